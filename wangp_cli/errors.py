@@ -1,0 +1,96 @@
+"""What can go wrong, as one tree: each class is an error kind with its exit code."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class WangpError(Exception):
+    """A failure with one clear message.
+
+    Args:
+        message: lower case, the value seen, then the value wanted.
+        hint: what to do about it: a command or a flag.
+    """
+
+    kind: ClassVar[str] = "internal"
+    exit_code: ClassVar[int] = 1
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class RequestError(WangpError):
+    """The request is wrong; the same request can never succeed."""
+
+    kind = "request"
+    exit_code = 2
+
+    def __init__(self, field: str, message: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{field}: {message}", hint=hint)
+        self.field = field
+
+
+class MediaError(WangpError):
+    """A media file cannot be read."""
+
+    kind = "media"
+    exit_code = 2
+
+
+class ModelError(WangpError):
+    """A model or its weights are missing or broken."""
+
+    kind = "model"
+    exit_code = 3
+
+
+class GenerationError(WangpError):
+    """A model gave no usable result, such as values that are not finite."""
+
+    kind = "generation"
+
+
+class ResourceError(WangpError):
+    """Memory, device or disk are not enough."""
+
+    kind = "resources"
+    exit_code = 4
+
+
+class OutOfMemoryError(ResourceError):
+    """The device or the machine has no memory left."""
+
+    kind = "oom"
+    retryable = True
+
+
+class NoSpaceError(ResourceError):
+    """The disk is full or the folder cannot be written."""
+
+    kind = "no_space"
+
+
+class ConflictError(WangpError):
+    """Something else is already there under this name."""
+
+    kind = "conflict"
+    exit_code = 5
+
+
+class Cancelled(WangpError):  # noqa: N818 - a request to stop, not a fault
+    """The user asked to stop."""
+
+    kind = "cancelled"
+    exit_code = 130
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """`did you mean a, b?` for the closest of `known`, or an empty string."""
+    from difflib import get_close_matches
+
+    matches = get_close_matches(word, known, n=3, cutoff=0.5)
+    return f"did you mean {', '.join(matches)}?" if matches else ""

@@ -1,0 +1,71 @@
+"""Clips: frames with a rate and perhaps sound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Frames: TypeAlias = NDArray[Any]
+"""`[T, H, W, C]`; C is 1 (mask, matte), 3 (RGB) or 4 (RGBA); uint8, uint16 or float32 in [0, 1]."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Audio:
+    """Sound.
+
+    Args:
+        samples: float32 `[N, channels]`, in [-1, 1].
+        rate: samples per second.
+    """
+
+    samples: NDArray[np.float32]
+    rate: int
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / self.rate
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Clip:
+    """Frames `[T, H, W, C]` at an exact rate, with optional sound."""
+
+    frames: Frames
+    fps: Fraction
+    audio: Audio | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return int(self.frames.shape[2]), int(self.frames.shape[1])
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+
+def as_float(frames: Frames) -> NDArray[np.float32]:
+    """The same frames as float32 in [0, 1]."""
+    if frames.dtype == np.uint8:
+        return frames.astype(np.float32) / np.float32(255)
+    if frames.dtype == np.uint16:
+        return frames.astype(np.float32) / np.float32(65535)
+    return frames.astype(np.float32, copy=False)
+
+
+def as_uint8(frames: Frames) -> NDArray[np.uint8]:
+    """The same frames rounded to uint8."""
+    if frames.dtype == np.uint8:
+        return frames
+    return (as_float(frames).clip(0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+
+
+def chunks(frames: Frames, length: int = 16) -> Iterator[Frames]:
+    """The frames in pieces of at most `length`, for writers that take a stream."""
+    for start in range(0, len(frames), length):
+        yield frames[start : start + length]

@@ -1,0 +1,95 @@
+"""What a model family's adapter offers: three stages that can run apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wangp_cli.catalogue import ModelSpec
+    from wangp_cli.media.clip import Clip, Frames
+    from wangp_cli.tasks.shot import Shot
+
+Stage = Literal["load", "encode", "denoise", "decode", "write"]
+T = TypeVar("T")
+
+
+class Progress(Protocol):
+    """The only way out of a stage: it reports, and may raise `Cancelled`."""
+
+    def __call__(self, stage: Stage, done: int, total: int) -> None:
+        """`done` of `total` units of `stage` are finished."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lora:
+    """A LoRA file and its strength."""
+
+    path: Path
+    strength: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where and how a model computes.
+
+    Args:
+        device: `cpu`, `cuda`, `cuda:1`.
+        dtype: `float32`, `bfloat16` or `float16`, of the transformer and the text encoder.
+        attention: a backend of diffusers' attention dispatcher.
+        vae_tiling: decode in tiles, for less memory.
+        exact: give the stock pipeline's tensors bit for bit, with none of our faster kernels.
+    """
+
+    device: str = "cpu"
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    attention: str = "native"
+    vae_tiling: bool = False
+    exact: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Inputs:
+    """What conditions a shot, at the shot's exact size; `control` and `mask` also at its exact length.
+
+    Args:
+        start: RGB, one frame or several to begin with.
+        end: RGB, one frame or several to end with.
+        control: RGB, one frame for each of the shot.
+        mask: one channel, white where the model paints; as long as the shot.
+        references: RGB pictures of one frame each, in the order given.
+    """
+
+    start: Clip | None = None
+    end: Clip | None = None
+    control: Clip | None = None
+    mask: Clip | None = None
+    references: tuple[Clip, ...] = ()
+
+
+class Components(Protocol):
+    """Keeps loaded parts (text encoders, VAEs) so that pipelines of one base share them."""
+
+    def get(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
+        """The part stored under `key`, made at the first call."""
+
+
+class Pipeline(Protocol):
+    """A loaded model. Conditioning and latents are the adapter's own types."""
+
+    spec: ModelSpec
+
+    def encode(self, shot: Shot, inputs: Inputs, progress: Progress) -> Any:
+        """Text and pictures as the model's conditioning."""
+
+    def denoise(self, shot: Shot, conditioning: Any, progress: Progress) -> Any:
+        """Latents of the shot."""
+
+    def decode(self, latents: Any, progress: Progress) -> Iterator[Frames]:
+        """Frames as float32 RGB `[t, H, W, 3]` in [0, 1], in pieces, in order."""
+
+    def close(self) -> None:
+        """Free the memory it holds."""

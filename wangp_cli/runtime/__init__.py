@@ -1,0 +1,1 @@
+"""Where tasks run: settings, session, events and files."""

@@ -1,0 +1,96 @@
+"""The parts a task is declared with: specs, flags and the types of field values."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+FINITE = Field(allow_inf_nan=False)
+MAX_SEED = 2**53 - 1
+"""The largest integer that JSON readers keep exact."""
+
+
+@dataclass(frozen=True)
+class Flag:
+    """How a field shows on the command line.
+
+    Args:
+        help: a sentence fragment with a capital and a full stop.
+        short: `-s`.
+        name: the long name where it differs from the field's, singular for repeatable ones.
+        metavar: what the value is called in the help.
+    """
+
+    help: str
+    short: str | None = None
+    name: str | None = None
+    metavar: str | None = None
+
+    def option(self, field: str) -> str:
+        """The long option, as typed."""
+        return "--" + (self.name or field).replace("_", "-")
+
+
+class Spec(BaseModel):
+    """A frozen declaration; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_max_length=32_768)
+    panel: ClassVar[str] = "Options"
+
+    def cut(self, **changes: Any) -> Self:
+        """A validated copy with some values changed."""
+        return type(self).model_validate(self.model_dump() | changes)
+
+
+def _size(value: str) -> str:
+    match = re.fullmatch(r"(\d{1,5})\s*[xX*]\s*(\d{1,5})", value.strip())
+    if not match:
+        raise ValueError(f"{value!r} is not WIDTHxHEIGHT, such as 832x480")
+    width, height = int(match[1]), int(match[2])
+    if not (16 <= width <= 8192 and 16 <= height <= 8192):
+        raise ValueError(f"{value!r} is out of range, each side must be 16 to 8192 pixels")
+    return f"{width}x{height}"
+
+
+def _frames(value: int | str) -> int | str:
+    if isinstance(value, str) and value.strip().isdigit():
+        value = int(value)
+    if isinstance(value, int):
+        if not 1 <= value <= 10_000:
+            raise ValueError(f"{value} is out of range, must be 1 to 10000")
+        return value
+    if not re.fullmatch(r"\d+(\.\d+)?s", value := value.strip()):
+        raise ValueError(f"{value!r} is neither a count nor seconds, such as 81 or 5s")
+    return value
+
+
+def _rate(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return value
+    text = str(value).strip()
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"{value!r} is not a frame rate, such as 16 or 24000/1001") from None
+    if not 1 <= rate <= 240:
+        raise ValueError(f"{value!r} is out of range, must be 1 to 240")
+    ntsc = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
+    return str(ntsc if abs(rate - ntsc) < Fraction(1, 1000) else rate.limit_denominator(1001))
+
+
+Size = Annotated[str, AfterValidator(_size)]
+"""`WIDTHxHEIGHT` in pixels."""
+FrameCount = Annotated[int | str, AfterValidator(_frames)]
+"""A count of frames, or seconds such as `5s`."""
+Rate = Annotated[str, BeforeValidator(_rate)]
+"""Frames per second, exact: `16` or `24000/1001`."""
+
+
+def size_of(size: str) -> tuple[int, int]:
+    """Width and height in pixels."""
+    width, height = size.split("x")
+    return int(width), int(height)
