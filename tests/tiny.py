@@ -1,0 +1,155 @@
+"""Tiny checkpoints of the real classes with random weights, built without a network."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from wangp_cli.catalogue import ModelSpec, Source
+
+TEXT_LENGTH = {"t2v": 24, "i2v": 512, "flf2v": 512, "vace": 24}
+ACCEPTS = {
+    "t2v": {"lora", "negative"},
+    "i2v": {"start", "end", "lora", "negative"},
+    "flf2v": {"start", "end", "lora", "negative"},
+    "vace": {"start", "end", "control", "mask", "references", "lora", "negative"},
+}
+WORDS = ("a", "the", "red", "blue", "green", "circle", "square", "moves", "right", "left", "on", "blurry")
+CLIP_TOKENS = 17
+
+
+def spec(name: str, **changes: Any) -> ModelSpec:
+    """The catalogue entry of a tiny checkpoint: `t2v`, `i2v`, `flf2v` or `vace`."""
+    entry = {
+        "name": f"tiny_{name}",
+        "title": f"Tiny {name}",
+        "family": "wan",
+        "architecture": name,
+        "source": Source(),
+        "accepts": frozenset(ACCEPTS[name]),
+        "text_length": TEXT_LENGTH[name],
+    }
+    return ModelSpec.model_validate(entry | changes)
+
+
+def save(name: str, folder: Path, **changes: Any) -> Path:
+    """Write the tiny checkpoint `name` in diffusers layout; `changes` are of the transformer's configuration."""
+    pipeline(name, **changes).save_pretrained(folder)
+    return folder
+
+
+def pipeline(name: str, **changes: Any) -> Any:
+    """The stock diffusers pipeline of a tiny checkpoint, in memory."""
+    import diffusers
+
+    parts = {
+        "tokenizer": tokenizer(),
+        "text_encoder": text_encoder(),
+        "vae": vae(),
+        "scheduler": scheduler(),
+    }
+    if name == "t2v":
+        return diffusers.WanPipeline(transformer=transformer(**changes), **parts)
+    if name == "vace":
+        network = transformer("WanVACETransformer3DModel", vace_layers=[0, 1], vace_in_channels=96, **changes)
+        return diffusers.WanVACEPipeline(transformer=network, **parts)
+    parts["image_encoder"], parts["image_processor"] = image_encoder()
+    if name == "flf2v":
+        changes["pos_embed_seq_len"] = 2 * CLIP_TOKENS
+    network = transformer(in_channels=36, image_dim=16, added_kv_proj_dim=48, **changes)
+    return diffusers.WanImageToVideoPipeline(transformer=network, **parts)
+
+
+def tokenizer() -> Any:
+    """A unigram tokenizer with T5's special tokens: pad 0, end 1, unknown 2."""
+    from transformers import T5Tokenizer
+
+    letters = string.ascii_letters + string.digits + ".,!?'-:;()"
+    vocabulary = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0)]
+    vocabulary += [("▁" + word, -3.0) for word in WORDS]
+    known = {piece for piece, _ in vocabulary}
+    vocabulary += [(letter, -6.0) for letter in letters if letter not in known]
+    return T5Tokenizer(vocab=vocabulary, extra_ids=0, additional_special_tokens=[])
+
+
+def text_encoder() -> Any:
+    """A UMT5 encoder of two layers, 32 wide."""
+    from transformers import UMT5Config, UMT5EncoderModel
+
+    torch.manual_seed(0)
+    config = UMT5Config(
+        vocab_size=128,
+        d_model=32,
+        d_kv=8,
+        d_ff=64,
+        num_layers=2,
+        num_heads=4,
+        feed_forward_proj="gated-gelu",
+        tie_word_embeddings=False,
+    )
+    return UMT5EncoderModel(config).eval()
+
+
+def image_encoder() -> tuple[Any, Any]:
+    """A CLIP vision model of 16 x 16 pixels, and its processor."""
+    from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModel
+
+    torch.manual_seed(0)
+    config = CLIPVisionConfig(
+        hidden_size=16,
+        intermediate_size=32,
+        projection_dim=16,
+        image_size=16,
+        patch_size=4,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+    )
+    return CLIPVisionModel(config).eval(), CLIPImageProcessor(crop_size=16, size=16)
+
+
+def vae(base: int = 4) -> Any:
+    """A Wan VAE with the real scales (8 in space, 4 in time)."""
+    from diffusers import AutoencoderKLWan
+
+    torch.manual_seed(0)
+    return AutoencoderKLWan(
+        base_dim=base,
+        z_dim=16,
+        dim_mult=[1, 1, 2, 2],
+        num_res_blocks=1,
+        temperal_downsample=[False, True, True],
+    ).eval()
+
+
+def transformer(kind: str = "WanTransformer3DModel", **changes: Any) -> Any:
+    """A Wan transformer of two layers, 48 wide."""
+    import diffusers
+
+    torch.manual_seed(0)
+    config = {
+        "patch_size": (1, 2, 2),
+        "num_attention_heads": 2,
+        "attention_head_dim": 24,
+        "text_dim": 32,
+        "freq_dim": 64,
+        "ffn_dim": 96,
+        "num_layers": 2,
+        "cross_attn_norm": True,
+        "qk_norm": "rms_norm_across_heads",
+        "rope_max_seq_len": 64,
+        "in_channels": 16,
+        "out_channels": 16,
+    }
+    return getattr(diffusers, kind)(**(config | changes)).eval()
+
+
+def scheduler() -> Any:
+    """The scheduler of the published Wan 2.1 checkpoints."""
+    from diffusers import UniPCMultistepScheduler
+
+    return UniPCMultistepScheduler(
+        prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0, num_train_timesteps=1000
+    )

@@ -1,0 +1,55 @@
+"""Attention kernels, chosen anew for every run."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AbstractContextManager
+from typing import Any
+
+from diffusers.models.attention_dispatch import AttentionBackendName, attention_backend
+
+from wangp_cli.errors import RequestError
+
+log = logging.getLogger(__name__)
+
+CPU = ("native", "flex", "_native_flash", "_native_math")
+OTHER_DEVICES = ("_native_npu", "_native_xla")
+
+
+def available(device: str) -> list[str]:
+    """Names of the backends that can run on `device`.
+
+    Backends that fetch their kernel from a hub are left out: they would run code from the network.
+    """
+    names = [backend.value for backend in AttentionBackendName if not backend.value.endswith("_hub")]
+    if device == "cpu":
+        return [name for name in names if name in CPU and _usable(name)]
+    return [name for name in names if name not in OTHER_DEVICES and _usable(name)]
+
+
+def check(name: str, device: str) -> None:
+    """Refuse a backend that cannot run here.
+
+    Raises:
+        RequestError: there is no such backend, or its package is missing.
+    """
+    if name not in (names := available(device)):
+        raise RequestError("attention", f"{name!r} is not available on {device}, only {', '.join(names)}")
+
+
+def using(name: str) -> AbstractContextManager[Any]:
+    """A context in which models compute attention with the backend `name`.
+
+    The library keeps one choice for the whole process, so every run states its own and puts the old one back.
+    """
+    context: AbstractContextManager[Any] = attention_backend(name)
+    return context
+
+
+def _usable(name: str) -> bool:
+    try:
+        with using(name):
+            return True
+    except (RuntimeError, ValueError) as error:
+        log.debug("attention backend %s is not usable: %s", name, error)
+        return False

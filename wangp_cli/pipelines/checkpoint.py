@@ -1,0 +1,169 @@
+"""Reading the parts of a checkpoint in diffusers layout: a folder with one sub-folder for each part."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError, safe_open
+
+from wangp_cli.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    import torch
+
+log = logging.getLogger(__name__)
+
+HASHED_BYTES = 64 << 20
+"""Files up to this size are told apart by their content, larger ones by name, size and time."""
+CONTENT_NAME = re.compile(r"[0-9a-f]{64}")
+SHOWN_KEYS = 3
+
+
+class Checkpoint:
+    """A folder in diffusers layout.
+
+    Raises:
+        ModelError: the folder or its `model_index.json` is missing or broken.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if not folder.is_dir():
+            raise ModelError(f"{folder} is not a folder", hint="`wangp models fetch NAME` gets the weights")
+        self.index = _read_json(folder / "model_index.json")
+
+    def has(self, part: str) -> bool:
+        """The index names this part and a class for it."""
+        return bool((self.index.get(part) or [None])[0])
+
+    def config(self, part: str) -> dict[str, Any]:
+        """The part's `config.json`."""
+        return _read_json(self.folder / part / "config.json")
+
+    def check(self, parts: Iterable[str]) -> None:
+        """Look whether the weights of these parts are whole, without reading them.
+
+        Raises:
+            ModelError: a file is missing or cut; the message names it.
+        """
+        for part in parts:
+            self.config(part)
+            for file in self._weights(part):
+                _check_weights(file)
+
+    def identity(self, part: str) -> str:
+        """Equal for parts of equal content in different checkpoints, so that they can be shared.
+
+        Small files and those that a hub cache names by their content are compared by content.
+        """
+        digest = hashlib.sha256()
+        for file in sorted(file for file in (self.folder / part).iterdir() if file.is_file()):
+            digest.update(file.name.encode() + b"\0" + _identity(file) + b"\0")
+        return digest.hexdigest()
+
+    def network(self, part: str, kind: Any, dtype: torch.dtype, device: str) -> Any:
+        """A diffusers model in evaluation mode, on its device.
+
+        Raises:
+            ModelError: the weights cannot be read, or do not fit the configuration.
+        """
+        # A mapped file is misaligned, which costs speed and bits on a CPU, and can change under the process.
+        options = {"torch_dtype": dtype, "disable_mmap": device == "cpu", "use_safetensors": True}
+        return self._load(part, kind, device, options)
+
+    def encoder(self, part: str, kind: Any, dtype: torch.dtype, device: str) -> Any:
+        """A transformers model in evaluation mode, on its device.
+
+        Raises:
+            ModelError: the weights cannot be read, or do not fit the configuration.
+        """
+        return self._load(part, kind, device, {"dtype": dtype, "use_safetensors": True})
+
+    def tool(self, part: str, kind: Any) -> Any:
+        """A part without weights: a tokenizer or an image processor.
+
+        Raises:
+            ModelError: a file is missing or broken.
+        """
+        if not (self.folder / part).is_dir():
+            raise ModelError(f"{self.folder / part} is missing")
+        try:
+            return kind.from_pretrained(self.folder / part, local_files_only=True)
+        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+            raise ModelError(f"{self.folder / part} cannot be loaded: {_first_line(error)}") from error
+
+    def _load(self, part: str, kind: Any, device: str, options: dict[str, Any]) -> Any:
+        where = self.folder / part
+        try:
+            model, found = kind.from_pretrained(
+                where, local_files_only=True, output_loading_info=True, **options
+            )
+        except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
+            raise ModelError(f"{where} cannot be loaded: {_first_line(error)}") from error
+        for word in ("missing", "unexpected", "mismatched"):
+            if keys := sorted(str(key) for key in found.get(f"{word}_keys", ())):
+                raise ModelError(f"{where} has {len(keys)} {word} keys: {', '.join(keys[:SHOWN_KEYS])}")
+        log.info("loaded %s on %s", where, device)
+        return model.to(device).eval().requires_grad_(False)
+
+    def _weights(self, part: str) -> list[Path]:
+        where = self.folder / part
+        if indexes := sorted(where.glob("*.safetensors.index.json")):
+            return sorted({where / name for name in _read_json(indexes[0])["weight_map"].values()})
+        if files := sorted(where.glob("*.safetensors")):
+            return files
+        raise ModelError(
+            f"{where} has no safetensors file", hint="`wangp models fetch NAME` gets the weights"
+        )
+
+    @cached_property
+    def pipeline(self) -> str:
+        """Name of the pipeline class that wrote the checkpoint."""
+        return str(self.index.get("_class_name", "unknown"))
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{file} is missing", hint="`wangp models fetch NAME` gets the weights") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{file} cannot be read: {_first_line(error)}") from error
+    if not isinstance(data, dict):
+        raise ModelError(f"{file} does not hold a JSON object")
+    return data
+
+
+def _check_weights(file: Path) -> None:
+    try:
+        with safe_open(file, framework="pt"):
+            pass
+    except FileNotFoundError:
+        raise ModelError(f"{file} is missing", hint="`wangp models fetch NAME` gets the weights") from None
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{file} is broken: {_first_line(error)}", hint="fetch it again") from error
+
+
+def _identity(file: Path) -> bytes:
+    real = file.resolve()
+    if CONTENT_NAME.fullmatch(real.name):
+        return real.name.encode()
+    if file.suffix == ".json" and (data := _read_json(file)):
+        # Keys that tell who wrote the file do not change what it means.
+        kept = {key: data[key] for key in sorted(data) if not key.startswith(("_", "transformers_version"))}
+        return json.dumps(kept, sort_keys=True).encode()
+    if (facts := real.stat()).st_size <= HASHED_BYTES:
+        return hashlib.sha256(real.read_bytes()).hexdigest().encode()
+    return f"{real} {facts.st_size} {facts.st_mtime_ns}".encode()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

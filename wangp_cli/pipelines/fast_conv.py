@@ -1,0 +1,70 @@
+"""Faster 3D convolutions on a CPU."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - its usual name
+
+
+def speed_up(module: Any) -> int:
+    """Let the float32 `Conv3d` layers of one module compute as sums of 2D convolutions on a CPU.
+
+    The libraries behind torch have a fast float32 path for two dimensions only: a video VAE becomes two to
+    three times as fast, and its output moves by rounding errors (below 1e-5). Other instances stay as they are.
+
+    Returns:
+        How many layers were changed.
+    """
+    layers = [layer for layer in module.modules() if isinstance(layer, torch.nn.Conv3d) and _plain(layer)]
+    for layer in layers:
+        layer._conv_forward = partial(_forward, layer, layer._conv_forward)
+    return len(layers)
+
+
+def _plain(layer: Any) -> bool:
+    return bool(
+        layer.groups == 1
+        and layer.dilation == (1, 1, 1)
+        and layer.padding_mode == "zeros"
+        and layer.padding[0] == 0
+    )
+
+
+def _forward(
+    layer: Any, original: Any, clip: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
+) -> torch.Tensor:
+    if clip.device.type != "cpu" or clip.dtype != torch.float32:
+        return original(clip, weight, bias)
+    return _conv3d_by_taps(clip, weight, bias, layer.stride, layer.padding[1:])
+
+
+def _conv3d_by_taps(
+    clip: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    stride: tuple[int, int, int],
+    padding: tuple[int, int],
+) -> torch.Tensor:
+    """`conv3d` of `[B, C, T, H, W]` without padding in time: each tap in time is a 2D convolution."""
+    batch, channels, frames, height, width = clip.shape
+    taps = weight.shape[2]
+    length = (frames - taps) // stride[0] + 1
+    by_frame = clip.transpose(1, 2)
+
+    def part(tap: int) -> torch.Tensor:
+        seen = by_frame[:, tap : tap + (length - 1) * stride[0] + 1 : stride[0]]
+        return F.conv2d(
+            seen.reshape(batch * length, channels, height, width),
+            weight[:, :, tap],
+            bias if tap == 0 else None,
+            stride=stride[1:],
+            padding=padding,
+        )
+
+    total = part(0)
+    for tap in range(1, taps):
+        total += part(tap)
+    return total.reshape(batch, length, *total.shape[1:]).transpose(1, 2)

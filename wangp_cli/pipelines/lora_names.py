@@ -1,0 +1,69 @@
+"""What LoRA files call a network's layers, and what the network calls them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PREFIXES = (
+    "base_model.model.",
+    "model.diffusion_model.",
+    "diffusion_model.",
+    "pipe.dit.",
+    "transformer.",
+    "lora_transformer_",
+    "lora_unet__",
+    "lora_unet_",
+)
+FACTOR = re.compile(r"[._](lora_A|lora_B|lora_down|lora_up|lora\.down|lora\.up)(\.default)?(\.weight)?$")
+DOWN = frozenset({"lora_A", "lora_down", "lora.down"})
+
+ORIGINAL = (
+    (r"\battn1\.to_(q|k|v)$", r"self_attn.\1"),
+    (r"\battn1\.to_out\.0$", "self_attn.o"),
+    (r"\battn2\.to_(q|k|v)$", r"cross_attn.\1"),
+    (r"\battn2\.to_out\.0$", "cross_attn.o"),
+    (r"\battn2\.add_(k|v)_proj$", r"cross_attn.\1_img"),
+    (r"\bffn\.net\.0\.proj$", "ffn.0"),
+    (r"\bffn\.net\.2$", "ffn.2"),
+    (r"\bproj_in$", "before_proj"),
+    (r"(vace_blocks\.\d+)\.proj_out$", r"\1.after_proj"),
+    (r"^proj_out$", "head.head"),
+    (r"^condition_embedder\.time_proj$", "time_projection.1"),
+    (r"^condition_embedder\.time_embedder\.linear_1$", "time_embedding.0"),
+    (r"^condition_embedder\.time_embedder\.linear_2$", "time_embedding.2"),
+    (r"^condition_embedder\.text_embedder\.linear_1$", "text_embedding.0"),
+    (r"^condition_embedder\.text_embedder\.linear_2$", "text_embedding.2"),
+    (r"^condition_embedder\.image_embedder\.ff\.net\.0\.proj$", "img_emb.proj.1"),
+    (r"^condition_embedder\.image_embedder\.ff\.net\.2$", "img_emb.proj.3"),
+)
+"""Layers of diffusers' Wan networks and their names in the original code."""
+
+
+def aliases(layers: Iterable[str]) -> dict[str, str]:
+    """Every name a file may use for a layer, and the layer's own: dotted or flat, ours or the original."""
+    known: dict[str, str] = {}
+    for layer in layers:
+        for name in (layer, original_name(layer)):
+            known[name] = layer
+            known[name.replace(".", "_")] = layer
+    return known
+
+
+def original_name(layer: str) -> str:
+    """What the original Wan code calls a layer of diffusers' network."""
+    for pattern, name in ORIGINAL:
+        if re.search(pattern, layer):
+            return re.sub(pattern, name, layer)
+    return layer
+
+
+def bare_name(name: str) -> str:
+    """A layer's name without the prefixes that training tools put before it."""
+    for prefix in PREFIXES:
+        if name.startswith(prefix):
+            return bare_name(name.removeprefix(prefix))
+    return name

@@ -1,0 +1,62 @@
+"""Where a task computes on this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from wangp_cli.errors import ResourceError
+from wangp_cli.pipelines.base import Placement
+
+if TYPE_CHECKING:
+    from wangp_cli.tasks.task import Runtime
+
+Dtype = Literal["float32", "bfloat16", "float16"]
+
+
+def choose(task: Runtime) -> Placement:
+    """The placement of a task: what it says, and the best of this machine where it says auto.
+
+    Raises:
+        ResourceError: the device is not there.
+    """
+    device = best_device() if task.device == "auto" else task.device
+    _check(device)
+    dtype = best_dtype(device) if task.dtype == "auto" else task.dtype
+    return Placement(
+        device=device,
+        dtype=dtype,
+        attention="native" if task.attention == "auto" else task.attention,
+        vae_tiling=task.vae_tiling,
+        exact=task.exact,
+    )
+
+
+def best_device() -> str:
+    """`cuda` or `mps` where there is one, else `cpu`."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def best_dtype(device: str) -> Dtype:
+    """float32 on a CPU, bfloat16 on GPUs that compute with it, else float16."""
+    if device == "cpu":
+        return "float32"
+    if device.startswith("cuda") and torch.cuda.get_device_capability(device)[0] < 8:
+        return "float16"
+    return "bfloat16"
+
+
+def _check(device: str) -> None:
+    kind, _, index = device.partition(":")
+    if kind == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if int(index or 0) >= count:
+            found = f"this machine has {count} CUDA devices" if count else "this torch finds no CUDA device"
+            raise ResourceError(
+                f"device: {device!r} is not there, {found}", hint="--device cpu; see `wangp doctor`"
+            )
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise ResourceError("device: 'mps' is not there", hint="--device cpu; see `wangp doctor`")

@@ -1,0 +1,298 @@
+"""Wan 2.1 and its relatives: text to video, image to video, first and last frame, VACE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from diffusers import AutoencoderKLWan, WanTransformer3DModel, WanVACETransformer3DModel
+from transformers import AutoTokenizer, UMT5EncoderModel
+
+from wangp_cli.errors import ModelError, RequestError
+from wangp_cli.pipelines import attention, lora, wan_image, wan_vace
+from wangp_cli.pipelines.checkpoint import Checkpoint
+from wangp_cli.pipelines.pictures import Canvas, check_inputs
+from wangp_cli.pipelines.sampling import check_finite, draw_noise, guide, sample
+from wangp_cli.pipelines.schedules import schedule
+from wangp_cli.pipelines.text import TextEncoder
+from wangp_cli.pipelines.vae import Vae
+from wangp_cli.pipelines.wan_image import ImageEncoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from wangp_cli.catalogue import ModelSpec
+    from wangp_cli.media.clip import Frames
+    from wangp_cli.pipelines.base import Components, Inputs, Lora, Placement, Progress, Stage
+    from wangp_cli.tasks.shot import Shot
+
+READS = {
+    "t2v": frozenset[str](),
+    "i2v": frozenset({"start", "end"}),
+    "flf2v": frozenset({"start", "end"}),
+    "vace": frozenset({"start", "end", "control", "mask", "references"}),
+}
+"""The inputs each architecture has code for; a model's catalogue entry may allow fewer."""
+IMAGE_TEXT_LENGTH = 512
+"""Networks with CLIP tokens split text from pictures at this place, whatever the text's length."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Conditioning:
+    """What the network is told besides the noise.
+
+    Args:
+        prompt: `[1, L, D]`.
+        negative: the same for the negative prompt; None runs one pass.
+        known: `[1, C, t, h, w]`, channels beside the latents, of image-to-video models.
+        image: `[1 or 2, tokens, D]`, CLIP's view of pictures.
+        control: `[1, C, references + t, h, w]` of VACE.
+        references: latent frames before the video.
+    """
+
+    prompt: torch.Tensor
+    negative: torch.Tensor | None
+    known: torch.Tensor | None = None
+    image: torch.Tensor | None = None
+    control: torch.Tensor | None = None
+    references: int = 0
+
+
+class Wan:
+    """A loaded Wan model: `Pipeline` with conditioning of its own type and latents as plain tensors.
+
+    Latents are float32 `[1, C, t, h, w]`, normalised, without the frames of references.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        placement: Placement,
+        transformer: Any,
+        text: TextEncoder,
+        vae: Vae,
+        image: ImageEncoder | None = None,
+    ) -> None:
+        self.spec = spec
+        self._placement = placement
+        self._transformer = transformer
+        self._text = text
+        self._vae = vae
+        self._image = image
+        self._dtype: torch.dtype = getattr(torch, placement.dtype)
+        self._both_ends = transformer.config.get("pos_embed_seq_len") is not None
+
+    def encode(self, shot: Shot, inputs: Inputs, progress: Progress) -> Conditioning:
+        """Text and pictures as conditioning.
+
+        Raises:
+            RequestError: an input is missing, not served by this model, or does not fit the shot.
+        """
+        canvas = self._check(shot, inputs)
+        tick = _counter(progress, "encode", 1 + self._encoded_frames(inputs, canvas))
+        prompt = self._embed(shot.prompt)
+        negative = self._embed(shot.negative_prompt) if shot.guidance_scale > 1 else None
+        tick(1)
+        if self.spec.architecture == "vace":
+            control = wan_vace.control_channels(self._vae, inputs, canvas, tick).to(self._dtype)
+            references = len(inputs.references)
+            return Conditioning(prompt=prompt, negative=negative, control=control, references=references)
+        if self.spec.architecture == "t2v":
+            return Conditioning(prompt=prompt, negative=negative)
+        known = wan_image.known_channels(self._vae, inputs, canvas, tick)
+        image = None
+        if self._image is not None:
+            tokens = wan_image.image_tokens(self._image, inputs, both_ends=self._both_ends)
+            image = tokens.to(self._dtype)
+        return Conditioning(prompt=prompt, negative=negative, known=known, image=image)
+
+    def denoise(self, shot: Shot, conditioning: Conditioning, progress: Progress) -> torch.Tensor:
+        """Latents of the shot.
+
+        Raises:
+            GenerationError: the latents are no longer finite.
+        """
+        canvas = Canvas.of(shot)
+        frames = self._vae.latent_frames(canvas.frames) + conditioning.references
+        side = self._vae.spatial
+        shape = (1, self._vae.channels, frames, canvas.height // side, canvas.width // side)
+        device = self._placement.device
+        steps = schedule(shot.sampler, shot.steps, shot.flow_shift, device)
+        denoiser = self._denoiser(shot, conditioning)
+        with torch.inference_mode(), attention.using(self._placement.attention):
+            latents = sample(denoiser, steps, draw_noise(shape, shot.seed, device), progress)
+        return latents[:, :, conditioning.references :]
+
+    def decode(self, latents: torch.Tensor, progress: Progress) -> Iterator[Frames]:
+        """Frames as float32 RGB `[1 or 4, H, W, 3]` in [0, 1], in order.
+
+        Raises:
+            GenerationError: the latents or the frames are not finite.
+        """
+        check_finite(latents, "before decoding")
+        tiles = self._vae.tiles(latents) if self._placement.vae_tiling else 1
+        tick = _counter(progress, "decode", tiles * latents.shape[2])
+        if tiles > 1:
+            return self._vae.decode_tiled(latents, tick)
+        return self._vae.decode(latents, tick)
+
+    def close(self) -> None:
+        """Give the network up; parts shared with other pipelines stay with whoever keeps them."""
+        del self._transformer, self._text, self._vae, self._image
+        if self._placement.device.startswith("cuda"):
+            torch.cuda.empty_cache()
+
+    def _check(self, shot: Shot, inputs: Inputs) -> Canvas:
+        canvas = Canvas.of(shot)
+        canvas.check_grid(self._vae.spatial * self._transformer.config.patch_size[1], self._vae.temporal)
+        served = READS[self.spec.architecture] & self.spec.accepts
+        for name in ("start", "end", "control", "mask", "references"):
+            if getattr(inputs, name) and name not in served:
+                raise RequestError(name, f"is not read by {self.spec.name}")
+        check_inputs(inputs, canvas)
+        if self.spec.architecture in ("i2v", "flf2v"):
+            wan_image.check_known_frames(inputs, self._vae.temporal, both_ends=self._both_ends)
+        return canvas
+
+    def _encoded_frames(self, inputs: Inputs, canvas: Canvas) -> int:
+        if self.spec.architecture == "vace":
+            return wan_vace.encoded_frames(self._vae, inputs, canvas)
+        return 0 if self.spec.architecture == "t2v" else self._vae.latent_frames(canvas.frames)
+
+    def _embed(self, prompt: str) -> torch.Tensor:
+        return self._text.embed(prompt, self.spec.text_length).to(self._dtype)
+
+    def _denoiser(self, shot: Shot, conditioning: Conditioning) -> Callable[..., torch.Tensor]:
+        extra: dict[str, Any] = {}
+        if conditioning.image is not None:
+            extra["encoder_hidden_states_image"] = conditioning.image
+        if conditioning.control is not None:
+            layers = len(self._transformer.config.vace_layers)
+            extra["control_hidden_states"] = conditioning.control
+            extra["control_hidden_states_scale"] = conditioning.control.new_full(
+                (layers,), shot.control_strength
+            )
+
+        def velocity(latents: torch.Tensor, timestep: torch.Tensor, prompt: torch.Tensor) -> torch.Tensor:
+            return self._transformer(
+                hidden_states=latents,
+                timestep=timestep.expand(1),
+                encoder_hidden_states=prompt,
+                return_dict=False,
+                **extra,
+            )[0]
+
+        def denoiser(latents: torch.Tensor, timestep: torch.Tensor, step: int) -> torch.Tensor:  # noqa: ARG001
+            if conditioning.known is not None:
+                latents = torch.cat([latents, conditioning.known], dim=1)
+            latents = latents.to(self._dtype)
+            positive = velocity(latents, timestep, conditioning.prompt)
+            if conditioning.negative is None:
+                return positive
+            negative = velocity(latents, timestep, conditioning.negative)
+            return guide(positive, negative, shot.guidance_scale)
+
+        return denoiser
+
+
+def load(
+    spec: ModelSpec,
+    folder: Path,
+    placement: Placement,
+    loras: Sequence[Lora],
+    components: Components,
+    progress: Progress,
+) -> Wan:
+    """Load a Wan model from a folder in diffusers layout.
+
+    Args:
+        spec: the model's catalogue entry.
+        folder: holds `model_index.json` and one sub-folder for each part.
+        placement: device, precision and kernels; the VAE is always float32.
+        loras: put onto the transformer, in order.
+        components: where the text encoder, the VAE and CLIP are shared with other pipelines.
+        progress: told after each part.
+
+    Raises:
+        ModelError: a file is missing or broken, or the checkpoint is not of the entry's architecture.
+        RequestError: the attention backend is not available here.
+    """
+    attention.check(placement.attention, placement.device)
+    lora.check_files(loras)
+    checkpoint = Checkpoint(folder)
+    sees_images = checkpoint.has("image_encoder")
+    _check_architecture(spec, checkpoint)
+    checkpoint.check(["transformer", "text_encoder", "vae", *(["image_encoder"] if sees_images else [])])
+    tick = _counter(progress, "load", 4 if sees_images else 3)
+    device, dtype = placement.device, getattr(torch, placement.dtype)
+
+    def shared(make: Callable[[], Any], *parts: str, exact: bool = False) -> Any:
+        key = (*parts, *(checkpoint.identity(part) for part in parts), device, placement.dtype, str(exact))
+        return components.get(key, make)
+
+    def make_text() -> TextEncoder:
+        model = checkpoint.encoder("text_encoder", UMT5EncoderModel, dtype, device)
+        return TextEncoder(model, checkpoint.tool("tokenizer", AutoTokenizer))
+
+    def make_image() -> ImageEncoder:
+        # Few models have one, and the import warns on machines without torchvision.
+        from transformers import CLIPImageProcessor, CLIPVisionModel
+
+        model = checkpoint.encoder("image_encoder", CLIPVisionModel, dtype, device)
+        return ImageEncoder(model, checkpoint.tool("image_processor", CLIPImageProcessor))
+
+    def make_vae() -> Vae:
+        model = checkpoint.network("vae", AutoencoderKLWan, torch.float32, device)
+        return Vae(model, exact=placement.exact)
+
+    text = shared(make_text, "text_encoder", "tokenizer")
+    tick(1)
+    vae = shared(make_vae, "vae", exact=placement.exact)
+    tick(1)
+    image = None
+    if sees_images:
+        image = shared(make_image, "image_encoder", "image_processor")
+        tick(1)
+    transformer = checkpoint.network("transformer", _network(spec), dtype, device)
+    lora.apply(transformer, loras)
+    tick(1)
+    return Wan(spec, placement, transformer, text, vae, image)
+
+
+def _network(spec: ModelSpec) -> Any:
+    return WanVACETransformer3DModel if spec.architecture == "vace" else WanTransformer3DModel
+
+
+def _check_architecture(spec: ModelSpec, checkpoint: Checkpoint) -> None:
+    """Refuse a checkpoint that this code would run wrongly."""
+    config = checkpoint.config("transformer")
+    wanted, found = _network(spec).__name__, config.get("_class_name")
+    if found != wanted:
+        raise ModelError(f"{checkpoint.folder} holds a {found}, but {spec.name} needs a {wanted}")
+    if checkpoint.has("transformer_2") or checkpoint.index.get("expand_timesteps"):
+        raise ModelError(f"{checkpoint.folder} is of Wan 2.2, which is not served yet")
+    extended = config.get("in_channels") != config.get("out_channels")
+    if extended != (spec.architecture in ("i2v", "flf2v")):
+        raise ModelError(f"{checkpoint.folder} is not of the architecture {spec.architecture}")
+    both_ends = config.get("pos_embed_seq_len") is not None
+    if both_ends != (spec.architecture == "flf2v"):
+        raise ModelError(f"{checkpoint.folder} is not of the architecture {spec.architecture}")
+    if config.get("image_dim") is not None:
+        if not checkpoint.has("image_encoder"):
+            raise ModelError(f"{checkpoint.folder} has no image encoder")
+        if spec.text_length != IMAGE_TEXT_LENGTH:
+            raise ModelError(f"{spec.name} must have a text length of {IMAGE_TEXT_LENGTH}")
+
+
+def _counter(progress: Progress, stage: Stage, total: int) -> Callable[[int], None]:
+    """A function that adds to a stage's count and reports it."""
+    done = 0
+
+    def tick(count: int) -> None:
+        nonlocal done
+        done += count
+        progress(stage, done, total)
+
+    return tick

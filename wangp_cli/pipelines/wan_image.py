@@ -1,0 +1,111 @@
+"""What Wan's image-to-video models are conditioned on: known frames, and CLIP's view of pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from PIL import Image
+
+from wangp_cli.errors import RequestError
+from wangp_cli.media.clip import as_uint8
+from wangp_cli.pipelines.pictures import to_tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wangp_cli.pipelines.base import Inputs
+    from wangp_cli.pipelines.pictures import Canvas
+    from wangp_cli.pipelines.vae import Vae
+
+
+class ImageEncoder:
+    """CLIP's view of a picture.
+
+    Args:
+        model: `CLIPVisionModel` in evaluation mode.
+        processor: resizes and normalises for it.
+    """
+
+    def __init__(self, model: Any, processor: Any) -> None:
+        self.model = model
+        self._processor = processor
+
+    def embed(self, pictures: list[Any]) -> torch.Tensor:
+        """Hidden states before the last layer, `[pictures, tokens, D]`, of frames `[H, W, 3]`."""
+        images = [Image.fromarray(as_uint8(picture)) for picture in pictures]
+        pixels = self._processor(images=images, return_tensors="pt").to(self.model.device)
+        with torch.inference_mode():
+            return self.model(**pixels, output_hidden_states=True).hidden_states[-2]
+
+
+def check_known_frames(inputs: Inputs, step: int, *, both_ends: bool) -> None:
+    """Refuse pictures this kind of model cannot begin or end with.
+
+    Several frames to begin with must fill whole latent frames (1, 5, 9, ...), as many to end with too (1, 4,
+    8, ...): a latent frame that is known in part would be encoded together with gray.
+
+    Args:
+        inputs: of the shot.
+        step: frames in a latent frame.
+        both_ends: the network needs a first and a last picture.
+
+    Raises:
+        RequestError: naming the input.
+    """
+    if inputs.start is None:
+        raise RequestError("start", "this model needs a picture to start with", hint="--image-start FILE")
+    if both_ends and inputs.end is None:
+        raise RequestError("end", "this model needs a picture to end with", hint="--image-end FILE")
+    if len(inputs.start) % step != 1:
+        raise RequestError(
+            "start", f"{len(inputs.start)} frames, but this model takes 1, {step + 1}, {2 * step + 1}, ..."
+        )
+    if inputs.end is not None and len(inputs.end) != 1 and len(inputs.end) % step:
+        raise RequestError(
+            "end", f"{len(inputs.end)} frames, but this model takes 1, {step}, {2 * step}, ..."
+        )
+
+
+def known_channels(vae: Vae, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]) -> torch.Tensor:
+    """The channels an image-to-video network sees beside the noisy latents.
+
+    Args:
+        vae: encodes the known frames, gray between them.
+        inputs: with frames to start with, perhaps some to end with.
+        canvas: of the shot.
+        tick: told how many latent frames are encoded.
+
+    Returns:
+        float32 `[1, temporal + C, t, h, w]`: 1 where a frame is known, then latents.
+
+    Source: the Wan 2.1 reference code; more than one known frame extends its mask in the same way.
+    """
+    video = torch.zeros(1, 3, canvas.frames, canvas.height, canvas.width)
+    known = torch.zeros(canvas.frames)
+    if inputs.start is not None:
+        video[:, :, : len(inputs.start)] = to_tensor(inputs.start)
+        known[: len(inputs.start)] = 1
+    if inputs.end is not None:
+        video[:, :, canvas.frames - len(inputs.end) :] = to_tensor(inputs.end)
+        known[canvas.frames - len(inputs.end) :] = 1
+    latents = vae.encode(video, tick)
+    # The first latent frame is one frame of pixels, so its flag stands for all of its places.
+    flags = torch.cat([known[:1].repeat(vae.temporal - 1), known]).view(-1, vae.temporal).T
+    flags = flags[None, :, :, None, None].expand(-1, -1, -1, *latents.shape[3:])
+    return torch.cat([flags.to(latents), latents], dim=1)
+
+
+def image_tokens(encoder: ImageEncoder, inputs: Inputs, *, both_ends: bool) -> torch.Tensor:
+    """What the cross-attention sees of the pictures.
+
+    Networks trained on two pictures get the first and the last, all others the first alone: they have no
+    place for a second one.
+
+    Returns:
+        `[1 or 2, tokens, D]`.
+    """
+    pictures = [
+        clip.frames[index] for clip, index in ((inputs.start, 0), (inputs.end, -1)) if clip is not None
+    ]
+    return encoder.embed(pictures if both_ends else pictures[:1])

@@ -1,0 +1,93 @@
+"""What VACE is conditioned on: a control video, a mask and reference pictures in one tensor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - its usual name
+
+from wangp_cli.media.clip import as_float
+from wangp_cli.pipelines.pictures import to_tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wangp_cli.pipelines.base import Inputs
+    from wangp_cli.pipelines.pictures import Canvas
+    from wangp_cli.pipelines.vae import Vae
+
+
+def control_channels(vae: Vae, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]) -> torch.Tensor:
+    """The tensor that VACE's control blocks read.
+
+    Known pixels and pixels to paint are encoded apart, so that the network sees the control video under the
+    mask as well. Each reference is a latent frame before the video, in the order given.
+
+    Args:
+        vae: encodes.
+        inputs: at the canvas's size.
+        canvas: of the shot.
+        tick: told how many latent frames are encoded, `encoded_frames` in all.
+
+    Returns:
+        float32 `[1, 2 * C + spatial * spatial, references + t, h, w]`: known latents, latents to paint, mask.
+
+    Source: Jiang et al. 2025, arXiv:2503.07598, and the VACE reference code.
+    """
+    video, mask = control_and_mask(inputs, canvas)
+    known = vae.encode(video * (1 - mask), tick)
+    painted = vae.encode(video * mask, tick)
+    control = torch.cat([known, painted], dim=1)
+    masks = fold_mask(mask, vae).to(control.device)
+    for reference in reversed(inputs.references):
+        latents = vae.encode(to_tensor(reference), tick)
+        control = torch.cat([torch.cat([latents, torch.zeros_like(latents)], dim=1), control], dim=2)
+        masks = torch.cat([torch.zeros_like(masks[:, :, :1]), masks], dim=2)
+    return torch.cat([control, masks], dim=1)
+
+
+def encoded_frames(vae: Vae, inputs: Inputs, canvas: Canvas) -> int:
+    """How many latent frames `control_channels` encodes."""
+    return 2 * vae.latent_frames(canvas.frames) + len(inputs.references)
+
+
+def control_and_mask(inputs: Inputs, canvas: Canvas) -> tuple[torch.Tensor, torch.Tensor]:
+    """The video VACE sees and where it paints.
+
+    Start frames lie over the front, end frames over the back, both kept. Where nothing is given the video is
+    exactly 0, the gray that means nothing, and the model paints.
+
+    Returns:
+        float32 `[1, 3, T, H, W]` in [-1, 1], and float32 `[1, 1, T, H, W]`, 1 where the model paints.
+    """
+    shape = (canvas.frames, canvas.height, canvas.width)
+    video = torch.zeros(1, 3, *shape) if inputs.control is None else to_tensor(inputs.control).clone()
+    if inputs.mask is None:
+        mask = torch.ones(1, 1, *shape)
+    else:
+        mask = (torch.from_numpy(as_float(inputs.mask.frames)) > 0.5).float().permute(3, 0, 1, 2)[None]
+    if inputs.start is not None:
+        video[:, :, : len(inputs.start)] = to_tensor(inputs.start)
+        mask[:, :, : len(inputs.start)] = 0
+    if inputs.end is not None:
+        video[:, :, canvas.frames - len(inputs.end) :] = to_tensor(inputs.end)
+        mask[:, :, canvas.frames - len(inputs.end) :] = 0
+    return video, mask
+
+
+def fold_mask(mask: torch.Tensor, vae: Vae) -> torch.Tensor:
+    """The mask at the latents' size, each block of pixels as channels.
+
+    Args:
+        mask: `[1, 1, T, H, W]`.
+        vae: gives the scales.
+
+    Returns:
+        `[1, spatial * spatial, t, h, w]`; of each group of frames the nearest to its middle is kept.
+    """
+    _, _, frames, height, width = mask.shape
+    side = vae.spatial
+    size = (vae.latent_frames(frames), height // side, width // side)
+    blocks = mask[0, 0].view(frames, size[1], side, size[2], side).permute(2, 4, 0, 1, 3).flatten(0, 1)
+    return F.interpolate(blocks[None], size=size, mode="nearest-exact")
