@@ -65,6 +65,22 @@ def as_uint8(frames: Frames) -> NDArray[np.uint8]:
     return (as_float(frames).clip(0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
 
 
+def as_uint16(frames: Frames) -> NDArray[np.uint16]:
+    """The same frames rounded to uint16."""
+    if frames.dtype == np.uint16:
+        return frames
+    if frames.dtype == np.uint8:
+        return frames.astype(np.uint16) * np.uint16(257)
+    return (as_float(frames).clip(0, 1) * np.float32(65535) + np.float32(0.5)).astype(np.uint16)
+
+
+def as_type(frames: Frames, dtype: np.dtype[Any]) -> Frames:
+    """The same frames, rounded to uint8 or uint16, or as floats."""
+    if dtype == np.uint8:
+        return as_uint8(frames)
+    return as_uint16(frames) if dtype == np.uint16 else as_float(frames)
+
+
 def chunks(frames: Frames, length: int = 16) -> Iterator[Frames]:
     """The frames in pieces of at most `length`, for writers that take a stream."""
     for start in range(0, len(frames), length):

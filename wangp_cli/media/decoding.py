@@ -1,0 +1,74 @@
+"""Streams of an open container: which to show, how fast, which frames, and the frames themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import InputContainer
+
+from wangp_cli.errors import MediaError
+
+_RATES = [Fraction(rate * 1000, 1001) for rate in (24, 30, 48, 60, 120)]
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+
+
+def snap(rate: Fraction) -> Fraction:
+    """The rate that was meant: MKV and WebM keep times in milliseconds, so 60000/1001 reads as 19001/317."""
+    for known in [Fraction(round(rate)), *_RATES]:
+        if known and abs(rate - known) < Fraction(1, 10_000):
+            return known
+    return rate
+
+
+def rate_of(stream: Any) -> Fraction:
+    """Frames per second of an open video stream, snapped.
+
+    Raises:
+        MediaError: the file does not say.
+    """
+    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        if rate and 0 < rate <= 1000:
+            return snap(Fraction(rate))
+    raise MediaError("the video has no frame rate")
+
+
+def timeline(opened: InputContainer, stream: Any) -> tuple[int, list[int] | None]:
+    """How many frames a stream shows and their time stamps in order; None where the file has none.
+
+    Moves the container to its end.
+    """
+    stamps = [packet.pts for packet in opened.demux(stream) if packet.size and not packet.is_discard]
+    if any(stamp is None for stamp in stamps) or len(set(stamps)) != len(stamps):
+        return len(stamps), None
+    return len(stamps), sorted(stamps)
+
+
+def picture_stream(opened: InputContainer, path: Path | str) -> Any:
+    """The stream to show.
+
+    Raises:
+        MediaError: there is none.
+    """
+    streams: Sequence[Any] = opened.streams.video
+    if not streams:
+        raise MediaError(f"{str(path)!r} has no video in it")
+    return streams[0]
+
+
+def decode(opened: InputContainer, stream: Any) -> Iterator[av.VideoFrame]:
+    """The frames of a stream, in the order they are shown, from where the container stands."""
+    stream.thread_type = "AUTO"
+    codec = stream.codec_context.codec.canonical_name
+    if codec not in _ALPHA_DECODERS or "1" not in {
+        stream.metadata.get(key) for key in ("alpha_mode", "ALPHA_MODE")
+    }:
+        yield from opened.decode(stream)
+        return
+    # FFmpeg's own VP8 and VP9 decoders drop the alpha channel; libvpx gives it.
+    decoder: Any = av.CodecContext.create(_ALPHA_DECODERS[codec], "r")
+    for packet in opened.demux(stream):
+        yield from decoder.decode(packet if packet.size else None)

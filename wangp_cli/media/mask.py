@@ -1,0 +1,72 @@
+"""Masks: white is what changes, black is what stays."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wangp_cli.media.clip import Frames, as_float
+
+LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+"""Weights of R, G and B in BT.709 luma."""
+
+
+def single_channel(frames: Frames) -> NDArray[np.float32]:
+    """One channel of any frames: luma of RGB; of RGBA the alpha where only that tells anything.
+
+    Args:
+        frames: `[T, H, W, C]`, any dtype of `Frames`.
+
+    Returns:
+        float32 `[T, H, W, 1]` in [0, 1].
+    """
+    values = as_float(frames)
+    if values.shape[3] == 1:
+        return values
+    colour, alpha = values[..., :3], values[..., 3:]
+    if alpha.size and np.ptp(alpha) > 0 and not np.ptp(colour.reshape(-1, 3), axis=0).any():
+        return alpha
+    return (colour @ LUMA)[..., None].clip(0, 1)
+
+
+def threshold(frames: Frames) -> NDArray[np.uint8]:
+    """A mask of 0 and 255: white from 127.5 of 255 up.
+
+    Args:
+        frames: `[T, H, W, C]`, any dtype of `Frames`.
+
+    Returns:
+        uint8 `[T, H, W, 1]`.
+    """
+    # The weights of luma add up to 1 only within rounding.
+    return np.where(single_channel(frames) >= 127.5 / 255 - 1e-6, np.uint8(255), np.uint8(0))
+
+
+def expand(mask: Frames, pixels: int) -> Frames:
+    """A mask grown by `pixels` on every side, corners square; shrunk where `pixels` is negative.
+
+    Args:
+        mask: `[T, H, W, 1]`, any dtype.
+        pixels: how far; beyond the picture's edge the mask goes on as it is at the edge.
+
+    Returns:
+        `[T, H, W, 1]`, same dtype.
+    """
+    for axis in (1, 2):
+        mask = _spread(mask, abs(pixels), axis, grow=pixels > 0)
+    return mask
+
+
+def _spread(mask: Frames, reach: int, axis: int, *, grow: bool) -> Frames:
+    """Running maximum or minimum over `2 * reach + 1`, in windows that double until two of them cover it."""
+    pick = np.maximum if grow else np.minimum
+    padding = [(0, 0)] * 4
+    padding[axis] = (reach, reach)
+    values = np.moveaxis(np.pad(mask, padding, mode="edge"), axis, 0)
+    window, width = 2 * reach + 1, 1
+    while width * 2 <= window:
+        values = pick(values[:-width], values[width:])
+        width *= 2
+    length = mask.shape[axis]
+    rest = window - width
+    return np.moveaxis(pick(values[:length], values[rest : rest + length]), 0, axis)

@@ -1,0 +1,89 @@
+"""The text that results carry: what was asked for, embedded where WanGP looks for it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from PIL import Image
+
+from wangp_cli.media.opening import IMAGES, SOUNDS, VIDEOS, check, container, reported
+from wangp_cli.media.stills import open_image
+
+_EXIF_IFD = 0x8769
+_USER_COMMENT = 0x9286
+_LARGEST_CHUNK = 16 * 2**20
+
+
+def read_comment(path: Path | str) -> str | None:
+    """The embedded comment of a video, picture or WAV file; None where there is none.
+
+    MP4 and MOV: the comment atom. MKV and WebM: the tag COMMENT, else DESCRIPTION. PNG: the text chunk
+    `comment`. JPEG and WebP: EXIF UserComment. WAV: the chunk `json`.
+
+    Raises:
+        MediaError: missing, empty, of no known kind, or unreadable.
+    """
+    found = check(path, VIDEOS | IMAGES | SOUNDS, "media")
+    suffix = Path(path).suffix.lower()
+    if suffix in IMAGES:
+        return _meant(_of_image(found))
+    if suffix == ".wav":
+        return _meant(_of_wav(found))
+    with container(found, "media") as opened:
+        tags = {key.lower(): value for key, value in opened.metadata.items()}
+    return _meant(tags.get("comment") or tags.get("description"))
+
+
+def decode_user_comment(value: bytes | str) -> str:
+    """The text of an EXIF UserComment, by its eight byte prefix."""
+    if isinstance(value, str):
+        return value
+    prefix, content = value[:8], value[8:]
+    if prefix == b"UNICODE\0":
+        # The standard leaves the byte order open; the zero halves of Latin letters tell.
+        big = content[0:200:2].count(0) > content[1:200:2].count(0)
+        return content.decode("utf-16-be" if big else "utf-16-le", "replace")
+    if prefix in {b"ASCII\0\0\0", b"\0" * 8}:
+        return content.decode("utf-8", "replace")
+    return value.decode("utf-8", "replace")
+
+
+def _of_image(path: Path) -> str | None:
+    with open_image(path) as picture, reported(path, "image"):
+        texts = getattr(picture, "text", None) or {}
+        if "comment" in texts:
+            return str(texts["comment"])
+        return _of_exif(picture)
+
+
+def _of_exif(picture: Image.Image) -> str | None:
+    value = picture.getexif().get_ifd(_EXIF_IFD).get(_USER_COMMENT)
+    return decode_user_comment(value) if isinstance(value, bytes | str) else None
+
+
+def _of_wav(path: Path) -> str | None:
+    with reported(path, "sound"), path.open("rb") as file:
+        if file.read(4) != b"RIFF":
+            return None
+        file.seek(12)
+        while len(header := file.read(8)) == 8:
+            size = int.from_bytes(header[4:], "little")
+            if header[:4] == b"json" and size <= _LARGEST_CHUNK:
+                return file.read(size).decode("utf-8", "replace")
+            file.seek(size + size % 2, 1)
+    return None
+
+
+def _meant(text: str | None) -> str | None:
+    """The text, unless it is only the room that WanGP reserves for a later one."""
+    text = (text or "").strip(" \0\r\n\t")
+    if not text:
+        return None
+    if text.startswith('{"_wangp_metadata_reserved"'):
+        try:
+            if json.loads(text) == {"_wangp_metadata_reserved": True}:
+                return None
+        except ValueError:
+            pass
+    return text

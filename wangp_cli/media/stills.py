@@ -1,0 +1,219 @@
+"""Still pictures, in and out."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+import av
+import imageio.v3 as iio
+import numpy as np
+from PIL import Image, ImageCms, ImageOps
+from PIL.PngImagePlugin import PngInfo
+
+from wangp_cli.errors import MediaError
+from wangp_cli.media.clip import Frames, as_uint8, as_uint16
+from wangp_cli.media.opening import IMAGES, check, check_pixels, reported
+
+_READ = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "TIFF", "AVIF", "PPM", "GIF")
+"""Pillow's formats we open; EPS would start an interpreter."""
+_WRITTEN = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+_EXIF_LIMIT = 65_000
+_EXIF_IFD = 0x8769
+_USER_COMMENT = 0x9286
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+
+
+def open_image(path: Path) -> Image.Image:
+    """A picture with its header read and its size checked; the caller closes it.
+
+    Raises:
+        MediaError: no known picture, or too large.
+    """
+    with reported(path, "image"):
+        # Pillow only warns between its own limit and twice that; ours is lower and is an error.
+        picture = Image.open(path, formats=_READ)
+    try:
+        check_pixels(picture.width, picture.height, path)
+    except MediaError:
+        picture.close()
+        raise
+    return picture
+
+
+def image_facts(path: Path) -> tuple[int, int, str, str]:
+    """Width and height as shown, format and mode of a checked picture."""
+    with open_image(path) as picture, reported(path, "image"):
+        turned = picture.getexif().get(0x0112, 1) in {5, 6, 7, 8}
+        width, height = picture.size[::-1] if turned else picture.size
+        return width, height, (picture.format or "").lower(), picture.mode
+
+
+def read_image(path: Path | str) -> Frames:
+    """A picture as one frame: upright by its EXIF orientation, in sRGB where it has an ICC profile.
+
+    Returns:
+        `[1, H, W, 3]`, or `[1, H, W, 4]` where it has alpha; grey and palette are expanded; uint16 where the
+        file has 16 bits, else uint8. Of an animation, the first frame.
+
+    Raises:
+        MediaError: missing, empty, no known picture, broken, or more than 64 megapixels.
+    """
+    found = check(path, IMAGES | {".gif"}, "image")
+    with open_image(found) as picture, reported(path, "image"):
+        if _is_deep_png(found):
+            return _upright(_decode_png(found), picture)[None]
+        if picture.mode.startswith("I;16"):
+            grey = _upright(np.asarray(picture).astype(np.uint16), picture)
+            return np.repeat(grey[None, :, :, None], 3, axis=3)
+        shown = ImageOps.exif_transpose(_to_srgb(picture))
+        alpha = "A" in shown.getbands() or "transparency" in shown.info
+        return np.asarray(shown.convert("RGBA" if alpha else "RGB"))[None]
+
+
+def write_image(
+    path: Path, frame: Frames, *, comment: str | None = None, quality: int = 95, bits: Literal[8, 16] = 8
+) -> None:
+    """Write one picture.
+
+    Args:
+        path: `.png`, `.jpg`, `.jpeg` or `.webp`; overwritten.
+        frame: `[H, W, C]` or `[1, H, W, C]`; C of 1, 3 or 4. Rounded to `bits`.
+        comment: text to embed: PNG iTXt `comment`; JPEG and WebP EXIF UserComment, JSON escaped to ASCII.
+        quality: 1 to 100, for JPEG and WebP; 100 makes WebP lossless.
+        bits: 16 for PNG only.
+
+    Raises:
+        MediaError: another suffix, alpha in JPEG, 16 bits outside PNG, or a comment over 64 KB in JPEG.
+        OSError: the disk is full, or the folder cannot be written; nothing is left behind.
+    """
+    suffix = path.suffix.lower()
+    frame = frame[0] if frame.ndim == 4 else frame
+    if suffix not in _WRITTEN:
+        raise MediaError(f"output: {suffix!r} is not a picture we write", hint="use .png, .jpg or .webp")
+    if suffix in {".jpg", ".jpeg"} and frame.shape[2] == 4:
+        raise MediaError("output: JPEG has no alpha channel", hint="use .png or .webp")
+    if bits == 16 and suffix != ".png":
+        raise MediaError(f"output: {suffix!r} has no 16 bits", hint="use .png")
+    content = _encode_png(frame, comment) if bits == 16 else _encode(suffix, frame, comment, quality)
+    file = path.open("wb")
+    try:
+        with file:
+            file.write(content)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def user_comment(text: str) -> bytes:
+    """EXIF UserComment: ASCII for JSON, whose own escapes carry the rest; else UTF-16-LE.
+
+    UTF-16 takes twice the room, and JPEG has 64 KB for all of EXIF.
+    """
+    if not text.isascii():
+        try:
+            json.loads(text)
+        except ValueError:
+            return b"UNICODE\0" + text.encode("utf-16-le", "replace")
+        text = "".join(c if c.isascii() else json.dumps(c)[1:-1] for c in text)
+    return b"ASCII\0\0\0" + text.encode("ascii")
+
+
+def _encode(suffix: str, frame: Frames, comment: str | None, quality: int) -> bytes:
+    pixels = as_uint8(frame)
+    options: dict[str, Any] = {}
+    if suffix == ".png":
+        if comment is not None:
+            options["pnginfo"] = PngInfo()
+            options["pnginfo"].add_itxt("comment", comment)
+    else:
+        options["quality"] = quality
+        if suffix == ".webp":
+            options |= {"lossless": quality == 100, "exact": True}
+        else:
+            options["subsampling"] = 0
+        if comment is not None:
+            options["exif"] = _exif(comment, limited=suffix != ".webp")
+    pixels = pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
+    written: bytes = iio.imwrite(
+        "<bytes>", np.ascontiguousarray(pixels), plugin="pillow", extension=suffix, **options
+    )
+    return written
+
+
+def _exif(comment: str, *, limited: bool) -> bytes:
+    exif = Image.Exif()
+    exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = user_comment(comment)
+    block = exif.tobytes()
+    if limited and len(block) > _EXIF_LIMIT:
+        raise MediaError(
+            f"output: JPEG holds 64 KB of metadata, this is {len(block) // 1024} KB",
+            hint="--metadata-mode sidecar, or write .png",
+        )
+    return block
+
+
+def _is_deep_png(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(25)
+    return head.startswith(_PNG_MAGIC) and len(head) == 25 and head[24] == 16
+
+
+def _decode_png(path: Path) -> Frames:
+    # Pillow reads 16 bit colour as 8.
+    decoder = av.CodecContext.create("png", "r")
+    frames = [*decoder.decode(av.Packet(path.read_bytes())), *decoder.decode(None)]
+    name = "rgba64le" if "a" in frames[0].format.name else "rgb48le"
+    pixels: Frames = frames[0].to_ndarray(format=name)
+    return pixels
+
+
+def _encode_png(frame: Frames, comment: str | None) -> bytes:
+    # Pillow writes 16 bit for grey only.
+    deep = as_uint16(np.repeat(frame, 3, axis=2) if frame.shape[2] == 1 else frame).astype(">u2")
+    height, width, channels = deep.shape
+    rows = deep.reshape(height, -1).view(np.uint8)
+    left = np.zeros_like(rows)
+    left[:, channels * 2 :] = rows[:, : -channels * 2]
+    filtered = np.concatenate([np.ones((height, 1), np.uint8), rows - left], axis=1)
+    header = struct.pack(">IIBBBBB", width, height, 16, 6 if channels == 4 else 2, 0, 0, 0)
+    text = b"" if comment is None else _chunk(b"iTXt", b"comment\0\0\0\0\0" + comment.encode())
+    data = _chunk(b"IDAT", zlib.compress(filtered.tobytes(), 6))
+    return _PNG_MAGIC + _chunk(b"IHDR", header) + text + data + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def _upright(pixels: Frames, picture: Image.Image) -> Frames:
+    turn = picture.getexif().get(0x0112, 1)
+    if turn in {5, 6, 7, 8}:
+        pixels = np.swapaxes(pixels, 0, 1)
+    if turn in {2, 3, 6, 7}:
+        pixels = pixels[:, ::-1]
+    if turn in {3, 4, 7, 8}:
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _to_srgb(picture: Image.Image) -> Image.Image:
+    profile = picture.info.get("icc_profile")
+    if not profile or picture.mode not in {"RGB", "RGBA", "CMYK", "L"}:
+        return picture
+    # A broken profile is common and harmless: the numbers are shown as they are.
+    with suppress(ImageCms.PyCMSError, OSError, ValueError):
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        mode: Any = picture.mode if picture.mode == "RGBA" else "RGB"
+        converted = ImageCms.profileToProfile(
+            picture, source, ImageCms.createProfile("sRGB"), outputMode=mode
+        )
+        if converted is not None:
+            converted.getexif().update(picture.getexif())
+            return converted
+    return picture
