@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -48,12 +48,12 @@ class Grid(Entry):
 
 
 class Source(Entry):
-    """Where weights come from: a hub repository in diffusers layout, or a folder of this package."""
+    """Where weights in diffusers layout are: on a hub, in a folder, or in a folder of this package."""
 
     repository: str | None = None
     revision: str | None = None
+    folder: Path | None = None
     package: str | None = None
-    gigabytes: float | None = None
 
 
 class ModelSpec(Entry):
@@ -67,6 +67,7 @@ class ModelSpec(Entry):
     description: str = ""
     source: Source
     accepts: frozenset[Accepts]
+    requires: frozenset[Accepts] = frozenset()
     grid: Grid = Grid()
     defaults: dict[str, Any] = {}
     text_length: int = 512
@@ -114,8 +115,6 @@ class Catalogue:
 class _Family(Entry):
     family: Literal["wan"]
     models: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
-
-    key_order: ClassVar[tuple[str, ...]] = ("family", "models")
 
 
 def _read_family(file: Any) -> dict[str, ModelSpec]:

@@ -1,0 +1,85 @@
+"""Turn a task model into a Typer command: one option per flagged field; what is not said stays unsaid."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import typer
+from pydantic.fields import FieldInfo
+
+from wangp_cli.tasks.fields import Flag
+from wangp_cli.tasks.flags import flags
+from wangp_cli.tasks.task import Task
+
+
+def cli_type(annotation: Any) -> Any:
+    """The type Typer parses: scalars, paths and literals as they are, sequences as lists, else text."""
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return cli_type(args[0])
+    if origin is tuple:
+        return list[cli_type(args[0])]  # type: ignore[misc]
+    if origin in (Union, UnionType):
+        kinds = [arg for arg in args if arg is not type(None)]
+        return cli_type(kinds[0]) if len(kinds) == 1 else str
+    return annotation if origin is Literal or annotation in (bool, int, float, str, Path) else str
+
+
+def option(name: str, field: FieldInfo, flag: Flag, panel: str) -> inspect.Parameter:
+    """The parameter Typer reads for one field; None means not said."""
+    kind, long = cli_type(field.annotation), flag.option(name)
+    names = [f"{long}/--no-{long[2:]}" if kind is bool else long, *([flag.short] if flag.short else [])]
+    shown: Any = False
+    if not field.is_required() and field.default not in (None, (), "", False) and not field.default_factory:
+        shown = str(field.default)
+    mark = typer.Option(
+        *names, help=flag.help, metavar=flag.metavar, rich_help_panel=panel, show_default=shown
+    )
+    return parameter(name, Annotated[kind | None, mark])
+
+
+def parameter(name: str, annotation: Any) -> inspect.Parameter:
+    """A keyword parameter that defaults to None."""
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def bind(
+    task: type[Task],
+    call: Callable[[dict[str, Any], dict[str, Any]], None],
+    *,
+    positional: str,
+    extra: Sequence[inspect.Parameter],
+) -> Callable[..., None]:
+    """Make the function that Typer registers for `task`.
+
+    Args:
+        task: the task class.
+        call: called with the task's values that were given and the extra ones that were given.
+        positional: the field that may also be said without its flag.
+        extra: parameters of the command that are not the task's.
+    """
+    mark = typer.Argument(
+        help=f"The same as --{positional}.", show_default=False, metavar=f"[{positional.upper()}]"
+    )
+    params = [parameter("words", Annotated[str | None, mark])]
+    params += [option(*each) for each in flags(task)]
+    extras = {each.name for each in extra}
+
+    def command(**given: Any) -> None:
+        said = {name: value for name, value in given.items() if value is not None and value != []}
+        if (words := said.pop("words", None)) is not None:
+            if positional in said:
+                raise typer.BadParameter(f"say it once: {words!r}, or --{positional}", param_hint=positional)
+            said[positional] = words
+        call(
+            {name: value for name, value in said.items() if name not in extras},
+            {name: value for name, value in said.items() if name in extras},
+        )
+
+    setattr(command, "__signature__", inspect.Signature([*params, *extra]))  # noqa: B010 - read by Typer
+    command.__name__, command.__doc__ = task.model_fields["type"].default, task.__doc__
+    return command

@@ -1,0 +1,158 @@
+"""`wangp doctor`: what this machine has and what is missing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+
+from wangp_cli.commands._run import errors_shown
+from wangp_cli.commands._table import write_json
+from wangp_cli.runtime import bootstrap, weights
+from wangp_cli.runtime.console import plain
+from wangp_cli.runtime.manifest import versions
+
+HUB = "huggingface.co"
+MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[red]problem[/]"}
+
+
+class Check(BaseModel):
+    """One thing that was looked at."""
+
+    name: str
+    status: Literal["ok", "warning", "problem"]
+    found: str
+    fix: str | None = None
+
+
+def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Look at python, torch, device, memory, disk, attention, folders, hub and versions."""
+    with errors_shown():
+        checks = [*_software(), *_machine(), *_folders(), _hub(), _starter()]
+        if json:
+            write_json({"checks": [check.model_dump() for check in checks], "versions": versions()})
+        else:
+            _print(checks)
+        if any(check.status == "problem" for check in checks):
+            raise typer.Exit(1)
+
+
+def _print(checks: list[Check]) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for check in checks:
+        table.add_row(
+            MARKS[check.status], check.name, plain(check.found + (f" ({check.fix})" if check.fix else ""))
+        )
+    Console(file=sys.stdout, highlight=False).print(table)
+
+
+def _software() -> list[Check]:
+    found = versions()
+    checks = [
+        Check(name="python", status="ok", found=f"{platform.python_version()} on {platform.platform()}")
+    ]
+    for name in ("torch", "diffusers", "transformers", "av"):
+        here = name in found
+        fix = None if here else f"pip install {name}"
+        checks.append(
+            Check(name=name, status="ok" if here else "problem", found=found.get(name, "missing"), fix=fix)
+        )
+    return checks
+
+
+def _machine() -> list[Check]:
+    import torch
+
+    from wangp_cli.pipelines.attention import available
+    from wangp_cli.pipelines.placement import best_device, best_dtype
+
+    device = best_device()
+    name = torch.cuda.get_device_name() if device == "cuda" else f"{os.cpu_count()} cores, no GPU found"
+    fix = (
+        None
+        if device != "cpu"
+        else "the starter runs well; large models need a GPU and a CUDA build of torch"
+    )
+    checks = [
+        Check(name="device", status="ok", found=f"{device}, {best_dtype(device)}: {name}", fix=fix),
+        Check(name="attention", status="ok", found=", ".join(available(device))),
+    ]
+    if device == "cuda":
+        free, total = torch.cuda.mem_get_info()
+        checks.append(
+            Check(name="GPU memory", status="ok", found=f"{free / 1e9:.1f} of {total / 1e9:.1f} GB free")
+        )
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    low = total < 4e9
+    checks.append(
+        Check(
+            name="memory",
+            status="warning" if low else "ok",
+            found=f"{free / 1e9:.1f} of {total / 1e9:.1f} GB free",
+            fix="4 GB are the least" if low else None,
+        )
+    )
+    return checks
+
+
+def _folders() -> list[Check]:
+    settings, _, folders = bootstrap.load_settings()
+    places = {
+        "outputs": settings.output_dir.absolute(),
+        "models": bootstrap.models_dir(settings, folders),
+        "LoRAs": bootstrap.loras_dir(settings, folders),
+        "settings": folders.config,
+        "logs": folders.state,
+    }
+    return [_folder(name, path) for name, path in places.items()]
+
+
+def _folder(name: str, path: Path) -> Check:
+    existing = next(place for place in (path, *path.parents) if place.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        return Check(
+            name=name, status="problem", found=f"{path} cannot be written", fix="see `wangp settings path`"
+        )
+    free = shutil.disk_usage(existing).free / 1e9
+    low = free < 1
+    return Check(
+        name=name,
+        status="warning" if low else "ok",
+        found=f"{path}, {free:.0f} GB free",
+        fix="less than 1 GB is left" if low else None,
+    )
+
+
+def _hub() -> Check:
+    try:
+        socket.create_connection((HUB, 443), timeout=3).close()
+    except OSError as error:
+        return Check(
+            name="hub",
+            status="warning",
+            found=f"{HUB} cannot be reached: {error}",
+            fix="only needed to fetch weights; the starter works without",
+        )
+    return Check(name="hub", status="ok", found=f"{HUB} answers")
+
+
+def _starter() -> Check:
+    _, _, folders = bootstrap.load_settings()
+    spec: Any = bootstrap.catalogue(folders).get("starter")
+    here = weights.present(spec, Path())
+    return Check(
+        name="starter",
+        status="ok" if here else "problem",
+        found="ships with this installation" if here else "its weights are missing",
+        fix=None if here else "install wangp again",
+    )

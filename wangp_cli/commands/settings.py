@@ -1,0 +1,66 @@
+"""`wangp settings`: show, path, import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wangp_cli.commands._run import errors_shown
+from wangp_cli.commands._table import write_json, write_table
+from wangp_cli.runtime import bootstrap
+from wangp_cli.runtime import settings as settings_files
+from wangp_cli.runtime.console import stderr_console
+from wangp_cli.runtime.settings import Settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+app = typer.Typer(help="Settings of this machine and user.", no_args_is_help=True)
+
+
+@app.command()
+def show(json: Json = False) -> None:
+    """Show every setting and where its value comes from."""
+    with errors_shown():
+        found, origin, folders = bootstrap.load_settings()
+        values = found.model_dump(mode="json") | {
+            "models_dir": str(bootstrap.models_dir(found, folders)),
+            "loras_dir": str(bootstrap.loras_dir(found, folders)),
+        }
+        if json:
+            write_json(
+                {name: {"value": values[name], "origin": origin.get(name, "default")} for name in values}
+            )
+            return
+        write_table(
+            ("setting", "value", "from", "what it is"),
+            [
+                (name, values[name], origin.get(name, "default"), field.description)
+                for name, field in Settings.model_fields.items()
+            ],
+        )
+
+
+@app.command()
+def path() -> None:
+    """Print the path of the settings file."""
+    typer.echo(bootstrap.user_folders().settings)
+
+
+@app.command(name="import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="The older app's wgp_config.json.")], json: Json = False
+) -> None:
+    """Take over the settings of the older app; keys that have no counterpart are named."""
+    with errors_shown():
+        values, rest = settings_files.translate_wgp_config(file)
+        written = settings_files.save(bootstrap.user_folders(), values)
+        if json:
+            write_json({"settings": str(written), "taken": values, "left": rest})
+            return
+        write_table(("setting", "value"), list(values.items()))
+        console = stderr_console()
+        console.print(f"written to {written}", markup=False)
+        if rest:
+            console.print(f"not taken over: {', '.join(rest)}", markup=False)

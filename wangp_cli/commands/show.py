@@ -1,0 +1,95 @@
+"""`wangp show`: what a file is and which request made it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from wangp_cli.commands._run import errors_shown
+from wangp_cli.commands._table import write_facts, write_json
+from wangp_cli.errors import ConflictError, RequestError
+from wangp_cli.runtime.artifacts import complete_file
+
+SHEET_FRAMES = 12
+
+
+def show(
+    file: Annotated[Path, typer.Argument(help="A picture, video or sound file.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    sheet: Annotated[
+        Path | None, typer.Option("--sheet", help="Write a contact sheet, a picture of frames.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a sheet that exists.")] = False,
+) -> None:
+    """Show the request a file was made from and the file's facts."""
+    with errors_shown():
+        facts = file_facts(file)
+        request = request_of(file)
+        if sheet:
+            write_sheet(file, sheet, overwrite=overwrite)
+        if json:
+            write_json({"file": facts, "request": request, "sheet": str(sheet.absolute()) if sheet else None})
+            return
+        write_facts(facts)
+        if request:
+            typer.echo()
+            write_facts(request)
+        else:
+            typer.echo("\nThe file carries no request.")
+        if sheet:
+            typer.echo(f"\n{sheet.absolute()}")
+
+
+def file_facts(file: Path) -> dict[str, Any]:
+    """Frames, exact rate, codec, colour tags and sound of a media file."""
+    from wangp_cli.media.facts import probe
+
+    found = probe(file)
+    facts = {name: getattr(found, name) for name in found.__dataclass_fields__}
+    return {"path": str(file.absolute()), **facts, "fps": str(facts["fps"]) if facts.get("fps") else None}
+
+
+def request_of(file: Path) -> dict[str, Any] | None:
+    """The request inside a file or in the sidecar beside it; None if there is neither."""
+    from wangp_cli.runtime.settings_file import read_document
+
+    for place in (file, file.with_suffix(".json")):
+        if not place.is_file():
+            continue
+        try:
+            document = read_document(place)
+        except RequestError:
+            continue
+        ours = document.get("wangp")
+        request: dict[str, Any] = (
+            ours["request"] if isinstance(ours, dict) and "request" in ours else document
+        )
+        return request
+    return None
+
+
+def write_sheet(file: Path, sheet: Path, *, overwrite: bool) -> None:
+    """Write a contact sheet of a video's or picture's frames."""
+    from wangp_cli.media.facts import probe
+    from wangp_cli.media.read import read_frames
+    from wangp_cli.media.sheet import contact_sheet, evenly, frame_labels
+    from wangp_cli.media.stills import read_image, write_image
+
+    if sheet.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+        raise RequestError("sheet", f"{str(sheet)!r} is not a picture's name", hint="use .png, .jpg or .webp")
+    if sheet.exists() and not overwrite:
+        raise ConflictError(f"sheet: {sheet} exists", hint="--overwrite replaces it")
+    facts = probe(file)
+    if facts.kind == "audio":
+        raise RequestError("sheet", f"{file} has no frames to show")
+    if facts.kind == "image":
+        picture = contact_sheet(read_image(file), columns=1)
+    else:
+        shown = evenly(facts.frames, SHEET_FRAMES)
+        picture = contact_sheet(
+            read_frames(file, shown), count=len(shown), labels=frame_labels(shown, facts.fps)
+        )
+    with complete_file(sheet, overwrite=overwrite) as partial:
+        write_image(partial, picture)

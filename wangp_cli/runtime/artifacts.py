@@ -1,0 +1,102 @@
+"""Files that are either complete or not there, and the run history."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from wangp_cli.errors import ConflictError, NoSpaceError
+
+HISTORY = Path("manifests") / "run_history.jsonl"
+
+
+@contextmanager
+def complete_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Give a hidden partial path to write; on success it is made durable and takes its final name.
+
+    Raises:
+        ConflictError: the file appeared meanwhile and `overwrite` is off.
+        NoSpaceError: the disk is full or the folder cannot be written.
+    """
+    partial = path.with_name(f".{path.stem[:80]}.{os.getpid()}.partial{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent)
+        yield partial
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        if overwrite:
+            partial.replace(path)
+        else:
+            os.link(partial, path)
+        sync_folder(path.parent)
+    except FileExistsError:
+        raise ConflictError(f"output: {path} exists", hint="--overwrite replaces it") from None
+    except OSError as error:
+        raise disk_error(error, path) from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def disk_error(error: OSError, path: Path) -> Exception:
+    """The clear form of an OS error met while writing `path`."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return NoSpaceError(
+            f"output: the disk of {path.parent} is full", hint="free some space, or use --output-dir"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+        return NoSpaceError(
+            f"output: {path.parent} cannot be written", hint="--output-dir picks another folder"
+        )
+    return error
+
+
+def sweep(folder: Path) -> None:
+    """Remove partial files whose process is gone."""
+    for file in folder.glob(".*.partial*"):
+        match = re.search(r"\.(\d+)\.partial(\.\w+)?$", file.name)
+        if match and not _alive(int(match[1])):
+            file.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def append_line(path: Path, record: Mapping[str, Any]) -> None:
+    """Append one JSON line with sorted keys and make it durable; a torn last line is ended first."""
+    line = json.dumps(record, sort_keys=True, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            size = os.fstat(handle).st_size
+            if size and os.pread(handle, 1, size - 1) != b"\n":
+                line = b"\n" + line
+            os.write(handle, line)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise disk_error(error, path) from None

@@ -1,0 +1,138 @@
+"""From a bare process to a session: folders, settings, logging, signals."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from platformdirs import PlatformDirs
+
+from wangp_cli.catalogue import Catalogue, presets_dir
+from wangp_cli.errors import RequestError
+from wangp_cli.presets import Presets
+from wangp_cli.runtime import settings as settings_files
+from wangp_cli.runtime.events import Sink, Stream
+from wangp_cli.runtime.pool import Pool
+from wangp_cli.runtime.session import Session
+from wangp_cli.runtime.settings import Folders, Settings
+
+LOG_BYTES = 2_000_000
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def user_folders(environment: Mapping[str, str] | None = None) -> Folders:
+    """This user's folders; WANGP_CONFIG_DIR moves the one with the settings."""
+    environment = os.environ if environment is None else environment
+    dirs = PlatformDirs("wangp", appauthor=False)
+    config = environment.get("WANGP_CONFIG_DIR")
+    return Folders(
+        config=Path(config) if config else dirs.user_config_path,
+        data=dirs.user_data_path,
+        state=dirs.user_state_path,
+    )
+
+
+def load_settings() -> tuple[Settings, dict[str, str], Folders]:
+    """The settings of this user and process, where each came from, and the folders."""
+    folders = user_folders()
+    found, origin = settings_files.load(folders, os.environ)
+    return found, origin, folders
+
+
+def catalogue(folders: Folders) -> Catalogue:
+    """Shipped models, then the user's own."""
+    return Catalogue(presets_dir() / "models", folders.config / "models")
+
+
+def presets(folders: Folders) -> Presets:
+    """Shipped presets, then the user's own."""
+    return Presets(presets_dir() / "generate", folders.config / "presets")
+
+
+def models_dir(settings: Settings, folders: Folders) -> Path:
+    """Folder of fetched weights."""
+    return (settings.models_dir or folders.data / "models").expanduser()
+
+
+def loras_dir(settings: Settings, folders: Folders) -> Path:
+    """Folder where LoRAs are looked up by name."""
+    return (settings.loras_dir or folders.data / "loras").expanduser()
+
+
+def start(
+    sinks: Sequence[Sink], *, log_level: str | None = None, manifest_path: Path | None = None
+) -> Session:
+    """A session with these consumers of events.
+
+    Raises:
+        RequestError: the settings are wrong.
+    """
+    settings, origin, folders = load_settings()
+    start_logging(folders, log_level or settings.log_level)
+    quiet_libraries()
+    return Session(
+        settings=settings,
+        settings_origin=origin,
+        folders=folders,
+        catalogue=catalogue(folders),
+        presets=presets(folders),
+        stream=Stream(str(uuid.uuid4()), sinks),
+        pool=Pool(models_dir(settings, folders)),
+        loras_dir=loras_dir(settings, folders),
+        manifest_path=manifest_path,
+    )
+
+
+def start_logging(folders: Folders, level: str) -> None:
+    """Log to a rotating file, and warnings (or the level asked for, if lower) to stderr."""
+    if level.upper() not in logging.getLevelNamesMapping():
+        raise RequestError("log_level", f"{level!r} is no level", hint="DEBUG, INFO, WARNING or ERROR")
+    root = logging.getLogger()
+    root.setLevel(level.upper())
+    for handler in list(root.handlers):
+        root.removeHandler(handler)
+    console = logging.StreamHandler(sys.stderr)
+    console.setLevel(logging.DEBUG if level.upper() == "DEBUG" else logging.CRITICAL)
+    handlers: list[logging.Handler] = [console]
+    try:
+        folders.state.mkdir(parents=True, exist_ok=True)
+        handlers.append(RotatingFileHandler(folders.state / "wangp.log", maxBytes=LOG_BYTES, backupCount=3))
+    except OSError as error:
+        console.setLevel(logging.WARNING)
+        logging.getLogger(__name__).warning("no log file in %s: %s", folders.state, error.strerror)
+    for handler in handlers:
+        handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        root.addHandler(handler)
+
+
+class _OneLine(logging.Formatter):
+    """Control characters shown as escapes, so that no prompt can draw on a terminal or forge a line."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name logging calls
+        return CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", super().formatMessage(record)).replace(
+            "\n", "\\n"
+        )
+
+
+def quiet_libraries() -> None:
+    """Keep the libraries' own bars and banners out of our streams."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+    os.environ.setdefault("SVT_LOG", "1")
+
+
+def private_stdout() -> int:
+    """Keep the real stdout for us alone: descriptor 1 becomes stderr. Returns the private descriptor."""
+    sys.stdout.flush()
+    private = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = os.fdopen(os.dup(private), "w", encoding="utf-8", errors="backslashreplace", closefd=True)
+    return private

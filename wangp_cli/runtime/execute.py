@@ -1,0 +1,146 @@
+"""The one boundary: every request runs through `execute` and has one defined outcome."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
+from typing import Any, Literal
+
+from wangp_cli.errors import Cancelled, OutOfMemoryError, RequestError, WangpError
+from wangp_cli.presets import Layer
+from wangp_cli.runtime.artifacts import HISTORY, append_line, disk_error
+from wangp_cli.runtime.events import (
+    ArtifactCreated,
+    Fault,
+    Log,
+    TaskAccepted,
+    TaskCancelled,
+    TaskCompleted,
+    TaskFailed,
+    TaskRejected,
+    TaskStarted,
+)
+from wangp_cli.runtime.job import Job
+from wangp_cli.runtime.manifest import input_checksums, record
+from wangp_cli.runtime.progress import Meter
+from wangp_cli.runtime.resolve import Request, label, resolve
+from wangp_cli.runtime.session import Session
+
+log = logging.getLogger(__name__)
+Status = Literal["completed", "failed", "cancelled", "rejected"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a request ended."""
+
+    status: Status
+    artifacts: list[ArtifactCreated] = field(default_factory=list)
+    error: WangpError | None = None
+    manifest: dict[str, Any] | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """What the shell is told."""
+        return self.error.exit_code if self.error else 0
+
+
+def execute(say: Callable[[], Sequence[Layer]], session: Session, task_id: str | None = None) -> Outcome:
+    """Resolve what is said and run it. Never raises for anything a request, a model or a disk can do.
+
+    Args:
+        say: gives the layers of what was said; it may raise as `resolve` may.
+        session: where it runs.
+        task_id: the task's name in events; a new one where it is not known yet.
+    """
+    task_id = task_id or str(uuid.uuid4())
+    emit = partial(session.stream.emit, task=task_id)
+    try:
+        request = resolve([*say(), Layer(name="run", values={"task_id": task_id})], session)
+    except Exception as error:  # noqa: BLE001 - the boundary
+        known = as_known(error)
+        emit(TaskRejected(error=Fault.of(known)))
+        return Outcome(status="rejected", error=known)
+    emit(TaskAccepted(request=request.task.model_dump(mode="json"), origin=request.origin))
+    for notice in request.notices:
+        emit(Log(level="info", message=notice))
+    emit(TaskStarted())
+    try:
+        artifacts, manifest = _run(request, session, emit)
+    except Cancelled as stop:
+        emit(TaskCancelled())
+        return Outcome(status="cancelled", error=stop)
+    except Exception as error:  # noqa: BLE001 - the boundary
+        known = _relabelled(as_known(error), request)
+        emit(TaskFailed(error=Fault.of(known)))
+        return Outcome(status="failed", error=known)
+    emit(TaskCompleted(manifest=manifest))
+    return Outcome(status="completed", artifacts=artifacts, manifest=manifest)
+
+
+def _run(
+    request: Request, session: Session, emit: Callable[..., None]
+) -> tuple[list[ArtifactCreated], dict[str, Any]]:
+    folder = request.outputs[0].parent
+    history = session.manifest_path or folder / HISTORY
+    checksums = input_checksums(request.task, folder)
+    meter = Meter(emit, session.stop, len(request.outputs))
+    job = Job(request=request, session=session, emit=emit, meter=meter, checksums=checksums)
+    module, _, name = request.task.run.partition(":")
+    workflow: Callable[[Job], list[ArtifactCreated]] = getattr(import_module(module), name)
+    try:
+        artifacts = workflow(job)
+    except Cancelled:
+        raise
+    except Exception as error:
+        failure = record(request, session.stream.run, [], checksums, as_known(error).message)
+        _try_append(history, failure)
+        raise
+    manifest = record(request, session.stream.run, artifacts, checksums, None)
+    append_line(history, manifest)
+    return artifacts, manifest
+
+
+def _try_append(history: Any, failure: dict[str, Any]) -> None:
+    try:
+        append_line(history, failure)
+    except (WangpError, OSError) as error:
+        log.warning("the run history could not be written: %s", error)
+
+
+def as_known(error: Exception) -> WangpError:
+    """The error itself if it is one of ours, else the one that stands for it."""
+    if isinstance(error, WangpError):
+        return error
+    if isinstance(error, MemoryError) or _is_out_of_memory(error):
+        log.error("out of memory", exc_info=error)
+        return OutOfMemoryError(
+            f"out of memory: {str(error).splitlines()[0] if str(error) else 'the machine has none left'}",
+            hint="a smaller --size or fewer --frames, or --vae-tiling",
+        )
+    if isinstance(error, OSError) and error.filename:
+        from pathlib import Path
+
+        mapped = disk_error(error, Path(str(error.filename)))
+        if isinstance(mapped, WangpError):
+            return mapped
+    log.error("unexpected error", exc_info=error)
+    return WangpError(
+        f"{type(error).__name__}: {error}", hint="this is a bug of wangp; the log has the details"
+    )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # By name, because torch is not imported here.
+    return type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error)
+
+
+def _relabelled(error: WangpError, request: Request) -> WangpError:
+    if isinstance(error, RequestError):
+        text = error.message.removeprefix(f"{error.field}: ")
+        return RequestError(label(error.field, request.origin), text, hint=error.hint)
+    return error

@@ -1,0 +1,130 @@
+"""What a result says about itself: the request that made it, embedded in the file and kept in the history."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from wangp_cli import __version__
+from wangp_cli.runtime.events import ArtifactCreated
+from wangp_cli.runtime.inputs import sha256_of
+from wangp_cli.runtime.resolve import Request
+from wangp_cli.tasks.generate import Generate
+from wangp_cli.tasks.task import MediaInputs, parse_lora
+
+LOCAL = {"output", "output_dir", "overwrite", "task_id"}
+"""Fields that say where a result goes, not what it shows."""
+WANGP_SETTINGS_VERSION = 2.74
+PACKAGES = ("torch", "diffusers", "transformers", "numpy", "av")
+
+
+def portable_request(task: Generate, folder: Path) -> dict[str, Any]:
+    """The request without local places; input paths relative to `folder`."""
+    request = task.model_dump(mode="json", exclude=LOCAL, exclude_none=True)
+    for field in MediaInputs.model_fields:
+        value = request.get(field)
+        if isinstance(value, list):
+            request[field] = [relative(path, folder) for path in value]
+        elif value:
+            request[field] = relative(value, folder)
+    return {key: value for key, value in request.items() if value not in ([], "")}
+
+
+def relative(path: str, folder: Path) -> str:
+    """`path` as seen from `folder`."""
+    return os.path.relpath(path, folder)
+
+
+def input_checksums(task: Generate, folder: Path) -> dict[str, str]:
+    """sha256 of every input file, by its path relative to `folder`."""
+    return {relative(str(path), folder): sha256_of(path) for paths in task.media().values() for path in paths}
+
+
+def comment(request: Request, index: int, folder: Path, checksums: dict[str, str]) -> str:
+    """The JSON text embedded in result `index`: keys that WanGP reads, and the request for us."""
+    task = request.task.cut(seed=request.task.seed + index, count=1)
+    document = {
+        # WanGP reads only files whose type holds its name.
+        "type": f"wangp {__version__} (settings for WanGP) - {request.spec.title}",
+        "settings_version": WANGP_SETTINGS_VERSION,
+        "model_type": request.spec.name,
+        "prompt": task.prompt,
+        "negative_prompt": task.negative_prompt,
+        "resolution": task.size,
+        "video_length": task.frames,
+        "num_inference_steps": task.steps,
+        "guidance_scale": task.guidance_scale,
+        "flow_shift": task.flow_shift,
+        "sample_solver": task.sampler,
+        "seed": task.seed,
+        "creation_date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "wangp": {
+            "version": __version__,
+            "request": portable_request(task, folder),
+            "origin": request.origin,
+            "checksums": checksums,
+        },
+    }
+    return json.dumps(document, ensure_ascii=True, separators=(",", ":"))
+
+
+def record(
+    request: Request, run: str, artifacts: list[ArtifactCreated], checksums: dict[str, str], error: str | None
+) -> dict[str, Any]:
+    """One line of the run history; the keys that readers of the older CLI know, and ours."""
+    task, folder = request.task, request.outputs[0].parent
+    portable = portable_request(task, folder)
+    line: dict[str, Any] = {
+        "run_id": run,
+        "task_id": task.task_id,
+        "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
+        "output_dir": str(folder),
+        "metadata_mode": task.metadata_mode,
+        "adapter_payload_hashes": _adapter_hashes(task),
+        "inputs": {
+            "prompt": task.prompt,
+            "negative_prompt": task.negative_prompt,
+            "seeds": [task.seed + index for index in range(task.count)],
+            "frames": task.frames,
+            "model": request.spec.name,
+            "runtime": task.model_dump(
+                mode="json", include={"device", "dtype", "attention", "vae_tiling", "exact"}
+            ),
+            "checksums": checksums,
+        },
+        "request": portable,
+        "origin": request.origin,
+        "versions": versions(),
+        "status": "error" if error else "success",
+    }
+    if error:
+        return line | {"error": error}
+    return line | {
+        "artifacts": [artifact.model_dump(mode="json", exclude_none=True) for artifact in artifacts]
+    }
+
+
+def _adapter_hashes(task: Generate) -> dict[str, Any]:
+    if not task.loras:
+        return {}
+    payload = json.dumps(
+        [parse_lora(lora) for lora in task.loras], sort_keys=True, separators=(",", ":")
+    ).encode()
+    return {"lora": {"sha256": hashlib.sha256(payload).hexdigest(), "source_bytes": len(payload)}}
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides pixels."""
+    found = {"wangp": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

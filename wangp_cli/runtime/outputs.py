@@ -1,0 +1,152 @@
+"""Names of the files a task will write: decided, checked and known before any model runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import unicodedata
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from wangp_cli.errors import ConflictError, MediaError, NoSpaceError, RequestError, nearest
+from wangp_cli.media.codecs import CODECS, pick
+from wangp_cli.tasks.fields import size_of
+from wangp_cli.tasks.generate import Generate
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+LONGEST_NAME = 200
+BYTES_PER_PIXEL = 0.25
+"""An upper guess for compressed video, so that a full disk is found before hours of work."""
+
+
+def plan_outputs(task: Generate) -> list[Path]:
+    """One final path for each result of a settled task.
+
+    Raises:
+        RequestError: the name or its ending does not fit.
+        ConflictError: a file is already there and `overwrite` is not said.
+        NoSpaceError: the disk has too little room, or the folder cannot be written.
+    """
+    paths = [_path(task, index) for index in range(task.count)]
+    if len(set(paths)) < len(paths):
+        raise RequestError(
+            "name", f"{task.name!r} gives several results one name", hint="add {seed} or {index}"
+        )
+    if not is_picture(task):
+        _check_codec(task, paths[0].suffix)
+    for path in paths:
+        if path.is_dir():
+            raise RequestError("output", f"{path} is a folder", hint="use --output-dir for folders")
+        if path.exists() and not task.overwrite:
+            raise ConflictError(
+                f"output: {path} exists", hint="--overwrite replaces it; --output or --name picks another"
+            )
+    width, height = size_of(task.size)
+    _check_room(paths[0].parent, int(width * height * int(task.frames) * task.count * BYTES_PER_PIXEL))
+    return paths
+
+
+def _check_codec(task: Generate, suffix: str) -> None:
+    try:
+        codec = pick(task.codec, suffix)
+    except MediaError as error:
+        raise RequestError("codec", error.message.removeprefix("codec: "), hint=error.hint) from None
+    if task.crf is not None:
+        if codec.crf is None:
+            raise RequestError("crf", f"codec {codec.name} has no such setting", hint="leave it out")
+        low, high = codec.crf_range
+        if not low <= task.crf <= high:
+            raise RequestError("crf", f"{task.crf} is out of range, {codec.name} takes {low} to {high}")
+
+
+def is_picture(task: Generate) -> bool:
+    """Whether the results are stills."""
+    return task.frames == 1
+
+
+def _path(task: Generate, index: int) -> Path:
+    suffixes = IMAGE_SUFFIXES if is_picture(task) else VIDEO_SUFFIXES
+    if task.output is None:
+        usual = CODECS[task.codec].suffixes[0] if task.codec else ".mp4"
+        suffix = f".{task.image_format}" if is_picture(task) else usual
+        return task.output_dir.expanduser().absolute() / (expand_name(task, index) + suffix)
+    if task.output.suffix.lower() not in suffixes:
+        kind = "a picture" if is_picture(task) else "a video"
+        raise RequestError(
+            "output",
+            f"{str(task.output)!r} does not end as {kind} does",
+            hint=f"use one of {', '.join(suffixes)}",
+        )
+    path = task.output.expanduser().absolute()
+    return path if task.count == 1 else path.with_stem(f"{path.stem}_{index + 1:03d}")
+
+
+def expand_name(task: Generate, index: int) -> str:
+    """The file name of result `index`, without ending, from the task's template.
+
+    Raises:
+        RequestError: the template has an unknown field or leads out of the folder.
+    """
+    fields: dict[str, Any] = {
+        "task_id": task.task_id or "task",
+        "index": f"{index + 1:03d}",
+        "seed": task.seed + index,
+        "model": task.model,
+        "prompt": slug(task.prompt),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "time": datetime.now(UTC).strftime("%H%M%S"),
+        "size": task.size,
+        "frames": task.frames,
+        "steps": task.steps,
+    }
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in fields:
+            hint = nearest(match[1], list(fields)) or f"known are {', '.join(fields)}"
+            raise RequestError("name", f"{{{match[1]}}} is no field of file names", hint=hint)
+        return str(fields[match[1]])
+
+    name = re.sub(r"\{([^{}]*)\}", value, task.name)
+    name = unicodedata.normalize("NFC", name).strip().rstrip(". ")
+    if not name or re.search(r'[\x00-\x1f\x7f/\\:*?"<>|]', name) or name.startswith((".", "~")):
+        raise RequestError("name", f"{task.name!r} gives {name!r}, which is no plain file name")
+    return _cut(name)
+
+
+def slug(text: str, length: int = 48) -> str:
+    """Letters and digits of `text` in lower case, joined by dashes, cut at a word."""
+    plain = unicodedata.normalize("NFKC", text).lower()
+    words = re.findall(r"[^\W_]+", plain)
+    out = ""
+    for word in words:
+        if len(out) + len(word) + 1 > length:
+            break
+        out = f"{out}-{word}" if out else word
+    return out or "untitled"
+
+
+def _cut(name: str) -> str:
+    while len(name.encode()) > LONGEST_NAME:
+        name = name[:-1]
+    return name
+
+
+def _check_room(folder: Path, needed: int) -> None:
+    existing = folder
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir():
+        raise RequestError("output_dir", f"{existing} is a file, not a folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise NoSpaceError(
+            f"output_dir: {existing} cannot be written", hint="--output-dir picks another folder"
+        )
+    free = shutil.disk_usage(existing).free
+    if free < needed:
+        raise NoSpaceError(
+            f"output_dir: {existing} has {free / 1e6:.0f} MB free, about {needed / 1e6:.0f} MB are needed",
+            hint="free some space, or pick another disk with --output-dir",
+        )

@@ -1,0 +1,101 @@
+"""Loaded pipelines, kept between tasks; parts of one base are shared between them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from wangp_cli.runtime.events import ModelLoaded, ModelLoading
+from wangp_cli.runtime.weights import locate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wangp_cli.catalogue import ModelSpec
+    from wangp_cli.pipelines.base import Lora, Pipeline, Placement, Progress
+    from wangp_cli.runtime.events import Emit
+
+T = TypeVar("T")
+
+
+class SharedComponents:
+    """Parts of pipelines by key; those that the last load did not ask for can be dropped."""
+
+    def __init__(self) -> None:
+        self._parts: dict[tuple[str, ...], Any] = {}
+        self._used: set[tuple[str, ...]] = set()
+
+    def get(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
+        """The part under `key`, made at the first call."""
+        self._used.add(key)
+        if key not in self._parts:
+            self._parts[key] = make()
+        part: T = self._parts[key]
+        return part
+
+    def start_counting(self) -> None:
+        """From here on, note which parts are asked for."""
+        self._used.clear()
+
+    def drop_unused(self) -> None:
+        """Forget the parts nobody asked for since `start_counting`."""
+        self._parts = {key: part for key, part in self._parts.items() if key in self._used}
+
+
+class Pool:
+    """The last loaded pipeline, and the parts it shares with the next one."""
+
+    def __init__(self, models_dir: Path) -> None:
+        self._models_dir = models_dir
+        self._components = SharedComponents()
+        self._key: Any = None
+        self._pipeline: Pipeline | None = None
+
+    def pipeline(
+        self, spec: ModelSpec, placement: Placement, loras: Sequence[Lora], *, progress: Progress, emit: Emit
+    ) -> Pipeline:
+        """The pipeline of a model, loaded unless it is the last one used.
+
+        Raises:
+            ModelError: weights are missing or broken.
+        """
+        key = (spec, placement, tuple(loras))
+        if self._pipeline is not None and key == self._key:
+            return self._pipeline
+        folder = locate(spec, self._models_dir)
+        self.close()
+        emit(ModelLoading(model=spec.name))
+        progress("load", 0, 1)
+        began = time.monotonic()
+        self._components.start_counting()
+        self._pipeline = adapter(spec.family)(spec, folder, placement, loras, self._components, progress)
+        self._components.drop_unused()
+        self._key = key
+        progress("load", 1, 1)
+        emit(
+            ModelLoaded(
+                model=spec.name,
+                seconds=round(time.monotonic() - began, 3),
+                device=placement.device,
+                dtype=placement.dtype,
+                attention=placement.attention,
+            )
+        )
+        return self._pipeline
+
+    def close(self) -> None:
+        """Free the pipeline; shared parts stay until the next load shows which are needed."""
+        if self._pipeline is not None:
+            self._pipeline.close()
+        self._pipeline, self._key = None, None
+
+
+def adapter(family: str) -> Callable[..., Pipeline]:
+    """The `load` function of a model family."""
+    from wangp_cli.pipelines.families import ADAPTERS
+
+    module, _, name = ADAPTERS[family].partition(":")
+    load: Callable[..., Pipeline] = getattr(import_module(module), name)
+    return load

@@ -1,0 +1,257 @@
+"""From what was said to a settled task: layers merged, values checked and put on the model's grid."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from wangp_cli.catalogue import Accepts, Catalogue, ModelSpec
+from wangp_cli.errors import RequestError, nearest
+from wangp_cli.presets import Layer, Resolved, merge
+from wangp_cli.runtime.inputs import check_inputs
+from wangp_cli.runtime.outputs import plan_outputs
+from wangp_cli.tasks import TASKS
+from wangp_cli.tasks.fields import size_of
+from wangp_cli.tasks.flags import flag_of
+from wangp_cli.tasks.generate import Generate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wangp_cli.runtime.session import Session
+
+DRAWN_SEEDS = 2**32
+FEATURES: dict[str, Accepts] = {
+    "image_start": "start",
+    "image_end": "end",
+    "image_refs": "references",
+    "video_source": "source",
+    "video_guide": "control",
+    "image_guide": "control",
+    "video_mask": "mask",
+    "image_mask": "mask",
+    "audio_source": "audio",
+    "loras": "lora",
+}
+"""Which ability of a model each input needs."""
+WORDS: dict[Accepts, str] = {
+    "start": "start picture",
+    "end": "end picture",
+    "references": "reference pictures",
+    "source": "video to continue",
+    "control": "control video",
+    "mask": "mask",
+    "audio": "sound",
+    "lora": "LoRA",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A settled task, ready to run.
+
+    Args:
+        task: every value final.
+        origin: where each value came from, by field.
+        spec: the model.
+        outputs: one path for each result.
+        checksums: sha256 that inputs must have, by path.
+        notices: what was changed or is worth knowing, for people.
+    """
+
+    task: Generate
+    origin: dict[str, str]
+    spec: ModelSpec
+    outputs: list[Path]
+    checksums: dict[str, str]
+    notices: list[str]
+
+    def document(self) -> dict[str, Any]:
+        """What a dry run prints."""
+        return {
+            "request": self.task.model_dump(mode="json"),
+            "origin": self.origin,
+            "outputs": [str(path) for path in self.outputs],
+            "notices": self.notices,
+        }
+
+
+def resolve(layers: Sequence[Layer], session: Session) -> Request:
+    """Merge what was said onto the defaults and settle it.
+
+    Raises:
+        RequestError: a value is wrong, or the model cannot do what was asked; names the field and the fix.
+        ConflictError: an output exists.
+        NoSpaceError: the output folder cannot take the result.
+    """
+    said = merge(layers)
+    kind = said.values.get("type", "generate")
+    if kind not in TASKS:
+        raise RequestError("type", f"there is no task {kind!r}", hint=nearest(str(kind), list(TASKS)))
+    settings = Layer(name="settings", values=session.settings.task_values())
+    if not (name := said.values.get("model") or session.settings.model):
+        raise RequestError("model", "none is named", hint="name one; `wangp models` lists them")
+    spec = session.catalogue.get(str(name))
+    defaults = Layer(name="default", values=_class_defaults(kind))
+    merged = merge([defaults, settings, Layer(name=f"model {spec.name}", values=spec.defaults), *layers])
+    origin = merged.origin | {
+        field: session.settings_origin.get(field, "default")
+        for field, place in merged.origin.items()
+        if place == "settings"
+    }
+    task = validate(merged, kind, origin)
+    return settle(task, Resolved(values={}, origin=origin, checksums=merged.checksums), spec, session)
+
+
+def _class_defaults(kind: str) -> dict[str, Any]:
+    fields = TASKS[kind].model_fields
+    return {name: field.default for name, field in fields.items() if not field.is_required()}
+
+
+def validate(merged: Resolved, kind: str, origin: dict[str, str]) -> Generate:
+    """The task of merged values.
+
+    Raises:
+        RequestError: for the first wrong value; the others are named after it.
+    """
+    try:
+        task = TASKS[kind].model_validate(merged.values)
+    except ValidationError as error:
+        faults = [_explain(fault, list(TASKS[kind].model_fields), origin) for fault in error.errors()]
+        (field, message, hint), *rest = faults
+        more = "".join(f"; {label(other, origin)}: {text}" for other, text, _ in rest)
+        raise RequestError(label(field, origin), message + more, hint=hint) from None
+    assert isinstance(task, Generate)
+    return task
+
+
+def label(field: str, origin: dict[str, str]) -> str:
+    """How to name a field to the one who said it: the option for a flag, else the key."""
+    flag = flag_of(Generate, field) if origin.get(field) == "flag" else None
+    return flag.option(field) if flag else field
+
+
+def _explain(fault: Any, known: list[str], origin: dict[str, str]) -> tuple[str, str, str | None]:
+    field = str(fault["loc"][0]) if fault["loc"] else ""
+    value, context = fault.get("input"), fault.get("ctx", {})
+    text = fault["msg"][:1].lower() + fault["msg"][1:]
+    match fault["type"]:
+        case "value_error":
+            text = str(context["error"])
+            if not field:
+                field = next((word for word in text.split() if word in origin), "request")
+                text = text.removeprefix(f"{field} ")
+        case "extra_forbidden":
+            return field, "there is no such key", nearest(field, known) or None
+        case "greater_than_equal" | "greater_than":
+            text = f"{value!r} is too small, must be {_limit(fault)}"
+        case "less_than_equal" | "less_than":
+            text = f"{value!r} is too large, must be {_limit(fault)}"
+        case "literal_error":
+            text = f"{value!r} is not one of {context['expected'].replace(' or ', ', ')}"
+        case "finite_number":
+            text = f"{value!r} is not a finite number"
+        case _:
+            shown = repr(value) if len(repr(value)) <= 80 else repr(value)[:77] + "..."
+            text = f"{shown}: {text}"
+    return field, text, None
+
+
+def _limit(fault: Any) -> str:
+    context = fault["ctx"]
+    words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+    return next(f"{words[key]} {context[key]}" for key in words if key in context)
+
+
+def settle(task: Generate, merged: Resolved, spec: ModelSpec, session: Session) -> Request:
+    """Check a task against its model and inputs, put it on the grid, draw its seed and decide its paths."""
+    origin, notices = dict(merged.origin), []
+    _check_accepted(task, spec, session.catalogue)
+    check_inputs(task, merged.checksums)
+    changes: dict[str, Any] = {}
+    if spec.name != task.model:
+        changes["model"] = spec.name
+    rate = Fraction(task.fps)
+    frames, origin["frames"] = _settle_frames(task, spec, rate, origin["frames"])
+    changes["frames"] = frames
+    if frames != task.frames:
+        notices.append(f"frames: {origin['frames']}, makes {frames}")
+    size, origin["size"] = _settle_size(task, spec, origin["size"])
+    changes["size"] = size
+    if size != task.size:
+        notices.append(f"size: {origin['size']}, makes {size}")
+    if task.seed == -1:
+        changes["seed"] = secrets.randbelow(DRAWN_SEEDS)
+        origin["seed"] = "drawn"
+    settled = task.cut(**changes)
+    notices += unknown_words(settled.prompt, spec)
+    return Request(
+        task=settled,
+        origin=origin,
+        spec=spec,
+        outputs=plan_outputs(settled),
+        checksums=merged.checksums,
+        notices=notices,
+    )
+
+
+def _check_accepted(task: Generate, spec: ModelSpec, catalogue: Catalogue) -> None:
+    given = {FEATURES[field]: field for field in FEATURES if getattr(task, field)}
+    for feature, field in given.items():
+        if feature not in spec.accepts:
+            able = catalogue.accepting(feature)
+            hint = f"models that do: {', '.join(able)}" if able else None
+            raise RequestError(field, f"model {spec.name!r} takes no {WORDS[feature]}", hint=hint)
+    has = set(given) | ({"start"} if "source" in given else set())
+    for feature in sorted(spec.requires - has):
+        field = next(name for name, ability in FEATURES.items() if ability == feature)
+        raise RequestError(field, f"model {spec.name!r} needs a {WORDS[feature]}", hint=f"give {field}")
+    if "mask" in given and "control" not in given:
+        raise RequestError(
+            given["mask"], "there is no control video to mask", hint="give video_guide or image_guide"
+        )
+
+
+def _settle_frames(task: Generate, spec: ModelSpec, rate: Fraction, origin: str) -> tuple[int, str]:
+    asked = task.frames
+    count = asked if isinstance(asked, int) else round(Fraction(asked[:-1]) * rate)
+    frames = spec.grid.frames(count)
+    if frames == asked:
+        return frames, origin
+    return frames, f"snapped from {asked}" if isinstance(asked, int) else f"{asked} at {rate} fps"
+
+
+def _settle_size(task: Generate, spec: ModelSpec, origin: str) -> tuple[str, str]:
+    width, height = size_of(task.size)
+    shaping = next(
+        (f for f in ("image_start", "video_source", "video_guide", "image_guide") if getattr(task, f)), None
+    )
+    said = origin == "flag" or origin.startswith(("file", "line"))
+    if shaping and not said:
+        from wangp_cli.media.facts import probe
+        from wangp_cli.media.resize import budget_size
+
+        facts = probe(getattr(task, shaping))
+        width, height = budget_size(facts.width, facts.height, width, height, spec.grid.block)
+        return f"{width}x{height}", f"shape of {shaping}"
+    size = "{}x{}".format(*spec.grid.size(width, height))
+    return size, origin if size == task.size else f"snapped from {task.size}"
+
+
+def unknown_words(prompt: str, spec: ModelSpec) -> list[str]:
+    """A notice if the prompt leaves the small world the model was trained on."""
+    if not spec.world:
+        return []
+    strange = [word for word in re.findall(r"[^\W\d_]+", prompt.lower()) if word not in spec.world]
+    if not strange:
+        return []
+    words = ", ".join(dict.fromkeys(strange))
+    return [
+        f"{spec.name} was not trained on: {words}; for anything else use a real model, see `wangp models`"
+    ]

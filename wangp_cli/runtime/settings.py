@@ -1,0 +1,178 @@
+"""Settings of this machine and user: folders, device and output defaults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from wangp_cli.catalogue import read_yaml
+from wangp_cli.errors import ModelError, RequestError, nearest
+from wangp_cli.runtime import strict_json
+from wangp_cli.tasks.task import Codec, ImageFormat, MetadataMode, Output, Runtime
+
+ENVIRONMENT_PREFIX = "WANGP_"
+
+
+class Folders(BaseModel):
+    """Where this user's files are."""
+
+    model_config = ConfigDict(frozen=True)
+    config: Path
+    data: Path
+    state: Path
+
+    @property
+    def settings(self) -> Path:
+        """The settings file."""
+        return self.config / "settings.yaml"
+
+
+class Settings(BaseModel):
+    """What holds for every task until a preset, a file or a flag says otherwise."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    model: Annotated[str | None, Field(description="Model of tasks that name none.")] = None
+    output_dir: Annotated[Path, Field(description="Folder for results.")] = Path("outputs")
+    models_dir: Annotated[Path | None, Field(description="Folder for fetched weights.")] = None
+    loras_dir: Annotated[Path | None, Field(description="Folder where LoRAs are looked up by name.")] = None
+    device: Annotated[str, Field(description="auto, cpu, cuda, cuda:1 or mps.")] = "auto"
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"], Field(description="Number format of the models.")
+    ] = "auto"
+    attention: Annotated[str, Field(description="Attention backend.")] = "auto"
+    vae_tiling: Annotated[bool, Field(description="Decode in tiles.")] = False
+    codec: Annotated[Codec | None, Field(description="Video codec.")] = None
+    crf: Annotated[int | None, Field(ge=0, le=63, description="Quality of the codec.")] = None
+    image_format: Annotated[ImageFormat, Field(description="Format of pictures.")] = "png"
+    metadata_mode: Annotated[MetadataMode, Field(description="Where the request is kept.")] = "embed"
+    name: Annotated[str | None, Field(description="Template of file names.")] = None
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="Least level that is logged.")
+    ] = "INFO"
+
+    def task_values(self) -> dict[str, Any]:
+        """The settings that are also fields of tasks, by field name."""
+        fields = {*Output.model_fields, *Runtime.model_fields, "model"}
+        return {name: value for name, value in self if name in fields}
+
+
+def load(folders: Folders, environment: Mapping[str, str]) -> tuple[Settings, dict[str, str]]:
+    """Settings and the origin of each that is not a default: the file, or a WANGP_* variable.
+
+    Raises:
+        RequestError: a key or a value is wrong.
+    """
+    values: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    if folders.settings.is_file():
+        try:
+            data = read_yaml(folders.settings)
+        except (ModelError, OSError, UnicodeDecodeError) as error:
+            raise RequestError("settings", str(error)) from None
+        if data is not None and not isinstance(data, dict):
+            raise RequestError("settings", f"{folders.settings} holds no mapping")
+        for name, value in (data or {}).items():
+            values[str(name)], origin[str(name)] = value, f"settings {folders.settings}"
+    for name in Settings.model_fields:
+        variable = ENVIRONMENT_PREFIX + name.upper()
+        if environment.get(variable):
+            values[name], origin[name] = environment[variable], f"environment {variable}"
+    return _validated(values, origin), origin
+
+
+def _validated(values: dict[str, Any], origin: dict[str, str]) -> Settings:
+    for name in values:
+        if name not in Settings.model_fields:
+            hint = nearest(name, list(Settings.model_fields)) or "`wangp settings show` lists the keys"
+            raise RequestError(
+                "settings", f"unknown key {name!r} in {origin[name].removeprefix('settings ')}", hint=hint
+            )
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise RequestError(name, f"{first['input']!r} from {origin[name]}: {first['msg'].lower()}") from None
+
+
+_CODECS = {
+    "libx264_8": "h264",
+    "libx264_10": "h264-10",
+    "libx264_lossless": "h264-lossless",
+    "libx265_28": "hevc",
+    "libx265_8": "hevc",
+    "prores_422": "prores",
+    "dnxhr_hq": "dnxhr",
+}
+_ATTENTION = {
+    "auto": "auto",
+    "sdpa": "native",
+    "flash": "flash",
+    "xformers": "xformers",
+    "sage": "sage",
+    "sage2": "sage",
+}
+_METADATA = {"metadata": "embed", "json": "sidecar", "none": "none"}
+
+
+def translate_wgp_config(file: Path) -> tuple[dict[str, Any], list[str]]:
+    """Settings of the older app's `wgp_config.json`: the values that we know, and the names of the rest.
+
+    Raises:
+        RequestError: the file cannot be read, or is not a JSON object.
+    """
+    try:
+        data = strict_json.loads(file.read_bytes())
+    except OSError as error:
+        raise RequestError("file", f"cannot read {file}: {error.strerror}") from None
+    except ValueError as error:
+        raise RequestError("file", f"{file}: {error}") from None
+    if not isinstance(data, dict):
+        raise RequestError("file", f"{file} holds no JSON object")
+    values: dict[str, Any] = {}
+    rest: list[str] = []
+    for key, value in data.items():
+        known = _translate(key, value)
+        if known:
+            values[known[0]] = known[1]
+        else:
+            rest.append(key)
+    return values, sorted(rest)
+
+
+def _translate(key: str, value: Any) -> tuple[str, Any] | None:
+    if key == "checkpoints_paths" and isinstance(value, list) and value:
+        return "models_dir", str(value[0])
+    simple = {"save_path": "output_dir", "loras_root": "loras_dir"}
+    if key in simple and isinstance(value, str) and value:
+        return simple[key], value
+    tables = {
+        "video_output_codec": ("codec", _CODECS),
+        "attention_mode": ("attention", _ATTENTION),
+        "metadata_type": ("metadata_mode", _METADATA),
+    }
+    if key in tables and isinstance(value, str) and value in tables[key][1]:
+        return tables[key][0], tables[key][1][value]
+    if key == "image_output_codec" and isinstance(value, str):
+        format_ = {"jpeg": "jpg", "png": "png", "webp": "webp"}.get(value.split("_")[0])
+        return ("image_format", format_) if format_ else None
+    return None
+
+
+def save(folders: Folders, values: Mapping[str, Any]) -> Path:
+    """Merge values into the settings file and return its path."""
+    data = read_yaml(folders.settings) if folders.settings.is_file() else None
+    merged = {**(data or {}), **values}
+    _validated(dict(merged), dict.fromkeys(merged, f"settings {folders.settings}"))
+    folders.config.mkdir(parents=True, exist_ok=True)
+    partial = folders.settings.with_suffix(".yaml.partial")
+    partial.write_text(
+        yaml.safe_dump(json.loads(json.dumps(merged, default=str)), sort_keys=True), encoding="utf-8"
+    )
+    partial.replace(folders.settings)
+    return folders.settings

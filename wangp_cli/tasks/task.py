@@ -1,0 +1,132 @@
+"""The field groups that tasks share, and the task itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from wangp_cli.tasks.fields import Flag, Spec
+
+Codec = Literal[
+    "h264", "h264-10", "h264-lossless", "hevc", "av1", "vp9", "prores", "prores4444", "ffv1", "dnxhr"
+]
+ImageFormat = Literal["png", "jpg", "webp"]
+MetadataMode = Literal["embed", "sidecar", "none"]
+
+
+class MediaInputs(Spec):
+    """Pictures, videos and sound that steer the result."""
+
+    panel: ClassVar[str] = "Inputs"
+    image_start: Annotated[Path | None, Flag("Picture of the first frame.")] = None
+    image_end: Annotated[Path | None, Flag("Picture of the last frame.")] = None
+    image_refs: Annotated[
+        tuple[Path, ...], Flag("Picture of what to show; repeatable.", name="image_ref")
+    ] = ()
+    video_source: Annotated[
+        Path | None, Flag("Video to continue; the result holds it and the new frames.")
+    ] = None
+    video_guide: Annotated[Path | None, Flag("Control video, followed frame by frame.")] = None
+    video_mask: Annotated[Path | None, Flag("Mask video over the control video; white is painted anew.")] = (
+        None
+    )
+    image_guide: Annotated[Path | None, Flag("Control picture, held for all frames.")] = None
+    image_mask: Annotated[Path | None, Flag("Mask picture, held for all frames; white is painted anew.")] = (
+        None
+    )
+    audio_source: Annotated[Path | None, Flag("Sound for the result, cut to its length.")] = None
+
+    def media(self) -> dict[str, tuple[Path, ...]]:
+        """The files given, by field."""
+        values = {name: getattr(self, name) for name in MediaInputs.model_fields}
+        return {
+            name: value if isinstance(value, tuple) else (value,) for name, value in values.items() if value
+        }
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        for picture, video in (("image_guide", "video_guide"), ("image_mask", "video_mask")):
+            if getattr(self, picture) and getattr(self, video):
+                raise ValueError(f"{picture} and {video} exclude each other, give one of them")
+        if self.video_source and self.image_start:
+            raise ValueError("video_source and image_start exclude each other, give one of them")
+        return self
+
+
+class Adapters(Spec):
+    """LoRAs on top of the model."""
+
+    panel: ClassVar[str] = "LoRA"
+    loras: Annotated[
+        tuple[str, ...], Flag("LoRA file and strength; repeatable.", name="lora", metavar="PATH[@STRENGTH]")
+    ] = ()
+
+    @field_validator("loras")
+    @classmethod
+    def _strengths(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for lora in value:
+            parse_lora(lora)
+        return value
+
+
+def parse_lora(text: str) -> tuple[str, float]:
+    """Path and strength of `PATH[@STRENGTH]`; the strength is 1 where it is not said."""
+    path, at, strength = text.rpartition("@")
+    if not at:
+        return text, 1.0
+    try:
+        return path, float(strength)
+    except ValueError:
+        raise ValueError(f"{text!r} has no number after @, such as style.safetensors@0.8") from None
+
+
+class Output(Spec):
+    """Where results go and in which form."""
+
+    panel: ClassVar[str] = "Output"
+    output: Annotated[Path | None, Flag("File to write; its ending picks the container.", "-o")] = None
+    output_dir: Annotated[Path, Flag("Folder for results.")] = Path("outputs")
+    name: Annotated[
+        str, Flag("Template of file names: {model} {seed} {prompt} {index} {date} ...", metavar="TEMPLATE")
+    ] = "{model}_seed{seed}_{prompt}"
+    overwrite: Annotated[bool, Flag("Replace files that exist.")] = False
+    codec: Annotated[Codec | None, Flag("Video codec; the container's usual one if not said.")] = None
+    crf: Annotated[
+        int | None, Field(ge=0, le=63), Flag("Quality of the codec, lower is better.", metavar="N")
+    ] = None
+    image_format: Annotated[ImageFormat, Flag("Format of pictures.")] = "png"
+    metadata_mode: Annotated[MetadataMode, Flag("Where the request is kept: in the file or beside it.")] = (
+        "embed"
+    )
+
+
+class Runtime(Spec):
+    """Where and how the model computes."""
+
+    panel: ClassVar[str] = "Runtime"
+    device: Annotated[
+        str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$"), Flag("auto, cpu, cuda, cuda:1 or mps.")
+    ] = "auto"
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"],
+        Flag("Number format of the transformer and text encoder."),
+    ] = "auto"
+    attention: Annotated[str, Flag("Attention backend, such as native, flash or sage.")] = "auto"
+    vae_tiling: Annotated[bool, Flag("Decode in tiles: less memory, a little slower.")] = False
+    exact: Annotated[bool, Flag("Bit for bit what diffusers' own pipeline gives.")] = False
+
+
+class Task(Spec):
+    """One unit of work."""
+
+    panel: ClassVar[str] = "Task"
+    run: ClassVar[str]
+    type: str
+    task_id: Annotated[
+        str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"), Flag("Name of the task in events.")
+    ] = None
+    model: Annotated[
+        str, Field(min_length=1, max_length=128), Flag("Model to use; `wangp models` lists them.", "-m")
+    ]

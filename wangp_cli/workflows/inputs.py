@@ -1,0 +1,148 @@
+"""Input files as arrays of the shot's exact size and length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from wangp_cli.catalogue import ModelSpec
+from wangp_cli.errors import MediaError, RequestError
+from wangp_cli.media.clip import Clip, Frames, as_float
+from wangp_cli.media.mask import threshold
+from wangp_cli.media.read import read_video
+from wangp_cli.media.resize import fit, fit_mask, match_length
+from wangp_cli.media.stills import read_image
+from wangp_cli.pipelines.base import Inputs
+from wangp_cli.tasks.fields import size_of
+from wangp_cli.tasks.generate import Generate
+
+VACE_OVERLAP = 5
+"""Frames of a continued video that VACE sees: two latent frames, enough to carry the motion on."""
+GREY = 0.5
+"""The value VACE reads as unknown, together with a white mask."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Prepared:
+    """What the model is given, and what the result is joined to.
+
+    Args:
+        inputs: for the model.
+        before: the video to continue, at the result's size.
+        overlap: how many of its last frames the model was given and draws again.
+    """
+
+    inputs: Inputs
+    before: Clip | None = None
+    overlap: int = 0
+
+
+def prepare(task: Generate, spec: ModelSpec) -> Prepared:
+    """Read and fit every input of a settled task.
+
+    Raises:
+        RequestError: a file does not decode.
+    """
+    reader = _Reader(task)
+    before = reader.source()
+    overlap = 0
+    start = reader.still("image_start")
+    if before is not None:
+        overlap = min(len(before), VACE_OVERLAP if spec.architecture == "vace" else 1)
+        overlap = (overlap - 1) // spec.grid.step * spec.grid.step + 1
+        start = Clip(frames=as_float(before.frames[-overlap:]), fps=before.fps)
+    control = reader.control()
+    return Prepared(
+        inputs=Inputs(
+            start=start,
+            end=reader.still("image_end"),
+            control=control,
+            mask=reader.mask(None if control is None else len(control)),
+            references=tuple(reader.picture("image_refs", path) for path in task.image_refs),
+        ),
+        before=before,
+        overlap=overlap,
+    )
+
+
+class _Reader:
+    """Reads the files of one task at its size and length."""
+
+    def __init__(self, task: Generate) -> None:
+        self._task = task
+        self._width, self._height = size_of(task.size)
+        self._frames = int(task.frames)
+        self._fps = Fraction(task.fps)
+
+    def still(self, field: str) -> Clip | None:
+        path = getattr(self._task, field)
+        return self.picture(field, path) if path else None
+
+    def picture(self, field: str, path: Path) -> Clip:
+        frames = _read(field, path)
+        return Clip(frames=fit(_rgb(frames), self._width, self._height), fps=self._fps)
+
+    def source(self) -> Clip | None:
+        if not (path := self._task.video_source):
+            return None
+        try:
+            clip = read_video(path)
+        except MediaError as error:
+            raise RequestError("video_source", error.message, hint=error.hint) from None
+        frames = clip.frames if clip.size == (self._width, self._height) else self._fit(clip.frames)
+        return Clip(frames=frames, fps=clip.fps, audio=clip.audio)
+
+    def control(self) -> Clip | None:
+        """The control video; frames it lacks are grey, which the model paints freely."""
+        if not (found := self._moving("video_guide", "image_guide")):
+            return None
+        frames = self._fit(found)
+        missing = self._frames - len(frames)
+        if missing > 0:
+            grey = np.full((missing, *frames.shape[1:]), GREY, np.float32)
+            frames = np.concatenate([frames, grey])
+        return Clip(frames=frames, fps=self._fps)
+
+    def mask(self, control_frames: int | None) -> Clip | None:
+        """The mask; white where the control video has ended."""
+        found = self._moving("video_mask", "image_mask")
+        if found is None or control_frames is None:
+            return None
+        frames = fit_mask(threshold(found), self._width, self._height)
+        missing = self._frames - len(frames)
+        if missing > 0:
+            white = np.ones((missing, *frames.shape[1:]), np.float32)
+            frames = np.concatenate([as_float(frames), white])
+        return Clip(frames=as_float(frames), fps=self._fps)
+
+    def _moving(self, video: str, picture: str) -> Frames | None:
+        """The frames of a video, cut to the shot, or of a picture held for all of it."""
+        if path := getattr(self._task, video):
+            try:
+                return read_video(path, count=self._frames, audio=False).frames
+            except MediaError as error:
+                raise RequestError(video, error.message, hint=error.hint) from None
+        if path := getattr(self._task, picture):
+            return match_length(_read(picture, path), self._frames, "hold")
+        return None
+
+    def _fit(self, frames: Frames) -> Frames:
+        return fit(_rgb(frames), self._width, self._height)
+
+
+def _read(field: str, path: Path) -> Frames:
+    try:
+        return read_image(path)
+    except MediaError as error:
+        raise RequestError(field, error.message, hint=error.hint) from None
+
+
+def _rgb(frames: Frames) -> Frames:
+    """Float RGB; grey is spread over three channels, what is transparent shows black."""
+    pixels = as_float(frames)
+    if pixels.shape[-1] == 1:
+        return np.repeat(pixels, 3, axis=-1)
+    return pixels[..., :3] * pixels[..., 3:] if pixels.shape[-1] == 4 else pixels
