@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
 
 from wangp_cli.catalogue import ModelSpec, Source
+from wangp_cli.media.clip import Clip
+from wangp_cli.tasks.shot import Shot
+
+T = TypeVar("T")
 
 TEXT_LENGTH = {"t2v": 24, "i2v": 512, "flf2v": 512, "vace": 24}
 ACCEPTS = {
@@ -35,8 +42,50 @@ def spec(name: str, **changes: Any) -> ModelSpec:
     return ModelSpec.model_validate(entry | changes)
 
 
+class Parts:
+    """Keeps every part for ever: the simplest `Components`."""
+
+    def __init__(self) -> None:
+        self.made: dict[tuple[str, ...], Any] = {}
+
+    def get(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
+        """The part under `key`, made at the first call."""
+        if key not in self.made:
+            self.made[key] = make()
+        part: T = self.made[key]
+        return part
+
+
+def shot(**changes: Any) -> Shot:
+    """Nine frames of 32 x 32 pixels in two steps, with guidance."""
+    values = {
+        "prompt": "a red circle moves right",
+        "negative_prompt": "blurry",
+        "size": "32x32",
+        "frames": 9,
+        "steps": 2,
+        "guidance_scale": 4.0,
+        "flow_shift": 3.0,
+        "seed": 7,
+    }
+    return Shot.model_validate(values | changes)
+
+
+def clip(frames: int, seed: int = 0, *, channels: int = 3, size: int = 32) -> Clip:
+    """Random uint8 pixels; a mask where there is one channel."""
+    random = np.random.default_rng(seed)
+    pixels = random.integers(0, 256, (frames, size, size, channels), dtype=np.uint8)
+    if channels == 1:
+        pixels = np.where(pixels > 127, 255, 0).astype(np.uint8)
+    return Clip(frames=pixels, fps=Fraction(16))
+
+
+def quiet(stage: str, done: int, total: int) -> None:
+    """Progress that nobody reads."""
+
+
 def save(name: str, folder: Path, **changes: Any) -> Path:
-    """Write the tiny checkpoint `name` in diffusers layout; `changes` are of the transformer's configuration."""
+    """Write the tiny checkpoint `name` in diffusers layout; `changes` go into the transformer."""
     pipeline(name, **changes).save_pretrained(folder)
     return folder
 

@@ -21,9 +21,9 @@ def available(device: str) -> list[str]:
 
     Backends that fetch their kernel from a hub are left out: they would run code from the network.
     """
-    names = [backend.value for backend in AttentionBackendName if not backend.value.endswith("_hub")]
     if device == "cpu":
-        return [name for name in names if name in CPU and _usable(name)]
+        return [name for name in CPU if _usable(name)]
+    names = [backend.value for backend in AttentionBackendName if not backend.value.endswith("_hub")]
     return [name for name in names if name not in OTHER_DEVICES and _usable(name)]
 
 

@@ -25,6 +25,12 @@ HASHED_BYTES = 64 << 20
 """Files up to this size are told apart by their content, larger ones by name, size and time."""
 CONTENT_NAME = re.compile(r"[0-9a-f]{64}")
 SHOWN_KEYS = 3
+FETCH = "`wangp models fetch NAME` gets the weights"
+TOOLS = {
+    "tokenizer": ("tokenizer.json", "spiece.model"),
+    "image_processor": ("preprocessor_config.json",),
+}
+"""Parts without weights, and the files of which each needs one: without it, an empty one would be made up."""
 
 
 class Checkpoint:
@@ -37,7 +43,7 @@ class Checkpoint:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         if not folder.is_dir():
-            raise ModelError(f"{folder} is not a folder", hint="`wangp models fetch NAME` gets the weights")
+            raise ModelError(f"{folder} is not a folder", hint=FETCH)
         self.index = _read_json(folder / "model_index.json")
 
     def has(self, part: str) -> bool:
@@ -49,12 +55,15 @@ class Checkpoint:
         return _read_json(self.folder / part / "config.json")
 
     def check(self, parts: Iterable[str]) -> None:
-        """Look whether the weights of these parts are whole, without reading them.
+        """Look whether the files of these parts are there and whole, without reading the weights.
 
         Raises:
             ModelError: a file is missing or cut; the message names it.
         """
         for part in parts:
+            if part in TOOLS:
+                _check_any(self.folder / part, TOOLS[part])
+                continue
             self.config(part)
             for file in self._weights(part):
                 _check_weights(file)
@@ -76,7 +85,7 @@ class Checkpoint:
             ModelError: the weights cannot be read, or do not fit the configuration.
         """
         # A mapped file is misaligned, which costs speed and bits on a CPU, and can change under the process.
-        options = {"torch_dtype": dtype, "disable_mmap": device == "cpu", "use_safetensors": True}
+        options = {"dtype": dtype, "disable_mmap": device == "cpu", "use_safetensors": True}
         return self._load(part, kind, device, options)
 
     def encoder(self, part: str, kind: Any, dtype: torch.dtype, device: str) -> Any:
@@ -93,8 +102,6 @@ class Checkpoint:
         Raises:
             ModelError: a file is missing or broken.
         """
-        if not (self.folder / part).is_dir():
-            raise ModelError(f"{self.folder / part} is missing")
         try:
             return kind.from_pretrained(self.folder / part, local_files_only=True)
         except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
@@ -120,9 +127,7 @@ class Checkpoint:
             return sorted({where / name for name in _read_json(indexes[0])["weight_map"].values()})
         if files := sorted(where.glob("*.safetensors")):
             return files
-        raise ModelError(
-            f"{where} has no safetensors file", hint="`wangp models fetch NAME` gets the weights"
-        )
+        raise ModelError(f"{where} has no safetensors file", hint=FETCH)
 
     @cached_property
     def pipeline(self) -> str:
@@ -134,7 +139,7 @@ def _read_json(file: Path) -> dict[str, Any]:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ModelError(f"{file} is missing", hint="`wangp models fetch NAME` gets the weights") from None
+        raise ModelError(f"{file} is missing", hint=FETCH) from None
     except (OSError, ValueError) as error:
         raise ModelError(f"{file} cannot be read: {_first_line(error)}") from error
     if not isinstance(data, dict):
@@ -142,12 +147,17 @@ def _read_json(file: Path) -> dict[str, Any]:
     return data
 
 
+def _check_any(folder: Path, names: tuple[str, ...]) -> None:
+    if not any((folder / name).is_file() for name in names):
+        raise ModelError(f"{folder / names[0]} is missing", hint=FETCH)
+
+
 def _check_weights(file: Path) -> None:
     try:
         with safe_open(file, framework="pt"):
             pass
     except FileNotFoundError:
-        raise ModelError(f"{file} is missing", hint="`wangp models fetch NAME` gets the weights") from None
+        raise ModelError(f"{file} is missing", hint=FETCH) from None
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{file} is broken: {_first_line(error)}", hint="fetch it again") from error
 

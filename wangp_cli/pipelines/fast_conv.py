@@ -13,7 +13,7 @@ def speed_up(module: Any) -> int:
     """Let the float32 `Conv3d` layers of one module compute as sums of 2D convolutions on a CPU.
 
     The libraries behind torch have a fast float32 path for two dimensions only: a video VAE becomes two to
-    three times as fast, and its output moves by rounding errors (below 1e-5). Other instances stay as they are.
+    three times as fast, and its output moves by rounding errors (below 1e-5). Other modules stay as they are.
 
     Returns:
         How many layers were changed.

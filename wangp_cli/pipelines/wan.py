@@ -224,7 +224,9 @@ def load(
     checkpoint = Checkpoint(folder)
     sees_images = checkpoint.has("image_encoder")
     _check_architecture(spec, checkpoint)
-    checkpoint.check(["transformer", "text_encoder", "vae", *(["image_encoder"] if sees_images else [])])
+    checkpoint.check(["transformer", "text_encoder", "tokenizer", "vae"])
+    if sees_images:
+        checkpoint.check(["image_encoder", "image_processor"])
     tick = _counter(progress, "load", 4 if sees_images else 3)
     device, dtype = placement.device, getattr(torch, placement.dtype)
 

@@ -1,0 +1,364 @@
+"""What the Wan adapter promises to those who call it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers.models.attention_dispatch import attention_backend, dispatch_attention_fn
+from safetensors.torch import load_file, save_file
+
+from tests import tiny
+from wangp_cli.errors import Cancelled, GenerationError, ModelError, RequestError
+from wangp_cli.media.clip import Clip
+from wangp_cli.pipelines import wan
+from wangp_cli.pipelines.base import Inputs, Placement
+from wangp_cli.tasks.shot import Shot
+
+NOTHING = Inputs()
+EVERYTHING = Inputs(
+    start=tiny.clip(1, 1),
+    end=tiny.clip(1, 2),
+    control=tiny.clip(9, 3),
+    mask=tiny.clip(9, 4, channels=1),
+    references=(tiny.clip(1, 5), tiny.clip(1, 6)),
+)
+BOTH_ENDS = Inputs(start=tiny.clip(1, 1), end=tiny.clip(1, 2))
+INPUTS = {"t2v": Inputs(), "i2v": BOTH_ENDS, "flf2v": BOTH_ENDS, "vace": EVERYTHING}
+
+
+def run(pipeline: Any, shot: Shot, inputs: Inputs = NOTHING, progress: Any = tiny.quiet) -> Any:
+    latents = pipeline.denoise(shot, pipeline.encode(shot, inputs, progress), progress)
+    return np.concatenate(list(pipeline.decode(latents, progress)))
+
+
+def load(folder: Path, name: str = "t2v", parts: Any = None, **placement: Any) -> wan.Wan:
+    return wan.load(tiny.spec(name), folder, Placement(**placement), [], parts or tiny.Parts(), tiny.quiet)
+
+
+@pytest.fixture
+def copy(checkpoint: Any, tmp_path: Path) -> Path:
+    """A text-to-video checkpoint to break."""
+    return Path(shutil.copytree(checkpoint("t2v"), tmp_path / "copy"))
+
+
+@pytest.mark.parametrize("name", ["t2v", "i2v", "flf2v", "vace"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prompt": "a blue square moves left"},
+        {"negative_prompt": "grows"},
+        {"seed": 8},
+        {"flow_shift": 5.0},
+        {"sampler": "euler"},
+        {"sampler": "dpm++"},
+        {"steps": 3},
+        {"guidance_scale": 5.0},
+    ],
+    ids=lambda change: "-".join(str(value) for value in change.values()),
+)
+def test_every_setting_changes_the_result(loaded: Any, name: str, change: dict[str, Any]) -> None:
+    pipeline, shot = loaded(name), tiny.shot()
+    assert not np.array_equal(
+        run(pipeline, shot, INPUTS[name]), run(pipeline, shot.cut(**change), INPUTS[name])
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("i2v", {"start": tiny.clip(1, 9)}),
+        ("i2v", {"start": tiny.clip(5, 1)}),
+        ("i2v", {"end": tiny.clip(1, 9)}),
+        ("i2v", {"end": tiny.clip(4, 2)}),
+        ("i2v", {"end": None}),
+        ("flf2v", {"start": tiny.clip(1, 9)}),
+        ("flf2v", {"end": tiny.clip(1, 9)}),
+        ("vace", {"start": tiny.clip(1, 9)}),
+        ("vace", {"start": None}),
+        ("vace", {"end": tiny.clip(1, 9)}),
+        ("vace", {"control": tiny.clip(9, 9)}),
+        ("vace", {"control": None, "mask": None}),
+        ("vace", {"mask": tiny.clip(9, 9, channels=1)}),
+        ("vace", {"mask": None}),
+        ("vace", {"references": EVERYTHING.references[::-1]}),
+        ("vace", {"references": EVERYTHING.references[:1]}),
+    ],
+)
+def test_every_picture_changes_the_result(loaded: Any, name: str, change: dict[str, Any]) -> None:
+    pipeline, shot = loaded(name), tiny.shot(guidance_scale=1.0)
+    plain = run(pipeline, shot, INPUTS[name])
+    assert not np.array_equal(plain, run(pipeline, shot, replace(INPUTS[name], **change)))
+
+
+def test_control_strength_changes_the_result(loaded: Any) -> None:
+    pipeline, shot = loaded("vace"), tiny.shot()
+    assert not np.array_equal(run(pipeline, shot), run(pipeline, shot.cut(control_strength=0.5)))
+
+
+def test_the_same_request_gives_the_same_pixels(loaded: Any) -> None:
+    pipeline, shot = loaded("vace"), tiny.shot()
+    assert np.array_equal(run(pipeline, shot, EVERYTHING), run(pipeline, shot, EVERYTHING))
+
+
+def test_a_picture_and_a_clip_have_the_asked_shape(loaded: Any) -> None:
+    pieces = []
+    pipeline = loaded("t2v", exact=False)
+    for frames in (1, 9):
+        shot = tiny.shot(frames=frames, size="48x32")
+        latents = pipeline.denoise(shot, pipeline.encode(shot, Inputs(), tiny.quiet), tiny.quiet)
+        pieces.append([piece.shape for piece in pipeline.decode(latents, tiny.quiet)])
+    assert pieces == [[(1, 32, 48, 3)], [(1, 32, 48, 3), (4, 32, 48, 3), (4, 32, 48, 3)]]
+
+
+def test_faster_kernels_stay_within_60_db(loaded: Any) -> None:
+    shot = tiny.shot(steps=4)
+    exact, fast = (run(loaded("vace", exact=exact), shot, EVERYTHING) for exact in (True, False))
+    error = np.mean((exact - fast).astype(np.float64) ** 2)
+    assert not np.array_equal(exact, fast)
+    assert 10 * np.log10(1 / error) >= 60
+
+
+def test_progress_counts_to_its_total_in_every_stage(loaded: Any) -> None:
+    seen: list[tuple[str, int, int]] = []
+    run(loaded("vace"), tiny.shot(), EVERYTHING, lambda *event: seen.append(event))
+    by_stage = {stage: [(done, total) for name, done, total in seen if name == stage] for stage, _, _ in seen}
+    assert list(by_stage) == ["encode", "denoise", "decode"]
+    for counts in by_stage.values():
+        assert [done for done, _ in counts] == list(range(1, counts[-1][1] + 1))
+        assert len({total for _, total in counts}) == 1
+    assert by_stage["denoise"][-1] == (2, 2)
+
+
+class Counted:
+    """Counts the calls of a module's parts while it lives."""
+
+    def __init__(self, *modules: Any) -> None:
+        self.calls = 0
+        self._hooks = [module.register_forward_hook(self._count) for module in modules]
+
+    def _count(self, *_: Any) -> None:
+        self.calls += 1
+
+    def close(self) -> None:
+        for hook in self._hooks:
+            hook.remove()
+
+
+@pytest.mark.parametrize("name", ["t2v", "vace"])
+def test_a_second_call_encodes_nothing_again(checkpoint: Any, name: str) -> None:
+    pipeline, shot = load(checkpoint(name), name), tiny.shot()
+    counted = Counted(pipeline._text.model, pipeline._vae.model.encoder)
+    first = run(pipeline, shot)
+    assert counted.calls == 2 + (3 if name == "vace" else 0)
+    second = run(pipeline, shot.cut(seed=shot.seed))
+    assert counted.calls == 2 + (3 if name == "vace" else 0)
+    assert np.array_equal(first, second)
+
+
+def test_without_guidance_there_is_one_pass_and_no_negative_prompt(checkpoint: Any) -> None:
+    pipeline = load(checkpoint("t2v"))
+    text, network = Counted(pipeline._text.model), Counted(pipeline._transformer)
+    run(pipeline, tiny.shot(guidance_scale=1.0, steps=3))
+    assert (text.calls, network.calls) == (1, 3)
+
+
+def test_pipelines_share_text_encoder_and_vae(checkpoint: Any) -> None:
+    parts = tiny.Parts()
+    text_to_video, vace = load(checkpoint("t2v"), parts=parts), load(checkpoint("vace"), "vace", parts)
+    assert text_to_video._text is vace._text
+    assert text_to_video._vae is vace._vae
+    exact = load(checkpoint("t2v"), parts=parts, exact=True)
+    assert exact._vae is not vace._vae
+
+
+def test_a_closed_pipeline_leaves_shared_parts_usable(checkpoint: Any) -> None:
+    parts = tiny.Parts()
+    first, second = load(checkpoint("t2v"), parts=parts), load(checkpoint("t2v"), parts=parts)
+    before = run(second, tiny.shot())
+    first.close()
+    assert np.array_equal(before, run(second, tiny.shot()))
+
+
+@pytest.mark.parametrize("stage", ["encode", "denoise", "decode"])
+def test_a_call_after_a_cancelled_one_is_undisturbed(loaded: Any, stage: str) -> None:
+    pipeline, shot = loaded("vace"), tiny.shot(steps=4)
+    undisturbed = run(pipeline, shot, EVERYTHING)
+
+    def cancel(name: str, done: int, total: int) -> None:
+        if (name, done) == (stage, 2):
+            raise Cancelled("stop")
+
+    with pytest.raises(Cancelled):
+        run(pipeline, shot.cut(seed=1), EVERYTHING, cancel)
+    assert np.array_equal(undisturbed, run(pipeline, shot, EVERYTHING))
+
+
+def test_decoding_may_interleave_with_another_call(loaded: Any) -> None:
+    pipeline, shot = loaded("vace"), tiny.shot()
+    latents = pipeline.denoise(shot, pipeline.encode(shot, EVERYTHING, tiny.quiet), tiny.quiet)
+    whole = np.concatenate(list(pipeline.decode(latents, tiny.quiet)))
+    pieces = []
+    for piece in pipeline.decode(latents, tiny.quiet):
+        pieces.append(piece)
+        run(pipeline, shot.cut(frames=5, seed=1))
+    assert np.array_equal(whole, np.concatenate(pieces))
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "shot", "field"),
+    [
+        ("t2v", Inputs(start=tiny.clip(1)), {}, "start"),
+        ("t2v", Inputs(), {"size": "40x32"}, "size"),
+        ("t2v", Inputs(), {"frames": 8}, "frames"),
+        ("t2v", Inputs(), {"frames": "2s"}, "frames"),
+        ("t2v", Inputs(), {"seed": -1}, "seed"),
+        ("i2v", Inputs(), {}, "start"),
+        ("i2v", Inputs(start=tiny.clip(2)), {}, "start"),
+        ("i2v", Inputs(start=tiny.clip(1, size=48)), {}, "start"),
+        ("i2v", Inputs(start=tiny.clip(1), end=tiny.clip(3)), {}, "end"),
+        ("i2v", Inputs(start=tiny.clip(1), references=(tiny.clip(1),)), {}, "references"),
+        ("flf2v", Inputs(start=tiny.clip(1)), {}, "end"),
+        ("vace", Inputs(control=tiny.clip(5)), {}, "control"),
+        ("vace", Inputs(control=tiny.clip(9), mask=tiny.clip(5, channels=1)), {}, "mask"),
+        ("vace", Inputs(control=tiny.clip(9), mask=tiny.clip(9)), {}, "mask"),
+        ("vace", Inputs(mask=tiny.clip(9, channels=1)), {}, "mask"),
+        ("vace", Inputs(references=(tiny.clip(2),)), {}, "references"),
+        ("vace", Inputs(references=(tiny.clip(1, size=16),)), {}, "references"),
+        ("vace", Inputs(start=tiny.clip(6), end=tiny.clip(5)), {}, "start"),
+        ("vace", Inputs(end=tiny.clip(10)), {}, "end"),
+        ("vace", Inputs(start=tiny.clip(0)), {}, "start"),
+    ],
+)
+def test_a_picture_that_does_not_fit_is_refused_by_name(
+    loaded: Any, name: str, inputs: Inputs, shot: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(RequestError) as caught:
+        loaded(name).encode(tiny.shot(**shot), inputs, tiny.quiet)
+    assert caught.value.field == field
+
+
+def test_a_catalogue_entry_can_accept_less_than_the_architecture(checkpoint: Any) -> None:
+    spec = tiny.spec("i2v", accepts=frozenset({"start"}))
+    pipeline = wan.load(spec, checkpoint("i2v"), Placement(), [], tiny.Parts(), tiny.quiet)
+    with pytest.raises(RequestError, match="end: is not read by tiny_i2v"):
+        pipeline.encode(tiny.shot(), BOTH_ENDS, tiny.quiet)
+
+
+def cut_in_half(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def drop_a_key(file: Path) -> None:
+    tensors = load_file(file)
+    del tensors["blocks.1.attn1.to_q.weight"]
+    save_file(tensors, file, metadata={"format": "pt"})
+
+
+def add_a_key(file: Path) -> None:
+    save_file(load_file(file) | {"extra": torch.zeros(1)}, file, metadata={"format": "pt"})
+
+
+WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("file", "breakage", "message"),
+    [
+        ("model_index.json", Path.unlink, "model_index.json is missing"),
+        ("model_index.json", cut_in_half, "model_index.json cannot be read"),
+        ("transformer/config.json", Path.unlink, "config.json is missing"),
+        ("tokenizer/tokenizer.json", Path.unlink, "tokenizer.json is missing"),
+        ("tokenizer", shutil.rmtree, "tokenizer.json is missing"),
+        (WEIGHTS, Path.unlink, "has no safetensors file"),
+        (WEIGHTS, cut_in_half, "diffusion_pytorch_model.safetensors is broken"),
+        ("vae/diffusion_pytorch_model.safetensors", cut_in_half, "is broken"),
+        ("text_encoder/model.safetensors", cut_in_half, "model.safetensors is broken"),
+        (WEIGHTS, drop_a_key, "blocks.1.attn1.to_q.weight"),
+        (WEIGHTS, add_a_key, "1 unexpected keys: extra"),
+        ("text_encoder/model.safetensors", add_a_key, "1 unexpected keys: extra"),
+    ],
+)
+def test_a_broken_checkpoint_is_refused_by_name(
+    copy: Path, file: str, breakage: Callable[[Path], Any], message: str
+) -> None:
+    breakage(copy / file)
+    with pytest.raises(ModelError, match=message):
+        load(copy)
+
+
+def test_a_missing_shard_is_named(copy: Path) -> None:
+    index = {"weight_map": {"a": "diffusion_pytorch_model-00001-of-00002.safetensors"}}
+    name = "diffusion_pytorch_model.safetensors.index.json"
+    (copy / "transformer" / name).write_text(json.dumps(index))
+    with pytest.raises(ModelError, match="00001-of-00002"):
+        load(copy)
+
+
+@pytest.mark.parametrize(("folder", "name"), [("t2v", "vace"), ("i2v", "t2v"), ("flf2v", "i2v")])
+def test_a_checkpoint_of_another_architecture_is_refused(checkpoint: Any, folder: str, name: str) -> None:
+    with pytest.raises(ModelError):
+        load(checkpoint(folder), name)
+
+
+def test_two_experts_are_refused_rather_than_halved(copy: Path) -> None:
+    index = json.loads((copy / "model_index.json").read_text())
+    index["transformer_2"] = ["diffusers", "WanTransformer3DModel"]
+    (copy / "model_index.json").write_text(json.dumps(index))
+    with pytest.raises(ModelError, match="which is not served yet"):
+        load(copy)
+
+
+def test_weights_that_are_not_finite_name_the_step(copy: Path) -> None:
+    tensors = load_file(copy / WEIGHTS)
+    tensors["proj_out.bias"].fill_(float("nan"))
+    save_file(tensors, copy / WEIGHTS, metadata={"format": "pt"})
+    with pytest.raises(GenerationError, match="after step 4 of 6"):
+        run(load(copy), tiny.shot(steps=6))
+
+
+def test_latents_that_are_not_finite_are_not_decoded(loaded: Any) -> None:
+    latents = torch.full((1, 16, 3, 4, 4), float("nan"))
+    with pytest.raises(GenerationError, match="before decoding"):
+        loaded("t2v").decode(latents, tiny.quiet)
+
+
+@pytest.mark.parametrize("name", ["nope", "sage", "flash_hub", "_native_npu"])
+def test_an_attention_backend_that_cannot_run_is_refused(checkpoint: Any, name: str) -> None:
+    with pytest.raises(RequestError, match=r"attention: .* only native"):
+        load(checkpoint("t2v"), attention=name)
+
+
+def test_each_run_states_its_attention_and_puts_the_old_one_back(
+    checkpoint: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = set()
+
+    def spy(*args: Any, **options: Any) -> Any:
+        from diffusers.models.attention_dispatch import _AttentionBackendRegistry
+
+        used.add(_AttentionBackendRegistry.get_active_backend()[0].value)
+        return dispatch_attention_fn(*args, **options)
+
+    monkeypatch.setattr("diffusers.models.transformers.transformer_wan.dispatch_attention_fn", spy)
+    with attention_backend("_native_flash"):
+        run(load(checkpoint("t2v"), attention="_native_math"), tiny.shot())
+        from diffusers.models.attention_dispatch import _AttentionBackendRegistry
+
+        assert _AttentionBackendRegistry.get_active_backend()[0].value == "_native_flash"
+    assert used == {"_native_math"}
+
+
+def test_float_pictures_are_as_good_as_whole_numbers(loaded: Any) -> None:
+    pipeline, shot, start = loaded("i2v"), tiny.shot(), tiny.clip(1)
+    as_float = Clip(frames=start.frames.astype(np.float32) / np.float32(255), fps=start.fps)
+    assert np.array_equal(
+        run(pipeline, shot, Inputs(start=start)), run(pipeline, shot, Inputs(start=as_float))
+    )
