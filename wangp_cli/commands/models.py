@@ -56,7 +56,7 @@ def fetch(name: Name) -> None:
     with errors_shown():
         _, _, folders = bootstrap.load_settings()
         spec = bootstrap.catalogue(folders).get(name)
-        bootstrap.quiet_libraries()
+        bootstrap.prepare_libraries()
         console = stderr_console()
         folder = weights.fetch(
             spec,

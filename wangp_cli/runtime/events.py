@@ -194,10 +194,10 @@ class Event(BaseModel):
     data: dict[str, Any]
 
     def line(self) -> str:
-        """One JSON line, without the newline; run-level events have no `task`."""
-        body = self.model_dump(exclude_none=False)
-        if not self.type.startswith(("task.", "artifact.")):
-            body.pop("task")
+        """One JSON line, without the newline; events of the run itself have no `task`."""
+        body = self.model_dump()
+        if self.task is None:
+            del body["task"]
         return json.dumps(body, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
 
 

@@ -67,13 +67,11 @@ class Pool:
         folder = locate(spec, self._models_dir)
         self.close()
         emit(ModelLoading(model=spec.name))
-        progress("load", 0, 1)
         began = time.monotonic()
         self._components.start_counting()
         self._pipeline = adapter(spec.family)(spec, folder, placement, loras, self._components, progress)
         self._components.drop_unused()
         self._key = key
-        progress("load", 1, 1)
         emit(
             ModelLoaded(
                 model=spec.name,

@@ -75,7 +75,6 @@ class _Result:
             count += len(before) - overlap
             audio = audio or before.audio
         with complete_file(self.path, overwrite=task.overwrite) as partial:
-            self.job.meter("write", 0, count)
             written = write_video(
                 partial,
                 stream,
