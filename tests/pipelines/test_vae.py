@@ -43,7 +43,8 @@ def test_pieces_joined_equal_the_stock_decoding(latents: torch.Tensor) -> None:
 def test_tiles_joined_equal_the_stock_tiling(latents: torch.Tensor, patched: bool) -> None:
     model = patched_vae() if patched else tiny.vae()
     model.enable_tiling(32, 32, 16, 16)
-    vae, counts = Vae(model, exact=True), []
+    counts: list[int] = []
+    vae = Vae(model, exact=True)
     assert vae.tiles(latents) == 24
     pieces = list(vae.decode_tiled(latents, counts.append))
     assert sum(counts) == 24 * 3
@@ -67,7 +68,8 @@ def test_encoding_equals_the_stock_encoding(frames: int) -> None:
 
 
 def test_a_gray_clip_is_encoded_once() -> None:
-    vae, counts = Vae(tiny.vae(), exact=True), []
+    counts: list[int] = []
+    vae = Vae(tiny.vae(), exact=True)
     first = vae.encode(torch.zeros(1, 3, 9, 32, 32), counts.append)
     assert vae.encode(torch.zeros(1, 3, 9, 32, 32), counts.append) is first
     assert counts == [1, 1, 1, 3]

@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import re
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -116,7 +117,10 @@ def _load(network: Any, path: Path, adapter: str) -> None:
         state[f"{layer}.lora_A.weight"] = pair.down.float()
         state[f"{layer}.lora_B.weight"] = pair.up.float() * scale
     try:
-        network.load_lora_adapter(state, prefix=None, adapter_name=adapter)
+        with warnings.catch_warnings():
+            # More than one LoRA at a time is what we want.
+            warnings.filterwarnings("ignore", "Already found a `peft_config`")
+            network.load_lora_adapter(state, prefix=None, adapter_name=adapter)
     except (RuntimeError, ValueError, KeyError) as error:
         raise ModelError(f"LoRA {path.name} cannot be loaded: {error}") from error
     adapted = sum(
@@ -143,7 +147,7 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
 
 
 def _opened(path: Path) -> Any:
-    if path.suffix != ".safetensors":
+    if path.suffix not in (".safetensors", ".sft"):
         raise ModelError(f"LoRA {path} is not a safetensors file")
     try:
         return safe_open(path, framework="pt")

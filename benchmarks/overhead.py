@@ -1,0 +1,187 @@
+"""How much CPU time a call spends outside the networks: ours, exact and default, beside plain diffusers.
+
+    python -m benchmarks.overhead [--repeat N] [--frames N] [--side PIXELS] [--steps N]
+
+Exits with 1 where more than 3 % of a call of ours is spent outside the networks. Random weights, no network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import torch
+import transformers
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from tests import tiny
+from wangp_cli.pipelines import wan
+from wangp_cli.pipelines.base import Inputs, Placement
+from wangp_cli.tasks.fields import size_of
+from wangp_cli.tasks.shot import Shot
+
+LIMIT = 0.03
+TEXT_LENGTH = tiny.TEXT_LENGTH["vace"]
+
+
+class Stopwatch:
+    """CPU seconds spent inside networks, from the outermost call of each."""
+
+    def __init__(self, *networks: Any) -> None:
+        self.seconds = 0.0
+        self._began = 0.0
+        for network in networks:
+            network.register_forward_pre_hook(self._start)
+            network.register_forward_hook(self._stop)
+
+    def _start(self, *_: Any) -> None:
+        self._began = time.process_time()
+
+    def _stop(self, *_: Any) -> None:
+        self.seconds += time.process_time() - self._began
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """CPU seconds of the cheapest of some calls."""
+
+    name: str
+    total: float
+    inside: float
+    frames: Any
+
+    @property
+    def outside(self) -> float:
+        """Share of the call that is not the networks'."""
+        return 1 - self.inside / self.total
+
+
+def measure(name: str, call: Callable[[], Any], stopwatch: Stopwatch, repeat: int) -> Result:
+    """The best of `repeat` calls after one that warms up."""
+    call()
+    results = []
+    for _ in range(repeat):
+        stopwatch.seconds, began = 0.0, time.process_time()
+        frames = call()
+        total = time.process_time() - began
+        results.append(Result(name=name, total=total, inside=stopwatch.seconds, frames=frames))
+    return min(results, key=lambda result: result.total)
+
+
+def save_checkpoint(folder: Path) -> Path:
+    """A VACE checkpoint of a few million weights."""
+    network = tiny.transformer(
+        "WanVACETransformer3DModel",
+        num_attention_heads=6,
+        attention_head_dim=64,
+        ffn_dim=1024,
+        num_layers=6,
+        vace_layers=[0, 2, 4],
+        vace_in_channels=96,
+    )
+    pipeline = tiny.pipeline("vace")
+    pipeline.register_modules(transformer=network, vae=tiny.vae(base=16))
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+def ours(folder: Path, shot: Shot, *, exact: bool, repeat: int) -> Result:
+    """Our adapter, with nothing kept from the call before but what it keeps itself."""
+    placement = Placement(exact=exact)
+    pipeline = wan.load(tiny.spec("vace"), folder, placement, [], tiny.Parts(), tiny.quiet)
+
+    def call() -> Any:
+        conditioning = pipeline.encode(shot, Inputs(control=control(shot)), tiny.quiet)
+        latents = pipeline.denoise(shot, conditioning, tiny.quiet)
+        return np.concatenate(list(pipeline.decode(latents, tiny.quiet)))
+
+    vae = pipeline._vae.model
+    stopwatch = Stopwatch(pipeline._transformer, pipeline._text.model, vae.encoder, vae.decoder)
+    return measure("wangp, exact" if exact else "wangp", call, stopwatch, repeat)
+
+
+def plain(folder: Path, shot: Shot, repeat: int) -> Result:
+    """The stock pipeline."""
+    pipeline: Any = diffusers.WanVACEPipeline.from_pretrained(folder, disable_mmap=True)
+    pipeline.set_progress_bar_config(disable=True)
+    width, height = size_of(shot.size)
+
+    def call() -> Any:
+        return pipeline(
+            prompt=shot.prompt,
+            negative_prompt=shot.negative_prompt,
+            video=[Image.fromarray(frame) for frame in control(shot).frames],
+            height=height,
+            width=width,
+            num_frames=shot.frames,
+            num_inference_steps=shot.steps,
+            guidance_scale=shot.guidance_scale,
+            max_sequence_length=TEXT_LENGTH,
+            generator=torch.Generator().manual_seed(shot.seed),
+        ).frames[0]
+
+    vae = pipeline.vae
+    stopwatch = Stopwatch(pipeline.transformer, pipeline.text_encoder, vae.encoder, vae.decoder)
+    return measure("diffusers", call, stopwatch, repeat)
+
+
+def control(shot: Shot) -> Any:
+    """A control video of noise, as long and as large as the shot."""
+    return tiny.clip(int(shot.frames), size=size_of(shot.size)[0])
+
+
+def report(results: list[Result]) -> None:
+    """Print one line for each result, compared with the first."""
+    stock = results[0]
+    table = Table("", "CPU s", "in networks", "outside", "share outside", "against diffusers", "PSNR")
+    for result in results:
+        error = float(np.mean((result.frames - stock.frames).astype(np.float64) ** 2))
+        table.add_row(
+            result.name,
+            f"{result.total:.2f}",
+            f"{result.inside:.2f}",
+            f"{result.total - result.inside:.3f}",
+            f"{result.outside:.2%}",
+            f"{stock.total / result.total:.2f} x",
+            f"{10 * np.log10(1 / error):.0f} dB" if error else "equal",
+        )
+    Console().print(table)
+
+
+def main() -> int:
+    """Measure, print, and say whether the limit holds."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repeat", type=int, default=2)
+    parser.add_argument("--frames", type=int, default=17)
+    parser.add_argument("--side", type=int, default=96)
+    parser.add_argument("--steps", type=int, default=6)
+    said = parser.parse_args()
+    torch.set_num_threads(1)
+    transformers.utils.logging.disable_progress_bar()
+    diffusers.utils.logging.disable_progress_bar()
+    shot = tiny.shot(size=f"{said.side}x{said.side}", frames=said.frames, steps=said.steps)
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = save_checkpoint(Path(folder))
+        results = [
+            plain(checkpoint, shot, said.repeat),
+            ours(checkpoint, shot, exact=True, repeat=said.repeat),
+            ours(checkpoint, shot, exact=False, repeat=said.repeat),
+        ]
+    report(results)
+    return int(any(result.outside > LIMIT for result in results[1:]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
