@@ -115,7 +115,7 @@ _TABLE = (
     ),
     Codec(
         name="av1", encoder="libsvtav1", suffixes=(".mp4", ".webm", ".mkv"), pixels="yuv420p10le",
-        deep_pixels="yuv420p10le", crf=28, crf_range=(1, 63), options=(("preset", "6"),), smallest=(64, 64),
+        deep_pixels="yuv420p10le", crf=28, crf_range=(1, 63), options=(("preset", "6"),), smallest=(4, 4),
         about="10 bit, smallest files",
     ),
     Codec(

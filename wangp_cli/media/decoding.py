@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 from av.container import InputContainer
+from av.stream import Disposition
 
 from wangp_cli.errors import MediaError
+from wangp_cli.media.opening import MAX_IMAGE_PIXELS
 
 _RATES = [Fraction(rate * 1000, 1001) for rate in (24, 30, 48, 60, 120)]
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
@@ -51,17 +53,26 @@ def picture_stream(opened: InputContainer, path: Path | str) -> Any:
     """The stream to show.
 
     Raises:
-        MediaError: there is none.
+        MediaError: there is none that we can decode.
     """
-    streams: Sequence[Any] = opened.streams.video
-    if not streams:
-        raise MediaError(f"{str(path)!r} has no video in it")
-    return streams[0]
+    # A cover picture is a stream too, and a stream of an unknown codec has no context.
+    shown = [stream for stream in opened.streams.video if not stream.disposition & Disposition.attached_pic]
+    known: list[Any] = [stream for stream in shown if stream.codec_context is not None]
+    if not known:
+        raise MediaError(f"{str(path)!r} has no video in it that we can decode")
+    return known[0]
+
+
+def sound_stream(opened: InputContainer) -> Any | None:
+    """The stream to hear; None where there is none that we can decode."""
+    return next((stream for stream in opened.streams.audio if stream.codec_context is not None), None)
 
 
 def decode(opened: InputContainer, stream: Any) -> Iterator[av.VideoFrame]:
     """The frames of a stream, in the order they are shown, from where the container stands."""
     stream.thread_type = "AUTO"
+    # The header may tell one size and the frames inside another.
+    stream.codec_context.options = {"max_pixels": str(MAX_IMAGE_PIXELS)}
     codec = stream.codec_context.codec.canonical_name
     if codec not in _ALPHA_DECODERS or "1" not in {
         stream.metadata.get(key) for key in ("alpha_mode", "ALPHA_MODE")

@@ -12,7 +12,7 @@ import soundfile
 
 from wangp_cli.errors import MediaError
 from wangp_cli.media import colour
-from wangp_cli.media.decoding import decode, picture_stream, rate_of, timeline
+from wangp_cli.media.decoding import decode, picture_stream, rate_of, sound_stream, timeline
 from wangp_cli.media.opening import (
     IMAGES,
     SOUNDS,
@@ -94,7 +94,7 @@ def probe(path: Path | str) -> VideoFacts:
 
 
 def _container_facts(opened: av.container.InputContainer, path: Path) -> VideoFacts:
-    sound = opened.streams.audio[0] if opened.streams.audio else None
+    sound = sound_stream(opened)
     heard: dict[str, Any] = {}
     if sound is not None:
         heard = {
@@ -103,7 +103,7 @@ def _container_facts(opened: av.container.InputContainer, path: Path) -> VideoFa
             "audio_channels": sound.codec_context.channels,
         }
     shared = heard | {"container": opened.format.name.split(",")[0], "bytes": path.stat().st_size}
-    if not opened.streams.video and sound is not None:
+    if sound is not None and path.suffix.lower() in SOUNDS:
         return VideoFacts(kind="audio", seconds=float((opened.duration or 0) / av.time_base), **shared)
     stream = picture_stream(opened, path)
     check_pixels(stream.width, stream.height, path)

@@ -15,7 +15,7 @@ from wangp_cli.errors import MediaError
 from wangp_cli.media import colour
 from wangp_cli.media.audio import fit_samples, layout_of, samples_at
 from wangp_cli.media.clip import Audio, Clip, Frames
-from wangp_cli.media.decoding import decode, picture_stream, timeline
+from wangp_cli.media.decoding import decode, picture_stream, sound_stream, timeline
 from wangp_cli.media.facts import VideoFacts, probe
 from wangp_cli.media.opening import (
     IMAGES,
@@ -36,6 +36,9 @@ __all__ = [
 ]  # fmt: skip
 
 _MAX_SOUND_SAMPLES = 2**31
+
+Index = tuple[int, list[int] | None]
+"""How many frames a file shows, and their time stamps in order."""
 
 
 def read_video(path: Path | str, *, start: int = 0, count: int | None = None, audio: bool = True) -> Clip:
@@ -72,7 +75,7 @@ def stream_video(
     """
     found = check(path, VIDEOS, "video")
     check_whole(found)
-    return _pieces(found, start, count, chunk)
+    return _pieces(found, _decoded(found, start, count, _index(found)), chunk)
 
 
 def read_frames(path: Path | str, indices: list[int]) -> Frames:
@@ -85,8 +88,11 @@ def read_frames(path: Path | str, indices: list[int]) -> Frames:
     Raises:
         MediaError: as `read_video`.
     """
-    found = {index: next(stream_video(path, start=index, count=1)) for index in sorted(set(indices))}
-    return np.concatenate([found[index] for index in indices])
+    found = check(path, VIDEOS, "video")
+    check_whole(found)
+    index = _index(found)
+    frames = {at: next(_pieces(found, _decoded(found, at, 1, index), 1)) for at in sorted(set(indices))}
+    return np.concatenate([frames[at] for at in indices])
 
 
 def read_video_or_still(path: Path | str, *, fps: Fraction = Fraction(16)) -> Clip:
@@ -129,11 +135,11 @@ def _wanted(facts: VideoFacts, start: int, count: int | None, path: Path | str) 
     return wanted
 
 
-def _pieces(path: Path, start: int, count: int | None, chunk: int) -> Iterator[Frames]:
+def _pieces(path: Path, frames: Iterator[av.VideoFrame], chunk: int) -> Iterator[Frames]:
     converter: colour.Converter | None = None
     pending: list[Frames] = []
     shape: tuple[int, int, str] | None = None
-    for frame in _decoded(path, start, count):
+    for frame in frames:
         with reported(path, "video"):
             seen = (frame.width, frame.height, frame.format.name)
             if converter is None or shape is None:
@@ -150,14 +156,18 @@ def _pieces(path: Path, start: int, count: int | None, chunk: int) -> Iterator[F
         yield np.stack(pending)
 
 
-def _decoded(path: Path, start: int, count: int | None) -> Iterator[av.VideoFrame]:
+def _index(path: Path) -> Index:
     with container(path) as opened:
         stream = picture_stream(opened, path)
         check_pixels(stream.width, stream.height, path)
-        total, stamps = timeline(opened, stream)
-        wanted = total - start if count is None else count
-        if start < 0 or wanted < 1 or start + wanted > total:
-            raise MediaError(f"{path.name!r} has {total} frames, asked for {wanted} from frame {start}")
+        return timeline(opened, stream)
+
+
+def _decoded(path: Path, start: int, count: int | None, index: Index) -> Iterator[av.VideoFrame]:
+    total, stamps = index
+    wanted = total - start if count is None else count
+    if start < 0 or wanted < 1 or start + wanted > total:
+        raise MediaError(f"{path.name!r} has {total} frames, asked for {wanted} from frame {start}")
     given = 0
     for frame in _from(path, start, stamps):
         yield frame
@@ -197,9 +207,9 @@ def _sound_of(path: Path | str, fps: Fraction, start: int, frames: int) -> Audio
 def _decode_sound(path: Path, seconds: Fraction | None) -> Audio:
     """The first sound stream, starting when the picture does."""
     with container(path, "sound") as opened:
-        if not opened.streams.audio:
+        stream = sound_stream(opened)
+        if stream is None:
             raise MediaError(f"{path.name!r} has no sound in it")
-        stream = opened.streams.audio[0]
         rate = stream.codec_context.sample_rate
         picture = opened.streams.video[0] if opened.streams.video else None
         zero = Fraction(0)
@@ -216,6 +226,10 @@ def _decode_sound(path: Path, seconds: Fraction | None) -> Audio:
                 stamped = frame.pts is not None and frame.time_base is not None
                 begin = frame.pts * frame.time_base if stamped else zero
                 ahead = round((begin - zero) * rate)
+                if abs(ahead) > _MAX_SOUND_SAMPLES // 16:
+                    raise MediaError(
+                        f"the sound of {path.name!r} starts {ahead // rate} seconds after its picture"
+                    )
             for part in resampler.resample(frame):
                 parts.append(part.to_ndarray().reshape(-1, stream.codec_context.channels))
                 length += len(parts[-1])

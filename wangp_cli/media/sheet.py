@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -18,6 +19,7 @@ _DIM = (138, 138, 146)
 _CHECKS = (58, 74)
 _GAP = 6
 _MARGIN = 14
+_KNOWN = frozenset("\u00b7\u2026\u2018\u2019\u201c\u201d")
 
 
 def evenly(total: int, count: int) -> list[int]:
@@ -145,10 +147,19 @@ def _opaque(frames: Frames) -> Frames:
 def _clipped(
     pen: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: int
 ) -> str:
-    # Control characters draw as boxes, and a prompt may hold any.
-    text = "".join(c if c.isprintable() else " " for c in text)
+    text = "".join(_drawable(c) for c in text)
     if pen.textlength(text, font=font) <= room:
         return text
     while text and pen.textlength(text + "…", font=font) > room:
         text = text[:-1]
     return text + "…"
+
+
+def _drawable(character: str) -> str:
+    """What Pillow's own font has for a character; beyond ASCII it draws boxes."""
+    if character in _KNOWN:
+        return character
+    if unicodedata.category(character) == "Pd":
+        return "-"
+    base = unicodedata.normalize("NFKD", character)[0]
+    return base if " " <= base <= "~" else ("?" if character.isprintable() else " ")

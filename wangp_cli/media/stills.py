@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import warnings
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -20,8 +21,8 @@ from wangp_cli.errors import MediaError
 from wangp_cli.media.clip import Frames, as_uint8, as_uint16
 from wangp_cli.media.opening import IMAGES, check, check_pixels, reported
 
-_READ = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "TIFF", "AVIF", "PPM", "GIF")
-"""Pillow's formats we open; EPS would start an interpreter."""
+_READ = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "PPM", "GIF")
+"""Pillow's formats we open, MPO as a kind of JPEG; EPS would start an interpreter."""
 _WRITTEN = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 _EXIF_LIMIT = 65_000
 _EXIF_IFD = 0x8769
@@ -35,9 +36,13 @@ def open_image(path: Path) -> Image.Image:
     Raises:
         MediaError: no known picture, or too large.
     """
-    with reported(path, "image"):
+    with reported(path, "image"), warnings.catch_warnings():
         # Pillow only warns between its own limit and twice that; ours is lower and is an error.
-        picture = Image.open(path, formats=_READ)
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            picture = Image.open(path, formats=_READ)
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise MediaError(f"{str(path)!r} is too large: {error}") from error
     try:
         check_pixels(picture.width, picture.height, path)
     except MediaError:

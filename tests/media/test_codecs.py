@@ -1,0 +1,174 @@
+"""The codec table."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from tests.media.pictures import moving, numbered, psnr, tone
+from wangp_cli.errors import MediaError
+from wangp_cli.media.clip import as_float
+from wangp_cli.media.codecs import CODECS, pick
+from wangp_cli.media.read import probe, read_video
+from wangp_cli.media.write import write_video
+
+FILM = Fraction(24000, 1001)
+PAIRS = [(codec.name, suffix) for codec in CODECS.values() for suffix in codec.suffixes]
+LEAST_DB = {
+    "h264": 38,
+    "h264-10": 40,
+    "h264-444": 42,
+    "hevc": 39,
+    "av1": 38,
+    "vp9": 38,
+    "prores": 45,
+    "dnxhr": 45,
+}
+
+
+@pytest.mark.parametrize(("codec", "suffix"), PAIRS)
+def test_every_codec_comes_back_from_every_container(codec: str, suffix: str, tmp_path: Path) -> None:
+    width, height = (256, 120) if codec == "dnxhr" else (64, 48)
+    frames = moving(5, width, height)
+    path = tmp_path / f"clip{suffix}"
+
+    written = write_video(path, [frames[:2], frames[2:]], fps=FILM, codec=codec, audio=tone(1, 48000))
+    clip = read_video(path)
+
+    assert written.frames == len(clip) == 5
+    assert clip.fps == written.fps == FILM
+    assert clip.size == (width, height)
+    assert psnr(clip.frames, frames) >= LEAST_DB.get(codec, 50)
+    assert clip.audio is not None
+    assert len(clip.audio.samples) == round(5 * 48000 / FILM)
+    facts = probe(path)
+    if CODECS[codec].rgb:
+        assert (facts.matrix, facts.range) == ("gbr", "pc")
+    else:
+        assert (facts.primaries, facts.transfer, facts.matrix, facts.range) == (
+            "bt709",
+            "bt709",
+            "bt709",
+            "tv",
+        )
+
+
+@pytest.mark.parametrize("codec", ["h264-lossless", "ffv1"])
+def test_a_lossless_codec_gives_back_every_value(codec: str, tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (3, 32, 48, 3), np.uint8)
+    write_video(tmp_path / "noise.mkv", [frames], fps=FILM, codec=codec)
+    assert np.array_equal(read_video(tmp_path / "noise.mkv").frames, frames)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_ffv1_gives_back_all_sixteen_bits(channels: int, tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 65536, (2, 24, 32, channels), np.uint16)
+    write_video(tmp_path / "noise.mkv", [frames], fps=FILM, codec="ffv1")
+    assert np.array_equal(read_video(tmp_path / "noise.mkv").frames, frames)
+
+
+def test_ten_bits_keep_float_gradients_finer_than_eight(tmp_path: Path) -> None:
+    ramp = np.tile(np.linspace(0.4, 0.5, 64, dtype=np.float32)[None, None, :, None], (2, 48, 1, 3))
+    for codec in ("h264-444", "prores4444"):
+        write_video(tmp_path / "ramp.mov", [ramp], fps=FILM, codec=codec)
+        values = as_float(read_video(tmp_path / "ramp.mov").frames)[0, 24, :, 1]
+        # Eight bits have 26 levels in this range.
+        assert len(np.unique(values.round(4))) > 40, codec
+
+
+def test_white_of_eight_bits_stays_white_in_ten(tmp_path: Path) -> None:
+    white = np.full((2, 16, 16, 3), 255, np.uint8)
+    write_video(tmp_path / "white.mov", [white], fps=FILM, codec="prores4444")
+    assert as_float(read_video(tmp_path / "white.mov").frames).min() > 1 - 0.25 / 255
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix", "least_alpha"),
+    [("prores4444", ".mov", 55), ("vp9", ".webm", 40), ("ffv1", ".mkv", 99)],
+)
+def test_alpha_survives(codec: str, suffix: str, least_alpha: float, tmp_path: Path) -> None:
+    frames = moving(4, channels=4)
+    path = tmp_path / f"clip{suffix}"
+    write_video(path, [frames], fps=FILM, codec=codec)
+    back = read_video(path).frames
+    assert back.shape == frames.shape
+    assert psnr(back[..., 3], frames[..., 3]) >= least_alpha
+
+
+@pytest.mark.parametrize("codec", [name for name, codec in CODECS.items() if codec.alpha_pixels is None])
+def test_alpha_is_never_dropped_silently(codec: str, tmp_path: Path) -> None:
+    path = tmp_path / f"clip{CODECS[codec].suffixes[0]}"
+    with pytest.raises(MediaError, match="no alpha channel") as caught:
+        write_video(path, [moving(2, channels=4)], fps=FILM, codec=codec)
+    assert "prores4444" in str(caught.value.hint)
+    assert not path.exists()
+
+
+def test_hevc_is_tagged_for_players_of_apple(tmp_path: Path) -> None:
+    write_video(tmp_path / "clip.mp4", [numbered(2)], fps=FILM, codec="hevc")
+    with av.open(str(tmp_path / "clip.mp4")) as opened:
+        assert opened.streams.video[0].codec_context.codec_tag == "hvc1"
+
+
+def test_a_wrong_pair_names_the_suffixes_that_work() -> None:
+    with pytest.raises(MediaError, match=r"prores cannot go into '.mp4'") as caught:
+        pick("prores", ".mp4")
+    assert caught.value.hint == "name the file .mov or .mkv"
+
+
+def test_an_unknown_codec_names_the_nearest() -> None:
+    with pytest.raises(MediaError, match="'h265' is unknown") as caught:
+        pick("h265", ".mp4")
+    assert "h264" in str(caught.value.hint)
+
+
+def test_an_unknown_container_is_refused() -> None:
+    with pytest.raises(MediaError, match=r"'.xyz' is not a video we write"):
+        pick(None, ".xyz")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [(".MP4", "h264"), (".mov", "h264"), (".mkv", "h264"), (".webm", "vp9")]
+)
+def test_each_container_has_a_usual_codec(suffix: str, codec: str) -> None:
+    assert pick(None, suffix).name == codec
+
+
+def test_crf_is_checked_against_the_codec() -> None:
+    assert CODECS["h264"].quality(None) == 16
+    assert CODECS["h264"].quality(0) == 0
+    with pytest.raises(MediaError, match="52, must be 0 to 51"):
+        CODECS["h264"].quality(52)
+    with pytest.raises(MediaError, match="no such setting"):
+        CODECS["prores"].quality(10)
+
+
+def test_a_lower_crf_gives_a_better_picture(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (3, 48, 64, 3), np.uint8)
+    good = write_video(tmp_path / "good.mp4", [frames], fps=FILM, crf=5)
+    poor = write_video(tmp_path / "poor.mp4", [frames], fps=FILM, crf=45)
+    assert good.bytes > 3 * poor.bytes
+    assert (good.crf, poor.crf) == (5, 45)
+
+
+def test_encoders_say_nothing(tmp_path: Path) -> None:
+    program = (
+        "import numpy, sys; from fractions import Fraction; from pathlib import Path\n"
+        "from wangp_cli.media.write import write_video\n"
+        "for codec in ('hevc', 'av1', 'h264'):\n"
+        "    frames = numpy.zeros((2, 64, 64, 3), 'uint8')\n"
+        "    write_video(Path(sys.argv[1]), [frames], fps=Fraction(8), codec=codec)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "clip.mp4")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -1,0 +1,181 @@
+"""Reading videos and sound, exactly."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.media.pictures import moving, numbered, numbers, psnr, tone
+from wangp_cli.errors import MediaError
+from wangp_cli.media.clip import as_float
+from wangp_cli.media.decoding import snap
+from wangp_cli.media.read import (
+    probe,
+    read_audio,
+    read_frames,
+    read_image,
+    read_video,
+    read_video_or_still,
+    stream_video,
+)
+from wangp_cli.media.write import write_image, write_video
+
+
+@pytest.fixture(scope="module", params=["h264.mp4", "h264.mkv", "vp9.webm", "hevc.mov", "av1.mp4"])
+def long(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    codec, suffix = request.param.split(".")
+    path = tmp_path_factory.mktemp("long") / f"long.{suffix}"
+    write_video(path, [numbered(70)], fps=Fraction(24000, 1001), codec=codec, crf=30)
+    return path
+
+
+def test_every_frame_is_found_by_its_number(long: Path) -> None:
+    assert numbers(read_video(long).frames) == list(range(70))
+    for start, count in [(0, 1), (1, 3), (33, 4), (68, 2), (69, 1)]:
+        assert numbers(read_video(long, start=start, count=count).frames) == list(range(start, start + count))
+
+
+def test_single_frames_come_in_the_order_asked_for(long: Path) -> None:
+    assert numbers(read_frames(long, [69, 0, 17, 17])) == [69, 0, 17, 17]
+
+
+def test_a_stream_gives_all_frames_in_small_pieces(long: Path) -> None:
+    pieces = list(stream_video(long, start=3, count=40, chunk=16))
+    assert [len(piece) for piece in pieces] == [16, 16, 8]
+    assert numbers(np.concatenate(pieces)) == list(range(3, 43))
+
+
+def test_a_stream_may_be_left_early(long: Path) -> None:
+    stream = stream_video(long, chunk=2)
+    assert numbers(next(stream)) == [0, 1]
+    stream.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("start", "count"), [(70, 1), (69, 2), (-1, 1), (0, 0)])
+def test_frames_that_are_not_there_are_an_error(long: Path, start: int, count: int) -> None:
+    with pytest.raises(MediaError, match="has 70 frames, asked for"):
+        read_video(long, start=start, count=count)
+
+
+@pytest.mark.parametrize("fps", ["24000/1001", "30000/1001", "60000/1001", "16", "25", "12.5", "1", "240"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
+def test_the_rate_comes_back_exactly(fps: str, suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"clip{suffix}"
+    write_video(path, [moving(7, 16, 16)], fps=Fraction(fps))
+    assert read_video(path).fps == Fraction(fps)
+
+
+def test_rates_of_millisecond_stamps_snap_to_what_was_meant() -> None:
+    assert snap(Fraction(19001, 317)) == Fraction(60000, 1001)
+    assert snap(Fraction(2997003, 125000)) == Fraction(24000, 1001)
+    assert snap(Fraction(160001, 10000)) == Fraction(160001, 10000)
+    assert snap(Fraction(1600001, 100000)) == 16
+    assert snap(Fraction(25, 2)) == Fraction(25, 2)
+
+
+def test_facts_tell_what_is_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    write_video(path, [moving(9)], fps=Fraction(24000, 1001), audio=tone(1, 44100, 2))
+    facts = probe(path)
+    assert (facts.kind, facts.width, facts.height, facts.frames) == ("video", 64, 48, 9)
+    assert (facts.container, facts.codec, facts.pixel_format) == ("mov", "h264", "yuv420p")
+    assert facts.fps == Fraction(24000, 1001)
+    assert facts.seconds == pytest.approx(9 * 1001 / 24000)
+    assert (facts.audio_codec, facts.audio_rate, facts.audio_channels) == ("aac", 44100, 2)
+    assert facts.bytes == path.stat().st_size
+
+
+def test_facts_of_pictures_and_sound(tmp_path: Path) -> None:
+    write_image(tmp_path / "still.png", moving(1, channels=4)[0])
+    soundfile.write(tmp_path / "tone.wav", tone(0.5, 8000, 2).samples, 8000)
+    still, sound = probe(tmp_path / "still.png"), probe(tmp_path / "tone.wav")
+    assert (still.kind, still.width, still.height, still.frames, still.fps) == ("image", 64, 48, 1, None)
+    assert (still.codec, still.pixel_format) == ("png", "RGBA")
+    assert (sound.kind, sound.seconds, sound.audio_rate, sound.audio_channels) == ("audio", 0.5, 8000, 2)
+
+
+def test_alpha_is_told_by_the_facts_of_a_webm(tmp_path: Path) -> None:
+    write_video(tmp_path / "clip.webm", [moving(2, channels=4)], fps=Fraction(8))
+    assert probe(tmp_path / "clip.webm").pixel_format == "yuva420p"
+
+
+def test_a_video_held_upright_by_its_matrix_is_read_upright(tmp_path: Path) -> None:
+    path = tmp_path / "phone.mp4"
+    frames = moving(2)
+    write_video(path, [frames], fps=Fraction(8), crf=5)
+    content = bytearray(path.read_bytes())
+    at = content.index(b"tkhd") + 4 + 40
+    # A quarter turn clockwise, in 16.16 fixed point.
+    turn = [0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 0x40000000]
+    content[at : at + 36] = b"".join(value.to_bytes(4, "big", signed=True) for value in turn)
+    path.write_bytes(content)
+
+    clip = read_video(path)
+
+    assert clip.size == (48, 64)
+    assert (probe(path).width, probe(path).height) == (48, 64)
+    assert psnr(clip.frames, np.rot90(frames, -1, axes=(1, 2))) > 35
+
+
+def test_sound_of_some_frames_starts_and_ends_with_them(tmp_path: Path) -> None:
+    path, sound = tmp_path / "clip.mkv", tone(2, 44100, 2)
+    write_video(path, [numbered(40)], fps=Fraction(24000, 1001), audio=sound)
+    clip = read_video(path, start=10, count=15)
+    assert clip.audio is not None
+    first, last = round(Fraction(10 * 44100 * 1001, 24000)), round(Fraction(25 * 44100 * 1001, 24000))
+    assert clip.audio.samples.shape == (last - first, 2)
+    assert np.abs(clip.audio.samples - sound.samples[first:last]).max() < 1e-4
+
+
+def test_sound_can_be_left_out(tmp_path: Path) -> None:
+    write_video(tmp_path / "clip.mp4", [moving(2)], fps=Fraction(8), audio=tone())
+    assert read_video(tmp_path / "clip.mp4", audio=False).audio is None
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_sound_files_read_exactly(suffix: str, tmp_path: Path) -> None:
+    sound = tone(0.2, 22050, 2)
+    soundfile.write(tmp_path / f"tone.{suffix}", sound.samples, 22050, subtype="PCM_24")
+    back = read_audio(tmp_path / f"tone.{suffix}")
+    assert back.rate == 22050
+    assert np.abs(back.samples - sound.samples).max() < 1e-6
+    assert back.samples.dtype == np.float32
+
+
+def test_sound_of_a_video_reads_in_step(tmp_path: Path) -> None:
+    sound = tone(1, 48000)
+    write_video(tmp_path / "clip.mp4", [moving(24)], fps=Fraction(24), audio=sound)
+    back = read_audio(tmp_path / "clip.mp4")
+    # AAC pads at both ends; a shift by its 1024 samples would put the sine out of phase.
+    assert np.abs(back.samples[2000:40000] - sound.samples[2000:40000]).max() < 0.05
+
+
+def test_a_video_without_sound_has_none_to_read(tmp_path: Path) -> None:
+    write_video(tmp_path / "clip.mp4", [moving(2)], fps=Fraction(8))
+    with pytest.raises(MediaError, match="has no sound"):
+        read_audio(tmp_path / "clip.mp4")
+
+
+def test_a_still_is_a_video_only_where_that_is_asked_for(tmp_path: Path) -> None:
+    write_image(tmp_path / "still.png", moving(1)[0])
+    clip = read_video_or_still(tmp_path / "still.png", fps=Fraction(25))
+    assert (len(clip), clip.fps, clip.size) == (1, Fraction(25), (64, 48))
+    with pytest.raises(MediaError, match="as video"):
+        stream_video(tmp_path / "still.png")
+    with pytest.raises(MediaError, match="is image, not video"):
+        read_video(tmp_path / "still.png")
+
+
+def test_an_animated_gif_is_a_video(tmp_path: Path) -> None:
+    from PIL import Image
+
+    first, *rest = [Image.fromarray(frame) for frame in numbered(5)]
+    first.save(tmp_path / "loop.gif", save_all=True, append_images=rest, duration=100)
+    clip = read_video(tmp_path / "loop.gif")
+    assert clip.fps == 10
+    assert numbers(clip.frames[..., :3]) == [0, 1, 2, 3, 4]
+    assert as_float(read_image(tmp_path / "loop.gif")).shape == (1, 48, 64, 3)
