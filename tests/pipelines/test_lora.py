@@ -172,6 +172,7 @@ def test_alpha_beside_a_peft_file_counts(network: Any, factors: Any, tmp_path: P
         ({"transformer.blocks.0.attn1.to_q.dora_scale": torch.zeros(48, 1)}, "dora_scale"),
         ({"transformer.blocks.0.attn1.to_q.lokr_w1": torch.zeros(2, 2)}, "lokr_w1"),
         ({"diffusion_model.patch_embedding.diff": torch.zeros(2)}, "patch_embedding.diff"),
+        ({"diffusion_model.blocks.0.modulation.diff": torch.zeros(1, 6, 48)}, "modulation.diff"),
         ({"transformer.blocks.0.attn1.norm_q.lora_A.weight": torch.zeros(4, 48)}, "norm_q"),
         ({"text_encoder.blocks.0.lora_A.weight": torch.zeros(4, 48)}, "text_encoder"),
     ],
@@ -182,6 +183,22 @@ def test_keys_that_fit_nothing_are_named(
     save_file(LAYOUTS["diffusers"](factors) | extra, file := tmp_path / "style.safetensors")
     with pytest.raises(ModelError, match=f"1 keys that fit no layer.*{named}"):
         with_loras(network, Lora(path=file))
+
+
+def test_whole_differences_of_norms_and_biases_are_added(network: Any, factors: Any, tmp_path: Path) -> None:
+    differences = {
+        "diffusion_model.blocks.0.self_attn.q.diff_b": ("blocks.0.attn1.to_q.bias", 48),
+        "diffusion_model.blocks.1.norm3.diff": ("blocks.1.norm2.weight", 48),
+        "diffusion_model.vace_blocks.1.cross_attn.norm_k.diff": ("vace_blocks.1.attn2.norm_k.weight", 48),
+        "diffusion_model.head.head.diff_b": ("proj_out.bias", 64),
+    }
+    extra = {key: torch.randn(size) * 0.2 for key, (_, size) in differences.items()}
+    save_file(LAYOUTS["comfy"](factors) | extra, file := tmp_path / "style.safetensors")
+    changed = copy.deepcopy(network)
+    for key, (name, _) in differences.items():
+        changed.get_parameter(name).data += 0.5 * extra[key]
+    result = with_loras(network, Lora(path=file, strength=0.5))
+    assert (result - merged(changed, (factors, 0.5))).abs().max() < 1e-5
 
 
 def test_half_a_pair_is_refused(network: Any, factors: Any, tmp_path: Path) -> None:
@@ -201,7 +218,7 @@ def test_a_lora_of_a_wider_network_is_refused(network: Any, tmp_path: Path) -> N
 
 def test_a_file_without_factors_is_refused(network: Any, tmp_path: Path) -> None:
     save_file({}, file := tmp_path / "style.safetensors")
-    with pytest.raises(ModelError, match="holds no pair"):
+    with pytest.raises(ModelError, match="holds no weights"):
         with_loras(network, Lora(path=file))
 
 

@@ -252,6 +252,14 @@ def test_a_catalogue_entry_can_accept_less_than_the_architecture(checkpoint: Any
         pipeline.encode(tiny.shot(), BOTH_ENDS, tiny.quiet)
 
 
+@pytest.mark.parametrize("change", [{"frames": 5}, {"size": "48x32"}, {"guidance_scale": 1.0}])
+def test_conditioning_of_another_shot_is_refused(loaded: Any, change: dict[str, Any]) -> None:
+    pipeline, shot = loaded("vace"), tiny.shot()
+    conditioning = pipeline.encode(shot, NOTHING, tiny.quiet)
+    with pytest.raises(ValueError, match="made for another"):
+        pipeline.denoise(shot.cut(**change), conditioning, tiny.quiet)
+
+
 def cut_in_half(file: Path) -> None:
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
 

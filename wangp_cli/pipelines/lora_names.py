@@ -39,6 +39,12 @@ ORIGINAL = (
     (r"^condition_embedder\.text_embedder\.linear_2$", "text_embedding.2"),
     (r"^condition_embedder\.image_embedder\.ff\.net\.0\.proj$", "img_emb.proj.1"),
     (r"^condition_embedder\.image_embedder\.ff\.net\.2$", "img_emb.proj.3"),
+    (r"^condition_embedder\.image_embedder\.norm1$", "img_emb.proj.0"),
+    (r"^condition_embedder\.image_embedder\.norm2$", "img_emb.proj.4"),
+    (r"\battn1\.norm_(q|k)$", r"self_attn.norm_\1"),
+    (r"\battn2\.norm_(q|k)$", r"cross_attn.norm_\1"),
+    (r"\battn2\.norm_added_k$", "cross_attn.norm_k_img"),
+    (r"\bnorm2$", "norm3"),
 )
 """Layers of diffusers' Wan networks and their names in the original code."""
 

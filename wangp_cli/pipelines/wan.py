@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-from diffusers import AutoencoderKLWan, WanTransformer3DModel, WanVACETransformer3DModel
+from diffusers import AutoencoderKLWan
 from transformers import AutoTokenizer, UMT5EncoderModel
 
-from wangp_cli.errors import ModelError, RequestError
+from wangp_cli.errors import RequestError
 from wangp_cli.pipelines import attention, lora, wan_image, wan_vace
 from wangp_cli.pipelines.checkpoint import Checkpoint
 from wangp_cli.pipelines.pictures import Canvas, check_inputs
@@ -17,6 +17,7 @@ from wangp_cli.pipelines.sampling import check_finite, draw_noise, guide, sample
 from wangp_cli.pipelines.schedules import schedule
 from wangp_cli.pipelines.text import TextEncoder
 from wangp_cli.pipelines.vae import Vae
+from wangp_cli.pipelines.wan_checkpoint import check_architecture, network_of
 from wangp_cli.pipelines.wan_image import ImageEncoder
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ READS = {
     "vace": frozenset({"start", "end", "control", "mask", "references"}),
 }
 """The inputs each architecture has code for; a model's catalogue entry may allow fewer."""
-IMAGE_TEXT_LENGTH = 512
-"""Networks with CLIP tokens split text from pictures at this place, whatever the text's length."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,6 +43,7 @@ class Conditioning:
     """What the network is told besides the noise.
 
     Args:
+        canvas: size and length of the shot it was made for.
         prompt: `[1, L, D]`.
         negative: the same for the negative prompt; None runs one pass.
         known: `[1, C, t, h, w]`, channels beside the latents, of image-to-video models.
@@ -52,6 +52,7 @@ class Conditioning:
         references: latent frames before the video.
     """
 
+    canvas: Canvas
     prompt: torch.Tensor
     negative: torch.Tensor | None
     known: torch.Tensor | None = None
@@ -94,19 +95,19 @@ class Wan:
         tick = _counter(progress, "encode", 1 + self._encoded_frames(inputs, canvas))
         prompt = self._embed(shot.prompt)
         negative = self._embed(shot.negative_prompt) if shot.guidance_scale > 1 else None
+        text = Conditioning(canvas=canvas, prompt=prompt, negative=negative)
         tick(1)
         if self.spec.architecture == "vace":
             control = wan_vace.control_channels(self._vae, inputs, canvas, tick).to(self._dtype)
-            references = len(inputs.references)
-            return Conditioning(prompt=prompt, negative=negative, control=control, references=references)
+            return replace(text, control=control, references=len(inputs.references))
         if self.spec.architecture == "t2v":
-            return Conditioning(prompt=prompt, negative=negative)
+            return text
         known = wan_image.known_channels(self._vae, inputs, canvas, tick)
         image = None
         if self._image is not None:
             tokens = wan_image.image_tokens(self._image, inputs, both_ends=self._both_ends)
             image = tokens.to(self._dtype)
-        return Conditioning(prompt=prompt, negative=negative, known=known, image=image)
+        return replace(text, known=known, image=image)
 
     def denoise(self, shot: Shot, conditioning: Conditioning, progress: Progress) -> torch.Tensor:
         """Latents of the shot.
@@ -115,6 +116,8 @@ class Wan:
             GenerationError: the latents are no longer finite.
         """
         canvas = Canvas.of(shot)
+        if canvas != conditioning.canvas or (shot.guidance_scale > 1) != (conditioning.negative is not None):
+            raise ValueError("the conditioning was made for another size, length or guidance")
         frames = self._vae.latent_frames(canvas.frames) + conditioning.references
         side = self._vae.spatial
         shape = (1, self._vae.channels, frames, canvas.height // side, canvas.width // side)
@@ -223,7 +226,7 @@ def load(
     lora.check_files(loras)
     checkpoint = Checkpoint(folder)
     sees_images = checkpoint.has("image_encoder")
-    _check_architecture(spec, checkpoint)
+    check_architecture(spec, checkpoint)
     checkpoint.check(["transformer", "text_encoder", "tokenizer", "vae"])
     if sees_images:
         checkpoint.check(["image_encoder", "image_processor"])
@@ -257,35 +260,10 @@ def load(
     if sees_images:
         image = shared(make_image, "image_encoder", "image_processor")
         tick(1)
-    transformer = checkpoint.network("transformer", _network(spec), dtype, device)
+    transformer = checkpoint.network("transformer", network_of(spec), dtype, device)
     lora.apply(transformer, loras)
     tick(1)
     return Wan(spec, placement, transformer, text, vae, image)
-
-
-def _network(spec: ModelSpec) -> Any:
-    return WanVACETransformer3DModel if spec.architecture == "vace" else WanTransformer3DModel
-
-
-def _check_architecture(spec: ModelSpec, checkpoint: Checkpoint) -> None:
-    """Refuse a checkpoint that this code would run wrongly."""
-    config = checkpoint.config("transformer")
-    wanted, found = _network(spec).__name__, config.get("_class_name")
-    if found != wanted:
-        raise ModelError(f"{checkpoint.folder} holds a {found}, but {spec.name} needs a {wanted}")
-    if checkpoint.has("transformer_2") or checkpoint.index.get("expand_timesteps"):
-        raise ModelError(f"{checkpoint.folder} is of Wan 2.2, which is not served yet")
-    extended = config.get("in_channels") != config.get("out_channels")
-    if extended != (spec.architecture in ("i2v", "flf2v")):
-        raise ModelError(f"{checkpoint.folder} is not of the architecture {spec.architecture}")
-    both_ends = config.get("pos_embed_seq_len") is not None
-    if both_ends != (spec.architecture == "flf2v"):
-        raise ModelError(f"{checkpoint.folder} is not of the architecture {spec.architecture}")
-    if config.get("image_dim") is not None:
-        if not checkpoint.has("image_encoder"):
-            raise ModelError(f"{checkpoint.folder} has no image encoder")
-        if spec.text_length != IMAGE_TEXT_LENGTH:
-            raise ModelError(f"{spec.name} must have a text length of {IMAGE_TEXT_LENGTH}")
 
 
 def _counter(progress: Progress, stage: Stage, total: int) -> Callable[[int], None]:
