@@ -1,0 +1,1 @@
+"""Training programs that are not part of the installed package."""

@@ -1,0 +1,1 @@
+"""The starter: a tiny Wan-VACE checkpoint trained from scratch on drawn clips."""

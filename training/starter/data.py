@@ -1,0 +1,191 @@
+"""Batches for the denoiser: clips whose latents are recoloured for free, and what is given of them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKLWan
+from torch import Tensor
+
+from training.starter.autoencoder import CONTENT_CHANNELS, encode_clip
+from training.starter.fast import to_tokens
+from training.starter.world import COLOURS, FRAMES, SIDE, Scene, caption, coverage, is_withheld, sample_scene
+
+_CELL = 8
+Grid = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's clips as tokens."""
+
+    latents: Tensor
+    """float32 [B, N, 4 * content channels], normalised."""
+    control: Tensor
+    """float32 [B, N, 4 * (2 * latent channels + 64)]."""
+    captions: list[str]
+    unconditional: Tensor
+    """bool [B]: clips of which nothing is given."""
+
+
+class LinearEncoder:
+    """The encoder as two matrices: it is linear in blocks of 8 x 8 pixels and one or four frames."""
+
+    @torch.no_grad()
+    def __init__(self, vae: AutoencoderKLWan) -> None:
+        scale = torch.tensor(vae.config.latents_std)[:CONTENT_CHANNELS]
+        pixels = 3 * _CELL * _CELL
+        single = torch.eye(pixels).view(pixels, 3, 1, _CELL, _CELL)
+        self.first = encode_clip(vae, single)[:, :CONTENT_CHANNELS].reshape(pixels, -1) / scale
+        block = torch.zeros(4 * pixels, 3, 5, _CELL, _CELL)
+        block[:, :, 1:] = torch.eye(4 * pixels).view(-1, 3, 4, _CELL, _CELL)
+        self.rest = encode_clip(vae, block)[:, :CONTENT_CHANNELS, 1].reshape(4 * pixels, -1) / scale
+
+    def __call__(self, clips: Tensor) -> Tensor:
+        """Encode colour clips.
+
+        Args:
+            clips: float32 [B, 3, T, H, W] in [-1, 1].
+
+        Returns:
+            float32 [B, content channels, T', H', W'], normalised.
+        """
+        first, rest = self._blocks(clips)
+        return _join(first @ self.first, rest @ self.rest)
+
+    def by_colour_channel(self, clips: Tensor) -> Tensor:
+        """Encode gray clips [B, 1, T, H, W] as if they were in one colour channel: [B, 3, content channels, ...]."""
+        first, rest = self._blocks(clips)
+        firsts = self.first.view(3, -1, CONTENT_CHANNELS)
+        rests = self.rest.view(3, -1, CONTENT_CHANNELS)
+        return torch.stack([_join(first @ firsts[i], rest @ rests[i]) for i in range(3)], dim=1)
+
+    @staticmethod
+    def _blocks(clips: Tensor) -> tuple[Tensor, Tensor]:
+        batch, channels, frames, height, width = clips.shape
+        rows, columns, groups = height // _CELL, width // _CELL, (frames - 1) // 4
+        first = clips[:, :, 0].reshape(batch, channels, rows, _CELL, columns, _CELL)
+        first = first.permute(0, 2, 4, 1, 3, 5).reshape(batch, rows, columns, -1)
+        rest = clips[:, :, 1:].reshape(batch, channels, groups, 4, rows, _CELL, columns, _CELL)
+        rest = rest.permute(0, 2, 4, 6, 1, 3, 5, 7).reshape(batch, groups, rows, columns, -1)
+        return first, rest
+
+
+class ScenePool:
+    """Drawn scenes without colour; every batch paints them anew.
+
+    Args:
+        near: scenes whose path is close to the middle; clips made from text alone show these.
+        wide: further scenes, anywhere in the picture.
+    """
+
+    @torch.no_grad()
+    def __init__(self, vae: AutoencoderKLWan, *, near: int, wide: int, side: int, rng: random.Random) -> None:
+        self.rng, self.side, self.near = rng, side, near
+        self.grid: Grid = (1 + (FRAMES - 1) // 4, side // _CELL, side // _CELL)
+        self.encode = LinearEncoder(vae)
+        self.scenes = [sample_scene(rng) for _ in range(near)]
+        self.scenes += [sample_scene(rng, spread=1.0) for _ in range(wide)]
+        coverages, codes = [], []
+        for begin in range(0, len(self.scenes), 50):
+            drawn = coverage(self.scenes[begin : begin + 50], FRAMES, side)
+            coverages.append((drawn * 255).round().byte())
+            codes.append(to_tokens(self.encode.by_colour_channel(drawn.unsqueeze(1)).flatten(0, 1)).half())
+        self.coverages = torch.cat(coverages)
+        self.codes = torch.cat(codes).unflatten(0, (-1, 3))
+        ones = torch.ones(1, 1, FRAMES, side, side)
+        self.white = to_tokens(self.encode.by_colour_channel(ones)[0])
+        self.position = position_code(vae, self.grid)
+        self.all_unknown = to_tokens(pack_mask(torch.ones(1, FRAMES, side, side)))[0]
+
+    def batch(self, size: int, *, conditional: float = 0.5, empty_captions: float = 0.1) -> Batch:
+        """Draw a batch.
+
+        Args:
+            conditional: part of clips of which something is given.
+            empty_captions: part of clips without caption, for guidance.
+        """
+        given = [self.rng.random() < conditional for _ in range(size)]
+        indices = [self.rng.randrange(len(self.scenes) if known else self.near) for known in given]
+        scenes = [self._recolour(self.scenes[index]) for index in indices]
+        colours = torch.tensor([COLOURS[scene.colour] for scene in scenes])
+        backs = torch.tensor([COLOURS[scene.background] for scene in scenes])
+        base, change = (2 * backs - 1)[:, :, None, None], (2 * (colours - backs))[:, :, None, None]
+        latents = (base * self.white + change * self.codes[indices].float()).sum(1)
+        known = torch.tensor(given)
+        content = torch.zeros_like(latents)
+        mask = self.all_unknown.expand(size, -1, -1).clone()
+        if known.any():
+            keep = torch.stack([random_keep(self.rng, FRAMES, self.side) for _ in range(int(known.sum()))])
+            alpha = self.coverages[[i for i, flag in zip(indices, given, strict=True) if flag]].float() / 255
+            base, change = base[known].unsqueeze(-1), change[known].unsqueeze(-1)
+            content[known] = to_tokens(self.encode((base + change * alpha.unsqueeze(1)) * keep.unsqueeze(1)))
+            mask[known] = to_tokens(pack_mask(1 - keep))
+        captions = ["" if self.rng.random() < empty_captions else caption(scene, self.rng) for scene in scenes]
+        return Batch(latents, self.control(content, mask), captions, ~known)
+
+    def control(self, content: Tensor, mask: Tensor) -> Tensor:
+        """Control tokens of known content; what is to be changed is always gray, so only position is left of it."""
+        position = self.position.expand(len(content), -1, -1)
+        gray = torch.zeros_like(content)
+        return torch.cat([content, position, gray, position, mask], dim=2)
+
+    def _recolour(self, scene: Scene) -> Scene:
+        while True:
+            colour, background = self.rng.sample(sorted(COLOURS), 2)
+            if not is_withheld(scene.shape, colour, scene.motion):
+                return Scene(**{**vars(scene), "colour": colour, "background": background})
+
+
+@torch.no_grad()
+def position_code(vae: AutoencoderKLWan, grid: Grid) -> Tensor:
+    """Position channels of every clip as tokens, stretched from the native size to `grid`."""
+    native = encode_clip(vae, torch.zeros(1, 3, FRAMES, SIDE, SIDE))[:, CONTENT_CHANNELS:]
+    return to_tokens(F.interpolate(native, size=grid, mode="trilinear", align_corners=True))
+
+
+def pack_mask(mask: Tensor) -> Tensor:
+    """Mask channels of the control latents, as WanVACEPipeline packs them.
+
+    Args:
+        mask: float32 [B, T, H, W], 1 where something is to be made.
+
+    Returns:
+        float32 [B, 64, T', H / 8, W / 8].
+    """
+    batch, frames, height, width = mask.shape
+    cells = mask.view(batch, frames, height // _CELL, _CELL, width // _CELL, _CELL)
+    cells = cells.permute(0, 3, 5, 1, 2, 4).flatten(1, 2)
+    size = ((frames + 3) // 4, height // _CELL, width // _CELL)
+    return F.interpolate(cells, size=size, mode="nearest-exact")
+
+
+def random_keep(rng: random.Random, frames: int, side: int) -> Tensor:
+    """Which pixels are given, float32 [T, H, W]: first, last or several frames, or all but a part of the picture."""
+    keep = torch.zeros(frames, side, side)
+    kind = rng.random()
+    if kind < 0.20:
+        keep[0] = 1
+    elif kind < 0.36:
+        keep[0] = keep[-1] = 1
+    elif kind < 0.41:
+        keep[-1] = 1
+    elif kind < 0.58:
+        keep[: rng.choice((5, 5, 9, 9, rng.randrange(2, 13)))] = 1
+    elif kind < 0.76:
+        keep[: rng.choice((4, 5, 8, rng.randrange(2, 8)))] = 1
+        keep[-rng.choice((4, 5, 8, rng.randrange(2, 8))) :] = 1
+    else:
+        inside = kind < 0.95
+        height, width = (int(side * rng.uniform(0.25, 0.7 if inside else 0.85)) for _ in range(2))
+        top, left = rng.randrange(side - height + 1), rng.randrange(side - width + 1)
+        keep[:] = float(inside)
+        keep[:, top : top + height, left : left + width] = 1 - float(inside)
+    return keep
+
+
+def _join(first: Tensor, rest: Tensor) -> Tensor:
+    return torch.cat([first.unsqueeze(1), rest], dim=1).permute(0, 4, 1, 2, 3)

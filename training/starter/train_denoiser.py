@@ -1,0 +1,179 @@
+"""Training of the starter's denoiser and text encoder with rectified flow."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKLWan
+from torch import Tensor, nn
+
+from training.starter.data import Batch, ScenePool
+from training.starter.fast import FastDenoiser
+from training.starter.networks import WORDS, encode_words, make_denoiser, make_text_encoder, make_tokenizer, pad_bias
+from training.starter.optim import Average, Muon, rate
+from training.starter.probe import probe_motion
+from training.starter.world import SIDE
+
+log = logging.getLogger(__name__)
+
+_MUON_RATE, _ADAM_RATE = 0.02, 2e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """A stretch of training at one size."""
+
+    seconds: float
+    side: int = SIDE
+    batch: int = 32
+    near: int = 5000
+    wide: int = 3000
+    conditional: float = 0.5
+    shift: float = 5.0
+    """How far noise levels are moved towards pure noise."""
+    rate_from: float = 1.0
+    rate_to: float = 1.0
+    """Factor on learning rates at the start and the end; between them it follows a cosine."""
+    decay: float = 0.997
+    """Of the running average."""
+
+
+class Model(nn.Module):
+    """The trained parts, and the fixed ones that they need."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokenizer = make_tokenizer()
+        self.text_encoder = make_text_encoder(len(self.tokenizer))
+        self.denoiser = make_denoiser()
+
+    def words(self, captions: list[str], lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Encoded captions and the bias of their padding."""
+        hidden, counts = encode_words(self.text_encoder, self.tokenizer, captions)
+        return hidden, pad_bias(counts, lengths)
+
+
+class Trainer:
+    """Runs phases one after another on one model."""
+
+    def __init__(self, vae: AutoencoderKLWan, model: Model, *, seed: int, compiled: bool) -> None:
+        torch.manual_seed(seed)
+        self.vae, self.model, self.compiled = vae, model, compiled
+        self.rng = random.Random(seed)
+        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.average = Average(self.parameters, 0.997)
+        self.optimisers = _optimisers(model)
+        self.steps = 0
+
+    def run(self, phase: Phase, save: Callable[[], None] | None = None) -> None:
+        """Train for a phase; `save` is called about once a minute."""
+        pool = ScenePool(self.vae, near=phase.near, wide=phase.wide, side=phase.side, rng=self.rng)
+        denoise = FastDenoiser(self.model.denoiser, pool.grid, compiled=self.compiled)
+        self.average.decay = phase.decay
+        log.info("phase begins: %s", phase)
+        self._step(denoise, pool.batch(phase.batch, conditional=phase.conditional), phase, 0.0)
+        start, next_report = time.monotonic(), 60.0
+        losses = _Losses()
+        while (elapsed := time.monotonic() - start) < phase.seconds:
+            progress = elapsed / phase.seconds
+            fall = 1 - (rate(progress, 10**6, warmup=1, hold=0.0) - 0.02) / 0.98
+            factor = phase.rate_from + (phase.rate_to - phase.rate_from) * fall
+            losses.add(self._step(denoise, pool.batch(phase.batch, conditional=phase.conditional), phase, factor))
+            if elapsed > next_report:
+                next_report += 60.0
+                log.info("step %d, %.0f s, rate %.3f: %s", self.steps, elapsed, factor, losses)
+                self.average.swap()
+                log.info("%s", probe_motion(self.model, pool))
+                self.average.swap()
+                if save is not None:
+                    save()
+        if save is not None:
+            save()
+
+    def _step(self, denoise: FastDenoiser, batch: Batch, phase: Phase, factor: float) -> dict[str, Tensor]:
+        size = len(batch.captions)
+        sigma = sample_sigmas(size, phase.shift)
+        level = sigma.view(-1, 1, 1)
+        noise = torch.randn_like(batch.latents)
+        lengths = (WORDS + 1) * torch.pow(512 / (WORDS + 1), torch.rand(size) ** 3)
+        words, padding = self.model.words(batch.captions, lengths)
+        noisy = (1 - level) * batch.latents + level * noise
+        velocity = denoise(noisy, sigma, words, padding, batch.control)
+        errors = (velocity - (noise - batch.latents)).square().mean((1, 2))
+        errors.mean().backward()
+        nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        warmup = min(1.0, (self.steps + 1) / 60)
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = group["initial_lr"] * factor * warmup
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        self.average.update()
+        self.steps += 1
+        errors = errors.detach()
+        free = batch.unconditional
+        return {
+            "all": errors,
+            "text": errors[free],
+            "given": errors[~free],
+            "text, noise > .85": errors[free & (sigma > 0.85)],
+            "text, noise < .5": errors[free & (sigma < 0.5)],
+        }
+
+
+def sample_sigmas(count: int, shift: float) -> Tensor:
+    """Noise levels: logit-normal, a fifth uniform, moved towards noise; a few exactly 1, where sampling begins."""
+    levels = torch.sigmoid(torch.randn(count))
+    levels = torch.where(torch.rand(count) < 0.2, torch.rand(count), levels)
+    levels = shift * levels / (1 + (shift - 1) * levels)
+    return torch.where(torch.rand(count) < 0.03, 1.0, levels)
+
+
+class _Losses:
+    """Running means of losses, by kind."""
+
+    def __init__(self) -> None:
+        self.means: dict[str, float] = {}
+
+    def add(self, errors: dict[str, Tensor]) -> None:
+        for name, values in errors.items():
+            if len(values):
+                self.means[name] = 0.98 * self.means.get(name, float(values.mean())) + 0.02 * float(values.mean())
+
+    def __str__(self) -> str:
+        return "; ".join(f"{name} {mean:.4f}" for name, mean in self.means.items())
+
+
+def _optimisers(model: Model) -> tuple[torch.optim.Optimizer, ...]:
+    """Muon for the matrices of blocks; the text encoder and all that is not a matrix are trained gently."""
+    matrices: list[Any] = []
+    gentle, embeddings, rest = [], [], []
+    outside = ("proj_out", "patch_embedding", "time_embedder", "scale_shift")
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        if name.startswith("text_encoder"):
+            (embeddings if "shared" in name or "embed_tokens" in name else gentle).append(parameter)
+        elif parameter.ndim == 2 and not (any(word in name for word in outside) and "vace_blocks" not in name):
+            matrices.append(parameter)
+        else:
+            rest.append(parameter)
+    groups = [
+        {"params": rest, "lr": _ADAM_RATE},
+        {"params": gentle, "lr": _ADAM_RATE / 2},
+        {"params": embeddings, "lr": _ADAM_RATE * 3},
+    ]
+    optimisers: tuple[torch.optim.Optimizer, ...] = (
+        Muon(matrices, lr=_MUON_RATE),
+        torch.optim.AdamW(groups, lr=_ADAM_RATE, betas=(0.9, 0.98), weight_decay=0.0),
+    )
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["initial_lr"] = group["lr"]
+    return optimisers
