@@ -54,7 +54,8 @@ def open_image(path: Path) -> Image.Image:
 def image_facts(path: Path) -> tuple[int, int, str, str]:
     """Width and height as shown, format and mode of a checked picture."""
     with open_image(path) as picture, reported(path, "image"):
-        turned = picture.getexif().get(0x0112, 1) in {5, 6, 7, 8}
+        # Pillow gives the size of a TIFF as it is shown, of all others as it is stored.
+        turned = picture.format != "TIFF" and picture.getexif().get(0x0112, 1) in {5, 6, 7, 8}
         width, height = picture.size[::-1] if turned else picture.size
         return width, height, (picture.format or "").lower(), picture.mode
 
@@ -72,10 +73,9 @@ def read_image(path: Path | str) -> Frames:
     found = check(path, IMAGES | {".gif"}, "image")
     with open_image(found) as picture, reported(path, "image"):
         if _is_deep_png(found):
-            return _upright(_decode_png(found), picture)[None]
-        if picture.mode.startswith("I;16"):
-            grey = _upright(np.asarray(picture).astype(np.uint16), picture)
-            return np.repeat(grey[None, :, :, None], 3, axis=3)
+            return _upright(_decode_deep(found, "png"), picture)[None]
+        if picture.format == "TIFF" and picture.mode.startswith("I;16"):
+            return _upright(_decode_deep(found, "tiff"), picture)[None]
         shown = ImageOps.exif_transpose(_to_srgb(picture))
         alpha = "A" in shown.getbands() or "transparency" in shown.info
         return np.asarray(shown.convert("RGBA" if alpha else "RGB"))[None]
@@ -169,11 +169,12 @@ def _is_deep_png(path: Path) -> bool:
     return head.startswith(_PNG_MAGIC) and len(head) == 25 and head[24] == 16
 
 
-def _decode_png(path: Path) -> Frames:
-    # Pillow reads 16 bit colour as 8.
-    decoder = av.CodecContext.create("png", "r")
+def _decode_deep(path: Path, codec: str) -> Frames:
+    # Pillow reads 16 bit colour of PNG as 8, and turns 16 bit TIFF the wrong way.
+    decoder = av.CodecContext.create(codec, "r")
     frames = [*decoder.decode(av.Packet(path.read_bytes())), *decoder.decode(None)]
-    name = "rgba64le" if "a" in frames[0].format.name else "rgb48le"
+    alpha = any(part.is_alpha for part in frames[0].format.components)
+    name = "rgba64le" if alpha else "rgb48le"
     pixels: Frames = frames[0].to_ndarray(format=name)
     return pixels
 

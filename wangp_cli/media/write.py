@@ -29,6 +29,7 @@ __all__ = ["Written", "write_image", "write_video"]
 _AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000})
 _OPUS_RATES = frozenset({8000, 12000, 16000, 24000, 48000})
 _LOSSY_AUDIO_BITS = 192_000
+_MOV_COMMENT = 65_535
 _MILLISECONDS = frozenset({".mkv", ".webm"})
 
 
@@ -92,12 +93,13 @@ def write_video(
         frames: how many there must be.
 
     Raises:
-        MediaError: the codec cannot hold this: container, size, alpha, quality.
+        MediaError: the codec or container cannot hold this: size, alpha, quality, a long comment.
         GenerationError: no frames, values that are not finite, or the file differs from what was given.
         OSError: the disk is full or the folder cannot be written. The file is deleted after any error.
     """
     chosen = pick(codec, path.suffix)
     quality = chosen.quality(crf)
+    _check_comment(path, comment)
     target = path.absolute()
     source = iter(chunks)
     first = _checked(next(source, None), None, 0)
@@ -221,6 +223,19 @@ class _refusals:  # noqa: N801 - reads as a clause: with _refusals(...)
 
 def _is_mov(path: Path) -> bool:
     return path.suffix.lower() in {".mp4", ".mov"}
+
+
+def _check_comment(path: Path, comment: str | None) -> None:
+    # QuickTime counts the bytes of a text in 16 bits; MP4 in 32.
+    if (
+        comment is not None
+        and path.suffix.lower() == ".mov"
+        and (size := len(comment.encode())) > _MOV_COMMENT
+    ):
+        raise MediaError(
+            f"output: MOV holds a comment of 64 KB, this is {size // 1024} KB",
+            hint="--metadata-mode sidecar, or write .mp4",
+        )
 
 
 def _check_size(codec: Codec, pixels: str, width: int, height: int) -> None:
