@@ -61,7 +61,8 @@ def resample(audio: Audio, rate: int) -> Audio:
     layout = layout_of(channels)
     machine = AudioResampler(format="flt", layout=layout, rate=rate)
     parts = machine.resample(packed(audio.samples, layout, audio.rate)) + machine.resample(None)
-    flat = np.concatenate([part.to_ndarray().reshape(-1) for part in parts])
+    # A handful of samples may give none.
+    flat = np.concatenate([np.zeros(0, np.float32), *(part.to_ndarray().reshape(-1) for part in parts)])
     wanted = round(Fraction(len(audio.samples) * rate, audio.rate))
     return fit_samples(Audio(samples=flat.reshape(-1, channels).astype(np.float32), rate=rate), wanted)
 
