@@ -114,7 +114,10 @@ def test_a_picture_and_a_clip_have_the_asked_shape(loaded: Any) -> None:
     for frames in (1, 9):
         shot = tiny.shot(frames=frames, size="48x32")
         latents = pipeline.denoise(shot, pipeline.encode(shot, Inputs(), tiny.quiet), tiny.quiet)
-        pieces.append([piece.shape for piece in pipeline.decode(latents, tiny.quiet)])
+        made = list(pipeline.decode(latents, tiny.quiet))
+        assert all(piece.dtype == np.float32 and piece.flags.c_contiguous for piece in made)
+        assert all(piece.min() >= 0 and piece.max() <= 1 for piece in made)
+        pieces.append([piece.shape for piece in made])
     assert pieces == [[(1, 32, 48, 3)], [(1, 32, 48, 3), (4, 32, 48, 3), (4, 32, 48, 3)]]
 
 

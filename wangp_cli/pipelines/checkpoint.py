@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import re
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
@@ -114,6 +113,8 @@ class Checkpoint:
                 where, local_files_only=True, output_loading_info=True, **options
             )
         except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
+            if "DefaultCPUAllocator" in str(error):  # Memory ran out; the files are not to blame.
+                raise
             raise ModelError(f"{where} cannot be loaded: {_first_line(error)}") from error
         for word in ("missing", "unexpected", "mismatched"):
             if keys := sorted(str(key) for key in found.get(f"{word}_keys", ())):
@@ -128,11 +129,6 @@ class Checkpoint:
         if files := sorted(where.glob("*.safetensors")):
             return files
         raise ModelError(f"{where} has no safetensors file", hint=FETCH)
-
-    @cached_property
-    def pipeline(self) -> str:
-        """Name of the pipeline class that wrote the checkpoint."""
-        return str(self.index.get("_class_name", "unknown"))
 
 
 def _read_json(file: Path) -> dict[str, Any]:

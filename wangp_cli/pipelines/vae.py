@@ -184,7 +184,7 @@ class Vae:
     def _pixels(self, decoded: torch.Tensor) -> Frames:
         clip = _unpatched(decoded, self.model.config.patch_size).clamp(-1.0, 1.0)
         clip = (clip * 0.5 + 0.5).clamp(0, 1)
-        frames = clip[0].permute(1, 2, 3, 0).float().cpu().numpy()
+        frames = clip[0].permute(1, 2, 3, 0).float().contiguous().cpu().numpy()
         if not np.isfinite(frames).all():
             raise GenerationError("the decoded frames are not finite", hint="try the VAE in float32")
         return frames  # type: ignore[no-any-return]
