@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderKLWan
 from diffusers.models.autoencoders import autoencoder_kl_wan as wan
 from torch import Tensor
+from torch.nn import functional
 
 CONTENT_CHANNELS = 13
 POSITION_CHANNELS = 3
 LATENT_CHANNELS = CONTENT_CHANNELS + POSITION_CHANNELS
 
-# Pixels are patchified 2 x 2 first, so three levels of width suffice. WanVACEPipeline takes its spatial factor
-# from the number of entries of `temperal_downsample` and its temporal one from their sum: three and two. The two
-# entries that are used are both true.
+# Pixels are patchified 2 x 2 first, so three levels of width suffice. WanVACEPipeline takes its spatial
+# factor from the number of entries of `temperal_downsample` and its temporal one from their sum: three and
+# two. The two entries that are used are both true.
 VAE_CONFIG: dict[str, Any] = {
     "base_dim": 16,
     "dim_mult": [1, 3, 4],
@@ -44,7 +44,7 @@ def encode_clip(vae: AutoencoderKLWan, clip: Tensor) -> Tensor:
     hidden = encoder.conv_in(wan.patchify(clip, vae.config.patch_size))
     for block in encoder.down_blocks:
         hidden = _downsample(block, hidden) if isinstance(block, wan.WanResample) else block(hidden)
-    hidden = encoder.conv_out(F.silu(encoder.norm_out(encoder.mid_block(hidden))))
+    hidden = encoder.conv_out(functional.silu(encoder.norm_out(encoder.mid_block(hidden))))
     mean: Tensor = vae.quant_conv(hidden)[:, : vae.config.z_dim]
     return mean
 
@@ -65,7 +65,7 @@ def decode_clip(vae: AutoencoderKLWan, latents: Tensor) -> Tensor:
             hidden = resnet(hidden)
         if block.upsamplers is not None:
             hidden = _upsample(block.upsamplers[0], hidden)
-    hidden = decoder.conv_out(F.silu(decoder.norm_out(hidden)))
+    hidden = decoder.conv_out(functional.silu(decoder.norm_out(hidden)))
     clip: Tensor = wan.unpatchify(hidden, vae.config.patch_size)
     return clip
 

@@ -1,3 +1,4 @@
+# mypy: allow-untyped-decorators
 """Batches for the denoiser: clips whose latents are recoloured for free, and what is given of them."""
 
 from __future__ import annotations
@@ -6,9 +7,9 @@ import random
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderKLWan
 from torch import Tensor
+from torch.nn import functional
 
 from training.starter.autoencoder import CONTENT_CHANNELS, encode_clip
 from training.starter.fast import to_tokens
@@ -57,7 +58,7 @@ class LinearEncoder:
         return _join(first @ self.first, rest @ self.rest)
 
     def by_colour_channel(self, clips: Tensor) -> Tensor:
-        """Encode gray clips [B, 1, T, H, W] as if they were in one colour channel: [B, 3, content channels, ...]."""
+        """Encode gray clips [B, 1, T, H, W] as if in one colour channel: [B, 3, content channels, ...]."""
         first, rest = self._blocks(clips)
         firsts = self.first.view(3, -1, CONTENT_CHANNELS)
         rests = self.rest.view(3, -1, CONTENT_CHANNELS)
@@ -124,11 +125,13 @@ class ScenePool:
             base, change = base[known].unsqueeze(-1), change[known].unsqueeze(-1)
             content[known] = to_tokens(self.encode((base + change * alpha.unsqueeze(1)) * keep.unsqueeze(1)))
             mask[known] = to_tokens(pack_mask(1 - keep))
-        captions = ["" if self.rng.random() < empty_captions else caption(scene, self.rng) for scene in scenes]
+        captions = [
+            "" if self.rng.random() < empty_captions else caption(scene, self.rng) for scene in scenes
+        ]
         return Batch(latents, self.control(content, mask), captions, ~known)
 
     def control(self, content: Tensor, mask: Tensor) -> Tensor:
-        """Control tokens of known content; what is to be changed is always gray, so only position is left of it."""
+        """Control tokens of known content; what is to be changed is gray, so it holds position alone."""
         position = self.position.expand(len(content), -1, -1)
         gray = torch.zeros_like(content)
         return torch.cat([content, position, gray, position, mask], dim=2)
@@ -144,7 +147,7 @@ class ScenePool:
 def position_code(vae: AutoencoderKLWan, grid: Grid) -> Tensor:
     """Position channels of every clip as tokens, stretched from the native size to `grid`."""
     native = encode_clip(vae, torch.zeros(1, 3, FRAMES, SIDE, SIDE))[:, CONTENT_CHANNELS:]
-    return to_tokens(F.interpolate(native, size=grid, mode="trilinear", align_corners=True))
+    return to_tokens(functional.interpolate(native, size=grid, mode="trilinear", align_corners=True))
 
 
 def pack_mask(mask: Tensor) -> Tensor:
@@ -160,11 +163,11 @@ def pack_mask(mask: Tensor) -> Tensor:
     cells = mask.view(batch, frames, height // _CELL, _CELL, width // _CELL, _CELL)
     cells = cells.permute(0, 3, 5, 1, 2, 4).flatten(1, 2)
     size = ((frames + 3) // 4, height // _CELL, width // _CELL)
-    return F.interpolate(cells, size=size, mode="nearest-exact")
+    return functional.interpolate(cells, size=size, mode="nearest-exact")
 
 
 def random_keep(rng: random.Random, frames: int, side: int) -> Tensor:
-    """Which pixels are given, float32 [T, H, W]: first, last or several frames, or all but a part of the picture."""
+    """Which pixels are given, float32 [T, H, W]: some frames, or all but a part of the picture."""
     keep = torch.zeros(frames, side, side)
     kind = rng.random()
     if kind < 0.20:

@@ -1,12 +1,14 @@
+# mypy: allow-untyped-decorators
 """The starter's encoder, written down instead of trained.
 
-`AutoencoderKLWan`'s encoder is made an exact linear transform of 8 x 8 x 4 blocks (principal components of drawn
-clips, stage by stage) that also leaks position: three latent channels hold a left-right ramp, a top-bottom ramp and
-a frame counter, the same in every clip, so that a transformer with relative positions alone can tell where it is.
+`AutoencoderKLWan`'s encoder is made an exact linear transform of 8 x 8 x 4 blocks (principal components of
+drawn clips, stage by stage) that also leaks position: three latent channels hold a left-right ramp, a
+top-bottom ramp and a frame counter, the same in every clip, so that a transformer with relative positions
+alone can tell where it is.
 
-Two facts make it possible. A large constant channel dominates every RMS norm, so norms become fixed scales; and
-silu(a) - silu(-a) = a, so a code carried with both signs passes the last SiLU unchanged. The ramps are sums of steps:
-a step k cells from a border is the constant channel moved k times by convolutions with zero padding.
+Two facts make it possible. A large constant channel dominates every RMS norm, so norms become fixed scales;
+and silu(a) - silu(-a) = a, so a code carried with both signs passes the last SiLU unchanged. The ramps are
+sums of steps: a step k cells from a border is the constant moved k times by convolutions with zero padding.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import torch
 from diffusers import AutoencoderKLWan
 from diffusers.models.autoencoders import autoencoder_kl_wan as wan
 from torch import Tensor
+from torch.nn import functional
 
 from training.starter.autoencoder import CONTENT_CHANNELS, LATENT_CHANNELS, VAE_CONFIG, encode_clip
 
@@ -27,7 +30,7 @@ log = logging.getLogger(__name__)
 _CONSTANT = 100.0
 _CONSTANT_CHANNEL = 2 * CONTENT_CHANNELS
 _FIRST_STEP = _CONSTANT_CHANNEL + 1
-# Where a kernel looks (frame, row, column) to move its input away from the left, right, top, bottom and first frame.
+# Where a kernel looks (frame, row, column) to move its input away from left, right, top, bottom and the past.
 _MOVES = ((2, 1, 0), (2, 1, 2), (2, 0, 1), (2, 2, 1), (1, 1, 1))
 _STEPS = 6
 _STEP_HEIGHT = 1.0
@@ -51,7 +54,8 @@ def build_autoencoder(clips: Tensor) -> AutoencoderKLWan:
     scales = deviation.max() * (deviation / deviation.max()).sqrt()
     position_scales = [1.0] * (LATENT_CHANNELS - CONTENT_CHANNELS)
     vae.register_to_config(
-        latents_mean=[0.0] * LATENT_CHANNELS, latents_std=[*(float(scale) for scale in scales), *position_scales]
+        latents_mean=[0.0] * LATENT_CHANNELS,
+        latents_std=[*(float(scale) for scale in scales), *position_scales],
     )
     _prepare_decoder(vae)
     return vae
@@ -105,23 +109,25 @@ def _write_position(vae: AutoencoderKLWan) -> None:
         _clear(block.conv1)
         _clear(block.conv2)
         block.conv1.bias[_CONSTANT_CHANNEL] = _CONSTANT
-        before = torch.nn.functional.silu(block.norm1(level))
+        before = functional.silu(block.norm1(level))
         if number:
             _move(block.conv1, before, done, done + 1)
-        inside = torch.nn.functional.silu(block.norm2(block.conv1(before)))
+        inside = functional.silu(block.norm2(block.conv1(before)))
         if number:
             _keep(block.conv2, inside, done + 1)
         _move(block.conv2, inside, done + bool(number), done + bool(number) + 1)
         done += 1 + bool(number)
         level = block(level)
-    _write_ramps(encoder.conv_out, torch.nn.functional.silu(encoder.norm_out(level)))
+    _write_ramps(encoder.conv_out, functional.silu(encoder.norm_out(level)))
 
 
 def _move(conv: Any, source: Tensor, source_step: int, target_step: int) -> None:
     """Make step `target_step` of the five kinds by moving step `source_step`; step 0 is the constant."""
     for kind, move in enumerate(_MOVES):
         channel = _step_channel(kind, source_step)
-        conv.weight[(_step_channel(kind, target_step), channel, *move)] = _STEP_HEIGHT / _height(source, channel)
+        conv.weight[(_step_channel(kind, target_step), channel, *move)] = _STEP_HEIGHT / _height(
+            source, channel
+        )
 
 
 def _keep(conv: Any, source: Tensor, step: int) -> None:
@@ -174,14 +180,18 @@ def _write_downsampling(block: Any, hidden: Tensor, channels: int, kept: int) ->
 
 def _halve(block: Any, hidden: Tensor) -> Tensor:
     batch, _, frames = hidden.shape[:3]
-    hidden = block.resample(hidden.transpose(1, 2).flatten(0, 1)).unflatten(0, (batch, frames)).transpose(1, 2)
+    hidden = (
+        block.resample(hidden.transpose(1, 2).flatten(0, 1)).unflatten(0, (batch, frames)).transpose(1, 2)
+    )
     return torch.cat([hidden[:, :, :1], block.time_conv(hidden)], dim=2)
 
 
 def _principal(features: Tensor, count: int) -> Tensor:
     """Orthonormal directions with most energy, [D, count]; not centred, so that zero stays zero."""
     values, directions = torch.linalg.eigh(features.double().T @ features.double() / len(features))
-    log.info("kept %.5f of the energy of %d coefficients", float(values[-count:].sum() / values.sum()), len(values))
+    log.info(
+        "kept %.5f of the energy of %d coefficients", float(values[-count:].sum() / values.sum()), len(values)
+    )
     return directions[:, -count:].flip(1).float()
 
 

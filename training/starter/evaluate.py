@@ -1,3 +1,4 @@
+# mypy: allow-untyped-decorators
 """Measuring a starter checkpoint: `python -m training.starter.evaluate FOLDER`.
 
 Prompts and clips are of combinations that were withheld from training, and every clip is counted as it comes.
@@ -51,7 +52,7 @@ class Settings:
 
 def load(folder: Path, settings: Settings) -> WanVACEPipeline:
     """A pipeline in float32 with the scheduler of the settings."""
-    pipeline = WanVACEPipeline.from_pretrained(folder, torch_dtype=torch.float32)
+    pipeline = WanVACEPipeline.from_pretrained(folder, dtype=torch.float32)
     pipeline.scheduler = UniPCMultistepScheduler.from_config(
         pipeline.scheduler.config, flow_shift=settings.flow_shift
     )
@@ -141,13 +142,21 @@ def evaluate_given(
         alone.append(psnr(round_trip(pipeline, truth)[known], wanted[known]))
     figures = {name: 100 * hits[name] / count for name in BARS}
     loss = float(np.mean(alone) - np.mean(kept))
-    return {"kept": float(np.mean(kept)), "vae": float(np.mean(alone)), "loss": loss, "clips": count, **figures}, clips
+    return {
+        "kept": float(np.mean(kept)),
+        "vae": float(np.mean(alone)),
+        "loss": loss,
+        "clips": count,
+        **figures,
+    }, clips
 
 
 def evaluate_vae(pipeline: WanVACEPipeline, settings: Settings, count: int, *, seed: int = 555) -> float:
     """Mean PSNR in dB of the round trip of unseen clips."""
     rng = random.Random(seed)
-    truths = draw([sample_scene(rng, withheld=True, spread=0.6) for _ in range(count)], settings.frames, settings.side)
+    truths = draw(
+        [sample_scene(rng, withheld=True, spread=0.6) for _ in range(count)], settings.frames, settings.side
+    )
     return float(np.mean([psnr(round_trip(pipeline, truth), _array(truth)) for truth in truths]))
 
 
@@ -179,9 +188,16 @@ def contact_sheet(clips: list[tuple[str, Clip]], path: Path, columns: int = 2) -
     rows = []
     for _, clip in clips:
         frames = [clip[index] for index in np.linspace(0, len(clip) - 1, 5).round().astype(int)]
-        rows.append(np.concatenate([np.pad(frame, ((1, 1), (1, 1), (0, 0)), constant_values=0.5) for frame in frames], 1))
+        rows.append(
+            np.concatenate(
+                [np.pad(frame, ((1, 1), (1, 1), (0, 0)), constant_values=0.5) for frame in frames], 1
+            )
+        )
     rows += [np.ones_like(rows[0])] * (-len(rows) % columns)
-    blocks = [np.concatenate(rows[begin : begin + len(rows) // columns]) for begin in range(0, len(rows), len(rows) // columns)]
+    blocks = [
+        np.concatenate(rows[begin : begin + len(rows) // columns])
+        for begin in range(0, len(rows), len(rows) // columns)
+    ]
     gap = np.ones((blocks[0].shape[0], 12, 3), dtype=np.float32)
     sheet = np.concatenate([part for block in blocks for part in (block, gap)][:-1], axis=1)
     Image.fromarray((sheet.clip(0, 1) * 255).round().astype(np.uint8)).save(path)

@@ -24,7 +24,10 @@ def export(vae: AutoencoderKLWan, model: Model, folder: Path, *, flow_shift: flo
         ValueError: the checkpoint is larger than `SIZE_LIMIT`.
     """
     scheduler = UniPCMultistepScheduler(
-        prediction_type="flow_prediction", use_flow_sigmas=True, num_train_timesteps=1000, flow_shift=flow_shift
+        prediction_type="flow_prediction",
+        use_flow_sigmas=True,
+        num_train_timesteps=1000,
+        flow_shift=flow_shift,
     )
     pipeline = WanVACEPipeline(
         tokenizer=model.tokenizer,
@@ -34,6 +37,8 @@ def export(vae: AutoencoderKLWan, model: Model, folder: Path, *, flow_shift: flo
         scheduler=scheduler,
     )
     pipeline.save_pretrained(folder, safe_serialization=True)
+    for path in folder.rglob("*.safetensors"):
+        path.chmod(0o644)
     if (size := size_on_disk(folder)) > SIZE_LIMIT:
         raise ValueError(f"the checkpoint has {size} bytes, more than {SIZE_LIMIT}")
     return size

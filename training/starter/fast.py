@@ -1,7 +1,9 @@
+# ruff: noqa: N803, N806 (tensors carry their axes in their names)
 """A faster forward pass of WanVACETransformer3DModel for training on a CPU.
 
-The parameters are those of the model and the mathematics is the same; matrices are multiplied in bfloat16, the rest
-runs in float32, and torch.compile fuses what lies between. Latents travel as tokens (2 x 2 cells side by side).
+The parameters are those of the model and the mathematics is the same; matrices are multiplied in bfloat16,
+the rest runs in float32, and torch.compile fuses what lies between. Latents travel as tokens (2 x 2 cells
+side by side).
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from training.starter.autoencoder import CONTENT_CHANNELS, LATENT_CHANNELS
 
@@ -38,7 +40,9 @@ class FastDenoiser:
         self.cosine, self.sine = cosine[..., 0::2].float(), sine[..., 1::2].float()
         self.run_block: Callable[..., Tensor] = torch.compile(_block, dynamic=False) if compiled else _block
 
-    def __call__(self, noisy_BNC: Tensor, sigma_B: Tensor, words_BLC: Tensor, pad_BL: Tensor, control_BNC: Tensor) -> Tensor:
+    def __call__(
+        self, noisy_BNC: Tensor, sigma_B: Tensor, words_BLC: Tensor, pad_BL: Tensor, control_BNC: Tensor
+    ) -> Tensor:
         """Velocity of the content channels.
 
         Args:
@@ -55,7 +59,7 @@ class FastDenoiser:
         control_BND = _linear(control_BNC.to(_HALF), control_weight, model.vace_patch_embedding.bias)
         embedder = model.condition_embedder
         time_BD = embedder.time_embedder(embedder.timesteps_proj(sigma_B * 1000))
-        modulation = embedder.time_proj(F.silu(time_BD)).unflatten(1, (6, -1))
+        modulation = embedder.time_proj(functional.silu(time_BD)).unflatten(1, (6, -1))
         context_BLD = embedder.text_embedder(words_BLC).to(_HALF)
         first = model.vace_blocks[0]
         control_BND = _linear(control_BND, first.proj_in.weight, first.proj_in.bias).float() + x_BND
@@ -108,7 +112,7 @@ def _block(
     normed = (_layer_norm(x_BND) * norm_weight + norm_bias).to(_HALF)
     x_BND = x_BND + _attend(normed, context_BLD, attention[10:], heads, bias_BL=pad_BL).float()
     normed = (_layer_norm(x_BND) * (1 + late_scale) + late_shift).to(_HALF)
-    inner = F.gelu(_linear(normed, in_weight, in_bias), approximate="tanh")
+    inner = functional.gelu(_linear(normed, in_weight, in_bias), approximate="tanh")
     return x_BND + _linear(inner, out_weight, out_bias).float() * late_gate
 
 
@@ -136,11 +140,11 @@ def _attend(
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    return F.linear(x, weight.to(_HALF), bias.to(_HALF))
+    return functional.linear(x, weight.to(_HALF), bias.to(_HALF))
 
 
 def _layer_norm(x: Tensor) -> Tensor:
-    return F.layer_norm(x, (x.shape[-1],), eps=1e-6)
+    return functional.layer_norm(x, (x.shape[-1],), eps=1e-6)
 
 
 def _rms_norm(x: Tensor, weight: Tensor) -> Tensor:
@@ -155,7 +159,15 @@ def _rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
 
 def _weights(block: Any) -> Weights:
     up, down = block.ffn.net[0].proj, block.ffn.net[2]
-    own = (block.scale_shift_table, block.norm2.weight, block.norm2.bias, up.weight, up.bias, down.weight, down.bias)
+    own = (
+        block.scale_shift_table,
+        block.norm2.weight,
+        block.norm2.bias,
+        up.weight,
+        up.bias,
+        down.weight,
+        down.bias,
+    )
     return (*own, *_attention_weights(block.attn1), *_attention_weights(block.attn2))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,6 @@ from training.starter.world import COLOURS, SHAPES, Scene, signed_distance
 
 Clip = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
-
-_UNIT_AREAS: dict[str, float] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +50,8 @@ def read(clip: Clip) -> Reading:
 def score(scene: Scene, reading: Reading) -> dict[str, bool]:
     """Compare a reading with what was asked for."""
     return {
-        name: getattr(scene, name) == getattr(reading, name) for name in ("background", "colour", "motion", "shape")
+        name: getattr(scene, name) == getattr(reading, name)
+        for name in ("background", "colour", "motion", "shape")
     }
 
 
@@ -119,9 +119,8 @@ def _overlap(shape: str, frame: Mask, centre: npt.NDArray[np.float64]) -> float:
     return best
 
 
+@functools.cache
 def _unit_area(shape: str) -> float:
-    if shape not in _UNIT_AREAS:
-        grid = torch.linspace(-2, 2, 257)
-        inside = signed_distance(shape, grid.view(1, -1), grid.view(-1, 1)) < 0
-        _UNIT_AREAS[shape] = float(inside.float().mean()) * 16
-    return _UNIT_AREAS[shape]
+    grid = torch.linspace(-2, 2, 257)
+    inside = signed_distance(shape, grid.view(1, -1), grid.view(-1, 1)) < 0
+    return float(inside.float().mean()) * 16

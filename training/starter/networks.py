@@ -1,3 +1,4 @@
+# mypy: allow-untyped-decorators
 """The starter's tokenizer, text encoder and denoiser at their start."""
 
 from __future__ import annotations
@@ -49,7 +50,11 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
         single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)]
     )
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=512
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        model_max_length=512,
     )
 
 
@@ -57,8 +62,8 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
 def make_text_encoder(vocabulary_size: int) -> UMT5EncoderModel:
     """A UMT5 encoder whose heads look at fixed neighbours.
 
-    UMT5 does not divide scores by the root of the width, so an optimiser that moves every matrix equally makes its
-    softmax one-hot and the words stop mixing: scores come from relative positions alone, and stay so.
+    UMT5 does not divide scores by the root of the width, so an optimiser that moves every matrix equally
+    makes its softmax one-hot and words stop mixing: scores come from relative positions alone, and stay so.
     """
     config = UMT5Config(
         vocab_size=vocabulary_size,
@@ -113,7 +118,7 @@ def make_denoiser() -> WanVACETransformer3DModel:
 
 
 def encode_words(encoder: UMT5EncoderModel, tokenizer: Any, captions: list[str]) -> tuple[Tensor, Tensor]:
-    """Text encoder output [B, L, C], zero where padded as the pipeline has it, and the number of words [B]."""
+    """Text encoder output [B, L, C], zero where padded as in the pipeline, and the number of words [B]."""
     tokens = tokenizer(captions, padding="max_length", max_length=WORDS, truncation=True, return_tensors="pt")
     hidden = encoder(tokens.input_ids, tokens.attention_mask).last_hidden_state
     return hidden * tokens.attention_mask.unsqueeze(-1), tokens.attention_mask.sum(1)
@@ -135,7 +140,7 @@ def pad_bias(words: Tensor, lengths: Tensor) -> Tensor:
 
 
 def _look_at_neighbours(attention: nn.Module, first: int) -> None:
-    """Set biases of queries and keys so that rotary positions favour a neighbour, another one for each head."""
+    """Set biases of queries and keys so that rotary positions favour a neighbour, another for each head."""
     rows = 2 * (HEAD_WIDTH // 6)
     starts = (0, HEAD_WIDTH - 2 * rows, HEAD_WIDTH - rows)
     attention.to_q.bias.zero_()

@@ -1,3 +1,4 @@
+# mypy: allow-untyped-decorators, allow-subclassing-any
 """Muon for matrices and filters, AdamW for the rest, and a running average of weights."""
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ class Muon(torch.optim.Optimizer):
                     rows = parameter.shape[0]
                     by_shape.setdefault((rows, parameter.numel() // rows), []).append(parameter)
             for (rows, columns), parameters in by_shape.items():
-                updates = [self._momentum(parameter, group["momentum"]).reshape(rows, columns) for parameter in parameters]
+                updates = [
+                    self._momentum(parameter, group["momentum"]).reshape(rows, columns)
+                    for parameter in parameters
+                ]
                 scale = max(1.0, rows / columns) ** 0.5
                 for parameter, update in zip(parameters, orthogonalise(torch.stack(updates)), strict=True):
                     parameter.add_(update.reshape(parameter.shape), alpha=-group["lr"] * scale)
@@ -60,7 +64,9 @@ def orthogonalise(matrices: Tensor, rounds: int = 5) -> Tensor:
 
 def rate(progress: float, step: int, *, warmup: int, hold: float) -> float:
     """Factor on the learning rate: linear warm-up, flat until `hold`, then a cosine down to 0.02."""
-    fall = 1.0 if progress < hold else 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - hold) / (1 - hold))))
+    fall = (
+        1.0 if progress < hold else 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - hold) / (1 - hold))))
+    )
     return min(1.0, (step + 1) / warmup) * fall * 0.98 + 0.02
 
 

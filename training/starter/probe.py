@@ -1,3 +1,4 @@
+# mypy: allow-untyped-decorators
 """A look at what the denoiser makes of words at pure noise, which the loss hides."""
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def probe_motion(model: Model, pool: ScenePool) -> str:
     """Where the object is at its first and last latent frame in predictions from pure noise.
 
     Returns:
-        For each motion: x, y (0 to 1) and share of the picture, first > last; sound if they move with the word.
+        For each motion: x, y (0 to 1) and share of the picture, first > last; they must move with the word.
     """
     denoise = FastDenoiser(model.denoiser, pool.grid, compiled=False)
     content = pool.white.shape[-1] // 4
@@ -32,20 +33,36 @@ def probe_motion(model: Model, pool: ScenePool) -> str:
     x, y = torch.linspace(0, 1, columns), torch.linspace(0, 1, rows)
     results = []
     for motion in MOTIONS:
-        noise = torch.randn(_NOISES, pool.white.shape[1], content * 4, generator=torch.Generator().manual_seed(1))
+        noise = torch.randn(
+            _NOISES, pool.white.shape[1], content * 4, generator=torch.Generator().manual_seed(1)
+        )
         scene = Scene(
-            shape="circle", colour="yellow", background="blue", motion=motion, size="", radius=0.2, across=0.5, start=0.5, travel=1.0
+            shape="circle",
+            colour="yellow",
+            background="blue",
+            motion=motion,
+            size="",
+            radius=0.2,
+            across=0.5,
+            start=0.5,
+            travel=1.0,
         )
         words, padding = model.words([plain_caption(scene)], torch.tensor([32]))
         words, padding = words.expand(_NOISES, -1, -1), padding.expand(_NOISES, -1)
         mask = pool.all_unknown.expand(_NOISES, -1, -1)
-        velocity = denoise(noise, torch.ones(_NOISES), words, padding, pool.control(torch.zeros_like(noise), mask))
+        velocity = denoise(
+            noise, torch.ones(_NOISES), words, padding, pool.control(torch.zeros_like(noise), mask)
+        )
         picture = to_latents(noise - velocity, pool.grid).mean(0)[:3]
         share = ((picture - back.view(3, 1, 1, 1)) * (front - back).view(3, 1, 1, 1)).sum(0)
         share = (share / (front - back).square().sum()).clamp(min=0)
         first, last = share[0], share[frames - 1]
         numbers = [
-            (float((part.sum(0) * x).sum() / part.sum()), float((part.sum(1) * y).sum() / part.sum()), float(part.mean()))
+            (
+                float((part.sum(0) * x).sum() / part.sum()),
+                float((part.sum(1) * y).sum() / part.sum()),
+                float(part.mean()),
+            )
             for part in (first, last)
         ]
         results.append(f"{motion} " + " > ".join(f"{a:.2f} {b:.2f} {c:.2f}" for a, b, c in numbers))

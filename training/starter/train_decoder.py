@@ -1,3 +1,4 @@
+# mypy: allow-untyped-decorators
 """Training of the starter's decoder against its fixed encoder."""
 
 from __future__ import annotations
@@ -147,7 +148,8 @@ class Pool:
 
 
 def _optimisers(decoder: nn.Module) -> tuple[torch.optim.Optimizer, ...]:
-    matrices, rest = [], []
+    matrices: list[Tensor] = []
+    rest: list[Tensor] = []
     for name, parameter in decoder.named_parameters():
         is_inner = "conv_in" not in name and "conv_out" not in name
         large = parameter.ndim >= 4 and parameter.numel() >= 1024 and is_inner

@@ -1,3 +1,4 @@
+# mypy: allow-untyped-decorators, allow-subclassing-any
 """Training of the starter's denoiser and text encoder with rectified flow."""
 
 from __future__ import annotations
@@ -7,7 +8,6 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from diffusers import AutoencoderKLWan
@@ -15,7 +15,14 @@ from torch import Tensor, nn
 
 from training.starter.data import Batch, ScenePool
 from training.starter.fast import FastDenoiser
-from training.starter.networks import WORDS, encode_words, make_denoiser, make_text_encoder, make_tokenizer, pad_bias
+from training.starter.networks import (
+    WORDS,
+    encode_words,
+    make_denoiser,
+    make_text_encoder,
+    make_tokenizer,
+    pad_bias,
+)
 from training.starter.optim import Average, Muon, rate
 from training.starter.probe import probe_motion
 from training.starter.world import SIDE
@@ -47,8 +54,9 @@ class Phase:
 class Model(nn.Module):
     """The trained parts, and the fixed ones that they need."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int = 0) -> None:
         super().__init__()
+        torch.manual_seed(seed)
         self.tokenizer = make_tokenizer()
         self.text_encoder = make_text_encoder(len(self.tokenizer))
         self.denoiser = make_denoiser()
@@ -84,7 +92,9 @@ class Trainer:
             progress = elapsed / phase.seconds
             fall = 1 - (rate(progress, 10**6, warmup=1, hold=0.0) - 0.02) / 0.98
             factor = phase.rate_from + (phase.rate_to - phase.rate_from) * fall
-            losses.add(self._step(denoise, pool.batch(phase.batch, conditional=phase.conditional), phase, factor))
+            losses.add(
+                self._step(denoise, pool.batch(phase.batch, conditional=phase.conditional), phase, factor)
+            )
             if elapsed > next_report:
                 next_report += 60.0
                 log.info("step %d, %.0f s, rate %.3f: %s", self.steps, elapsed, factor, losses)
@@ -128,7 +138,7 @@ class Trainer:
 
 
 def sample_sigmas(count: int, shift: float) -> Tensor:
-    """Noise levels: logit-normal, a fifth uniform, moved towards noise; a few exactly 1, where sampling begins."""
+    """Noise levels: logit-normal, a fifth uniform, moved towards noise; a few are 1, as sampling begins."""
     levels = torch.sigmoid(torch.randn(count))
     levels = torch.where(torch.rand(count) < 0.2, torch.rand(count), levels)
     levels = shift * levels / (1 + (shift - 1) * levels)
@@ -144,7 +154,9 @@ class _Losses:
     def add(self, errors: dict[str, Tensor]) -> None:
         for name, values in errors.items():
             if len(values):
-                self.means[name] = 0.98 * self.means.get(name, float(values.mean())) + 0.02 * float(values.mean())
+                self.means[name] = 0.98 * self.means.get(name, float(values.mean())) + 0.02 * float(
+                    values.mean()
+                )
 
     def __str__(self) -> str:
         return "; ".join(f"{name} {mean:.4f}" for name, mean in self.means.items())
@@ -152,15 +164,19 @@ class _Losses:
 
 def _optimisers(model: Model) -> tuple[torch.optim.Optimizer, ...]:
     """Muon for the matrices of blocks; the text encoder and all that is not a matrix are trained gently."""
-    matrices: list[Any] = []
-    gentle, embeddings, rest = [], [], []
+    matrices: list[Tensor] = []
+    gentle: list[Tensor] = []
+    embeddings: list[Tensor] = []
+    rest: list[Tensor] = []
     outside = ("proj_out", "patch_embedding", "time_embedder", "scale_shift")
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
         if name.startswith("text_encoder"):
             (embeddings if "shared" in name or "embed_tokens" in name else gentle).append(parameter)
-        elif parameter.ndim == 2 and not (any(word in name for word in outside) and "vace_blocks" not in name):
+        elif parameter.ndim == 2 and not (
+            any(word in name for word in outside) and "vace_blocks" not in name
+        ):
             matrices.append(parameter)
         else:
             rest.append(parameter)

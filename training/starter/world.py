@@ -166,8 +166,6 @@ def paths(scene: Scene, frames: int = FRAMES) -> tuple[list[float], list[float],
         radii = [radius * (0.5 + 0.95 * t) for t in times]
         radii = radii[::-1] if scene.motion == "shrinks" else radii
     low, high = largest + 0.02, 1 - largest - 0.02
-    if low > high:
-        low = high = 0.5
     x, y = low + (high - low) * scene.across, low + (high - low) * scene.start
     return [x] * frames, [y] * frames, radii
 

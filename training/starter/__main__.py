@@ -1,0 +1,97 @@
+"""Train, export and measure the starter: `python -m training.starter --out FOLDER [--minutes N]`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKLWan
+
+from training.starter.card import write_card
+from training.starter.encoder import build_autoencoder
+from training.starter.evaluate import Settings, contact_sheet, evaluate, evaluate_text, load
+from training.starter.export import export
+from training.starter.train_decoder import DecoderPlan, train_decoder
+from training.starter.train_denoiser import Model, Phase, Trainer
+from training.starter.world import draw, sample_scene
+
+log = logging.getLogger(__name__)
+
+_DECODER_PART, _SMALL_PART = 0.20, 0.15
+"""Parts of the time for the decoder and for the denoiser at the small size; the rest is the native size."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One whole run."""
+
+    seconds: float
+    seed: int
+    compiled: bool
+
+    @property
+    def scenes(self) -> int:
+        """Drawn scenes: short runs need fewer."""
+        return max(16, min(5000, int(self.seconds * 2)))
+
+    def phases(self) -> tuple[Phase, ...]:
+        """The denoiser's curriculum: 64 pixels, then the native size, then ever smaller steps."""
+        near, wide = self.scenes, max(16, self.scenes * 3 // 5)
+        native = self.seconds * (1 - _DECODER_PART - _SMALL_PART)
+        return (
+            Phase(seconds=self.seconds * _SMALL_PART, side=64, batch=48, near=near, wide=wide),
+            Phase(seconds=native, near=near, wide=wide, rate_from=1.0, rate_to=0.02, decay=0.998),
+        )
+
+
+def train(plan: Plan) -> tuple[AutoencoderKLWan, Model]:
+    """Train everything from scratch."""
+    rng = random.Random(plan.seed)
+    torch.manual_seed(plan.seed)
+    clips = draw([sample_scene(rng, spread=0.6) for _ in range(max(16, min(100, plan.scenes)))])
+    vae = build_autoencoder(clips).requires_grad_(False)
+    train_decoder(
+        vae,
+        DecoderPlan(seconds=plan.seconds * _DECODER_PART, clips=min(1000, plan.scenes), seed=plan.seed + 1),
+    )
+    model = Model(seed=plan.seed)
+    trainer = Trainer(vae, model, seed=plan.seed, compiled=plan.compiled)
+    for phase in plan.phases():
+        trainer.run(phase)
+    trainer.average.swap()
+    return vae, model
+
+
+def main() -> None:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(prog="python -m training.starter", description="Train the starter.")
+    parser.add_argument("--out", type=Path, required=True, help="Folder of the checkpoint.")
+    parser.add_argument("--minutes", type=float, default=110.0, help="Training time.")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--prompts", type=int, default=100, help="Withheld prompts to measure.")
+    parser.add_argument("--clips", type=int, default=16, help="Clips to measure for each other use.")
+    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(options.threads)
+    start = time.monotonic()
+    vae, model = train(Plan(seconds=options.minutes * 60, seed=options.seed, compiled=options.compile))
+    settings = Settings()
+    size = export(vae, model, options.out, flow_shift=settings.flow_shift)
+    log.info("%d bytes in %s", size, options.out)
+    minutes = (time.monotonic() - start) / 60
+    pipeline = load(options.out, settings)
+    figures = evaluate(pipeline, settings, options.prompts, options.clips)
+    write_card(options.out, settings, figures, f"{minutes:.1f} minutes, {options.threads} CPU threads")
+    _, clips = evaluate_text(pipeline, settings, min(16, options.prompts))
+    contact_sheet(clips, options.out / "sheet.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""The card of a starter checkpoint: its world, how to sample it and what was measured."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+from training.starter.evaluate import BARS, CHANCE, USES, Settings
+from training.starter.world import COLOURS, MOTIONS, SHAPES, SIZE_WORDS
+
+FRAMES_PER_SECOND = 8
+_VAE_BAR, _KEPT_BAR, _SECONDS_BAR = 28.0, 1.5, 4.0
+
+
+def write_card(folder: Path, settings: Settings, figures: dict[str, Any], compute: str) -> None:
+    """Write `card.json` beside the checkpoint.
+
+    Args:
+        figures: what `evaluate.evaluate` returns.
+        compute: a sentence on the machine and the time.
+    """
+    card = {
+        "world": {
+            "shapes": list(SHAPES),
+            "colours": list(COLOURS),
+            "motions": list(MOTIONS),
+            "sizes": sorted({word for words in SIZE_WORDS.values() for word in words if word}),
+        },
+        "frames": settings.frames,
+        "size": f"{settings.side}x{settings.side}",
+        "fps": FRAMES_PER_SECOND,
+        "steps": settings.steps,
+        "guidance_scale": settings.guidance_scale,
+        "flow_shift": settings.flow_shift,
+        "max_sequence_length": settings.max_sequence_length,
+        "negative_prompt": "",
+        "figures": card_figures(figures),
+        "compute": compute,
+        "date": datetime.date.today().isoformat(),
+    }
+    (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+
+
+def card_figures(figures: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Each figure with its bar, its unit and, where there is one, its chance level."""
+    text = figures["text"]
+    result: dict[str, dict[str, Any]] = {
+        name: {"value": text[name], "bar": bar, "chance": round(CHANCE[name], 1), "unit": "% of prompts"}
+        for name, bar in BARS.items()
+    }
+    result["all four"] = {"value": text["all four"], "unit": "% of prompts"}
+    result["vae"] = {
+        "value": round(figures["vae"], 2),
+        "bar": _VAE_BAR,
+        "unit": "dB, round trip of unseen clips",
+    }
+    for use in USES:
+        lost = round(figures[use]["loss"], 2)
+        result[use] = {"value": lost, "bar": _KEPT_BAR, "unit": "dB lost on given pixels, at most the bar"}
+    result["seconds"] = {
+        "value": round(text["seconds"], 2),
+        "bar": _SECONDS_BAR,
+        "unit": "s a call, at most the bar",
+    }
+    return result
