@@ -136,14 +136,19 @@ def read_yaml(file: Any) -> Any:
     Raises:
         ModelError: the file is too large, not YAML, or uses anchors.
     """
-    text = file.read_text(encoding="utf-8")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"cannot read {file}: {error}") from None
     if len(text) > MAX_YAML_BYTES:
         raise ModelError(f"{file} has {len(text)} bytes, at most {MAX_YAML_BYTES} are read")
     try:
         if any(isinstance(token, yaml.AnchorToken | yaml.AliasToken) for token in yaml.scan(text)):
             raise ModelError(f"{file} uses anchors, which are not read", hint="write the values out")
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except RecursionError:
+        raise ModelError(f"{file} is nested too deeply") from None
+    except (yaml.YAMLError, ValueError) as error:
         raise ModelError(f"{file} is not YAML: {str(error).splitlines()[0]}") from None
 
 

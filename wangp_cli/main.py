@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated
 
@@ -53,12 +52,14 @@ app.command()(docs)
 
 def main() -> None:
     """Run the command line of this process."""
-    private_stdout()
+    stdout = private_stdout()
     _refuse_gone_flags(sys.argv[1:])
     try:
         app()
-    except BrokenPipeError:
-        _leave_quietly()
+    finally:
+        sys.stdout.flush()
+        if stdout.reader_gone:
+            raise SystemExit(141)
 
 
 def _refuse_gone_flags(arguments: list[str]) -> None:
@@ -69,9 +70,3 @@ def _refuse_gone_flags(arguments: list[str]) -> None:
         if name in GONE_FLAGS:
             show_error(f"{name}: there is no such flag any more", f"use {GONE_FLAGS[name]}")
             raise SystemExit(2)
-
-
-def _leave_quietly() -> None:
-    """Leave after the reader of stdout has gone; point stdout nowhere so that the exit stays silent."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    raise SystemExit(141)

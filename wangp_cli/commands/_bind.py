@@ -15,6 +15,9 @@ from wangp_cli.tasks.fields import Flag
 from wangp_cli.tasks.flags import flags
 from wangp_cli.tasks.task import Task
 
+METAVARS = {bool: "", Path: "FILE", list[Path]: "FILE", str: "TEXT"}
+"""What a value is called in the help, by the type Typer parses."""
+
 
 def cli_type(annotation: Any) -> Any:
     """The type Typer parses: scalars, paths and literals as they are, sequences as lists, else text."""
@@ -33,13 +36,22 @@ def option(name: str, field: FieldInfo, flag: Flag, panel: str) -> inspect.Param
     """The parameter Typer reads for one field; None means not said."""
     kind, long = cli_type(field.annotation), flag.option(name)
     names = [f"{long}/--no-{long[2:]}" if kind is bool else long, *([flag.short] if flag.short else [])]
-    shown: Any = False
-    if not field.is_required() and field.default not in (None, (), "", False) and not field.default_factory:
-        shown = str(field.default)
+    default = default_of(field, flag)
     mark = typer.Option(
-        *names, help=flag.help, metavar=flag.metavar, rich_help_panel=panel, show_default=shown
+        *names,
+        help=f"{flag.help} Default: {default}." if default else flag.help,
+        metavar=flag.metavar or METAVARS.get(kind),
+        rich_help_panel=panel,
+        show_default=False,
     )
     return parameter(name, Annotated[kind | None, mark])
+
+
+def default_of(field: FieldInfo, flag: Flag) -> str:
+    """What the help says of a field's default; nothing where there is none to speak of."""
+    if flag.default is not None:
+        return flag.default
+    return "" if field.is_required() or field.default in (None, (), "", False) else str(field.default)
 
 
 def parameter(name: str, annotation: Any) -> inspect.Parameter:
@@ -62,9 +74,7 @@ def bind(
         positional: the field that may also be said without its flag.
         extra: parameters of the command that are not the task's.
     """
-    mark = typer.Argument(
-        help=f"The same as --{positional}.", show_default=False, metavar=f"[{positional.upper()}]"
-    )
+    mark = typer.Argument(help=f"The same as --{positional}.", show_default=False, metavar=positional.upper())
     params = [parameter("words", Annotated[str | None, mark])]
     params += [option(*each) for each in flags(task)]
     extras = {each.name for each in extra}

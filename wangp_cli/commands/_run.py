@@ -30,26 +30,36 @@ STARTER = Layer(name="default", values={"model": "starter"})
 PANEL = "Command"
 
 
-def _extra(name: str, kind: Any, help_: str, *names: str) -> inspect.Parameter:
-    return parameter(name, Annotated[kind | None, typer.Option(*names, help=help_, rich_help_panel=PANEL)])
+def _extra(name: str, kind: Any, metavar: str, help_: str, *names: str) -> inspect.Parameter:
+    mark = typer.Option(*names, help=help_, metavar=metavar, rich_help_panel=PANEL)
+    return parameter(name, Annotated[kind | None, mark])
 
 
 EXTRA = [
-    _extra("preset", list[str], "Named values to start from; repeatable, later ones win.", "--preset"),
-    _extra("settings_file", Path, "Settings to start from: JSON, or an earlier result.", "--settings-file"),
-    _extra("dry_run", bool, "Print the resolved request as JSON and stop.", "--dry-run"),
-    _extra("json", bool, "Write events as JSON lines to stdout.", "--json"),
-    _extra("quiet", bool, "Print only paths and errors.", "--quiet", "-q"),
-    _extra("manifest_path", Path, "File of the run history.", "--manifest-path"),
-    _extra("log_level", str, "DEBUG, INFO, WARNING or ERROR.", "--log-level"),
+    _extra(
+        "preset", list[str], "NAME", "Named values to start from; repeatable, later ones win.", "--preset"
+    ),
+    _extra(
+        "settings_file",
+        Path,
+        "FILE",
+        "Settings to start from: JSON, or an earlier result.",
+        "--settings-file",
+    ),
+    _extra("dry_run", bool, "", "Print the resolved request as JSON and stop.", "--dry-run"),
+    _extra("json", bool, "", "Write events as JSON lines to stdout.", "--json"),
+    _extra("quiet", bool, "", "Print only paths and errors.", "--quiet", "-q"),
+    _extra("manifest_path", Path, "FILE", "File of the run history.", "--manifest-path"),
+    _extra("log_level", str, "LEVEL", "DEBUG, INFO, WARNING or ERROR.", "--log-level"),
 ]
 
 
 def run_command(command: str, said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
     """Run one task and leave with its exit code."""
     lines = JsonLines(stdout_descriptor()) if extra.get("json") else None
-    sink: Sink = lines or ConsoleSink(quiet=bool(extra.get("quiet")))
-    sinks = [] if extra.get("dry_run") else [sink]
+    sinks: list[Sink] = []
+    if not extra.get("dry_run"):
+        sinks.append(lines or ConsoleSink(quiet=bool(extra.get("quiet"))))
     with errors_shown():
         session = bootstrap.start(
             sinks, log_level=extra.get("log_level"), manifest_path=extra.get("manifest_path")
@@ -72,7 +82,9 @@ def _run(command: str, said: Mapping[str, Any], extra: Mapping[str, Any], sessio
     finally:
         session.pool.close()
         restore()
-    code = 128 + session.stop.signal if session.stop.signal else outcome.exit_code
+    # A signal that came after the last step stopped nothing.
+    stopped = outcome.status == "cancelled" and session.stop.signal
+    code = 128 + stopped if stopped else outcome.exit_code
     stream.emit(RunFinished(counts=stream.counts, exit_code=code))
     return code
 

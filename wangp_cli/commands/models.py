@@ -11,6 +11,7 @@ from wangp_cli.commands._run import errors_shown
 from wangp_cli.commands._table import write_facts, write_json, write_table
 from wangp_cli.runtime import bootstrap, weights
 from wangp_cli.runtime.console import stderr_console
+from wangp_cli.tasks.shot import Shot
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="Name of the model.")]
@@ -82,7 +83,8 @@ def _facts(spec: ModelSpec, folder: Any) -> dict[str, Any]:
 
 
 def _defaults(spec: ModelSpec) -> str:
-    return "{size}, {frames} frames at {fps}, {steps} steps".format(**spec.defaults)
+    shot = Shot().model_dump() | spec.defaults
+    return f"{shot['size']}, {shot['frames']} frames"
 
 
 def _line(value: Any) -> str:

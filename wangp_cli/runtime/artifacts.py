@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ def complete_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
         ConflictError: the file appeared meanwhile and `overwrite` is off.
         NoSpaceError: the disk is full or the folder cannot be written.
     """
-    partial = path.with_name(f".{path.stem[:80]}.{os.getpid()}.partial{path.suffix}")
+    stem = path.stem.encode(errors="surrogateescape")[:80].decode(errors="ignore")
+    partial = path.with_name(f".{stem}.{os.getpid()}.partial{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sweep(path.parent)
@@ -34,14 +35,27 @@ def complete_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
         if overwrite:
             partial.replace(path)
         else:
-            os.link(partial, path)
+            _take_name(partial, path)
         sync_folder(path.parent)
     except FileExistsError:
         raise ConflictError(f"output: {path} exists", hint="--overwrite replaces it") from None
     except OSError as error:
         raise disk_error(error, path) from None
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
+
+
+def _take_name(partial: Path, path: Path) -> None:
+    """Rename, unless the name is taken; raises FileExistsError then."""
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # Some file systems have no hard links.
+        path.touch(exist_ok=False)
+        partial.replace(path)
 
 
 def disk_error(error: OSError, path: Path) -> Exception:
@@ -50,7 +64,7 @@ def disk_error(error: OSError, path: Path) -> Exception:
         return NoSpaceError(
             f"output: the disk of {path.parent} is full", hint="free some space, or use --output-dir"
         )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT):
         return NoSpaceError(
             f"output: {path.parent} cannot be written", hint="--output-dir picks another folder"
         )
@@ -68,7 +82,7 @@ def sweep(folder: Path) -> None:
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True

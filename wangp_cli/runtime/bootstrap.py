@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
@@ -10,6 +11,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from platformdirs import PlatformDirs
 
@@ -21,6 +23,9 @@ from wangp_cli.runtime.events import Sink, Stream
 from wangp_cli.runtime.pool import Pool
 from wangp_cli.runtime.session import Session
 from wangp_cli.runtime.settings import Folders, Settings
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 LOG_BYTES = 2_000_000
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -93,6 +98,8 @@ def start_logging(folders: Folders, level: str) -> None:
     """Log to a rotating file, and warnings (or the level asked for, if lower) to stderr."""
     if level.upper() not in logging.getLevelNamesMapping():
         raise RequestError("log_level", f"{level!r} is no level", hint="DEBUG, INFO, WARNING or ERROR")
+    # A log that cannot be written, on a full disk, is no reason to disturb the user.
+    logging.raiseExceptions = False
     root = logging.getLogger()
     root.setLevel(level.upper())
     for handler in list(root.handlers):
@@ -132,10 +139,35 @@ def prepare_libraries() -> None:
     os.environ.setdefault("SVT_LOG", "1")
 
 
-def private_stdout() -> int:
-    """Keep the real stdout for us alone: descriptor 1 becomes stderr. Returns the private descriptor."""
-    sys.stdout.flush()
-    private = os.dup(1)
+class Stdout(io.FileIO):
+    """The real stdout; after its reader has gone, what is written goes nowhere and raises nothing."""
+
+    reader_gone = False
+
+    def write(self, data: Buffer, /) -> int:
+        """Write all of `data`, or nothing."""
+        if not self.reader_gone:
+            try:
+                return super().write(data)
+            except BrokenPipeError:
+                self.reader_gone = True
+        return memoryview(data).nbytes
+
+
+def private_stdout() -> Stdout:
+    """Keep the real stdout for us alone, as `sys.stdout`: descriptor 1 becomes stderr."""
+    for descriptor in (1, 2):
+        _open_if_closed(descriptor)
+    if sys.stdout:
+        sys.stdout.flush()
+    private = Stdout(os.dup(1), "w")
     os.dup2(2, 1)
-    sys.stdout = os.fdopen(os.dup(private), "w", encoding="utf-8", errors="backslashreplace", closefd=True)
+    sys.stdout = io.TextIOWrapper(io.BufferedWriter(private), encoding="utf-8", errors="backslashreplace")
     return private
+
+
+def _open_if_closed(descriptor: int) -> None:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)

@@ -8,6 +8,7 @@ import shutil
 import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from wangp_cli.errors import ConflictError, MediaError, NoSpaceError, RequestError, nearest
@@ -18,6 +19,7 @@ from wangp_cli.tasks.generate import Generate
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 LONGEST_NAME = 200
+LONGEST_FILE_NAME = 255
 BYTES_PER_PIXEL = 0.25
 """An upper guess for compressed video, so that a full disk is found before hours of work."""
 
@@ -31,6 +33,7 @@ def plan_outputs(task: Generate) -> list[Path]:
         NoSpaceError: the disk has too little room, or the folder cannot be written.
     """
     paths = [_path(task, index) for index in range(task.count)]
+    check_folder("output" if task.output else "output_dir", paths[0].parent)
     if len(set(paths)) < len(paths):
         raise RequestError(
             "name", f"{task.name!r} gives several results one name", hint="add {seed} or {index}"
@@ -38,15 +41,23 @@ def plan_outputs(task: Generate) -> list[Path]:
     if not is_picture(task):
         _check_codec(task, paths[0].suffix)
     for path in paths:
-        if path.is_dir():
-            raise RequestError("output", f"{path} is a folder", hint="use --output-dir for folders")
-        if path.exists() and not task.overwrite:
-            raise ConflictError(
-                f"output: {path} exists", hint="--overwrite replaces it; --output or --name picks another"
-            )
+        _check_free(path, overwrite=task.overwrite)
+        if task.metadata_mode == "sidecar":
+            _check_free(path.with_suffix(".json"), overwrite=task.overwrite)
     width, height = size_of(task.size)
     _check_room(paths[0].parent, int(width * height * int(task.frames) * task.count * BYTES_PER_PIXEL))
     return paths
+
+
+def _check_free(path: Path, *, overwrite: bool) -> None:
+    if len(path.name.encode(errors="surrogateescape")) > LONGEST_FILE_NAME:
+        raise RequestError("output", f"{path.name[:40]!r}... is too long, at most {LONGEST_FILE_NAME} bytes")
+    if path.is_dir():
+        raise RequestError("output", f"{path} is a folder", hint="use --output-dir for folders")
+    if path.exists() and not overwrite:
+        raise ConflictError(
+            f"output: {path} exists", hint="--overwrite replaces it; --output or --name picks another"
+        )
 
 
 def _check_codec(task: Generate, suffix: str) -> None:
@@ -54,6 +65,11 @@ def _check_codec(task: Generate, suffix: str) -> None:
         codec = pick(task.codec, suffix)
     except MediaError as error:
         raise RequestError("codec", error.message.removeprefix("codec: "), hint=error.hint) from None
+    width, height = size_of(task.size)
+    least_width, least_height = codec.smallest
+    if width < least_width or height < least_height:
+        least = f"{least_width}x{least_height}"
+        raise RequestError("size", f"{task.size} is too small, codec {codec.name} takes {least} or more")
     if task.crf is not None:
         if codec.crf is None:
             raise RequestError("crf", f"codec {codec.name} has no such setting", hint="leave it out")
@@ -72,7 +88,7 @@ def _path(task: Generate, index: int) -> Path:
     if task.output is None:
         usual = CODECS[task.codec].suffixes[0] if task.codec else ".mp4"
         suffix = f".{task.image_format}" if is_picture(task) else usual
-        return task.output_dir.expanduser().absolute() / (expand_name(task, index) + suffix)
+        return _expanded("output_dir", task.output_dir) / (expand_name(task, index) + suffix)
     if task.output.suffix.lower() not in suffixes:
         kind = "a picture" if is_picture(task) else "a video"
         raise RequestError(
@@ -80,8 +96,15 @@ def _path(task: Generate, index: int) -> Path:
             f"{str(task.output)!r} does not end as {kind} does",
             hint=f"use one of {', '.join(suffixes)}",
         )
-    path = task.output.expanduser().absolute()
+    path = _expanded("output", task.output)
     return path if task.count == 1 else path.with_stem(f"{path.stem}_{index + 1:03d}")
+
+
+def _expanded(field: str, path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise RequestError(field, f"{str(path)!r} starts with ~ and no user of that name is known") from None
 
 
 def expand_name(task: Generate, index: int) -> str:
@@ -134,16 +157,32 @@ def _cut(name: str) -> str:
     return name
 
 
-def _check_room(folder: Path, needed: int) -> None:
-    existing = folder
-    while not existing.exists():
-        existing = existing.parent
+def check_folder(field: str, folder: Path) -> None:
+    """Look whether files can be made in a folder, or in the part of its path that exists.
+
+    Raises:
+        RequestError: it is a file.
+        NoSpaceError: it cannot be written.
+    """
+    existing = _existing(folder)
     if not existing.is_dir():
-        raise RequestError("output_dir", f"{existing} is a file, not a folder")
-    if not os.access(existing, os.W_OK | os.X_OK):
+        raise RequestError(field, f"{existing} is a file, not a folder")
+    try:
+        # What counts is whether a file can be made: permissions say little to root and on network disks.
+        TemporaryFile(dir=existing).close()
+    except OSError as error:
         raise NoSpaceError(
-            f"output_dir: {existing} cannot be written", hint="--output-dir picks another folder"
-        )
+            f"{field}: {existing} cannot be written: {error.strerror}",
+            hint="--output-dir picks another folder",
+        ) from None
+
+
+def _existing(folder: Path) -> Path:
+    return next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+
+
+def _check_room(folder: Path, needed: int) -> None:
+    existing = _existing(folder)
     free = shutil.disk_usage(existing).free
     if free < needed:
         raise NoSpaceError(

@@ -15,9 +15,10 @@ from wangp_cli.catalogue import Accepts, Catalogue, ModelSpec
 from wangp_cli.errors import RequestError, nearest
 from wangp_cli.presets import Layer, Resolved, merge
 from wangp_cli.runtime.inputs import check_inputs
-from wangp_cli.runtime.outputs import plan_outputs
+from wangp_cli.runtime.loras import locate_loras
+from wangp_cli.runtime.outputs import check_folder, plan_outputs
 from wangp_cli.tasks import TASKS
-from wangp_cli.tasks.fields import size_of
+from wangp_cli.tasks.fields import MAX_FRAMES, MAX_SEED, size_of
 from wangp_cli.tasks.flags import flag_of
 from wangp_cli.tasks.generate import Generate
 
@@ -91,9 +92,16 @@ def resolve(layers: Sequence[Layer], session: Session) -> Request:
         NoSpaceError: the output folder cannot take the result.
     """
     said = merge(layers)
-    kind = said.values.get("type", "generate")
+    try:
+        return _resolve(said, layers, session)
+    except RequestError as error:
+        raise labelled(error, said.origin) from None
+
+
+def _resolve(said: Resolved, layers: Sequence[Layer], session: Session) -> Request:
+    kind = str(said.values.get("type", "generate"))
     if kind not in TASKS:
-        raise RequestError("type", f"there is no task {kind!r}", hint=nearest(str(kind), list(TASKS)))
+        raise RequestError("type", f"there is no task {kind!r}", hint=nearest(kind, list(TASKS)))
     settings = Layer(name="settings", values=session.settings.task_values())
     if not (name := said.values.get("model") or session.settings.model):
         raise RequestError("model", "none is named", hint="name one; `wangp models` lists them")
@@ -126,7 +134,7 @@ def validate(merged: Resolved, kind: str, origin: dict[str, str]) -> Generate:
         faults = [_explain(fault, list(TASKS[kind].model_fields), origin) for fault in error.errors()]
         (field, message, hint), *rest = faults
         more = "".join(f"; {label(other, origin)}: {text}" for other, text, _ in rest)
-        raise RequestError(label(field, origin), message + more, hint=hint) from None
+        raise RequestError(field, message + more, hint=hint) from None
     assert isinstance(task, Generate)
     return task
 
@@ -134,6 +142,18 @@ def validate(merged: Resolved, kind: str, origin: dict[str, str]) -> Generate:
 def label(field: str, origin: dict[str, str]) -> str:
     """How to name a field to the one who said it: the option for a flag, else the key."""
     flag = flag_of(Generate, field) if origin.get(field) == "flag" else None
+    return flag.option(field) if flag else field
+
+
+def labelled(error: RequestError, origin: dict[str, str]) -> RequestError:
+    """The same error, its field named as the one who said it knows it."""
+    text = error.message.removeprefix(f"{error.field}: ")
+    return RequestError(label(error.field, origin), text, hint=error.hint)
+
+
+def option(field: str) -> str:
+    """The option that sets a field, for hints."""
+    flag = flag_of(Generate, field)
     return flag.option(field) if flag else field
 
 
@@ -145,10 +165,10 @@ def _explain(fault: Any, known: list[str], origin: dict[str, str]) -> tuple[str,
         case "value_error":
             text = str(context["error"])
             if not field:
-                field = next((word for word in text.split() if word in origin), "request")
-                text = text.removeprefix(f"{field} ")
+                # A rule about several fields names the first of them.
+                field, _, text = text.partition(": ")
         case "extra_forbidden":
-            return field, "there is no such key", nearest(field, known) or None
+            return field, f"there is no such key ({origin[field]})", nearest(field, known) or None
         case "greater_than_equal" | "greater_than":
             text = f"{value!r} is too small, must be {_limit(fault)}"
         case "less_than_equal" | "less_than":
@@ -174,6 +194,9 @@ def settle(task: Generate, merged: Resolved, spec: ModelSpec, session: Session) 
     origin, notices = dict(merged.origin), []
     _check_accepted(task, spec, session.catalogue)
     check_inputs(task, merged.checksums)
+    locate_loras(task, session)
+    if session.manifest_path:
+        check_folder("manifest_path", session.manifest_path.absolute().parent)
     changes: dict[str, Any] = {}
     if spec.name != task.model:
         changes["model"] = spec.name
@@ -190,6 +213,8 @@ def settle(task: Generate, merged: Resolved, spec: ModelSpec, session: Session) 
         changes["seed"] = secrets.randbelow(DRAWN_SEEDS)
         origin["seed"] = "drawn"
     settled = task.cut(**changes)
+    if settled.seed + settled.count - 1 > MAX_SEED:
+        raise RequestError("seed", f"{settled.seed} leaves no room for {settled.count} results")
     notices += unknown_words(settled.prompt, spec)
     return Request(
         task=settled,
@@ -211,10 +236,11 @@ def _check_accepted(task: Generate, spec: ModelSpec, catalogue: Catalogue) -> No
     has = set(given) | ({"start"} if "source" in given else set())
     for feature in sorted(spec.requires - has):
         field = next(name for name, ability in FEATURES.items() if ability == feature)
-        raise RequestError(field, f"model {spec.name!r} needs a {WORDS[feature]}", hint=f"give {field}")
+        hint = f"give {option(field)}"
+        raise RequestError(field, f"model {spec.name!r} needs a {WORDS[feature]}", hint=hint)
     if "mask" in given and "control" not in given:
         raise RequestError(
-            given["mask"], "there is no control video to mask", hint="give video_guide or image_guide"
+            given["mask"], "there is no control video to mask", hint="give --video-guide or --image-guide"
         )
 
 
@@ -224,6 +250,10 @@ def _settle_frames(task: Generate, spec: ModelSpec, rate: Fraction, origin: str)
     frames = spec.grid.frames(count)
     if frames == asked:
         return frames, origin
+    if not 1 <= count <= MAX_FRAMES - spec.grid.step:
+        is_count = isinstance(asked, int)
+        made = f"{asked} is out of range" if is_count else f"{asked} at {rate} fps is {count} frames"
+        raise RequestError("frames", f"{made}, must be 1 to {MAX_FRAMES - spec.grid.step}")
     return frames, f"snapped from {asked}" if isinstance(asked, int) else f"{asked} at {rate} fps"
 
 

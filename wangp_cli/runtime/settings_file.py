@@ -8,6 +8,7 @@ from typing import Any
 from wangp_cli.errors import MediaError, RequestError
 from wangp_cli.presets import Layer
 from wangp_cli.runtime import strict_json
+from wangp_cli.runtime.manifest import LOCAL
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.tasks.legacy import translate
 from wangp_cli.tasks.task import MediaInputs
@@ -24,16 +25,24 @@ def load_settings_file(path: Path) -> Layer:
         RequestError: the file cannot be read, holds no settings, or asks for what we do not serve.
     """
     document = read_document(path)
-    body = document.get("wangp", document)
-    if isinstance(body, dict) and isinstance(body.get("request"), dict):
-        values, sums = body["request"], body.get("checksums") or body.get("inputs", {}).get("checksums", {})
-    else:
-        values, sums = translate(document), {}
-    folder = path.absolute().parent
-    if isinstance(document.get("output_dir"), str) and "request" in document:
+    name, folder = f"file {path.name}", path.absolute().parent
+    body = _part(document, "wangp") or document
+    if not (request := _part(body, "request")):
+        return Layer(name=name, values=_absolute(translate(document), folder))
+    if isinstance(document.get("output_dir"), str) and body is document:
         folder = Path(document["output_dir"])
-    checksums = {str(folder / name): str(value) for name, value in dict(sums).items()}
-    return Layer(name=f"file {path.name}", values=_absolute(values, folder), checksums=checksums)
+    sums = _part(body, "checksums") or _part(_part(body, "inputs"), "checksums")
+    return Layer(
+        name=name,
+        # A file from elsewhere says what to make, not where on this machine.
+        values=_absolute({key: value for key, value in request.items() if key not in LOCAL}, folder),
+        checksums={_join(folder, file): str(value) for file, value in sums.items()},
+    )
+
+
+def _part(document: dict[str, Any], key: str) -> dict[str, Any]:
+    value = document.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def read_document(path: Path) -> dict[str, Any]:

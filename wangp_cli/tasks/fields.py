@@ -7,9 +7,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
 FINITE = Field(allow_inf_nan=False)
+MAX_FRAMES = 10_000
 MAX_SEED = 2**53 - 1
 """The largest integer that JSON readers keep exact."""
 
@@ -23,12 +32,14 @@ class Flag:
         short: `-s`.
         name: the long name where it differs from the field's, singular for repeatable ones.
         metavar: what the value is called in the help.
+        default: what the help says of the default, where the field's own is not what most users get.
     """
 
     help: str
     short: str | None = None
     name: str | None = None
     metavar: str | None = None
+    default: str | None = None
 
     def option(self, field: str) -> str:
         """The long option, as typed."""
@@ -40,6 +51,13 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_max_length=32_768)
     panel: ClassVar[str] = "Options"
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
+            raise ValueError(f"{str(value).lower()} is neither a number nor a text")
+        return value
 
     def cut(self, **changes: Any) -> Self:
         """A validated copy with some values changed."""
@@ -60,8 +78,8 @@ def _frames(value: int | str) -> int | str:
     if isinstance(value, str) and value.strip().isdigit():
         value = int(value)
     if isinstance(value, int):
-        if not 1 <= value <= 10_000:
-            raise ValueError(f"{value} is out of range, must be 1 to 10000")
+        if not 1 <= value <= MAX_FRAMES:
+            raise ValueError(f"{value} is out of range, must be 1 to {MAX_FRAMES}")
         return value
     if not re.fullmatch(r"\d+(\.\d+)?s", value := value.strip()):
         raise ValueError(f"{value!r} is neither a count nor seconds, such as 81 or 5s")

@@ -15,6 +15,7 @@ class Generate(Runtime, Output, Adapters, MediaInputs, Shot, Task):
     """Make a video from a prompt, pictures and videos; one frame makes a picture."""
 
     run: ClassVar[str] = "wangp_cli.workflows.generate:run"
+    panel: ClassVar[str] = "Output"
     type: Literal["generate"] = "generate"
     count: Annotated[
         int, Field(ge=1, le=1000), Flag("Results to make, with consecutive seeds.", metavar="N")
@@ -23,5 +24,5 @@ class Generate(Runtime, Output, Adapters, MediaInputs, Shot, Task):
     @model_validator(mode="after")
     def _says_what_to_show(self) -> Self:
         if not self.prompt.strip():
-            raise ValueError("prompt is blank, say what to show")
+            raise ValueError("prompt: blank, say what to show")
         return self

@@ -87,6 +87,12 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "override_profile": (-1,),
     "attention_sparsity": (1,),
     "alt_prompt": ("",),
+    "video_guide2": ("",),
+    "audio_guide": ("",),
+    "audio_guide2": ("",),
+    "custom_guide": ("",),
+    "replace_voice_sample": ("",),
+    "replace_voice_sample2": ("",),
     "batch_size": (1,),
     "mode": ("",),
 }
@@ -159,8 +165,13 @@ def _check_letters(key: str, letters: str) -> None:
 
 def _values(found: dict[str, Any], multipliers: str) -> dict[str, Any]:
     """Values of the older tools in our form: floored lengths, solver names, LoRA strengths in one text."""
-    if found.pop("image_mode", 0) == 1:
-        found["frames"] = 1
+    match found.pop("image_mode", 0):
+        case 0:
+            pass
+        case 1:
+            found["frames"] = 1
+        case mode:
+            raise RequestError("image_mode", f"{mode!r} is not served", hint="leave image_mode out")
     if "sampler" in found:
         name = str(found.pop("sampler"))
         if SAMPLERS.get(name, name) is not None:
@@ -174,11 +185,13 @@ def _values(found: dict[str, Any], multipliers: str) -> dict[str, Any]:
             found["image_start"][0] if len(found["image_start"]) == 1 else found["image_start"]
         )
     if loras := found.get("loras"):
-        found["loras"] = _with_strengths(list(loras), multipliers)
+        found["loras"] = _with_strengths([loras] if isinstance(loras, str) else loras, multipliers)
     return {key: value for key, value in found.items() if value not in ("", [], ())}
 
 
-def _with_strengths(loras: list[str], multipliers: str) -> list[str]:
+def _with_strengths(loras: Any, multipliers: str) -> list[str]:
+    if not isinstance(loras, list) or not all(isinstance(lora, str) for lora in loras):
+        raise RequestError("activated_loras", f"{loras!r} is not a list of file names")
     lines = [line for line in multipliers.splitlines() if not line.startswith("#")]
     tokens = re.split(r"[ |]+", " ".join(lines).strip()) if lines else []
     for token in tokens:

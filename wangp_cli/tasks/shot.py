@@ -8,6 +8,7 @@ from pydantic import Field
 
 from wangp_cli.tasks.fields import FINITE, MAX_SEED, Flag, FrameCount, Rate, Size, Spec
 
+MODELS = "the model's"
 Sampler = Literal["unipc", "euler", "dpm++"]
 
 
@@ -25,32 +26,39 @@ class Frame(Spec):
     """How large and how long."""
 
     panel: ClassVar[str] = "Size and length"
-    size: Annotated[Size, Flag("Width and height in pixels.", metavar="WxH")] = "832x480"
+    size: Annotated[Size, Flag("Width and height in pixels.", metavar="WxH", default=MODELS)] = "832x480"
     frames: Annotated[
-        FrameCount, Flag("Frames, or seconds as in 5s; one frame makes a picture.", "-f", metavar="N")
+        FrameCount,
+        Flag("Frames, or seconds as in 5s; one frame makes a picture.", "-f", metavar="N", default=MODELS),
     ] = 81
-    fps: Annotated[Rate, Flag("Frames per second of the file, such as 16 or 24000/1001.", metavar="RATE")] = (
-        "16"
-    )
+    fps: Annotated[
+        Rate,
+        Flag("Frames per second of the file, such as 16 or 24000/1001.", metavar="RATE", default=MODELS),
+    ] = "16"
 
 
 class Sampling(Spec):
     """How the model denoises."""
 
     panel: ClassVar[str] = "Sampling"
-    steps: Annotated[int, Field(ge=1, le=500), Flag("Denoising steps.", "-s", metavar="N")] = 30
+    steps: Annotated[
+        int, Field(ge=1, le=500), Flag("Denoising steps.", "-s", metavar="N", default=MODELS)
+    ] = 30
     guidance_scale: Annotated[
         float,
         FINITE,
         Field(ge=0, le=100),
-        Flag("How strongly to follow the prompt; 1 runs one pass.", "-g", metavar="X"),
+        Flag("How strongly to follow the prompt; 1 runs one pass.", "-g", metavar="X", default=MODELS),
     ] = 5.0
     flow_shift: Annotated[
-        float, FINITE, Field(gt=0, le=100), Flag("Moves the noise schedule towards high noise.", metavar="X")
+        float,
+        FINITE,
+        Field(gt=0, le=100),
+        Flag("Moves the noise schedule towards high noise.", metavar="X", default=MODELS),
     ] = 5.0
     sampler: Annotated[Sampler, Flag("Solver of the denoising equation.")] = "unipc"
     seed: Annotated[
-        int, Field(ge=-1, le=MAX_SEED), Flag("Start of the noise; -1 draws one.", metavar="N")
+        int, Field(ge=-1, le=MAX_SEED), Flag("Start of the noise; -1 draws one.", metavar="N", default="")
     ] = -1
     control_strength: Annotated[
         float, FINITE, Field(ge=0, le=2), Flag("Weight of the control video and references.", metavar="X")

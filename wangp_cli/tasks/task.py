@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from wangp_cli.tasks.fields import Flag, Spec
 
 Codec = Literal[
-    "h264", "h264-10", "h264-lossless", "hevc", "av1", "vp9", "prores", "prores4444", "ffv1", "dnxhr"
+    "h264",
+    "h264-10",
+    "h264-444",
+    "h264-lossless",
+    "hevc",
+    "av1",
+    "vp9",
+    "prores",
+    "prores4444",
+    "ffv1",
+    "dnxhr",
 ]
 ImageFormat = Literal["png", "jpg", "webp"]
 MetadataMode = Literal["embed", "sidecar", "none"]
@@ -49,9 +61,9 @@ class MediaInputs(Spec):
     def _one_of_each(self) -> Self:
         for picture, video in (("image_guide", "video_guide"), ("image_mask", "video_mask")):
             if getattr(self, picture) and getattr(self, video):
-                raise ValueError(f"{picture} and {video} exclude each other, give one of them")
+                raise ValueError(f"{picture}: not together with {video}, give one of them")
         if self.video_source and self.image_start:
-            raise ValueError("video_source and image_start exclude each other, give one of them")
+            raise ValueError("image_start: not together with video_source, give one of them")
         return self
 
 
@@ -77,9 +89,15 @@ def parse_lora(text: str) -> tuple[str, float]:
     if not at:
         return text, 1.0
     try:
-        return path, float(strength)
+        return path, _finite(float(strength))
     except ValueError:
         raise ValueError(f"{text!r} has no number after @, such as style.safetensors@0.8") from None
+
+
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise ValueError(number)
+    return number
 
 
 class Output(Spec):
@@ -87,19 +105,31 @@ class Output(Spec):
 
     panel: ClassVar[str] = "Output"
     output: Annotated[Path | None, Flag("File to write; its ending picks the container.", "-o")] = None
-    output_dir: Annotated[Path, Flag("Folder for results.")] = Path("outputs")
+    output_dir: Annotated[Path, Flag("Folder for results.", metavar="FOLDER")] = Path("outputs")
     name: Annotated[
         str, Flag("Template of file names: {model} {seed} {prompt} {index} {date} ...", metavar="TEMPLATE")
     ] = "{model}_seed{seed}_{prompt}"
     overwrite: Annotated[bool, Flag("Replace files that exist.")] = False
-    codec: Annotated[Codec | None, Flag("Video codec; the container's usual one if not said.")] = None
+    codec: Annotated[
+        Codec | None,
+        Flag(
+            f"Video codec: {', '.join(get_args(Codec))}. Default: the container's usual one.", metavar="NAME"
+        ),
+    ] = None
     crf: Annotated[
         int | None, Field(ge=0, le=63), Flag("Quality of the codec, lower is better.", metavar="N")
     ] = None
     image_format: Annotated[ImageFormat, Flag("Format of pictures.")] = "png"
-    metadata_mode: Annotated[MetadataMode, Flag("Where the request is kept: in the file or beside it.")] = (
-        "embed"
-    )
+    metadata_mode: Annotated[
+        MetadataMode,
+        Flag("Where the request is kept: embed in the file, sidecar beside it, or none.", metavar="MODE"),
+    ] = "embed"
+
+
+def _device(value: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?|mps", value):
+        raise ValueError(f"{value!r} is not one of auto, cpu, cuda, cuda:1, mps")
+    return value
 
 
 class Runtime(Spec):
@@ -107,15 +137,23 @@ class Runtime(Spec):
 
     panel: ClassVar[str] = "Runtime"
     device: Annotated[
-        str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$"), Flag("auto, cpu, cuda, cuda:1 or mps.")
+        str, AfterValidator(_device), Flag("auto, cpu, cuda, cuda:1 or mps.", metavar="NAME")
     ] = "auto"
     dtype: Annotated[
         Literal["auto", "float32", "bfloat16", "float16"],
-        Flag("Number format of the transformer and text encoder."),
+        Flag("auto, float32, bfloat16 or float16, of transformer and text encoder.", metavar="TYPE"),
     ] = "auto"
-    attention: Annotated[str, Flag("Attention backend, such as native, flash or sage.")] = "auto"
+    attention: Annotated[str, Flag("Attention backend, such as native, flash or sage.", metavar="NAME")] = (
+        "auto"
+    )
     vae_tiling: Annotated[bool, Flag("Decode in tiles: less memory, a little slower.")] = False
     exact: Annotated[bool, Flag("Bit for bit what diffusers' own pipeline gives.")] = False
+
+
+def _task_id(value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", value):
+        raise ValueError(f"{value!r} is not a plain name: at most 128 letters, digits, dots, dashes and _")
+    return value
 
 
 class Task(Spec):
@@ -124,9 +162,11 @@ class Task(Spec):
     panel: ClassVar[str] = "Task"
     run: ClassVar[str]
     type: str
-    task_id: Annotated[
-        str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"), Flag("Name of the task in events.")
-    ] = None
     model: Annotated[
-        str, Field(min_length=1, max_length=128), Flag("Model to use; `wangp models` lists them.", "-m")
+        str,
+        Field(min_length=1, max_length=128),
+        Flag("Model to use; `wangp models` lists them.", "-m", metavar="NAME"),
     ]
+    task_id: Annotated[
+        str | None, AfterValidator(_task_id), Flag("Name of the task in events.", metavar="NAME")
+    ] = None

@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 
-from wangp_cli.media.clip import Audio, Clip, Frames, chunks
+from wangp_cli.media.clip import Audio, Clip, Frames, as_float, chunks
 from wangp_cli.media.read import read_audio
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import write_video
@@ -71,7 +71,8 @@ class _Result:
         count, rate = int(task.frames), Fraction(task.fps)
         stream: Iterator[Frames] = frames
         if before is not None:
-            stream = chain(chunks(before.frames), skip(frames, overlap))
+            # One number format for the whole file: 8 bits survive as floats.
+            stream = chain(map(as_float, chunks(before.frames)), skip(frames, overlap))
             count += len(before) - overlap
             audio = audio or before.audio
         with complete_file(self.path, overwrite=task.overwrite) as partial:
@@ -107,7 +108,7 @@ class _Result:
         sidecar = None
         if task.metadata_mode == "sidecar":
             sidecar = self.path.with_suffix(".json")
-            with complete_file(sidecar, overwrite=True) as partial:
+            with complete_file(sidecar, overwrite=task.overwrite) as partial:
                 partial.write_text(self._comment() + "\n", encoding="utf-8")
         return ArtifactCreated.model_validate(
             {

@@ -92,7 +92,8 @@ class _Reader:
             clip = read_video(path)
         except MediaError as error:
             raise RequestError("video_source", error.message, hint=error.hint) from None
-        frames = clip.frames if clip.size == (self._width, self._height) else self._fit(clip.frames)
+        fits = clip.size == (self._width, self._height) and clip.frames.shape[-1] == 3
+        frames = clip.frames if fits else self._fit(clip.frames)
         return Clip(frames=frames, fps=clip.fps, audio=clip.audio)
 
     def control(self) -> Clip | None:
