@@ -133,6 +133,16 @@ def test_a_playlist_in_disguise_reaches_no_server(
     assert asked == []
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+def test_a_playlist_in_disguise_reads_no_other_file(suffix: str, video: Path) -> None:
+    path = video.with_name(f"list{suffix}")
+    path.write_text(f"ffconcat version 1.0\nfile '{video.name}'\n")
+    readers: list[Any] = [probe, read_video, read_audio, read_comment]
+    for read in readers:
+        with pytest.raises(MediaError):
+            read(path)
+
+
 def test_postscript_in_disguise_is_not_interpreted(tmp_path: Path) -> None:
     (tmp_path / "page.png").write_bytes(
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
@@ -177,7 +187,7 @@ def test_a_frame_too_large_is_refused(video: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_video_cut_off_anywhere_is_refused(video: Path, tmp_path: Path) -> None:
     whole, part = video.read_bytes(), tmp_path / "part.mp4"
-    for kept in range(1, len(whole), max(len(whole) // 23, 1)):
+    for kept in [*range(1, len(whole), max(len(whole) // 23, 1)), len(whole) - 1]:
         part.write_bytes(whole[:kept])
         with pytest.raises(MediaError):
             read_video(part)

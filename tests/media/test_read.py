@@ -5,12 +5,14 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
 
 from tests.media.pictures import moving, numbered, numbers, psnr, tone
 from wangp_cli.errors import MediaError
+from wangp_cli.media.audio import packed
 from wangp_cli.media.clip import as_float
 from wangp_cli.media.decoding import snap
 from wangp_cli.media.read import (
@@ -25,7 +27,9 @@ from wangp_cli.media.read import (
 from wangp_cli.media.write import write_image, write_video
 
 
-@pytest.fixture(scope="module", params=["h264.mp4", "h264.mkv", "vp9.webm", "hevc.mov", "av1.mp4"])
+@pytest.fixture(
+    scope="module", params=["h264.mp4", "h264.mkv", "vp9.webm", "hevc.mov", "av1.mp4", "ffv1.mkv"]
+)
 def long(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     codec, suffix = request.param.split(".")
     path = tmp_path_factory.mktemp("long") / f"long.{suffix}"
@@ -129,6 +133,33 @@ def test_sound_of_some_frames_starts_and_ends_with_them(tmp_path: Path) -> None:
     first, last = round(Fraction(10 * 44100 * 1001, 24000)), round(Fraction(25 * 44100 * 1001, 24000))
     assert clip.audio.samples.shape == (last - first, 2)
     assert np.abs(clip.audio.samples - sound.samples[first:last]).max() < 1e-4
+
+
+@pytest.mark.parametrize(("picture_at", "sound_at"), [(0, 300), (300, 0), (200, 200)])
+def test_sound_that_starts_apart_from_the_picture_is_put_in_its_place(
+    picture_at: int, sound_at: int, tmp_path: Path
+) -> None:
+    path, loud = tmp_path / "apart.mkv", np.full((8000, 1), 0.5, np.float32)
+    with av.open(str(path), "w") as opened:
+        picture = opened.add_stream("ffv1", rate=10)
+        picture.width, picture.height, picture.pix_fmt = 64, 48, "bgr0"
+        sound = opened.add_stream("flac", rate=8000, layout="mono")
+        for i, pixels in enumerate(moving(20)):
+            frame = av.VideoFrame.from_ndarray(pixels)
+            frame.pts, frame.time_base = picture_at // 100 + i, Fraction(1, 10)
+            opened.mux(picture.encode(frame))
+        heard = packed(loud, "mono", 8000)
+        heard.pts, heard.time_base = sound_at * 8, Fraction(1, 8000)
+        opened.mux([*sound.encode(heard), *sound.encode(None), *picture.encode(None)])
+
+    clip = read_video(path)
+
+    assert clip.audio is not None
+    late = max(sound_at - picture_at, 0) * 8
+    early = max(picture_at - sound_at, 0) * 8
+    assert len(clip.audio.samples) == pytest.approx(late + 8000 - early, abs=8)
+    assert not clip.audio.samples[: late - 8 if late else 0].any()
+    assert clip.audio.samples[late + 8 :].min() > 0.49
 
 
 def test_sound_can_be_left_out(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from tests.media.pictures import moving, numbered, numbers, psnr, tone
 from wangp_cli.errors import Cancelled, GenerationError, MediaError
 from wangp_cli.media import write
 from wangp_cli.media.clip import Frames
+from wangp_cli.media.codecs import CODECS
 from wangp_cli.media.metadata import read_comment
 from wangp_cli.media.read import VideoFacts, probe, read_audio, read_video
 from wangp_cli.media.write import write_video
@@ -50,6 +51,16 @@ def test_frames_are_taken_one_chunk_at_a_time(tmp_path: Path) -> None:
 def test_every_kind_of_frames_is_written_alike(dtype: type, tmp_path: Path) -> None:
     write_video(tmp_path / "clip.mov", [moving(3, dtype=dtype)], fps=FPS, codec="prores4444")
     assert psnr(read_video(tmp_path / "clip.mov").frames, moving(3, dtype=np.float32)) > 50
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_the_shortest_videos_are_written_every_time(codec: str, tmp_path: Path) -> None:
+    suffix = CODECS[codec].suffixes[0]
+    size = CODECS[codec].smallest if codec == "dnxhr" else (32, 16)
+    for count in (1, 2, 3, 4):
+        for _ in range(3):
+            written = write_video(tmp_path / f"clip{suffix}", [moving(count, *size)], fps=FPS, codec=codec)
+            assert (written.frames, written.fps) == (count, FPS)
 
 
 def test_a_single_frame_is_a_video(tmp_path: Path) -> None:

@@ -29,6 +29,9 @@ __all__ = ["Written", "write_image", "write_video"]
 _AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000})
 _OPUS_RATES = frozenset({8000, 12000, 16000, 24000, 48000})
 _LOSSY_AUDIO_BITS = 192_000
+_X265_DELAY = 2
+"""Frames by which x265 sends a picture ahead of its turn. Of clips shorter than that it leaves the decode
+times uninitialised, so they are counted here."""
 _MOV_COMMENT = 65_535
 _MILLISECONDS = frozenset({".mkv", ".webm"})
 
@@ -140,7 +143,8 @@ class _Encoder:
     """The picture's stream."""
 
     def __init__(self, container: Any, codec: Codec, crf: int | None, first: Frames, fps: Fraction) -> None:
-        self.container, self.codec, self.fps, self.count = container, codec, fps, 0
+        self.container, self.codec, self.fps = container, codec, fps
+        self.count = self.packets = 0
         _, self.height, self.width, channels = first.shape
         self.pixels = codec.pixel_format(alpha=channels == 4, deep=first.dtype != np.uint8)
         _check_size(codec, self.pixels, self.width, self.height)
@@ -168,12 +172,19 @@ class _Encoder:
         for pixels in ready:
             frame = self.converter.convert(av.VideoFrame.from_ndarray(pixels, format=name))
             frame.pts, frame.time_base = self.count, 1 / self.fps
-            self.container.mux(self.stream.encode(frame))
+            self._mux(self.stream.encode(frame))
             self.count += 1
 
     def finish(self) -> None:
         """Encode what the encoder still holds."""
-        self.container.mux(self.stream.encode(None))
+        self._mux(self.stream.encode(None))
+
+    def _mux(self, packets: list[Any]) -> None:
+        for packet in packets:
+            if self.codec.encoder == "libx265":
+                packet.dts = self.packets - _X265_DELAY
+            self.packets += 1
+            self.container.mux(packet)
 
 
 class _Sound:
