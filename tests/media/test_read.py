@@ -33,7 +33,7 @@ from wangp_cli.media.write import write_image, write_video
 def long(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     codec, suffix = request.param.split(".")
     path = tmp_path_factory.mktemp("long") / f"long.{suffix}"
-    write_video(path, [numbered(70)], fps=Fraction(24000, 1001), codec=codec, crf=30)
+    write_video(path, [numbered(70)], fps=Fraction(24000, 1001), codec=codec)
     return path
 
 
