@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+from diffusers import AutoencoderKLWan
+
+from training.starter.autoencoder import CONTENT_CHANNELS, decode_clip, encode_clip
+from training.starter.data import LinearEncoder, pack_mask
+from training.starter.encoder import build_autoencoder, normalise
+from training.starter.fast import FastDenoiser, to_latents, to_tokens
+from training.starter.networks import make_denoiser, pad_bias
+from training.starter.world import draw, sample_scene
+
+
+@pytest.fixture(scope="module")
+def clips() -> torch.Tensor:
+    rng = random.Random(3)
+    return draw([sample_scene(rng, spread=0.6) for _ in range(16)])
+
+
+@pytest.fixture(scope="module")
+def vae(clips: torch.Tensor) -> AutoencoderKLWan:
+    return build_autoencoder(clips).requires_grad_(False).eval()
+
+
+def test_encoding_at_once_equals_the_chunked_path(vae: AutoencoderKLWan, clips: torch.Tensor) -> None:
+    chunked = vae.encode(clips[:2]).latent_dist.mode()
+    assert (encode_clip(vae, clips[:2]) - chunked).abs().max() < 1e-4
+
+
+def test_decoding_at_once_equals_the_chunked_path(vae: AutoencoderKLWan, clips: torch.Tensor) -> None:
+    latents = encode_clip(vae, clips[:1])
+    chunked = vae.decode(latents).sample
+    assert (decode_clip(vae, latents).clamp(-1, 1) - chunked).abs().max() < 1e-4
+
+
+def test_a_gray_clip_holds_position_and_nothing_else(vae: AutoencoderKLWan) -> None:
+    code = encode_clip(vae, torch.zeros(1, 3, 17, 96, 96))[0]
+    assert code[:CONTENT_CHANNELS].abs().max() == 0
+    across, down, time = code[CONTENT_CHANNELS:]
+    ramp = torch.linspace(-1.5, 1.5, 12)
+    assert torch.allclose(across[2, 5], ramp, atol=0.01)
+    assert torch.allclose(down[2, :, 5], ramp, atol=0.01)
+    assert torch.allclose(time[:, 5, 5], torch.linspace(-1.5, 1.5, 5), atol=0.01)
+
+
+def test_position_is_the_same_in_every_clip(vae: AutoencoderKLWan, clips: torch.Tensor) -> None:
+    code = encode_clip(vae, clips[:4])[:, CONTENT_CHANNELS:]
+    gray = encode_clip(vae, torch.zeros(1, 3, 17, 96, 96))[:, CONTENT_CHANNELS:]
+    assert (code - gray).abs().max() < 0.01
+
+
+def test_the_encoder_is_two_matrices(vae: AutoencoderKLWan, clips: torch.Tensor) -> None:
+    wanted = normalise(vae, encode_clip(vae, clips[:2]))[:, :CONTENT_CHANNELS]
+    assert (LinearEncoder(vae)(clips[:2]) - wanted).abs().max() < 0.01
+
+
+def test_masks_are_packed_into_64_channels_of_the_nearest_frames() -> None:
+    mask = torch.zeros(1, 17, 16, 16)
+    mask[:, 5:] = 1
+    packed = pack_mask(mask)
+    assert packed.shape == (1, 64, 5, 2, 2)
+    assert packed[0, :, :, 0, 0].mean(0).tolist() == [0, 1, 1, 1, 1]
+
+
+def test_tokens_and_latents_are_the_same_numbers() -> None:
+    latents = torch.randn(2, 13, 3, 4, 6)
+    assert torch.equal(to_latents(to_tokens(latents), (3, 4, 6)), latents)
+
+
+def test_the_fast_pass_equals_the_model() -> None:
+    torch.manual_seed(0)
+    model = make_denoiser().eval()
+    with torch.no_grad():
+        model.proj_out.weight.view(4, 16, -1)[:, :13] = 0.1 * torch.randn(4, 13, model.proj_out.in_features)
+    noisy, control = torch.randn(1, 16, 3, 4, 4), torch.randn(1, 96, 3, 4, 4)
+    words = torch.zeros(1, 20, 128)
+    words[:, :7] = torch.randn(1, 7, 128)
+    sigma = torch.tensor([0.7])
+    padded = torch.cat([words, torch.zeros(1, 80, 128)], dim=1)
+    with torch.no_grad():
+        wanted = model(noisy, sigma * 1000, padded, control_hidden_states=control, return_dict=False)[0]
+        fast = FastDenoiser(model, (3, 4, 4), compiled=False)
+        padding = pad_bias(torch.tensor([7]), torch.tensor([100.0]))
+        velocity = fast(to_tokens(noisy[:, :13]), sigma, words, padding, to_tokens(control))
+    wanted = to_tokens(wanted[:, :13])
+    assert float((velocity - wanted).norm() / wanted.norm()) < 0.03
