@@ -193,6 +193,13 @@ def test_a_video_cut_off_anywhere_is_refused(video: Path, tmp_path: Path) -> Non
             read_video(part)
 
 
+def test_a_video_that_lacks_its_last_byte_is_told_to_be_cut_off(video: Path) -> None:
+    whole = video.read_bytes()
+    video.write_bytes(whole[:-1])
+    with pytest.raises(MediaError, match=f"is cut off: {len(whole) - 1} of at least {len(whole)} bytes"):
+        probe(video)
+
+
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
 def test_a_picture_cut_off_is_refused(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"still{suffix}"

@@ -56,10 +56,10 @@ def test_every_kind_of_frames_is_written_alike(dtype: type, tmp_path: Path) -> N
 @pytest.mark.parametrize("codec", CODECS)
 def test_the_shortest_videos_are_written_every_time(codec: str, tmp_path: Path) -> None:
     suffix = CODECS[codec].suffixes[0]
-    size = CODECS[codec].smallest if codec == "dnxhr" else (32, 16)
+    size = CODECS[codec].smallest if codec == "dnxhr" else (64, 48)
     for count in (1, 2, 3, 4):
-        for _ in range(3):
-            written = write_video(tmp_path / f"clip{suffix}", [moving(count, *size)], fps=FPS, codec=codec)
+        for _ in range(4):
+            written = write_video(tmp_path / f"clip{suffix}", [numbered(count, *size)], fps=FPS, codec=codec)
             assert (written.frames, written.fps) == (count, FPS)
 
 
