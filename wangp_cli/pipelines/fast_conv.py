@@ -52,17 +52,14 @@ def _conv3d_by_taps(
     batch, channels, frames, height, width = clip.shape
     taps = weight.shape[2]
     length = (frames - taps) // stride[0] + 1
-    by_frame = clip.transpose(1, 2)
+    # Channels last in memory: the 2D kernels then need no copies of their own.
+    by_pixel = clip.permute(0, 2, 3, 4, 1).contiguous()
 
     def part(tap: int) -> torch.Tensor:
-        seen = by_frame[:, tap : tap + (length - 1) * stride[0] + 1 : stride[0]]
-        return F.conv2d(
-            seen.reshape(batch * length, channels, height, width),
-            weight[:, :, tap],
-            bias if tap == 0 else None,
-            stride=stride[1:],
-            padding=padding,
-        )
+        seen = by_pixel[:, tap : tap + (length - 1) * stride[0] + 1 : stride[0]]
+        seen = seen.reshape(batch * length, height, width, channels).permute(0, 3, 1, 2)
+        kernel = weight[:, :, tap].contiguous(memory_format=torch.channels_last)
+        return F.conv2d(seen, kernel, bias if tap == 0 else None, stride=stride[1:], padding=padding)
 
     total = part(0)
     for tap in range(1, taps):

@@ -19,7 +19,7 @@ STEPS_BETWEEN_CHECKS = 4
 class Denoiser(Protocol):
     """One pass or several of a model, guidance included."""
 
-    def __call__(self, latents: torch.Tensor, timestep: torch.Tensor, step: int) -> torch.Tensor:
+    def __call__(self, latents: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
         """The velocity at `latents`, of the same shape."""
 
 
@@ -52,10 +52,9 @@ def sample(denoiser: Denoiser, schedule: Schedule, latents: torch.Tensor, progre
         GenerationError: the latents are no longer finite.
     """
     steps = len(schedule)
-    for step, timestep in enumerate(schedule.timesteps):
-        velocity = denoiser(latents, timestep, step)
+    for done, timestep in enumerate(schedule.timesteps, start=1):
+        velocity = denoiser(latents, timestep)
         latents = schedule.solver.step(velocity, timestep, latents, return_dict=False)[0]
-        done = step + 1
         if done % STEPS_BETWEEN_CHECKS == 0 or done == steps:
             check_finite(latents, f"after step {done} of {steps}")
         progress("denoise", done, steps)

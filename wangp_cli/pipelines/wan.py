@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from wangp_cli.catalogue import ModelSpec
     from wangp_cli.media.clip import Frames
     from wangp_cli.pipelines.base import Components, Inputs, Lora, Placement, Progress, Stage
+    from wangp_cli.pipelines.sampling import Denoiser
     from wangp_cli.tasks.shot import Shot
 
 READS = {
@@ -152,7 +153,7 @@ class Wan:
         canvas.check_grid(self._vae.spatial * self._transformer.config.patch_size[1], self._vae.temporal)
         served = READS[self.spec.architecture] & self.spec.accepts
         for name in ("start", "end", "control", "mask", "references"):
-            if getattr(inputs, name) and name not in served:
+            if getattr(inputs, name) not in (None, ()) and name not in served:
                 raise RequestError(name, f"is not read by {self.spec.name}")
         check_inputs(inputs, canvas)
         if self.spec.architecture in ("i2v", "flf2v"):
@@ -167,7 +168,7 @@ class Wan:
     def _embed(self, prompt: str) -> torch.Tensor:
         return self._text.embed(prompt, self.spec.text_length).to(self._dtype)
 
-    def _denoiser(self, shot: Shot, conditioning: Conditioning) -> Callable[..., torch.Tensor]:
+    def _denoiser(self, shot: Shot, conditioning: Conditioning) -> Denoiser:
         extra: dict[str, Any] = {}
         if conditioning.image is not None:
             extra["encoder_hidden_states_image"] = conditioning.image
@@ -187,7 +188,7 @@ class Wan:
                 **extra,
             )[0]
 
-        def denoiser(latents: torch.Tensor, timestep: torch.Tensor, step: int) -> torch.Tensor:  # noqa: ARG001
+        def denoiser(latents: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
             if conditioning.known is not None:
                 latents = torch.cat([latents, conditioning.known], dim=1)
             latents = latents.to(self._dtype)
@@ -213,7 +214,7 @@ def load(
     Args:
         spec: the model's catalogue entry.
         folder: holds `model_index.json` and one sub-folder for each part.
-        placement: device, precision and kernels; the VAE is always float32.
+        placement: device, precision and kernels; the VAE and CLIP are always float32.
         loras: put onto the transformer, in order.
         components: where the text encoder, the VAE and CLIP are shared with other pipelines.
         progress: told after each part.
@@ -233,9 +234,9 @@ def load(
     tick = _counter(progress, "load", 4 if sees_images else 3)
     device, dtype = placement.device, getattr(torch, placement.dtype)
 
-    def shared(make: Callable[[], Any], *parts: str, exact: bool = False) -> Any:
-        key = (*parts, *(checkpoint.identity(part) for part in parts), device, placement.dtype, str(exact))
-        return components.get(key, make)
+    def shared(make: Callable[[], Any], parts: tuple[str, ...], *variant: str) -> Any:
+        identities = (checkpoint.identity(part) for part in parts)
+        return components.get((*parts, *identities, device, *variant), make)
 
     def make_text() -> TextEncoder:
         model = checkpoint.encoder("text_encoder", UMT5EncoderModel, dtype, device)
@@ -245,20 +246,20 @@ def load(
         # Few models have one, and the import warns on machines without torchvision.
         from transformers import CLIPImageProcessor, CLIPVisionModel
 
-        model = checkpoint.encoder("image_encoder", CLIPVisionModel, dtype, device)
+        model = checkpoint.encoder("image_encoder", CLIPVisionModel, torch.float32, device)
         return ImageEncoder(model, checkpoint.tool("image_processor", CLIPImageProcessor))
 
     def make_vae() -> Vae:
         model = checkpoint.network("vae", AutoencoderKLWan, torch.float32, device)
         return Vae(model, exact=placement.exact)
 
-    text = shared(make_text, "text_encoder", "tokenizer")
+    text = shared(make_text, ("text_encoder", "tokenizer"), placement.dtype)
     tick(1)
-    vae = shared(make_vae, "vae", exact=placement.exact)
+    vae = shared(make_vae, ("vae",), "exact" if placement.exact else "fast")
     tick(1)
     image = None
     if sees_images:
-        image = shared(make_image, "image_encoder", "image_processor")
+        image = shared(make_image, ("image_encoder", "image_processor"))
         tick(1)
     transformer = checkpoint.network("transformer", network_of(spec), dtype, device)
     lora.apply(transformer, loras)
