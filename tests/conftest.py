@@ -13,6 +13,10 @@ from typing import Any
 
 import pytest
 
+from wangp_cli.presets import Layer
+from wangp_cli.runtime import bootstrap
+from wangp_cli.runtime.execute import Outcome, execute
+
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -82,5 +86,97 @@ def run(tmp_path: Path, home: Path) -> Run:
                 f"exit {done.returncode}: {done.stdout[-3000:]}\n{done.stderr[-3000:]}"
             )
         return result
+
+    return call
+
+
+TINY = """family: wan
+models:
+"""
+TINY_MODEL = """  tiny_{name}:
+    title: Tiny {name}
+    architecture: {name}
+    source: {{folder: {folder}}}
+    accepts: [{accepts}]
+    requires: [{requires}]
+    defaults: {{size: 32x32, frames: 5, fps: "16", steps: 2, guidance_scale: 1.0, flow_shift: 3.0}}
+    text_length: {text_length}
+"""
+REQUIRES = {"i2v": "start", "flf2v": "start, end"}
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A settings folder whose catalogue holds tiny_t2v, tiny_i2v, tiny_flf2v and tiny_vace, with weights."""
+    from tests import tiny
+
+    config = tmp_path_factory.mktemp("config")
+    text = TINY
+    for name in ("t2v", "i2v", "flf2v", "vace"):
+        folder = tiny.save(name, tmp_path_factory.mktemp(f"tiny_{name}"))
+        more = {"audio"} if name == "t2v" else {"audio", "source"}
+        accepts = ", ".join(sorted(tiny.ACCEPTS[name] | more))
+        text += TINY_MODEL.format(
+            name=name,
+            folder=folder,
+            accepts=accepts,
+            requires=REQUIRES.get(name, ""),
+            text_length=tiny.TEXT_LENGTH[name],
+        )
+    (config / "models").mkdir()
+    (config / "models" / "tiny.yaml").write_text(text, encoding="utf-8")
+    return config
+
+
+@pytest.fixture
+def tiny_env(tiny_models: Path) -> dict[str, str]:
+    """The environment in which the command line knows the tiny models."""
+    return {"WANGP_CONFIG_DIR": str(tiny_models)}
+
+
+@dataclass(frozen=True)
+class Made:
+    """How one request ended in this process."""
+
+    outcome: Outcome
+    events: list[Any]
+
+    @property
+    def path(self) -> Path:
+        """The one file it made."""
+        assert self.outcome.error is None, self.outcome.error
+        [artifact] = self.outcome.artifacts
+        return Path(artifact.path)
+
+    @property
+    def frames(self) -> Any:
+        """The pixels of the one file it made."""
+        from wangp_cli.media.read import read_video
+        from wangp_cli.media.stills import read_image
+
+        return read_image(self.path) if self.path.suffix == ".png" else read_video(self.path).frames
+
+
+Make = Callable[..., Made]
+
+
+@pytest.fixture
+def make(tiny_models: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+    """Execute one request of a tiny model in this process; what is said counts as flags."""
+    monkeypatch.setenv("WANGP_CONFIG_DIR", str(tiny_models))
+    monkeypatch.setenv("HOME", str(home))
+
+    def call(model: str | None = "tiny_t2v", *, layers: tuple[Layer, ...] = (), **said: Any) -> Made:
+        events: list[Any] = []
+        session = bootstrap.start([events.append])
+        values = {"prompt": "a red circle", "seed": 7, "codec": "ffv1", "output_dir": tmp_path / "made"}
+        if model:
+            values["model"] = model
+        # What a layer says stands where the caller does not contradict it.
+        base = Layer(name="test", values=values)
+        flags = Layer(name="flag", values=said)
+        outcome = execute(lambda: [base, *layers, flags], session)
+        session.pool.close()
+        return Made(outcome, events)
 
     return call

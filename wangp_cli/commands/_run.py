@@ -78,7 +78,7 @@ def _run(command: str, said: Mapping[str, Any], extra: Mapping[str, Any], sessio
     stream.emit(RunStarted(version=__version__, command=command, host=platform.node(), pid=os.getpid()))
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            outcome = execute(lambda: _layers(command, said, extra, session), session)
+            outcome = execute(lambda: _layers(command, said, extra, session), session, said.get("task_id"))
     finally:
         session.pool.close()
         restore()

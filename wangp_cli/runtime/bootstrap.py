@@ -102,8 +102,9 @@ def start_logging(folders: Folders, level: str) -> None:
     logging.raiseExceptions = False
     root = logging.getLogger()
     root.setLevel(level.upper())
-    for handler in list(root.handlers):
+    for handler in [handler for handler in root.handlers if isinstance(handler.formatter, _OneLine)]:
         root.removeHandler(handler)
+        handler.close()
     console = logging.StreamHandler(sys.stderr)
     console.setLevel(logging.DEBUG if level.upper() == "DEBUG" else logging.CRITICAL)
     handlers: list[logging.Handler] = [console]

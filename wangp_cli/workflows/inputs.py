@@ -98,7 +98,7 @@ class _Reader:
 
     def control(self) -> Clip | None:
         """The control video; frames it lacks are grey, which the model paints freely."""
-        if not (found := self._moving("video_guide", "image_guide")):
+        if (found := self._moving("video_guide", "image_guide")) is None:
             return None
         frames = self._fit(found)
         missing = self._frames - len(frames)
