@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import json
 from pathlib import Path
@@ -65,3 +66,18 @@ def card_figures(figures: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "unit": "s a call, at most the bar",
     }
     return result
+
+
+def main() -> None:
+    """Write the card of a checkpoint from the JSON file that `evaluate --out` made."""
+    parser = argparse.ArgumentParser(description="Write card.json of a starter checkpoint.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("figures", type=Path)
+    parser.add_argument("--compute", required=True, help="A sentence on the machine and the time.")
+    options = parser.parse_args()
+    figures = json.loads(options.figures.read_text())
+    write_card(options.folder, Settings(**figures["settings"]), figures, options.compute)
+
+
+if __name__ == "__main__":
+    main()
