@@ -9,6 +9,7 @@ import typer
 
 from wangp_cli import __version__
 from wangp_cli.commands import models, presets, settings
+from wangp_cli.commands.control import control
 from wangp_cli.commands.docs import docs
 from wangp_cli.commands.doctor import doctor
 from wangp_cli.commands.generate import generate
@@ -46,6 +47,7 @@ app.command()(show)
 app.add_typer(models.app, name="models")
 app.add_typer(presets.app, name="presets")
 app.add_typer(settings.app, name="settings")
+app.command(no_args_is_help=True)(control)
 app.command()(doctor)
 app.command()(docs)
 

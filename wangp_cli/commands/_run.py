@@ -5,23 +5,20 @@ from __future__ import annotations
 import contextlib
 import inspect
 import json
-import os
-import platform
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
-from wangp_cli import __version__
 from wangp_cli.commands._bind import parameter
 from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
-from wangp_cli.runtime.console import ConsoleSink, JsonLines, show_error
-from wangp_cli.runtime.events import RunFinished, RunStarted, Sink
+from wangp_cli.runtime.console import show_error
 from wangp_cli.runtime.execute import as_known, execute
 from wangp_cli.runtime.resolve import resolve
+from wangp_cli.runtime.running import Outlets, Reporting, Run
 from wangp_cli.runtime.session import Session
 from wangp_cli.runtime.settings_file import load_settings_file
 
@@ -30,63 +27,108 @@ STARTER = Layer(name="default", values={"model": "starter"})
 PANEL = "Command"
 
 
-def _extra(name: str, kind: Any, metavar: str, help_: str, *names: str) -> inspect.Parameter:
-    mark = typer.Option(*names, help=help_, metavar=metavar, rich_help_panel=PANEL)
+def extra_option(
+    name: str, kind: Any, help_: str, *names: str, panel: str = PANEL, metavar: str | None = None
+) -> inspect.Parameter:
+    """A parameter of a command that is not its task's; None means not said."""
+    mark = typer.Option(*names, help=help_, metavar=metavar, rich_help_panel=panel)
     return parameter(name, Annotated[kind | None, mark])
 
 
 EXTRA = [
-    _extra(
-        "preset", list[str], "NAME", "Named values to start from; repeatable, later ones win.", "--preset"
+    extra_option(
+        "preset",
+        list[str],
+        "Named values to start from; repeatable, later ones win.",
+        "--preset",
+        metavar="NAME",
     ),
-    _extra(
+    extra_option(
         "settings_file",
         Path,
-        "FILE",
         "Settings to start from: JSON, or an earlier result.",
         "--settings-file",
+        metavar="FILE",
     ),
-    _extra("dry_run", bool, "", "Print the resolved request as JSON and stop.", "--dry-run"),
-    _extra("json", bool, "", "Write events as JSON lines to stdout.", "--json"),
-    _extra("quiet", bool, "", "Print only paths and errors.", "--quiet", "-q"),
-    _extra("manifest_path", Path, "FILE", "File of the run history.", "--manifest-path"),
-    _extra("log_level", str, "LEVEL", "DEBUG, INFO, WARNING or ERROR.", "--log-level"),
+    extra_option("dry_run", bool, "Print the resolved request as JSON and stop.", "--dry-run"),
+    extra_option("json", bool, "Write events as JSON lines to stdout.", "--json"),
+    extra_option("quiet", bool, "Print only paths and errors.", "--quiet", "-q"),
+    extra_option("manifest_path", Path, "File of the run history.", "--manifest-path", metavar="FILE"),
+    extra_option("log_level", str, "DEBUG, INFO, WARNING or ERROR.", "--log-level", metavar="LEVEL"),
+    extra_option("events_file", Path, "Append the events to a file, too.", "--events-file", metavar="FILE"),
+    extra_option(
+        "event_format", Literal["plain", "cloudevents"], "Form of the events' lines.", "--event-format"
+    ),
+    extra_option(
+        "progress_interval",
+        float,
+        "Least time between progress events.",
+        "--progress-interval",
+        metavar="SECONDS",
+    ),
+    extra_option(
+        "on_broken_pipe",
+        Literal["stop", "continue", "abort"],
+        "When the reader of stdout goes away: end after this task, go on, or stop at once.",
+        "--on-broken-pipe",
+    ),
+    extra_option("control", bool, "Let `wangp control` steer this run.", "--control/--no-control"),
+    extra_option(
+        "control_port",
+        int,
+        "Listen on this port of 127.0.0.1, too; 0 takes any.",
+        "--control-port",
+        metavar="PORT",
+    ),
 ]
+
+
+@contextlib.contextmanager
+def open_run(command: str, extra: Mapping[str, Any], *, silent: bool = False) -> Iterator[Run]:
+    """A run of a command with the outlets its options ask for; it is finished when the block is left.
+
+    Args:
+        command: the word after `wangp`.
+        extra: what was said of `EXTRA`.
+        silent: without events, for a dry run.
+    """
+    reporting = Reporting.of(extra)
+    outlets = None if silent else Outlets(reporting, stdout_descriptor())
+    session = bootstrap.start(
+        outlets.sinks if outlets else [],
+        log_level=extra.get("log_level"),
+        manifest_path=extra.get("manifest_path"),
+        progress_interval=reporting.progress_interval,
+    )
+    run = Run(command, session, outlets, reporting)
+    try:
+        yield run
+    except Exception as error:
+        run.finish(as_known(error).exit_code)
+        raise
+    run.finish(0)
+
+
+def leave(run: Run) -> NoReturn:
+    """End the command with the run's exit code."""
+    raise typer.Exit(run.exit_code)
 
 
 def run_command(command: str, said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
     """Run one task and leave with its exit code."""
-    lines = JsonLines(stdout_descriptor()) if extra.get("json") else None
-    sinks: list[Sink] = []
-    if not extra.get("dry_run"):
-        sinks.append(lines or ConsoleSink(quiet=bool(extra.get("quiet"))))
+    dry = bool(extra.get("dry_run"))
     with errors_shown():
-        session = bootstrap.start(
-            sinks, log_level=extra.get("log_level"), manifest_path=extra.get("manifest_path")
-        )
-        if extra.get("dry_run"):
-            request = resolve(_layers(command, said, extra, session), session)
-            sys.stdout.write(json.dumps(request.document(), indent=2) + "\n")
-            return
-        code = _run(command, said, extra, session)
-    raise typer.Exit(141 if lines and lines.closed else code)
-
-
-def _run(command: str, said: Mapping[str, Any], extra: Mapping[str, Any], session: Session) -> int:
-    restore = session.stop.install()
-    stream = session.stream
-    stream.emit(RunStarted(version=__version__, command=command, host=platform.node(), pid=os.getpid()))
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with open_run(command, extra, silent=dry) as run:
+            session = run.session
+            if dry:
+                request = resolve(_layers(command, said, extra, session), session)
+                sys.stdout.write(json.dumps(request.document(), indent=2) + "\n")
+                return
+            run.begin(planned=1)
             outcome = execute(lambda: _layers(command, said, extra, session), session, said.get("task_id"))
-    finally:
-        session.pool.close()
-        restore()
-    # A signal that came after the last step stopped nothing.
-    stopped = outcome.status == "cancelled" and session.stop.signal
-    code = 128 + stopped if stopped else outcome.exit_code
-    stream.emit(RunFinished(counts=stream.counts, exit_code=code))
-    return code
+            # A signal that came after the last step stopped nothing.
+            run.finish(outcome.exit_code, stopped=outcome.status == "cancelled")
+        leave(run)
 
 
 def _layers(command: str, said: Mapping[str, Any], extra: Mapping[str, Any], session: Session) -> list[Layer]:

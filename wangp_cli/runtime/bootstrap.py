@@ -19,15 +19,18 @@ from wangp_cli.catalogue import Catalogue, presets_dir
 from wangp_cli.errors import RequestError
 from wangp_cli.presets import Presets
 from wangp_cli.runtime import settings as settings_files
-from wangp_cli.runtime.events import Sink, Stream
+from wangp_cli.runtime.control import Control
 from wangp_cli.runtime.pool import Pool
+from wangp_cli.runtime.progress import SECONDS_BETWEEN
 from wangp_cli.runtime.session import Session
 from wangp_cli.runtime.settings import Folders, Settings
+from wangp_cli.runtime.stream import Sink, Stream
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 LOG_BYTES = 2_000_000
+SECRET = re.compile(r"--?[\w-]*(token|password|secret|api-?key)", re.IGNORECASE)
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -70,8 +73,39 @@ def loras_dir(settings: Settings, folders: Folders) -> Path:
     return (settings.loras_dir or folders.data / "loras").expanduser()
 
 
+def control_folders(environment: Mapping[str, str] | None = None) -> list[Path]:
+    """Where sockets of running runs may be: the user's runtime folder, else one of their own in /tmp."""
+    environment = os.environ if environment is None else environment
+    runtime = environment.get("XDG_RUNTIME_DIR")
+    folders = [Path(runtime) / "wangp"] if runtime and Path(runtime).is_absolute() else []
+    return [*folders, Path(f"/tmp/wangp-{os.geteuid()}")]
+
+
+def trace(environment: Mapping[str, str] | None = None) -> str | None:
+    """The W3C trace context this process was started in."""
+    found = (os.environ if environment is None else environment).get("TRACEPARENT", "")
+    return found if re.fullmatch(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", found) else None
+
+
+def arguments() -> list[str]:
+    """The words of the command line, long ones cut, secrets left out."""
+    shown: list[str] = []
+    for word in sys.argv[1:]:
+        if SECRET.match(shown[-1] if shown else "") and "=" not in shown[-1]:
+            shown.append("***")
+        elif "=" in word and SECRET.match(word):
+            shown.append(f"{word.partition('=')[0]}=***")
+        else:
+            shown.append(re.sub(r"(?<=://)[^/@\s]+@", "***@", word)[:200])
+    return shown
+
+
 def start(
-    sinks: Sequence[Sink], *, log_level: str | None = None, manifest_path: Path | None = None
+    sinks: Sequence[Sink],
+    *,
+    log_level: str | None = None,
+    manifest_path: Path | None = None,
+    progress_interval: float = SECONDS_BETWEEN,
 ) -> Session:
     """A session with these consumers of events.
 
@@ -81,16 +115,19 @@ def start(
     settings, origin, folders = load_settings()
     start_logging(folders, log_level or settings.log_level)
     prepare_libraries()
+    control = Control()
     return Session(
         settings=settings,
         settings_origin=origin,
         folders=folders,
         catalogue=catalogue(folders),
         presets=presets(folders),
-        stream=Stream(str(uuid.uuid4()), sinks),
+        stream=Stream(str(uuid.uuid4()), [control.note, *sinks], trace=trace()),
         pool=Pool(models_dir(settings, folders)),
         loras_dir=loras_dir(settings, folders),
         manifest_path=manifest_path,
+        control=control,
+        progress_interval=progress_interval,
     )
 
 

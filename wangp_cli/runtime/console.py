@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TextIO
 
@@ -11,7 +10,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.text import Text
 
 from wangp_cli.runtime.bootstrap import CONTROL
-from wangp_cli.runtime.events import Event
+from wangp_cli.runtime.stream import Event
 
 STAGES = {
     "load": "loading",
@@ -85,7 +84,7 @@ class ConsoleSink:
                 self._progress.start()
             case "task.stage" | "task.progress":
                 self._draw(event)
-            case "log" if not self._quiet:
+            case "log" if not self._quiet and data["logger"] is None:
                 self._console.print(Text.assemble(("note: ", "bold cyan"), plain(data["message"])))
             case "artifact.created":
                 self._paths.write(f"{data['path']}\n")
@@ -113,22 +112,3 @@ class ConsoleSink:
             self._progress.update(
                 self._bar, completed=data["step"], total=data["total"], it_s=data["it_s"], eta_s=data["eta_s"]
             )
-
-
-class JsonLines:
-    """Writes each event as one line to a descriptor; after the reader has gone it stays silent."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self.closed = False
-
-    def __call__(self, event: Event) -> None:
-        """Write one event."""
-        if self.closed:
-            return
-        rest = memoryview(event.line().encode() + b"\n")
-        try:
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
-        except BrokenPipeError:
-            self.closed = True

@@ -2,42 +2,65 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from wangp_cli.errors import WangpError
 from wangp_cli.pipelines.base import Stage
 
 PROTOCOL = "1.0"
+Scope = Literal["run", "task", "either"]
+MIME = {
+    ".mp4": "video/mp4",
+    ".mov": "video/quicktime",
+    ".mkv": "video/x-matroska",
+    ".webm": "video/webm",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".wav": "audio/wav",
+    ".flac": "audio/flac",
+    ".json": "application/json",
+}
 
 
 class Data(BaseModel):
-    """The payload of one event type."""
+    """The payload of one event type.
+
+    `scope` says whose event it is; one that is `lossy` may be left out when the reader is slow.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     type: ClassVar[str]
+    scope: ClassVar[Scope] = "task"
+    lossy: ClassVar[bool] = False
 
 
 class RunStarted(Data):
-    """First of a run."""
+    """First of a run; `planned` counts its tasks where that is known, `control` is the socket to steer it."""
 
     type = "run.started"
+    scope = "run"
     protocol: str = PROTOCOL
     version: str
     command: str
+    argv: list[str] = []
     host: str
     pid: int
+    planned: int | None = None
+    control: str | None = None
 
 
 class TaskAccepted(Data):
     """A request became a task; `request` has every value, `origin` where each came from."""
 
     type = "task.accepted"
+    line: int | None = None
     request: dict[str, Any]
     origin: dict[str, str]
 
@@ -51,11 +74,14 @@ class Fault(BaseModel):
     hint: str | None = None
     retryable: bool = False
     exit_code: int
+    cause: str | None = None
 
     @classmethod
     def of(cls, error: WangpError) -> Fault:
         """The same error as data."""
+        cause = error.__cause__
         return cls(
+            cause=f"{type(cause).__name__}: {cause}" if cause else None,
             kind=error.kind,
             message=error.message,
             hint=error.hint,
@@ -73,7 +99,7 @@ class TaskRejected(Data):
 
 
 class TaskStarted(Data):
-    """Work on the task begins."""
+    """Work on the task begins; once for each attempt."""
 
     type = "task.started"
 
@@ -82,6 +108,7 @@ class ModelLoading(Data):
     """Weights are being read."""
 
     type = "model.loading"
+    scope = "either"
     model: str
 
 
@@ -89,6 +116,7 @@ class ModelLoaded(Data):
     """The model is ready."""
 
     type = "model.loaded"
+    scope = "either"
     model: str
     seconds: float
     device: str
@@ -100,6 +128,8 @@ class DownloadProgress(Data):
     """Bytes of a file that is being fetched."""
 
     type = "download.progress"
+    scope = "either"
+    lossy = True
     file: str
     bytes: int
     total: int | None
@@ -118,6 +148,7 @@ class TaskProgress(Data):
     """How far a stage is; `fraction` is of the whole task and never falls."""
 
     type = "task.progress"
+    lossy = True
     stage: Stage
     step: int
     total: int
@@ -127,11 +158,13 @@ class TaskProgress(Data):
 
 
 class ArtifactCreated(Data):
-    """A file is complete and durable."""
+    """A file is complete and durable; `uri` and `mime` follow from its path."""
 
     type = "artifact.created"
     role: str
     path: str
+    uri: str
+    mime: str
     sha256: str
     bytes: int
     width: int | None = None
@@ -144,12 +177,48 @@ class ArtifactCreated(Data):
     seed: int | None = None
     metadata_sidecar: str | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _place(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not isinstance(values.get("path"), str):
+            return values
+        path = Path(values["path"])
+        mime = MIME.get(path.suffix.lower(), "application/octet-stream")
+        return {"uri": path.absolute().as_uri(), "mime": mime} | values
+
+
+class TaskRetrying(Data):
+    """An attempt failed and another follows after a pause; `change` says what will be different."""
+
+    type = "task.retrying"
+    error: Fault
+    next_attempt: int
+    delay_s: float = 0.0
+    change: str | None = None
+
+
+class TaskPaused(Data):
+    """The task holds between two steps; model and latents stay in memory."""
+
+    type = "task.paused"
+    stage: Stage
+    step: int
+    total: int
+
+
+class TaskResumed(Data):
+    """The task goes on after a pause."""
+
+    type = "task.resumed"
+    held_s: float
+
 
 class TaskCompleted(Data):
-    """The task is done; the manifest as in the run history."""
+    """The task is done; the manifest as in the run history. `skipped`: an earlier run had done it."""
 
     type = "task.completed"
     manifest: dict[str, Any]
+    skipped: bool = False
 
 
 class TaskFailed(Data):
@@ -160,70 +229,39 @@ class TaskFailed(Data):
 
 
 class TaskCancelled(Data):
-    """The user stopped the task."""
+    """The task was stopped."""
 
     type = "task.cancelled"
+    reason: str = "cancel"
 
 
 class Log(Data):
-    """A line for people."""
+    """A line for people; `logger` names the part of the program it comes from."""
 
     type = "log"
-    level: Literal["info", "warning"]
+    scope = "either"
+    lossy = True
+    level: Literal["info", "warning", "error"]
     message: str
+    logger: str | None = None
+
+
+class Heartbeat(Data):
+    """Nothing else was said for a while; the run is alive."""
+
+    type = "heartbeat"
+    scope = "run"
+    lossy = True
 
 
 class RunFinished(Data):
-    """Last of a run."""
+    """Last of a run; `reason` says why it ended early."""
 
     type = "run.finished"
+    scope = "run"
     counts: dict[str, int]
     exit_code: int
-
-
-class Event(BaseModel):
-    """The envelope."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    v: int = 1
-    type: str
-    seq: int
-    ts: str
-    run: str
-    task: str | None = None
-    data: dict[str, Any]
-
-    def line(self) -> str:
-        """One JSON line, without the newline; events of the run itself have no `task`."""
-        body = self.model_dump()
-        if self.task is None:
-            del body["task"]
-        return json.dumps(body, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    reason: str | None = None
 
 
 Emit: TypeAlias = Callable[[Data], None]
-Sink: TypeAlias = Callable[[Event], None]
-
-
-class Stream:
-    """Numbers events and hands them to the sinks, in order."""
-
-    def __init__(self, run: str, sinks: Sequence[Sink]) -> None:
-        self.run = run
-        self._sinks = list(sinks)
-        self._seq = 0
-        self.counts = {"completed": 0, "failed": 0, "cancelled": 0, "rejected": 0}
-        self.started = time.monotonic()
-
-    def emit(self, data: Data, task: str | None = None) -> None:
-        """Send one event."""
-        self._seq += 1
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        event = Event(
-            type=data.type, seq=self._seq, ts=now, run=self.run, task=task, data=data.model_dump(mode="json")
-        )
-        outcome = data.type.removeprefix("task.")
-        if outcome in self.counts:
-            self.counts[outcome] += 1
-        for sink in self._sinks:
-            sink(event)

@@ -72,7 +72,7 @@ def execute(say: Callable[[], Sequence[Layer]], session: Session, task_id: str |
     try:
         artifacts, manifest = _run(request, session, emit)
     except Cancelled as stop:
-        emit(TaskCancelled())
+        emit(TaskCancelled(reason=session.control.why(task_id) or "cancel"))
         return Outcome(status="cancelled", error=stop)
     except Exception as error:  # noqa: BLE001 - the boundary
         known = _relabelled(as_known(error), request)
@@ -88,7 +88,13 @@ def _run(
     folder = request.outputs[0].parent
     history = session.manifest_path or folder / HISTORY
     checksums = input_checksums(request.task, folder)
-    meter = Meter(emit, session.stop, len(request.outputs))
+    meter = Meter(
+        emit,
+        session.control,
+        len(request.outputs),
+        task=request.task.task_id or "",
+        interval=session.progress_interval,
+    )
     job = Job(request=request, session=session, emit=emit, meter=meter, checksums=checksums)
     module, _, name = request.task.run.partition(":")
     workflow: Callable[[Job], list[ArtifactCreated]] = getattr(import_module(module), name)

@@ -1,17 +1,16 @@
-"""Progress of one task: from stages and steps to events, at a bearable rate."""
+"""Progress of one task: from stages and steps to events, at a bearable rate; the place where it can hold."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
-from wangp_cli.errors import Cancelled
-from wangp_cli.runtime.events import TaskProgress, TaskStage
+from wangp_cli.runtime.events import TaskPaused, TaskProgress, TaskResumed, TaskStage
 
 if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Stage
+    from wangp_cli.runtime.control import Control
     from wangp_cli.runtime.events import Emit
-    from wangp_cli.runtime.session import Stop
 
 SPANS: dict[str, tuple[float, float]] = {
     "load": (0.0, 0.1),
@@ -29,17 +28,30 @@ class Meter:
 
     Args:
         emit: where events go.
-        stop: checked at each report.
+        control: asked at each report whether to go on, to hold or to stop.
         results: how many results the task makes.
+        task: the task's id.
+        interval: least seconds between two progress events of a stage.
     """
 
-    def __init__(self, emit: Emit, stop: Stop, results: int) -> None:
+    def __init__(
+        self,
+        emit: Emit,
+        control: Control,
+        results: int,
+        *,
+        task: str = "",
+        interval: float = SECONDS_BETWEEN,
+    ) -> None:
         self._emit = emit
-        self._stop = stop
+        self._control = control
         self._results = results
+        self._task = task
+        self._interval = interval
         self._result = 1
         self._stage: Stage | None = None
         self._begun = self._last = 0.0
+        self._first = 0
         self._fraction = 0.0
 
     def begin(self, result: int) -> None:
@@ -47,21 +59,27 @@ class Meter:
         self._result, self._stage = result, None
 
     def __call__(self, stage: Stage, done: int, total: int) -> None:
-        """Report; raises `Cancelled` if the user asked to stop."""
-        if self._stop:
-            raise Cancelled("stopped by the user")
+        """Report; holds while the run is paused, and raises `Cancelled` if the task must stop."""
+        written = stage == "write" and done >= total
+        # A file that is complete is announced, whatever was wished for meanwhile.
+        if not written:
+            self._control.check(self._task)
         now = time.monotonic()
         if stage != self._stage:
-            self._stage, self._begun, self._last = stage, now, 0.0
+            self._stage, self._begun, self._last, self._first = stage, now, 0.0, done
             self._emit(TaskStage(stage=stage, result=self._result, results=self._results))
-        if done < total and now - self._last < SECONDS_BETWEEN:
-            return
-        self._last = now
+        if done >= total or now - self._last >= self._interval:
+            self._last = now
+            self._report(stage, done, total, now - self._begun)
+        if not written and self._control.holds(self._task):
+            self._hold(stage, done, total)
+
+    def _report(self, stage: Stage, done: int, total: int, seconds: float) -> None:
         low, high = SPANS[stage]
         share = low + (high - low) * done / max(1, total)
         self._fraction = max(self._fraction, (self._result - 1 + share) / self._results)
-        seconds = now - self._begun
-        rate = done / seconds if done and seconds > 0 else None
+        # Time is measured from the first report, so what was done before it does not count.
+        rate = (done - self._first) / seconds if done > self._first and seconds > 0 else None
         self._emit(
             TaskProgress(
                 stage=stage,
@@ -72,3 +90,12 @@ class Meter:
                 eta_s=round((total - done) / rate, 1) if rate else None,
             )
         )
+
+    def _hold(self, stage: Stage, done: int, total: int) -> None:
+        self._emit(TaskPaused(stage=stage, step=done, total=total))
+        began = time.monotonic()
+        self._control.hold(self._task)
+        self._control.check(self._task)
+        held = time.monotonic() - began
+        self._begun += held
+        self._emit(TaskResumed(held_s=round(held, 3)))
