@@ -1,0 +1,11 @@
+"""Task files of every kind: read line by line, translated, and held to what they may reach."""
+
+from __future__ import annotations
+
+from wangp_cli.runtime.intake.allow import check_paths, confine_output
+from wangp_cli.runtime.intake.folder import each_image, each_video
+from wangp_cli.runtime.intake.line import Line
+from wangp_cli.runtime.intake.readers import read_lines
+from wangp_cli.runtime.intake.watch import Watcher
+
+__all__ = ["Line", "Watcher", "check_paths", "confine_output", "each_image", "each_video", "read_lines"]

@@ -1,0 +1,56 @@
+"""One task as a file names it, before it is settled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from wangp_cli.errors import RequestError
+
+TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """What one line of a task file says, or why it cannot be read; one of the two is None.
+
+    Args:
+        number: of the line in its file or of the item in its list, from 1; 0 stands for the file as a whole.
+        source: the file's name, for origins.
+        values: under our names, older words translated, paths of media and LoRA files absolute.
+        error: why there are no values.
+        task_id: the name the line gives itself, also where the line is wrong but its name can be read.
+        checksums: sha256 that input files must have, by path as `values` has it.
+        notices: what was left out, for people.
+        digest: sha256 of what the line says; equal lines have equal digests.
+    """
+
+    number: int
+    source: str
+    values: dict[str, Any] | None = None
+    error: RequestError | None = None
+    task_id: str | None = None
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+    digest: str = ""
+
+    @property
+    def origin(self) -> str:
+        """The line as the origin of a value."""
+        return f"line {self.number} of {self.source}" if self.number else f"file {self.source}"
+
+
+def digest_of(value: Any) -> str:
+    """The sha256 of a JSON value, whatever its spacing and the order of its keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def readable_id(value: Any) -> str | None:
+    """The task id of a JSON value, if it has one that is fit to be shown."""
+    name = value.get("task_id") if isinstance(value, dict) else None
+    return name if isinstance(name, str) and TASK_ID.fullmatch(name) else None

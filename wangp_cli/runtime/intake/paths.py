@@ -1,0 +1,87 @@
+"""Paths inside task files: which values are paths, and what they are relative to."""
+
+from __future__ import annotations
+
+import os.path
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args
+
+from wangp_cli.tasks import TASKS
+from wangp_cli.tasks.task import Output
+
+_URL = re.compile(r"\s*([a-z][a-z0-9+.-]*://|(https?|ftps?|file|data|blob|ipfs|s3|gs|hf):)", re.IGNORECASE)
+_STRENGTH = re.compile(r"@[^@/\\]*$")
+
+
+@cache
+def media_fields() -> frozenset[str]:
+    """Every field of any task that names input files."""
+    return frozenset(
+        name
+        for task in TASKS.values()
+        for name, field in task.model_fields.items()
+        if name not in Output.model_fields and _holds_path(field.annotation)
+    )
+
+
+def _holds_path(annotation: Any) -> bool:
+    return annotation is Path or any(_holds_path(part) for part in get_args(annotation))
+
+
+def is_url(name: str) -> bool:
+    """Whether a name is an address and no file."""
+    return bool(_URL.match(name))
+
+
+def absolute(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Media and LoRA paths joined to `folder`; addresses, and bare names of LoRAs, stay as they are."""
+    found = dict(values)
+    for field in media_fields() & found.keys():
+        found[field] = _each(found[field], lambda name: join(name, folder))
+    if "loras" in found:
+        found["loras"] = _each(found["loras"], lambda lora: _lora(lora, folder))
+    return found
+
+
+def _each(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value) if value else value
+    if isinstance(value, list | tuple):
+        return [change(item) if isinstance(item, str) else item for item in value]
+    return value
+
+
+def join(name: str, folder: Path) -> str:
+    """`name` as an absolute path; `~` is the user's home."""
+    if is_url(name):
+        return name
+    if name.startswith("~/"):
+        name = os.path.expanduser(name)  # noqa: PTH111 - `~user` stays a plain name
+    return os.path.normpath(folder / name)
+
+
+def _lora(lora: str, folder: Path) -> str:
+    name, strength = split_lora(lora)
+    if is_url(name):
+        return lora
+    here = join(name, folder)
+    beside = name.startswith(("./", "../", "~/")) or os.path.exists(here)  # noqa: PTH110 - a NUL is no file
+    return here + strength if beside else lora
+
+
+def split_lora(lora: str) -> tuple[str, str]:
+    """Path, and `@STRENGTH` or an empty text."""
+    match = _STRENGTH.search(lora)
+    return (lora[: match.start()], match[0]) if match else (lora, "")
+
+
+def named_files(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every (field, path) of media files that values name."""
+    for field in sorted(media_fields() & values.keys()):
+        value = values[field]
+        for name in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(name, str | Path) and str(name):
+                yield field, str(name)

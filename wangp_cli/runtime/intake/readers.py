@@ -1,0 +1,134 @@
+"""Reading task files of every kind as a lazy stream of lines."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from wangp_cli.errors import RequestError
+from wangp_cli.runtime import strict_json
+from wangp_cli.runtime.intake.archive import read_archive
+from wangp_cli.runtime.intake.documents import Place, lines_of_text
+from wangp_cli.runtime.intake.line import Line
+from wangp_cli.runtime.intake.split import (
+    CHUNK,
+    MalformedError,
+    chunks,
+    content,
+    is_whole,
+    list_items,
+    raw_lines,
+)
+
+MAX_DOCUMENT = 16 << 20
+"""Bytes of a JSON file that is one object; lists and lines are read piece by piece."""
+MAX_LINES = 100_000
+LINE_ENDINGS = (".jsonl", ".ndjson")
+STDIN = "stdin"
+
+
+def read_lines(
+    source: str | Path, *, stdin: BinaryIO, work: Path, given: Collection[str] = ()
+) -> Iterator[Line]:
+    """Every task that `source` names, as it is read; a wrong line is a Line with an error, no exception.
+
+    Args:
+        source: a JSONL file (also a run history), a JSON file (a list, one task, WanGP settings or a WanGP
+            queue), a WanGP `queue.zip`, or `-` for standard input, which may still be growing.
+        stdin: standard input, binary.
+        work: folder for media that come inside an archive.
+        given: input fields that flags name for every line.
+
+    Raises:
+        RequestError: at once, when there is no such file.
+    """
+    if str(source) == "-":
+        return read_stream(stdin, Place(source=STDIN, folder=Path.cwd(), given=given))
+    path = Path(source)
+    place = Place(source=path.name, folder=path.absolute().parent, given=given)
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+    except IsADirectoryError:
+        raise RequestError(
+            "tasks", f"{path} is a folder", hint="--each-image, --each-video or --watch take folders"
+        ) from None
+    except OSError as error:
+        raise RequestError("tasks", f"cannot read {path}: {(error.strerror or 'error').lower()}") from None
+    if head == b"PK\x03\x04" or path.suffix.lower() == ".zip":
+        return read_archive(path, place, work)
+    return _limited(_read_file(path, place), place)
+
+
+def _limited(lines: Iterator[Line], place: Place) -> Iterator[Line]:
+    for count, line in enumerate(lines, start=1):
+        if count > MAX_LINES:
+            yield place.at(line.number).wrong(
+                RequestError("tasks", f"more than {MAX_LINES} tasks in one file", hint="cut it into several")
+            )
+            return
+        yield line
+
+
+def _read_file(path: Path, place: Place) -> Iterator[Line]:
+    try:
+        with path.open("rb") as file:
+            if path.suffix.lower() in LINE_ENDINGS:
+                yield from _read_rest(file, place)
+            elif _is_document(file):
+                yield from lines_of_text(file.read(MAX_DOCUMENT + 1), place, limit=MAX_DOCUMENT)
+            else:
+                yield from read_stream(file, place)
+    except OSError as error:
+        yield place.wrong(RequestError("tasks", f"cannot read {path}: {error.strerror}"))
+
+
+def _is_document(file: BinaryIO) -> bool:
+    """Whether a file is one JSON object over several lines, or too long for one; left at its start."""
+    first = next((text for _, text in raw_lines(file)), b"")
+    file.seek(0)
+    head = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
+    file.seek(0)
+    return head.startswith(b"{") and (first is None or not is_whole(first))
+
+
+def read_stream(stream: BinaryIO, place: Place) -> Iterator[Line]:
+    """The tasks of JSON lines, or of a JSON list, given as soon as each is complete."""
+    number, head = 0, stream.readline(CHUNK)
+    while head.endswith(b"\n") and not content(head):
+        number, head = number + 1, stream.readline(CHUNK)
+    if content(head).startswith(b"["):
+        if not (head.endswith(b"\n") and is_whole(content(head))):
+            yield from read_list(itertools.chain([head], chunks(stream)), place)
+            return
+        yield from read_list(iter([head]), place)
+        number, head = number + 1, b""
+    yield from _read_rest(stream, place, head, number)
+
+
+def _read_rest(stream: BinaryIO, place: Place, head: bytes = b"", number: int = 0) -> Iterator[Line]:
+    for at, text in raw_lines(stream, head, number):
+        yield from line_of(text, place.at(at))
+
+
+def line_of(text: bytes | None, place: Place) -> Iterator[Line]:
+    """The tasks of one line or item; None stands for one that was too long to be read."""
+    if text is None:
+        yield place.wrong(f"longer than {strict_json.MAX_BYTES} bytes")
+    elif not text:
+        yield place.wrong("an empty item, there is a comma too many")
+    else:
+        yield from lines_of_text(text, place)
+
+
+def read_list(parts: Iterable[bytes], place: Place) -> Iterator[Line]:
+    """The tasks of a JSON list, item by item."""
+    number = 0
+    try:
+        for text in list_items(parts):
+            number += 1
+            yield from line_of(text, place.at(number))
+    except MalformedError as error:
+        yield place.at(number + 1).wrong(f"not JSON: {error}")

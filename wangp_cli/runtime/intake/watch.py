@@ -1,0 +1,176 @@
+"""Waiting for new tasks in a list, a file of lines, or a folder of such files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+
+from wangp_cli.errors import RequestError, WangpError
+from wangp_cli.runtime.intake.documents import Place, lines_of_text
+from wangp_cli.runtime.intake.folder import natural
+from wangp_cli.runtime.intake.line import Line
+from wangp_cli.runtime.intake.readers import LINE_ENDINGS, MAX_DOCUMENT, line_of, read_list
+from wangp_cli.runtime.intake.split import CHUNK, MalformedError, content, is_whole, list_items
+from wangp_cli.runtime.intake.watch_list import ListFile
+from wangp_cli.runtime.strict_json import MAX_BYTES
+
+REMEMBERED = 4096
+"""Bytes before the last line read, by which a file that was replaced is known again."""
+
+
+class Watcher:
+    """New tasks of a `tasks.json` list, a `tasks.jsonl` or a folder of both, found by looking now and then.
+
+    Args:
+        path: the file, which may not be there yet, or the folder.
+        interval: seconds between two looks.
+        given: input fields that flags name for every line.
+
+    Raises:
+        RequestError: neither the path nor its folder is there.
+    """
+
+    def __init__(self, path: Path, interval: float = 10.0, *, given: Collection[str] = ()) -> None:
+        if not path.exists() and not path.absolute().parent.is_dir():
+            raise RequestError("watch", f"there is no {path}")
+        self.interval = interval
+        self._list: ListFile | None = None
+        self._source: ListFile | _Tail | _Folder
+        place = Place(source=path.name, folder=path.absolute().parent, given=given)
+        if path.is_dir():
+            self._source = _Folder(path, given)
+        elif path.suffix.lower() in LINE_ENDINGS:
+            self._source = _Tail(path, place)
+        else:
+            self._source = self._list = ListFile(path, place)
+
+    @property
+    def problem(self) -> str | None:
+        """Why the last look found nothing to read, such as a file that is half written."""
+        return self._source.problem
+
+    def poll(self) -> Iterator[Line]:
+        """Lines that are new since the last look."""
+        return self._source.poll()
+
+    def lines(self, wait: Callable[[float], bool]) -> Iterator[Line]:
+        """New lines, for as long as `wait(seconds)` does not return true."""
+        while True:
+            yield from self.poll()
+            if wait(self.interval):
+                return
+
+    def done(self, line: Line) -> None:
+        """Take a finished task out of the list; other sources are left as they are."""
+        if self._list:
+            self._list.finish(line, None)
+
+    def failed(self, line: Line, error: WangpError) -> None:
+        """Move a failed task from the list to `NAME.failed.json`; other sources are left as they are."""
+        if self._list:
+            self._list.finish(line, error)
+
+
+class _Tail:
+    """The complete new lines of a file that grows."""
+
+    def __init__(self, path: Path, place: Place) -> None:
+        self.problem: str | None = None
+        self._path, self._place = path, place
+        self._offset = self._number = 0
+        self._before = b""
+
+    def poll(self) -> Iterator[Line]:
+        try:
+            file = self._path.open("rb")
+        except OSError as error:
+            self.problem = f"{self._path.name} cannot be read: {error.strerror}"
+            return
+        self.problem = None
+        with file:
+            file.seek(self._offset - len(self._before))
+            if file.read(len(self._before)) != self._before:
+                # Replaced by something else: a new file.
+                self._offset = self._number = 0
+                self._before = b""
+                file.seek(0)
+            while line := file.readline(MAX_BYTES + 2):
+                too_long = len(line) > MAX_BYTES and not line.endswith(b"\n")
+                last = line
+                while too_long and not last.endswith(b"\n") and (last := file.readline(CHUNK)):
+                    pass
+                if not last.endswith(b"\n"):
+                    return
+                self._offset = file.tell()
+                self._number += 1
+                self._before = last[-REMEMBERED:]
+                text = None if too_long else content(line)
+                if text != b"":
+                    yield from line_of(text, self._place.at(self._number))
+
+
+class _Folder:
+    """Each new file of a folder once; a file with new content is new."""
+
+    def __init__(self, path: Path, given: Collection[str]) -> None:
+        self.problem: str | None = None
+        self._path, self._given = path, given
+        self._tails: dict[str, _Tail] = {}
+        self._seen: set[tuple[str, str]] = set()
+        self._stamps: dict[str, tuple[int, int, int]] = {}
+
+    def poll(self) -> Iterator[Line]:
+        self.problem = None
+        try:
+            files = sorted((f for f in self._path.absolute().iterdir() if _is_task_file(f)), key=natural)
+        except OSError as error:
+            self.problem = f"{self._path} cannot be read: {error.strerror}"
+            return
+        for file in files:
+            place = Place(source=file.name, folder=file.parent, given=self._given)
+            if file.suffix.lower() in LINE_ENDINGS:
+                yield from self._tails.setdefault(file.name, _Tail(file, place)).poll()
+            else:
+                yield from self._whole(file, place)
+
+    def _whole(self, file: Path, place: Place) -> Iterator[Line]:
+        try:
+            found = file.stat()
+            stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
+            if self._stamps.get(file.name) == stamp:
+                return
+            with file.open("rb") as opened:
+                text = opened.read(MAX_DOCUMENT + 1)
+        except OSError as error:
+            self.problem = f"{file.name} cannot be read: {error.strerror}"
+            return
+        if not _is_complete(text):
+            self.problem = f"{file.name} is half written, or no JSON"
+            return
+        self._stamps[file.name] = stamp
+        key = (file.name, hashlib.sha256(text).hexdigest())
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        if content(text).startswith(b"["):
+            yield from read_list([text], place)
+        else:
+            yield from lines_of_text(text, place, limit=MAX_DOCUMENT)
+
+
+def _is_task_file(file: Path) -> bool:
+    hidden = file.name.startswith(".") or file.name.endswith(".failed.json")
+    return not hidden and file.suffix.lower() in (".json", *LINE_ENDINGS) and file.is_file()
+
+
+def _is_complete(text: bytes) -> bool:
+    start = content(text)
+    if len(text) > MAX_DOCUMENT:
+        return True
+    if not start.startswith(b"["):
+        return start.startswith(b"{") and is_whole(start)
+    try:
+        return all(True for _ in list_items([text]))
+    except MalformedError:
+        return False

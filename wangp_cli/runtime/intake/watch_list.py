@@ -1,0 +1,182 @@
+"""A `tasks.json` list that is worked off: what is done leaves it, what failed moves beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from wangp_cli.errors import WangpError
+from wangp_cli.runtime import strict_json
+from wangp_cli.runtime.intake.documents import Place
+from wangp_cli.runtime.intake.line import Line, digest_of
+from wangp_cli.runtime.intake.readers import line_of
+from wangp_cli.runtime.intake.split import MalformedError, list_items
+
+MAX_LIST = 64 << 20
+LOCK_SECONDS = 30
+
+
+@dataclass
+class _Ticket:
+    """An item at work: how many of its tasks are left, and the first error."""
+
+    key: str
+    left: int
+    error: WangpError | None = None
+
+
+class ListFile:
+    """Items are known by what they say, never by their place, so that others may edit the list meanwhile.
+
+    Another program is safe if it replaces the file whole, or takes the lock file `.NAME.lock` to edit it.
+    """
+
+    def __init__(self, path: Path, place: Place) -> None:
+        self.path = Path(os.path.realpath(path))
+        self.failed_path = self.path.with_name(f"{self.path.stem}.failed.json")
+        self.problem: str | None = None
+        self._place = place
+        self._lock = FileLock(str(self.path.with_name(f".{self.path.name}.lock")), timeout=LOCK_SECONDS)
+        self._tickets: dict[int, _Ticket] = {}
+        self._owed: Counter[str] = Counter()
+        self._number = 0
+
+    def poll(self) -> Iterator[Line]:
+        """Items that were not there before, as lines numbered in the order they are found."""
+        if self._owed:
+            self._settle()
+        if (items := self._items()) is None:
+            return
+        at_work = Counter(ticket.key for ticket in self._tickets.values()) + self._owed
+        for text in items:
+            key = key_of(text)
+            if at_work[key] > 0:
+                at_work[key] -= 1
+                continue
+            self._number += 1
+            if lines := list(line_of(text, self._place.at(self._number))):
+                self._tickets[self._number] = _Ticket(key=key, left=len(lines))
+                yield from lines
+
+    def finish(self, line: Line, error: WangpError | None) -> None:
+        """One task of an item ended; after the last one the item leaves the list."""
+        if not (ticket := self._tickets.get(line.number)):
+            return
+        ticket.left -= 1
+        ticket.error = ticket.error or error
+        if ticket.left:
+            return
+        with self._lock:
+            if ticket.error:
+                self._keep_failed(ticket.key, ticket.error)
+            del self._tickets[line.number]
+            self._owed[ticket.key] += 1
+            self._settle()
+
+    def _items(self) -> list[bytes] | None:
+        """The texts of the items; None while the file is missing or half written."""
+        try:
+            items = _read(self.path)
+        except FileNotFoundError:
+            self.problem = f"{self.path.name} is not there"
+            return None
+        except (MalformedError, OSError) as error:
+            self.problem = f"{self.path.name} cannot be read: {error}"
+            return None
+        self.problem = None
+        return items
+
+    def _settle(self) -> None:
+        """Take what is done out of the list, as it is now; what cannot be done now stays owed."""
+        with self._lock:
+            while True:
+                before = _stamp(self.path)
+                if (items := self._items()) is None:
+                    return
+                left = Counter(self._owed)
+                kept = []
+                for text in items:
+                    key = key_of(text)
+                    if left[key] > 0:
+                        left[key] -= 1
+                    else:
+                        kept.append(text)
+                partial = _written(self.path, kept)
+                # Somebody may have replaced the file since it was read: then theirs is the list.
+                if _stamp(self.path) == before:
+                    partial.replace(self.path)
+                    self._owed.clear()
+                    return
+                partial.unlink()
+
+    def _keep_failed(self, key: str, error: WangpError) -> None:
+        text = next((text for text in self._items() or [] if key_of(text) == key), None)
+        if text is None:
+            return
+        try:
+            failed = _read(self.failed_path)
+        except FileNotFoundError:
+            failed = []
+        except MalformedError:
+            self.failed_path.replace(self.failed_path.with_suffix(".json.broken"))
+            failed = []
+        entry = {
+            "task": _value(text),
+            "error": {"kind": error.kind, "message": error.message, "hint": error.hint},
+            "failed_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        failed.append(json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace"))
+        _written(self.failed_path, failed).replace(self.failed_path)
+
+
+def key_of(text: bytes) -> str:
+    """What an item says, whatever its spacing."""
+    try:
+        return digest_of(strict_json.loads(text))
+    except ValueError:
+        return hashlib.sha256(text).hexdigest()
+
+
+def _value(text: bytes) -> Any:
+    try:
+        return strict_json.loads(text)
+    except ValueError:
+        return text.decode("utf-8", "backslashreplace")
+
+
+def _read(path: Path) -> list[bytes]:
+    with path.open("rb") as file:
+        text = file.read(MAX_LIST + 1)
+    if len(text) > MAX_LIST:
+        raise MalformedError(f"more than {MAX_LIST >> 20} MiB")
+    return [item for item in list_items([text], limit=MAX_LIST) if item]
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _written(path: Path, items: list[bytes]) -> Path:
+    """A durable hidden file beside `path` that holds the list, the text of each item untouched."""
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    with partial.open("wb") as file:
+        file.write(b"[\n" + b",\n".join(items) + b"\n]\n" if items else b"[]\n")
+        file.flush()
+        os.fsync(file.fileno())
+    if path.exists():
+        partial.chmod(stat.S_IMODE(path.stat().st_mode))
+    return partial

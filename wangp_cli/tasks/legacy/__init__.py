@@ -1,0 +1,8 @@
+"""The words of the older tools, translated in one place; what we do not serve is rejected by name."""
+
+from __future__ import annotations
+
+from wangp_cli.tasks.legacy.names import GONE_FLAGS, RENAMED
+from wangp_cli.tasks.legacy.translate import Translation, read, translate
+
+__all__ = ["GONE_FLAGS", "RENAMED", "Translation", "read", "translate"]

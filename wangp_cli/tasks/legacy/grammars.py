@@ -1,0 +1,138 @@
+"""The small languages inside WanGP's texts: LoRA multipliers, several prompts in one, macros."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from wangp_cli.errors import RequestError
+
+PROMPT_MODES = {"0": "G", "1": "W", "2": "FG", "P": "PG", "": "PG"}
+"""Old codes of `multi_prompts_gen_type`."""
+MOST_PROMPTS = 1000
+_VALUE = re.compile(r'\s*"([^"]*)"\s*(,|$)')
+
+
+def strengths(text: Any, count: int, *, commas: bool = False) -> list[str]:
+    """One strength for each of `count` LoRAs; those not said are 1, those too many are left out.
+
+    Args:
+        text: numbers between spaces, newlines or `|`; lines that start with `#` are comments. Or a list.
+        count: number of LoRAs.
+        commas: whether commas part numbers too, as in the older worker; WanGP means steps by them.
+
+    Raises:
+        RequestError: a strength is no single number: phases and steps are not served.
+    """
+    if isinstance(text, str):
+        lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+        tokens = re.split(r"[\s|,]+" if commas else r"[\s|]+", " ".join(lines).strip())
+    elif isinstance(text, list | tuple):
+        tokens = [str(item) for item in text]
+    else:
+        tokens = [str(text)]
+    return [_strength(token) for token in tokens if token][:count] + ["1"] * (
+        count - min(count, len([token for token in tokens if token]))
+    )
+
+
+def _strength(token: str) -> str:
+    try:
+        if math.isfinite(float(token)) and "_" not in token:
+            return token
+    except ValueError:
+        pass
+    raise RequestError("lora_multipliers", f"{token[:40]!r} is not served, one number for each LoRA is")
+
+
+def prompts(text: str, mode: Any) -> list[str]:
+    """The prompts that one text of WanGP holds.
+
+    Args:
+        text: may hold macros, and comment lines that start with `#`.
+        mode: G one prompt a line, PG one a paragraph, W and PW the same for windows, FG one prompt.
+
+    Raises:
+        RequestError: a macro is broken, the mode is unknown, or a prompt for each window is asked for.
+    """
+    mode = PROMPT_MODES.get(str(mode), str(mode))
+    if mode not in ("G", "PG", "W", "PW", "FG"):
+        raise RequestError("multi_prompts_gen_type", f"{mode[:40]!r} is not one of G, PG, W, PW, FG")
+    found = [unit for whole in expand_macros(text.replace("\r\n", "\n")) for unit in _units(whole, mode)]
+    if mode in ("W", "PW") and len(found) > 1:
+        raise RequestError(
+            "multi_prompts_gen_type",
+            f"{mode!r} asks for a prompt for each window, which is not served",
+            hint="use FG for one prompt, or G for one task a line",
+        )
+    if len(found) > MOST_PROMPTS:
+        raise RequestError("prompt", f"holds {len(found)} prompts, at most {MOST_PROMPTS} are read")
+    return found or [text]
+
+
+def _units(text: str, mode: str) -> list[str]:
+    lines = [line for line in text.split("\n") if not line.startswith("#")]
+    if mode == "FG":
+        units = ["\n".join(lines)]
+    elif mode in ("G", "W"):
+        units = lines
+    else:
+        units = re.split(r"\n\s*\n", "\n".join(lines))
+    return [unit.strip() for unit in units if unit.strip()]
+
+
+def expand_macros(text: str) -> list[str]:
+    """Texts without macros: each `! {Name}="a","b"` line repeats the lines after it for each value.
+
+    Shorter lists of values start again; every macro line starts a new template.
+
+    Raises:
+        RequestError: a macro line cannot be read, or a variable is unknown.
+    """
+    lines = text.split("\n")
+    if not any(line.lstrip().startswith("!") for line in lines):
+        return [text]
+    found: list[str] = []
+    variables: dict[str, list[str]] = {}
+    template: list[str] = []
+    for line in lines:
+        if line.lstrip().startswith("!"):
+            found += _filled(template, variables)
+            variables, template = _macro(line.strip()[1:]), []
+        else:
+            template.append(line)
+    return found + _filled(template, variables)
+
+
+def _macro(line: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for part in re.split(r":(?=\s*\{)", line):
+        match = re.fullmatch(r"\s*\{([^{}]+)\}\s*=(.+)", part)
+        if not match:
+            raise RequestError("prompt", f'macro {part.strip()[:60]!r} is not {{Name}}="a","b"')
+        values, rest = [], match[2]
+        while rest:
+            if not (value := _VALUE.match(rest)):
+                raise RequestError("prompt", f"macro {part.strip()[:60]!r} has a value without quotes")
+            values.append(value[1])
+            rest = rest[value.end() :]
+        found[match[1].strip()] = values
+    return found
+
+
+def _filled(template: list[str], variables: dict[str, list[str]]) -> list[str]:
+    text = "\n".join(template)
+    if not text.strip():
+        return []
+    if not variables:
+        return [text]
+
+    def value(match: re.Match[str], index: int) -> str:
+        name = match[1].strip()
+        if name not in variables:
+            raise RequestError("prompt", f"macro variable {name[:40]!r} is not declared")
+        return variables[name][index % len(variables[name])]
+
+    longest = min(max(len(values) for values in variables.values()), MOST_PROMPTS + 1)
+    return [re.sub(r"\{([^{}]*)\}", lambda m, i=index: value(m, i), text) for index in range(longest)]  # type: ignore[misc]

@@ -1,0 +1,97 @@
+"""The letter codes of WanGP: which inputs are used, and what is done to them first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from wangp_cli.errors import RequestError
+
+IMAGE, VIDEO = "image_prompt_type", "video_prompt_type"
+USED_BY: dict[str, dict[str, tuple[str, ...]]] = {
+    IMAGE: {"S": ("image_start",), "E": ("image_end",), "V": ("video_source",)},
+    VIDEO: {
+        "V": ("video_guide", "image_guide"),
+        "A": ("video_mask", "image_mask"),
+        "M": ("video_mask", "image_mask"),
+        "I": ("image_refs",),
+        "K": ("image_refs",),
+    },
+}
+"""Served letters that use an input, and the fields that can be it."""
+SILENT = {IMAGE: "T", VIDEO: "UT"}
+"""Letters that ask for nothing: text only, leave the control video as it is, align to the only window."""
+MEANINGS = {
+    IMAGE: {"L": "continuing the last video made"},
+    VIDEO: {
+        "P": "finding poses",
+        "O": "finding aligned poses",
+        "D": "finding depth",
+        "E": "finding edges",
+        "S": "finding scribbles",
+        "L": "finding optical flow",
+        "C": "taking out colour",
+        "B": "finding faces",
+        "H": "boxes around masks",
+        "G": "starting from the control video",
+        "R": "sparse video to video",
+        "Q": "finding faces",
+        "&": "high dynamic range",
+        "N": "turning the mask round",
+        "X": "painting outside the mask",
+        "Y": "depth outside the mask",
+        "W": "scribbles outside the mask",
+        "Z": "flow outside the mask",
+        "F": "references at chosen frames",
+        "J": "a style reference",
+        "+": "a second control video",
+        "-": "reference videos",
+        "|": "cutting the control video",
+    },
+}
+"""Letters of what is not served, in words."""
+
+
+def apply_letters(
+    key: str, letters: Any, values: Mapping[str, Any], given: Collection[str] | None
+) -> tuple[set[str], list[str]]:
+    """Fields that the letters leave unused, as WanGP does, and what to tell about it.
+
+    Args:
+        key: `image_prompt_type` or `video_prompt_type`.
+        letters: the code.
+        values: the task under our names.
+        given: fields that get a value from elsewhere; None if that is not known yet.
+
+    Raises:
+        RequestError: a letter asks for what is not served, or for an input that nobody names.
+    """
+    if not isinstance(letters, str):
+        raise RequestError(key, f"{str(letters)[:40]!r} is no letter code")
+    uses = USED_BY[key]
+    for letter in letters:
+        if letter not in uses and letter not in SILENT[key]:
+            meaning = MEANINGS[key].get(letter, "something unknown")
+            raise RequestError(
+                key,
+                f"{letters[:40]!r} asks for {letter!r}, {meaning}, which is not served",
+                hint="leave it out",
+            )
+    used = {field for letter in letters if letter in uses for field in uses[letter]}
+    if given is not None:
+        _all_named(key, letters, {*(name for name in values if values[name]), *given})
+    ignored = {
+        field for fields in uses.values() for field in fields if values.get(field) and field not in used
+    }
+    return ignored, [f"{field}: ignored, {key} {letters!r} does not use it" for field in sorted(ignored)]
+
+
+def _all_named(key: str, letters: str, named: Collection[str]) -> None:
+    for letter in letters:
+        fields = USED_BY[key].get(letter, ())
+        if fields and not any(field in named for field in fields):
+            raise RequestError(
+                key,
+                f"{letters!r} uses {' or '.join(fields)}, which is not named",
+                hint=f"name {fields[0]}, or leave {letter!r} out",
+            )

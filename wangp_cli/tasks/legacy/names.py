@@ -1,0 +1,154 @@
+"""The words of the older tools: what each is called here, what does nothing, what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+RENAMED = {
+    "model_type": "model",
+    "model_name": "model",
+    "base_model_type": "model",
+    "task_type": "type",
+    "num_inference_steps": "steps",
+    "sampling_steps": "steps",
+    "video_length": "frames",
+    "num_frames": "frames",
+    "resolution": "size",
+    "force_fps": "fps",
+    "sample_solver": "sampler",
+    "activated_loras": "loras",
+    "lora_names": "loras",
+    "control_net_weight": "control_strength",
+    "repeat_generation": "count",
+    "image": "image_start",
+    "image_url": "image_start",
+    "image_start_paths": "image_start",
+    "video_guide_path": "video_guide",
+    "video_mask_path": "video_mask",
+    "image_end_paths": "image_end",
+    "image_refs_paths": "image_refs",
+    "mask_url": "image_mask",
+    "output_sub_dir": "output_dir",
+    "custom_output_dir": "output_dir",
+    "prompts": "prompt",
+    "loras_multipliers": "lora_multipliers",
+    "loras_mult": "lora_multipliers",
+}
+"""Old key to ours. `base_model_type` counts only where no other key names the model."""
+
+DROPPED = frozenset(
+    """
+    _api adapter_payloads alt_guidance_scale alt_scale audio_guidance_scale audio_scale cfg_zero_step
+    client_id config control_net_weight2 control_net_weight_alt creation_date creation_timestamp custom_settings
+    duration_seconds embedded_guidance_scale film_grain_saturation generation_time guidance2_scale
+    guidance3_scale image_quality image_refs_relative_size keep_intermediate_sliding_windows
+    full_prompt lset_name min_frames_if_references model_filename model_switch_phase modules
+    multi_images_gen_type NAG_alpha NAG_tau output_filename pause_seconds
+    perturbation_end_perc perturbation_layers perturbation_start_perc plugin_data
+    postprocess_audio_neg_prompt postprocess_audio_prompt priority project_id
+    self_refiner_certain_percentage self_refiner_f_uncertainty self_refiner_plan settings_version
+    skip_steps_multiplier skip_steps_start_step_perc slg_end_perc slg_layers slg_start_perc
+    sliding_window_color_correction_strength sliding_window_discard_last_frames sliding_window_overlap
+    sliding_window_overlap_noise sliding_window_size sliding_window_trim_first_frames speakers_locations
+    state sub_parallel_window_overlap sub_parallel_window_size switch_threshold switch_threshold2
+    tea_cache_start_step_perc temperature top_k top_p transformer_loras_filenames
+    transformer_loras_multipliers video_guide_outpainting_ratio video_quality window_no
+    """.split()  # noqa: SIM905 - a list of 60 words reads better as words
+)
+"""Keys without effect on what we serve: bookkeeping, or numbers of features that a switch turns off."""
+
+NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "guidance_phases": (0, 1),
+    "NAG_scale": (0, 1),
+    "apg_switch": (0,),
+    "cfg_star_switch": (0,),
+    "perturbation_switch": (0,),
+    "slg_switch": (0,),
+    "skip_steps_cache_type": ("",),
+    "tea_cache_setting": (0,),
+    "self_refiner_setting": (0,),
+    "denoising_strength": (1,),
+    "input_video_strength": (1,),
+    "masking_strength": (1,),
+    "mask_expand": (0,),
+    "video_guide_outpainting": ("", "#"),
+    "temporal_upsampling": ("",),
+    "spatial_upsampling": ("",),
+    "film_grain_intensity": (0,),
+    "postprocess_audio": ("",),
+    "replace_voice_method": ("",),
+    "override_attention": ("",),
+    "model_mode": ("",),
+    "keep_frames_video_source": ("",),
+    "keep_frames_video_guide": ("",),
+    "frames_positions": ("",),
+    "prompt_enhancer": ("",),
+    "audio_prompt_type": ("",),
+    "motion_amplitude": (1,),
+    "RIFLEx_setting": (0, 2),
+    "override_profile": (-1,),
+    "attention_sparsity": (1,),
+    "alt_prompt": ("",),
+    "video_guide2": ("",),
+    "audio_guide": ("",),
+    "audio_guide2": ("",),
+    "custom_guide": ("",),
+    "replace_voice_sample": ("",),
+    "replace_voice_sample2": ("",),
+    "batch_size": (1,),
+    "mode": ("",),
+    "seedvc_voice_sample": ("",),
+    "MMAudio_setting": (0,),
+    "MMAudio_prompt": ("",),
+    "MMAudio_neg_prompt": ("",),
+    "denoise_strength": (1,),
+    "strength": (1,),
+    "orchestrator_details": ({},),
+    "full_orchestrator_payload": ({},),
+    "phase_config": ({},),
+    "use_uni3c": (False,),
+    "hires_scale": (1,),
+    "vid2vid_init_video": ("",),
+    "use_causvid_lora": (False,),
+    "use_lighti2x_lora": (False,),
+    "apply_reward_lora": (False,),
+}
+"""Switches of features that we do not serve yet, at the values where they do nothing."""
+
+HINTS = {
+    "use_causvid_lora": "name the LoRA in loras, with steps 9, guidance_scale 1 and flow_shift 1",
+    "use_lighti2x_lora": "name the LoRA in loras, with steps 5, guidance_scale 1 and flow_shift 5",
+    "apply_reward_lora": "name the LoRA in loras",
+}
+"""What to do instead of a switch; without an entry it is to leave the key out."""
+MARKS = frozenset(
+    """
+    settings_version model_type base_model_type video_length num_inference_steps resolution activated_loras
+    task_type output_sub_dir video_guide_path video_mask_path image_start_paths lora_names
+    """.split()  # noqa: SIM905
+)
+"""Keys that only the older tools write: the rest of the dictionary is read as they read it."""
+
+GONE_FLAGS = {
+    "--loras": "--lora",
+    "--lora-multipliers": "--lora PATH@STRENGTH",
+    "--loras-multipliers": "--lora PATH@STRENGTH",
+    "--list-loras": "--lora",
+    "--fp16": "--dtype float16",
+    "--bf16": "--dtype bfloat16",
+    "--model-name": "--model",
+    "--num-inference-steps": "--steps",
+    "--video-length": "--frames",
+    "--num-frames": "--frames",
+    "--resolution": "--size",
+    "--model-type": "--model",
+    "--force-fps": "--fps",
+    "--sample-solver": "--sampler",
+    "--task-type": "the name of the command",
+    "--control-net-weight": "--control-strength",
+    "--repeat-generation": "--count",
+    "--image-refs": "--image-ref",
+    "--gpu": "--device",
+    "--verbose": "--log-level",
+}
+"""Flags of the older tools, and what to type instead."""

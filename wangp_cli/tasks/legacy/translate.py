@@ -1,0 +1,172 @@
+"""From a dictionary that may use the older tools' words to values under our names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wangp_cli.errors import RequestError
+from wangp_cli.tasks.legacy.grammars import prompts, strengths
+from wangp_cli.tasks.legacy.letters import IMAGE, VIDEO, apply_letters
+from wangp_cli.tasks.legacy.names import DROPPED, HINTS, MARKS, NEUTRAL, RENAMED
+from wangp_cli.tasks.legacy.types import as_generate, is_old
+
+HANDLED = frozenset({IMAGE, VIDEO, "multi_prompts_gen_type", "additional_loras", "embedded"})
+"""Keys that are read on their own."""
+BACKGROUND = "remove_background_images_ref"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Translation:
+    """What a dictionary says, in our words.
+
+    Args:
+        values: under our names; `prompt` as it was written.
+        prompts: the prompts it holds, one task each.
+        notices: what was left out, for people.
+    """
+
+    values: dict[str, Any]
+    prompts: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+def translate(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Values under our names, from a dictionary that may use the older tools' words.
+
+    Raises:
+        RequestError: a known old key asks for something that we do not serve.
+    """
+    return read(settings).values
+
+
+def read(settings: Mapping[str, Any], *, given: Collection[str] | None = None) -> Translation:
+    """What a dictionary says, in our words.
+
+    Args:
+        settings: of ours, of WanGP (any version of its settings) or of the older worker.
+        given: input fields that get a value from elsewhere, so that a letter code may ask for one that
+            `settings` lacks; None where that is not known yet.
+
+    Raises:
+        RequestError: a known old key asks for something that we do not serve.
+    """
+    found, foreign = _renamed(settings)
+    notices: list[str] = []
+    for key in (IMAGE, VIDEO):
+        if settings.get(key) is not None:
+            ignored, told = apply_letters(key, settings[key], found, given)
+            found = {name: value for name, value in found.items() if name not in ignored}
+            notices += told
+    if foreign and found.get("image_refs") and settings.get(BACKGROUND, 1):
+        notices.append("image_refs: their background is kept, taking it out is not served")
+    _loras(found, settings)
+    _one_of(found)
+    if foreign:
+        found = _values(found, settings)
+    return Translation(values=found, prompts=_prompts(found, settings), notices=tuple(notices))
+
+
+def _renamed(settings: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Values by our names, and whether one of the older tools wrote them."""
+    kind = settings.get("task_type", settings.get("type"))
+    foreign = is_old(kind) or any(key in settings for key in MARKS)
+    found: dict[str, Any] = {}
+    said_as: dict[str, str] = {}
+    for key, value in settings.items():
+        if value is None or key in DROPPED or key in HANDLED or key == BACKGROUND:
+            continue
+        if key in NEUTRAL:
+            if value not in NEUTRAL[key]:
+                raise RequestError(
+                    key, f"{_short(value)} is not served", hint=HINTS.get(key, f"leave {key} out")
+                )
+        elif key == "type" and isinstance(value, str) and re.search(r"wan2?gp", value, re.IGNORECASE):
+            foreign = True
+        elif key == "base_model_type":
+            found.setdefault("model", value)
+            said_as.setdefault("model", key)
+        else:
+            name = RENAMED.get(key, key)
+            other = said_as.get(name)
+            if other and other != "base_model_type" and found[name] != value:
+                raise RequestError(key, f"{_short(value)}, but {other} says {_short(found[name])}")
+            found[name], said_as[name] = value, key
+    if isinstance(kind, str) and is_old(kind):
+        found = as_generate(kind, found)
+    return found, foreign
+
+
+def _values(found: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of the older tools in our form: floored lengths, rates and names that mean the model's own."""
+    mode = found.pop("image_mode", 0)
+    if mode == 1:
+        found["frames"] = 1
+    elif mode != 0:
+        raise RequestError("image_mode", f"{_short(mode)} is not served", hint="leave it out")
+    frames = found.get("frames")
+    if isinstance(frames, int) and not isinstance(frames, bool) and frames > 1:
+        found["frames"] = (frames - 1) // 4 * 4 + 1
+    if str(found.get("fps", "1")) in ("", "auto", "source", "control"):
+        found.pop("fps")
+    if settings.get("full_prompt") is False:
+        # A LoRA preset whose prompt is only an example.
+        found.pop("prompt", None)
+    return {key: value for key, value in found.items() if value not in ("", [], ())}
+
+
+def _one_of(found: dict[str, Any]) -> None:
+    """Unwrap lists of one picture; several are several tasks, which only their author can write."""
+    for field in ("image_start", "image_end"):
+        value = found.get(field)
+        if isinstance(value, list):
+            if len(value) > 1:
+                raise RequestError(
+                    field, f"{len(value)} pictures, a task takes one", hint="write a task for each"
+                )
+            found[field] = value[0] if value else None
+
+
+def _loras(found: dict[str, Any], settings: Mapping[str, Any]) -> None:
+    """Join LoRA files and their strengths, from wherever they are."""
+    loras, multipliers = found.get("loras"), found.pop("lora_multipliers", None)
+    additional = settings.get("additional_loras") or {}
+    if isinstance(loras, str):
+        loras = [item for item in re.split(r"\s*,\s*", loras.strip()) if item]
+    if loras is not None and not (isinstance(loras, list) and all(isinstance(item, str) for item in loras)):
+        raise RequestError("loras", f"{_short(found['loras'])} is no list of LoRA files")
+    if not isinstance(additional, dict):
+        raise RequestError(
+            "additional_loras", f"{_short(additional)} is no table of LoRA files and strengths"
+        )
+    if loras and (multipliers or "activated_loras" in settings or "lora_names" in settings):
+        numbers = strengths(multipliers or "", len(loras), commas="lora_multipliers" in settings)
+        loras = [f"{lora}@{number}" for lora, number in zip(loras, numbers, strict=True)]
+    more = [f"{name}@{strengths(value, 1)[0]}" for name, value in additional.items()]
+    if loras or more:
+        written = "settings_version" in settings or "type" in settings
+        found["loras"] = [_file_name(lora) if written else lora for lora in [*(loras or []), *more]]
+
+
+def _file_name(lora: str) -> str:
+    """WanGP writes where it got a LoRA; the file in the LoRA folder has the last part as its name."""
+    if not re.match(r"https?://", lora, re.IGNORECASE):
+        return lora
+    address, at, number = lora.rpartition("@")
+    return (
+        (address or number).split("|")[0].split("?")[0].rsplit("/", 1)[-1] + at + (number if address else "")
+    )
+
+
+def _prompts(found: Mapping[str, Any], settings: Mapping[str, Any]) -> tuple[str, ...]:
+    text, mode = found.get("prompt"), settings.get("multi_prompts_gen_type")
+    if not isinstance(text, str) or (mode is None and "settings_version" not in settings):
+        return ()
+    return tuple(prompts(text, "PG" if mode is None else mode))
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
