@@ -1,0 +1,61 @@
+"""`wangp report`: a page that shows a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wangp_cli.commands._run import errors_shown
+from wangp_cli.commands._table import write_json
+from wangp_cli.errors import RequestError
+from wangp_cli.runtime.artifacts import HISTORY
+from wangp_cli.runtime.console import plain, stderr_console
+from wangp_cli.runtime.report.history import read_history
+from wangp_cli.runtime.report.page import Page
+
+
+def report(
+    run_dir: Annotated[Path, typer.Argument(help="Folder of results, with its run history.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Page to write; report.html in the folder if not said."),
+    ] = None,
+    manifest_path: Annotated[
+        Path | None, typer.Option("--manifest-path", help="File of the run history, where it is elsewhere.")
+    ] = None,
+    embed: Annotated[
+        bool,
+        typer.Option(
+            "--embed/--link", help="Put files of the folder up to 4 MiB each into the page, or link all."
+        ),
+    ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace a page that exists; an earlier report.html needs no such word."
+        ),
+    ] = False,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Write one HTML page with every task of a run: results, requests, failures."""
+    with errors_shown():
+        if not run_dir.is_dir():
+            raise RequestError("run_dir", f"{str(run_dir)!r} is not a folder")
+        folder = run_dir.absolute()
+        history = read_history(manifest_path or folder / HISTORY, folder)
+        page = Page(path=(output or folder / "report.html").absolute(), run_dir=folder, embed=embed)
+        if page.path.is_dir():
+            raise RequestError("output", f"{page.path} is a folder")
+        generated = output is None and page.path.is_file() and page.is_ours()
+        counts = page.write(history, overwrite=overwrite or generated)
+        if history.skipped:
+            stderr_console().print(plain(f"note: {history.skipped} lines of the history were skipped"))
+        if json:
+            write_json({"report": str(page.path), **counts})
+        else:
+            typer.echo(page.path)
+        if show:
+            typer.launch(page.path.as_uri())

@@ -1,0 +1,155 @@
+"""The page: a template with style, script and data in one file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import os
+from collections import Counter
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any, TextIO
+from urllib.parse import quote
+
+from wangp_cli.errors import ConflictError
+from wangp_cli.runtime.artifacts import complete_file
+from wangp_cli.runtime.report.history import Entry, History, Result
+from wangp_cli.runtime.report.text import visible
+
+MARK = '<meta name="generator" content="wangp report">'
+"""What tells a page of ours from any other."""
+LARGEST_EMBEDDED = 4 << 20
+"""Bytes of a file that is still put into the page."""
+EMBEDDED_ROOM = 64 << 20
+"""Bytes of all files in one page; browsers grow slow beyond."""
+TYPES = {
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".mov": "video/quicktime",
+    ".mkv": "video/x-matroska",
+    ".webm": "video/webm",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+    ".wav": "audio/wav",
+    ".flac": "audio/flac",
+    ".mp3": "audio/mpeg",
+    ".m4a": "audio/mp4",
+    ".ogg": "audio/ogg",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A page to write.
+
+    Args:
+        path: absolute.
+        run_dir: absolute; only files inside it are ever put into the page.
+        embed: whether small files go into the page.
+    """
+
+    path: Path
+    run_dir: Path
+    embed: bool = False
+
+    def is_ours(self) -> bool:
+        """Whether the file that is there was written by `write`."""
+        with self.path.open("rb") as file:
+            return MARK.encode() in file.read(2000)
+
+    def write(self, history: History, *, overwrite: bool) -> dict[str, int]:
+        """Write the page and return its counts.
+
+        Raises:
+            ConflictError: the file exists and `overwrite` is off.
+            NoSpaceError: the disk is full or the folder cannot be written.
+        """
+        if self.path.exists() and not overwrite:
+            raise ConflictError(f"output: {self.path} exists", hint="--overwrite replaces it")
+        head, tail = _template(visible(self.run_dir.name or str(self.run_dir))).split("@data@")
+        with (
+            complete_file(self.path, overwrite=overwrite) as partial,
+            partial.open("w", encoding="utf-8") as out,
+        ):
+            out.write(head)
+            counts = self._write_data(out, history)
+            out.write(tail)
+        return counts
+
+    def _write_data(self, out: TextIO, history: History) -> dict[str, int]:
+        statuses = Counter(entry.status for entry in history.entries)
+        found = Counter({"embedded": 0, "linked": 0, "missing": 0})
+        room = EMBEDDED_ROOM if self.embed else 0
+        out.write('{"tasks":[')
+        for index, entry in enumerate(history.entries):
+            shown = []
+            for result in entry.results:
+                embedded = self._embedded(result, room)
+                room -= len(embedded or "")
+                shown.append(self._shown(result, embedded))
+                found["missing" if not result.file else "embedded" if embedded else "linked"] += 1
+            out.write(",\n"[index == 0 :] + _json(_document(entry, shown)))
+        out.write(f'\n],"skipped":{history.skipped}}}')
+        by_status = {status: statuses[status] for status in ("done", "failed", "cancelled", "rejected")}
+        return {"tasks": len(history.entries), **by_status, **found, "skipped_lines": history.skipped}
+
+    def _shown(self, result: Result, embedded: str | None) -> dict[str, Any]:
+        """What the script needs to show one file."""
+        shown = {"kind": result.kind, "name": result.name, "seed": result.seed, "seconds": result.seconds}
+        if result.file and result.kind != "file":
+            shown["url"] = embedded or self._url(result.file)
+        return shown | {"missing": result.file is None}
+
+    def _url(self, file: Path) -> str:
+        """The file as seen from the page; never a scheme, because a colon is encoded."""
+        return quote(os.fsencode(os.path.relpath(file, self.path.parent)), safe="/")
+
+    def _embedded(self, result: Result, room: int) -> str | None:
+        """The file as a data URI if it is small, of a known kind and really in the run's folder."""
+        file = result.file
+        if not file or not room or result.kind == "file":
+            return None
+        real = file.resolve()
+        if not real.is_relative_to(self.run_dir.resolve()) or real.stat().st_size > LARGEST_EMBEDDED:
+            return None
+        kind = TYPES[file.suffix.lower()]
+        uri = f"data:{kind};base64,{base64.b64encode(real.read_bytes()).decode()}"
+        return uri if len(uri) <= room else None
+
+
+def _document(entry: Entry, shown: list[dict[str, Any]]) -> dict[str, Any]:
+    document = asdict(entry) | {"results": shown}
+    return {key: value for key, value in document.items() if value not in (None, "", [])}
+
+
+def _json(value: Any) -> str:
+    """JSON that cannot end the script it stands in, nor open a comment there."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _template(title: str) -> str:
+    """The whole page, with `@data@` where the data goes."""
+    parts = {name: _static(name) for name in ("style.css", "script.js")}
+    style, script = parts["style.css"], parts["script.js"]
+    policy = (
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
+        "img-src 'self' file: data:; media-src 'self' file: data:; base-uri 'none'; form-action 'none'"
+    )
+    page = Template(_static("template.html"))
+    return page.substitute(mark=MARK, policy=policy, title=html.escape(title), style=style, script=script)
+
+
+def _static(name: str) -> str:
+    return (files("wangp_cli.runtime.report") / "static" / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """The source expression that lets this one inline text run, and no other."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
