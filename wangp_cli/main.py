@@ -13,6 +13,7 @@ from wangp_cli.commands.control import control
 from wangp_cli.commands.docs import docs
 from wangp_cli.commands.doctor import doctor
 from wangp_cli.commands.generate import generate
+from wangp_cli.commands.report import report
 from wangp_cli.commands.show import show
 from wangp_cli.runtime.bootstrap import private_stdout
 from wangp_cli.runtime.console import show_error
@@ -44,6 +45,7 @@ def options(
 
 app.command(no_args_is_help=True)(generate)
 app.command()(show)
+app.command()(report)
 app.add_typer(models.app, name="models")
 app.add_typer(presets.app, name="presets")
 app.add_typer(settings.app, name="settings")
