@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.events import check_stream
 from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.execute import Outcome, execute
@@ -81,6 +82,8 @@ def run(tmp_path: Path, home: Path) -> Run:
         lines = [line for line in done.stdout.splitlines() if line.startswith('{"v":')]
         result = Result(done.returncode, done.stdout, done.stderr, [json.loads(line) for line in lines])
         assert "Traceback" not in done.stderr, done.stderr
+        if lines:
+            check_stream(lines, complete=done.returncode >= 0)
         if code is not None:
             assert done.returncode == code, (
                 f"exit {done.returncode}: {done.stdout[-3000:]}\n{done.stderr[-3000:]}"

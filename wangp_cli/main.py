@@ -9,11 +9,13 @@ import typer
 
 from wangp_cli import __version__
 from wangp_cli.commands import models, presets, settings
+from wangp_cli.commands.batch import batch
 from wangp_cli.commands.control import control
 from wangp_cli.commands.docs import docs
 from wangp_cli.commands.doctor import doctor
 from wangp_cli.commands.generate import generate
 from wangp_cli.commands.report import report
+from wangp_cli.commands.schema import schema
 from wangp_cli.commands.show import show
 from wangp_cli.runtime.bootstrap import private_stdout
 from wangp_cli.runtime.console import show_error
@@ -44,6 +46,7 @@ def options(
 
 
 app.command(no_args_is_help=True)(generate)
+app.command(no_args_is_help=True)(batch)
 app.command()(show)
 app.command()(report)
 app.add_typer(models.app, name="models")
@@ -51,6 +54,7 @@ app.add_typer(presets.app, name="presets")
 app.add_typer(settings.app, name="settings")
 app.command(no_args_is_help=True)(control)
 app.command()(doctor)
+app.command(no_args_is_help=True)(schema)
 app.command()(docs)
 
 

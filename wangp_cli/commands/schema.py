@@ -1,0 +1,30 @@
+"""`wangp schema`: JSON Schemas of what goes in and comes out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from wangp_cli.commands._run import errors_shown
+from wangp_cli.commands._table import write_json
+
+
+def schema(
+    what: Annotated[
+        Literal["events", "task", "manifest"],
+        typer.Argument(
+            help="events: a line of the stream; task: a line of a batch; manifest: of the history."
+        ),
+    ],
+) -> None:
+    """Print a JSON Schema."""
+    from wangp_cli.runtime import schemas
+
+    with errors_shown():
+        make = {
+            "events": schemas.events_schema,
+            "task": schemas.task_schema,
+            "manifest": schemas.manifest_schema,
+        }
+        write_json(make[what]())
