@@ -21,7 +21,7 @@ def run_dir(tmp_path: Path) -> Path:
 def test_report_prints_the_page_and_notes_what_it_skipped(run: Run, run_dir: Path) -> None:
     result = run("report", run_dir, code=0)
     assert result.stdout == f"{run_dir / 'report.html'}\n"
-    assert "1 lines of the history were skipped" in result.stderr
+    assert "skipped lines of the history: 1" in result.stderr
     assert "out of memory" in (run_dir / "report.html").read_text(encoding="utf-8")
 
 

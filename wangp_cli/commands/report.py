@@ -52,7 +52,7 @@ def report(
         generated = output is None and page.path.is_file() and page.is_ours()
         counts = page.write(history, overwrite=overwrite or generated)
         if history.skipped:
-            stderr_console().print(plain(f"note: {history.skipped} lines of the history were skipped"))
+            stderr_console().print(plain(f"note: skipped lines of the history: {history.skipped}"))
         if json:
             write_json({"report": str(page.path), **counts})
         else:

@@ -26,6 +26,7 @@ LARGEST_EMBEDDED = 4 << 20
 """Bytes of a file that is still put into the page."""
 EMBEDDED_ROOM = 64 << 20
 """Bytes of all files in one page; browsers grow slow beyond."""
+SCRIPTS = ("select.js", "cards.js", "viewer.js", "page.js")
 TYPES = {
     ".mp4": "video/mp4",
     ".m4v": "video/mp4",
@@ -136,8 +137,8 @@ def _json(value: Any) -> str:
 
 def _template(title: str) -> str:
     """The whole page, with `@data@` where the data goes."""
-    parts = {name: _static(name) for name in ("style.css", "script.js")}
-    style, script = parts["style.css"], parts["script.js"]
+    style = _static("style.css")
+    script = '(() => {\n"use strict";\n' + "\n".join(map(_static, SCRIPTS)) + "})();\n"
     policy = (
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
         "img-src 'self' file: data:; media-src 'self' file: data:; base-uri 'none'; form-action 'none'"
