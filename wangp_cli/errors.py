@@ -54,6 +54,12 @@ class GenerationError(WangpError):
     kind = "generation"
 
 
+class TimeoutExpired(WangpError):  # noqa: N818 - a limit the user set, not a fault
+    """The task took longer than it may."""
+
+    kind = "timeout"
+
+
 class ResourceError(WangpError):
     """Memory, device or disk are not enough."""
 

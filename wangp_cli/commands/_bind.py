@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -63,8 +63,9 @@ def bind(
     task: type[Task],
     call: Callable[[dict[str, Any], dict[str, Any]], None],
     *,
-    positional: str,
-    extra: Sequence[inspect.Parameter],
+    positional: str | None = None,
+    extra: Sequence[inspect.Parameter] = (),
+    leave_out: Collection[str] = (),
 ) -> Callable[..., None]:
     """Make the function that Typer registers for `task`.
 
@@ -73,15 +74,19 @@ def bind(
         call: called with the task's values that were given and the extra ones that were given.
         positional: the field that may also be said without its flag.
         extra: parameters of the command that are not the task's.
+        leave_out: fields that get no flag.
     """
-    mark = typer.Argument(help=f"The same as --{positional}.", show_default=False, metavar=positional.upper())
-    params = [parameter("words", Annotated[str | None, mark])]
-    params += [option(*each) for each in flags(task)]
+    params = [option(*each) for each in flags(task) if each[0] not in leave_out]
+    if positional:
+        mark = typer.Argument(
+            help=f"The same as --{positional}.", show_default=False, metavar=positional.upper()
+        )
+        params.insert(0, parameter("words", Annotated[str | None, mark]))
     extras = {each.name for each in extra}
 
     def command(**given: Any) -> None:
         said = {name: value for name, value in given.items() if value is not None and value != []}
-        if (words := said.pop("words", None)) is not None:
+        if positional and (words := said.pop("words", None)) is not None:
             if positional in said:
                 raise typer.BadParameter(f"say it once: {words!r}, or --{positional}", param_hint=positional)
             said[positional] = words

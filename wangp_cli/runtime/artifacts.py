@@ -28,7 +28,6 @@ def complete_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     partial = path.with_name(f".{stem}.{os.getpid()}.partial{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        sweep(path.parent)
         yield partial
         with partial.open("rb") as file:
             os.fsync(file.fileno())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import Any, Literal
 
 from wangp_cli.errors import Cancelled, OutOfMemoryError, RequestError, WangpError
 from wangp_cli.presets import Layer
-from wangp_cli.runtime.artifacts import HISTORY, append_line, disk_error
+from wangp_cli.runtime.artifacts import HISTORY, append_line, disk_error, sweep
 from wangp_cli.runtime.events import (
     ArtifactCreated,
     Fault,
@@ -22,8 +23,10 @@ from wangp_cli.runtime.events import (
     TaskCompleted,
     TaskFailed,
     TaskRejected,
+    TaskRetrying,
     TaskStarted,
 )
+from wangp_cli.runtime.inputs import sha256_of
 from wangp_cli.runtime.job import Job
 from wangp_cli.runtime.manifest import input_checksums, record
 from wangp_cli.runtime.progress import Meter
@@ -31,7 +34,7 @@ from wangp_cli.runtime.resolve import Request, label, resolve
 from wangp_cli.runtime.session import Session
 
 log = logging.getLogger(__name__)
-Status = Literal["completed", "failed", "cancelled", "rejected"]
+Status = Literal["completed", "failed", "retrying", "cancelled", "rejected"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,15 +52,39 @@ class Outcome:
         return self.error.exit_code if self.error else 0
 
 
-def execute(say: Callable[[], Sequence[Layer]], session: Session, task_id: str | None = None) -> Outcome:
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """Which try of a task this is.
+
+    Args:
+        number: counted from 1.
+        retries: how many more there may be after the first.
+        timeout: seconds after which it is given up.
+        begin: told the files that will be written, before anything is.
+    """
+
+    number: int = 1
+    retries: int = 0
+    timeout: float | None = None
+    begin: Callable[[list[str]], None] | None = None
+
+
+def execute(
+    say: Callable[[], Sequence[Layer]],
+    session: Session,
+    task_id: str | None = None,
+    attempt: Attempt | None = None,
+) -> Outcome:
     """Resolve what is said and run it. Never raises for anything a request, a model or a disk can do.
 
     Args:
         say: gives the layers of what was said; it may raise as `resolve` may.
         session: where it runs.
         task_id: the task's name in events; a new one where it is not known yet.
+        attempt: the first and only one if not said.
     """
     task_id = task_id or str(uuid.uuid4())
+    attempt = attempt or Attempt()
     emit = partial(session.stream.emit, task=task_id)
     try:
         request = resolve([*say(), Layer(name="run", values={"task_id": task_id})], session)
@@ -65,28 +92,48 @@ def execute(say: Callable[[], Sequence[Layer]], session: Session, task_id: str |
         known = as_known(error)
         emit(TaskRejected(error=Fault.of(known)))
         return Outcome(status="rejected", error=known)
-    emit(TaskAccepted(request=request.task.model_dump(mode="json"), origin=request.origin))
+    if attempt.number == 1:
+        emit(TaskAccepted(request=request.task.model_dump(mode="json"), origin=request.origin))
     for notice in request.notices:
         emit(Log(level="info", message=notice))
+    if request.skipped:
+        return _skip(request, emit)
     emit(TaskStarted())
     try:
-        artifacts, manifest = _run(request, session, emit)
+        if attempt.begin:
+            attempt.begin([str(path) for path in request.outputs])
+        artifacts, manifest = _run(request, session, emit, attempt)
     except Cancelled as stop:
         emit(TaskCancelled(reason=session.control.why(task_id) or "cancel"))
         return Outcome(status="cancelled", error=stop)
     except Exception as error:  # noqa: BLE001 - the boundary
         known = _relabelled(as_known(error), request)
+        if known.retryable and attempt.number <= attempt.retries:
+            emit(TaskRetrying(error=Fault.of(known), next_attempt=attempt.number + 1))
+            return Outcome(status="retrying", error=known)
         emit(TaskFailed(error=Fault.of(known)))
         return Outcome(status="failed", error=known)
     emit(TaskCompleted(manifest=manifest))
     return Outcome(status="completed", artifacts=artifacts, manifest=manifest)
 
 
+def _skip(request: Request, emit: Callable[..., None]) -> Outcome:
+    """Complete a task whose files are all there."""
+    artifacts = [{"path": str(path), "sha256": sha256_of(path)} for path in request.outputs]
+    manifest = {"task_id": request.task.task_id, "status": "success", "artifacts": artifacts}
+    emit(TaskCompleted(manifest=manifest, skipped=True))
+    return Outcome(status="completed", manifest=manifest)
+
+
 def _run(
-    request: Request, session: Session, emit: Callable[..., None]
+    request: Request, session: Session, emit: Callable[..., None], attempt: Attempt
 ) -> tuple[list[ArtifactCreated], dict[str, Any]]:
+    began = time.monotonic()
     folder = request.outputs[0].parent
     history = session.manifest_path or folder / HISTORY
+    if folder not in session.swept:
+        sweep(folder)
+        session.swept.add(folder)
     checksums = input_checksums(request.task, folder)
     meter = Meter(
         emit,
@@ -94,19 +141,23 @@ def _run(
         len(request.outputs),
         task=request.task.task_id or "",
         interval=session.progress_interval,
+        timeout=attempt.timeout,
     )
     job = Job(request=request, session=session, emit=emit, meter=meter, checksums=checksums)
     module, _, name = request.task.run.partition(":")
     workflow: Callable[[Job], list[ArtifactCreated]] = getattr(import_module(module), name)
+    about = {"run_id": session.stream.run, "checksums": checksums}
     try:
         artifacts = workflow(job)
     except Cancelled:
         raise
     except Exception as error:
-        failure = record(request, session.stream.run, [], checksums, as_known(error).message)
-        _try_append(history, failure)
-        raise
-    manifest = record(request, session.stream.run, artifacts, checksums, None)
+        known = as_known(error)
+        ending = {"status": "error", "error": known.message}
+        _try_append(history, record(request, about | ending, time.monotonic() - began))
+        raise known from error
+    made = [artifact.model_dump(mode="json", exclude_none=True) for artifact in artifacts]
+    manifest = record(request, about | {"status": "success", "artifacts": made}, time.monotonic() - began)
     append_line(history, manifest)
     return artifacts, manifest
 

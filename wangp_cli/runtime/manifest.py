@@ -7,18 +7,18 @@ import json
 import os
 import platform
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from wangp_cli import __version__
-from wangp_cli.runtime.events import ArtifactCreated
 from wangp_cli.runtime.inputs import sha256_of
 from wangp_cli.runtime.resolve import Request
 from wangp_cli.tasks.generate import Generate
-from wangp_cli.tasks.task import MediaInputs, parse_lora
+from wangp_cli.tasks.task import MediaInputs, Runtime, parse_lora
 
-LOCAL = {"output", "output_dir", "overwrite", "task_id"}
+LOCAL = {"output", "output_dir", "overwrite", "skip_existing", "task_id"}
 """Fields that say where a result goes, not what it shows."""
 WANGP_SETTINGS_VERSION = 2.74
 PACKAGES = ("torch", "diffusers", "transformers", "numpy", "av")
@@ -74,16 +74,21 @@ def comment(request: Request, index: int, folder: Path, checksums: dict[str, str
     return json.dumps(document, ensure_ascii=True, separators=(",", ":"))
 
 
-def record(
-    request: Request, run: str, artifacts: list[ArtifactCreated], checksums: dict[str, str], error: str | None
-) -> dict[str, Any]:
-    """One line of the run history; the keys that readers of the older CLI know, and ours."""
+def record(request: Request, ending: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """One line of the run history; the keys that readers of the older CLI know, and ours.
+
+    Args:
+        request: what was asked.
+        ending: `run_id`, `checksums`, `status`, and `artifacts` or `error`.
+        seconds: how long it took.
+    """
     task, folder = request.task, request.outputs[0].parent
-    portable = portable_request(task, folder)
-    line: dict[str, Any] = {
-        "run_id": run,
+    ending = dict(ending)
+    checksums = ending.pop("checksums")
+    return {
         "task_id": task.task_id,
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
         "output_dir": str(folder),
         "metadata_mode": task.metadata_mode,
         "adapter_payload_hashes": _adapter_hashes(task),
@@ -93,20 +98,13 @@ def record(
             "seeds": [task.seed + index for index in range(task.count)],
             "frames": task.frames,
             "model": request.spec.name,
-            "runtime": task.model_dump(
-                mode="json", include={"device", "dtype", "attention", "vae_tiling", "exact"}
-            ),
+            "runtime": task.model_dump(mode="json", include=set(Runtime.model_fields)),
             "checksums": checksums,
         },
-        "request": portable,
+        "request": portable_request(task, folder),
         "origin": request.origin,
         "versions": versions(),
-        "status": "error" if error else "success",
-    }
-    if error:
-        return line | {"error": error}
-    return line | {
-        "artifacts": [artifact.model_dump(mode="json", exclude_none=True) for artifact in artifacts]
+        **ending,
     }
 
 
@@ -119,6 +117,7 @@ def _adapter_hashes(task: Generate) -> dict[str, Any]:
     return {"lora": {"sha256": hashlib.sha256(payload).hexdigest(), "source_bytes": len(payload)}}
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of what decides pixels."""
     found = {"wangp": __version__, "python": platform.python_version()}

@@ -56,7 +56,8 @@ def _check_free(path: Path, *, overwrite: bool) -> None:
         raise RequestError("output", f"{path} is a folder", hint="use --output-dir for folders")
     if path.exists() and not overwrite:
         raise ConflictError(
-            f"output: {path} exists", hint="--overwrite replaces it; --output or --name picks another"
+            f"output: {path} exists",
+            hint="--overwrite replaces it, --skip-existing keeps it, --name picks another",
         )
 
 

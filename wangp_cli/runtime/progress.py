@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
+from wangp_cli.errors import TimeoutExpired
 from wangp_cli.runtime.events import TaskPaused, TaskProgress, TaskResumed, TaskStage
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class Meter:
         results: how many results the task makes.
         task: the task's id.
         interval: least seconds between two progress events of a stage.
+        timeout: seconds after which the task is given up; pauses do not count.
     """
 
     def __init__(
@@ -42,12 +45,15 @@ class Meter:
         *,
         task: str = "",
         interval: float = SECONDS_BETWEEN,
+        timeout: float | None = None,
     ) -> None:
         self._emit = emit
         self._control = control
         self._results = results
         self._task = task
         self._interval = interval
+        self._timeout = timeout
+        self._deadline = time.monotonic() + timeout if timeout else math.inf
         self._result = 1
         self._stage: Stage | None = None
         self._begun = self._last = 0.0
@@ -65,6 +71,8 @@ class Meter:
         if not written:
             self._control.check(self._task)
         now = time.monotonic()
+        if now > self._deadline and not written:
+            raise TimeoutExpired(f"not done after {self._timeout:g} s", hint="--task-timeout gives more")
         if stage != self._stage:
             self._stage, self._begun, self._last, self._first = stage, now, 0.0, done
             self._emit(TaskStage(stage=stage, result=self._result, results=self._results))
@@ -98,4 +106,5 @@ class Meter:
         self._control.check(self._task)
         held = time.monotonic() - began
         self._begun += held
+        self._deadline += held
         self._emit(TaskResumed(held_s=round(held, 3)))

@@ -73,6 +73,11 @@ class Request:
     checksums: dict[str, str]
     notices: list[str]
 
+    @property
+    def skipped(self) -> bool:
+        """Whether everything is there already and is to be kept."""
+        return self.task.skip_existing and all(path.exists() for path in self.outputs)
+
     def document(self) -> dict[str, Any]:
         """What a dry run prints."""
         return {

@@ -33,6 +33,8 @@ class Session:
     control: Control = field(default_factory=Control)
     manifest_path: Path | None = None
     progress_interval: float = SECONDS_BETWEEN
+    swept: set[Path] = field(default_factory=set)
+    """Output folders whose abandoned partial files were removed."""
 
     @property
     def stop(self) -> Control:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -100,6 +100,8 @@ def _rate(value: Any) -> Any:
     return str(ntsc if abs(rate - ntsc) < Fraction(1, 1000) else rate.limit_denominator(1001))
 
 
+Order = Literal["given", "model"]
+"""As given, or all tasks of one model before the next."""
 Size = Annotated[str, AfterValidator(_size)]
 """`WIDTHxHEIGHT` in pixels."""
 FrameCount = Annotated[int | str, AfterValidator(_frames)]

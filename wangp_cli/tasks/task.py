@@ -110,6 +110,7 @@ class Output(Spec):
         str, Flag("Template of file names: {model} {seed} {prompt} {index} {date} ...", metavar="TEMPLATE")
     ] = "{model}_seed{seed}_{prompt}"
     overwrite: Annotated[bool, Flag("Replace files that exist.")] = False
+    skip_existing: Annotated[bool, Flag("Make nothing where all files exist.")] = False
     codec: Annotated[
         Codec | None,
         Flag(

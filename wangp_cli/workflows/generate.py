@@ -58,7 +58,7 @@ class _Result:
     def write_picture(self, frames: Frames) -> ArtifactCreated:
         """Write a still."""
         task = self.job.request.task
-        with complete_file(self.path, overwrite=task.overwrite) as partial:
+        with complete_file(self.path, overwrite=task.overwrite or task.skip_existing) as partial:
             write_image(partial, frames[:1], comment=self._embedded())
         height, width = frames.shape[1:3]
         return self._artifact(role="image", width=width, height=height, frames=1)
@@ -75,7 +75,7 @@ class _Result:
             stream = chain(map(as_float, chunks(before.frames)), skip(frames, overlap))
             count += len(before) - overlap
             audio = audio or before.audio
-        with complete_file(self.path, overwrite=task.overwrite) as partial:
+        with complete_file(self.path, overwrite=task.overwrite or task.skip_existing) as partial:
             written = write_video(
                 partial,
                 stream,
@@ -108,7 +108,7 @@ class _Result:
         sidecar = None
         if task.metadata_mode == "sidecar":
             sidecar = self.path.with_suffix(".json")
-            with complete_file(sidecar, overwrite=task.overwrite) as partial:
+            with complete_file(sidecar, overwrite=task.overwrite or task.skip_existing) as partial:
                 partial.write_text(self._comment() + "\n", encoding="utf-8")
         return ArtifactCreated.model_validate(
             {

@@ -1,0 +1,95 @@
+"""A model that computes nothing: a real adapter, for tests and benchmarks of everything around models.
+
+`python -m tests.noop batch ...` is the real command line with this adapter in the place of Wan's.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from wangp_cli.catalogue import ModelSpec
+from wangp_cli.errors import OutOfMemoryError
+from wangp_cli.media.clip import Frames
+from wangp_cli.pipelines import families
+from wangp_cli.pipelines.base import Inputs, Progress
+from wangp_cli.tasks.fields import size_of
+from wangp_cli.tasks.shot import Shot
+
+
+class Noop:
+    """Grey frames of the right size; `steps` of a task are real calls of `progress`.
+
+    A prompt with `sleep` makes each step take 20 ms; with `oom` it needs the tiled VAE to have memory enough;
+    with `crash` it raises what no adapter should.
+    """
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
+
+    def encode(self, _shot: Shot, _inputs: Inputs, progress: Progress) -> None:
+        """Nothing to tell."""
+        progress("encode", 1, 1)
+
+    def denoise(self, shot: Shot, _conditioning: None, progress: Progress) -> Shot:
+        """Count the steps."""
+        if "oom" in shot.prompt and not shot.vae_tiling:  # type: ignore[attr-defined]
+            raise OutOfMemoryError("out of memory")
+        if "crash" in shot.prompt:
+            raise ZeroDivisionError("a bug")
+        for step in range(shot.steps):
+            if "sleep" in shot.prompt:
+                time.sleep(0.02)
+            progress("denoise", step + 1, shot.steps)
+        return shot
+
+    def decode(self, latents: Shot, progress: Progress) -> Iterator[Frames]:
+        """Frames of one grey, which the seed decides."""
+        width, height = size_of(latents.size)
+        progress("decode", 1, 1)
+        yield np.full((int(latents.frames), height, width, 3), latents.seed % 256, np.uint8)
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+def load(spec: ModelSpec, *_rest: Any) -> Noop:
+    """The adapter's `load`."""
+    return Noop(spec)
+
+
+def register(folder: Path) -> dict[str, str]:
+    """Write catalogue entries of the models `noop` and `noop2`; returns the environment that finds them."""
+    weights = folder / "weights"
+    weights.mkdir(parents=True)
+    (weights / "model_index.json").write_text("{}")
+    (folder / "models").mkdir()
+    accepts = "[start, end, control, mask, source, references, negative, audio]"
+    defaults = "{size: 32x32, frames: 1, fps: '8', steps: 2}"
+    lines = ["family: wan", "models:"]
+    for name in ("noop", "noop2"):
+        lines.append(
+            f"  {name}: {{title: No-op, architecture: vace, source: {{folder: {weights}}}, "
+            f"accepts: {accepts}, defaults: {defaults}}}"
+        )
+    (folder / "models" / "noop.yaml").write_text("\n".join(lines) + "\n")
+    return {"WANGP_CONFIG_DIR": str(folder)}
+
+
+def use() -> None:
+    """Put this adapter in the place of Wan's, in this process."""
+    setattr(families, "ADAPTERS", MappingProxyType({"wan": "tests.noop:load"}))  # noqa: B010 - a constant elsewhere
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    use()
+    from wangp_cli.main import main
+
+    main()
