@@ -59,11 +59,11 @@ def test_a_pause_is_reached_when_nothing_runs_and_ends_by_resume() -> None:
     stream = watched(control)
     start(stream, "a")
     control.pause("drain")
-    assert control.state == "pausing"
+    assert control.snapshot()["state"] == "pausing"
     assert not control.may_claim()
     assert not control.holds("a")
     complete(stream, "a")
-    assert control.state == "paused"
+    assert control.snapshot()["state"] == "paused"
     control.resume()
     assert control.state == "running"
     assert control.may_claim()
@@ -364,7 +364,7 @@ def test_the_port_opens_to_the_token_alone(folder: Path) -> None:
         assert say(address, hello(server, "wrong") + ABORT) == b""
         assert say(address, hello(server, "ü" * 64) + ABORT) == b""
         assert say(address, b'{"jsonrpc":"2.0","id":1,"method":"hello"}\n' + ABORT) == b""
-        assert control.state == "running"
+        assert control.snapshot()["state"] == "running"
         replies = say(address, hello(server) + ABORT).splitlines()
         assert [json.loads(reply)["id"] for reply in replies] == [0, 1]
         assert control.state == "aborting"

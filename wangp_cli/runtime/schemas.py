@@ -88,7 +88,7 @@ def error_kinds() -> list[str]:
 def events_schema(*, strict: bool = False) -> dict[str, Any]:
     """The schema of one line of the stream; `strict` also refuses keys that are not known yet."""
     union: Any = reduce(or_, [_envelope(data) for data in payloads()])
-    adapter = TypeAdapter[Any](Annotated[union, Field(discriminator="type")])  # type: ignore[arg-type]
+    adapter = TypeAdapter[Any](Annotated[union, Field(discriminator="type")])
     schema = adapter.json_schema(mode="serialization")
     schema["$defs"][Fault.__name__]["properties"]["kind"]["enum"] = error_kinds()
     for name, part in schema["$defs"].items():
