@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run
+from tests.conftest import Run, clean_environment
 
 
 @pytest.fixture
@@ -43,6 +46,26 @@ def test_report_counts_as_json_from_another_history(run: Run, run_dir: Path, tmp
         **{"embedded": 0, "linked": 0, "missing": 0, "skipped_lines": 1},
     }
     assert page.is_file()
+
+
+def test_the_command_on_the_page_asks_for_the_very_same(run: Run, run_dir: Path, home: Path) -> None:
+    prompt = '-it\'s a "red" $circle!\n\x1b[31m'
+    said = [f"--prompt={prompt}", "--size", "90x90", "--frames", "3s", "--vae-tiling", "--no-exact"]
+    asked = run("generate", *said, "--output-dir", run_dir, "--dry-run", code=0).json()
+    local = {"output", "output_dir", "task_id", "overwrite"}
+    request = {key: value for key, value in asked["request"].items() if key not in local}
+    line = {"task_id": "b", "status": "success", "request": request, "origin": asked["origin"]}
+    with (run_dir / "manifests" / "run_history.jsonl").open("a", encoding="utf-8") as history:
+        history.write("\n" + json.dumps(line) + "\n")
+    run("report", run_dir, code=0)
+    data = re.search(r'id="data">(.*?)</script>', (run_dir / "report.html").read_text(encoding="utf-8"), re.S)
+    assert data
+    command = json.loads(data[1])["tasks"][1]["command"]
+    program = f'wangp() {{ {sys.executable} -m wangp_cli "$@"; }}; {command} --dry-run --output-dir {run_dir}'
+    done = subprocess.run(
+        ["bash", "-c", program], capture_output=True, text=True, check=True, env=clean_environment(home)
+    )
+    assert json.loads(done.stdout)["request"] == asked["request"]
 
 
 def test_report_without_a_run_is_a_wrong_request(run: Run, tmp_path: Path) -> None:
