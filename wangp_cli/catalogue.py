@@ -118,16 +118,17 @@ class _Family(Entry):
 
 
 def _read_family(file: Any) -> dict[str, ModelSpec]:
+    found: dict[str, ModelSpec] = {}
+    name = "models"
     try:
         family = _Family.model_validate(read_yaml(file))
-        return {
-            name: ModelSpec.model_validate({"name": name, "family": family.family} | entry)
-            for name, entry in family.models.items()
-        }
+        for name, entry in family.models.items():
+            found[name] = ModelSpec.model_validate({"name": name, "family": family.family} | entry)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ModelError(f"catalogue file {file}: {where}: {first['msg']}") from None
+        raise ModelError(f"catalogue file {file}: {name}: {where}: {first['msg'].lower()}") from None
+    return found
 
 
 def read_yaml(file: Any) -> Any:

@@ -16,7 +16,6 @@ from wangp_cli.tasks.flags import flags
 from wangp_cli.tasks.task import Task
 
 METAVARS = {bool: "", Path: "FILE", list[Path]: "FILE", str: "TEXT"}
-"""What a value is called in the help, by the type Typer parses."""
 
 
 def cli_type(annotation: Any) -> Any:
@@ -40,11 +39,17 @@ def option(name: str, field: FieldInfo, flag: Flag, panel: str) -> inspect.Param
     mark = typer.Option(
         *names,
         help=f"{flag.help} Default: {default}." if default else flag.help,
-        metavar=flag.metavar or METAVARS.get(kind),
+        metavar=flag.metavar or metavar_of(kind),
         rich_help_panel=panel,
         show_default=False,
     )
     return parameter(name, Annotated[kind | None, mark])
+
+
+def metavar_of(kind: Any) -> str:
+    """What a value is called in the help: its choices, or a word for its kind."""
+    choices = get_args(kind) if get_origin(kind) is Literal else ()
+    return "|".join(choices) or METAVARS.get(kind, "VALUE")
 
 
 def default_of(field: FieldInfo, flag: Flag) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
-from wangp_cli.commands._bind import parameter
+from wangp_cli.commands._bind import metavar_of, parameter
 from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.console import show_error
@@ -31,7 +31,8 @@ def extra_option(
     name: str, kind: Any, help_: str, *names: str, panel: str = PANEL, metavar: str | None = None
 ) -> inspect.Parameter:
     """A parameter of a command that is not its task's; None means not said."""
-    mark = typer.Option(*names, help=help_, metavar=metavar, rich_help_panel=panel)
+    shown = metavar_of(kind) if metavar is None else metavar
+    mark = typer.Option(*names, help=help_, metavar=shown, rich_help_panel=panel)
     return parameter(name, Annotated[kind | None, mark])
 
 

@@ -22,7 +22,7 @@ def docs(
         bool, typer.Option("--check", help="Fail if the page is not current; write nothing.")
     ] = False,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Page to write.", show_default=False)
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Page to write.", show_default=False)
     ] = REFERENCE,
 ) -> None:
     """Write docs/CLI.md anew."""
@@ -51,8 +51,8 @@ def reference() -> str:
 def _section(path: str, command: Any) -> list[str]:
     parts = [f"\n## `{path}`\n\n{(command.help or '').strip()}\n"]
     for panel, options in _panels(command).items():
-        parts.append(f"\n**{panel}**\n\n| option | | default |\n|---|---|---|\n")
-        parts += [f"| {_names(option)} | {_cell(option.help)} | {_default(option)} |\n" for option in options]
+        parts.append(f"\n**{panel}**\n\n| option | |\n|---|---|\n")
+        parts += [f"| {_names(option)} | {_cell(option.help)} |\n" for option in options]
     children = getattr(command, "commands", {})
     if children:
         links = (f"- [`{path} {name}`](#{path.replace(' ', '-')}-{name})" for name in children)
@@ -78,18 +78,9 @@ def _names(option: Any) -> str:
     if option.param_type_name == "argument":
         return f"`{(option.metavar or option.name).upper()}`"
     names = [*option.opts, *option.secondary_opts]
-    value = "" if option.is_flag else f" {option.metavar or _choices(option.type)}"
-    return ", ".join(f"`{name}`" for name in names) + (f" `{value.strip()}`" if value else "")
-
-
-def _choices(kind: Any) -> str:
-    return "\\|".join(kind.choices) if hasattr(kind, "choices") else kind.name.upper()
+    value = "" if option.is_flag else option.metavar or "VALUE"
+    return ", ".join(f"`{name}`" for name in names) + (f" `{_cell(value)}`" if value else "")
 
 
 def _cell(text: str | None) -> str:
     return (text or "").replace("|", "\\|")
-
-
-def _default(option: Any) -> str:
-    shown = getattr(option, "show_default", None)
-    return f"`{shown}`" if isinstance(shown, str) else ""

@@ -19,7 +19,8 @@ def show(
     file: Annotated[Path, typer.Argument(help="A picture, video or sound file.")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     sheet: Annotated[
-        Path | None, typer.Option("--sheet", help="Write a contact sheet, a picture of frames.")
+        Path | None,
+        typer.Option("--sheet", metavar="FILE", help="Write a contact sheet, a picture of frames."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a sheet that exists.")] = False,
 ) -> None:

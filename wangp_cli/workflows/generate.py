@@ -60,6 +60,7 @@ class _Result:
         task = self.job.request.task
         with complete_file(self.path, overwrite=task.overwrite or task.skip_existing) as partial:
             write_image(partial, frames[:1], comment=self._embedded())
+        self.job.meter("write", 1, 1)
         height, width = frames.shape[1:3]
         return self._artifact(role="image", width=width, height=height, frames=1)
 

@@ -1,0 +1,105 @@
+"""Files that are complete or not there."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from wangp_cli.errors import ConflictError, NoSpaceError
+from wangp_cli.runtime.artifacts import append_line, complete_file
+
+
+def test_a_file_takes_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
+    with complete_file(tmp_path / "new" / "a.txt", overwrite=False) as partial:
+        partial.write_text("whole")
+        assert list(partial.parent.iterdir()) == [partial]
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.txt"]
+
+
+def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
+    def fail() -> None:
+        with complete_file(tmp_path / "a.txt", overwrite=False) as partial:
+            partial.write_text("half")
+            raise ValueError("oops")
+
+    with pytest.raises(ValueError, match="oops"):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def write(path: Path, text: str, *, meanwhile: str | None = None) -> None:
+    with complete_file(path, overwrite=False) as partial:
+        partial.write_text(text)
+        if meanwhile:
+            path.write_text(meanwhile)
+
+
+def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
+    with pytest.raises(ConflictError):
+        write(tmp_path / "a.txt", "ours", meanwhile="theirs")
+    assert (tmp_path / "a.txt").read_text() == "theirs"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_overwriting_replaces_the_file_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("old")
+    with complete_file(tmp_path / "a.txt", overwrite=True) as partial:
+        partial.write_text("new")
+        assert (tmp_path / "a.txt").read_text() == "old"
+    assert (tmp_path / "a.txt").read_text() == "new"
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_disks_without_hard_links_serve_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    def no_links(source: object, target: object) -> None:
+        raise PermissionError(errno.EPERM, "no hard links here")
+
+    monkeypatch.setattr(os, "link", no_links)
+    if taken:
+        (tmp_path / "a.txt").write_text("theirs")
+        with pytest.raises(ConflictError):
+            write(tmp_path / "a.txt", "ours")
+    else:
+        write(tmp_path / "a.txt", "ours")
+    assert (tmp_path / "a.txt").read_text() == ("theirs" if taken else "ours")
+
+
+def test_a_long_name_in_any_script_has_room_for_its_partial(tmp_path: Path) -> None:
+    path = tmp_path / ("狐" * 83 + ".mp4")
+    with complete_file(path, overwrite=False) as partial:
+        partial.write_text("whole")
+    assert path.exists()
+
+
+def test_partials_of_dead_processes_are_swept_and_others_kept(tmp_path: Path) -> None:
+    dead, alive = tmp_path / ".a.4194999.partial.mp4", tmp_path / f".b.{os.getppid()}.partial.mp4"
+    strange = tmp_path / f".c.{'9' * 30}.partial"
+    mine = tmp_path / ".partial.txt"
+    for path in (dead, alive, strange, mine):
+        path.write_text("half")
+    with complete_file(tmp_path / "a.txt", overwrite=False) as partial:
+        partial.write_text("whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([alive.name, mine.name, "a.txt"])
+
+
+def test_a_folder_that_cannot_be_made_is_told() -> None:
+    with pytest.raises(NoSpaceError, match="/proc"):
+        write(Path("/proc/nowhere/a.txt"), "never")
+
+
+def test_a_torn_last_line_is_ended_before_the_next(tmp_path: Path) -> None:
+    history = tmp_path / "deep" / "run_history.jsonl"
+    append_line(history, {"b": 1, "a": "ä"})
+    with history.open("a") as file:
+        file.write('{"torn": ')
+    append_line(history, {"c": 2})
+    first, torn, last = history.read_text(encoding="utf-8").splitlines()
+    assert first == '{"a": "ä", "b": 1}'
+    assert torn == '{"torn": '
+    assert json.loads(last) == {"c": 2}

@@ -1,0 +1,57 @@
+"""Layers of values and where each came from."""
+
+from __future__ import annotations
+
+import pytest
+
+from wangp_cli.media.codecs import CODECS
+from wangp_cli.presets import Layer, merge
+from wangp_cli.tasks import TASKS
+from wangp_cli.tasks.fields import Flag, Spec
+from wangp_cli.tasks.flags import flags
+from wangp_cli.tasks.generate import Generate
+from wangp_cli.tasks.task import Codec
+
+
+def test_a_later_layer_wins_and_says_so() -> None:
+    merged = merge([Layer(name="one", values={"a": 1, "b": 1}), Layer(name="two", values={"b": 2, "c": 2})])
+    assert merged.values == {"a": 1, "b": 2, "c": 2}
+    assert merged.origin == {"a": "one", "b": "two", "c": "two"}
+
+
+@pytest.mark.parametrize("value", [0, 0.0, False, "", ()])
+def test_zero_is_a_value(value: object) -> None:
+    merged = merge([Layer(name="one", values={"a": 1}), Layer(name="two", values={"a": value})])
+    assert merged.values["a"] == value
+    assert merged.origin["a"] == "two"
+
+
+def test_none_is_not_said() -> None:
+    merged = merge([Layer(name="one", values={"a": 1}), Layer(name="two", values={"a": None})])
+    assert (merged.values, merged.origin) == ({"a": 1}, {"a": "one"})
+
+
+@pytest.mark.parametrize("task", TASKS.values())
+def test_no_two_flags_share_a_name(task: type[Spec]) -> None:
+    names = [name for field, _, flag, _ in flags(task) for name in (flag.option(field), flag.short) if name]  # type: ignore[arg-type]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("task", TASKS.values())
+def test_every_flag_says_what_it_does(task: type[Spec]) -> None:
+    for field, _, flag, _ in flags(task):  # type: ignore[arg-type]
+        assert isinstance(flag, Flag)
+        assert flag.help.endswith("."), field
+
+
+def test_count_is_with_the_outputs_and_not_with_the_runtime() -> None:
+    panels = {field: panel for field, _, _, panel in flags(Generate)}
+    assert panels["count"] == "Output"
+    assert panels["prompt"] == "Prompt"
+    assert next(iter(panels)) == "model"
+
+
+def test_every_codec_can_be_asked_for() -> None:
+    from typing import get_args
+
+    assert set(get_args(Codec)) == set(CODECS)
