@@ -74,8 +74,6 @@ class ModelSpec(Entry):
     licence: str = "unknown"
     status: Literal["tested", "converted", "unsupported"] = "tested"
     status_note: str = ""
-    world: tuple[str, ...] = ()
-    """Words the model was trained on, where it knows only a few."""
 
 
 class Catalogue:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from wangp_cli.catalogue import ModelSpec
-from wangp_cli.commands._run import errors_shown
+from wangp_cli.commands._run import errors_shown, leave, open_run
 from wangp_cli.commands._table import write_facts, write_json, write_table
 from wangp_cli.runtime import bootstrap, weights
 from wangp_cli.runtime.console import stderr_console
+from wangp_cli.runtime.events import DownloadProgress
 from wangp_cli.tasks.shot import Shot
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -46,18 +47,45 @@ def show(name: Name, json: Json = False) -> None:
         if json:
             write_json(facts)
             return
+        found = facts.pop("card", None)
         write_facts(
-            facts | {key: _line(facts[key]) for key in ("accepts", "requires", "defaults", "aliases")}
+            facts
+            | {
+                key: _line(facts[key])
+                for key in ("source", "accepts", "requires", "defaults", "aliases", "grid")
+            }
         )
+        if found:
+            _write_figures(found)
+
+
+def _write_figures(card: dict[str, Any]) -> None:
+    """What was measured of a model that ships with us."""
+    typer.echo("\nmeasured:")
+    rows = [
+        (
+            name,
+            f"{figure['value']:g}",
+            figure.get("bar", ""),
+            figure.get("chance", ""),
+            figure.get("unit", ""),
+        )
+        for name, figure in card["figures"].items()
+    ]
+    write_table(("what", "value", "bar", "chance", "unit"), rows)
 
 
 @app.command()
-def fetch(name: Name) -> None:
+def fetch(
+    name: Name, json: Annotated[bool, typer.Option("--json", help="Write events as JSON lines.")] = False
+) -> None:
     """Download a model's weights; started again, it goes on where it stopped."""
     with errors_shown():
         _, _, folders = bootstrap.load_settings()
         spec = bootstrap.catalogue(folders).get(name)
         bootstrap.prepare_libraries()
+        if json:
+            _fetch_with_events(spec)
         console = stderr_console()
         folder = weights.fetch(
             spec,
@@ -67,15 +95,29 @@ def fetch(name: Name) -> None:
         typer.echo(folder)
 
 
+def _fetch_with_events(spec: ModelSpec) -> NoReturn:
+    with open_run("models fetch", {"json": True, "control": False}) as run:
+        run.begin()
+        emit = run.session.stream.emit
+        weights.fetch(
+            spec,
+            _catalogue()[1],
+            lambda file, done, total: emit(DownloadProgress(file=file, done=done, total=total)),
+        )
+    leave(run)
+
+
 def _catalogue() -> tuple[dict[str, ModelSpec], Any]:
     settings, _, folders = bootstrap.load_settings()
     return bootstrap.catalogue(folders).models, bootstrap.models_dir(settings, folders)
 
 
 def _facts(spec: ModelSpec, folder: Any) -> dict[str, Any]:
-    facts: dict[str, Any] = spec.model_dump(mode="json", exclude={"world"})
+    facts: dict[str, Any] = spec.model_dump(mode="json")
     facts["accepts"] = sorted(spec.accepts)
     facts["requires"] = sorted(spec.requires)
+    if found := weights.card(spec):
+        facts["card"] = found
     return facts | {
         "weights": str(weights.expected_folder(spec, folder)),
         "present": weights.present(spec, folder),
@@ -89,5 +131,5 @@ def _defaults(spec: ModelSpec) -> str:
 
 def _line(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {item}" for key, item in value.items())
+        return ", ".join(f"{key} {item}" for key, item in value.items() if item is not None)
     return ", ".join(map(str, value))

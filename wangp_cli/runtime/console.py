@@ -87,8 +87,7 @@ class ConsoleSink:
             case "log" if not self._quiet and data["logger"] is None:
                 self._console.print(Text.assemble(("note: ", "bold cyan"), plain(data["message"])))
             case "artifact.created":
-                self._paths.write(f"{data['path']}\n")
-                self._paths.flush()
+                self._write_path(data["path"])
             case "task.failed" | "task.rejected":
                 self._progress.stop()
                 show_error(data["error"]["message"], data["error"]["hint"], self._console)
@@ -97,6 +96,15 @@ class ConsoleSink:
                 self._console.print(Text("stopped", style="bold yellow"))
             case "task.completed" | "run.finished":
                 self._progress.stop()
+
+    def _write_path(self, path: str) -> None:
+        """Print a finished path; the bar leaves the terminal meanwhile."""
+        drawing = self._bar is not None and self._progress.live.is_started
+        self._progress.stop()
+        self._paths.write(f"{path}\n")
+        self._paths.flush()
+        if drawing:
+            self._progress.start()
 
     def _draw(self, event: Event) -> None:
         if self._bar is None:

@@ -17,6 +17,7 @@ from wangp_cli.presets import Layer, Resolved, merge
 from wangp_cli.runtime.inputs import check_inputs
 from wangp_cli.runtime.loras import locate_loras
 from wangp_cli.runtime.outputs import check_folder, plan_outputs
+from wangp_cli.runtime.weights import shipped_vocabulary
 from wangp_cli.tasks import TASKS
 from wangp_cli.tasks.fields import MAX_FRAMES, MAX_SEED, size_of
 from wangp_cli.tasks.flags import flag_of
@@ -280,10 +281,11 @@ def _settle_size(task: Generate, spec: ModelSpec, origin: str) -> tuple[str, str
 
 
 def unknown_words(prompt: str, spec: ModelSpec) -> list[str]:
-    """A notice if the prompt leaves the small world the model was trained on."""
-    if not spec.world:
+    """A notice if the prompt leaves the small world of a model that ships with us."""
+    world = shipped_vocabulary(spec.source.package) if spec.source.package else None
+    if not world:
         return []
-    strange = [word for word in re.findall(r"[^\W\d_]+", prompt.lower()) if word not in spec.world]
+    strange = [word for word in re.findall(r"[^\W\d_]+", prompt.lower()) if word not in world]
     if not strange:
         return []
     words = ", ".join(dict.fromkeys(strange))

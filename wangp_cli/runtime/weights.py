@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -40,10 +42,29 @@ def expected_folder(spec: ModelSpec, models_dir: Path) -> Path:
     """Where the weights belong."""
     source = spec.source
     if source.package:
-        return Path(str(files("wangp_cli") / source.package))
+        return package_folder(source.package)
     if source.folder:
         return source.folder.expanduser()
     return models_dir / str(source.repository).replace("/", "--")
+
+
+def card(spec: ModelSpec) -> dict[str, Any] | None:
+    """What was measured of a model that ships with us: its world, its compute and its figures."""
+    file = package_folder(spec.source.package) / "card.json" if spec.source.package else None
+    return json.loads(file.read_text(encoding="utf-8")) if file and file.is_file() else None
+
+
+@cache
+def shipped_vocabulary(package: str) -> frozenset[str]:
+    """The words that a model inside the package knows; empty if its tokenizer is no list of words."""
+    file = package_folder(package) / "tokenizer" / "tokenizer.json"
+    model = json.loads(file.read_text(encoding="utf-8"))["model"] if file.is_file() else {}
+    return frozenset(model["vocab"]) if model.get("type") == "WordLevel" else frozenset()
+
+
+def package_folder(package: str) -> Path:
+    """A folder of weights inside the package."""
+    return Path(str(files("wangp_cli") / package))
 
 
 def fetch(spec: ModelSpec, models_dir: Path, report: Callable[[str, int, int], None]) -> Path:
