@@ -1,0 +1,230 @@
+"""Travel between images."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.plan.laid import check
+from wangp_cli.catalogue import Grid
+from wangp_cli.errors import RequestError
+from wangp_cli.plan import Plan, plan_travel
+
+FREE = Grid(minimum=1)
+WAN = Grid()
+LTX = Grid(step=8, minimum=17, block=32)
+
+
+def travel(images: int, frames: list[int], overlaps: list[int], grid: Grid = FREE, **more: Any) -> Plan:
+    return plan_travel(images, frames, overlaps, grid=grid, fps=Fraction(16), **more)
+
+
+def column(plan: Plan, name: str) -> list[int]:
+    return [getattr(segment, name) for segment in plan.segments]
+
+
+# Frames, overlaps; then total, starts, overlaps, generated and dropped frames by the exact rule.
+TABLE = [
+    ([81] * 5, [10] * 4, 405, [0, 81, 162, 243, 324], [0, 10, 10, 10, 10], [81, 93, 93, 93, 93], [2] * 4),
+    ([80, 83, 84, 100], [11, 12, 200], 348, [0, 81, 162, 247], [0, 10, 12, 85], [81, 93, 97, 189], [2, 0, 3]),
+    ([25, 29, 25], [4, 4], 79, [0, 25, 54], [0, 4, 4], [25, 33, 29], [0, 0]),
+    ([81, 81], [8], 162, [0, 81], [0, 8], [81, 89], [0]),
+    ([81, 81], [16], 162, [0, 81], [0, 16], [81, 97], [0]),
+    ([61, 45, 73], [10, 10], 179, [0, 61, 106], [0, 10, 10], [61, 57, 85], [2, 2]),
+    ([17, 3, 81], [20, 20], 99, [0, 17, 18], [0, 1, 1], [17, 5, 85], [3, 3]),
+    ([81] * 3, [10, 0], 243, [0, 81, 162], [0, 10, 0], [81, 93, 81], [2, 0]),
+]
+
+
+@pytest.mark.parametrize(("frames", "overlaps", "total", "starts", "kept", "made", "dropped"), TABLE)
+def test_each_segment_adds_exactly_its_frames(
+    frames: list[int],
+    overlaps: list[int],
+    total: int,
+    starts: list[int],
+    kept: list[int],
+    made: list[int],
+    dropped: list[int],
+) -> None:
+    plan = travel(len(frames) + 1, frames, overlaps)
+    assert plan.total == total
+    assert column(plan, "start") == starts
+    assert column(plan, "overlap") == kept
+    assert column(plan, "generate") == made
+    assert column(plan, "drop") == [0, *dropped]
+    assert plan.anchors == (0, *(start + frames - 1 for start, frames in _ends(plan)))
+    check(plan, FREE)
+
+
+def _ends(plan: Plan) -> list[tuple[int, int]]:
+    return [(segment.start, segment.frames) for segment in plan.segments]
+
+
+def test_the_worked_example_has_its_anchors_where_the_rule_says() -> None:
+    plan = travel(6, [81], [10], WAN)
+    assert plan.anchors == (0, 80, 161, 242, 323, 404)
+    assert column(plan, "context") == [0, 12, 12, 12, 12]
+    assert column(plan, "trim") == [0] * 5
+    assert [[picture.at for picture in segment.pictures] for segment in plan.segments] == [
+        [0, 80], [92], [92], [92], [92],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("asked", "snapped"), [(80, 81), (81, 81), (83, 81), (84, 85), (100, 101), (3, 1), (2, 1)]
+)
+def test_frames_are_set_on_the_grid_and_said(asked: int, snapped: int) -> None:
+    plan = travel(1, [asked], [0])
+    assert plan.total == snapped
+    assert plan.notices == (
+        () if asked == snapped else (f"frames: {asked} became {snapped}, which the model can make",)
+    )
+
+
+def test_changed_overlaps_are_said_once() -> None:
+    assert travel(5, [81], [11]).notices == ("overlap: 11 became 10, an even number",)
+    assert travel(3, [17], [40]).notices == ("overlap: 40 became 17, the length of the shorter neighbour",)
+    assert travel(2, [17], [8]).notices == ("overlap: one segment has no seam",)
+
+
+def test_svi_is_an_overlap_of_four() -> None:
+    plan = travel(5, [81], [4], WAN)
+    assert column(plan, "generate") == [81, 85, 85, 85]
+    assert column(plan, "overlap") == [0, 4, 4, 4]
+    assert plan.total == 324
+
+
+def test_without_overlap_a_segment_begins_with_its_picture() -> None:
+    plan = travel(3, [81], [0], WAN)
+    assert [(picture.image, picture.at) for picture in plan.segments[1].pictures] == [(1, 0), (2, 80)]
+    assert column(plan, "context") == [0, 0]
+
+
+def test_independent_segments_share_the_picture_between_them() -> None:
+    plan = travel(5, [81], [0], WAN, mode="independent")
+    assert column(plan, "generate") == [81] * 4
+    assert column(plan, "context") == [0] * 4
+    assert column(plan, "drop") == [0, 1, 1, 1]
+    assert plan.total == 321
+    assert plan.anchors == (0, 80, 160, 240, 320)
+    assert [(picture.image, picture.at) for picture in plan.segments[2].pictures] == [(2, 0), (3, 80)]
+    check(plan, WAN)
+
+
+def test_a_continued_video_comes_first_and_gives_context() -> None:
+    plan = travel(2, [81], [10], WAN, before=33)
+    assert plan.total == 33 + 81 + 81
+    assert plan.anchors == (33 + 80, 33 + 161)
+    assert column(plan, "context") == [12, 12]
+    assert [part.start for part in plan.parts] == [0, 33, 114]
+    check(plan, WAN, [33])
+
+
+def test_a_video_is_continued_without_pictures_or_overlap() -> None:
+    plan = travel(0, [81, 49], [0], WAN, before=33)
+    assert plan.total == 163
+    assert column(plan, "context") == [4, 4]
+    assert column(plan, "drop") == [4, 4]
+    check(plan, WAN, [33])
+    alone = travel(1, [81], [0], WAN, before=33, mode="independent")
+    assert column(alone, "context") == [1]
+    assert alone.total == 33 + 80
+
+
+def test_a_short_video_is_continued_with_what_it_has() -> None:
+    plan = travel(1, [81], [10], WAN, before=3)
+    assert column(plan, "context") == column(plan, "overlap") == [3]
+    assert column(plan, "trim") == [1]
+    assert plan.anchors == (83,)
+    assert plan.notices == ("overlap: 10 became 3, the length of the shorter neighbour",)
+
+
+def test_a_single_picture_begins_and_nothing_ends() -> None:
+    plan = travel(1, [81], [0], WAN)
+    assert [(picture.image, picture.at) for picture in plan.segments[0].pictures] == [(0, 0)]
+    chain = travel(1, [81, 81], [8], WAN)
+    assert chain.segments[1].pictures == ()
+    assert chain.total == 162
+
+
+def test_a_loop_ends_one_frame_before_its_first_picture() -> None:
+    plan = travel(3, [81], [10], WAN, loop=True)
+    assert plan.total == 242
+    assert plan.anchors == (0, 80, 161)
+    last = plan.segments[-1]
+    assert (last.frames, last.trim) == (80, 1)
+    assert [(picture.image, last.begins + picture.at) for picture in last.pictures] == [(0, 242)]
+    check(plan, WAN)
+
+
+def test_keyframes_are_put_together_into_longer_runs() -> None:
+    apart = travel(6, [21, 21, 21, 33, 21], [8], WAN)
+    plan = travel(6, [21, 21, 21, 33, 21], [8], WAN, longest=81)
+    assert column(plan, "generate") == [65, 65]
+    assert column(plan, "frames") == [63, 54]
+    assert plan.total == apart.total == 117
+    assert plan.anchors == apart.anchors == (0, 20, 41, 62, 95, 116)
+    assert [(picture.image, picture.at) for picture in plan.segments[0].pictures] == [
+        (0, 0), (1, 20), (2, 41), (3, 62),
+    ]  # fmt: skip
+    check(plan, WAN)
+
+
+def test_another_grid_plans_by_the_same_rule() -> None:
+    plan = travel(3, [97], [10], LTX)
+    assert column(plan, "generate") == [97, 113]
+    assert column(plan, "context") == [0, 16]
+    assert column(plan, "drop") == [0, 6]
+    assert plan.anchors == (0, 96, 193)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"images": 0}, "images: none"),
+        ({"images": 4, "frames": [81, 81]}, "frames: 2 values, wanted 1 or 3, one for each segment"),
+        ({"images": 4, "overlaps": [8, 8, 8]}, "overlap: 3 values, wanted 1 or 2, one for each seam"),
+        ({"frames": [1]}, "frames: 1, a segment has 2 or more"),
+        ({"overlaps": [-2]}, "overlap: -2"),
+        ({"before": 9, "loop": True}, "loop: "),
+        ({"before": -1}, "video_source: -1"),
+        ({"images": 2, "frames": [2]}, "frames: segment 0 is too short for its pictures"),
+    ],
+)
+def test_what_cannot_be_planned_is_named(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(RequestError, match=f"^{message}"):
+        travel(**{"images": 3, "frames": [81], "overlaps": [8]} | arguments)
+
+
+@given(st.data())
+def test_every_travel_is_what_its_plan_says(data: st.DataObject) -> None:
+    grid = data.draw(st.sampled_from([WAN, LTX, Grid(minimum=17)]))
+    mode = data.draw(st.sampled_from(["chained", "independent"]))
+    loop = data.draw(st.booleans())
+    before = 0 if loop else data.draw(st.sampled_from([0, 0, 1, 2, 5, 40]))
+    images = data.draw(st.integers(0 if before else 1, 6))
+    if not images or (images == 1 and not before and not loop):
+        count = data.draw(st.integers(1, 4))
+    else:
+        count = images if before or loop else images - 1
+    frames = data.draw(st.lists(st.integers(2, 120), min_size=count, max_size=count))
+    seams = max(count - (not before), 1)
+    overlaps = data.draw(st.lists(st.integers(0, 60), min_size=seams, max_size=seams))
+    longest = data.draw(st.sampled_from([None, 81, 161]))
+    plan = travel(images, frames, overlaps, grid, mode=mode, before=before, loop=loop, longest=longest)
+    check(plan, grid, [before])
+    lengths = [grid.frames(f) for f in frames]
+    shared = count - (not before) if mode == "independent" else 0
+    assert plan.total == before + sum(lengths) - shared - loop
+    assert len(plan.anchors) == images
+    assert list(plan.anchors) == sorted(plan.anchors)
+    if mode == "chained" and not before:
+        ends = [sum(lengths[: k + 1]) - 1 for k in range(count)]
+        assert list(plan.anchors) == [0, *ends][:images]
+    if images > 1 and not loop:
+        assert plan.anchors[-1] == plan.total - 1
+    assert Plan.model_validate_json(plan.model_dump_json()) == plan

@@ -1,0 +1,25 @@
+"""Frame arithmetic: how many frames each part of a long video has, before any model runs."""
+
+from wangp_cli.plan.edit import Portion, plan_edit, plan_inpaint
+from wangp_cli.plan.join import Bridge, plan_join
+from wangp_cli.plan.model import JoinPlan, Kept, Picture, Plan, Segment
+from wangp_cli.plan.text import describe
+from wangp_cli.plan.travel import plan_travel
+from wangp_cli.plan.windows import plan_windows, window_count
+
+__all__ = [
+    "Bridge",
+    "JoinPlan",
+    "Kept",
+    "Picture",
+    "Plan",
+    "Portion",
+    "Segment",
+    "describe",
+    "plan_edit",
+    "plan_inpaint",
+    "plan_join",
+    "plan_travel",
+    "plan_windows",
+    "window_count",
+]

@@ -1,0 +1,121 @@
+"""Generate portions of a video again."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from fractions import Fraction
+
+from wangp_cli.catalogue import Entry, Grid
+from wangp_cli.errors import RequestError
+from wangp_cli.plan.join import join_plan
+from wangp_cli.plan.model import JoinPlan
+from wangp_cli.plan.weave import Gap, Range, weave
+
+
+class Portion(Entry):
+    """Frames `first` to `last`, both included.
+
+    Args:
+        first: counted from 0.
+        last: at least `first`.
+        gap: new frames in their place; as many as are removed where it is not said.
+    """
+
+    first: int
+    last: int
+    gap: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
+
+def plan_edit(
+    length: int,
+    portions: Sequence[Portion],
+    *,
+    grid: Grid,
+    fps: Fraction,
+    context: int = 8,
+    keep_ends: bool = False,
+) -> JoinPlan:
+    """Plan new frames for portions of a video.
+
+    Portions that touch are filled in one go. One at the head or the tail of the video has context on its
+    other side alone.
+
+    Args:
+        length: frames of the video.
+        portions: in any order.
+        grid: of the model.
+        fps: of the video.
+        context: frames beside each portion that the model is given.
+        keep_ends: leave the first and the last frame of each portion as they are.
+
+    Raises:
+        RequestError: portions overlap or lie outside the video, or nothing is left of it.
+    """
+    if context < 1:
+        raise RequestError("context", f"{context}, must be 1 or more")
+    ordered = _checked(length, portions, keep_ends)
+    ranges: list[Range] = []
+    gaps: list[Gap] = []
+    cursor = 0
+    for index in ordered:
+        portion = portions[index]
+        first, last = portion.first, portion.last
+        if keep_ends:
+            first, last = first + 1, last - 1
+        removed = last - first + 1
+        frames = removed if portion.gap is None else portion.gap
+        if gaps and first == cursor:
+            earlier = gaps.pop()
+            frames, removed = earlier.frames + frames, earlier.removed + removed
+            places = (*earlier.portions, index)
+        else:
+            ranges.append(Range(clip=0, first=cursor, end=first))
+            places = (index,)
+        gaps.append(Gap(frames=frames, context=context, removed=removed, portions=places))
+        cursor = last + 1
+    ranges.append(Range(clip=0, first=cursor, end=length))
+    if not any(part.end > part.first for part in ranges):
+        raise RequestError("portions", f"cover all {length} frames, so nothing is left to go by")
+    notices: list[str] = []
+    kept, segments = weave(ranges, gaps, grid, notices)
+    return join_plan(kept, segments, fps, notices)
+
+
+def plan_inpaint(
+    length: int, start: int, end: int, *, grid: Grid, fps: Fraction, context: int = 8
+) -> JoinPlan:
+    """Plan new frames from `start` to before `end`, in a video whose length stays.
+
+    Raises:
+        RequestError: the range is empty, lies outside the video, or is all of it.
+    """
+    if start < 0:
+        raise RequestError("start", f"{start}, must be 0 or more")
+    if end > length:
+        raise RequestError("end", f"{end}, but the video has {length} frames")
+    if start >= end:
+        raise RequestError("end", f"{end}, must be more than the start, {start}")
+    portion = Portion(first=start, last=end - 1)
+    return plan_edit(length, [portion], grid=grid, fps=fps, context=context)
+
+
+def _checked(length: int, portions: Sequence[Portion], keep_ends: bool) -> list[int]:
+    """Indices of the portions in the order of the video."""
+    if not portions:
+        raise RequestError("portions", "none, wanted 1 or more")
+    for portion in portions:
+        if portion.first < 0 or portion.last < portion.first or portion.last >= length:
+            raise RequestError("portions", f"{portion} is not within 0-{length - 1}")
+        if keep_ends and portion.last - portion.first < 2:
+            raise RequestError("portions", f"{portion} has no frames between its ends, which are kept")
+        if portion.gap is not None and portion.gap < 0:
+            raise RequestError("portions", f"{portion} with a gap of {portion.gap}, must be 0 or more")
+    ordered = sorted(range(len(portions)), key=lambda index: portions[index].first)
+    for one, other in itertools.pairwise(ordered):
+        if portions[other].first <= portions[one].last:
+            raise RequestError("portions", f"{portions[one]} and {portions[other]} overlap")
+    return ordered

@@ -1,0 +1,123 @@
+"""Join clips by generated bridges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from wangp_cli.catalogue import Entry, Grid
+from wangp_cli.errors import RequestError
+from wangp_cli.plan.model import JoinPlan, Kept, Segment, spread
+from wangp_cli.plan.weave import Gap, Range, weave
+
+
+class Bridge(Entry):
+    """What lies between two clips.
+
+    Args:
+        gap: new frames.
+        context: frames of each clip that the model is given.
+        replace: cut as many frames out of the clips as are new, so that the length stays.
+        bridging: show the last frame before and the first after it again inside the gap.
+    """
+
+    gap: int = 53
+    context: int = 8
+    replace: bool = False
+    bridging: bool = False
+
+
+def plan_join(
+    lengths: Sequence[int],
+    bridges: Sequence[Bridge] = (Bridge(),),
+    *,
+    grid: Grid,
+    fps: Fraction,
+    loop: bool = False,
+) -> JoinPlan:
+    """Plan bridges between clips.
+
+    The gap is kept exactly. Frames that the model's grid asks for are more context, never length: the
+    result has the frames of all clips, and of each gap that does not replace any. Context in front may
+    reach back into an earlier bridge.
+
+    Args:
+        lengths: frames of each clip.
+        bridges: one for each join, or one for all.
+        grid: of the model.
+        fps: of the output.
+        loop: one more bridge from the last clip back to the first.
+
+    Raises:
+        RequestError: too few clips, or a gap that replaces more than the clips have.
+    """
+    if len(lengths) < (fewest := 1 if loop else 2):
+        raise RequestError("clips", f"{len(lengths)} given, wanted {fewest} or more")
+    for index, length in enumerate(lengths):
+        if length < 1:
+            raise RequestError("clips", f"clip {index} has no frames")
+    pairs = [(i, i + 1) for i in range(len(lengths) - 1)] + ([(len(lengths) - 1, 0)] if loop else [])
+    chosen = spread("bridges", bridges, len(pairs), "join")
+    ends = _removed(lengths, pairs, chosen)
+    ranges = [Range(clip=i, first=first, end=end) for i, (first, end) in enumerate(ends)]
+    gaps = [
+        Gap(
+            frames=bridge.gap,
+            context=bridge.context,
+            removed=bridge.gap if bridge.replace else 0,
+            bridging=bridge.bridging,
+        )
+        for bridge in chosen
+    ]
+    notices: list[str] = []
+    kept, segments = weave(ranges, gaps, grid, notices)
+    return join_plan(kept, segments, fps, notices)
+
+
+def join_plan(kept: list[Kept], segments: list[Segment], fps: Fraction, notices: list[str]) -> JoinPlan:
+    """The plan with its sums."""
+    gap = sum(segment.frames for segment in segments)
+    return JoinPlan(
+        total=sum(part.frames for part in kept) + gap,
+        fps=fps,
+        segments=tuple(segments),
+        kept=tuple(kept),
+        notices=tuple(notices),
+        generate=sum(segment.generate for segment in segments),
+        gap=gap,
+        removed=sum(segment.removed for segment in segments),
+        context=sum(segment.context + segment.context_after for segment in segments),
+    )
+
+
+def _removed(
+    lengths: Sequence[int], pairs: list[tuple[int, int]], bridges: list[Bridge]
+) -> list[tuple[int, int]]:
+    """What each clip keeps, first and end; at least one frame."""
+    first, end = [0] * len(lengths), list(lengths)
+    for index, ((left, right), bridge) in enumerate(zip(pairs, bridges, strict=True)):
+        _check(bridge, index)
+        if not bridge.replace:
+            continue
+        room_left = end[left] - first[left] - 1
+        room_right = 0 if left == right else end[right] - first[right] - 1
+        if bridge.gap > room_left + room_right:
+            raise RequestError(
+                "gap",
+                f"{bridge.gap} frames to replace in join {index}, but its clips can spare "
+                f"{room_left + room_right}",
+            )
+        if left == right:
+            room_right = room_left
+        from_left = min(bridge.gap // 2, room_left)
+        from_right = min(bridge.gap - from_left, room_right)
+        end[left] -= bridge.gap - from_right
+        first[right] += from_right
+    return list(zip(first, end, strict=True))
+
+
+def _check(bridge: Bridge, index: int) -> None:
+    if bridge.gap < 0:
+        raise RequestError("gap", f"{bridge.gap} in join {index}, must be 0 or more")
+    if bridge.context < 1:
+        raise RequestError("context", f"{bridge.context} in join {index}, must be 1 or more")

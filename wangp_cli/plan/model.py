@@ -1,0 +1,153 @@
+"""What a plan says: kept frames and generated segments, each with its place in the output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TypeVar
+
+from wangp_cli.catalogue import Entry, Grid
+from wangp_cli.errors import RequestError
+
+T = TypeVar("T")
+
+
+class Picture(Entry):
+    """A given image and the frame of a segment it stands at, counted from the first generated one."""
+
+    image: int
+    at: int
+
+
+class Segment(Entry):
+    """One run of the model, and what becomes of its frames.
+
+    In order, `generate` frames are: `drop` thrown away, `overlap` mixed into the output so far, `frames` new
+    ones, `overlap_after` mixed into the frames that follow, `trim` thrown away.
+
+    Args:
+        index: counts segments from 0.
+        frames: new frames of the output; no other part makes them.
+        generate: frames the model makes, on its grid.
+        context: frames of the output so far that the model is given to begin with.
+        drop: generated frames thrown away at the front.
+        overlap: frames of a crossfade with the output so far.
+        start: output frame of the first new one.
+        context_after: frames that follow in the output, given to the model after the new ones.
+        overlap_after: how many of these are a crossfade.
+        trim: generated frames thrown away at the back.
+        removed: frames cut out of the clips for this segment.
+        pictures: given images and where they stand.
+        bridging: where in a join the last frame before it and the first after it stand again.
+        portions: which of the portions to edit this makes, in the order given.
+    """
+
+    index: int
+    frames: int
+    generate: int
+    context: int
+    drop: int
+    overlap: int
+    start: int
+    context_after: int = 0
+    overlap_after: int = 0
+    trim: int = 0
+    removed: int = 0
+    pictures: tuple[Picture, ...] = ()
+    bridging: tuple[int, ...] = ()
+    portions: tuple[int, ...] = ()
+
+    @property
+    def lead(self) -> int:
+        """Generated frames before the first new one."""
+        return self.drop + self.overlap
+
+    @property
+    def begins(self) -> int:
+        """Output frame on which the first generated frame lands; frame j lands on `begins + j`."""
+        return self.start - self.lead
+
+    @property
+    def after(self) -> int:
+        """Generated frame that follows the last new one."""
+        return self.lead + self.frames
+
+    @property
+    def changed(self) -> tuple[int, int]:
+        """First output frame this may change, and the first one behind that it may not."""
+        return self.start - self.overlap, self.start + self.frames + self.overlap_after
+
+
+class Kept(Entry):
+    """Frames of a given clip that stay: `first` to before `end`, from output frame `start` on."""
+
+    clip: int
+    first: int
+    end: int
+    start: int
+
+    @property
+    def frames(self) -> int:
+        """How many."""
+        return self.end - self.first
+
+
+class Plan(Entry):
+    """A video of `total` frames: every one belongs to exactly one kept range or segment.
+
+    Args:
+        total: frames of the output.
+        fps: frames per second.
+        segments: in the order they are made.
+        kept: frames of given clips.
+        anchors: output frame of each given image.
+        notices: what was changed of what was asked, a sentence each.
+    """
+
+    total: int
+    fps: Fraction
+    segments: tuple[Segment, ...]
+    kept: tuple[Kept, ...] = ()
+    anchors: tuple[int, ...] = ()
+    notices: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> list[Kept | Segment]:
+        """Kept ranges and segments in the order of the output."""
+        # A segment without new frames begins where the kept range behind it does.
+        return sorted([*self.segments, *self.kept], key=lambda part: part.start)
+
+
+class JoinPlan(Plan):
+    """A plan of bridges between clips.
+
+    Args:
+        generate: frames the model makes, in all.
+        gap: new frames, in all.
+        removed: frames cut out of the clips, in all.
+        context: frames of the clips that the model is given, in all.
+    """
+
+    generate: int
+    gap: int
+    removed: int
+    context: int
+
+
+def cover(grid: Grid, count: int) -> int:
+    """The fewest frames on the grid that are at least `count`."""
+    return max(grid.minimum, -(-(count - 1) // grid.step) * grid.step + 1)
+
+
+def spread(field: str, values: Sequence[T], count: int, unit: str) -> list[T]:
+    """One value for each of `count` units; a single value serves all.
+
+    Raises:
+        RequestError: another number of values.
+    """
+    if len(values) == 1:
+        return list(values) * count
+    if len(values) != count:
+        wanted = f"1 or {count}" if count > 1 else str(count)
+        raise RequestError(field, f"{len(values)} values, wanted {wanted}, one for each {unit}")
+    return list(values)

@@ -1,0 +1,43 @@
+"""Plans for people."""
+
+from __future__ import annotations
+
+from wangp_cli.plan.model import Kept, Plan, Segment
+
+
+def describe(plan: Plan) -> str:
+    """The plan as lines of text: length, parts in order, places of images, notices."""
+    makes = sum(segment.generate for segment in plan.segments)
+    runs = len(plan.segments)
+    lines = [
+        f"{_frames(plan.total)} at {plan.fps} fps, {float(plan.total / plan.fps):.2f} s; "
+        f"the model makes {makes} in {runs} {'run' if runs == 1 else 'runs'}"
+    ]
+    lines += [_kept(part) if isinstance(part, Kept) else _segment(part) for part in plan.parts]
+    if plan.anchors:
+        lines.append(f"images at frames {', '.join(map(str, plan.anchors))}")
+    return "\n".join(lines + [f"notice: {notice}" for notice in plan.notices])
+
+
+def _kept(part: Kept) -> str:
+    return f"  {_place(part)}  clip {part.clip}, frames {part.first}-{part.end - 1}"
+
+
+def _segment(part: Segment) -> str:
+    facts = [f"segment {part.index}, made as {part.generate}"]
+    facts += [f"{part.removed} removed"] if part.removed else []
+    facts += [f"context {part.context}"] if part.context else []
+    facts += [f"context after {part.context_after}"] if part.context_after else []
+    facts += [f"crossfade {part.overlap}"] if part.overlap else []
+    facts += [f"crossfade after {part.overlap_after}"] if part.overlap_after else []
+    facts += [f"dropped {part.drop + part.trim}"] if part.drop + part.trim else []
+    return f"  {_place(part)}  {', '.join(facts)}"
+
+
+def _place(part: Kept | Segment) -> str:
+    place = f"{part.start}-{part.start + part.frames - 1}" if part.frames else f"at {part.start}"
+    return f"{place:>13}"
+
+
+def _frames(count: int) -> str:
+    return f"{count} frame{'' if count == 1 else 's'}"

@@ -1,0 +1,209 @@
+"""Travel between images: each segment of q frames adds exactly q frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Literal
+
+from wangp_cli.catalogue import Grid
+from wangp_cli.errors import RequestError
+from wangp_cli.plan.model import Kept, Picture, Plan, Segment, cover, spread
+
+Mode = Literal["chained", "independent"]
+
+
+def plan_travel(  # noqa: PLR0913 - the numbers of one request
+    images: int,
+    frames: Sequence[int],
+    overlaps: Sequence[int] = (0,),
+    *,
+    grid: Grid,
+    fps: Fraction,
+    mode: Mode = "chained",
+    before: int = 0,
+    loop: bool = False,
+    longest: int | None = None,
+) -> Plan:
+    """Plan a video through `images` pictures.
+
+    Chained, a segment begins with frames of the one before, which it draws again: of `overlap` frames a
+    crossfade is made, the rest that the model's grid asks for is dropped. The video has as many frames as
+    the segments together, and picture k stands at the last frame of segment k - 1. Independent segments
+    begin with their own picture instead. Neighbours share that picture, so each after the first adds one
+    frame less; this is the mode of image-to-video models.
+
+    Args:
+        images: how many are given; 0 only where a video is continued.
+        frames: of each segment, or one value for all; set on the model's grid. There is a segment for each
+            pair of neighbours, one more to continue a video, one more to loop; from a single picture, or a
+            video alone, as many as there are values.
+        overlaps: of each seam, or one value for all; a continued video has a seam in front too. Made even
+            downwards, then limited to the shorter neighbour. 4 gives the lengths of SVI.
+        grid: of the model.
+        fps: of the output.
+        mode: whether segments continue each other.
+        before: frames of the video to continue, which comes first in the output.
+        loop: travel back to the first picture. The frame that would repeat it at the end is cut off.
+        longest: make several segments in one run, pictures inside, while it has at most so many frames.
+
+    Raises:
+        RequestError: too few images, or lists of the wrong length.
+    """
+    segments = _segment_count(images, len(frames), before, loop)
+    notices: list[str] = []
+    lengths = _on_grid(spread("frames", frames, segments, "segment"), grid, notices)
+    neighbours = [before, *lengths] if before else lengths
+    seams = [0] * (len(neighbours) - 1)
+    if mode == "independent":
+        if any(overlaps):
+            notices.append("overlap: independent segments have none")
+    elif seams:
+        seams = _even(spread("overlap", overlaps, len(seams), "seam"), neighbours, notices)
+    elif any(overlaps):
+        notices.append("overlap: one segment has no seam")
+    leads = seams if before else [0, *seams]
+    runs = [[i] for i in range(segments)] if mode == "independent" else _runs(lengths, leads, grid, longest)
+    made: list[Segment] = []
+    start = before
+    for run in runs:
+        sizes = [lengths[i] for i in run]
+        keys = _keys(run[0], sizes, images, continued=before > 0, loop=loop and run[-1] == segments - 1)
+        if mode == "independent":
+            segment = _independent(len(made), start, sizes[0], grid, keys)
+        else:
+            segment = _chained(len(made), start, sum(sizes), leads[run[0]], grid, keys)
+        if loop and run[-1] == segments - 1:
+            segment = segment.model_copy(update={"frames": segment.frames - 1, "trim": segment.trim + 1})
+        _check_room(segment)
+        made.append(segment)
+        start += segment.frames
+    kept = (Kept(clip=0, first=0, end=before, start=0),) if before else ()
+    anchors = _anchors(made, images)
+    return Plan(
+        total=start, fps=fps, segments=tuple(made), kept=kept, anchors=anchors, notices=tuple(notices)
+    )
+
+
+Key = tuple[int, int]
+"""An image, and how many new frames lie before its place; -1 is the frame before the first new one."""
+
+
+def _segment_count(images: int, values: int, before: int, loop: bool) -> int:
+    if before < 0:
+        raise RequestError("video_source", f"{before} frames")
+    if before and loop:
+        raise RequestError("loop", "a continued video does not come back to its first picture")
+    if images < 1 and not before:
+        raise RequestError("images", "none, wanted 1 or more", hint="--image FILE for each")
+    if images == 0 or (images == 1 and not before and not loop):
+        return max(values, 1)
+    return images if before or loop else images - 1
+
+
+def _on_grid(frames: list[int], grid: Grid, notices: list[str]) -> list[int]:
+    for count in frames:
+        if count < 2:
+            raise RequestError("frames", f"{count}, a segment has 2 or more")
+    lengths = [grid.frames(count) for count in frames]
+    for asked, given in dict.fromkeys(zip(frames, lengths, strict=True)):
+        if asked != given:
+            notices.append(f"frames: {asked} became {given}, which the model can make")
+    return lengths
+
+
+def _even(overlaps: list[int], lengths: list[int], notices: list[str]) -> list[int]:
+    """Overlaps made even downwards, then at most as long as the shorter neighbour."""
+    result = []
+    for seam, asked in enumerate(overlaps):
+        if asked < 0:
+            raise RequestError("overlap", f"{asked}, must be 0 or more")
+        even = asked // 2 * 2
+        shorter = min(lengths[seam], lengths[seam + 1])
+        if even > shorter:
+            notices.append(f"overlap: {asked} became {shorter}, the length of the shorter neighbour")
+        elif even != asked:
+            notices.append(f"overlap: {asked} became {even}, an even number")
+        result.append(min(even, shorter))
+    notices[:] = dict.fromkeys(notices)
+    return result
+
+
+def _runs(lengths: list[int], leads: list[int], grid: Grid, longest: int | None) -> list[list[int]]:
+    """Segments that one run of the model makes together."""
+    runs: list[list[int]] = []
+    for index, length in enumerate(lengths):
+        if runs and longest:
+            together = leads[runs[-1][0]] + sum(lengths[i] for i in runs[-1]) + length
+            if cover(grid, together) <= longest:
+                runs[-1].append(index)
+                continue
+        runs.append([index])
+    return runs
+
+
+def _keys(first: int, sizes: list[int], images: int, *, continued: bool, loop: bool) -> list[Key]:
+    """The picture a run begins with, then those at the ends of its segments."""
+    keys = [] if continued and first == 0 else [(first - continued, -1)]
+    end = -1
+    for offset, size in enumerate(sizes):
+        end += size
+        keys.append((first + offset + (not continued), end))
+    if loop:
+        keys[-1] = (0, end)
+    return [(image, place) for image, place in keys if 0 <= image < images]
+
+
+def _chained(index: int, start: int, frames: int, overlap: int, grid: Grid, keys: list[Key]) -> Segment:
+    first = keys[:1] if keys and keys[0][1] == -1 else []
+    # Without an overlap the picture carries over; where there is none, the last frame has to.
+    given = overlap or int(start > 0 and not first)
+    generate = cover(grid, given + frames)
+    spare = generate - given - frames
+    # What the grid asks for is drawn again from earlier frames; without those it is made in vain at the end.
+    reach = 0 < given <= start - spare
+    context = given + spare if reach else given
+    pictures = [Picture(image=image, at=0) for image, _ in first if context == 0]
+    pictures += [Picture(image=image, at=context + place) for image, place in keys[len(first) :]]
+    return Segment(
+        index=index,
+        frames=frames,
+        generate=generate,
+        context=context,
+        drop=context - overlap,
+        overlap=overlap,
+        start=start,
+        trim=0 if reach else spare,
+        pictures=tuple(pictures),
+    )
+
+
+def _independent(index: int, start: int, length: int, grid: Grid, keys: list[Key]) -> Segment:
+    shared = int(start > 0)
+    generate = cover(grid, length)
+    own = any(place == -1 for _, place in keys)
+    return Segment(
+        index=index,
+        frames=length - shared,
+        generate=generate,
+        context=0 if own else shared,
+        drop=shared,
+        overlap=0,
+        start=start,
+        trim=generate - length,
+        pictures=tuple(Picture(image=image, at=max(place, 0)) for image, place in keys),
+    )
+
+
+def _check_room(segment: Segment) -> None:
+    places = [picture.at for picture in segment.pictures]
+    if len(set(places)) < len(places) or segment.frames < 1:
+        raise RequestError("frames", f"segment {segment.index} is too short for its pictures")
+
+
+def _anchors(segments: list[Segment], images: int) -> tuple[int, ...]:
+    places: dict[int, int] = {}
+    for segment in segments:
+        for picture in segment.pictures:
+            places.setdefault(picture.image, segment.begins + picture.at)
+    return tuple(places[image] for image in range(images))

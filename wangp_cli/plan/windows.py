@@ -1,0 +1,79 @@
+"""Sliding windows: a video longer than a model makes in one go."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from wangp_cli.catalogue import Grid
+from wangp_cli.errors import RequestError
+from wangp_cli.plan.model import Plan, Segment, cover
+
+
+def window_count(frames: int, window: int, overlap: int, discard: int = 0) -> int:
+    """How many windows make a video of `frames`; all arguments are frames.
+
+    Source: WanGP's `compute_sliding_window_no`.
+    """
+    if frames <= window:
+        return 1
+    return 1 - (-(frames - window + discard) // (window - discard - overlap))
+
+
+def plan_windows(
+    frames: int, *, window: int, overlap: int, grid: Grid, fps: Fraction, discard: int = 0
+) -> Plan:
+    """Plan a long video of exactly `frames`, window after window.
+
+    Each window begins with `overlap` frames of the one before, whole latent frames, which all families can
+    continue. The last one is as short as it can be; what its grid asks for beyond that is cut off.
+
+    Args:
+        frames: of the video.
+        window: frames the model makes at most; set on its grid.
+        overlap: frames shared by neighbours, set to 1, 5, 9, ... downwards; 1 for image-to-video models.
+        grid: of the model.
+        fps: of the video.
+        discard: frames thrown away at the end of a window, where models lose quality.
+
+    Raises:
+        RequestError: a window has no new frames.
+    """
+    for field, value, least in (
+        ("frames", frames, 1),
+        ("overlap", overlap, 1),
+        ("discard", discard, 0),
+        ("window", window, 2),
+    ):
+        if value < least:
+            raise RequestError(field, f"{value}, must be {least} or more")
+    notices = []
+    size, shared = grid.frames(window), (overlap - 1) // grid.step * grid.step + 1
+    if size != window:
+        notices.append(f"window: {window} became {size}, which the model can make")
+    if shared != overlap:
+        notices.append(f"overlap: {overlap} became {shared}, whole latent frames")
+    if shared + discard >= size:
+        raise RequestError(
+            "overlap", f"{shared} and {discard} discarded leave nothing new of a window of {size}"
+        )
+    segments: list[Segment] = []
+    start = 0
+    count = window_count(frames, size, shared, discard)
+    for index in range(count):
+        lead = shared if index else 0
+        new = frames - start if index == count - 1 else size - discard - lead
+        generate = cover(grid, lead + new) if index == count - 1 else size
+        segments.append(
+            Segment(
+                index=index,
+                frames=new,
+                generate=generate,
+                context=lead,
+                drop=0,
+                overlap=lead,
+                start=start,
+                trim=generate - lead - new,
+            )
+        )
+        start += new
+    return Plan(total=frames, fps=fps, segments=tuple(segments), notices=tuple(notices))
