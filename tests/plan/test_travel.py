@@ -192,12 +192,14 @@ def test_another_grid_plans_by_the_same_rule() -> None:
         ({"overlaps": [-2]}, "overlap: -2"),
         ({"before": 9, "loop": True}, "loop: "),
         ({"before": -1}, "video_source: -1"),
-        ({"images": 2, "frames": [2]}, "frames: segment 0 is too short for its pictures"),
+        ({"images": 2, "frames": [2], "grid": FREE}, "frames: segment 0 is too short for its pictures"),
     ],
 )
 def test_what_cannot_be_planned_is_named(arguments: dict[str, Any], message: str) -> None:
+    numbers: dict[str, Any] = {"images": 3, "frames": [81], "overlaps": [8]}
+    said = numbers | {"grid": WAN, "fps": Fraction(16)} | arguments
     with pytest.raises(RequestError, match=f"^{message}"):
-        travel(**{"images": 3, "frames": [81], "overlaps": [8]} | arguments)
+        plan_travel(**said)
 
 
 @given(st.data())

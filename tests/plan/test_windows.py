@@ -1,0 +1,113 @@
+"""Sliding windows, and plans as text."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.plan.laid import check
+from wangp_cli.catalogue import Grid
+from wangp_cli.errors import RequestError
+from wangp_cli.plan import Bridge, Plan, describe, plan_join, plan_travel, plan_windows, window_count
+
+WAN = Grid()
+LTX = Grid(step=8, minimum=17, block=32)
+
+
+def windows(frames: int, grid: Grid = WAN, **more: Any) -> Plan:
+    said: dict[str, Any] = {"window": 81, "overlap": 5, "grid": grid, "fps": Fraction(16)} | more
+    return plan_windows(frames, **said)
+
+
+@pytest.mark.parametrize(
+    ("frames", "window", "overlap", "discard", "count"),
+    [(81, 81, 5, 0, 1), (82, 81, 5, 0, 2), (157, 81, 5, 0, 2), (158, 81, 5, 0, 3), (161, 81, 5, 4, 3)],
+)
+def test_windows_are_counted_by_the_formula(
+    frames: int, window: int, overlap: int, discard: int, count: int
+) -> None:
+    assert window_count(frames, window, overlap, discard) == count
+    assert len(windows(frames, window=window, overlap=overlap, discard=discard).segments) == count
+
+
+def test_full_windows_give_the_length_of_the_formula() -> None:
+    plan = windows(2 * (81 - 9 - 4) + 81 - 4, overlap=9, discard=4)
+    assert [segment.generate for segment in plan.segments] == [81, 81, 81 - 4]
+    assert [segment.start for segment in plan.segments] == [0, 77, 145]
+    assert [segment.trim for segment in plan.segments] == [4, 4, 0]
+
+
+def test_windows_share_whole_latent_frames() -> None:
+    plan = windows(200, window=80, overlap=8)
+    assert [segment.overlap for segment in plan.segments] == [0, 5, 5]
+    assert plan.notices == (
+        "window: 80 became 81, which the model can make",
+        "overlap: 8 became 5, whole latent frames",
+    )
+    assert [segment.overlap for segment in windows(200, LTX, overlap=16).segments] == [0, 9, 9]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"frames": 0}, "frames: 0"),
+        ({"overlap": 0}, "overlap: 0"),
+        ({"discard": -1}, "discard: -1"),
+        ({"window": 1}, "window: 1"),
+        ({"overlap": 61, "discard": 20}, "overlap: 61 and 20 discarded leave nothing new of a window of 81"),
+    ],
+)
+def test_windows_without_new_frames_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(RequestError, match=f"^{message}"):
+        windows(**({"frames": 200} | arguments))
+
+
+@given(st.integers(1, 500), st.integers(2, 121), st.integers(1, 40), st.integers(0, 8), st.booleans())
+def test_windows_make_exactly_the_length(
+    frames: int, window: int, overlap: int, discard: int, long_steps: bool
+) -> None:
+    grid = LTX if long_steps else WAN
+    try:
+        plan = windows(frames, grid, window=window, overlap=overlap, discard=discard)
+    except RequestError as error:
+        if error.field == "overlap":
+            return
+        raise
+    check(plan, grid)
+    assert plan.total == frames
+    assert all(segment.context in (0, plan.segments[-1].overlap) for segment in plan.segments)
+    assert all(segment.generate <= max(grid.frames(window), grid.minimum) for segment in plan.segments)
+
+
+def test_a_plan_reads_like_this() -> None:
+    plan = plan_travel(3, [80], [10], grid=WAN, fps=Fraction(16), before=33)
+    assert describe(plan).splitlines() == [
+        "276 frames at 16 fps, 17.25 s; the model makes 279 in 3 runs",
+        "           0-32  clip 0, frames 0-32",
+        "         33-113  segment 0, made as 93, context 12, crossfade 10, dropped 2",
+        "        114-194  segment 1, made as 93, context 12, crossfade 10, dropped 2",
+        "        195-275  segment 2, made as 93, context 12, crossfade 10, dropped 2",
+        "images at frames 113, 194, 275",
+        "notice: frames: 80 became 81, which the model can make",
+    ]
+    joined = plan_join([9, 9], [Bridge(gap=0)], grid=WAN, fps=Fraction(30000, 1001))
+    assert describe(joined).splitlines()[::2] == [
+        "18 frames at 30000/1001 fps, 0.60 s; the model makes 17 in 1 run",
+        "           at 9  segment 0, made as 17, context 9, context after 8, crossfade 9, crossfade after 8",
+    ]
+
+
+def test_a_plan_travels_as_json() -> None:
+    plan = plan_join([100, 80], grid=WAN, fps=Fraction(24000, 1001))
+    data = plan.model_dump(mode="json")
+    assert data["fps"] == "24000/1001"
+    assert {name: data[name] for name in ("total", "generate", "gap", "removed", "context")} == {
+        "total": 233, "generate": 69, "gap": 53, "removed": 0, "context": 16,
+    }  # fmt: skip
+    assert {"index", "frames", "generate", "context", "drop", "overlap", "start"} <= data["segments"][
+        0
+    ].keys()
