@@ -385,6 +385,29 @@ def test_a_web_page_cannot_drive_a_run(folder: Path, verb: str) -> None:
     assert control.state == "running"
 
 
+def test_a_stranger_who_dawdles_at_the_port_is_dismissed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wangp_cli.runtime.control_server.HELLO_SECONDS", 0.2)
+    with serving(Control(), folder, port=0) as server, socket.socket() as stranger:
+        stranger.connect(("127.0.0.1", server.port))
+        stranger.settimeout(5)
+        began = time.monotonic()
+        with contextlib.suppress(OSError):
+            while time.monotonic() - began < 4:
+                stranger.sendall(b" ")
+                time.sleep(0.05)
+        assert time.monotonic() - began < 3
+
+
+def test_strangers_at_the_port_do_not_keep_the_user_out(folder: Path) -> None:
+    with serving(Control(), folder, port=0) as server:
+        strangers = [socket.create_connection(("127.0.0.1", server.port or 0)) for _ in range(40)]
+        assert control_client.call(server.record, "status")["state"] == "running"
+        for stranger in strangers:
+            stranger.close()
+
+
 def test_a_port_in_use_is_a_clear_error_and_leaves_nothing(folder: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

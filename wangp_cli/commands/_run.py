@@ -105,7 +105,7 @@ def open_run(command: str, extra: Mapping[str, Any], *, silent: bool = False) ->
     try:
         yield run
     except Exception as error:
-        run.finish(as_known(error).exit_code)
+        run.fail(as_known(error))
         raise
     run.finish(0)
 

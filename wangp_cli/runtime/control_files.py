@@ -63,7 +63,7 @@ class Record:
 
     def remove(self) -> None:
         """Remove everything of the run."""
-        for path in (self.file, self.token, self.socket):
+        for path in (self.file, self.file.with_suffix(".partial"), self.token, self.socket):
             with contextlib.suppress(OSError):
                 path.unlink()
 
@@ -93,11 +93,10 @@ def records(folder: Path) -> list[Record]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what runs that were killed left behind."""
-    for file in folder.glob("*.json"):
-        record = read(file)
-        if record and not answers(record.socket) and not _alive(record.pid):
-            record.remove()
+    """Remove what runs that were killed left behind; only while the folder is locked."""
+    for name in {file.stem for file in folder.iterdir()}:
+        if not answers(folder / f"{name}.sock"):
+            Record(folder=folder, run=name, pid=0).remove()
 
 
 def answers(path: Path) -> bool:
@@ -154,13 +153,3 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hmac
+import math
 import os
 import secrets
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -44,7 +46,7 @@ class ControlServer:
         self._control = control
         self._token = secrets.token_hex(32)
         self._closing = False
-        self._open: set[socket.socket] = set()
+        self._open: dict[socket.socket, socket.socket] = {}
         self._lock = threading.Lock()
         folder, self._listener = _listen(run, folders)
         self.record = control_files.Record(folder=folder, run=run, pid=os.getpid())
@@ -106,10 +108,11 @@ class ControlServer:
             except OSError:
                 return
             with self._lock:
-                full = self._closing or len(self._open) >= MAX_CONNECTIONS
-                if not full:
-                    self._open.add(connection)
-            if full:
+                # Counted apart: strangers at the port cannot keep the user from the socket.
+                full = list(self._open.values()).count(listener) >= MAX_CONNECTIONS
+                if not (full or self._closing):
+                    self._open[connection] = listener
+            if full or self._closing:
                 connection.close()
                 continue
             serve = self._greet if guarded else self._serve_peer
@@ -120,16 +123,15 @@ class ControlServer:
         with connection, contextlib.suppress(OSError):
             serve(connection)
         with self._lock:
-            self._open.discard(connection)
+            self._open.pop(connection, None)
 
     def _serve_peer(self, connection: socket.socket) -> None:
         if may_enter(peer_uid(connection)):
             self._serve(connection, bytearray(), strict=False)
 
     def _greet(self, connection: socket.socket) -> None:
-        connection.settimeout(HELLO_SECONDS)
         buffer = bytearray()
-        line = read_line(connection, buffer)
+        line = read_line(connection, buffer, until=time.monotonic() + HELLO_SECONDS)
         if line is None or not is_hello(line, lambda said: hmac.compare_digest(said, self._token)):
             return
         connection.settimeout(None)
@@ -149,11 +151,17 @@ class ControlServer:
                 return
 
 
-def read_line(connection: socket.socket, buffer: bytearray) -> bytes | None:
-    """The next line, without its end; None at the end of the connection or of patience with its length."""
+def read_line(connection: socket.socket, buffer: bytearray, *, until: float = math.inf) -> bytes | None:
+    """The next line, without its end; None at the end of the connection, or if it is too long.
+
+    Raises:
+        OSError: the connection broke, or there was no line `until` then.
+    """
     while (end := buffer.find(b"\n")) < 0:
         if len(buffer) > MAX_LINE:
             return None
+        if until < math.inf:
+            connection.settimeout(max(0.001, until - time.monotonic()))
         piece = connection.recv(65536)
         if not piece:
             return None
@@ -187,7 +195,6 @@ def _listen(run: str, folders: Sequence[Path]) -> tuple[Path, socket.socket]:
             continue
         try:
             control_files.make_private(folder)
-            control_files.sweep(folder)
             return folder, _bind(path)
         except OSError as error:
             reasons.append(f"{folder}: {error.strerror or error}")
@@ -198,10 +205,9 @@ def _bind(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         with control_files.locked(path.parent):
+            control_files.sweep(path.parent)
             if path.exists():
-                if control_files.answers(path):
-                    raise ConflictError(f"control: another process runs as {path.stem}")
-                path.unlink()
+                raise ConflictError(f"control: another process runs as {path.stem}")
             # The folder is private: nobody can come between these two.
             listener.bind(str(path))
             path.chmod(0o600)

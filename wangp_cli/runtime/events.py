@@ -125,14 +125,14 @@ class ModelLoaded(Data):
 
 
 class DownloadProgress(Data):
-    """Bytes of a file that is being fetched."""
+    """A model is being fetched: `done` of `total` files are here, `file` comes next."""
 
     type = "download.progress"
     scope = "either"
     lossy = True
     file: str
-    bytes: int
-    total: int | None
+    done: int
+    total: int
 
 
 class TaskStage(Data):

@@ -192,6 +192,14 @@ class Run:
         stream.add(self._server.note)
         return None
 
+    def fail(self, error: WangpError) -> None:
+        """Finish after an error that is no task's own."""
+        if self._open is not None:
+            # It names its logger, because people are told by other means.
+            log = Log(level="error", message=error.message, logger=__name__)
+            self.session.stream.emit(log)
+            self.finish(error.exit_code)
+
     def finish(self, code: int, *, stopped: bool = True) -> None:
         """Say that the run ends, and free what it holds.
 
