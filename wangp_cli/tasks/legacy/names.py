@@ -39,7 +39,8 @@ RENAMED = {
 DROPPED = frozenset(
     """
     _api adapter_payloads alt_guidance_scale alt_scale audio_guidance_scale audio_scale cfg_zero_step
-    client_id config control_net_weight2 control_net_weight_alt creation_date creation_timestamp custom_settings
+    client_id config control_net_weight2 control_net_weight_alt creation_date creation_timestamp
+    custom_settings
     duration_seconds embedded_guidance_scale film_grain_saturation generation_time guidance2_scale
     guidance3_scale image_quality image_refs_relative_size keep_intermediate_sliding_windows
     full_prompt lset_name min_frames_if_references model_filename model_switch_phase modules
