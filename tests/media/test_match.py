@@ -1,0 +1,133 @@
+"""Colours given from one clip to another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.media.pictures import flat, moving
+from wangp_cli.media.clip import Frames, as_float, as_uint8
+from wangp_cli.media.match import (
+    adjust,
+    changed,
+    colours,
+    from_lab,
+    match_between,
+    match_colour,
+    matching,
+    mix_weights,
+    to_lab,
+)
+
+
+def tinted(frames: Frames, *shift: float) -> Frames:
+    """The frames with a constant added in L*, a* and b*."""
+    return from_lab(to_lab(frames) + np.array(shift, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("rgb", "lab"),
+    [
+        ((255, 255, 255), (100, 0, 0)),
+        ((0, 0, 0), (0, 0, 0)),
+        ((119, 119, 119), (50.03, 0, 0)),
+        ((255, 0, 0), (53.24, 80.09, 67.20)),
+        ((0, 255, 0), (87.73, -86.18, 83.18)),
+        ((0, 0, 255), (32.30, 79.19, -107.86)),
+    ],
+)
+def test_lab_is_that_of_the_tables(rgb: tuple[int, ...], lab: tuple[float, ...]) -> None:
+    assert to_lab(np.array(rgb, np.uint8)).tolist() == pytest.approx(lab, abs=0.03)
+
+
+def test_lab_and_back_is_the_same() -> None:
+    values = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
+    assert np.abs(from_lab(to_lab(values)) - values).max() < 1e-5
+
+
+def test_a_tint_is_taken_off_again() -> None:
+    clip = as_float(moving(4)) * 0.6 + 0.2
+    drifted = tinted(clip, 4, 6, -5)
+    assert np.abs(drifted - clip).max() > 0.05
+    assert np.abs(match_colour(drifted, clip) - clip).max() < 2 / 255
+    half = to_lab(match_colour(drifted, clip, 0.5)).mean() - to_lab(clip).mean()
+    assert half == pytest.approx((4 + 6 - 5) / 3 / 2, abs=0.1)
+
+
+def test_the_reference_may_have_another_size_and_length() -> None:
+    clip = as_float(moving(4)) * 0.6 + 0.2
+    matched = colours(match_colour(tinted(clip, 4, 6, -5), moving(9, 30, 20)))
+    assert matched.mean == pytest.approx(colours(moving(9, 30, 20)).mean, abs=3)
+
+
+def test_no_strength_changes_no_bit() -> None:
+    clip = moving(3)
+    assert np.array_equal(match_colour(clip, flat(1, 0.2), 0), clip)
+
+
+def test_plane_colours_are_moved_not_stretched() -> None:
+    noisy = flat(2, 0.5) + np.random.default_rng(0).normal(0, 0.002, (2, 8, 8, 3)).astype(np.float32)
+    change = matching(colours(noisy), colours(moving(2)))
+    assert change.gain.max() <= 10
+    assert match_colour(noisy, flat(1, 0.25))[..., 0].std() < 0.004
+    assert match_colour(noisy, flat(1, 0.25)).mean() == pytest.approx(0.25, abs=0.01)
+
+
+def test_the_spread_has_limits() -> None:
+    flat_target = matching(colours(moving(2)), colours(flat(1, 0.5)))
+    assert flat_target.gain.tolist()[1:] == [0.4, 0.4]
+    assert flat_target.gain[0] >= 0.1
+
+
+def test_alpha_and_dtype_are_kept() -> None:
+    clip = moving(2, channels=4)
+    matched = match_colour(clip, moving(1))
+    assert matched.dtype == np.uint8
+    assert np.array_equal(matched[..., 3], clip[..., 3])
+
+
+def test_shares_between_two_ends() -> None:
+    wanted = [
+        (1, 0, 0),
+        (0.65625, 0.21875, 0.125),
+        (0.375, 0.375, 0.25),
+        (0.21875, 0.65625, 0.125),
+        (0, 1, 0),
+    ]
+    assert mix_weights(5) == pytest.approx(np.array(wanted))
+    assert mix_weights(1).tolist() == [[1, 0, 0]]
+    assert mix_weights(0).shape == (0, 3)
+
+
+def test_each_end_gets_its_own_match() -> None:
+    clip = as_float(moving(5)) * 0.5 + 0.25
+    drifted = np.concatenate([tinted(clip[i : i + 1], 0, 2 * i, 0) for i in range(5)])
+    front, back = (matching(colours(drifted[i : i + 1]), colours(clip[i : i + 1])) for i in (0, 4))
+    mended = match_between(drifted, front, back)
+    error = np.abs(to_lab(mended) - to_lab(clip)).mean(axis=(1, 2, 3))
+    before = np.abs(to_lab(drifted) - to_lab(clip)).mean(axis=(1, 2, 3))
+    assert error[[0, 4]].max() < 0.1
+    assert error.sum() < before.sum() / 4
+
+
+def test_frames_without_a_share_are_copied() -> None:
+    clip = moving(2)
+    change = matching(colours(clip), colours(flat(1, 0.1)))
+    result = changed(clip, [(change, np.array([0.0, 1.0]))])
+    assert np.array_equal(result[0], clip[0])
+    assert not np.array_equal(result[1], clip[1])
+
+
+@pytest.mark.parametrize(("brightness", "value"), [(0.1, 110), (-0.1, 90), (0.5, 150), (2, 255), (-1, 0)])
+def test_positive_brightness_brightens(brightness: float, value: int) -> None:
+    grey = np.full((1, 2, 2, 3), 100, np.uint8)
+    assert np.unique(adjust(grey, brightness=brightness)).tolist() == [value]
+
+
+def test_saturation_goes_from_grey_to_strong() -> None:
+    red = np.array([200, 100, 100], np.uint8).reshape(1, 1, 1, 3)
+    assert np.ptp(adjust(red, saturation=0)) == 0
+    assert adjust(red, saturation=2).ravel().tolist() == [255, 79, 79]
+    assert adjust(red) is red
+    rgba = np.concatenate([red, red[..., :1]], axis=3)
+    assert as_uint8(adjust(rgba, saturation=0))[..., 3] == 200

@@ -1,0 +1,193 @@
+"""Colours of one clip given to another, and simple grading.
+
+Colours are compared in CIE L*a*b* under D65, of sRGB by IEC 61966-2-1: distances there are about those that
+people see, and lightness is apart from hue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wangp_cli.media.clip import Frames, as_float, as_type
+from wangp_cli.media.mask import LUMA
+
+_TO_XYZ = np.array(
+    [[0.4123908, 0.3575843, 0.1804808], [0.2126390, 0.7151687, 0.0721923], [0.0193308, 0.1191948, 0.9505322]]
+)
+_WHITE = _TO_XYZ.sum(axis=1)
+_TO_CONES = (_TO_XYZ / _WHITE[:, None]).T.astype(np.float32)
+_FROM_CONES = np.linalg.inv(_TO_XYZ / _WHITE[:, None]).T.astype(np.float32)
+_KNEE = 6 / 29
+
+_LEAST_GAIN = np.array([0.1, 0.4, 0.4])
+"""Spread is not pressed together more than this in L*, a* and b*, nor pulled apart more than its inverse."""
+_NOISE = 0.5
+"""Spread of a plane area; below it a ratio of spreads says nothing."""
+
+
+def to_lab(frames: Frames) -> NDArray[np.float32]:
+    """CIE L*a*b* of RGB.
+
+    Args:
+        frames: `[..., 3]`, any dtype of `Frames`.
+
+    Returns:
+        float32 `[..., 3]`; L* in [0, 100], a* and b* about [-110, 110].
+    """
+    values = as_float(frames)
+    linear = np.where(
+        values <= 0.04045,
+        values / np.float32(12.92),
+        ((values + np.float32(0.055)) / np.float32(1.055)) ** 2.4,
+    )
+    cones = linear.astype(np.float32) @ _TO_CONES
+    bent = np.where(cones > _KNEE**3, np.cbrt(cones), cones / np.float32(3 * _KNEE**2) + np.float32(4 / 29))
+    x, y, z = bent[..., 0], bent[..., 1], bent[..., 2]
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1).astype(np.float32)
+
+
+def from_lab(lab: NDArray[np.float32]) -> NDArray[np.float32]:
+    """RGB of CIE L*a*b*; colours that a screen cannot show are clipped.
+
+    Args:
+        lab: float32 `[..., 3]`.
+
+    Returns:
+        float32 `[..., 3]` in [0, 1].
+    """
+    y = (lab[..., 0] + 16) / np.float32(116)
+    bent = np.stack([y + lab[..., 1] / np.float32(500), y, y - lab[..., 2] / np.float32(200)], axis=-1)
+    cones = np.where(bent > _KNEE, bent**3, np.float32(3 * _KNEE**2) * (bent - np.float32(4 / 29)))
+    linear = (cones @ _FROM_CONES).clip(0, 1)
+    values = np.where(
+        linear <= 0.0031308,
+        linear * np.float32(12.92),
+        np.float32(1.055) * linear ** (1 / 2.4) - np.float32(0.055),
+    )
+    return values.astype(np.float32).clip(0, 1)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Colours:
+    """Mean and standard deviation of L*, a* and b*: float64 `[3]` each."""
+
+    mean: NDArray[np.float64]
+    spread: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Match:
+    """A change of colours in L*a*b*: `gain * lab + offset`, float64 `[3]` each."""
+
+    gain: NDArray[np.float64]
+    offset: NDArray[np.float64]
+
+
+def colours(frames: Frames) -> Colours:
+    """The colours of `[T, H, W, C]` RGB or RGBA, all frames together."""
+    total, squares = np.zeros(3), np.zeros(3)
+    for frame in frames:
+        lab = to_lab(frame[..., :3]).reshape(-1, 3)
+        total += lab.sum(axis=0, dtype=np.float64)
+        squares += np.square(lab, dtype=np.float64).sum(axis=0)
+    count = frames.shape[0] * frames.shape[1] * frames.shape[2]
+    mean = total / count
+    return Colours(mean=mean, spread=np.sqrt(np.maximum(squares / count - mean**2, 0)))
+
+
+def matching(source: Colours, target: Colours) -> Match:
+    """What turns the mean of `source` into that of `target`, and its spread towards it.
+
+    Source: Reinhard et al. 2001, Color Transfer between Images, with limits on the gain.
+    """
+    gain = ((target.spread + _NOISE) / (source.spread + _NOISE)).clip(_LEAST_GAIN, 1 / _LEAST_GAIN)
+    return Match(gain=gain, offset=target.mean - gain * source.mean)
+
+
+def match_colour(frames: Frames, reference: Frames, strength: float = 1.0) -> Frames:
+    """Frames with the colours of a reference; one change for all, so that they stay steady.
+
+    Args:
+        frames: `[T, H, W, C]` RGB or RGBA, any dtype of `Frames`.
+        reference: the same of any length and size.
+        strength: 0 changes nothing, 1 is the full match.
+
+    Returns:
+        `[T, H, W, C]`, same dtype.
+    """
+    change = matching(colours(frames), colours(reference))
+    return changed(frames, [(change, np.full(len(frames), strength))])
+
+
+def match_between(frames: Frames, front: Match, back: Match, strength: float = 1.0) -> Frames:
+    """Frames that follow one change of colours at the first of them and another at the last.
+
+    Args:
+        frames: `[T, H, W, C]` RGB or RGBA, any dtype of `Frames`.
+        front: for the first frame.
+        back: for the last.
+        strength: 0 changes nothing, 1 is the full match.
+
+    Returns:
+        `[T, H, W, C]`, same dtype.
+    """
+    weights = mix_weights(len(frames)) * strength
+    return changed(frames, [(front, weights[:, 0]), (back, weights[:, 1])])
+
+
+def mix_weights(frames: int) -> NDArray[np.float64]:
+    """Shares of the front, of the back and of the frame itself, in each frame: float64 `[frames, 3]`.
+
+    The frame itself has up to a quarter, in the middle, where neither end knows its light. Five frames:
+    (1, 0, 0), (.656, .219, .125), (.375, .375, .25), (.219, .656, .125), (0, 1, 0).
+    """
+    time = np.linspace(0, 1, frames) if frames > 1 else np.zeros(frames)
+    own = np.minimum(time, 1 - time) / 2
+    return np.stack([(1 - time) * (1 - own), time * (1 - own), own], axis=1)
+
+
+def changed(frames: Frames, changes: list[tuple[Match, NDArray[np.float64]]]) -> Frames:
+    """Frames with shares of some changes of colour; what is left of a share is the frame itself.
+
+    Args:
+        frames: `[T, H, W, C]` RGB or RGBA, any dtype of `Frames`.
+        changes: each with its share in every frame, `[T]`, in all at most 1.
+
+    Returns:
+        `[T, H, W, C]`, same dtype; frames with no share of any are copied bit for bit.
+    """
+    result = frames.copy()
+    for index, frame in enumerate(frames):
+        shares = [(change, float(weights[index])) for change, weights in changes]
+        if not any(share for _, share in shares):
+            continue
+        gain = 1 + sum(share * (change.gain - 1) for change, share in shares)
+        offset = sum(share * change.offset for change, share in shares)
+        lab = to_lab(frame[..., :3]) * np.asarray(gain, np.float32) + np.asarray(offset, np.float32)
+        result[index, ..., :3] = as_type(from_lab(lab), frames.dtype)
+    return result
+
+
+def adjust(frames: Frames, *, saturation: float = 1.0, brightness: float = 0.0) -> Frames:
+    """Frames with more or less colour and light.
+
+    Args:
+        frames: `[T, H, W, C]` RGB or RGBA, any dtype of `Frames`.
+        saturation: 0 is grey by BT.709 luma, 1 changes nothing, more is stronger.
+        brightness: above 0 is brighter: values are multiplied by `1 + brightness`; -1 is black.
+
+    Returns:
+        `[T, H, W, C]`, same dtype; the frames themselves where nothing changes.
+    """
+    if saturation == 1 and brightness == 0:
+        return frames
+    values = as_float(frames).copy()
+    colour = values[..., :3]
+    if saturation != 1:
+        grey = (colour @ LUMA)[..., None].astype(np.float32)
+        colour = grey + (colour - grey) * np.float32(saturation)
+    values[..., :3] = (colour * np.float32(1 + brightness)).clip(0, 1)
+    return as_type(values, frames.dtype)
