@@ -138,7 +138,7 @@ def _keys() -> Iterator[Bad]:
     for kind in ("nope", "", "generate ", ESCAPE, 7, None, ["generate"], {"a": 1}):
         if kind is not None:
             yield Bad(_line(type=kind), "there is no task")
-    names = (
+    names: tuple[Any, ...] = (
         "",
         " ",
         "../x",
@@ -223,8 +223,9 @@ def _places() -> Iterator[Bad]:
     ]
     for name in outside + odd:
         yield Bad(_line(output=name), "output", "settle")
-    for name in ("/", "/tmp", "..", "a/..", "~", "nul", "a /b", 7):
-        yield Bad(_line(output_dir=name), "output_dir", "settle")
+    folders: tuple[Any, ...] = ("/", "/tmp", "..", "a/..", "~", "nul", "a /b", 7)
+    for folder in folders:
+        yield Bad(_line(output_dir=folder), "output_dir", "settle")
     for name in ("../{seed}", "a/b", "{prompt.__class__}", "{0}", "x" * 201, "\x07", "aux"):
         yield Bad(_line(name=name), "name", "settle")
 

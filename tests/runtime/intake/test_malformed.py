@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runtime.intake.malformed import Bad, GOOD, malformed
+from tests.runtime.intake.malformed import GOOD, Bad, malformed
 from wangp_cli.errors import RequestError
 from wangp_cli.runtime.intake import Line, check_paths, confine_output, read_lines
 from wangp_cli.runtime.intake.documents import Place, lines_of

@@ -23,11 +23,15 @@ def test_items_are_those_of_the_list_however_it_arrives(
 ) -> None:
     text = json.dumps(values, indent=indent, ensure_ascii=plain).encode("utf-8", "surrogatepass")
     parts = [text[at : at + step] for at in range(0, len(text), step)]
-    found = [json.loads(item.decode("utf-8", "surrogatepass")) for item in list_items(parts) if item is not None]
+    found = [
+        json.loads(item.decode("utf-8", "surrogatepass")) for item in list_items(parts) if item is not None
+    ]
     assert found == values
 
 
-@pytest.mark.parametrize("text", [b"", b"[", b"[1", b"[1]]", b"[1] 2", b"[1}", b"{}", b"1", b"x[1]", b'["]', b"[1][2]"])
+@pytest.mark.parametrize(
+    "text", [b"", b"[", b"[1", b"[1]]", b"[1] 2", b"[1}", b"{}", b"1", b"x[1]", b'["]', b"[1][2]"]
+)
 def test_a_broken_list_is_told(text: bytes) -> None:
     with pytest.raises(MalformedError):
         list(list_items([text]))
@@ -55,6 +59,8 @@ def test_a_line_of_the_greatest_length_is_read() -> None:
     assert list(raw_lines(io.BytesIO(longest + b"\r\n" + longest))) == [(1, longest), (2, longest)]
 
 
-@pytest.mark.parametrize(("text", "whole"), [(b"{}", True), (b"{", False), (b'{"a": "}', False), (b"{},{}", False)])
+@pytest.mark.parametrize(
+    ("text", "whole"), [(b"{}", True), (b"{", False), (b'{"a": "}', False), (b"{},{}", False)]
+)
 def test_whole_values_are_told_from_cut_ones(text: bytes, whole: bool) -> None:
     assert is_whole(text) is whole

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wangp_cli.errors import RequestError
+from wangp_cli.runtime.intake import each_image, each_video
+
+
+def fill(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).touch()
+    return folder
+
+
+def test_pictures_come_in_natural_order_as_start_pictures(tmp_path: Path) -> None:
+    fill(tmp_path, "shot 10.png", "shot 9.PNG", "notes.md", ".hidden.png", "clip.mp4", "Shot 1.jpg")
+    found = list(each_image(tmp_path, {"model": "i2v"}))
+    assert [line.task_id for line in found] == ["Shot-1", "shot-9", "shot-10"]
+    assert found[0].values == {
+        "model": "i2v",
+        "image_start": str(tmp_path / "Shot 1.jpg"),
+        "task_id": "Shot-1",
+    }
+
+
+def test_a_text_beside_a_file_is_its_prompt(tmp_path: Path) -> None:
+    fill(tmp_path, "a.png", "b.png", "c.png")
+    (tmp_path / "a.txt").write_text("\ufeffA quiet street\n", encoding="utf-8")
+    (tmp_path / "c.txt").write_bytes(b"\xff")
+    first, second, third = each_image(tmp_path, {"prompt": "usual"})
+    assert first.values is not None
+    assert second.values is not None
+    assert first.values["prompt"] == "A quiet street"
+    assert second.values["prompt"] == "usual"
+    assert third.error is not None
+
+
+def test_a_mark_says_where_the_file_goes(tmp_path: Path) -> None:
+    fill(tmp_path, "a.png", "a.jpg")
+    found = list(each_image(tmp_path, {"image_refs": ["{file}", "logo.png"], "prompt": "x"}))
+    assert [line.task_id for line in found] == ["a", "a-2"]
+    assert found[0].values is not None
+    assert found[0].values["image_refs"] == [str(tmp_path / "a.jpg"), "logo.png"]
+    assert "image_start" not in found[0].values
+
+
+def test_videos_are_control_videos(tmp_path: Path) -> None:
+    (line,) = each_video(fill(tmp_path, "a.mov", "a.png"), {})
+    assert line.values == {"video_guide": str(tmp_path / "a.mov"), "task_id": "a"}
+
+
+def test_a_folder_without_files_is_an_error(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "none"):
+        with pytest.raises(RequestError, match="each_image"):
+            each_image(folder, {})

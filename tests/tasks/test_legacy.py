@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wangp_cli.errors import RequestError
+from wangp_cli.tasks.legacy import RENAMED, read, translate
+from wangp_cli.tasks.legacy.names import DROPPED, NEUTRAL
+from wangp_cli.tasks.legacy.types import MODELS, REFUSED
+
+KEYS = [
+    *RENAMED,
+    *NEUTRAL,
+    "image_prompt_type",
+    "video_prompt_type",
+    "multi_prompts_gen_type",
+    "additional_loras",
+]
+KEYS += [
+    "type",
+    "prompt",
+    "loras",
+    "image_mode",
+    "settings_version",
+    "full_prompt",
+    "remove_background_images_ref",
+]
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 200) | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), JUNK, max_size=6))
+def test_whatever_a_key_holds_the_answer_is_values_or_a_request_error(settings: dict[str, Any]) -> None:
+    try:
+        found = read(settings, given=())
+    except RequestError:
+        return
+    assert not found.values.keys() & (DROPPED | NEUTRAL.keys())
+
+
+def test_our_own_words_pass_untouched() -> None:
+    ours = {
+        "type": "generate",
+        "model": "starter",
+        "prompt": "a\nb",
+        "frames": 84,
+        "loras": ["a@0.5"],
+        "odd": "",
+    }
+    assert translate(ours) == ours
+
+
+@pytest.mark.parametrize(("kind", "model"), MODELS.items())
+def test_plain_old_types_name_a_model(kind: str, model: str) -> None:
+    for key in ("type", "task_type"):
+        found = translate({key: kind, "prompt": "a"})
+        assert found["type"] == "generate"
+        assert found["model"] == model
+        assert translate({key: kind, "model": "other"})["model"] == "other"
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_special_old_types_are_refused_by_name(kind: str) -> None:
+    with pytest.raises(RequestError, match=f"type: '{kind}'"):
+        translate({"task_type": kind})
+
+
+def test_old_picture_types_make_one_frame() -> None:
+    assert translate({"task_type": "wan_2_2_t2i", "video_length": 81})["frames"] == 1
+    assert translate({"task_type": "flux", "video_length": 4})["count"] == 4
+    assert translate({"task_type": "z_image_turbo"})["steps"] == 8
+
+
+def test_lengths_are_floored_and_names_of_defaults_left_out() -> None:
+    found = translate(
+        {
+            "model_type": "t2v",
+            "base_model_type": "x",
+            "video_length": 84,
+            "force_fps": "auto",
+            "sample_solver": "",
+        }
+    )
+    assert found == {"model": "t2v", "frames": 81}
+    assert translate({"base_model_type": "t2v", "video_length": "10s"}) == {"model": "t2v", "frames": "10s"}
+
+
+def test_two_words_for_one_thing_must_agree() -> None:
+    assert translate({"frames": 81, "video_length": 81}) == {"frames": 81}
+    with pytest.raises(RequestError, match="frames says 49"):
+        translate({"frames": 49, "video_length": 81})
+
+
+@pytest.mark.parametrize(
+    "key", ["use_causvid_lora", "NAG_scale", "prompt_enhancer", "audio_guide", "slg_switch", "mode"]
+)
+def test_what_is_not_served_is_refused_by_name(key: str) -> None:
+    assert translate({key: NEUTRAL[key][0], "prompt": "a"}) == {"prompt": "a"}
+    with pytest.raises(RequestError, match=key):
+        translate({key: "x" if key != "use_causvid_lora" else True})
+
+
+@pytest.mark.parametrize(
+    ("letters", "word"),
+    [("PV", "poses"), ("GUV", "starting from"), ("VNA", "round"), ("XVA", "outside"), ("9V", "unknown")],
+)
+def test_letters_that_prepare_the_input_are_refused(letters: str, word: str) -> None:
+    with pytest.raises(RequestError, match=word):
+        translate({"video_prompt_type": letters, "video_guide": "a.mp4", "video_mask": "b.mp4"})
+
+
+def test_letters_decide_which_inputs_are_used() -> None:
+    files = {"video_guide": "a.mp4", "video_mask": "b.mp4", "image_refs": ["c.png"]}
+    assert translate({"video_prompt_type": "VM", **files}) == {"video_guide": "a.mp4", "video_mask": "b.mp4"}
+    found = read({"video_prompt_type": "VKI", **files})
+    assert found.values == {"video_guide": "a.mp4", "image_refs": ["c.png"]}
+    assert found.notices == ("video_mask: ignored, video_prompt_type 'VKI' does not use it",)
+    assert translate(files) == files
+
+
+def test_a_letter_wants_its_input_once_it_is_known_what_is_named() -> None:
+    assert translate({"image_prompt_type": "SE"}) == {}
+    with pytest.raises(RequestError, match="image_end"):
+        read({"image_prompt_type": "SE", "image_start": "a.png"}, given=())
+    assert read({"image_prompt_type": "SE", "image_start": "a.png"}, given={"image_end"}).values
+
+
+def test_loras_join_their_strengths() -> None:
+    found = translate({"activated_loras": ["a", "b", "c"], "loras_multipliers": "0.5|\n# note\n-1"})
+    assert found["loras"] == ["a@0.5", "b@-1", "c@1"]
+    assert translate({"lora_names": "a,b", "lora_multipliers": "0.5,2"})["loras"] == ["a@0.5", "b@2"]
+    assert translate({"additional_loras": {"x": 0}})["loras"] == ["x@0"]
+    assert translate({"loras": ["ink"], "loras_mult": "0.7", "full_prompt": False})["loras"] == ["ink@0.7"]
+    with pytest.raises(RequestError, match="one number for each"):
+        translate({"activated_loras": ["a"], "loras_multipliers": "1;0"})
