@@ -157,9 +157,6 @@ class Control:
         """Whether no further task may begin, ever."""
         return self.stopped or self._drain is not None
 
-    def __bool__(self) -> bool:
-        return self.ending
-
     @property
     def reason(self) -> Reason | None:
         """Why the run ends before its work is done."""

@@ -35,8 +35,3 @@ class Session:
     progress_interval: float = SECONDS_BETWEEN
     swept: set[Path] = field(default_factory=set)
     """Output folders whose abandoned partial files were removed."""
-
-    @property
-    def stop(self) -> Control:
-        """The control, true when the run is to end."""
-        return self.control
