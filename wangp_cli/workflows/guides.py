@@ -1,0 +1,263 @@
+"""What a planned segment shows the model: frames it knows, and a mask over those it paints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wangp_cli.catalogue import Grid
+from wangp_cli.errors import RequestError
+from wangp_cli.media.clip import Clip, Frames, as_float
+from wangp_cli.media.match import adjust
+from wangp_cli.media.resize import fit
+from wangp_cli.pipelines.base import Inputs
+from wangp_cli.plan import Segment
+
+GREY = 0.5
+"""The value that means unknown in a control video."""
+KEEP, PAINT = 0.0, 1.0
+"""Black and white of a mask."""
+
+Curve = Literal[
+    "linear", "ease_in_quad", "ease_out_quad", "ease_in_out", "ease_in_cubic", "ease_in_out_cubic", "sine",
+    "expo_in",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fade:
+    """A picture that shows, ever weaker, in the unknown frames beside it.
+
+    Args:
+        share: of these frames, 0 to 1; 0 is no fade.
+        low: weight at the far end, 0 to 1.
+        high: weight next to the picture.
+        curve: between the two.
+    """
+
+    share: float = 0.0
+    low: float = 0.0
+    high: float = 1.0
+    curve: Curve = "ease_in_out"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """How known frames are shown to the model.
+
+    Args:
+        strength: of context frames, 0 to 1; less mixes them with the grey that means unknown.
+        saturation: of context frames; 1 changes nothing, 0 is grey.
+        brightness: of context frames; above 0 is brighter.
+        fade_out: of the picture a segment begins with.
+        fade_in: of the picture it ends with.
+    """
+
+    strength: float = 1.0
+    saturation: float = 1.0
+    brightness: float = 0.0
+    fade_out: Fade = Fade()
+    fade_in: Fade = Fade()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Known:
+    """What is known around a segment: RGB, any dtype of `Frames`, all of one size.
+
+    Args:
+        pictures: every given image, `[1, H, W, 3]` each; a plan's pictures are places in this list.
+        context: `[segment.context, H, W, 3]`, the last frames of the output so far.
+        after: `[segment.context_after, H, W, 3]`, the first frames that follow.
+        motion: `[N, H, W, 3]`, a control video of which frame i belongs to output frame i. Frames beyond
+            its end are unknown.
+    """
+
+    pictures: Sequence[Frames] = ()
+    context: Frames | None = None
+    after: Frames | None = None
+    motion: Frames | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Guide:
+    """What a model like VACE follows.
+
+    Args:
+        control: float32 `[segment.generate, H, W, 3]` in [0, 1]; 0.5 is unknown.
+        mask: float32 `[segment.generate, H, W, 1]`; 0 keeps a frame, 1 paints it.
+    """
+
+    control: NDArray[np.float32]
+    mask: NDArray[np.float32]
+
+    def inputs(self, fps: Fraction) -> Inputs:
+        """The same for a pipeline."""
+        return Inputs(control=Clip(frames=self.control, fps=fps), mask=Clip(frames=self.mask, fps=fps))
+
+
+def fit_picture(picture: Frames, width: int, height: int, how: Literal["crop", "pad"] = "crop") -> Frames:
+    """A picture at the size of a video, never stretched; float32 `[1, height, width, 3]`.
+
+    Args:
+        picture: `[1, H, W, C]`, any dtype of `Frames`; what is transparent shows black.
+        width: in pixels.
+        height: in pixels.
+        how: cut what is over, or show everything on black bars.
+    """
+    pixels = as_float(picture)
+    if pixels.shape[3] == 1:
+        pixels = np.repeat(pixels, 3, axis=3)
+    if pixels.shape[3] == 4:
+        pixels = pixels[..., :3] * pixels[..., 3:]
+    return fit(pixels, width, height, how)
+
+
+def guide(segment: Segment, known: Known, size: tuple[int, int], look: Look = Look()) -> Guide:
+    """Control video and mask of a segment.
+
+    From below: grey; frames of the control video; fades; context, pictures and bridging frames, which alone
+    are kept. What the model paints still sees the control video and the fades.
+
+    Args:
+        segment: of a plan.
+        known: at `size`.
+        size: width and height in pixels.
+        look: how known frames are shown.
+
+    Raises:
+        RequestError: a picture or frames of context are missing, or more than planned.
+    """
+    placed = dict(_placed(segment, known, look))
+    shape = (segment.generate, size[1], size[0])
+    control = np.full((*shape, 3), GREY, np.float32)
+    mask = np.full((*shape, 1), PAINT, np.float32)
+    if known.motion is not None:
+        first = max(0, -segment.begins)
+        moving = known.motion[segment.begins + first : segment.begins + segment.generate]
+        control[first : first + len(moving)] = as_float(moving)
+    for place, frame, weight in _faded(segment, placed, look):
+        control[place] += (frame - control[place]) * np.float32(weight)
+    for place, frame in placed.items():
+        control[place] = frame
+        mask[place] = KEEP
+    return Guide(control=control, mask=mask)
+
+
+def ends(segment: Segment, known: Known, fps: Fraction, grid: Grid) -> Inputs:
+    """What an image-to-video model is given: frames to begin with and a picture to end with.
+
+    Args:
+        segment: of a plan.
+        known: pictures and context.
+        fps: of the video.
+        grid: of the model; several frames to begin with must be 1, 5, 9, ... for a step of 4.
+
+    Raises:
+        RequestError: the plan needs frames in places that such a model cannot take.
+    """
+    placed = dict(_placed(segment, known, Look()))
+    front = next((place for place in range(segment.generate) if place not in placed), segment.generate)
+    back = next((place for place in range(segment.generate) if segment.generate - 1 - place not in placed), 0)
+    if front + back < len(placed):
+        raise RequestError("model", "takes frames at both ends alone, but the plan has some between them")
+    if segment.context and front % grid.step != 1:
+        raise RequestError(
+            "overlap",
+            f"{front} frames to begin with, but this model takes 1, {grid.step + 1}, ...",
+            hint="make the segments independent",
+        )
+    start = [placed[place] for place in range(front)]
+    end = [placed[place] for place in range(segment.generate - back, segment.generate)]
+    return Inputs(
+        start=Clip(frames=np.stack(start), fps=fps) if start else None,
+        end=Clip(frames=np.stack(end), fps=fps) if end else None,
+    )
+
+
+def ease(curve: Curve, time: float) -> float:
+    """Progress along a curve, 0 to 1, at a time from 0 to 1."""
+    return _CURVES[curve](time)
+
+
+_CURVES: Final[dict[Curve, Callable[[float], float]]] = {
+    "linear": lambda t: t,
+    "ease_in_quad": lambda t: t**2,
+    "ease_out_quad": lambda t: 1 - (1 - t) ** 2,
+    "ease_in_out": lambda t: 2 * t**2 if t < 0.5 else 1 - 2 * (1 - t) ** 2,
+    "ease_in_cubic": lambda t: t**3,
+    "ease_in_out_cubic": lambda t: 4 * t**3 if t < 0.5 else 1 - 4 * (1 - t) ** 3,
+    "sine": lambda t: (1 - math.cos(math.pi * t)) / 2,
+    "expo_in": lambda t: 2 ** (10 * (t - 1)) if t > 0 else 0.0,
+}
+
+Placed = tuple[int, NDArray[np.float32]]
+"""A frame of the segment, and float32 `[H, W, 3]` known for it."""
+
+
+def _placed(segment: Segment, known: Known, look: Look) -> Iterator[Placed]:
+    """Every known frame; pictures last, over context."""
+    context = _exactly("context", known.context, segment.context)
+    after = _exactly("context", known.after, segment.context_after)
+    shown = _shown(context, look)
+    # Context is the end of what was there, so it lies directly in front of the new frames.
+    yield from ((segment.lead - len(shown) + i, frame) for i, frame in enumerate(shown))
+    yield from ((segment.after + i, frame) for i, frame in enumerate(_shown(after, look)))
+    if segment.bridging:
+        yield segment.bridging[0], as_float(context[-1])
+        yield segment.bridging[1], as_float(after[0])
+    for picture in segment.pictures:
+        if picture.image >= len(known.pictures):
+            raise RequestError("images", f"{len(known.pictures)} given, the plan has number {picture.image}")
+        yield picture.at, as_float(known.pictures[picture.image])[0]
+
+
+def _exactly(field: str, frames: Frames | None, count: int) -> Frames:
+    have = 0 if frames is None else len(frames)
+    if have != count:
+        raise RequestError(field, f"{have} frames, the plan has {count}")
+    return np.empty((0, 1, 1, 3), np.float32) if frames is None else frames
+
+
+def _shown(frames: Frames, look: Look) -> NDArray[np.float32]:
+    values = as_float(frames)
+    if look.strength != 1:
+        values = GREY + (values - np.float32(GREY)) * np.float32(min(max(look.strength, 0), 1))
+    return as_float(adjust(values, saturation=look.saturation, brightness=look.brightness))
+
+
+def _faded(
+    segment: Segment, placed: dict[int, NDArray[np.float32]], look: Look
+) -> Iterator[tuple[int, NDArray[np.float32], float]]:
+    """Unknown frames beside the first and the last picture, with the picture's weight in each."""
+    places = sorted(picture.at for picture in segment.pictures)
+    if places and places[0] == 0:
+        run = _unknown(placed, 1, 1, segment.generate)
+        yield from _weights(run, placed[0], look.fade_out, nearest=1)
+    if places and places[-1] > 0:
+        run = _unknown(placed, places[-1] - 1, -1, segment.generate)
+        yield from _weights(run, placed[places[-1]], look.fade_in, nearest=0)
+
+
+def _unknown(placed: dict[int, NDArray[np.float32]], first: int, step: int, end: int) -> list[int]:
+    """Frames from `first` on, in steps, up to the next known one."""
+    run = []
+    while 0 <= first < end and first not in placed:
+        run.append(first)
+        first += step
+    return run
+
+
+def _weights(
+    run: list[int], frame: NDArray[np.float32], fade: Fade, *, nearest: int
+) -> Iterator[tuple[int, NDArray[np.float32], float]]:
+    """Weights in a run of frames, nearest first: a picture that leaves has faded one step there already."""
+    count = int(len(run) * fade.share)
+    for index, place in enumerate(run[:count]):
+        progress = ease(fade.curve, 1 - (index + nearest) / count)
+        yield place, frame, fade.low + (fade.high - fade.low) * progress
