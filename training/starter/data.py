@@ -30,6 +30,8 @@ class Batch:
     captions: list[str]
     unconditional: Tensor
     """bool [B]: clips of which nothing is given."""
+    known: Tensor
+    """float32 [B, N, 1]: 1 at tokens of which every pixel is given."""
 
 
 class LinearEncoder:
@@ -119,16 +121,18 @@ class ScenePool:
         known = torch.tensor(given)
         content = torch.zeros_like(latents)
         mask = self.all_unknown.expand(size, -1, -1).clone()
+        known_tokens = torch.zeros(size, latents.shape[1], 1)
         if known.any():
             keep = torch.stack([random_keep(self.rng, FRAMES, self.side) for _ in range(int(known.sum()))])
             alpha = self.coverages[[i for i, flag in zip(indices, given, strict=True) if flag]].float() / 255
             base, change = base[known].unsqueeze(-1), change[known].unsqueeze(-1)
             content[known] = to_tokens(self.encode((base + change * alpha.unsqueeze(1)) * keep.unsqueeze(1)))
             mask[known] = to_tokens(pack_mask(1 - keep))
+            known_tokens[known] = wholly_known(keep)
         captions = [
             "" if self.rng.random() < empty_captions else caption(scene, self.rng) for scene in scenes
         ]
-        return Batch(latents, self.control(content, mask), captions, ~known)
+        return Batch(latents, self.control(content, mask), captions, ~known, known_tokens)
 
     def control(self, content: Tensor, mask: Tensor) -> Tensor:
         """Control tokens of known content; what is to be changed is gray, so it holds position alone."""
@@ -164,6 +168,13 @@ def pack_mask(mask: Tensor) -> Tensor:
     cells = cells.permute(0, 3, 5, 1, 2, 4).flatten(1, 2)
     size = ((frames + 3) // 4, height // _CELL, width // _CELL)
     return functional.interpolate(cells, size=size, mode="nearest-exact")
+
+
+def wholly_known(keep: Tensor) -> Tensor:
+    """Tokens [B, N, 1] of which every pixel is given, from pixels [B, T, H, W]."""
+    first, rest = keep[:, :1], keep[:, 1:].unflatten(1, (-1, 4)).amin(dim=2)
+    unknown = functional.max_pool2d(1 - torch.cat([first, rest], dim=1), 2 * _CELL)
+    return 1 - unknown.flatten(1).unsqueeze(-1)
 
 
 def random_keep(rng: random.Random, frames: int, side: int) -> Tensor:
