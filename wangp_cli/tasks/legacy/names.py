@@ -125,7 +125,7 @@ HINTS = {
 MARKS = frozenset(
     """
     settings_version model_type base_model_type video_length num_inference_steps resolution activated_loras
-    task_type output_sub_dir video_guide_path video_mask_path image_start_paths lora_names
+    loras_mult task_type output_sub_dir video_guide_path video_mask_path image_start_paths lora_names
     """.split()  # noqa: SIM905
 )
 """Keys that only the older tools write: the rest of the dictionary is read as they read it."""
