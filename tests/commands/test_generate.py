@@ -300,7 +300,7 @@ HOSTILE = {
     "nul": ('{"prompt": "a\\u0000b"}', ["NUL"]),
     "deep": ("[" * 100_000, ["nested"]),
     "huge": ('{"seed": ' + "9" * 5000 + "}", []),
-    "large": ('{"seed": 1' + "0" * 400 + "}", ["seed"]),
+    "large": ('{"seed": 1' + "0" * 400 + "}", ["too large"]),
     "list": ("[]", ["object"]),
     "empty": ("", ["no settings"]),
     "text": ("steps: 3", ["not JSON"]),
@@ -311,7 +311,7 @@ HOSTILE = {
     "mapping": ('{"negative_prompt": {"a": 1}}', ["negative_prompt"]),
     "type": ('{"type": ["generate"]}', ["type"]),
     "model": ('{"model": {"a": 1}}', ["model"]),
-    "inputs": ('{"request": {"prompt": "x"}, "inputs": [1], "checksums": 3, "size": "9x9"}', []),
+    "inputs": ('{"request": {"prompt": "x"}, "inputs": [1], "checksums": 3}', ["checksums"]),
     "loras": ('{"activated_loras": 5, "video_length": 81}', ["loras"]),
 }
 
@@ -321,7 +321,7 @@ def test_a_hostile_settings_file_gets_one_clear_sentence(call: Callable[..., Any
     text, said = HOSTILE[name]
     Path("hostile.json").write_text(text)
     result = call("generate", "x", "--settings-file", "hostile.json", "--dry-run")
-    assert result.exit_code == (0 if name == "inputs" else 2), result.stderr
+    assert result.exit_code == 2, result.stderr
     assert [part for part in said if part not in result.stderr] == [], result.stderr
     assert "bug of wangp" not in result.stderr
     assert len(result.stderr) < 1000
@@ -391,7 +391,7 @@ def test_strengths_of_wangp_loras_come_along(dry: Dry) -> None:
     loras = {"activated_loras": ["one.safetensors", "two.safetensors"], "loras_multipliers": "0.5"}
     Path("theirs.json").write_text(json.dumps(WANGP | loras))
     request = dry("--settings-file", "theirs.json")["request"]
-    assert request["loras"] == ["one.safetensors@0.5", "two.safetensors@1"]
+    assert [Path(lora).name for lora in request["loras"]] == ["one.safetensors@0.5", "two.safetensors@1"]
 
 
 def test_the_settings_file_gives_way_to_flags_and_beats_presets(dry: Dry) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from wangp_cli.errors import ConflictError, NoSpaceError
-from wangp_cli.runtime.artifacts import append_line, complete_file
+from wangp_cli.runtime.artifacts import append_line, complete_file, sweep
 
 
 def test_a_file_takes_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
@@ -83,9 +83,8 @@ def test_partials_of_dead_processes_are_swept_and_others_kept(tmp_path: Path) ->
     mine = tmp_path / ".partial.txt"
     for path in (dead, alive, strange, mine):
         path.write_text("half")
-    with complete_file(tmp_path / "a.txt", overwrite=False) as partial:
-        partial.write_text("whole")
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([alive.name, mine.name, "a.txt"])
+    sweep(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([alive, mine])
 
 
 def test_a_folder_that_cannot_be_made_is_told() -> None:

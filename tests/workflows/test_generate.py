@@ -291,3 +291,12 @@ def test_a_failure_leaves_a_line_without_artifacts(make: Make, tmp_path: Path) -
     assert record["status"] == "error"
     assert "artifacts" not in record
     assert "cuda:99" in record["error"]
+
+
+def test_a_continued_video_keeps_its_rate(make: Make, tmp_path: Path) -> None:
+    source = video(tmp_path, "source", 1, fps=Fraction(24000, 1001))
+    kept = make("tiny_vace", name="kept", video_source=source)
+    said = make("tiny_vace", name="said", video_source=source, fps="16")
+    assert (probe(kept.path).fps, probe(said.path).fps) == (Fraction(24000, 1001), Fraction(16))
+    assert kept.outcome.manifest is not None
+    assert kept.outcome.manifest["origin"]["fps"] == "rate of video_source"

@@ -206,7 +206,10 @@ def settle(task: Generate, merged: Resolved, spec: ModelSpec, session: Session) 
     changes: dict[str, Any] = {}
     if spec.name != task.model:
         changes["model"] = spec.name
-    rate = Fraction(task.fps)
+    rate, origin["fps"] = _settle_rate(task, origin["fps"])
+    changes["fps"] = str(rate)
+    if rate != Fraction(task.fps):
+        notices.append(f"fps: {origin['fps']}, makes {rate}")
     frames, origin["frames"] = _settle_frames(task, spec, rate, origin["frames"])
     changes["frames"] = frames
     if frames != task.frames:
@@ -250,6 +253,22 @@ def _check_accepted(task: Generate, spec: ModelSpec, catalogue: Catalogue) -> No
         )
 
 
+def _said(origin: str) -> bool:
+    """Whether a person chose the value for this very task, rather than a default, a setting or a preset."""
+    return origin == "flag" or origin.startswith(("file", "line"))
+
+
+def _settle_rate(task: Generate, origin: str) -> tuple[Fraction, str]:
+    """The rate of the file: a video that is continued keeps its own, or it would play faster or slower."""
+    if task.video_source and not _said(origin):
+        from wangp_cli.media.facts import probe
+
+        found = probe(task.video_source).fps
+        if found and found != Fraction(task.fps):
+            return found, "rate of video_source"
+    return Fraction(task.fps), origin
+
+
 def _settle_frames(task: Generate, spec: ModelSpec, rate: Fraction, origin: str) -> tuple[int, str]:
     asked = task.frames
     count = asked if isinstance(asked, int) else round(Fraction(asked[:-1]) * rate)
@@ -268,8 +287,7 @@ def _settle_size(task: Generate, spec: ModelSpec, origin: str) -> tuple[str, str
     shaping = next(
         (f for f in ("image_start", "video_source", "video_guide", "image_guide") if getattr(task, f)), None
     )
-    said = origin == "flag" or origin.startswith(("file", "line"))
-    if shaping and not said:
+    if shaping and not _said(origin):
         from wangp_cli.media.facts import probe
         from wangp_cli.media.resize import budget_size
 
