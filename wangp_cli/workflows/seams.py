@@ -1,0 +1,186 @@
+"""Putting the parts of a plan together: cuts, crossfades and colours that do not drift."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wangp_cli.errors import GenerationError
+from wangp_cli.media.blend import mix
+from wangp_cli.media.clip import Frames, as_float
+from wangp_cli.media.match import Match, changed, colours, match_between, matching
+from wangp_cli.plan import Kept, Plan, Segment
+from wangp_cli.workflows.guides import Known
+
+
+class Splicer:
+    """Joins parts in order and gives frames out as soon as no later part can change them.
+
+    Frames are float32 from here on: whole bits survive, and one file has one number format.
+
+    Args:
+        reserve: frames to hold back, at least the longest overlap and the longest `tail`.
+        sharpen: detail given back to mixed frames, as in `crossfade`.
+    """
+
+    def __init__(self, reserve: int, sharpen: float = 0.0) -> None:
+        self.total = 0
+        self._reserve = reserve
+        self._sharpen = sharpen
+        self._held: NDArray[np.float32] | None = None
+
+    def add(self, pieces: Iterable[Frames], overlap: int = 0) -> Iterator[Frames]:
+        """Append a part, whose first `overlap` frames are mixed with the last ones so far.
+
+        Args:
+            pieces: `[t, H, W, C]` each, in order.
+            overlap: frames of the crossfade.
+
+        Yields:
+            float32 frames that are final. All must be taken before the next call.
+
+        Raises:
+            GenerationError: the part, or what is there, is shorter than `overlap`.
+        """
+        if overlap > (have := 0 if self._held is None else len(self._held)):
+            raise GenerationError(f"a crossfade of {overlap} frames with a clip of {have}")
+        start: list[NDArray[np.float32]] = []
+        for piece in map(as_float, pieces):
+            if overlap:
+                start.append(piece)
+                if sum(map(len, start)) < overlap:
+                    continue
+                piece = self._mixed(np.concatenate(start), overlap)  # noqa: PLW2901 - the same frames, mixed
+                overlap = 0
+            self.total += len(piece)
+            held = piece if self._held is None else np.concatenate([self._held, piece])
+            ready = max(0, len(held) - self._reserve)
+            # A view would keep the frames that are given out alive.
+            self._held = held[ready:].copy()
+            if ready:
+                yield held[:ready]
+        if overlap:
+            raise GenerationError(f"a crossfade of {overlap} frames with a clip of {sum(map(len, start))}")
+
+    def tail(self, count: int) -> NDArray[np.float32]:
+        """The last `count` frames so far, at most the reserve: float32 `[count, H, W, C]`."""
+        assert self._held is not None
+        return self._held[len(self._held) - count :]
+
+    def finish(self) -> Iterator[Frames]:
+        """The frames held back."""
+        if self._held is not None and len(self._held):
+            yield self._held
+        self._held = None
+
+    def _mixed(self, start: NDArray[np.float32], overlap: int) -> NDArray[np.float32]:
+        assert self._held is not None
+        keep = len(self._held) - overlap
+        mixed = mix(self._held[keep:], start[:overlap], sharpen=self._sharpen)
+        self._held = self._held[:keep]
+        self.total -= overlap
+        return np.concatenate([mixed, start[overlap:]])
+
+
+def stitch(
+    plan: Plan,
+    keep: Callable[[Kept], Iterable[Frames]],
+    make: Callable[[Segment, Frames | None], Iterable[Frames]],
+    *,
+    sharpen: float = 0.0,
+) -> Iterator[Frames]:
+    """The whole video of a plan, as a stream; only the frames of a seam and of context wait in memory.
+
+    Args:
+        plan: what to put together.
+        keep: gives the frames of a kept range, `[t, H, W, C]` each, in order.
+        make: gives all generated frames of a segment in the same way. It is told the last
+            `segment.context` frames of the output so far, None where there are none.
+        sharpen: detail given back to mixed frames, as in `crossfade`.
+
+    Yields:
+        float32 `[t, H, W, C]`, `plan.total` frames in all.
+
+    Raises:
+        GenerationError: a part has not the frames it was planned with.
+    """
+    waits = (max(part.context, part.overlap, part.overlap_after) for part in plan.segments)
+    splicer = Splicer(max(waits, default=0), sharpen)
+    overlap = 0
+    for part in plan.parts:
+        if isinstance(part, Kept):
+            yield from splicer.add(
+                _cut(keep(part), 0, part.frames, part.frames, f"clip {part.clip}"), overlap
+            )
+            overlap = 0
+            continue
+        context = splicer.tail(part.context) if part.context else None
+        used = _cut(
+            make(part, context), part.drop, part.generate - part.trim, part.generate, f"segment {part.index}"
+        )
+        yield from splicer.add(used, part.overlap)
+        overlap = part.overlap_after
+    yield from splicer.finish()
+    if splicer.total != plan.total:
+        raise GenerationError(f"the video has {splicer.total} frames, planned were {plan.total}")
+
+
+def match_seams(frames: Frames, segment: Segment, known: Known, strength: float = 1.0) -> Frames:
+    """A segment's frames without the drift of colour that the model brought in.
+
+    The model draws frames again that it was given. Where their colours differ, all its frames are changed
+    by that difference: at the front by what the frames there tell, at the back by what those there tell,
+    between them by shares of both (`media.match.mix_weights`). What moves in the picture does not matter.
+
+    Args:
+        frames: `[segment.generate, H, W, 3]`, any dtype of `Frames`.
+        segment: of a plan.
+        known: what the model was given for it.
+        strength: 0 changes nothing, 1 is the full match.
+
+    Returns:
+        `[segment.generate, H, W, 3]`, same dtype.
+    """
+    front, back = _front(frames, segment, known), _back(frames, segment, known)
+    if strength == 0 or (front is None and back is None):
+        return frames
+    if front is not None and back is not None:
+        return match_between(frames, front, back, strength)
+    change = front or back
+    assert change is not None
+    return changed(frames, [(change, np.full(len(frames), strength))])
+
+
+def _front(frames: Frames, segment: Segment, known: Known) -> Match | None:
+    if segment.context and known.context is not None:
+        first = segment.lead - segment.context
+        return _difference(frames[first : segment.lead], known.context)
+    opening = [picture for picture in segment.pictures if picture.at == 0]
+    return _difference(frames[:1], known.pictures[opening[0].image]) if opening else None
+
+
+def _back(frames: Frames, segment: Segment, known: Known) -> Match | None:
+    if segment.context_after and known.after is not None:
+        return _difference(frames[segment.after : segment.after + segment.context_after], known.after)
+    closing = max(segment.pictures, key=lambda picture: picture.at, default=None)
+    if closing is None or closing.at == 0:
+        return None
+    return _difference(frames[closing.at : closing.at + 1], known.pictures[closing.image])
+
+
+def _difference(drawn: Frames, given: Frames) -> Match:
+    return matching(colours(drawn), colours(given))
+
+
+def _cut(pieces: Iterable[Frames], first: int, end: int, count: int, name: str) -> Iterator[Frames]:
+    """Frames `first` to before `end` of pieces that have `count` in all."""
+    seen = 0
+    for piece in pieces:
+        part = piece[max(0, first - seen) : max(0, end - seen)]
+        seen += len(piece)
+        if len(part):
+            yield part
+    if seen != count:
+        raise GenerationError(f"{name} has {seen} frames, planned were {count}")
