@@ -1,0 +1,79 @@
+"""Control videos on the output's timeline."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wangp_cli.errors import RequestError
+from wangp_cli.plan.timeline import Placed, adjusted, clipped, spans
+
+
+def test_an_adjusted_video_is_spread_from_end_to_end() -> None:
+    assert adjusted(10, 6) == [0, 1, 3, 5, 7, 9]
+    assert adjusted(3, 7) == [0, 0, 0, 1, 1, 1, 2]
+    assert adjusted(5, 1) == [0]
+
+
+@pytest.mark.parametrize(
+    ("have", "rate", "count", "wanted"),
+    [
+        (30, 30, 16, [0, 2, 4, 6, 8, 10, 12, 14, 15, 17, 19, 21, 23, 25, 27, 29]),
+        (24, 24, 10, [0, 2, 3, 5, 6, 8, 9, 11, 12, 14]),
+        (8, 8, 15, [0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7]),
+    ],
+)
+def test_a_clipped_video_keeps_its_speed(have: int, rate: int, count: int, wanted: list[int]) -> None:
+    assert clipped(have, Fraction(rate), count, Fraction(16), "off") == wanted
+
+
+def test_a_short_video_goes_on_as_asked() -> None:
+    assert clipped(30, Fraction(30), 20, Fraction(16))[16:] == [0, 2, 4, 6]
+    assert clipped(30, Fraction(30), 20, Fraction(16), "hold")[15:] == [29] * 5
+    with pytest.raises(RequestError, match="video_guide: reaches 16 of 20 frames"):
+        clipped(30, Fraction(30), 20, Fraction(16), "off")
+    with pytest.raises(RequestError, match="video_guide: has no frames"):
+        adjusted(0, 3)
+
+
+@given(st.integers(1, 90), st.sampled_from(["8", "24000/1001", "60"]), st.integers(0, 90))
+def test_numbers_are_frames_of_the_video(have: int, rate: str, count: int) -> None:
+    for found in (adjusted(have, count), clipped(have, Fraction(rate), count, Fraction(16), "hold")):
+        assert len(found) == count
+        assert found == sorted(found)
+        assert set(found) <= set(range(have))
+
+
+def test_videos_follow_each_other() -> None:
+    assert spans(100, [Placed(start=60), Placed(end=60), Placed(start=120)]) == [
+        (60, 100),
+        (0, 60),
+        (100, 100),
+    ]
+    assert spans(50, [Placed(start=20, end=90)]) == [(20, 50)]
+
+
+@pytest.mark.parametrize(
+    ("videos", "message"),
+    [
+        ([Placed(start=5, end=5)], "number 0 is on frames 5 to 5"),
+        ([Placed(start=-1)], "number 0 is on frames -1 to 100"),
+        ([Placed(start=50), Placed(start=10, end=51)], "numbers 1 and 0 overlap on frame 50"),
+    ],
+)
+def test_videos_in_each_others_way_are_named(videos: list[Placed], message: str) -> None:
+    with pytest.raises(RequestError, match=f"^video_guide: {message}"):
+        spans(100, videos)
+
+
+def test_planning_needs_no_arrays() -> None:
+    code = (
+        "import sys; from wangp_cli.plan import timeline; print({'numpy', 'torch', 'av'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
