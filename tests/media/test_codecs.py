@@ -13,7 +13,7 @@ import pytest
 
 from tests.media.pictures import moving, numbered, psnr, tone
 from wangp_cli.errors import MediaError
-from wangp_cli.media.clip import as_float
+from wangp_cli.media.clip import as_float, chunks
 from wangp_cli.media.codecs import CODECS, pick
 from wangp_cli.media.read import probe, read_video
 from wangp_cli.media.write import write_video
@@ -172,3 +172,16 @@ def test_encoders_say_nothing(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_same_frames_give_the_same_h264_bytes_every_time(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    picture = random.random((6, 10, 3)).repeat(8, 0).repeat(8, 1)
+    frames = np.stack([np.roll(picture, 3 * shift, 1) for shift in range(9)]) * 0.7
+    frames = (frames + 0.3 * random.random(frames.shape)).astype(np.float32)
+    sums = set()
+    for attempt in range(8):
+        path = tmp_path / f"{attempt}.mp4"
+        write_video(path, chunks(frames, 4), fps=Fraction(8))
+        sums.add(path.read_bytes())
+    assert len(sums) == 1

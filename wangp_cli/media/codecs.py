@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from wangp_cli.errors import MediaError, nearest
 
@@ -177,6 +179,25 @@ def pick(codec: str | None, suffix: str) -> Codec:
             hint=f"name the file {' or '.join(found.suffixes)}",
         )
     return found
+
+
+@cache
+def steady(encoder: str) -> dict[str, str]:
+    """Options without which an encoder gives other bytes for the same frames from run to run.
+
+    x264's AVX-512 code for macroblock trees, of 8 bit video, is not repeatable; its AVX2 code is.
+    """
+    if encoder != "libx264" or "avx512f" not in _cpu_flags():
+        return {}
+    return {"x264-params": "asm=avx2"}
+
+
+def _cpu_flags() -> frozenset[str]:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return frozenset()
+    return frozenset(next((line for line in text.splitlines() if line.startswith("flags")), "").split())
 
 
 def hush() -> None:

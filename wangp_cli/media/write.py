@@ -19,7 +19,7 @@ from wangp_cli.errors import GenerationError, MediaError
 from wangp_cli.media import colour
 from wangp_cli.media.audio import fit_samples, layout_of, packed, resample, samples_at
 from wangp_cli.media.clip import Audio, Frames
-from wangp_cli.media.codecs import Codec, hush, pick
+from wangp_cli.media.codecs import Codec, hush, pick, steady
 from wangp_cli.media.facts import VideoFacts, probe
 from wangp_cli.media.metadata import read_comment
 from wangp_cli.media.stills import write_image
@@ -151,7 +151,7 @@ class _Encoder:
         parts = av.VideoFormat(self.pixels).components
         self.deep = max(part.bits for part in parts) > 8
         hush()
-        options = dict(codec.options) | ({} if crf is None else {"crf": str(crf)})
+        options = dict(codec.options) | steady(codec.encoder) | ({} if crf is None else {"crf": str(crf)})
         self.stream = container.add_stream(codec.encoder, rate=fps, options=options)
         self.stream.width, self.stream.height, self.stream.pix_fmt = self.width, self.height, self.pixels
         self.stream.time_base = 1 / fps
