@@ -6,7 +6,7 @@ import argparse
 import logging
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -22,8 +22,8 @@ from training.starter.world import draw, sample_scene
 
 log = logging.getLogger(__name__)
 
-_DECODER_PART, _SMALL_PART = 0.20, 0.15
-"""Parts of the time for the decoder and for the denoiser at the small size; the rest is the native size."""
+_DECODER_PART, _SMALL_PART, _STEADY_PART = 0.22, 0.14, 0.24
+"""Parts of the time: decoder, denoiser at the small size, at the native size; in the rest steps shrink."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +42,12 @@ class Plan:
     def phases(self) -> tuple[Phase, ...]:
         """The denoiser's curriculum: 64 pixels, then the native size, then ever smaller steps."""
         near, wide = self.scenes, max(16, self.scenes * 3 // 5)
-        native = self.seconds * (1 - _DECODER_PART - _SMALL_PART)
+        falling = self.seconds * (1 - _DECODER_PART - _SMALL_PART - _STEADY_PART)
+        native = Phase(seconds=self.seconds * _STEADY_PART, near=near, wide=wide, rate_to=0.75, decay=0.998)
         return (
             Phase(seconds=self.seconds * _SMALL_PART, side=64, batch=48, near=near, wide=wide),
-            Phase(seconds=native, near=near, wide=wide, rate_from=1.0, rate_to=0.02, decay=0.998),
+            native,
+            replace(native, seconds=falling, shift=4.0, conditional=0.45, rate_from=0.75, rate_to=0.012),
         )
 
 

@@ -44,7 +44,7 @@ class Phase:
     near: int = 5000
     wide: int = 3000
     conditional: float = 0.5
-    shift: float = 4.0
+    shift: float = 5.0
     """How far noise levels are moved towards pure noise."""
     rate_from: float = 1.0
     rate_to: float = 1.0
