@@ -74,6 +74,13 @@ class OutOfMemoryError(ResourceError):
     retryable = True
 
 
+class DiskError(ResourceError):
+    """Reading or writing failed for a reason that may pass, as on a network disk."""
+
+    kind = "disk"
+    retryable = True
+
+
 class NoSpaceError(ResourceError):
     """The disk is full or the folder cannot be written."""
 

@@ -3,69 +3,181 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
-from wangp_cli.errors import RequestError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from wangp_cli.errors import RequestError, WangpError
 from wangp_cli.presets import Layer
 from wangp_cli.runtime.admit import Door, Rules
 from wangp_cli.runtime.batch import Plan
-from wangp_cli.runtime.events import Fault
-from wangp_cli.runtime.intake import Line, each_image, each_video, read_lines
+from wangp_cli.runtime.batch_folder import OURS
+from wangp_cli.runtime.events import Fault, Log
+from wangp_cli.runtime.intake import Line, Watcher, each_image, each_video, read_lines
+from wangp_cli.runtime.intake.folder import MARK
 from wangp_cli.runtime.session import Session
+from wangp_cli.tasks.fields import Order
+
+SOURCES = ("tasks", "each_image", "each_video", "watch")
+Whole = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-def plan_of(said: Mapping[str, Any], extra: Mapping[str, Any], session: Session) -> Plan:
+class Wishes(BaseModel):
+    """What was said of the batch's own options."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    tasks: str | None = None
+    each_image: Path | None = None
+    each_video: Path | None = None
+    watch: Path | None = None
+    poll_interval: Seconds = 10.0
+    resume: bool = False
+    order: Order = "given"
+    phase_group: Whole = 64
+    fail_fast: bool = False
+    retries: Annotated[int, Field(ge=0)] = 0
+    task_timeout: Seconds | None = None
+    limit: Whole | None = None
+    only: tuple[str, ...] = ()
+    shard: str = "1/1"
+    allow_path: tuple[Path, ...] = ()
+    untrusted: bool = False
+    preset: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, extra: Mapping[str, Any]) -> Self:
+        """From what was said on the command line.
+
+        Raises:
+            RequestError: a value is out of range.
+        """
+        try:
+            return cls.model_validate(extra)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = "--" + str(first["loc"][0]).replace("_", "-")
+            raise RequestError(name, f"{first['input']!r}: {first['msg'].lower()}") from None
+
+
+def plan_of(said: Mapping[str, Any], wishes: Wishes, session: Session) -> Plan:
     """How the batch runs, from the tasks' flags and the batch's own."""
     folder = Path(said.get("output_dir") or session.settings.output_dir).expanduser().absolute()
     defaults = [Layer(name="command", values={"type": "generate"})]
     if session.settings.name is None:
         defaults.append(Layer(name="default", values={"name": "{task_id}"}))
     defaults += [
-        Layer(name=f"preset {name}", values=session.presets.get(name).values)
-        for name in extra.get("preset", [])
+        Layer(name=f"preset {name}", values=session.presets.get(name).values) for name in wishes.preset
     ]
     flags = {name: value for name, value in said.items() if name != "output_dir"}
-    roots = [Path.cwd(), folder, session.loras_dir, *extra.get("allow_path", [])]
-    if (source := extra.get("tasks")) and source != "-":
-        roots.append(Path(source).absolute().parent)
-    roots += [extra[name] for name in ("each_image", "each_video") if name in extra]
     return Plan(
         rules=Rules(
             folder=folder,
             defaults=[*defaults, Layer(name="flag", values=flags | {"output_dir": folder})],
-            roots=roots,
-            only=frozenset(extra.get("only", [])),
-            shard=_shard(extra.get("shard", "1/1")),
+            roots=_roots(wishes, folder, session),
+            only=frozenset(wishes.only),
+            shard=_shard(wishes.shard),
         ),
-        order=extra.get("order", "given"),
-        fail_fast=bool(extra.get("fail_fast")),
-        retries=int(extra.get("retries", 0)),
-        timeout=extra.get("task_timeout"),
-        limit=extra.get("limit"),
-        resume=bool(extra.get("resume")),
+        order=wishes.order,
+        phase_group=wishes.phase_group,
+        fail_fast=wishes.fail_fast,
+        retries=wishes.retries,
+        timeout=wishes.task_timeout,
+        limit=wishes.limit,
+        # Who waits for tasks meets those of yesterday again, in a list or a file that is still there.
+        resume=wishes.resume or wishes.watch is not None,
     )
+
+
+def _roots(wishes: Wishes, folder: Path, session: Session) -> list[Path]:
+    """The folders whose files lines may name."""
+    roots = [folder, session.loras_dir, *wishes.allow_path]
+    roots += [path for path in (wishes.each_image, wishes.each_video) if path]
+    if wishes.untrusted:
+        return roots
+    if wishes.tasks and wishes.tasks != "-":
+        roots.append(Path(wishes.tasks).absolute().parent)
+    if wishes.watch:
+        roots.append(wishes.watch if wishes.watch.is_dir() else wishes.watch.absolute().parent)
+    return [*roots, Path.cwd()]
 
 
 def _shard(text: str) -> tuple[int, int]:
     which, _, of = text.partition("/")
-    if not (which.isdigit() and of.isdigit() and 1 <= int(which) <= int(of)):
+    if not (which.isdecimal() and of.isdecimal() and 1 <= int(which) <= int(of)):
         raise RequestError("--shard", f"{text!r} is not I/N, such as 2/8")
     return int(which), int(of)
 
 
-def lines_of(extra: Mapping[str, Any], said: Mapping[str, Any], plan: Plan) -> Iterator[Line]:
-    """The lines of whatever was given."""
-    given = [name for name in ("tasks", "each_image", "each_video") if name in extra]
+def lines_of(wishes: Wishes, said: Mapping[str, Any], folder: Path) -> Iterator[Line] | None:
+    """The lines of whatever was given; None where the folder of an earlier run says what is left.
+
+    Args:
+        wishes: what was given.
+        said: the tasks' flags.
+        folder: of the results.
+    """
+    given = [name for name in SOURCES if getattr(wishes, name) is not None]
+    if not given and wishes.resume:
+        return None
     if len(given) != 1:
-        found = "nothing is given" if not given else f"{' and '.join(given)} exclude each other"
-        raise RequestError("tasks", found, hint="give a file of tasks, - , --each-image or --each-video")
-    if "tasks" in extra:
-        return read_lines(extra["tasks"], stdin=sys.stdin.buffer, work=plan.rules.folder / ".wangp")
-    read = each_image if given == ["each_image"] else each_video
-    return read(extra[given[0]], dict(said))
+        names = [name if name == "tasks" else "--" + name.replace("_", "-") for name in given]
+        raise RequestError(
+            "tasks",
+            f"{' and '.join(names)} exclude each other" if names else "nothing is given",
+            hint="give a file of tasks, - for standard input, --each-image, --each-video or --watch",
+        )
+    if wishes.tasks is not None:
+        # A descriptor of its own: one that the interpreter closes at its end would wait for the reader.
+        stdin = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+        return read_lines(wishes.tasks, stdin=stdin, work=folder / OURS, given=frozenset(said))
+    # What names no file is a flag like any other; a line would have to be allowed to say it.
+    template = {name: value for name, value in said.items() if MARK in str(value)}
+    if wishes.each_image:
+        return each_image(wishes.each_image, template)
+    return each_video(wishes.each_video, template) if wishes.each_video else iter(())
+
+
+@dataclass
+class Watch:
+    """New tasks, for as long as the run goes on; a list is told how they ended.
+
+    The list is read by one thread and worked off by another.
+    """
+
+    watcher: Watcher
+    session: Session
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def lines(self, wait: Callable[[float], bool]) -> Iterator[Line]:
+        """New lines, until `wait(seconds)` is true."""
+        problem = None
+        while True:
+            with self._lock:
+                found = list(self.watcher.poll())
+            yield from found
+            if self.watcher.problem != problem:
+                problem = self.watcher.problem
+                if problem:
+                    self.session.stream.emit(Log(level="warning", message=f"watch: {problem}"))
+            if wait(self.watcher.interval):
+                return
+
+    def done(self, line: Line) -> None:
+        """A task is done."""
+        with self._lock:
+            self.watcher.done(line)
+
+    def failed(self, line: Line, error: WangpError) -> None:
+        """A task failed."""
+        with self._lock:
+            self.watcher.failed(line, error)
 
 
 def check_all(lines: Iterator[Line], door: Door) -> int:

@@ -6,16 +6,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wangp_cli.commands._bind import bind, parameter
 from wangp_cli.commands._run import EXTRA, errors_shown, extra_option, leave, open_run
 from wangp_cli.runtime.artifacts import HISTORY
-from wangp_cli.runtime.session import Session
 from wangp_cli.tasks.fields import Order
 from wangp_cli.tasks.generate import Generate
+
+if TYPE_CHECKING:
+    from wangp_cli.commands._batch import Wishes
+    from wangp_cli.runtime.batch import Plan
+    from wangp_cli.runtime.running import Run
 
 PANEL = "Batch"
 _option = partial(extra_option, panel=PANEL)
@@ -46,11 +51,33 @@ OPTIONS = [
         "--each-video",
         metavar="DIR",
     ),
+    _option(
+        "watch",
+        Path,
+        "Wait for new tasks in a file or a folder of files, and run them.",
+        "--watch",
+        metavar="PATH",
+    ),
+    _option(
+        "poll_interval", float, "Time between two looks for new tasks.", "--poll-interval", metavar="SECONDS"
+    ),
     _option("resume", bool, "Finish what an earlier run of the folder left.", "--resume"),
-    _option("order", Order, "As given, or all tasks of one model before the next.", "--order"),
+    _option(
+        "order",
+        Order,
+        "As given; all tasks of one model before the next; or each stage of them before the next.",
+        "--order",
+    ),
+    _option(
+        "phase_group",
+        int,
+        "At most so many tasks go through their stages together. Default: 64.",
+        "--phase-group",
+        metavar="N",
+    ),
     _option("fail_fast", bool, "Stop after the first failure.", "--fail-fast/--keep-going"),
     _option(
-        "retries", int, "More attempts after too little memory or an I/O error.", "--retries", metavar="N"
+        "retries", int, "More attempts after too little memory or a disk error.", "--retries", metavar="N"
     ),
     _option("task_timeout", float, "Give up a task after this time.", "--task-timeout", metavar="SECONDS"),
     _option("limit", int, "Run at most so many tasks.", "--limit", metavar="N"),
@@ -63,35 +90,51 @@ OPTIONS = [
         "--allow-path",
         metavar="DIR",
     ),
+    _option("untrusted", bool, "Tasks may read only what --allow-path names.", "--untrusted"),
 ]
 
 
 def run_batch(said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
     """Run a batch and leave with its exit code."""
     # Here, because the database library takes longer to import than `wangp --help` may.
-    from wangp_cli.commands._batch import check_all, lines_of, plan_of
+    from wangp_cli.commands._batch import Wishes, check_all, lines_of, plan_of
     from wangp_cli.runtime.admit import Door
-    from wangp_cli.runtime.batch import Batch, batch_store
 
     dry = bool(extra.get("dry_run"))
     with errors_shown():
+        wishes = Wishes.of(extra)
         with open_run("batch", {"json": True, **extra}, silent=dry) as run:
-            plan = plan_of(said, extra, run.session)
-            lines = lines_of(extra, said, plan)
+            plan = plan_of(said, wishes, run.session)
             if dry:
-                run.finish(check_all(lines, Door(plan.rules, run.session)))
+                with TemporaryDirectory(prefix="wangp-") as folder:
+                    lines = lines_of(wishes, said, Path(folder))
+                    rules = replace(plan.rules, roots=[*plan.rules.roots, Path(folder)])
+                    run.finish(check_all(lines or iter(()), Door(rules, run.session)))
             else:
-                with batch_store(plan) as store:
-                    run.begin()
-                    history = run.session.manifest_path or plan.rules.folder / HISTORY
-                    Batch(plan, replace(run.session, manifest_path=history), store).run(lines)
-                run.finish(1 if _failures(run.session) else 0, stopped=run.session.control.ending)
+                _run(run, plan, wishes, said)
         leave(run)
 
 
-def _failures(session: Session) -> int:
-    counts = session.stream.counts
-    return counts["failed"] + counts["rejected"] + counts["cancelled"]
+def _run(run: Run, plan: Plan, wishes: Wishes, said: Mapping[str, Any]) -> None:
+    from wangp_cli.commands._batch import Watch, lines_of
+    from wangp_cli.runtime.batch import Batch
+    from wangp_cli.runtime.batch_folder import batch_store
+    from wangp_cli.runtime.intake import Watcher
+
+    folder, control = plan.rules.folder, run.session.control
+    session = replace(run.session, manifest_path=run.session.manifest_path or folder / HISTORY)
+    watch = None
+    if wishes.watch:
+        given = frozenset(said)
+        watch = Watch(Watcher(wishes.watch, wishes.poll_interval, given=given), session)
+    lines = lines_of(wishes, said, folder)
+    with batch_store(folder, plan.rules.shard, resume=plan.resume) as store:
+        run.begin(folders=(folder,))
+        if watch:
+            lines = watch.lines(control.wait_end)
+        stopped = Batch(plan, session, store, watch).run(lines)
+        counts = session.stream.counts
+        run.finish(1 if counts["failed"] + counts["rejected"] + counts["cancelled"] else 0, stopped=stopped)
 
 
 batch = bind(

@@ -5,24 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wangp_cli.errors import ConflictError, RequestError, WangpError
 from wangp_cli.presets import Layer, merge
-from wangp_cli.runtime.execute import as_known
+from wangp_cli.runtime.execute import guarded
 from wangp_cli.runtime.intake.allow import check_paths, confine_output
+from wangp_cli.runtime.leftovers import files_of, is_intact, remove_leftovers, remove_results
 from wangp_cli.runtime.resolve import Request, resolve
 from wangp_cli.runtime.store import NewJob
+from wangp_cli.tasks.task import Runtime
 
 if TYPE_CHECKING:
     from wangp_cli.runtime.intake import Line
     from wangp_cli.runtime.session import Session
+    from wangp_cli.runtime.store import StoredJob
 
-HOW = frozenset({"overwrite", "skip_existing"})
-"""Fields that say how to treat what is there, not what to make."""
+HOW = frozenset({"overwrite", "skip_existing", "device"})
+"""Fields that say how to treat what is there and where to compute, not what to make."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,101 +49,158 @@ class Rules:
 
 @dataclass(frozen=True, kw_only=True)
 class Admitted:
-    """A line that became a job, or why it did not."""
+    """What became of a line.
+
+    Args:
+        key: the id of its task, if it has one.
+        job: to run.
+        request: the same, settled.
+        done: the job that an earlier run finished.
+        error: why it cannot run.
+
+    With none of them it says the same as an earlier line of that id.
+    """
 
     line: Line
     key: str | None
     job: NewJob | None = None
     request: Request | None = None
+    done: StoredJob | None = None
     error: WangpError | None = None
 
 
 @dataclass
 class Door:
-    """Admits lines one by one; remembers what it has seen, to name lines that have no id."""
+    """Admits lines one by one; remembers what it has seen, to name lines that have no id.
+
+    Args:
+        rules: what lines may do.
+        session: where they are to run.
+        known: the jobs of these ids that an earlier run left.
+    """
 
     rules: Rules
     session: Session
-    _seen: Counter[str] = field(default_factory=Counter)
-    _taken: set[int] = field(default_factory=set)
+    known: Callable[[Sequence[str]], Mapping[str, StoredJob]] | None = None
+    met: set[str] = field(default_factory=set)
+    _ordinals: Counter[str] = field(default_factory=Counter)
+    _digests: dict[int, int] = field(default_factory=dict)
+    _files: set[int] = field(default_factory=set)
+    _inside: set[Path] = field(default_factory=set)
 
     def admit(self, lines: Iterable[Line]) -> list[Admitted]:
         """Check lines; those that are not chosen by shard or id are left out."""
-        found = (self._admit(line) for line in lines if self._in_shard(line))
-        return [one for one in found if one is not None]
+        # Every shard must give equal lines the same names, so all are named and then some are left out.
+        named = [(line, self._name(line)) for line in lines]
+        chosen = [(line, key) for line, key in named if self._is_chosen(line, key)]
+        known = self.known([key for _, key in chosen if key]) if self.known else {}
+        return [self._admit(line, key, known.get(key or "")) for line, key in chosen]
 
-    def _in_shard(self, line: Line) -> bool:
+    def _name(self, line: Line) -> str | None:
+        """Its own name, or the hash of what it says and which of its equals it is."""
+        if line.task_id or not line.digest or line.values is None:
+            return line.task_id
+        short = line.digest[:12]
+        self._ordinals[short] += 1
+        return f"{short}-{self._ordinals[short]}"
+
+    def _is_chosen(self, line: Line, key: str | None) -> bool:
         which, of = self.rules.shard
-        return (line.number - 1) % of == which - 1
+        # What is wrong with the file as a whole is everybody's.
+        if line.number and (line.number - 1) % of != which - 1:
+            return False
+        if self.rules.only and key in self.rules.only:
+            self.met.add(key or "")
+        return not self.rules.only or key in self.rules.only
 
-    def _admit(self, line: Line) -> Admitted | None:
-        if line.error is not None or line.values is None:
-            return Admitted(line=line, key=line.task_id, error=line.error)
-        key = line.task_id or self._name(line.digest)
-        if self.rules.only and key not in self.rules.only:
-            return None
-        try:
-            check_paths(line.values, self.rules.roots)
-            values = confine_output(line.values, self.rules.folder)
-            layers = [
-                *self.rules.defaults,
-                Layer(name=line.origin, values=values, checksums=line.checksums),
-                Layer(name="run", values={"task_id": key}),
-            ]
-            request = resolve(layers, self.session)
-            self._check_outputs(request.outputs)
-        except (WangpError, OSError) as error:
-            return Admitted(line=line, key=key, error=as_known(error))
+    def _admit(self, line: Line, key: str | None, known: StoredJob | None) -> Admitted:
+        if line.error is not None or line.values is None or key is None:
+            return Admitted(line=line, key=key, error=line.error)
+        values = line.values
+        admitted = guarded(lambda: self._job(line, key, values, known))
+        return Admitted(line=line, key=key, error=admitted) if isinstance(admitted, WangpError) else admitted
+
+    def _job(self, line: Line, key: str, values: Mapping[str, Any], known: StoredJob | None) -> Admitted:
+        check_paths(values, self.rules.roots)
+        layers = [
+            *self.rules.defaults,
+            Layer(
+                name=line.origin, values=confine_output(values, self.rules.folder), checksums=line.checksums
+            ),
+            Layer(name="run", values={"task_id": key}),
+        ]
+        digest = digest_of(layers)
+        if self._repeats(key, digest):
+            return Admitted(line=line, key=key)
+        if known is not None and known.state == "done":
+            if known.digest == digest and is_intact(known.result):
+                return Admitted(line=line, key=key, done=known)
+            if known.digest == digest:
+                remove_results(known)
+            elif not merge(layers).values.get("overwrite"):
+                raise ConflictError(
+                    f"task_id: {key!r} is taken by another request, which is done", hint="use another id"
+                )
+        elif known is not None and known.token:
+            remove_leftovers(known)
+        request = resolve(layers, self.session)
+        files = files_of(request)
+        self._check_files(request.outputs, files)
+        # Hashes are all that is kept of a line: a file may be long.
+        self._digests[hash(key)] = hash(digest)
+        self._files.update(map(hash, files))
         job = NewJob(
             key=key,
-            digest=digest_of(layers),
-            model=request.spec.name,
-            said=pack(layers),
-            outputs=[] if request.skipped else [str(path) for path in request.outputs],
+            digest=digest,
+            affinity=affinity_of(request),
+            said={"layers": pack(layers), "line": line.number or None, "notices": list(line.notices)},
+            files=files,
         )
         return Admitted(line=line, key=key, job=job, request=request)
 
-    def _check_outputs(self, outputs: Sequence[Path]) -> None:
-        root = self.rules.folder.resolve()
-        for path in outputs:
-            if not path.parent.resolve().is_relative_to(root):
+    def forget(self, job: StoredJob) -> None:
+        """Let an ended job's id and files be used again, by a run that has no last line."""
+        self._digests.pop(hash(job.key), None)
+        self._files.difference_update(map(hash, job.files or []))
+
+    def _repeats(self, key: str, digest: str) -> bool:
+        """Whether an earlier line says the same; raises where one of that id says something else."""
+        earlier = self._digests.get(hash(key))
+        if earlier not in (None, hash(digest)):
+            raise ConflictError(f"task_id: {key!r} is taken by an earlier line", hint="use another id")
+        return earlier is not None
+
+    def _check_files(self, outputs: Sequence[Path], files: Sequence[str]) -> None:
+        for folder in {path.parent for path in outputs} - self._inside:
+            root = self.rules.folder.resolve()
+            if not folder.resolve().is_relative_to(root):
                 raise RequestError(
-                    "output", f"{path} is outside of {root}", hint="results stay in the output folder"
+                    "output", f"{folder} is outside of {root}", hint="results stay in the output folder"
                 )
-            if (mark := hash(path)) in self._taken:
-                raise ConflictError(
-                    f"output: {path} is written by an earlier line", hint="give it another name"
-                )
-            self._taken.add(mark)
-
-    def _name(self, digest: str) -> str:
-        """The hash of what a line says, and which of its equals it is."""
-        short = digest[:12]
-        self._seen[short] += 1
-        return f"{short}-{self._seen[short]}"
-
-
-def canonical(value: Any) -> bytes:
-    """One byte string for equal JSON values."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()
+            self._inside.add(folder)
+        if taken := next((name for name in files if hash(name) in self._files), None):
+            raise ConflictError(f"output: {taken} is written by an earlier line", hint="give it another name")
 
 
 def digest_of(layers: Sequence[Layer]) -> str:
     """The sha256 of everything that is said, before a seed is drawn."""
-    said = {name: value for name, value in merge(layers).values.items() if name not in HOW}
-    return hashlib.sha256(canonical(said)).hexdigest()
+    return _sha256({name: value for name, value in merge(layers).values.items() if name not in HOW})
 
 
-def pack(layers: Sequence[Layer]) -> dict[str, Any]:
-    """Layers as JSON, so that a job can run without the file it came from."""
-    plain = [
+def affinity_of(request: Request) -> str:
+    """A text that is equal for requests which the same loaded pipeline serves."""
+    how = request.task.model_dump(mode="json", include={"loras", *Runtime.model_fields})
+    return f"{request.spec.name} {_sha256(how)[:8]}"
+
+
+def _sha256(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def pack(layers: Sequence[Layer]) -> list[dict[str, Any]]:
+    """Layers as the store keeps them, so that a job can run without the file it came from."""
+    return [
         {"name": layer.name, "values": dict(layer.values), "checksums": dict(layer.checksums)}
         for layer in layers
     ]
-    packed: dict[str, Any] = json.loads(json.dumps({"layers": plain}, default=str))
-    return packed
-
-
-def unpack(said: dict[str, Any]) -> list[Layer]:
-    """The layers of a job."""
-    return [Layer(**layer) for layer in said["layers"]]

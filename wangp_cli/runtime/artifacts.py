@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import glob
 import json
 import os
+import platform
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,8 +28,7 @@ def complete_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
         ConflictError: the file appeared meanwhile and `overwrite` is off.
         NoSpaceError: the disk is full or the folder cannot be written.
     """
-    stem = path.stem.encode(errors="surrogateescape")[:80].decode(errors="ignore")
-    partial = path.with_name(f".{stem}.{os.getpid()}.partial{path.suffix}")
+    partial = path.with_name(f".{_short_stem(path)}.{_node()}-{os.getpid()}.partial{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
@@ -43,6 +46,20 @@ def complete_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             partial.unlink()
+
+
+def _short_stem(path: Path) -> str:
+    return path.stem.encode(errors="surrogateescape")[:80].decode(errors="ignore")
+
+
+def _node() -> str:
+    """This machine, short: others may work in the same folder, and their processes cannot be asked for."""
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+def partials_of(path: Path) -> list[Path]:
+    """The partial files of `path`, whoever left them."""
+    return list(path.parent.glob(f".{glob.escape(_short_stem(path))}.*.partial{glob.escape(path.suffix)}"))
 
 
 def _take_name(partial: Path, path: Path) -> None:
@@ -71,10 +88,10 @@ def disk_error(error: OSError, path: Path) -> Exception:
 
 
 def sweep(folder: Path) -> None:
-    """Remove partial files whose process is gone."""
+    """Remove partial files whose process is gone; those of other machines are theirs to remove."""
     for file in folder.glob(".*.partial*"):
-        match = re.search(r"\.(\d+)\.partial(\.\w+)?$", file.name)
-        if match and not _alive(int(match[1])):
+        match = re.search(r"\.(?:([0-9a-f]{8})-)?(\d+)\.partial(\.\w+)?$", file.name)
+        if match and match[1] in (None, _node()) and not _alive(int(match[2])):
             file.unlink(missing_ok=True)
 
 
@@ -104,6 +121,9 @@ def append_line(path: Path, record: Mapping[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:
+            # Shards share a history. Some network file systems have no locks.
+            with suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_EX)
             size = os.fstat(handle).st_size
             if size and os.pread(handle, 1, size - 1) != b"\n":
                 line = b"\n" + line

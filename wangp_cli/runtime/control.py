@@ -180,9 +180,20 @@ class Control:
         self._wait(lambda: self.may_claim() or self.ending, timeout)
         return self.may_claim()
 
+    def wait_end(self, timeout: float) -> bool:
+        """Wait until the run is to end, or `timeout` seconds; is it to end?"""
+        self._wait(lambda: self.ending, timeout)
+        return self.ending
+
     def is_cancelled(self, task: str) -> bool:
         """Whether the user cancelled this task."""
         return task in self._cancelled
+
+    @property
+    def cancelling(self) -> list[str]:
+        """The tasks that the user cancelled and that have not ended yet."""
+        with self._changed:
+            return sorted(self._cancelled)
 
     def why(self, task: str) -> Why | None:
         """Why a task must stop; None if it may go on."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from wangp_cli.errors import Cancelled, OutOfMemoryError, RequestError, WangpError
+from wangp_cli.errors import Cancelled, DiskError, OutOfMemoryError, RequestError, WangpError
 from wangp_cli.presets import Layer
 from wangp_cli.runtime.artifacts import HISTORY, append_line, disk_error, sweep
 from wangp_cli.runtime.events import (
     ArtifactCreated,
+    Data,
     Fault,
     Log,
     TaskAccepted,
@@ -33,18 +36,42 @@ from wangp_cli.runtime.progress import Meter
 from wangp_cli.runtime.resolve import Request, label, resolve
 from wangp_cli.runtime.session import Session
 
+if TYPE_CHECKING:
+    from wangp_cli.pipelines.base import Stage
+
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 Status = Literal["completed", "failed", "retrying", "cancelled", "rejected"]
+PASSING = {
+    errno.EIO,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
+    errno.EAGAIN,
+    errno.EBUSY,
+    errno.EREMOTEIO,
+    errno.EHOSTDOWN,
+    errno.ENOTCONN,
+}
+"""Errors of disks that may be gone at the next attempt."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a request ended."""
+    """How a request ended.
+
+    Args:
+        artifacts: the files it made, also where it did not end well.
+        manifest: its line of the run history.
+        reason: why it was cancelled.
+        again: of a request that is tried again, when and with what change.
+    """
 
     status: Status
     artifacts: list[ArtifactCreated] = field(default_factory=list)
     error: WangpError | None = None
     manifest: dict[str, Any] | None = None
+    reason: str | None = None
+    again: Again | None = None
 
     @property
     def exit_code(self) -> int:
@@ -53,20 +80,36 @@ class Outcome:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Again:
+    """Another attempt: after which pause, and what it changes."""
+
+    delay_seconds: float = 0.0
+    change: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """Which try of a task this is.
+    """Which try of a task this is, and who is told how it goes.
 
     Args:
         number: counted from 1.
-        retries: how many more there may be after the first.
-        timeout: seconds after which it is given up.
-        begin: told the files that will be written, before anything is.
+        announce: whether the task is new to the reader of events.
+        line: of the file it came from.
+        notices: for people, from the reader of that file.
+        timeout: seconds of its own work after which it is given up.
+        begin: told the request before anything is written.
+        done: keeps the manifest before the end is announced, so that no announced end is ever forgotten.
+        again: whether and how to try again after an error that may pass.
     """
 
     number: int = 1
-    retries: int = 0
+    announce: bool = True
+    line: int | None = None
+    notices: Sequence[str] = ()
     timeout: float | None = None
-    begin: Callable[[list[str]], None] | None = None
+    begin: Callable[[Request], None] | None = None
+    done: Callable[[dict[str, Any]], None] | None = None
+    again: Callable[[WangpError], Again | None] | None = None
 
 
 def execute(
@@ -83,83 +126,151 @@ def execute(
         task_id: the task's name in events; a new one where it is not known yet.
         attempt: the first and only one if not said.
     """
-    task_id = task_id or str(uuid.uuid4())
-    attempt = attempt or Attempt()
+    return finish(course(say, session, task_id or str(uuid.uuid4()), attempt or Attempt()))
+
+
+def finish(going: Generator[Any, None, T]) -> T:
+    """Go on to the end, and give what comes out."""
+    while True:
+        try:
+            next(going)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+
+def course(
+    say: Callable[[], Sequence[Layer]], session: Session, task_id: str, attempt: Attempt
+) -> Generator[Stage, None, Outcome]:
+    """What `execute` does, with a rest before each stage, where the stage of another task may run first."""
     emit = partial(session.stream.emit, task=task_id)
     try:
         request = resolve([*say(), Layer(name="run", values={"task_id": task_id})], session)
     except Exception as error:  # noqa: BLE001 - the boundary
         known = as_known(error)
-        emit(TaskRejected(error=Fault.of(known)))
+        emit(TaskRejected(line=attempt.line, error=Fault.of(known)))
         return Outcome(status="rejected", error=known)
-    if attempt.number == 1:
-        emit(TaskAccepted(request=request.task.model_dump(mode="json"), origin=request.origin))
-    for notice in request.notices:
-        emit(Log(level="info", message=notice))
-    if request.skipped:
-        return _skip(request, emit)
-    emit(TaskStarted())
+    if attempt.announce:
+        _announce(request, emit, attempt)
+    work = _Work(request, session, emit, attempt)
     try:
-        if attempt.begin:
-            attempt.begin([str(path) for path in request.outputs])
-        artifacts, manifest = _run(request, session, emit, attempt)
+        session.control.check(task_id)
+        if request.skipped:
+            return _skip(request, emit, attempt)
+        emit(TaskStarted())
+        manifest = yield from work.run()
+        if attempt.done:
+            attempt.done(manifest)
     except Cancelled as stop:
-        emit(TaskCancelled(reason=session.control.why(task_id) or "cancel"))
-        return Outcome(status="cancelled", error=stop)
+        reason = session.control.why(task_id) or "cancel"
+        emit(TaskCancelled(reason=reason))
+        return Outcome(status="cancelled", artifacts=work.made, error=stop, reason=reason)
     except Exception as error:  # noqa: BLE001 - the boundary
-        known = _relabelled(as_known(error), request)
-        if known.retryable and attempt.number <= attempt.retries:
-            emit(TaskRetrying(error=Fault.of(known), next_attempt=attempt.number + 1))
-            return Outcome(status="retrying", error=known)
-        emit(TaskFailed(error=Fault.of(known)))
-        return Outcome(status="failed", error=known)
+        return _fail(_relabelled(as_known(error), request), work.made, emit, attempt)
     emit(TaskCompleted(manifest=manifest))
-    return Outcome(status="completed", artifacts=artifacts, manifest=manifest)
+    return Outcome(status="completed", artifacts=work.made, manifest=manifest)
 
 
-def _skip(request: Request, emit: Callable[..., None]) -> Outcome:
+def _announce(request: Request, emit: Callable[..., None], attempt: Attempt) -> None:
+    accepted = TaskAccepted(
+        line=attempt.line, request=request.task.model_dump(mode="json"), origin=request.origin
+    )
+    emit(accepted, attempt=attempt.number)
+    for notice in (*attempt.notices, *request.notices):
+        emit(Log(level="info", message=notice))
+
+
+def _fail(
+    error: WangpError, made: list[ArtifactCreated], emit: Callable[..., None], attempt: Attempt
+) -> Outcome:
+    again = attempt.again(error) if attempt.again and error.retryable else None
+    if again is None:
+        emit(TaskFailed(error=Fault.of(error)))
+        return Outcome(status="failed", artifacts=made, error=error)
+    retrying = TaskRetrying(
+        error=Fault.of(error),
+        next_attempt=attempt.number + 1,
+        delay_s=round(again.delay_seconds, 1),
+        change=again.change,
+    )
+    emit(retrying)
+    return Outcome(status="retrying", artifacts=made, error=error, again=again)
+
+
+def _skip(request: Request, emit: Callable[..., None], attempt: Attempt) -> Outcome:
     """Complete a task whose files are all there."""
     artifacts = [{"path": str(path), "sha256": sha256_of(path)} for path in request.outputs]
     manifest = {"task_id": request.task.task_id, "status": "success", "artifacts": artifacts}
+    if attempt.done:
+        attempt.done(manifest)
     emit(TaskCompleted(manifest=manifest, skipped=True))
     return Outcome(status="completed", manifest=manifest)
 
 
-def _run(
-    request: Request, session: Session, emit: Callable[..., None], attempt: Attempt
-) -> tuple[list[ArtifactCreated], dict[str, Any]]:
-    began = time.monotonic()
-    folder = request.outputs[0].parent
-    history = session.manifest_path or folder / HISTORY
-    if folder not in session.swept:
-        sweep(folder)
-        session.swept.add(folder)
-    checksums = input_checksums(request.task, folder)
-    meter = Meter(
-        emit,
-        session.control,
-        len(request.outputs),
-        task=request.task.task_id or "",
-        interval=session.progress_interval,
-        timeout=attempt.timeout,
-    )
-    job = Job(request=request, session=session, emit=emit, meter=meter, checksums=checksums)
-    module, _, name = request.task.run.partition(":")
-    workflow: Callable[[Job], list[ArtifactCreated]] = getattr(import_module(module), name)
-    about = {"run_id": session.stream.run, "checksums": checksums}
-    try:
-        artifacts = workflow(job)
-    except Cancelled:
-        raise
-    except Exception as error:
-        known = as_known(error)
-        ending = {"status": "error", "error": known.message}
-        _try_append(history, record(request, about | ending, time.monotonic() - began))
-        raise known from error
-    made = [artifact.model_dump(mode="json", exclude_none=True) for artifact in artifacts]
-    manifest = record(request, about | {"status": "success", "artifacts": made}, time.monotonic() - began)
-    append_line(history, manifest)
-    return artifacts, manifest
+class _Work:
+    """The workflow of a settled request, from its first file to its line in the history."""
+
+    def __init__(
+        self, request: Request, session: Session, emit: Callable[..., None], attempt: Attempt
+    ) -> None:
+        self.made: list[ArtifactCreated] = []
+        self._request, self._session, self._emit, self._attempt = request, session, emit, attempt
+        self._seconds = 0.0
+
+    def run(self) -> Generator[Stage, None, dict[str, Any]]:
+        """Do it, with a rest before each stage; gives the manifest."""
+        request, session = self._request, self._session
+        folder = request.outputs[0].parent
+        history = session.manifest_path or folder / HISTORY
+        about: dict[str, Any] = {"run_id": session.stream.run, "checksums": {}}
+        try:
+            if self._attempt.begin:
+                self._attempt.begin(request)
+            if folder not in session.swept:
+                sweep(folder)
+                session.swept.add(folder)
+            about["checksums"] = input_checksums(request.task, folder)
+            yield from self._stages(about["checksums"])
+        except Cancelled:
+            raise
+        except Exception as error:
+            known = as_known(error)
+            ending = {"status": "error", "error": known.message}
+            _try_append(history, record(request, about | ending, self._seconds))
+            raise known from error
+        made = [artifact.model_dump(mode="json", exclude_none=True) for artifact in self.made]
+        manifest = record(request, about | {"status": "success", "artifacts": made}, self._seconds)
+        append_line(history, manifest)
+        return manifest
+
+    def _stages(self, checksums: dict[str, str]) -> Iterator[Stage]:
+        request, control = self._request, self._session.control
+        task = request.task.task_id or ""
+        meter = Meter(
+            self._emit,
+            control,
+            len(request.outputs),
+            task=task,
+            interval=self._session.progress_interval,
+            timeout=self._attempt.timeout,
+        )
+        module, _, name = request.task.run.partition(":")
+        workflow: Callable[[Job], Iterator[Stage]] = getattr(import_module(module), name)
+        began = time.monotonic()
+        job = Job(request=request, session=self._session, emit=self._note, meter=meter, checksums=checksums)
+        for stage in workflow(job):
+            paused = time.monotonic()
+            self._seconds += paused - began
+            yield stage
+            began = time.monotonic()
+            meter.rest(began - paused)
+            control.check(task)
+        self._seconds += time.monotonic() - began
+
+    def _note(self, data: Data) -> None:
+        if isinstance(data, ArtifactCreated):
+            self.made.append(data)
+        self._emit(data)
 
 
 def _try_append(history: Any, failure: dict[str, Any]) -> None:
@@ -179,9 +290,9 @@ def as_known(error: Exception) -> WangpError:
             f"out of memory: {str(error).splitlines()[0] if str(error) else 'the machine has none left'}",
             hint="a smaller --size or fewer --frames, or --vae-tiling",
         )
+    if isinstance(error, OSError) and error.errno in PASSING:
+        return DiskError(f"{error.filename or 'a file'}: {error.strerror}", hint="--retries tries again")
     if isinstance(error, OSError) and error.filename:
-        from pathlib import Path
-
         mapped = disk_error(error, Path(str(error.filename)))
         if isinstance(mapped, WangpError):
             return mapped
@@ -189,6 +300,14 @@ def as_known(error: Exception) -> WangpError:
     return WangpError(
         f"{type(error).__name__}: {error}", hint="this is a bug of wangp; the log has the details"
     )
+
+
+def guarded(make: Callable[[], T]) -> T | WangpError:
+    """What `make` gives, or what it raises, in its known form."""
+    try:
+        return make()
+    except Exception as error:  # noqa: BLE001 - the boundary
+        return as_known(error)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

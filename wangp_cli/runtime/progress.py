@@ -64,6 +64,11 @@ class Meter:
         """The next result, counted from 1."""
         self._result, self._stage = result, None
 
+    def rest(self, seconds: float) -> None:
+        """Others were at work for that long; it counts neither for the timeout nor for the speed."""
+        self._deadline += seconds
+        self._begun += seconds
+
     def __call__(self, stage: Stage, done: int, total: int) -> None:
         """Report; holds while the run is paused, and raises `Cancelled` if the task must stop."""
         written = stage == "write" and done >= total
@@ -105,6 +110,5 @@ class Meter:
         self._control.hold(self._task)
         self._control.check(self._task)
         held = time.monotonic() - began
-        self._begun += held
-        self._deadline += held
+        self.rest(held)
         self._emit(TaskResumed(held_s=round(held, 3)))

@@ -2,80 +2,137 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import random
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import cycle
 from typing import TYPE_CHECKING
 
-from wangp_cli.errors import Cancelled, NoSpaceError, OutOfMemoryError
+from wangp_cli.errors import OutOfMemoryError, WangpError
 from wangp_cli.presets import Layer
-from wangp_cli.runtime.admit import unpack
-from wangp_cli.runtime.events import Fault, TaskCancelled
-from wangp_cli.runtime.execute import Attempt, Outcome, execute
-from wangp_cli.runtime.inputs import sha256_of
+from wangp_cli.runtime.events import Fault
+from wangp_cli.runtime.execute import Again, Attempt, Outcome, course, finish
+from wangp_cli.runtime.leftovers import files_made, files_of, remove_leftovers, unpack
 
 if TYPE_CHECKING:
+    from wangp_cli.pipelines.base import Stage
+    from wangp_cli.runtime.resolve import Request
     from wangp_cli.runtime.session import Session
     from wangp_cli.runtime.store import Store, StoredJob
 
 CAREFUL = Layer(name="retry", values={"vae_tiling": True})
 """What an attempt after one that ran out of memory changes."""
+FIRST_PAUSE_SECONDS = 15.0
+LONGEST_PAUSE_SECONDS = 900.0
+PHASES: tuple[Stage, ...] = ("encode", "denoise", "decode")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Worker:
-    """Runs jobs of one store in one session."""
+    """Runs jobs of one store in one session.
+
+    Args:
+        retries: more attempts after errors that may pass.
+        timeout: seconds of its own work after which a task is given up.
+        pause: seconds before the second attempt; each further pause is twice as long.
+    """
 
     store: Store
     session: Session
     retries: int = 0
     timeout: float | None = None
+    pause: float = FIRST_PAUSE_SECONDS
+    _tried: set[str] = field(default_factory=set)
+    """Jobs that the reader of events knows and that will be tried again."""
 
     def work(self, job: StoredJob) -> Outcome:
         """Run a claimed job and tell the store how it ended."""
-        if self.session.control.is_cancelled(job.key):
-            self.session.stream.emit(TaskCancelled(reason="cancel"), task=job.key)
-            self.store.cancel(job)
-            return Outcome(status="cancelled", error=Cancelled("stopped by the user"))
+        return finish(self._course(job))
+
+    def work_by_phase(self, jobs: Sequence[StoredJob]) -> Iterator[tuple[StoredJob, Outcome]]:
+        """Run claimed jobs, one stage of all of them before the next; gives each with its end."""
+        going = [_Going(job=job, course=self._course(job)) for job in jobs]
+        for phase in cycle(PHASES):
+            for one in going:
+                if one.begun or not self.session.control.ending:
+                    one.do(phase)
+            yield from ((one.job, one.outcome) for one in going if one.outcome)
+            for one in going:
+                if not one.begun:
+                    # It has not begun, so it has no end either.
+                    self.store.release(one.job, [])
+            going = [one for one in going if one.begun and not one.outcome]
+            if not going:
+                return
+
+    def _course(self, job: StoredJob) -> Generator[Stage, None, Outcome]:
+        if job.token > 1:
+            remove_leftovers(job)
         layers = unpack(job.said)
-        if job.attempt > 1:
-            remove_outputs(job)
         if (job.error or {}).get("kind") == OutOfMemoryError.kind:
             layers.append(CAREFUL)
         attempt = Attempt(
             number=job.attempt,
-            retries=self.retries,
+            announce=job.key not in self._tried,
+            line=job.said["line"],
+            notices=job.said["notices"],
             timeout=self.timeout,
-            begin=lambda outputs: self.store.begin(job, outputs),
+            begin=partial(self._begin, job),
+            done=partial(self.store.succeed, job),
+            again=partial(self._again, job),
         )
-        outcome = execute(lambda: layers, self.session, job.key, attempt)
-        if outcome.status == "completed":
-            self.store.succeed(job, outcome.manifest or {})
-        elif outcome.status == "cancelled" and self.session.control.ending:
-            self.store.release(job)
-        elif outcome.status == "cancelled":
-            self.store.cancel(job)
-        elif outcome.error is not None:
-            fault = Fault.of(outcome.error).model_dump(mode="json")
-            self.store.fail(job, fault, retry=outcome.status == "retrying")
+        outcome = yield from course(lambda: layers, self.session, job.key, attempt)
+        self._keep(job, outcome)
         return outcome
 
+    def _begin(self, job: StoredJob, request: Request) -> None:
+        self.store.begin(job, files_of(request))
 
-def remove_outputs(job: StoredJob) -> None:
-    """Remove what an unfinished attempt may have left under its final names."""
-    for name in job.outputs or []:
-        Path(name).unlink(missing_ok=True)
+    def _again(self, job: StoredJob, error: WangpError) -> Again | None:
+        if job.attempt > self.retries:
+            return None
+        if isinstance(error, OutOfMemoryError):
+            # What ran out of memory in the most careful way will do so again.
+            careful = (job.error or {}).get("kind") == OutOfMemoryError.kind
+            return None if careful else Again(change="vae_tiling")
+        pause = min(LONGEST_PAUSE_SECONDS, self.pause * 2 ** (job.attempt - 1))
+        return Again(delay_seconds=pause * random.uniform(0.5, 1.5))
+
+    def _keep(self, job: StoredJob, outcome: Outcome) -> None:
+        self._tried.discard(job.key)
+        made = files_made(outcome.artifacts)
+        match outcome.status:
+            case "completed":
+                return
+            case "cancelled" if outcome.reason == "cancel":
+                self.store.cancel(job, made)
+            case "cancelled":
+                self.store.release(job, made)
+            case _:
+                assert outcome.error is not None
+                fault = Fault.of(outcome.error).model_dump(mode="json")
+                pause = outcome.again.delay_seconds if outcome.again else None
+                self.store.fail(job, fault, made, retry_after=pause)
+                if outcome.again:
+                    self._tried.add(job.key)
 
 
-def finished(job: StoredJob) -> bool:
-    """Whether a done job's files are all there, unchanged."""
-    artifacts: Sequence[dict[str, str]] = (job.result or {}).get("artifacts", [])
-    return bool(artifacts) and all(
-        Path(artifact["path"]).is_file() and sha256_of(Path(artifact["path"])) == artifact["sha256"]
-        for artifact in artifacts
-    )
+@dataclass(kw_only=True)
+class _Going:
+    """A job on its way."""
 
+    job: StoredJob
+    course: Generator[Stage, None, Outcome]
+    next: Stage = PHASES[0]
+    begun: bool = False
+    outcome: Outcome | None = None
 
-def is_fatal(outcome: Outcome) -> bool:
-    """Whether the next job would meet the same end, as on a full disk."""
-    return isinstance(outcome.error, NoSpaceError)
+    def do(self, phase: Stage) -> None:
+        """Go on while `phase` is what comes next."""
+        while self.next == phase and self.outcome is None:
+            self.begun = True
+            try:
+                self.next = next(self.course)
+            except StopIteration as end:
+                self.outcome = end.value

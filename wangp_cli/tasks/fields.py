@@ -100,8 +100,8 @@ def _rate(value: Any) -> Any:
     return str(ntsc if abs(rate - ntsc) < Fraction(1, 1000) else rate.limit_denominator(1001))
 
 
-Order = Literal["given", "model"]
-"""As given, or all tasks of one model before the next."""
+Order = Literal["given", "model", "phase"]
+"""As given; all tasks of one model before the next; or each stage of them before the next."""
 Size = Annotated[str, AfterValidator(_size)]
 """`WIDTHxHEIGHT` in pixels."""
 FrameCount = Annotated[int | str, AfterValidator(_frames)]

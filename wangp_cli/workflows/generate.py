@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from wangp_cli.media.clip import Audio, Clip, Frames, as_float, chunks
 from wangp_cli.media.read import read_audio
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import write_video
-from wangp_cli.pipelines.base import Lora
+from wangp_cli.pipelines.base import Lora, Pipeline, Stage
 from wangp_cli.pipelines.placement import choose
 from wangp_cli.runtime.artifacts import complete_file
 from wangp_cli.runtime.events import ArtifactCreated
@@ -24,27 +26,45 @@ from wangp_cli.runtime.outputs import is_picture
 from wangp_cli.workflows.inputs import prepare
 
 
-def run(job: Job) -> list[ArtifactCreated]:
-    """Make every result of the task and return the files, each durable and announced."""
+def run(job: Job) -> Iterator[Stage]:
+    """Make every result of the task, each announced when it is durable.
+
+    Yields:
+        the stage that comes next. Each asks for the model anew: another task may have used it meanwhile.
+    """
+    task = job.request.task
+    yield "encode"
+    loras = [Lora(path=path, strength=strength) for path, strength in locate_loras(task, job.session)]
+    load = partial(job.pipeline, choose(task), loras)
+    conditioning, continued = _encode(job, load)
+    for index, path in enumerate(job.request.outputs):
+        yield "denoise"
+        job.meter.begin(index + 1)
+        latents = load().denoise(task.cut(seed=task.seed + index), conditioning, job.meter)
+        yield "decode"
+        frames = load().decode(latents, job.meter)
+        result = _Result(job=job, index=index, path=path)
+        job.emit(
+            result.write_picture(next(frames)) if is_picture(task) else result.write_video(frames, continued)
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Continued:
+    """What the new frames are joined to: a video before them, the frames they share with it, sound."""
+
+    before: Clip | None
+    overlap: int
+    audio: Audio | None
+
+
+def _encode(job: Job, load: Callable[[], Pipeline]) -> tuple[Any, _Continued]:
+    """The model's conditioning; the inputs themselves are let go, as many tasks may wait here at once."""
     task = job.request.task
     prepared = prepare(task, job.request.spec)
     audio = read_audio(task.audio_source) if task.audio_source else None
-    loras = [Lora(path=path, strength=strength) for path, strength in locate_loras(task, job.session)]
-    pipeline = job.pipeline(choose(task), loras)
-    conditioning = pipeline.encode(task, prepared.inputs, job.meter)
-    made = []
-    for index, path in enumerate(job.request.outputs):
-        job.meter.begin(index + 1)
-        latents = pipeline.denoise(task.cut(seed=task.seed + index), conditioning, job.meter)
-        frames = pipeline.decode(latents, job.meter)
-        result = _Result(job=job, index=index, path=path)
-        if is_picture(task):
-            artifact = result.write_picture(next(frames))
-        else:
-            artifact = result.write_video(frames, prepared.before, prepared.overlap, audio)
-        made.append(artifact)
-        job.emit(artifact)
-    return made
+    conditioning = load().encode(task, prepared.inputs, job.meter)
+    return conditioning, _Continued(before=prepared.before, overlap=prepared.overlap, audio=audio)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +84,10 @@ class _Result:
         height, width = frames.shape[1:3]
         return self._artifact(role="image", width=width, height=height, frames=1)
 
-    def write_video(
-        self, frames: Iterator[Frames], before: Clip | None, overlap: int, audio: Audio | None
-    ) -> ArtifactCreated:
+    def write_video(self, frames: Iterator[Frames], continued: _Continued) -> ArtifactCreated:
         """Write a video: the continued one first, then the new frames after their overlap with it."""
         task = self.job.request.task
+        before, overlap, audio = continued.before, continued.overlap, continued.audio
         count, rate = int(task.frames), Fraction(task.fps)
         stream: Iterator[Frames] = frames
         if before is not None:

@@ -28,8 +28,10 @@ def check_paths(values: Mapping[str, Any], roots: Sequence[Path]) -> None:
     Raises:
         RequestError: a path leads outside, or is an address.
     """
+    if not (files := list(_files(values))):
+        return
     allowed = [os.path.realpath(root) for root in roots]
-    for field, name in _files(values):
+    for field, name in files:
         if is_url(name):
             raise RequestError(
                 field,

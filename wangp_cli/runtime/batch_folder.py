@@ -1,0 +1,65 @@
+"""The folder of a batch: its store, ours alone while it is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from wangp_cli.errors import ConflictError
+from wangp_cli.runtime.artifacts import disk_error
+from wangp_cli.runtime.store import Store, open_store
+
+OURS = ".wangp"
+"""Where a batch keeps what is not a result."""
+
+
+@contextmanager
+def batch_store(folder: Path, shard: tuple[int, int], *, resume: bool) -> Iterator[Store]:
+    """The store of a batch.
+
+    Args:
+        folder: of its results.
+        shard: which of how many; each has a store of its own.
+        resume: go on with what an earlier run left there.
+
+    Raises:
+        ConflictError: another process works there, or an earlier run is unfinished and `resume` is not said.
+        NoSpaceError: the folder cannot be written.
+    """
+    which, of = shard
+    name = "batch" if of == 1 else f"batch-{which}-of-{of}"
+    ours = folder / OURS
+    lock = FileLock(ours / f"{name}.lock", blocking=False)
+    try:
+        ours.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise ConflictError(
+            f"another batch works in {folder}", hint="wait for it, or use --output-dir"
+        ) from None
+    except OSError as error:
+        raise disk_error(error, ours) from None
+    try:
+        store = open_store(ours / f"{name}.sqlite")
+        try:
+            _check(store, folder, resume=resume)
+            yield store
+        finally:
+            store.close()
+    finally:
+        lock.release()
+
+
+def _check(store: Store, folder: Path, *, resume: bool) -> None:
+    if resume:
+        return
+    counts = store.counts()
+    if counts["ready"] + counts["running"]:
+        raise ConflictError(
+            f"an earlier batch in {folder} is unfinished",
+            hint="--resume finishes it; or use another --output-dir",
+        )
+    store.clear()
