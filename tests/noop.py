@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -27,11 +28,12 @@ class Noop:
     """Grey frames of the right size; `steps` of a task are real calls of `progress`.
 
     A prompt with `sleep` makes each step take 20 ms; with `oom` it needs the tiled VAE to have memory enough;
-    with `crash` it raises what no adapter should.
+    with `flaky` its first try meets a disk that does not answer; with `crash` it raises what no adapter should.
     """
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
+        self._met: set[str] = set()
 
     def encode(self, _shot: Shot, _inputs: Inputs, progress: Progress) -> None:
         """Nothing to tell."""
@@ -41,6 +43,9 @@ class Noop:
         """Count the steps."""
         if "oom" in shot.prompt and not shot.vae_tiling:  # type: ignore[attr-defined]
             raise OutOfMemoryError("out of memory")
+        if "flaky" in shot.prompt and shot.prompt not in self._met:
+            self._met.add(shot.prompt)
+            raise OSError(errno.EIO, "Input/output error")
         if "crash" in shot.prompt:
             raise ZeroDivisionError("a bug")
         for step in range(shot.steps):

@@ -70,8 +70,6 @@ def plan_of(said: Mapping[str, Any], wishes: Wishes, session: Session) -> Plan:
     """How the batch runs, from the tasks' flags and the batch's own."""
     folder = Path(said.get("output_dir") or session.settings.output_dir).expanduser().absolute()
     defaults = [Layer(name="command", values={"type": "generate"})]
-    if session.settings.name is None:
-        defaults.append(Layer(name="default", values={"name": "{task_id}"}))
     defaults += [
         Layer(name=f"preset {name}", values=session.presets.get(name).values) for name in wishes.preset
     ]
@@ -83,6 +81,7 @@ def plan_of(said: Mapping[str, Any], wishes: Wishes, session: Session) -> Plan:
             roots=_roots(wishes, folder, session),
             only=frozenset(wishes.only),
             shard=_shard(wishes.shard),
+            names_by_id=session.settings.name is None,
         ),
         order=wishes.order,
         phase_group=wishes.phase_group,

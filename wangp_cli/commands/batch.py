@@ -109,7 +109,7 @@ def run_batch(said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
                 with TemporaryDirectory(prefix="wangp-") as folder:
                     lines = lines_of(wishes, said, Path(folder))
                     rules = replace(plan.rules, roots=[*plan.rules.roots, Path(folder)])
-                    run.finish(check_all(lines or iter(()), Door(rules, run.session)))
+                    run.exit_code = check_all(lines or iter(()), Door(rules, run.session))
             else:
                 _run(run, plan, wishes, said)
         leave(run)

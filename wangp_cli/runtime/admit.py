@@ -38,6 +38,7 @@ class Rules:
         roots: folders whose files lines may name.
         only: ids to run; empty for all.
         shard: which of how many, counted from 1.
+        names_by_id: files get the names of their tasks unless something else is said.
     """
 
     folder: Path
@@ -45,6 +46,7 @@ class Rules:
     roots: Sequence[Path]
     only: frozenset[str] = frozenset()
     shard: tuple[int, int] = (1, 1)
+    names_by_id: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,14 +124,17 @@ class Door:
 
     def _job(self, line: Line, key: str, values: Mapping[str, Any], known: StoredJob | None) -> Admitted:
         check_paths(values, self.rules.roots)
+        confined = confine_output(values, self.rules.folder)
         layers = [
             *self.rules.defaults,
-            Layer(
-                name=line.origin, values=confine_output(values, self.rules.folder), checksums=line.checksums
-            ),
+            Layer(name=line.origin, values=confined, checksums=line.checksums),
             Layer(name="run", values={"task_id": key}),
         ]
-        digest = digest_of(layers)
+        said = merge(layers).values
+        if self.rules.names_by_id:
+            layers.insert(0, Layer(name="default", values={"name": _name_by_id(said)}))
+        # Everything that is said, before a seed is drawn.
+        digest = _sha256({name: value for name, value in said.items() if name not in HOW})
         if self._repeats(key, digest):
             return Admitted(line=line, key=key)
         if known is not None and known.state == "done":
@@ -137,7 +142,7 @@ class Door:
                 return Admitted(line=line, key=key, done=known)
             if known.digest == digest:
                 remove_results(known)
-            elif not merge(layers).values.get("overwrite"):
+            elif not said.get("overwrite"):
                 raise ConflictError(
                     f"task_id: {key!r} is taken by another request, which is done", hint="use another id"
                 )
@@ -182,9 +187,8 @@ class Door:
             raise ConflictError(f"output: {taken} is written by an earlier line", hint="give it another name")
 
 
-def digest_of(layers: Sequence[Layer]) -> str:
-    """The sha256 of everything that is said, before a seed is drawn."""
-    return _sha256({name: value for name, value in merge(layers).values.items() if name not in HOW})
+def _name_by_id(said: Mapping[str, Any]) -> str:
+    return "{task_id}" if said.get("count", 1) == 1 else "{task_id}-{index}"
 
 
 def affinity_of(request: Request) -> str:

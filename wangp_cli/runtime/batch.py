@@ -254,8 +254,10 @@ class Batch:
                 self._skip(one.done)
                 self._tell(one.line, None)
             else:
-                text = f"line {one.line.number} says the same as an earlier line of that id; it runs once"
-                self._session.stream.emit(Log(level="warning", message=text), task=one.key)
+                text = (
+                    f"line {one.line.number} says the same as an earlier one of id {one.key}, which runs once"
+                )
+                self._session.stream.emit(Log(level="warning", message=text))
                 self._tell(one.line, None)
         self._store.submit(jobs)
 

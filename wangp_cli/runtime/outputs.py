@@ -40,10 +40,11 @@ def plan_outputs(task: Generate) -> list[Path]:
         )
     if not is_picture(task):
         _check_codec(task, paths[0].suffix)
+    replaces = task.overwrite or task.skip_existing
     for path in paths:
-        _check_free(path, overwrite=task.overwrite)
+        _check_free(path, overwrite=replaces)
         if task.metadata_mode == "sidecar":
-            _check_free(path.with_suffix(".json"), overwrite=task.overwrite)
+            _check_free(path.with_suffix(".json"), overwrite=replaces)
     width, height = size_of(task.size)
     _check_room(paths[0].parent, int(width * height * int(task.frames) * task.count * BYTES_PER_PIXEL))
     return paths

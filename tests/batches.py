@@ -1,0 +1,141 @@
+"""Batches of the model that computes nothing, each in a process of its own that has everything imported."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import resource
+import signal
+import time
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+from tests import noop
+from tests.conftest import Result, clean_environment
+from tests.events import check_stream
+from wangp_cli.runtime import control_client
+
+PRELOAD = ["tests.noop", "wangp_cli.main", "wangp_cli.workflows.generate", "wangp_cli.runtime.batch"]
+
+
+def context() -> ForkServerContext:
+    """Where processes come from: a server that has imported torch once."""
+    found = multiprocessing.get_context("forkserver")
+    found.set_forkserver_preload(PRELOAD)
+    return found
+
+
+def _child(arguments: list[str], folder: Path, environment: dict[str, str], limit: int | None) -> None:
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    for name, descriptor in (("out", 1), ("err", 2)):
+        os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    if limit is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    noop.use()
+    import sys
+
+    from wangp_cli.main import main
+
+    sys.argv = ["wangp", *arguments]
+    main()
+
+
+class Batches:
+    """A folder to run batches in.
+
+    Args:
+        folder: empty; results go to `out` in it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.out = folder / "results"
+        home = folder / "home"
+        home.mkdir()
+        self.environment = clean_environment(home) | noop.register(folder / "config")
+        self.environment["XDG_RUNTIME_DIR"] = str(home)
+
+    def tasks(self, *lines: dict[str, Any] | str, name: str = "tasks.jsonl") -> Path:
+        """A file of these lines; tasks have the no-op model unless they name one."""
+        path = self.folder / name
+        texts = [line if isinstance(line, str) else json.dumps({"model": "noop"} | line) for line in lines]
+        path.write_text("".join(f"{text}\n" for text in texts))
+        return path
+
+    def start(self, *arguments: object, limit: int | None = None) -> ForkServerProcess:
+        """Begin a batch; `limit` is the size no file may pass."""
+        words = ["batch", *map(str, arguments), "--output-dir", str(self.out), "--progress-interval", "0"]
+        process = context().Process(target=_child, args=(words, self.folder, self.environment, limit))
+        process.start()
+        return process
+
+    def run(self, *arguments: object, code: int | None = 0, limit: int | None = None) -> Result:
+        """A batch to its end; its stream is checked."""
+        process = self.start(*arguments, limit=limit)
+        return self.end(process, code=code)
+
+    def end(self, process: ForkServerProcess, *, code: int | None = 0) -> Result:
+        """Wait for a batch and read what it said."""
+        process.join(60)
+        assert process.exitcode is not None, "it does not end"
+        result = self.result(process.exitcode)
+        assert code in (None, process.exitcode), f"exit {process.exitcode}: {result.stdout[-2000:]}"
+        return result
+
+    def result(self, exit_code: int) -> Result:
+        """What the last batch said; of a killed one, all but a torn last line."""
+        text, errors = (self.folder / "out").read_text(), (self.folder / "err").read_text()
+        lines = [line for line in text.splitlines(keepends=True) if line.startswith('{"v":')]
+        if exit_code < 0 and lines and not lines[-1].endswith("\n"):
+            lines.pop()
+        assert "Traceback" not in errors, errors
+        assert "Fatal" not in errors, errors
+        if lines:
+            check_stream(lines, complete=exit_code >= 0)
+        return Result(exit_code, text, errors, [json.loads(line) for line in lines])
+
+    def wait_for(self, kind: str, count: int = 1) -> list[dict[str, Any]]:
+        """The events so far, once there are `count` of a kind."""
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            out = self.folder / "out"
+            text = out.read_text() if out.exists() else ""
+            events = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("}\n")]
+            if sum(event["type"] == kind for event in events) >= count:
+                return events
+            time.sleep(0.02)
+        raise AssertionError(f"no {kind}")
+
+    def control(self, method: str, **params: str) -> dict[str, Any]:
+        """Ask the batch that runs."""
+        folders = [Path(self.environment["XDG_RUNTIME_DIR"]) / "wangp"]
+        return control_client.call(control_client.find(str(self.out), folders), method, **params)
+
+    def files(self) -> list[str]:
+        """Everything in the output folder but what the batch keeps for itself, hidden files included."""
+        return sorted(
+            str(path.relative_to(self.out))
+            for path in self.out.rglob("*")
+            if path.is_file() and path.relative_to(self.out).parts[0] not in (".wangp", "manifests")
+        )
+
+    def history(self) -> list[dict[str, Any]]:
+        """The run history."""
+        text = (self.out / "manifests" / "run_history.jsonl").read_text()
+        return [json.loads(line) for line in text.splitlines() if line]
+
+
+def ends(result: Result) -> dict[str, str]:
+    """How each task ended; skipped ones are `skipped`."""
+    found = {}
+    for event in result.events:
+        kind = event["type"].removeprefix("task.")
+        if kind in ("completed", "failed", "cancelled", "rejected"):
+            found[str(event["task"])] = "skipped" if event["data"].get("skipped") else kind
+    return found

@@ -1,0 +1,302 @@
+"""`wangp batch`: what goes in, what comes out, what is left."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.batches import Batches, ends
+from wangp_cli.media.stills import read_image
+
+A, B, C = ({"task_id": name, "prompt": f"a {name}", "seed": 3} for name in "abc")
+
+
+@pytest.fixture
+def batches(tmp_path: Path) -> Batches:
+    return Batches(tmp_path)
+
+
+def test_lines_run_in_order_under_the_names_they_have(batches: Batches) -> None:
+    result = batches.run(batches.tasks(A, B, C))
+    assert ends(result) == dict.fromkeys("abc", "completed")
+    assert list(ends(result)) == ["a", "b", "c"]
+    assert batches.files() == ["a.png", "b.png", "c.png"]
+    assert [event["data"]["line"] for event in result.events if event["type"] == "task.accepted"] == [1, 2, 3]
+    assert [line["task_id"] for line in batches.history()] == ["a", "b", "c"]
+
+
+def test_a_model_is_loaded_once(batches: Batches) -> None:
+    result = batches.run(batches.tasks(A, B, C))
+    assert [event["task"] for event in result.events if event["type"] == "model.loading"] == ["a"]
+
+
+def test_order_model_switches_least(batches: Batches) -> None:
+    lines = [A, B | {"model": "noop2"}, C, {"task_id": "d", "prompt": "d", "model": "noop2"}]
+    result = batches.run(batches.tasks(*lines), "--order", "model")
+    assert list(ends(result)) == ["a", "c", "b", "d"]
+    assert sum(event["type"] == "model.loading" for event in result.events) == 2
+
+
+def test_a_bad_line_is_rejected_by_number_and_the_rest_runs(batches: Batches) -> None:
+    result = batches.run(batches.tasks(A, "{", B | {"steps": 0}, "[]", C), code=1)
+    rejected = [event for event in result.events if event["type"] == "task.rejected"]
+    assert [(event["data"]["line"], event["task"]) for event in rejected] == [(2, None), (3, "b"), (4, None)]
+    assert ends(result)["a"] == ends(result)["c"] == "completed"
+
+
+def test_a_failure_is_one_task_s_and_exits_with_1(batches: Batches) -> None:
+    result = batches.run(batches.tasks(A, B | {"prompt": "crash"}, C), code=1)
+    assert ends(result) == {"a": "completed", "b": "failed", "c": "completed"}
+
+
+def test_fail_fast_leaves_the_rest_for_resume(batches: Batches) -> None:
+    path = batches.tasks(A, B | {"prompt": "crash"}, C)
+    assert list(ends(batches.run(path, "--fail-fast", code=1))) == ["a", "b"]
+    assert ends(batches.run("--resume", code=1)) == {"a": "skipped", "b": "failed", "c": "completed"}
+
+
+def test_unnamed_lines_are_named_by_what_they_say(batches: Batches) -> None:
+    line = {"prompt": "a ball", "seed": 1}
+    assert len(ends(batches.run(batches.tasks(line, line, {"prompt": "a ball", "seed": 2})))) == 3
+    names = batches.files()
+    assert sum(name.endswith("-2.png") for name in names) == 1
+    shutil.rmtree(batches.out)
+    batches.run(batches.tasks({"seed": 1, "prompt": "a ball"}, line, {"prompt": "a ball", "seed": 2}))
+    assert batches.files() == names
+
+
+def test_a_template_names_files_and_a_count_numbers_them(batches: Batches) -> None:
+    batches.run(batches.tasks(A | {"count": 2}), "--name", "{model}-{seed}-{index}")
+    assert batches.files() == ["noop-3-001.png", "noop-4-002.png"]
+
+
+def test_two_lines_never_write_one_file(batches: Batches) -> None:
+    lines = [A | {"output": "x.png"}, B | {"output": "x.png"}, C | {"output": "./x.png", "overwrite": True}]
+    assert ends(batches.run(batches.tasks(*lines), code=1)) == {
+        "a": "completed",
+        "b": "rejected",
+        "c": "rejected",
+    }
+
+
+def test_one_id_is_one_task(batches: Batches) -> None:
+    result = batches.run(batches.tasks(A, A, A | {"seed": 9}), code=1)
+    assert [event["type"] for event in result.events if event["type"].startswith("task.re")] == [
+        "task.rejected"
+    ]
+    assert any("runs once" in event["data"].get("message", "") for event in result.events)
+    assert batches.files() == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "end", "changed"),
+    [(None, "rejected", False), ("--skip-existing", "skipped", False), ("--overwrite", "completed", True)],
+)
+def test_a_file_that_is_there(batches: Batches, flag: str | None, end: str, changed: bool) -> None:
+    batches.out.mkdir()
+    (batches.out / "a.png").write_bytes(b"somebody's")
+    result = batches.run(batches.tasks(A), *([flag] if flag else []), code=None)
+    assert ends(result) == {"a": end}
+    assert ((batches.out / "a.png").read_bytes() != b"somebody's") == changed
+
+
+def test_resume_skips_what_is_done_and_changes_nothing(batches: Batches) -> None:
+    path = batches.tasks(A, B, C | {"prompt": "crash"})
+    batches.run(path, code=1)
+    before = {name: (batches.out / name).stat().st_mtime_ns for name in batches.files()}
+    for arguments in ([path, "--resume"], ["--resume"]):
+        result = batches.run(*arguments, code=1)
+        assert ends(result) == {"a": "skipped", "b": "skipped", "c": "failed"}
+    assert {name: (batches.out / name).stat().st_mtime_ns for name in batches.files()} == before
+
+
+def test_resume_makes_a_lost_file_again_and_leaves_a_changed_one(batches: Batches) -> None:
+    path = batches.tasks(A, B | {"count": 2})
+    batches.run(path)
+    (batches.out / "a.png").write_bytes(b"edited")
+    lost, kept = sorted(batches.out.glob("b*.png"))
+    lost.unlink()
+    result = batches.run(path, "--resume", code=1)
+    assert ends(result) == {"a": "rejected", "b": "completed"}
+    assert (batches.out / "a.png").read_bytes() == b"edited"
+    assert lost.exists()
+    assert kept.exists()
+
+
+def test_resume_runs_a_failed_line_that_was_put_right(batches: Batches) -> None:
+    batches.run(batches.tasks(A, B | {"prompt": "crash"}), code=1)
+    assert ends(batches.run(batches.tasks(A, B), "--resume")) == {"a": "skipped", "b": "completed"}
+
+
+def test_resume_does_not_take_a_done_task_for_another(batches: Batches) -> None:
+    batches.run(batches.tasks(A))
+    result = batches.run(batches.tasks(A | {"seed": 4}), "--resume", code=1)
+    assert result.only("task.rejected")["error"]["kind"] == "conflict"
+
+
+def test_an_unfinished_batch_is_not_thrown_away(batches: Batches) -> None:
+    batches.run(batches.tasks(A, B | {"prompt": "crash"}, C), "--fail-fast", code=1)
+    process = batches.start(batches.tasks(A))
+    process.join()
+    assert process.exitcode == 5
+    assert "--resume" in (batches.folder / "err").read_text()
+
+
+def test_limit_and_only_and_shards_choose(batches: Batches) -> None:
+    path = batches.tasks(A, B, C)
+    assert list(ends(batches.run(path, "--limit", 1))) == ["a"]
+    assert ends(batches.run(path, "--resume", "--only", "c")) == {"c": "completed"}
+    assert ends(batches.run(path, "--resume", "--only", "x", code=1)) == {"x": "rejected"}
+    assert ends(batches.run(path, "--resume")) == {"a": "skipped", "b": "completed", "c": "skipped"}
+
+
+def test_shards_share_a_folder_at_the_same_time(batches: Batches, tmp_path: Path) -> None:
+    line = {"prompt": "sleep", "seed": 1, "steps": 3}
+    path = batches.tasks(*[line] * 7)
+    others = []
+    for shard in (1, 2):
+        other = Batches.__new__(Batches)
+        other.folder, other.out, other.environment = tmp_path / str(shard), batches.out, batches.environment
+        other.folder.mkdir()
+        others.append((other, other.start(path, "--shard", f"{shard}/2")))
+    found = [ends(other.end(process)) for other, process in others]
+    assert [len(each) for each in found] == [4, 3]
+    assert len(found[0] | found[1]) == len(batches.files()) == len(batches.history()) == 7
+
+
+def test_two_batches_do_not_share_a_folder(batches: Batches) -> None:
+    first = batches.start(batches.tasks({"task_id": "a", "prompt": "sleep", "steps": 50}))
+    batches.wait_for("task.started")
+    assert batches.start(batches.tasks(B, name="other.jsonl")).join(30) is None
+    assert "another batch works" in (batches.folder / "err").read_text()
+    first.join(30)
+    assert first.exitcode == 0
+
+
+def test_an_attempt_after_too_little_memory_is_more_careful(batches: Batches) -> None:
+    path = batches.tasks(A | {"prompt": "oom"})
+    assert ends(batches.run(path, code=1)) == {"a": "failed"}
+    result = batches.run(path, "--resume", "--retries", 5)
+    assert result.only("task.retrying")["change"] == "vae_tiling"
+    assert [line["status"] for line in batches.history()] == ["error", "error", "success"]
+
+
+def test_a_task_has_its_time(batches: Batches) -> None:
+    lines = [A | {"prompt": "sleep", "steps": 500}, B]
+    result = batches.run(batches.tasks(*lines), "--task-timeout", 0.3, code=1)
+    assert ends(result) == {"a": "failed", "b": "completed"}
+    assert result.only("task.failed")["error"]["kind"] == "timeout"
+
+
+@pytest.mark.parametrize(
+    "flags", [("--limit", 0), ("--retries", -1), ("--task-timeout", "nan"), ("--shard", "3/2"), ()]
+)
+def test_nonsense_is_refused_before_anything_is_made(batches: Batches, flags: tuple[object, ...]) -> None:
+    process = batches.start(*([batches.tasks(A), *flags] if flags else []))
+    process.join()
+    assert process.exitcode == 2
+    assert not batches.out.exists()
+
+
+def test_a_dry_run_lists_every_fault_and_makes_nothing(batches: Batches) -> None:
+    result = batches.run(batches.tasks(A, "{", B | {"steps": 0}, B), "--dry-run", code=2)
+    reports = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(report["line"], "error" in report) for report in reports] == [
+        (1, False),
+        (2, True),
+        (3, True),
+        (4, False),
+    ]
+    assert reports[0]["origin"]["prompt"] == "line 1 of tasks.jsonl"
+    assert not batches.out.exists()
+
+
+def test_older_words_are_told_to_people(batches: Batches) -> None:
+    result = batches.run(
+        batches.tasks({"task_id": "a", "prompt": "a", "num_inference_steps": 2, "tea_cache": 0}), code=None
+    )
+    assert ends(result) in ({"a": "completed"}, {"a": "rejected"})
+
+
+def test_a_folder_of_pictures_is_one_task_each(batches: Batches) -> None:
+    batches.run(batches.tasks(A, B))
+    pictures = batches.out.rename(batches.folder / "pictures")
+    (pictures / "a.txt").write_text("from the text beside it")
+    result = batches.run("--each-image", pictures, "-m", "noop", "-p", "from the flag")
+    accepted = [event["data"]["request"] for event in result.events if event["type"] == "task.accepted"]
+    assert [request["prompt"] for request in accepted] == ["from the text beside it", "from the flag"]
+    assert [Path(request["image_start"]).name for request in accepted] == ["a.png", "b.png"]
+
+
+def test_a_run_history_makes_the_same_again(batches: Batches) -> None:
+    batches.run(batches.tasks(A | {"seed": -1}, B))
+    first = batches.out.rename(batches.folder / "first")
+    batches.run(first / "manifests" / "run_history.jsonl")
+    for name in ("a.png", "b.png"):
+        assert (read_image(first / name) == read_image(batches.out / name)).all()
+
+
+def test_the_older_task_list_and_a_queue_of_wangp_run(batches: Batches) -> None:
+    listed = [
+        {"task_id": "t1", "prompt": "one", "model": "noop"},
+        {"task_id": "t2", "prompt": "two", "model": "noop"},
+    ]
+    path = batches.folder / "tasks.json"
+    path.write_text(json.dumps(listed, indent=2))
+    assert len(ends(batches.run(path))) == 2
+    queue = batches.folder / "queue.zip"
+    with zipfile.ZipFile(queue, "w") as archive:
+        archive.writestr(
+            "queue.json", json.dumps([{"id": 1, "params": {"prompt": "q", "model_type": "noop"}}])
+        )
+    assert len(ends(batches.run(queue))) == 1
+
+
+def test_a_task_reads_only_where_it_may(batches: Batches, tmp_path_factory: pytest.TempPathFactory) -> None:
+    batches.run(batches.tasks(A))
+    outside = tmp_path_factory.mktemp("outside") / "a.png"
+    shutil.copy(batches.out / "a.png", outside)
+    path = batches.tasks(B | {"image_start": str(outside)}, C | {"image_start": "results/a.png"})
+    assert ends(batches.run(path, code=1)) == {"b": "rejected", "c": "completed"}
+    shutil.rmtree(batches.out)
+    path = batches.tasks(B | {"image_start": str(outside)})
+    assert ends(batches.run(path, "--allow-path", outside.parent)) == {"b": "completed"}
+    inside = batches.folder / "in.png"
+    shutil.copy(outside, inside)
+    assert ends(batches.run(batches.tasks(C | {"image_start": "in.png"}), "--untrusted", code=1)) == {
+        "c": "rejected"
+    }
+
+
+def test_phases_give_the_same_pixels_in_another_order(batches: Batches) -> None:
+    lines = [
+        A,
+        B | {"count": 2},
+        C | {"prompt": "crash"},
+        {"task_id": "d", "prompt": "d", "seed": 4, "model": "noop2"},
+    ]
+    path = batches.tasks(*lines)
+    batches.run(path, code=1)
+    first = batches.out.rename(batches.folder / "first")
+    result = batches.run(path, "--order", "phase", "--phase-group", 3, code=1)
+    assert ends(result) == {"a": "completed", "b": "completed", "c": "failed", "d": "completed"}
+    stages = [
+        (event["task"], event["data"]["stage"]) for event in result.events if event["type"] == "task.stage"
+    ]
+    assert stages[:5] == [
+        ("a", "encode"),
+        ("b", "encode"),
+        ("c", "encode"),
+        ("a", "denoise"),
+        ("b", "denoise"),
+    ]
+    for name in batches.files():
+        same = [
+            hashlib.sha256(read_image(folder / name).tobytes()).digest() for folder in (first, batches.out)
+        ]
+        assert same[0] == same[1]
