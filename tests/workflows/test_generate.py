@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from tests.conftest import Make
 from wangp_cli.media.clip import Audio
@@ -240,6 +241,31 @@ def test_an_input_that_changed_since_is_refused_by_name(make: Make, tmp_path: Pa
     assert "start.png" in str(again.outcome.error)
 
 
+def lora(path: Path, seed: int) -> Path:
+    """A LoRA on one matrix of the tiny models."""
+    random = np.random.default_rng(seed)
+    key = "diffusion_model.blocks.0.self_attn.q.lora_{}.weight"
+    tensors = {
+        key.format("A"): random.normal(size=(2, 48)).astype(np.float32),
+        key.format("B"): random.normal(size=(48, 2)).astype(np.float32),
+    }
+    save_file(tensors, path)
+    return path
+
+
+def test_a_lora_comes_along_with_its_result_and_must_not_have_changed(make: Make, tmp_path: Path) -> None:
+    plain = make(name="plain")
+    file = lora(tmp_path / "style.safetensors", 1)
+    styled = make(loras=[f"{file}@0.5"], name="styled")
+    assert not np.array_equal(plain.frames, styled.frames)
+    again = make(None, layers=(load_settings_file(styled.path),), name="again")
+    assert np.array_equal(styled.frames, again.frames)
+    lora(file, 2)
+    changed = make(None, layers=(load_settings_file(styled.path),), name="changed")
+    assert changed.outcome.status == "rejected"
+    assert "style.safetensors" in str(changed.outcome.error)
+
+
 def test_a_sidecar_holds_the_request_and_the_file_none(make: Make) -> None:
     made = make(metadata_mode="sidecar")
     sidecar = made.path.with_suffix(".json")
@@ -290,7 +316,8 @@ def test_a_failure_leaves_a_line_without_artifacts(make: Make, tmp_path: Path) -
     assert made.outcome.status == "failed"
     assert record["status"] == "error"
     assert "artifacts" not in record
-    assert "cuda:99" in record["error"]
+    assert record["error"]["kind"] == "resources"
+    assert "cuda:99" in record["error"]["message"]
 
 
 def test_a_continued_video_keeps_its_rate(make: Make, tmp_path: Path) -> None:

@@ -229,13 +229,14 @@ class _Work:
             if folder not in session.swept:
                 sweep(folder)
                 session.swept.add(folder)
-            about["checksums"] = input_checksums(request.task, folder)
+            about["checksums"] = input_checksums(request, folder)
             yield from self._stages(about["checksums"])
         except Cancelled:
+            _try_append(history, record(request, about | {"status": "cancelled"}, self._seconds))
             raise
         except Exception as error:
             known = as_known(error)
-            ending = {"status": "error", "error": known.message}
+            ending = {"status": "error", "error": Fault.of(known).model_dump(mode="json")}
             _try_append(history, record(request, about | ending, self._seconds))
             raise known from error
         made = [artifact.model_dump(mode="json", exclude_none=True) for artifact in self.made]
@@ -254,6 +255,8 @@ class _Work:
             interval=self._session.progress_interval,
             timeout=self._attempt.timeout,
         )
+        # Before the libraries are imported, which takes seconds.
+        self._session.pool.check(request.spec)
         module, _, name = request.task.run.partition(":")
         workflow: Callable[[Job], Iterator[Stage]] = getattr(import_module(module), name)
         began = time.monotonic()

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wangp_cli.errors import MediaError, RequestError
 from wangp_cli.tasks.generate import Generate
 
 
-def check_inputs(task: Generate, checksums: Mapping[str, str]) -> None:
+def check_inputs(task: Generate, loras: Sequence[Path], checksums: Mapping[str, str]) -> None:
     """Look into every input file.
 
     Args:
         task: the task.
+        loras: its LoRA files.
         checksums: sha256 that a file must have, by path.
 
     Raises:
@@ -24,11 +26,9 @@ def check_inputs(task: Generate, checksums: Mapping[str, str]) -> None:
     for field, paths in task.media().items():
         for path in paths:
             frames[field] = _check_media(field, path)
-            wanted = checksums.get(str(path))
-            if wanted and sha256_of(path) != wanted:
-                raise RequestError(
-                    field, f"{path} is not the file this request was made with", hint="restore it"
-                )
+            _check_unchanged(field, path, checksums)
+    for path in loras:
+        _check_unchanged("loras", path, checksums)
     guide, mask = frames.get("video_guide"), frames.get("video_mask")
     if guide and mask and mask != guide:
         raise RequestError(
@@ -36,6 +36,12 @@ def check_inputs(task: Generate, checksums: Mapping[str, str]) -> None:
             f"{mask} frames, but the control video has {guide}",
             hint="cut or loop the mask to its length",
         )
+
+
+def _check_unchanged(field: str, path: Path, checksums: Mapping[str, str]) -> None:
+    wanted = checksums.get(os.path.normpath(path.absolute()))
+    if wanted and sha256_of(path) != wanted:
+        raise RequestError(field, f"{path} is not the file this request was made with", hint="restore it")
 
 
 def _check_media(field: str, path: Path) -> int:

@@ -24,16 +24,17 @@ WANGP_SETTINGS_VERSION = 2.74
 PACKAGES = ("torch", "diffusers", "transformers", "numpy", "av")
 
 
-def portable_request(task: Generate, folder: Path) -> dict[str, Any]:
-    """The request without local places; input paths relative to `folder`."""
-    request = task.model_dump(mode="json", exclude=LOCAL, exclude_none=True)
+def portable_request(task: Generate, request: Request, folder: Path) -> dict[str, Any]:
+    """What `task` says without local places; paths of media and LoRA files relative to `folder`."""
+    said = task.model_dump(mode="json", exclude=LOCAL, exclude_none=True)
     for field in MediaInputs.model_fields:
-        value = request.get(field)
+        value = said.get(field)
         if isinstance(value, list):
-            request[field] = [relative(path, folder) for path in value]
+            said[field] = [relative(path, folder) for path in value]
         elif value:
-            request[field] = relative(value, folder)
-    return {key: value for key, value in request.items() if value not in ([], "")}
+            said[field] = relative(value, folder)
+    said["loras"] = [f"{relative(str(path), folder)}@{strength:g}" for path, strength in request.loras]
+    return {key: value for key, value in said.items() if value != []}
 
 
 def relative(path: str, folder: Path) -> str:
@@ -41,9 +42,11 @@ def relative(path: str, folder: Path) -> str:
     return os.path.relpath(path, folder)
 
 
-def input_checksums(task: Generate, folder: Path) -> dict[str, str]:
-    """sha256 of every input file, by its path relative to `folder`."""
-    return {relative(str(path), folder): sha256_of(path) for paths in task.media().values() for path in paths}
+def input_checksums(request: Request, folder: Path) -> dict[str, str]:
+    """sha256 of every media and LoRA file, by its path relative to `folder`."""
+    media = [path for paths in request.task.media().values() for path in paths]
+    files = [*media, *(path for path, _ in request.loras)]
+    return {relative(str(path), folder): sha256_of(path) for path in files}
 
 
 def comment(request: Request, index: int, folder: Path, checksums: dict[str, str]) -> str:
@@ -66,7 +69,7 @@ def comment(request: Request, index: int, folder: Path, checksums: dict[str, str
         "creation_date": datetime.now(UTC).isoformat(timespec="seconds"),
         "wangp": {
             "version": __version__,
-            "request": portable_request(task, folder),
+            "request": portable_request(task, request, folder),
             "origin": request.origin,
             "checksums": checksums,
         },
@@ -101,7 +104,7 @@ def record(request: Request, ending: dict[str, Any], seconds: float) -> dict[str
             "runtime": task.model_dump(mode="json", include=set(Runtime.model_fields)),
             "checksums": checksums,
         },
-        "request": portable_request(task, folder),
+        "request": portable_request(task, request, folder),
         "origin": request.origin,
         "versions": versions(),
         **ending,

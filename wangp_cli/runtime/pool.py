@@ -53,6 +53,10 @@ class Pool:
         self._key: Any = None
         self._pipeline: Pipeline | None = None
 
+    def check(self, spec: ModelSpec) -> None:
+        """Raise `ModelError` if the model's weights are not on this machine."""
+        locate(spec, self._models_dir)
+
     def pipeline(
         self, spec: ModelSpec, placement: Placement, loras: Sequence[Lora], *, progress: Progress, emit: Emit
     ) -> Pipeline:

@@ -63,7 +63,7 @@ class Request:
         origin: where each value came from, by field.
         spec: the model.
         outputs: one path for each result.
-        checksums: sha256 that inputs must have, by path.
+        loras: file and strength of each LoRA.
         notices: what was changed or is worth knowing, for people.
     """
 
@@ -71,7 +71,7 @@ class Request:
     origin: dict[str, str]
     spec: ModelSpec
     outputs: list[Path]
-    checksums: dict[str, str]
+    loras: list[tuple[Path, float]]
     notices: list[str]
 
     @property
@@ -199,8 +199,8 @@ def settle(task: Generate, merged: Resolved, spec: ModelSpec, session: Session) 
     """Check a task against its model and inputs, put it on the grid, draw its seed and decide its paths."""
     origin, notices = dict(merged.origin), []
     _check_accepted(task, spec, session.catalogue)
-    check_inputs(task, merged.checksums)
-    locate_loras(task, session)
+    loras = locate_loras(task, session)
+    check_inputs(task, [path for path, _ in loras], merged.checksums)
     if session.manifest_path:
         check_folder("manifest_path", session.manifest_path.absolute().parent)
     changes: dict[str, Any] = {}
@@ -230,7 +230,7 @@ def settle(task: Generate, merged: Resolved, spec: ModelSpec, session: Session) 
         origin=origin,
         spec=spec,
         outputs=plan_outputs(settled),
-        checksums=merged.checksums,
+        loras=loras,
         notices=notices,
     )
 

@@ -66,7 +66,8 @@ class Manifest(BaseModel):
     origin: Annotated[dict[str, str], Field(description="Where each value came from.")] = {}
     versions: dict[str, str] = {}
     artifacts: list[ManifestArtifact] = []
-    error: str = ""
+    error: Fault | None = None
+    seconds: float = 0.0
 
 
 def payloads() -> list[type[Data]]:

@@ -20,7 +20,6 @@ from wangp_cli.runtime.artifacts import complete_file
 from wangp_cli.runtime.events import ArtifactCreated
 from wangp_cli.runtime.inputs import sha256_of
 from wangp_cli.runtime.job import Job
-from wangp_cli.runtime.loras import locate_loras
 from wangp_cli.runtime.manifest import comment
 from wangp_cli.runtime.outputs import is_picture
 from wangp_cli.workflows.inputs import prepare
@@ -34,7 +33,7 @@ def run(job: Job) -> Iterator[Stage]:
     """
     task = job.request.task
     yield "encode"
-    loras = [Lora(path=path, strength=strength) for path, strength in locate_loras(task, job.session)]
+    loras = [Lora(path=path, strength=strength) for path, strength in job.request.loras]
     load = partial(job.pipeline, choose(task), loras)
     conditioning, continued = _encode(job, load)
     for index, path in enumerate(job.request.outputs):
