@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import tempfile
 import time
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -56,8 +57,10 @@ class Batches:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.out = folder / "results"
-        home = folder / "home"
-        home.mkdir()
+        self._started: list[ForkServerProcess] = []
+        # A socket's path must be short, and no task may read here.
+        self._home = tempfile.TemporaryDirectory(prefix="wangp-")
+        home = Path(self._home.name)
         self.environment = clean_environment(home) | noop.register(folder / "config")
         self.environment["XDG_RUNTIME_DIR"] = str(home)
 
@@ -71,9 +74,27 @@ class Batches:
     def start(self, *arguments: object, limit: int | None = None) -> ForkServerProcess:
         """Begin a batch; `limit` is the size no file may pass."""
         words = ["batch", *map(str, arguments), "--output-dir", str(self.out), "--progress-interval", "0"]
-        process = context().Process(target=_child, args=(words, self.folder, self.environment, limit))
+        process = context().Process(
+            target=_child, args=(words, self.folder, self.environment, limit), daemon=True
+        )
+        for name in ("out", "err"):
+            (self.folder / name).write_text("")
         process.start()
+        self._started.append(process)
         return process
+
+    def close(self) -> None:
+        """End what still runs."""
+        for process in self._started:
+            process.kill()
+            process.join()
+        self._home.cleanup()
+
+    def beside(self, folder: Path) -> Batches:
+        """Another that writes to the same folder of results."""
+        other = Batches(folder)
+        other.out = self.out
+        return other
 
     def run(self, *arguments: object, code: int | None = 0, limit: int | None = None) -> Result:
         """A batch to its end; its stream is checked."""
@@ -104,8 +125,7 @@ class Batches:
         """The events so far, once there are `count` of a kind."""
         until = time.monotonic() + 30
         while time.monotonic() < until:
-            out = self.folder / "out"
-            text = out.read_text() if out.exists() else ""
+            text = (self.folder / "out").read_text()
             events = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("}\n")]
             if sum(event["type"] == kind for event in events) >= count:
                 return events

@@ -16,11 +16,6 @@ from wangp_cli.media.stills import read_image
 A, B, C = ({"task_id": name, "prompt": f"a {name}", "seed": 3} for name in "abc")
 
 
-@pytest.fixture
-def batches(tmp_path: Path) -> Batches:
-    return Batches(tmp_path)
-
-
 def test_lines_run_in_order_under_the_names_they_have(batches: Batches) -> None:
     result = batches.run(batches.tasks(A, B, C))
     assert ends(result) == dict.fromkeys("abc", "completed")
@@ -160,11 +155,13 @@ def test_shards_share_a_folder_at_the_same_time(batches: Batches, tmp_path: Path
     path = batches.tasks(*[line] * 7)
     others = []
     for shard in (1, 2):
-        other = Batches.__new__(Batches)
-        other.folder, other.out, other.environment = tmp_path / str(shard), batches.out, batches.environment
-        other.folder.mkdir()
+        folder = tmp_path / str(shard)
+        folder.mkdir()
+        other = batches.beside(folder)
         others.append((other, other.start(path, "--shard", f"{shard}/2")))
     found = [ends(other.end(process)) for other, process in others]
+    for other, _ in others:
+        other.close()
     assert [len(each) for each in found] == [4, 3]
     assert len(found[0] | found[1]) == len(batches.files()) == len(batches.history()) == 7
 

@@ -136,6 +136,8 @@ class Door:
         # Everything that is said, before a seed is drawn.
         digest = _sha256({name: value for name, value in said.items() if name not in HOW})
         if self._repeats(key, digest):
+            if known is not None and known.state in ("dead", "cancelled"):
+                raise ConflictError(f"task_id: {key!r} has ended in this run", hint="use another id")
             return Admitted(line=line, key=key)
         if known is not None and known.state == "done":
             if known.digest == digest and is_intact(known.result):
@@ -162,11 +164,6 @@ class Door:
             files=files,
         )
         return Admitted(line=line, key=key, job=job, request=request)
-
-    def forget(self, job: StoredJob) -> None:
-        """Let an ended job's id and files be used again, by a run that has no last line."""
-        self._digests.pop(hash(job.key), None)
-        self._files.difference_update(map(hash, job.files or []))
 
     def _repeats(self, key: str, digest: str) -> bool:
         """Whether an earlier line says the same; raises where one of that id says something else."""

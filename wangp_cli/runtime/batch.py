@@ -77,7 +77,7 @@ class Batch:
         self._worker = Worker(store=store, session=session, retries=plan.retries, timeout=plan.timeout)
         self._feed: queue.Queue[Line | WangpError | None] = queue.Queue(AHEAD)
         self._admitted = self._ended = 0
-        self._fed = self._stopping = False
+        self._fed = self._stopping = self._held = False
         self._affinity: str | None = None
 
     def run(self, lines: Iterable[Line] | None) -> bool:
@@ -100,6 +100,9 @@ class Batch:
         """Do what comes next; False when nothing is left."""
         control = self._session.control
         came = self._admit(wait=False)
+        if self._fed and self._held:
+            self._store.let_go()
+            self._held = False
         self._cancel_waiting()
         if self._plan.limit is not None and self._ended >= self._plan.limit:
             return False
@@ -130,11 +133,15 @@ class Batch:
                 store.succeed(job, manifest)
             else:
                 remove_leftovers(job)
-        store.release_all()
+        store.let_go()
         if self._plan.rules.folder.is_dir():
             sweep(self._plan.rules.folder)
         if every:
             self._reopen()
+        else:
+            # They wait until the file is read: it may say them again, or in another way.
+            store.hold_back()
+            self._held = True
 
     def _reopen(self) -> None:
         chosen = self._plan.rules.only
@@ -193,8 +200,6 @@ class Batch:
         if isinstance(outcome.error, NoSpaceError):
             # The next job would meet the same end.
             self._stopping = True
-        if self._origin:
-            self._door.forget(job)
         self._tell(self._lines.pop(job.key, None), outcome.error)
 
     def _tell(self, line: Line | None, error: WangpError | None) -> None:

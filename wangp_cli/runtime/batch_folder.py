@@ -57,7 +57,7 @@ def _check(store: Store, folder: Path, *, resume: bool) -> None:
     if resume:
         return
     counts = store.counts()
-    if counts["ready"] + counts["running"]:
+    if counts["blocked"] + counts["ready"] + counts["running"]:
         raise ConflictError(
             f"an earlier batch in {folder} is unfinished",
             hint="--resume finishes it; or use another --output-dir",

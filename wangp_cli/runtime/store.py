@@ -31,7 +31,7 @@ from wangp_cli.errors import NoSpaceError, WangpError
 from wangp_cli.runtime.database import READY, STATES, jobs, open_database
 
 FOREVER = 1e15
-State: TypeAlias = Literal["ready", "running", "done", "dead", "cancelled"]
+State: TypeAlias = Literal["blocked", "ready", "running", "done", "dead", "cancelled"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,11 +226,18 @@ class Store:
             yield from found
             last = found[-1].id
 
-    def release_all(self) -> None:
-        """Give back the jobs of a worker that is gone."""
-        back = {"state": "ready", "attempt": jobs.c.attempt - 1}
+    def hold_back(self) -> None:
+        """Block what is ready, until `let_go`."""
+        with self._write() as connection:
+            connection.execute(update(jobs).where(READY).values(state="blocked"))
+
+    def let_go(self) -> None:
+        """Make ready what is blocked, and what runs no more as its worker is gone."""
+        free = {"state": "ready", "run_at": 0.0}
+        back = free | {"attempt": jobs.c.attempt - 1}
         with self._write() as connection:
             connection.execute(update(jobs).where(jobs.c.state == "running").values(back))
+            connection.execute(update(jobs).where(jobs.c.state == "blocked").values(free))
 
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""

@@ -1,0 +1,298 @@
+"""Batches that are killed, stopped, steered, stalled, or run out of room."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.batches import Batches, ends
+from tests.events import check_stream
+from tests.runtime.intake.malformed import malformed
+
+SLEEP = {"prompt": "sleep", "seed": 1, "steps": 3}
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def check_exactly_once(batches: Batches, names: set[str], completed: list[str]) -> None:
+    """Every task is done once: one file, one line of success, at most one announcement."""
+    assert batches.files() == sorted(f"{name}.png" for name in names)
+    done = [line["task_id"] for line in batches.history() if line["status"] == "success"]
+    assert sorted(done) == sorted(names)
+    assert len(completed) == len(set(completed))
+
+
+def kill_and_resume(batches: Batches, kills: int, chance: random.Random) -> None:
+    names = {f"t{number}" for number in range(12)}
+    path = batches.tasks(*[{"task_id": name, "prompt": "a", "steps": 1} for name in sorted(names)])
+    arguments: list[object] = [path]
+    completed: list[str] = []
+    for _ in range(kills):
+        process = batches.start(*arguments)
+        batches.wait_for("run.started")
+        time.sleep(chance.uniform(0, 0.25))
+        process.kill()
+        process.join()
+        result = batches.result(-9 if process.exitcode else 0)
+        completed += [name for name, end in ends(result).items() if end == "completed"]
+        arguments = [path, "--resume"]
+    result = batches.run(*arguments)
+    completed += [name for name, end in ends(result).items() if end == "completed"]
+    assert set(ends(result)) == names
+    check_exactly_once(batches, names, completed)
+    assert set(ends(batches.run(path, "--resume")).values()) == {"skipped"}
+
+
+def test_a_killed_batch_resumes_and_does_each_task_once(batches: Batches) -> None:
+    kill_and_resume(batches, 5, random.Random(1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10))
+def test_batches_killed_again_and_again_resume(batches: Batches, seed: int) -> None:
+    kill_and_resume(batches, 5, random.Random(100 + seed))
+
+
+def test_a_batch_without_its_file_resumes_from_the_store(batches: Batches) -> None:
+    path = batches.tasks(*[{"task_id": f"t{n}", **SLEEP} for n in range(4)])
+    process = batches.start(path)
+    batches.wait_for("task.completed")
+    process.kill()
+    process.join()
+    path.unlink()
+    found = ends(batches.run("--resume"))
+    assert len(found) == 4
+    assert set(found.values()) == {"skipped", "completed"}
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_batch_that_can_be_resumed(batches: Batches, number: int, code: int) -> None:
+    path = batches.tasks(*[{"task_id": f"t{n}", **SLEEP, "steps": 20} for n in range(3)])
+    process = batches.start(path)
+    batches.wait_for("task.progress", 3)
+    os.kill(process.pid or 0, number)
+    result = batches.end(process, code=code)
+    assert ends(result) == {"t0": "cancelled"}
+    assert result.only("task.cancelled")["reason"] == "signal"
+    assert batches.files() == []
+    assert ends(batches.run("--resume")) == dict.fromkeys(("t0", "t1", "t2"), "completed")
+
+
+@pytest.mark.parametrize("order", ["given", "phase"])
+def test_a_running_and_a_waiting_task_can_be_cancelled(batches: Batches, order: str) -> None:
+    path = batches.tasks(*[{"task_id": f"t{n}", **SLEEP, "steps": 20} for n in range(3)])
+    process = batches.start(path, "--order", order)
+    batches.wait_for("task.progress", 3)
+    batches.control("cancel", id="t2")
+    batches.control("cancel", id="t0")
+    result = batches.end(process, code=1)
+    assert ends(result) == {"t0": "cancelled", "t1": "completed", "t2": "cancelled"}
+    assert batches.files() == ["t1.png"]
+
+
+def test_a_paused_batch_claims_nothing_until_it_is_resumed(batches: Batches) -> None:
+    process = batches.start(batches.tasks(*[{"task_id": f"t{n}", **SLEEP} for n in range(3)]))
+    batches.wait_for("task.started")
+    batches.control("pause", mode="drain")
+    batches.wait_for("task.completed")
+    time.sleep(0.4)
+    events = batches.wait_for("task.completed")
+    assert batches.control("status")["state"] == "paused"
+    assert sum(event["type"] == "task.started" for event in events) < 3
+    batches.control("resume")
+    assert len(ends(batches.end(process))) == 3
+
+
+@pytest.mark.parametrize(("method", "code", "end"), [("drain", 0, "completed"), ("abort", 130, "cancelled")])
+def test_drain_and_abort_leave_the_rest_ready(batches: Batches, method: str, code: int, end: str) -> None:
+    process = batches.start(batches.tasks(*[{"task_id": f"t{n}", **SLEEP, "steps": 20} for n in range(3)]))
+    batches.wait_for("task.progress", 3)
+    batches.control(method)
+    assert ends(batches.end(process, code=code)) == {"t0": end}
+    assert set(ends(batches.run("--resume"))) == {"t0", "t1", "t2"}
+
+
+def test_a_full_disk_stops_the_batch_and_nothing_is_lost(batches: Batches) -> None:
+    lines = [{"task_id": f"t{n}", "prompt": "a"} for n in range(3)]
+    lines.insert(
+        1,
+        {
+            "task_id": "big",
+            "prompt": "a",
+            "size": "512x512",
+            "metadata_mode": "sidecar",
+            "image_format": "png",
+        },
+    )
+    path = batches.tasks(*lines)
+    result = batches.run(path, limit=1400, code=None)
+    assert result.exit_code in (1, 4)
+    assert [name for name in batches.files() if "partial" in name] == []
+    again = ends(batches.run(path, "--resume"))
+    assert len(again) == 4
+    assert set(again.values()) <= {"completed", "skipped"}
+    assert len(batches.files()) == 5
+
+
+@pytest.mark.parametrize("place", ["file", "/proc/nowhere"])
+def test_a_folder_that_cannot_be_written_is_told_at_once(batches: Batches, place: str) -> None:
+    (batches.folder / "file").touch()
+    batches.out = batches.folder / place
+    process = batches.start(batches.tasks({"prompt": "a"}))
+    process.join(30)
+    assert process.exitcode in (2, 4)
+    assert "error: " in (batches.folder / "err").read_text()
+
+
+def test_malformed_lines_are_rejected_one_by_one(batches: Batches) -> None:
+    bad = malformed()
+    assert len(bad) >= 200
+    good = json.dumps({"model": "noop", "prompt": "a", "seed": 1}).encode()
+    path = batches.folder / "tasks.jsonl"
+    with path.open("wb") as file:
+        for one in bad:
+            file.write(one.text.replace(b'"starter"', b'"noop"') + b"\n" + good + b"\n")
+    before = {path for path in batches.folder.iterdir() if path.is_dir()}
+    result = batches.run(path, code=1)
+    rejected = {
+        event["data"]["line"]: event["data"]["error"]["message"]
+        for event in result.events
+        if event["type"] == "task.rejected"
+    }
+    missing = [one for place, one in enumerate(bad) if 2 * place + 1 not in rejected]
+    assert missing == []
+    wrong = [
+        (one.reason, rejected[2 * place + 1])
+        for place, one in enumerate(bad)
+        if one.reason not in rejected[2 * place + 1].lower()
+    ]
+    assert wrong == []
+    assert sum(end == "completed" for end in ends(result).values()) == len(bad)
+    assert len(batches.files()) == len(bad)
+    assert {path for path in batches.folder.iterdir() if path.is_dir()} == before | {batches.out}
+
+
+def command(batches: Batches, *arguments: object) -> list[str]:
+    return [
+        sys.executable,
+        "-m",
+        "tests.noop",
+        "batch",
+        *map(str, arguments),
+        "--output-dir",
+        str(batches.out),
+    ]
+
+
+def test_a_reader_that_goes_away_ends_the_batch_after_its_task(batches: Batches) -> None:
+    path = batches.tasks(*[{"task_id": f"t{n}", **SLEEP} for n in range(30)])
+    with subprocess.Popen(
+        command(batches, path),
+        cwd=ROOT,
+        env=batches.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        assert json.loads(process.stdout.readline())["type"] == "run.started"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+    assert len(ends(batches.run("--resume"))) == 30
+
+
+def long_task(number: int) -> bytes:
+    task = {"task_id": f"t{number}", "model": "noop", "prompt": "x" * 30_000, "seed": 1}
+    return json.dumps(task).encode() + b"\n"
+
+
+def ends_in(lines: list[bytes]) -> int:
+    return sum(json.loads(line)["type"] == "task.completed" for line in lines)
+
+
+def test_a_stream_that_grows_runs_as_it_comes_and_a_stalled_reader_loses_nothing(batches: Batches) -> None:
+    with subprocess.Popen(
+        command(batches, "-"),
+        cwd=ROOT,
+        env=batches.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        lines: list[bytes] = []
+        for number in range(2):
+            process.stdin.write(long_task(number))
+            process.stdin.flush()
+            while ends_in(lines) <= number:
+                lines.append(process.stdout.readline())
+        for number in range(2, 6):
+            process.stdin.write(long_task(number))
+        process.stdin.close()
+        time.sleep(1)
+        lines += process.stdout.read().splitlines(keepends=True)
+    assert process.returncode == 0
+    events = check_stream(line.decode() for line in lines)
+    assert sum(event["type"] == "task.completed" for event in events) == 6
+
+
+def test_a_signal_ends_a_batch_that_waits_for_lines(batches: Batches) -> None:
+    with subprocess.Popen(
+        command(batches, "-"),
+        cwd=ROOT,
+        env=batches.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+        assert process.stderr.read() == b""
+    assert process.returncode == 143
+
+
+def test_a_watched_list_is_worked_off_and_failures_move_beside_it(batches: Batches) -> None:
+    path = batches.folder / "tasks.json"
+    first = [
+        {"task_id": "a", "model": "noop", "prompt": "a"},
+        {"task_id": "b", "model": "noop", "prompt": "crash"},
+    ]
+    path.write_text(json.dumps(first))
+    process = batches.start("--watch", path, "--poll-interval", 0.1)
+    batches.wait_for("task.failed")
+    until = time.monotonic() + 10
+    while json.loads(path.read_text()) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert json.loads(path.read_text()) == []
+    failed = json.loads((batches.folder / "tasks.failed.json").read_text())
+    assert [entry["task"]["task_id"] for entry in failed] == ["b"]
+    path.write_text(json.dumps([{"task_id": "b2", "model": "noop", "prompt": "put right"}]))
+    batches.wait_for("task.completed", 2)
+    batches.control("drain")
+    assert ends(batches.end(process, code=1)) == {"a": "completed", "b": "failed", "b2": "completed"}
+
+
+def test_a_watched_file_of_lines_is_followed_and_known_again(batches: Batches) -> None:
+    path = batches.tasks({"task_id": "a", "prompt": "a"})
+    process = batches.start("--watch", path, "--poll-interval", 0.1)
+    batches.wait_for("task.completed")
+    with path.open("a") as file:
+        file.write(json.dumps({"task_id": "b", "model": "noop", "prompt": "b"}) + "\n")
+    batches.wait_for("task.completed", 2)
+    batches.control("drain")
+    batches.end(process)
+    process = batches.start("--watch", path, "--poll-interval", 0.1)
+    batches.wait_for("task.completed", 2)
+    batches.control("drain")
+    assert ends(batches.end(process)) == {"a": "skipped", "b": "skipped"}
