@@ -28,7 +28,7 @@ class Noop:
     """Grey frames of the right size; `steps` of a task are real calls of `progress`.
 
     A prompt with `sleep` makes each step take 20 ms; with `oom` it needs the tiled VAE to have memory enough;
-    with `flaky` its first try meets a disk that does not answer; with `crash` it raises what no adapter should.
+    with `flaky` its first try meets a disk that is away; with `crash` it raises what no adapter should.
     """
 
     def __init__(self, spec: ModelSpec) -> None:

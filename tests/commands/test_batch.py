@@ -31,7 +31,12 @@ def test_a_model_is_loaded_once(batches: Batches) -> None:
 
 
 def test_order_model_switches_least(batches: Batches) -> None:
-    lines = [A, B | {"model": "noop2"}, C, {"task_id": "d", "prompt": "d", "model": "noop2"}]
+    lines: list[dict[str, object]] = [
+        A,
+        B | {"model": "noop2"},
+        C,
+        {"task_id": "d", "prompt": "d", "model": "noop2"},
+    ]
     result = batches.run(batches.tasks(*lines), "--order", "model")
     assert list(ends(result)) == ["a", "c", "b", "d"]
     assert sum(event["type"] == "model.loading" for event in result.events) == 2
@@ -169,7 +174,7 @@ def test_shards_share_a_folder_at_the_same_time(batches: Batches, tmp_path: Path
 def test_two_batches_do_not_share_a_folder(batches: Batches) -> None:
     first = batches.start(batches.tasks({"task_id": "a", "prompt": "sleep", "steps": 50}))
     batches.wait_for("task.started")
-    assert batches.start(batches.tasks(B, name="other.jsonl")).join(30) is None
+    batches.start(batches.tasks(B, name="other.jsonl")).join(30)
     assert "another batch works" in (batches.folder / "err").read_text()
     first.join(30)
     assert first.exitcode == 0

@@ -16,7 +16,8 @@ from wangp_cli.commands._bind import metavar_of, parameter
 from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.console import show_error
-from wangp_cli.runtime.execute import as_known, execute
+from wangp_cli.runtime.execute import execute
+from wangp_cli.runtime.known import as_known
 from wangp_cli.runtime.resolve import resolve
 from wangp_cli.runtime.running import Outlets, Reporting, Run
 from wangp_cli.runtime.session import Session

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import time
 import uuid
@@ -10,12 +9,11 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from wangp_cli.errors import Cancelled, DiskError, OutOfMemoryError, RequestError, WangpError
+from wangp_cli.errors import Cancelled, RequestError, WangpError
 from wangp_cli.presets import Layer
-from wangp_cli.runtime.artifacts import HISTORY, append_line, disk_error, sweep
+from wangp_cli.runtime.artifacts import HISTORY, append_line, sweep
 from wangp_cli.runtime.events import (
     ArtifactCreated,
     Data,
@@ -31,6 +29,7 @@ from wangp_cli.runtime.events import (
 )
 from wangp_cli.runtime.inputs import sha256_of
 from wangp_cli.runtime.job import Job
+from wangp_cli.runtime.known import as_known
 from wangp_cli.runtime.manifest import input_checksums, record
 from wangp_cli.runtime.progress import Meter
 from wangp_cli.runtime.resolve import Request, label, resolve
@@ -42,17 +41,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 Status = Literal["completed", "failed", "retrying", "cancelled", "rejected"]
-PASSING = {
-    errno.EIO,
-    errno.ESTALE,
-    errno.ETIMEDOUT,
-    errno.EAGAIN,
-    errno.EBUSY,
-    errno.EREMOTEIO,
-    errno.EHOSTDOWN,
-    errno.ENOTCONN,
-}
-"""Errors of disks that may be gone at the next attempt."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -283,39 +271,12 @@ def _try_append(history: Any, failure: dict[str, Any]) -> None:
         log.warning("the run history could not be written: %s", error)
 
 
-def as_known(error: Exception) -> WangpError:
-    """The error itself if it is one of ours, else the one that stands for it."""
-    if isinstance(error, WangpError):
-        return error
-    if isinstance(error, MemoryError) or _is_out_of_memory(error):
-        log.error("out of memory", exc_info=error)
-        return OutOfMemoryError(
-            f"out of memory: {str(error).splitlines()[0] if str(error) else 'the machine has none left'}",
-            hint="a smaller --size or fewer --frames, or --vae-tiling",
-        )
-    if isinstance(error, OSError) and error.errno in PASSING:
-        return DiskError(f"{error.filename or 'a file'}: {error.strerror}", hint="--retries tries again")
-    if isinstance(error, OSError) and error.filename:
-        mapped = disk_error(error, Path(str(error.filename)))
-        if isinstance(mapped, WangpError):
-            return mapped
-    log.error("unexpected error", exc_info=error)
-    return WangpError(
-        f"{type(error).__name__}: {error}", hint="this is a bug of wangp; the log has the details"
-    )
-
-
 def guarded(make: Callable[[], T]) -> T | WangpError:
     """What `make` gives, or what it raises, in its known form."""
     try:
         return make()
     except Exception as error:  # noqa: BLE001 - the boundary
         return as_known(error)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # By name, because torch is not imported here.
-    return type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error)
 
 
 def _relabelled(error: WangpError, request: Request) -> WangpError:
