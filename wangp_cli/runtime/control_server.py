@@ -46,6 +46,7 @@ class ControlServer:
         self._control = control
         self._token = secrets.token_hex(32)
         self._closing = False
+        self._noted: set[Path | str] = set()
         self._open: dict[socket.socket, socket.socket] = {}
         self._lock = threading.Lock()
         folder, self._listener = _listen(run, folders)
@@ -71,7 +72,8 @@ class ControlServer:
         if event.type == "task.accepted":
             request = event.data["request"]
             folder = Path(request["output"]).parent if request.get("output") else request.get("output_dir")
-            if folder and not self._closing:
+            if folder and folder not in self._noted and not self._closing:
+                self._noted.add(folder)
                 self.record.add_folder(Path(folder))
 
     def close(self) -> None:

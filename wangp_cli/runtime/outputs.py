@@ -24,8 +24,12 @@ BYTES_PER_PIXEL = 0.25
 """An upper guess for compressed video, so that a full disk is found before hours of work."""
 
 
-def plan_outputs(task: Generate) -> list[Path]:
+def plan_outputs(task: Generate, writable: set[Path]) -> list[Path]:
     """One final path for each result of a settled task.
+
+    Args:
+        task: settled.
+        writable: folders that need not be tried again.
 
     Raises:
         RequestError: the name or its ending does not fit.
@@ -33,7 +37,7 @@ def plan_outputs(task: Generate) -> list[Path]:
         NoSpaceError: the disk has too little room, or the folder cannot be written.
     """
     paths = [_path(task, index) for index in range(task.count)]
-    check_folder("output" if task.output else "output_dir", paths[0].parent)
+    check_folder("output" if task.output else "output_dir", paths[0].parent, writable)
     if len(set(paths)) < len(paths):
         raise RequestError(
             "name", f"{task.name!r} gives several results one name", hint="add {seed} or {index}"
@@ -159,13 +163,20 @@ def _cut(name: str) -> str:
     return name
 
 
-def check_folder(field: str, folder: Path) -> None:
+def check_folder(field: str, folder: Path, writable: set[Path]) -> None:
     """Look whether files can be made in a folder, or in the part of its path that exists.
+
+    Args:
+        field: to name in errors.
+        folder: to look at.
+        writable: folders that need not be tried again; those that can be written are added.
 
     Raises:
         RequestError: it is a file.
         NoSpaceError: it cannot be written.
     """
+    if folder in writable:
+        return
     existing = _existing(folder)
     if not existing.is_dir():
         raise RequestError(field, f"{existing} is a file, not a folder")
@@ -177,6 +188,7 @@ def check_folder(field: str, folder: Path) -> None:
             f"{field}: {existing} cannot be written: {error.strerror}",
             hint="--output-dir picks another folder",
         ) from None
+    writable.add(folder)
 
 
 def _existing(folder: Path) -> Path:

@@ -202,7 +202,7 @@ def settle(task: Generate, merged: Resolved, spec: ModelSpec, session: Session) 
     loras = locate_loras(task, session)
     check_inputs(task, [path for path, _ in loras], merged.checksums)
     if session.manifest_path:
-        check_folder("manifest_path", session.manifest_path.absolute().parent)
+        check_folder("manifest_path", session.manifest_path.absolute().parent, session.writable)
     changes: dict[str, Any] = {}
     if spec.name != task.model:
         changes["model"] = spec.name
@@ -229,7 +229,7 @@ def settle(task: Generate, merged: Resolved, spec: ModelSpec, session: Session) 
         task=settled,
         origin=origin,
         spec=spec,
-        outputs=plan_outputs(settled),
+        outputs=plan_outputs(settled, session.writable),
         loras=loras,
         notices=notices,
     )

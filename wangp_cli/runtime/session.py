@@ -35,3 +35,5 @@ class Session:
     progress_interval: float = SECONDS_BETWEEN
     swept: set[Path] = field(default_factory=set)
     """Output folders whose abandoned partial files were removed."""
+    writable: set[Path] = field(default_factory=set)
+    """Folders in which a file could be made."""

@@ -60,7 +60,9 @@ class Spec(BaseModel):
         return value
 
     def cut(self, **changes: Any) -> Self:
-        """A validated copy with some values changed."""
+        """A validated copy with some values changed; itself if none does."""
+        if all(getattr(self, name) == value for name, value in changes.items()):
+            return self
         return type(self).model_validate(self.model_dump() | changes)
 
 

@@ -1,0 +1,145 @@
+"""What a batch costs: CPU time and memory a task of the engine itself, and one batch beside many processes.
+
+    python -m benchmarks.batch [--tasks N ...] [--calls N] [--folder FOLDER]
+
+The first part runs a model that computes nothing; time spent encoding its pictures is taken off. Exits with 1
+where the longest run costs more than 3 ms CPU a task or more memory than the shortest. The second part makes
+pictures of the starter in one batch and in as many processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+LIMIT_MS = 3.0
+LIMIT_MEMORY = 1.15
+SLACK = 1.1
+
+
+def measure(tasks: int, folder: Path) -> dict[str, float]:
+    """Run `tasks` no-op tasks in this process; CPU seconds, those of encoding, and the most memory in MB."""
+    from tests import noop
+
+    noop.use()
+    from wangp_cli.main import app
+    from wangp_cli.runtime import batch  # noqa: F401 - imported before the clock starts
+    from wangp_cli.workflows import generate
+
+    os.environ |= noop.register(folder / "config") | {"HOME": str(folder)}
+    lines = folder / "tasks.jsonl"
+    with lines.open("w") as file:
+        for number in range(tasks):
+            file.write(json.dumps({"model": "noop", "prompt": f"picture {number}", "seed": number}) + "\n")
+    encoding = 0.0
+    write_image = generate.write_image
+
+    def timed(*arguments: Any, **more: Any) -> None:
+        nonlocal encoding
+        began = time.thread_time()
+        write_image(*arguments, **more)
+        encoding += time.thread_time() - began
+
+    setattr(generate, "write_image", timed)  # noqa: B010 - measured from outside
+    with Path(os.devnull).open("w") as sys.stdout:
+        began = time.process_time()
+        app(["batch", str(lines), "--output-dir", str(folder / "out")], standalone_mode=False)
+        seconds = time.process_time() - began
+    sys.stdout = sys.__stdout__
+    assert len(list((folder / "out").glob("*.png"))) == tasks
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": seconds, "encoding": encoding, "memory": memory}
+
+
+def curve(counts: list[int], folder: Path | None, console: Console) -> bool:
+    """Print the cost of runs of several lengths; whether the longest is within the limits."""
+    table = Table("tasks", "CPU ms a task", "of it encoding", "engine", "memory MB")
+    found = []
+    for count in counts:
+        with tempfile.TemporaryDirectory(dir=folder) as place:
+            words = [sys.executable, "-m", "benchmarks.batch", "--child", str(count), place]
+            done = subprocess.run(words, check=True, capture_output=True, text=True)
+        one: dict[str, float] = json.loads(done.stdout)
+        total, encoding = one["seconds"] / count * 1000, one["encoding"] / count * 1000
+        found.append((total - encoding, one["memory"]))
+        shown = f"{total:.2f}", f"{encoding:.2f}", f"{total - encoding:.2f}", f"{one['memory']:.0f}"
+        table.add_row(str(count), *shown)
+    console.print(table)
+    return found[-1][0] <= LIMIT_MS and found[-1][1] <= LIMIT_MEMORY * found[0][1]
+
+
+def elapsed(call: Callable[[], object]) -> float:
+    """Seconds on the wall."""
+    began = time.monotonic()
+    call()
+    return time.monotonic() - began
+
+
+def against_processes(calls: int, console: Console) -> bool:
+    """Print one batch of the starter beside as many processes; whether it costs a start-up and its calls."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        prompt = "a red circle moves right"
+        shot: dict[str, object] = {"model": "starter", "prompt": prompt, "frames": 17}
+
+        def batch(count: int) -> None:
+            lines = folder / f"{count}.jsonl"
+            lines.write_text("".join(json.dumps(shot | {"seed": seed}) + "\n" for seed in range(count)))
+            _wangp("batch", str(lines), "--output-dir", str(folder / str(count)))
+
+        def processes() -> None:
+            for seed in range(calls):
+                words = ["-m", "starter", "--frames", "17", "--seed", str(seed), "--output-dir", place]
+                _wangp("generate", prompt, *words)
+
+        one = elapsed(lambda: batch(1))
+        history = (folder / "1" / "manifests" / "run_history.jsonl").read_text()
+        call = float(json.loads(history)["seconds"])
+        many, apart = elapsed(lambda: batch(calls)), elapsed(processes)
+    bound = one - call + calls * call * SLACK
+    console.print(
+        f"one task {one:.1f} s, of it the call {call:.1f} s; {calls} tasks in one batch {many:.1f} s"
+    )
+    console.print(f"one start-up and {calls} calls + 10 %: {bound:.1f} s; {calls} processes {apart:.1f} s")
+    console.print(f"a batch is {apart / many:.1f} times as fast as processes")
+    return many <= bound
+
+
+def _wangp(*words: object) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "wangp_cli", *map(str, words)], check=True, stdout=subprocess.DEVNULL
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--tasks", type=int, nargs="+", default=[100, 1000, 10_000])
+    parser.add_argument("--calls", type=int, default=20, help="of the starter; 0 leaves them out")
+    parser.add_argument("--folder", type=Path, help="where files go; in memory spares the disk")
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    said = parser.parse_args()
+    console = Console()
+    if said.child:
+        print(json.dumps(measure(int(said.child[0]), Path(said.child[1]))))
+        return
+    fine = curve(said.tasks, said.folder, console)
+    if said.calls:
+        fine = against_processes(said.calls, console) and fine
+    raise SystemExit(0 if fine else 1)
+
+
+if __name__ == "__main__":
+    main()
