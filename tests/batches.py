@@ -11,7 +11,7 @@ import tempfile
 import time
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from tests import noop
 from tests.conftest import Result, clean_environment
@@ -21,6 +21,9 @@ from wangp_cli.runtime import control_client
 PRELOAD = ["tests.noop", "wangp_cli.main", "wangp_cli.workflows.generate", "wangp_cli.runtime.batch"]
 
 
+_Place: TypeAlias = tuple[Path, dict[str, str], bool]
+
+
 def context() -> ForkServerContext:
     """Where processes come from: a server that has imported torch once."""
     found = multiprocessing.get_context("forkserver")
@@ -28,7 +31,8 @@ def context() -> ForkServerContext:
     return found
 
 
-def _child(arguments: list[str], folder: Path, environment: dict[str, str], limit: int | None) -> None:
+def _child(batches: _Place, arguments: list[str], limit: int | None) -> None:
+    folder, environment, real = batches
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
@@ -38,7 +42,8 @@ def _child(arguments: list[str], folder: Path, environment: dict[str, str], limi
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     if limit is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    noop.use()
+    if not real:
+        noop.use()
     import sys
 
     from wangp_cli.main import main
@@ -51,11 +56,13 @@ class Batches:
     """A folder to run batches in.
 
     Args:
-        folder: empty; results go to `out` in it.
+        folder: empty; results go to `results` in it.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.real = False
+        """Whether models are what they are."""
         self.out = folder / "results"
         self._started: list[ForkServerProcess] = []
         # A socket's path must be short, and no task may read here.
@@ -75,7 +82,7 @@ class Batches:
         """Begin a batch; `limit` is the size no file may pass."""
         words = ["batch", *map(str, arguments), "--output-dir", str(self.out), "--progress-interval", "0"]
         process = context().Process(
-            target=_child, args=(words, self.folder, self.environment, limit), daemon=True
+            target=_child, args=((self.folder, self.environment, self.real), words, limit), daemon=True
         )
         for name in ("out", "err"):
             (self.folder / name).write_text("")

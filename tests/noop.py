@@ -28,7 +28,8 @@ class Noop:
     """Grey frames of the right size; `steps` of a task are real calls of `progress`.
 
     A prompt with `sleep` makes each step take 20 ms; with `oom` it needs the tiled VAE to have memory enough;
-    with `flaky` its first try meets a disk that is away; with `crash` it raises what no adapter should.
+    with `flaky` its first try meets a disk that is away; with `crash` it raises what no adapter should; with
+    `noise` its pictures are large files.
     """
 
     def __init__(self, spec: ModelSpec) -> None:
@@ -58,7 +59,11 @@ class Noop:
         """Frames of one grey, which the seed decides."""
         width, height = size_of(latents.size)
         progress("decode", 1, 1)
-        yield np.full((int(latents.frames), height, width, 3), latents.seed % 256, np.uint8)
+        shape = (int(latents.frames), height, width, 3)
+        if "noise" in latents.prompt:
+            yield np.random.default_rng(latents.seed).integers(0, 256, shape, np.uint8)
+        else:
+            yield np.full(shape, latents.seed % 256, np.uint8)
 
     def close(self) -> None:
         """Nothing to free."""

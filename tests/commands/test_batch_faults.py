@@ -29,15 +29,20 @@ def check_exactly_once(batches: Batches, names: set[str], completed: list[str]) 
     assert len(completed) == len(set(completed))
 
 
-def kill_and_resume(batches: Batches, kills: int, chance: random.Random) -> None:
-    names = {f"t{number}" for number in range(12)}
-    path = batches.tasks(*[{"task_id": name, "prompt": "a", "steps": 1} for name in sorted(names)])
+NOTHING = {"prompt": "a", "steps": 1}
+
+
+def kill_and_resume(
+    batches: Batches, kills: int, chance: random.Random, task: dict[str, object] = NOTHING, count: int = 12
+) -> None:
+    names = {f"t{number}" for number in range(count)}
+    path = batches.tasks(*[{"task_id": name} | task for name in sorted(names)])
     arguments: list[object] = [path]
     completed: list[str] = []
     for _ in range(kills):
         process = batches.start(*arguments)
         batches.wait_for("run.started")
-        time.sleep(chance.uniform(0, 0.25))
+        time.sleep(chance.uniform(0, 0.02 * count if task == NOTHING else 4))
         process.kill()
         process.join()
         result = batches.result(-9 if process.exitcode else 0)
@@ -58,6 +63,13 @@ def test_a_killed_batch_resumes_and_does_each_task_once(batches: Batches) -> Non
 @pytest.mark.parametrize("seed", range(10))
 def test_batches_killed_again_and_again_resume(batches: Batches, seed: int) -> None:
     kill_and_resume(batches, 5, random.Random(100 + seed))
+
+
+@pytest.mark.slow
+def test_batches_of_the_starter_killed_again_and_again_resume(batches: Batches) -> None:
+    batches.real = True
+    task: dict[str, object] = {"model": "starter", "prompt": "a red circle", "frames": 1}
+    kill_and_resume(batches, 3, random.Random(3), task, count=4)
 
 
 def test_a_batch_without_its_file_resumes_from_the_store(batches: Batches) -> None:
@@ -119,26 +131,26 @@ def test_drain_and_abort_leave_the_rest_ready(batches: Batches, method: str, cod
     assert set(ends(batches.run("--resume"))) == {"t0", "t1", "t2"}
 
 
-def test_a_full_disk_stops_the_batch_and_nothing_is_lost(batches: Batches) -> None:
-    lines = [{"task_id": f"t{n}", "prompt": "a"} for n in range(3)]
-    lines.insert(
-        1,
-        {
-            "task_id": "big",
-            "prompt": "a",
-            "size": "512x512",
-            "metadata_mode": "sidecar",
-            "image_format": "png",
-        },
-    )
-    path = batches.tasks(*lines)
-    result = batches.run(path, limit=1400, code=None)
-    assert result.exit_code in (1, 4)
-    assert [name for name in batches.files() if "partial" in name] == []
+def test_a_full_disk_stops_the_batch_and_leaves_the_rest_ready(batches: Batches) -> None:
+    small = {"prompt": "a", "metadata_mode": "sidecar"}
+    big = {"task_id": "big", "prompt": "noise", "size": "1024x1024"}
+    path = batches.tasks({"task_id": "t0", **small}, big, {"task_id": "t1", **small})
+    result = batches.run(path, limit=1_500_000, code=1)
+    assert ends(result) == {"t0": "completed", "big": "failed"}
+    assert result.only("task.failed")["error"]["kind"] == "no_space"
+    assert batches.files() == ["t0.json", "t0.png"]
     again = ends(batches.run(path, "--resume"))
-    assert len(again) == 4
+    assert again == {"t0": "skipped", "big": "completed", "t1": "completed"}
+
+
+@pytest.mark.parametrize("limit", [1400, 40_000, 60_000])
+def test_a_store_without_room_ends_the_run_and_loses_nothing(batches: Batches, limit: int) -> None:
+    path = batches.tasks(*[{"task_id": f"t{n}", "prompt": "a"} for n in range(12)])
+    batches.run(path, limit=limit, code=4)
+    again = ends(batches.run(path, "--resume"))
+    assert len(again) == 12
     assert set(again.values()) <= {"completed", "skipped"}
-    assert len(batches.files()) == 5
+    assert batches.files() == sorted(f"t{n}.png" for n in range(12))
 
 
 @pytest.mark.parametrize("place", ["file", "/proc/nowhere"])
