@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import sys
 import tempfile
 import time
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -18,6 +19,7 @@ from tests.conftest import Result, clean_environment
 from tests.events import check_stream
 from wangp_cli.runtime import control_client
 
+ROOT = Path(__file__).resolve().parents[1]
 PRELOAD = ["tests.noop", "wangp_cli.main", "wangp_cli.workflows.generate", "wangp_cli.runtime.batch"]
 
 
@@ -44,8 +46,6 @@ def _child(batches: _Place, arguments: list[str], limit: int | None) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     if not real:
         noop.use()
-    import sys
-
     from wangp_cli.main import main
 
     sys.argv = ["wangp", *arguments]
@@ -89,6 +89,11 @@ class Batches:
         process.start()
         self._started.append(process)
         return process
+
+    def command(self, *arguments: object) -> list[str]:
+        """A batch for a process that has its own pipes; it runs in `ROOT`."""
+        words = ["batch", *map(str, arguments), "--output-dir", str(self.out)]
+        return [sys.executable, "-m", "tests.noop", *words]
 
     def close(self) -> None:
         """End what still runs."""
