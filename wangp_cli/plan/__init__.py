@@ -4,6 +4,7 @@ from wangp_cli.plan.edit import Portion, plan_edit, plan_inpaint
 from wangp_cli.plan.join import Bridge, plan_join
 from wangp_cli.plan.model import JoinPlan, Kept, Picture, Plan, Segment
 from wangp_cli.plan.text import describe
+from wangp_cli.plan.timeline import clipped, reached
 from wangp_cli.plan.travel import plan_travel
 from wangp_cli.plan.windows import plan_windows, window_count
 
@@ -15,11 +16,13 @@ __all__ = [
     "Plan",
     "Portion",
     "Segment",
+    "clipped",
     "describe",
     "plan_edit",
     "plan_inpaint",
     "plan_join",
     "plan_travel",
     "plan_windows",
+    "reached",
     "window_count",
 ]

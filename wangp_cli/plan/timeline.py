@@ -57,6 +57,11 @@ def clipped(have: int, rate: Fraction, count: int, fps: Fraction, ending: Ending
     return reached + [have - 1] * (count - len(reached))
 
 
+def reached(have: int, rate: Fraction, fps: Fraction) -> int:
+    """How many frames a video of `have` at `rate` gives at `fps`, at its own speed; see `clipped`."""
+    return int((have - 1) * fps // rate) + 1 if have else 0
+
+
 def spans(total: int, videos: Sequence[Placed]) -> list[tuple[int, int]]:
     """First frame and end of each control video on an output of `total` frames, in the order given.
 

@@ -136,7 +136,7 @@ class DownloadProgress(Data):
 
 
 class TaskStage(Data):
-    """A stage of the task begins; `result` counts the results of one task from 1."""
+    """A stage of the task begins; `result` counts from 1 its results, or the runs of its plan."""
 
     type = "task.stage"
     stage: Stage

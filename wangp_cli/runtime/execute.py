@@ -238,7 +238,7 @@ class _Work:
         meter = Meter(
             self._emit,
             control,
-            len(request.outputs),
+            request.runs,
             task=task,
             interval=self._session.progress_interval,
             timeout=self._attempt.timeout,
@@ -282,5 +282,5 @@ def guarded(make: Callable[[], T]) -> T | WangpError:
 def _relabelled(error: WangpError, request: Request) -> WangpError:
     if isinstance(error, RequestError):
         text = error.message.removeprefix(f"{error.field}: ")
-        return RequestError(label(error.field, request.origin), text, hint=error.hint)
+        return RequestError(label(error.field, request.origin, type(request.task)), text, hint=error.hint)
     return error

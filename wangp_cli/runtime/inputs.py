@@ -6,12 +6,20 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wangp_cli.errors import MediaError, RequestError
-from wangp_cli.tasks.generate import Generate
+from wangp_cli.tasks.fields import Kind
+from wangp_cli.tasks.task import Task
+
+if TYPE_CHECKING:
+    from wangp_cli.media.facts import VideoFacts
+
+Facts = dict[str, list["VideoFacts"]]
+"""What each input file is, by field."""
 
 
-def check_inputs(task: Generate, loras: Sequence[Path], checksums: Mapping[str, str]) -> None:
+def check_inputs(task: Task, loras: Sequence[Path], checksums: Mapping[str, str]) -> Facts:
     """Look into every input file.
 
     Args:
@@ -22,20 +30,21 @@ def check_inputs(task: Generate, loras: Sequence[Path], checksums: Mapping[str, 
     Raises:
         RequestError: a file is missing, unreadable, of the wrong kind or length, or has changed.
     """
-    frames = {}
+    found: Facts = {}
     for field, paths in task.media().items():
         for path in paths:
-            frames[field] = _check_media(field, path)
+            found.setdefault(field, []).append(_check_media(task, field, path))
             _check_unchanged(field, path, checksums)
     for path in loras:
         _check_unchanged("loras", path, checksums)
-    guide, mask = frames.get("video_guide"), frames.get("video_mask")
-    if guide and mask and mask != guide:
+    guide, mask = found.get("video_guide"), found.get("video_mask")
+    if guide and mask and mask[0].frames != guide[0].frames:
         raise RequestError(
             "video_mask",
-            f"{mask} frames, but the control video has {guide}",
+            f"{mask[0].frames} frames, but the control video has {guide[0].frames}",
             hint="cut or loop the mask to its length",
         )
+    return found
 
 
 def _check_unchanged(field: str, path: Path, checksums: Mapping[str, str]) -> None:
@@ -44,22 +53,23 @@ def _check_unchanged(field: str, path: Path, checksums: Mapping[str, str]) -> No
         raise RequestError(field, f"{path} is not the file this request was made with", hint="restore it")
 
 
-def _check_media(field: str, path: Path) -> int:
+def _check_media(task: Task, field: str, path: Path) -> VideoFacts:
     from wangp_cli.media.facts import probe
 
     try:
         facts = probe(path)
     except MediaError as error:
         raise RequestError(field, error.message, hint=error.hint) from None
-    wanted = field.split("_", maxsplit=1)[0]
-    if facts.kind != wanted and not (wanted == "audio" and facts.audio_codec):
-        other = next((n for n in Generate.model_fields if n == field.replace(wanted, facts.kind)), None)
+    kinds = task.inputs()[field].kinds
+    if facts.kind not in kinds and not ("audio" in kinds and facts.audio_codec):
+        other = next((name for name in task.inputs() if name == field.replace(kinds[0], facts.kind)), None)
         hint = f"{other} takes it" if other else None
-        raise RequestError(field, f"{path} is {_WORDS[facts.kind]}, {_WORDS[wanted]} is wanted", hint=hint)
-    return facts.frames
+        wanted = " or ".join(_WORDS[kind] for kind in kinds)
+        raise RequestError(field, f"{path} is {_WORDS[facts.kind]}, {wanted} is wanted", hint=hint)
+    return facts
 
 
-_WORDS = {"image": "a picture", "video": "a video", "audio": "sound"}
+_WORDS: dict[Kind, str] = {"image": "a picture", "video": "a video", "audio": "sound"}
 
 
 def sha256_of(path: Path) -> str:

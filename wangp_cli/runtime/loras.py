@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wangp_cli.errors import RequestError
-from wangp_cli.tasks.generate import Generate
-from wangp_cli.tasks.task import parse_lora
+from wangp_cli.tasks.task import Adapters, parse_lora
 
 if TYPE_CHECKING:
     from wangp_cli.runtime.session import Session
 
 
-def locate_loras(task: Generate, session: Session) -> list[tuple[Path, float]]:
+def locate_loras(task: Adapters, session: Session) -> list[tuple[Path, float]]:
     """Path and strength of each LoRA: a path as it is, a bare name from the LoRA folder.
 
     Raises:

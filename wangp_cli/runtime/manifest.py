@@ -15,8 +15,7 @@ from typing import Any
 from wangp_cli import __version__
 from wangp_cli.runtime.inputs import sha256_of
 from wangp_cli.runtime.resolve import Request
-from wangp_cli.tasks.generate import Generate
-from wangp_cli.tasks.task import MediaInputs, Runtime, parse_lora
+from wangp_cli.tasks.task import Adapters, Runtime, Task, parse_lora
 
 LOCAL = {"output", "output_dir", "overwrite", "skip_existing", "task_id"}
 """Fields that say where a result goes, not what it shows."""
@@ -24,10 +23,10 @@ WANGP_SETTINGS_VERSION = 2.74
 PACKAGES = ("torch", "diffusers", "transformers", "numpy", "av")
 
 
-def portable_request(task: Generate, request: Request, folder: Path) -> dict[str, Any]:
+def portable_request(task: Task, request: Request, folder: Path) -> dict[str, Any]:
     """What `task` says without local places; paths of media and LoRA files relative to `folder`."""
     said = task.model_dump(mode="json", exclude=LOCAL, exclude_none=True)
-    for field in MediaInputs.model_fields:
+    for field in task.inputs():
         value = said.get(field)
         if isinstance(value, list):
             said[field] = [relative(path, folder) for path in value]
@@ -51,16 +50,16 @@ def input_checksums(request: Request, folder: Path) -> dict[str, str]:
 
 def comment(request: Request, index: int, folder: Path, checksums: dict[str, str]) -> str:
     """The JSON text embedded in result `index`: keys that WanGP reads, and the request for us."""
-    task = request.task.cut(seed=request.task.seed + index, count=1)
+    task = request.task.single(index)
     document = {
         # WanGP reads only files whose type holds its name.
         "type": f"wangp {__version__} (settings for WanGP) - {request.spec.title}",
         "settings_version": WANGP_SETTINGS_VERSION,
         "model_type": request.spec.name,
-        "prompt": task.prompt,
+        "prompt": task.text,
         "negative_prompt": task.negative_prompt,
         "resolution": task.size,
-        "video_length": task.frames,
+        "video_length": request.frames,
         "num_inference_steps": task.steps,
         "guidance_scale": task.guidance_scale,
         "flow_shift": task.flow_shift,
@@ -96,10 +95,10 @@ def record(request: Request, ending: dict[str, Any], seconds: float) -> dict[str
         "metadata_mode": task.metadata_mode,
         "adapter_payload_hashes": _adapter_hashes(task),
         "inputs": {
-            "prompt": task.prompt,
+            "prompt": task.text,
             "negative_prompt": task.negative_prompt,
-            "seeds": [task.seed + index for index in range(task.count)],
-            "frames": task.frames,
+            "seeds": [task.seed + index for index in range(task.results)],
+            "frames": request.frames,
             "model": request.spec.name,
             "runtime": task.model_dump(mode="json", include=set(Runtime.model_fields)),
             "checksums": checksums,
@@ -107,11 +106,12 @@ def record(request: Request, ending: dict[str, Any], seconds: float) -> dict[str
         "request": portable_request(task, request, folder),
         "origin": request.origin,
         "versions": versions(),
+        **({"plan": request.plan.model_dump(mode="json")} if request.plan else {}),
         **ending,
     }
 
 
-def _adapter_hashes(task: Generate) -> dict[str, Any]:
+def _adapter_hashes(task: Adapters) -> dict[str, Any]:
     if not task.loras:
         return {}
     payload = json.dumps(

@@ -14,7 +14,7 @@ from typing import Any
 from wangp_cli.errors import ConflictError, MediaError, NoSpaceError, RequestError, nearest
 from wangp_cli.media.codecs import CODECS, pick
 from wangp_cli.tasks.fields import size_of
-from wangp_cli.tasks.generate import Generate
+from wangp_cli.tasks.render import Render
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -24,11 +24,12 @@ BYTES_PER_PIXEL = 0.25
 """An upper guess for compressed video, so that a full disk is found before hours of work."""
 
 
-def plan_outputs(task: Generate, writable: set[Path]) -> list[Path]:
+def plan_outputs(task: Render, frames: int, writable: set[Path]) -> list[Path]:
     """One final path for each result of a settled task.
 
     Args:
-        task: settled.
+        task: every value final.
+        frames: of each result; one makes a picture.
         writable: folders that need not be tried again.
 
     Raises:
@@ -36,13 +37,13 @@ def plan_outputs(task: Generate, writable: set[Path]) -> list[Path]:
         ConflictError: a file is already there and `overwrite` is not said.
         NoSpaceError: the disk has too little room, or the folder cannot be written.
     """
-    paths = [_path(task, index) for index in range(task.count)]
+    paths = [_path(task, index, frames) for index in range(task.results)]
     check_folder("output" if task.output else "output_dir", paths[0].parent, writable)
     if len(set(paths)) < len(paths):
         raise RequestError(
             "name", f"{task.name!r} gives several results one name", hint="add {seed} or {index}"
         )
-    if not is_picture(task):
+    if frames > 1:
         _check_codec(task, paths[0].suffix)
     replaces = task.overwrite or task.skip_existing
     for path in paths:
@@ -50,7 +51,7 @@ def plan_outputs(task: Generate, writable: set[Path]) -> list[Path]:
         if task.metadata_mode == "sidecar":
             _check_free(path.with_suffix(".json"), overwrite=replaces)
     width, height = size_of(task.size)
-    _check_room(paths[0].parent, int(width * height * int(task.frames) * task.count * BYTES_PER_PIXEL))
+    _check_room(paths[0].parent, int(width * height * frames * task.results * BYTES_PER_PIXEL))
     return paths
 
 
@@ -66,7 +67,7 @@ def _check_free(path: Path, *, overwrite: bool) -> None:
         )
 
 
-def _check_codec(task: Generate, suffix: str) -> None:
+def _check_codec(task: Render, suffix: str) -> None:
     try:
         codec = pick(task.codec, suffix)
     except MediaError as error:
@@ -84,26 +85,22 @@ def _check_codec(task: Generate, suffix: str) -> None:
             raise RequestError("crf", f"{task.crf} is out of range, {codec.name} takes {low} to {high}")
 
 
-def is_picture(task: Generate) -> bool:
-    """Whether the results are stills."""
-    return task.frames == 1
-
-
-def _path(task: Generate, index: int) -> Path:
-    suffixes = IMAGE_SUFFIXES if is_picture(task) else VIDEO_SUFFIXES
+def _path(task: Render, index: int, frames: int) -> Path:
+    is_picture = frames == 1
+    suffixes = IMAGE_SUFFIXES if is_picture else VIDEO_SUFFIXES
     if task.output is None:
         usual = CODECS[task.codec].suffixes[0] if task.codec else ".mp4"
-        suffix = f".{task.image_format}" if is_picture(task) else usual
-        return _expanded("output_dir", task.output_dir) / (expand_name(task, index) + suffix)
+        suffix = f".{task.image_format}" if is_picture else usual
+        return _expanded("output_dir", task.output_dir) / (expand_name(task, index, frames) + suffix)
     if task.output.suffix.lower() not in suffixes:
-        kind = "a picture" if is_picture(task) else "a video"
+        kind = "a picture" if is_picture else "a video"
         raise RequestError(
             "output",
             f"{str(task.output)!r} does not end as {kind} does",
             hint=f"use one of {', '.join(suffixes)}",
         )
     path = _expanded("output", task.output)
-    return path if task.count == 1 else path.with_stem(f"{path.stem}_{index + 1:03d}")
+    return path if task.results == 1 else path.with_stem(f"{path.stem}_{index + 1:03d}")
 
 
 def _expanded(field: str, path: Path) -> Path:
@@ -113,7 +110,7 @@ def _expanded(field: str, path: Path) -> Path:
         raise RequestError(field, f"{str(path)!r} starts with ~ and no user of that name is known") from None
 
 
-def expand_name(task: Generate, index: int) -> str:
+def expand_name(task: Render, index: int, frames: int) -> str:
     """The file name of result `index`, without ending, from the task's template.
 
     Raises:
@@ -124,11 +121,11 @@ def expand_name(task: Generate, index: int) -> str:
         "index": f"{index + 1:03d}",
         "seed": task.seed + index,
         "model": task.model,
-        "prompt": slug(task.prompt),
+        "prompt": slug(task.text),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "time": datetime.now(UTC).strftime("%H%M%S"),
         "size": task.size,
-        "frames": task.frames,
+        "frames": frames,
         "steps": task.steps,
     }
 

@@ -13,35 +13,25 @@ from pydantic import ValidationError
 
 from wangp_cli.catalogue import Accepts, Catalogue, ModelSpec
 from wangp_cli.errors import RequestError, nearest
+from wangp_cli.plan import reached
 from wangp_cli.presets import Layer, Resolved, merge
-from wangp_cli.runtime.inputs import check_inputs
+from wangp_cli.runtime.inputs import Facts, check_inputs
 from wangp_cli.runtime.loras import locate_loras
 from wangp_cli.runtime.outputs import check_folder, plan_outputs
 from wangp_cli.runtime.weights import shipped_vocabulary
 from wangp_cli.tasks import TASKS
-from wangp_cli.tasks.fields import MAX_FRAMES, MAX_SEED, size_of
+from wangp_cli.tasks.fields import MAX_FRAMES, MAX_SEED, frame_count, size_of
 from wangp_cli.tasks.flags import flag_of
-from wangp_cli.tasks.generate import Generate
+from wangp_cli.tasks.render import Render
+from wangp_cli.tasks.shot import Length
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from wangp_cli.plan import Plan
     from wangp_cli.runtime.session import Session
 
 DRAWN_SEEDS = 2**32
-FEATURES: dict[str, Accepts] = {
-    "image_start": "start",
-    "image_end": "end",
-    "image_refs": "references",
-    "video_source": "source",
-    "video_guide": "control",
-    "image_guide": "control",
-    "video_mask": "mask",
-    "image_mask": "mask",
-    "audio_source": "audio",
-    "loras": "lora",
-}
-"""Which ability of a model each input needs."""
 WORDS: dict[Accepts, str] = {
     "start": "start picture",
     "end": "end picture",
@@ -62,17 +52,26 @@ class Request:
         task: every value final.
         origin: where each value came from, by field.
         spec: the model.
+        frames: of each result.
+        plan: of a task that is made in several runs of the model.
         outputs: one path for each result.
         loras: file and strength of each LoRA.
         notices: what was changed or is worth knowing, for people.
     """
 
-    task: Generate
+    task: Render
     origin: dict[str, str]
     spec: ModelSpec
+    frames: int
+    plan: Plan | None
     outputs: list[Path]
     loras: list[tuple[Path, float]]
     notices: list[str]
+
+    @property
+    def runs(self) -> int:
+        """How often the model runs."""
+        return len(self.plan.segments) if self.plan else len(self.outputs)
 
     @property
     def skipped(self) -> bool:
@@ -84,6 +83,7 @@ class Request:
         return {
             "request": self.task.model_dump(mode="json"),
             "origin": self.origin,
+            **({"plan": self.plan.model_dump(mode="json")} if self.plan else {}),
             "outputs": [str(path) for path in self.outputs],
             "notices": self.notices,
         }
@@ -101,19 +101,21 @@ def resolve(layers: Sequence[Layer], session: Session) -> Request:
     try:
         return _resolve(said, layers, session)
     except RequestError as error:
-        raise labelled(error, said.origin) from None
+        raise labelled(error, said.origin, _kind_of(said)) from None
 
 
 def _resolve(said: Resolved, layers: Sequence[Layer], session: Session) -> Request:
     kind = str(said.values.get("type", "generate"))
     if kind not in TASKS:
         raise RequestError("type", f"there is no task {kind!r}", hint=nearest(kind, list(TASKS)))
+    layers = [_about(TASKS[kind], layer) for layer in layers]
     settings = Layer(name="settings", values=session.settings.task_values())
     if not (name := said.values.get("model") or session.settings.model):
         raise RequestError("model", "none is named", hint="name one; `wangp models` lists them")
     spec = session.catalogue.get(str(name))
     defaults = Layer(name="default", values=_class_defaults(kind))
-    merged = merge([defaults, settings, Layer(name=f"model {spec.name}", values=spec.defaults), *layers])
+    model = _about(TASKS[kind], Layer(name=f"model {spec.name}", values=spec.defaults))
+    merged = merge([defaults, settings, model, *layers])
     origin = merged.origin | {
         field: session.settings_origin.get(field, "default")
         for field, place in merged.origin.items()
@@ -123,43 +125,58 @@ def _resolve(said: Resolved, layers: Sequence[Layer], session: Session) -> Reque
     return settle(task, Resolved(values={}, origin=origin, checksums=merged.checksums), spec, session)
 
 
+def _kind_of(said: Resolved) -> type[Render]:
+    return TASKS.get(str(said.values.get("type")), TASKS["generate"])
+
+
+def _about(task: type[Render], layer: Layer) -> Layer:
+    """What a layer says about a task: models, presets and flags of a batch also speak to others."""
+    if layer.name.startswith(_OWN):
+        return layer
+    foreign = {name for other in TASKS.values() for name in other.model_fields} - set(task.model_fields)
+    values = {name: value for name, value in layer.values.items() if name not in foreign}
+    return Layer(name=layer.name, values=values, checksums=layer.checksums)
+
+
+_OWN = ("file", "line")
+"""Layers that speak to one task alone."""
+
+
 def _class_defaults(kind: str) -> dict[str, Any]:
     fields = TASKS[kind].model_fields
     return {name: field.default for name, field in fields.items() if not field.is_required()}
 
 
-def validate(merged: Resolved, kind: str, origin: dict[str, str]) -> Generate:
+def validate(merged: Resolved, kind: str, origin: dict[str, str]) -> Render:
     """The task of merged values.
 
     Raises:
         RequestError: for the first wrong value; the others are named after it.
     """
     try:
-        task = TASKS[kind].model_validate(merged.values)
+        return TASKS[kind].model_validate(merged.values)
     except ValidationError as error:
         faults = [_explain(fault, list(TASKS[kind].model_fields), origin) for fault in error.errors()]
         (field, message, hint), *rest = faults
-        more = "".join(f"; {label(other, origin)}: {text}" for other, text, _ in rest)
+        more = "".join(f"; {label(other, origin, TASKS[kind])}: {text}" for other, text, _ in rest)
         raise RequestError(field, message + more, hint=hint) from None
-    assert isinstance(task, Generate)
-    return task
 
 
-def label(field: str, origin: dict[str, str]) -> str:
+def label(field: str, origin: dict[str, str], task: type[Render]) -> str:
     """How to name a field to the one who said it: the option for a flag, else the key."""
-    flag = flag_of(Generate, field) if origin.get(field) == "flag" else None
+    flag = flag_of(task, field) if origin.get(field) == "flag" else None
     return flag.option(field) if flag else field
 
 
-def labelled(error: RequestError, origin: dict[str, str]) -> RequestError:
+def labelled(error: RequestError, origin: dict[str, str], task: type[Render]) -> RequestError:
     """The same error, its field named as the one who said it knows it."""
     text = error.message.removeprefix(f"{error.field}: ")
-    return RequestError(label(error.field, origin), text, hint=error.hint)
+    return RequestError(label(error.field, origin, task), text, hint=error.hint)
 
 
-def option(field: str) -> str:
+def option(field: str, task: type[Render]) -> str:
     """The option that sets a field, for hints."""
-    flag = flag_of(Generate, field)
+    flag = flag_of(task, field)
     return flag.option(field) if flag else field
 
 
@@ -195,26 +212,32 @@ def _limit(fault: Any) -> str:
     return next(f"{words[key]} {context[key]}" for key in words if key in context)
 
 
-def settle(task: Generate, merged: Resolved, spec: ModelSpec, session: Session) -> Request:
-    """Check a task against its model and inputs, put it on the grid, draw its seed and decide its paths."""
+def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) -> Request:
+    """Check a task against its model and inputs, plan its frames, draw its seed and decide its paths."""
     origin, notices = dict(merged.origin), []
     _check_accepted(task, spec, session.catalogue)
     loras = locate_loras(task, session)
-    check_inputs(task, [path for path, _ in loras], merged.checksums)
+    facts = check_inputs(task, [path for path, _ in loras], merged.checksums)
     if session.manifest_path:
         check_folder("manifest_path", session.manifest_path.absolute().parent, session.writable)
     changes: dict[str, Any] = {}
     if spec.name != task.model:
         changes["model"] = spec.name
-    rate, origin["fps"] = _settle_rate(task, origin["fps"])
+    rate, origin["fps"] = _settle_rate(task, facts, origin["fps"])
     changes["fps"] = str(rate)
     if rate != Fraction(task.fps):
         notices.append(f"fps: {origin['fps']}, makes {rate}")
-    frames, origin["frames"] = _settle_frames(task, spec, rate, origin["frames"])
-    changes["frames"] = frames
-    if frames != task.frames:
-        notices.append(f"frames: {origin['frames']}, makes {frames}")
-    size, origin["size"] = _settle_size(task, spec, origin["size"])
+    plan = task.plan(_lengths(facts, rate), spec.grid, rate)
+    if plan is not None:
+        frames = plan.total
+        notices += plan.notices
+    else:
+        assert isinstance(task, Length)
+        frames, origin["frames"] = _settle_frames(task, spec, rate, origin["frames"])
+        changes["frames"] = frames
+        if frames != task.frames:
+            notices.append(f"frames: {origin['frames']}, makes {frames}")
+    size, origin["size"] = _settle_size(task, facts, spec, origin["size"])
     changes["size"] = size
     if size != task.size:
         notices.append(f"size: {origin['size']}, makes {size}")
@@ -222,32 +245,40 @@ def settle(task: Generate, merged: Resolved, spec: ModelSpec, session: Session) 
         changes["seed"] = secrets.randbelow(DRAWN_SEEDS)
         origin["seed"] = "drawn"
     settled = task.cut(**changes)
-    if settled.seed + settled.count - 1 > MAX_SEED:
-        raise RequestError("seed", f"{settled.seed} leaves no room for {settled.count} results")
-    notices += unknown_words(settled.prompt, spec)
+    if settled.seed + settled.results - 1 > MAX_SEED:
+        raise RequestError("seed", f"{settled.seed} leaves no room for {settled.results} results")
+    notices += unknown_words(settled.text, spec)
     return Request(
         task=settled,
         origin=origin,
         spec=spec,
-        outputs=plan_outputs(settled, session.writable),
+        frames=frames,
+        plan=plan,
+        outputs=plan_outputs(settled, frames, session.writable),
         loras=loras,
         notices=notices,
     )
 
 
-def _check_accepted(task: Generate, spec: ModelSpec, catalogue: Catalogue) -> None:
-    given = {FEATURES[field]: field for field in FEATURES if getattr(task, field)}
-    for feature, field in given.items():
+def _check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
+    asked: dict[Accepts, str] = dict.fromkeys(sorted(task.abilities(spec)), "model")
+    given: dict[Accepts, str] = {
+        mark.ability: field for field, mark in task.inputs().items() if mark.ability and getattr(task, field)
+    }
+    if task.loras:
+        given["lora"] = "loras"
+    for feature, field in (asked | given).items():
         if feature not in spec.accepts:
             able = catalogue.accepting(feature)
             hint = f"models that do: {', '.join(able)}" if able else None
             raise RequestError(field, f"model {spec.name!r} takes no {WORDS[feature]}", hint=hint)
-    has = set(given) | ({"start"} if "source" in given else set())
+    has = set(given) | set(asked) | ({"start"} if "source" in given else set())
     for feature in sorted(spec.requires - has):
-        field = next(name for name, ability in FEATURES.items() if ability == feature)
-        hint = f"give {option(field)}"
+        taking = (name for name, mark in task.inputs().items() if mark.ability == feature)
+        field = next(taking, "model")
+        hint = f"give {option(field, type(task))}"
         raise RequestError(field, f"model {spec.name!r} needs a {WORDS[feature]}", hint=hint)
-    if "mask" in given and "control" not in given:
+    if "mask" in given and "control" not in given and "control" not in asked:
         raise RequestError(
             given["mask"], "there is no control video to mask", hint="give --video-guide or --image-guide"
         )
@@ -255,23 +286,30 @@ def _check_accepted(task: Generate, spec: ModelSpec, catalogue: Catalogue) -> No
 
 def _said(origin: str) -> bool:
     """Whether a person chose the value for this very task, rather than a default, a setting or a preset."""
-    return origin == "flag" or origin.startswith(("file", "line"))
+    return origin == "flag" or origin.startswith(_OWN)
 
 
-def _settle_rate(task: Generate, origin: str) -> tuple[Fraction, str]:
-    """The rate of the file: a video that is continued keeps its own, or it would play faster or slower."""
-    if task.video_source and not _said(origin):
-        from wangp_cli.media.facts import probe
-
-        found = probe(task.video_source).fps
+def _settle_rate(task: Render, facts: Facts, origin: str) -> tuple[Fraction, str]:
+    """The rate of the file: a video that is shown in it keeps its own, or it would play faster or slower."""
+    rated = next((field for field in task.rated_by if field in facts), None)
+    if rated and not _said(origin):
+        found = facts[rated][0].fps
         if found and found != Fraction(task.fps):
-            return found, "rate of video_source"
+            return found, f"rate of {rated}"
     return Fraction(task.fps), origin
 
 
-def _settle_frames(task: Generate, spec: ModelSpec, rate: Fraction, origin: str) -> tuple[int, str]:
+def _lengths(facts: Facts, rate: Fraction) -> dict[str, list[int]]:
+    """Frames of each video at `rate`, by field."""
+    return {
+        field: [reached(fact.frames, fact.fps, rate) if fact.fps else fact.frames for fact in found]
+        for field, found in facts.items()
+    }
+
+
+def _settle_frames(task: Length, spec: ModelSpec, rate: Fraction, origin: str) -> tuple[int, str]:
     asked = task.frames
-    count = asked if isinstance(asked, int) else round(Fraction(asked[:-1]) * rate)
+    count = frame_count(asked, rate)
     frames = spec.grid.frames(count)
     if frames == asked:
         return frames, origin
@@ -282,17 +320,17 @@ def _settle_frames(task: Generate, spec: ModelSpec, rate: Fraction, origin: str)
     return frames, f"snapped from {asked}" if isinstance(asked, int) else f"{asked} at {rate} fps"
 
 
-def _settle_size(task: Generate, spec: ModelSpec, origin: str) -> tuple[str, str]:
+def _settle_size(task: Render, facts: Facts, spec: ModelSpec, origin: str) -> tuple[str, str]:
     width, height = size_of(task.size)
-    shaping = next(
-        (f for f in ("image_start", "video_source", "video_guide", "image_guide") if getattr(task, f)), None
-    )
+    shaping = next((field for field in task.shaped_by if field in facts), None)
     if shaping and not _said(origin):
-        from wangp_cli.media.facts import probe
+        found = facts[shaping][0]
+        if task.keeps_size:
+            size = "{}x{}".format(*spec.grid.size(found.width, found.height))
+            return size, f"size of {shaping}"
         from wangp_cli.media.resize import budget_size
 
-        facts = probe(getattr(task, shaping))
-        width, height = budget_size(facts.width, facts.height, width, height, spec.grid.block)
+        width, height = budget_size(found.width, found.height, width, height, spec.grid.block)
         return f"{width}x{height}", f"shape of {shaping}"
     size = "{}x{}".format(*spec.grid.size(width, height))
     return size, origin if size == task.size else f"snapped from {task.size}"

@@ -65,6 +65,9 @@ class Manifest(BaseModel):
     ] = {}
     origin: Annotated[dict[str, str], Field(description="Where each value came from.")] = {}
     versions: dict[str, str] = {}
+    plan: Annotated[
+        dict[str, Any], Field(description="Frame by frame, of a task made in several runs of the model.")
+    ] = {}
     artifacts: list[ManifestArtifact] = []
     error: Fault | None = None
     seconds: float = 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wangp_cli.tasks.generate import Generate
-from wangp_cli.tasks.task import Task
+from wangp_cli.tasks.render import Render
 
-TASKS: dict[str, type[Task]] = {"generate": Generate}
+TASKS: dict[str, type[Render]] = {"generate": Generate}
 """Every task type by its name."""

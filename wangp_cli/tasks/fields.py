@@ -17,6 +17,9 @@ from pydantic import (
     field_validator,
 )
 
+from wangp_cli.catalogue import Accepts
+
+Kind = Literal["image", "video", "audio"]
 FINITE = Field(allow_inf_nan=False)
 MAX_FRAMES = 10_000
 MAX_SEED = 2**53 - 1
@@ -44,6 +47,19 @@ class Flag:
     def option(self, field: str) -> str:
         """The long option, as typed."""
         return "--" + (self.name or field).replace("_", "-")
+
+
+@dataclass(frozen=True)
+class Input:
+    """A field that names input files.
+
+    Args:
+        kinds: of file that it takes, the usual one first.
+        ability: what a model must be able to do to use it.
+    """
+
+    kinds: tuple[Kind, ...]
+    ability: Accepts | None = None
 
 
 class Spec(BaseModel):
@@ -116,3 +132,8 @@ def size_of(size: str) -> tuple[int, int]:
     """Width and height in pixels."""
     width, height = size.split("x")
     return int(width), int(height)
+
+
+def frame_count(frames: int | str, rate: Fraction) -> int:
+    """A `FrameCount` as frames at `rate`."""
+    return frames if isinstance(frames, int) else round(Fraction(frames[:-1]) * rate)

@@ -9,9 +9,16 @@ from pydantic.fields import FieldInfo
 from wangp_cli.tasks.fields import Flag, Spec
 from wangp_cli.tasks.task import Task
 
+PANELS = ("Task", "Prompt", "Inputs", "Size and length", "Seams", "Sampling", "LoRA", "Output", "Runtime")
+"""In the order of the help."""
+
 
 def flags(task: type[Task]) -> Iterator[tuple[str, FieldInfo, Flag, str]]:
     """Yield (name, field, flag, panel) for every field that the command line shows."""
+    return iter(sorted(_flags(task), key=lambda flag: PANELS.index(flag[3])))
+
+
+def _flags(task: type[Task]) -> Iterator[tuple[str, FieldInfo, Flag, str]]:
     for name, field in task.model_fields.items():
         owner: type[Spec] = next(
             base for base in reversed(task.__mro__) if issubclass(base, Spec) and name in base.__annotations__

@@ -7,19 +7,36 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from wangp_cli.tasks.fields import Flag
+from wangp_cli.tasks.render import Render
 from wangp_cli.tasks.shot import Shot
-from wangp_cli.tasks.task import Adapters, MediaInputs, Output, Runtime, Task
+from wangp_cli.tasks.task import MediaInputs
 
 
-class Generate(Runtime, Output, Adapters, MediaInputs, Shot, Task):
+class Generate(MediaInputs, Shot, Render):  # type: ignore[misc] # both define model_construct, which nobody calls
     """Make a video from a prompt, pictures and videos; one frame makes a picture."""
 
     run: ClassVar[str] = "wangp_cli.workflows.generate:run"
     panel: ClassVar[str] = "Output"
+    shaped_by: ClassVar[tuple[str, ...]] = ("image_start", "video_source", "video_guide", "image_guide")
+    rated_by: ClassVar[tuple[str, ...]] = ("video_source",)
     type: Literal["generate"] = "generate"
     count: Annotated[
         int, Field(ge=1, le=1000), Flag("Results to make, with consecutive seeds.", metavar="N")
     ] = 1
+
+    @property
+    def text(self) -> str:
+        """The prompt."""
+        return self.prompt
+
+    @property
+    def results(self) -> int:
+        """How many files it makes."""
+        return self.count
+
+    def single(self, index: int) -> Self:
+        """A task that makes result `index` alone."""
+        return self.cut(seed=self.seed + index, count=1)
 
     @model_validator(mode="after")
     def _says_what_to_show(self) -> Self:

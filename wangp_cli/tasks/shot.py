@@ -17,24 +17,36 @@ class Prompt(Spec):
 
     panel: ClassVar[str] = "Prompt"
     prompt: Annotated[str, Flag("What to show.", "-p", metavar="TEXT")] = ""
+
+
+class Negative(Spec):
+    """What to keep out."""
+
+    panel: ClassVar[str] = "Prompt"
     negative_prompt: Annotated[
         str, Flag("What to keep out; needs a guidance scale above 1.", "-n", metavar="TEXT")
     ] = ""
 
 
-class Frame(Spec):
-    """How large and how long."""
+class Canvas(Spec):
+    """How large, and how fast it plays."""
 
     panel: ClassVar[str] = "Size and length"
     size: Annotated[Size, Flag("Width and height in pixels.", metavar="WxH", default=MODELS)] = "832x480"
-    frames: Annotated[
-        FrameCount,
-        Flag("Frames, or seconds as in 5s; one frame makes a picture.", "-f", metavar="N", default=MODELS),
-    ] = 81
     fps: Annotated[
         Rate,
         Flag("Frames per second of the file, such as 16 or 24000/1001.", metavar="RATE", default=MODELS),
     ] = "16"
+
+
+class Length(Spec):
+    """How long."""
+
+    panel: ClassVar[str] = "Size and length"
+    frames: Annotated[
+        FrameCount,
+        Flag("Frames, or seconds as in 5s; one frame makes a picture.", "-f", metavar="N", default=MODELS),
+    ] = 81
 
 
 class Sampling(Spec):
@@ -65,5 +77,5 @@ class Sampling(Spec):
     ] = 1.0
 
 
-class Shot(Sampling, Frame, Prompt):
+class Shot(Sampling, Length, Canvas, Negative, Prompt):
     """One denoising run; once settled, size and frames are on the grid and the seed is drawn."""

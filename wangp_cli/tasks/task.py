@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from wangp_cli.tasks.fields import Flag, Spec
+from wangp_cli.tasks.fields import Flag, Input, Spec
 
 Codec = Literal[
     "h264",
@@ -32,30 +32,39 @@ class MediaInputs(Spec):
     """Pictures, videos and sound that steer the result."""
 
     panel: ClassVar[str] = "Inputs"
-    image_start: Annotated[Path | None, Flag("Picture of the first frame.")] = None
-    image_end: Annotated[Path | None, Flag("Picture of the last frame.")] = None
+    image_start: Annotated[Path | None, Input(("image",), "start"), Flag("Picture of the first frame.")] = (
+        None
+    )
+    image_end: Annotated[Path | None, Input(("image",), "end"), Flag("Picture of the last frame.")] = None
     image_refs: Annotated[
-        tuple[Path, ...], Flag("Picture of what to show; repeatable.", name="image_ref")
+        tuple[Path, ...],
+        Input(("image",), "references"),
+        Flag("Picture of what to show; repeatable.", name="image_ref"),
     ] = ()
     video_source: Annotated[
-        Path | None, Flag("Video to continue; the result holds it and the new frames.")
+        Path | None,
+        Input(("video",), "source"),
+        Flag("Video to continue; the result holds it and the new frames."),
     ] = None
-    video_guide: Annotated[Path | None, Flag("Control video, followed frame by frame.")] = None
-    video_mask: Annotated[Path | None, Flag("Mask video over the control video; white is painted anew.")] = (
-        None
-    )
-    image_guide: Annotated[Path | None, Flag("Control picture, held for all frames.")] = None
-    image_mask: Annotated[Path | None, Flag("Mask picture, held for all frames; white is painted anew.")] = (
-        None
-    )
-    audio_source: Annotated[Path | None, Flag("Sound for the result, cut to its length.")] = None
-
-    def media(self) -> dict[str, tuple[Path, ...]]:
-        """The files given, by field."""
-        values = {name: getattr(self, name) for name in MediaInputs.model_fields}
-        return {
-            name: value if isinstance(value, tuple) else (value,) for name, value in values.items() if value
-        }
+    video_guide: Annotated[
+        Path | None, Input(("video",), "control"), Flag("Control video, followed frame by frame.")
+    ] = None
+    video_mask: Annotated[
+        Path | None,
+        Input(("video",), "mask"),
+        Flag("Mask video over the control video; white is painted anew."),
+    ] = None
+    image_guide: Annotated[
+        Path | None, Input(("image",), "control"), Flag("Control picture, held for all frames.")
+    ] = None
+    image_mask: Annotated[
+        Path | None,
+        Input(("image",), "mask"),
+        Flag("Mask picture, held for all frames; white is painted anew."),
+    ] = None
+    audio_source: Annotated[
+        Path | None, Input(("audio",), "audio"), Flag("Sound for the result, cut to its length.")
+    ] = None
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
@@ -171,3 +180,16 @@ class Task(Spec):
     task_id: Annotated[
         str | None, AfterValidator(_task_id), Flag("Name of the task in events.", metavar="NAME")
     ] = None
+
+    @classmethod
+    def inputs(cls) -> dict[str, Input]:
+        """The fields that name input files."""
+        marks = ((name, mark) for name, field in cls.model_fields.items() for mark in field.metadata)
+        return {name: mark for name, mark in marks if isinstance(mark, Input)}
+
+    def media(self) -> dict[str, tuple[Path, ...]]:
+        """The files given, by field."""
+        values = {name: getattr(self, name) for name in self.inputs()}
+        return {
+            name: value if isinstance(value, tuple) else (value,) for name, value in values.items() if value
+        }

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from wangp_cli.runtime.report.text import quote
 from wangp_cli.tasks import TASKS
 from wangp_cli.tasks.flags import flags
-from wangp_cli.tasks.task import MediaInputs, Task
+from wangp_cli.tasks.task import Task
 
 
 def command_of(request: Mapping[str, Any], origin: Mapping[str, Any], folder: Path) -> str | None:
@@ -35,7 +35,7 @@ def command_of(request: Mapping[str, Any], origin: Mapping[str, Any], folder: Pa
     except ValidationError:
         return None
     words = [word for name in _said(task, request, origin) for word in _option(task, name, folder)]
-    if words[:1] == ["--prompt"]:
+    if kind == "generate" and words[:1] == ["--prompt"]:
         del words[0]
     return " ".join(["wangp", kind, *map(quote, words)])
 
@@ -63,7 +63,7 @@ def _option(task: Task, name: str, folder: Path) -> list[str]:
     words = []
     for item in value if isinstance(value, tuple) else (value,):
         text = f"{item:.17g}" if isinstance(item, float) and item.is_integer() else str(item)
-        if name in MediaInputs.model_fields:
+        if name in task.inputs():
             text = os.path.normpath(folder / text)
         words += [f"{flag}={text}"] if text.startswith("-") else [flag, text]
     return words

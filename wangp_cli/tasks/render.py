@@ -1,0 +1,57 @@
+"""What all tasks have in common that a model renders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import ClassVar, Self
+
+from wangp_cli.catalogue import Accepts, Grid, ModelSpec
+from wangp_cli.plan import Plan
+from wangp_cli.tasks.shot import Canvas, Negative, Sampling
+from wangp_cli.tasks.task import Adapters, Output, Runtime, Task
+
+
+class Render(Runtime, Output, Adapters, Sampling, Canvas, Negative, Task):
+    """A task that a model renders.
+
+    Attributes:
+        shaped_by: inputs whose shape the result has, the first one given wins.
+        rated_by: inputs whose frame rate the result has, likewise.
+        keeps_size: whether it also has the size of that input, rather than the model's number of pixels.
+    """
+
+    shaped_by: ClassVar[tuple[str, ...]] = ()
+    rated_by: ClassVar[tuple[str, ...]] = ()
+    keeps_size: ClassVar[bool] = False
+
+    @property
+    def text(self) -> str:
+        """Everything it asks to show."""
+        return ""
+
+    @property
+    def results(self) -> int:
+        """How many files it makes."""
+        return 1
+
+    def single(self, index: int) -> Self:
+        """A task that makes result `index` alone."""
+        return self.cut(seed=self.seed + index)
+
+    def abilities(self, spec: ModelSpec) -> frozenset[Accepts]:  # noqa: ARG002 - for those to whom it matters
+        """What a model must be able to do for it, besides what the inputs given ask for."""
+        return frozenset()
+
+    def plan(self, lengths: Mapping[str, Sequence[int]], grid: Grid, rate: Fraction) -> Plan | None:  # noqa: ARG002 - for those that have one
+        """The frames of the result, for a task that makes it from several runs of the model.
+
+        Args:
+            lengths: frames of each input video at `rate`, by field.
+            grid: of the model.
+            rate: frames per second of the result.
+
+        Raises:
+            RequestError: it cannot be planned.
+        """
+        return None

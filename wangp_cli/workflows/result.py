@@ -1,0 +1,90 @@
+"""A result: frames become a durable file that says what made it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from wangp_cli.media.clip import Audio, Frames
+from wangp_cli.media.stills import write_image
+from wangp_cli.media.write import write_video
+from wangp_cli.runtime.artifacts import complete_file
+from wangp_cli.runtime.events import ArtifactCreated
+from wangp_cli.runtime.inputs import sha256_of
+from wangp_cli.runtime.job import Job
+from wangp_cli.runtime.manifest import comment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One file of the task."""
+
+    job: Job
+    index: int
+    path: Path
+
+    def write_picture(self, frames: Frames) -> ArtifactCreated:
+        """Write a still."""
+        task = self.job.request.task
+        with complete_file(self.path, overwrite=task.overwrite or task.skip_existing) as partial:
+            write_image(partial, frames[:1], comment=self._embedded())
+        self.job.meter("write", 1, 1)
+        height, width = frames.shape[1:3]
+        return self._artifact(role="image", width=width, height=height, frames=1)
+
+    def write_video(self, stream: Iterable[Frames], count: int, audio: Audio | None) -> ArtifactCreated:
+        """Write a video of `count` frames as they come.
+
+        Raises:
+            GenerationError: there are more or fewer.
+        """
+        task = self.job.request.task
+        rate = Fraction(task.fps)
+        with complete_file(self.path, overwrite=task.overwrite or task.skip_existing) as partial:
+            written = write_video(
+                partial,
+                stream,
+                fps=rate,
+                codec=task.codec,
+                crf=task.crf,
+                audio=audio,
+                comment=self._embedded(),
+                frames=count,
+            )
+        self.job.meter("write", count, count)
+        return self._artifact(
+            role="video",
+            width=written.width,
+            height=written.height,
+            frames=count,
+            fps=str(rate),
+            duration_s=round(float(count / rate), 6),
+            codec=written.codec,
+        )
+
+    def _embedded(self) -> str | None:
+        return self._comment() if self.job.request.task.metadata_mode == "embed" else None
+
+    def _comment(self) -> str:
+        return comment(self.job.request, self.index, self.path.parent, self.job.checksums)
+
+    def _artifact(self, **facts: object) -> ArtifactCreated:
+        task = self.job.request.task
+        sidecar = None
+        if task.metadata_mode == "sidecar":
+            sidecar = self.path.with_suffix(".json")
+            with complete_file(sidecar, overwrite=task.overwrite or task.skip_existing) as partial:
+                partial.write_text(self._comment() + "\n", encoding="utf-8")
+        return ArtifactCreated.model_validate(
+            {
+                "path": str(self.path),
+                "sha256": sha256_of(self.path),
+                "bytes": self.path.stat().st_size,
+                "container": self.path.suffix.removeprefix("."),
+                "seed": task.seed + self.index,
+                "metadata_sidecar": str(sidecar) if sidecar else None,
+                **facts,
+            }
+        )
