@@ -12,7 +12,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 from wangp_cli.tasks.fields import Flag
-from wangp_cli.tasks.flags import flags
+from wangp_cli.tasks.flags import flag_of, flags
 from wangp_cli.tasks.task import Task
 
 METAVARS = {bool: "", Path: "FILE", list[Path]: "FILE", str: "TEXT"}
@@ -56,12 +56,25 @@ def default_of(field: FieldInfo, flag: Flag) -> str:
     """What the help says of a field's default; nothing where there is none to speak of."""
     if flag.default is not None:
         return flag.default
-    return "" if field.is_required() or field.default in (None, (), "", False) else str(field.default)
+    if field.is_required() or field.default in (None, (), "", False):
+        return ""
+    values = field.default if isinstance(field.default, tuple) else (field.default,)
+    return ", ".join(map(str, values))
 
 
 def parameter(name: str, annotation: Any) -> inspect.Parameter:
     """A keyword parameter that defaults to None."""
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def argument(task: type[Task], field: str) -> inspect.Parameter:
+    """The parameter `words`: the field `field`, said without its flag."""
+    kind, flag = cli_type(task.model_fields[field].annotation), flag_of(task, field)
+    assert flag is not None
+    many = "..." if get_origin(kind) is list else ""
+    metavar = f"{flag.option(field)[2:].upper()}{many}"
+    mark = typer.Argument(help=f"The same as {flag.option(field)}.", show_default=False, metavar=metavar)
+    return parameter("words", Annotated[kind | None, mark])
 
 
 def bind(
@@ -83,17 +96,18 @@ def bind(
     """
     params = [option(*each) for each in flags(task) if each[0] not in leave_out]
     if positional:
-        mark = typer.Argument(
-            help=f"The same as --{positional}.", show_default=False, metavar=positional.upper()
-        )
-        params.insert(0, parameter("words", Annotated[str | None, mark]))
+        params.insert(0, argument(task, positional))
     extras = {each.name for each in extra}
 
     def command(**given: Any) -> None:
         said = {name: value for name, value in given.items() if value is not None and value != []}
         if positional and (words := said.pop("words", None)) is not None:
             if positional in said:
-                raise typer.BadParameter(f"say it once: {words!r}, or --{positional}", param_hint=positional)
+                flag = flag_of(task, positional)
+                assert flag is not None
+                raise typer.BadParameter(
+                    f"say it once: {words!r}, or {flag.option(positional)}", param_hint=positional
+                )
             said[positional] = words
         call(
             {name: value for name, value in said.items() if name not in extras},

@@ -13,12 +13,13 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 
 from wangp_cli.commands._bind import metavar_of, parameter
+from wangp_cli.plan import describe
 from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.console import show_error
 from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.known import as_known
-from wangp_cli.runtime.resolve import resolve
+from wangp_cli.runtime.resolve import Request, resolve
 from wangp_cli.runtime.running import Outlets, Reporting, Run
 from wangp_cli.runtime.session import Session
 from wangp_cli.runtime.settings_file import load_settings_file
@@ -85,6 +86,15 @@ EXTRA = [
 ]
 
 
+PLAN = extra_option(
+    "plan",
+    bool,
+    "Print how many frames each part has and stop; needs no weights. JSON with --json.",
+    "--plan",
+)
+"""For tasks with a plan."""
+
+
 @contextlib.contextmanager
 def open_run(command: str, extra: Mapping[str, Any], *, silent: bool = False) -> Iterator[Run]:
     """A run of a command with the outlets its options ask for; it is finished when the block is left.
@@ -118,19 +128,28 @@ def leave(run: Run) -> NoReturn:
 
 def run_command(command: str, said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
     """Run one task and leave with its exit code."""
-    dry = bool(extra.get("dry_run"))
+    dry = bool(extra.get("dry_run") or extra.get("plan"))
     with errors_shown():
         with open_run(command, extra, silent=dry) as run:
             session = run.session
             if dry:
                 request = resolve(_layers(command, said, extra, session), session)
-                sys.stdout.write(json.dumps(request.document(), indent=2) + "\n")
+                sys.stdout.write(_shown(request, extra) + "\n")
                 return
             run.begin(planned=1)
             outcome = execute(lambda: _layers(command, said, extra, session), session, said.get("task_id"))
             # A signal that came after the last step stopped nothing.
             run.finish(outcome.exit_code, stopped=outcome.status == "cancelled")
         leave(run)
+
+
+def _shown(request: Request, extra: Mapping[str, Any]) -> str:
+    """What a dry run prints: the plan alone where that is asked for, else the request."""
+    if extra.get("plan") and request.plan:
+        if extra.get("json"):
+            return request.plan.model_dump_json(indent=2)
+        return describe(request.plan)
+    return json.dumps(request.document(), indent=2)
 
 
 def _layers(command: str, said: Mapping[str, Any], extra: Mapping[str, Any], session: Session) -> list[Layer]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from wangp_cli.tasks.generate import Generate
+from wangp_cli.tasks.join import Join
 from wangp_cli.tasks.render import Render
 
-TASKS: dict[str, type[Render]] = {"generate": Generate}
+TASKS: dict[str, type[Render]] = {"generate": Generate, "join": Join}
 """Every task type by its name."""

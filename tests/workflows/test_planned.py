@@ -1,0 +1,143 @@
+"""Videos made by a plan, with tiny models."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conftest import Make, Run
+from tests.workflows.test_generate import noise
+from wangp_cli.media.clip import Audio, as_uint8
+from wangp_cli.media.facts import probe
+from wangp_cli.media.read import read_audio, read_video
+from wangp_cli.media.write import write_video
+from wangp_cli.runtime.settings_file import load_settings_file
+from wangp_cli.workflows.planned import picked
+
+
+def clip(folder: Path, name: str, frames: int, *, fps: int = 16, sound: bool = False, **more: Any) -> Path:
+    """A clip of noise, which no model draws by chance."""
+    path = folder / f"{name}.mkv"
+    rng = np.random.default_rng(frames)
+    samples = rng.uniform(-0.5, 0.5, (frames * 1000, 1)).astype(np.float32)
+    audio = Audio(samples=samples, rate=1000 * fps) if sound else None
+    pixels = noise(frames, seed=frames, size=more.pop("size", 32))[:, : more.pop("height", 32)]
+    write_video(path, [pixels], fps=Fraction(fps), codec="ffv1", audio=audio)
+    return path
+
+
+def join(make: Make, clips: list[Path], **said: Any) -> Any:
+    return make("tiny_vace", type="join", clips=clips, **({"gap": 5, "context": 2} | said))
+
+
+def plan_of(made: Any) -> Any:
+    return made.outcome.manifest["plan"]
+
+
+def unchanged(made: Any, clips: list[Path]) -> tuple[int, int]:
+    """How many kept frames no segment may change, and how many of them are what they were."""
+    plan, frames = plan_of(made), as_uint8(made.frames)
+    touched = set()
+    for s in plan["segments"]:
+        touched |= set(range(s["start"] - s["overlap"], s["start"] + s["frames"] + s["overlap_after"]))
+    equal = []
+    for part in plan["kept"]:
+        given = as_uint8(read_video(clips[part["clip"]]).frames)
+        for index in range(part["first"], part["end"]):
+            place = part["start"] + index - part["first"]
+            if place not in touched:
+                equal.append(np.array_equal(frames[place], given[index]))
+    return len(equal), sum(equal)
+
+
+@pytest.mark.parametrize(("mode", "total"), [("insert", 25), ("replace", 20)])
+def test_a_join_has_the_planned_length_and_leaves_what_it_keeps(
+    make: Make, tmp_path: Path, mode: str, total: int
+) -> None:
+    clips = [clip(tmp_path, "a", 11, sound=True), clip(tmp_path, "b", 9, sound=True)]
+    made = join(make, clips, mode=mode)
+    assert (plan_of(made)["total"], len(made.frames), probe(made.path).frames) == (total, total, total)
+    assert len(read_audio(made.path).samples) == total * 1000
+    count, equal = unchanged(made, clips)
+    assert equal == count == 20 - 4 - (5 if mode == "replace" else 0)
+
+
+def test_a_join_draws_the_gap_and_crossfades_its_context(make: Make, tmp_path: Path) -> None:
+    clips = [clip(tmp_path, "a", 11), clip(tmp_path, "b", 9)]
+    frames = as_uint8(join(make, clips).frames).astype(int)
+    given = as_uint8(read_video(clips[0]).frames).astype(int)
+    changes = [np.abs(frames[index] - given[index]).mean() for index in (8, 9, 10)]
+    assert changes[0] == 0 < changes[1] < changes[2]
+
+
+def test_many_clips_loop_and_each_join_has_its_own_numbers(make: Make, tmp_path: Path) -> None:
+    clips = [clip(tmp_path, name, frames) for name, frames in (("a", 9), ("b", 10), ("c", 11))]
+    prompt = ["a red circle", "a blue square", "the red square"]
+    made = join(make, clips, gap=[3, 5, 7], context=[1, 2, 3], loop=True, prompt=prompt)
+    plan = plan_of(made)
+    assert [s["frames"] for s in plan["segments"]] == [3, 5, 7]
+    assert plan["total"] == len(made.frames) == 9 + 10 + 11 + 15
+    count, equal = unchanged(made, clips)
+    assert equal == count > 0
+
+
+def test_the_first_clip_gives_rate_and_size_and_others_are_fitted(make: Make, tmp_path: Path) -> None:
+    clips = [clip(tmp_path, "a", 9), clip(tmp_path, "b", 9, fps=8, size=64, height=48)]
+    made = join(make, clips)
+    facts = probe(made.path)
+    assert (facts.width, facts.height, facts.fps) == (32, 32, Fraction(16))
+    # Nine frames at half the rate last as long as seventeen.
+    assert facts.frames == plan_of(made)["total"] == 9 + 5 + 17
+    asked = join(make, clips, size="48x32", fps="8", fit="pad", name="other")
+    facts = probe(asked.path)
+    assert (facts.width, facts.height, facts.fps, facts.frames) == (48, 32, Fraction(8), 5 + 5 + 9)
+    # Four to three in three to two, shown whole, leaves bars at both sides.
+    assert not as_uint8(asked.frames)[-1, :, [0, -1]].any()
+
+
+def test_frames_of_another_rate_are_picked_by_time(tmp_path: Path) -> None:
+    path = clip(tmp_path, "a", 9)
+    frames = read_video(path).frames
+    numbers = [2, 2, 3, 5, 5, 8]
+    assert np.array_equal(np.concatenate(list(picked(path, numbers))), frames[numbers])
+
+
+def test_colours_are_matched_unless_told_not_to(make: Make, tmp_path: Path) -> None:
+    clips = [clip(tmp_path, "a", 9), clip(tmp_path, "b", 9)]
+    half, full, none = (
+        as_uint8(join(make, clips, colour_match=strength, name=f"c{strength}").frames)[9:14].astype(int)
+        for strength in (0.5, 1.0, 0.0)
+    )
+    assert np.abs(full - none).mean() > np.abs(half - none).mean() > 0
+
+
+def test_a_result_makes_itself_again(make: Make, tmp_path: Path) -> None:
+    clips = [clip(tmp_path, "a", 9, sound=True), clip(tmp_path, "b", 9)]
+    first = join(make, clips, seed=-1)
+    again = make(None, layers=(load_settings_file(first.path),), name="again", type="join")
+    assert np.array_equal(first.frames, again.frames)
+    assert np.array_equal(read_audio(first.path).samples, read_audio(again.path).samples)
+
+
+def test_a_batch_joins_clips(run: Run, tiny_env: dict[str, str], tmp_path: Path) -> None:
+    clip(tmp_path, "a", 9)
+    clip(tmp_path, "b", 9)
+    lines = [
+        {"type": "join", "clips": ["a.mkv", "b.mkv"], "gap": 5, "context": 2, "task_id": "j", "seed": 1},
+        {"type": "join", "clips": ["a.mkv", "gone.mkv"], "task_id": "k"},
+        {"prompt": "a red circle", "task_id": "g", "frames": 1},
+    ]
+    (tmp_path / "tasks.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    flags = ("--model", "tiny_vace", "--frames", 5, "--codec", "ffv1", "--output-dir", "out")
+    result = run("batch", "tasks.jsonl", *flags, env=tiny_env, code=1)
+    ends = {e["task"]: e["type"] for e in result.events if e["type"] in ("task.completed", "task.rejected")}
+    assert ends == {"j": "task.completed", "k": "task.rejected", "g": "task.completed"}
+    [manifest] = [
+        e["data"]["manifest"] for e in result.events if e["type"] == "task.completed" and e["task"] == "j"
+    ]
+    assert probe(manifest["artifacts"][0]["path"]).frames == manifest["plan"]["total"] == 23

@@ -1,0 +1,95 @@
+"""The task behind `wangp join`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from wangp_cli.catalogue import Grid
+from wangp_cli.plan import Bridge, JoinPlan, plan_join
+from wangp_cli.plan.model import spread
+from wangp_cli.tasks.fields import Flag, Input, Rate, Size, Spec
+from wangp_cli.tasks.planned import Counts, Fit, Planned, Sound
+
+
+class Clips(Spec):
+    """Videos to join."""
+
+    panel: ClassVar[str] = "Inputs"
+    clips: Annotated[
+        tuple[Path, ...], Input(("video",)), Flag("Video to join; repeatable, in order.", name="clip")
+    ] = ()
+    fit: Annotated[Fit, Flag("How a clip of another shape is fitted: crop it, or pad it with black.")] = (
+        "crop"
+    )
+
+
+class Bridges(Spec):
+    """What lies between the clips."""
+
+    panel: ClassVar[str] = "Seams"
+    mode: Annotated[
+        Literal["insert", "replace"],
+        Flag("Put the new frames between the clips, or in the place of as many of theirs."),
+    ] = "insert"
+    gap: Annotated[Counts, Flag("New frames of a join; repeatable, one for each.", metavar="N")] = (53,)
+    context: Annotated[
+        Counts,
+        Flag(
+            "Frames of each clip shown to the model, and crossfaded; repeatable, one for each join.",
+            metavar="N",
+        ),
+    ] = (8,)
+    bridging: Annotated[
+        bool, Flag("Show the last frame before and the first after a gap again inside it.")
+    ] = False
+    loop: Annotated[bool, Flag("One more join, from the last clip back to the first.")] = False
+    sound: Annotated[
+        Sound,
+        Flag("What new frames sound like: the sound of both neighbours, one fading into the other, or none."),
+    ] = "crossfade"
+
+
+class Join(Bridges, Clips, Planned):
+    """Join clips by generated frames."""
+
+    shaped_by: ClassVar[tuple[str, ...]] = ("clips",)
+    rated_by: ClassVar[tuple[str, ...]] = ("clips",)
+    keeps_size: ClassVar[bool] = True
+    type: Literal["join"] = "join"
+    size: Annotated[Size, Flag("Width and height in pixels.", metavar="WxH", default="the first clip's")] = (
+        "832x480"
+    )
+    fps: Annotated[
+        Rate,
+        Flag("Frames per second of the file; clips are fitted.", metavar="RATE", default="the first clip's"),
+    ] = "16"
+
+    @property
+    def videos(self) -> tuple[Path, ...]:
+        """The clips of which the plan keeps frames."""
+        return self.clips
+
+    @property
+    def framing(self) -> Fit:
+        """How clips of another shape are fitted."""
+        return self.fit
+
+    @property
+    def span_sound(self) -> Sound:
+        """What generated frames sound like."""
+        return self.sound
+
+    def plan(self, lengths: Mapping[str, Sequence[int]], grid: Grid, rate: Fraction) -> JoinPlan:
+        """The frames of all clips and joins."""
+        joins = max(len(self.clips) - (not self.loop), 1)
+        gaps = spread("gap", self.gap, joins, "join")
+        contexts = spread("context", self.context, joins, "join")
+        spread("prompt", self.prompt, joins, "join")
+        bridges = [
+            Bridge(gap=gap, context=context, replace=self.mode == "replace", bridging=self.bridging)
+            for gap, context in zip(gaps, contexts, strict=True)
+        ]
+        return plan_join(lengths.get("clips", ()), bridges, grid=grid, fps=rate, loop=self.loop)
