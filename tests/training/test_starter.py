@@ -58,10 +58,10 @@ def test_the_card_says_what_was_measured() -> None:
 @pytest.mark.slow
 def test_the_shipped_checkpoint_does_as_it_is_told(pipeline: WanVACEPipeline, settings: Settings) -> None:
     figures, _ = evaluate_text(pipeline, settings, 24, seed=99)
-    assert figures["background"] >= 90
-    assert figures["colour"] >= 85
-    assert figures["motion"] >= 80
-    assert figures["shape"] >= 60
+    assert figures["background"] >= 95
+    assert figures["colour"] >= 90
+    assert figures["motion"] >= 95
+    assert figures["shape"] >= 70
 
 
 @pytest.mark.slow
@@ -70,12 +70,13 @@ def test_the_shipped_checkpoint_keeps_what_is_given(
     pipeline: WanVACEPipeline, settings: Settings, use: str
 ) -> None:
     figures, _ = evaluate_given(pipeline, settings, use, 4)
-    assert figures["loss"] < 3
+    assert figures["loss"] < 7
+    assert figures["kept"] > 24
 
 
 @pytest.mark.slow
 def test_the_shipped_autoencoder_returns_what_it_gets(pipeline: WanVACEPipeline, settings: Settings) -> None:
-    assert evaluate_vae(pipeline, settings, 4) >= 28
+    assert evaluate_vae(pipeline, settings, 4) >= 30
 
 
 @pytest.mark.slow

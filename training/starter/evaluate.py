@@ -42,7 +42,7 @@ USES = ("first frame", "first and last frame", "inpainting", "extension", "joini
 class Settings:
     """How clips are sampled."""
 
-    steps: int = 16
+    steps: int = 20
     guidance_scale: float = 3.0
     flow_shift: float = 5.0
     max_sequence_length: int = 32
