@@ -18,6 +18,7 @@ from wangp_cli.commands.join import join
 from wangp_cli.commands.report import report
 from wangp_cli.commands.schema import schema
 from wangp_cli.commands.show import show
+from wangp_cli.commands.travel import travel
 from wangp_cli.runtime.bootstrap import private_stdout
 from wangp_cli.runtime.console import show_error
 from wangp_cli.tasks.legacy import GONE_FLAGS
@@ -47,6 +48,7 @@ def options(
 
 
 app.command(no_args_is_help=True)(generate)
+app.command(no_args_is_help=True)(travel)
 app.command(no_args_is_help=True)(join)
 app.command(no_args_is_help=True)(batch)
 app.command()(show)

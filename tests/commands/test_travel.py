@@ -1,0 +1,80 @@
+"""`wangp travel`: plans, prompts from a file, and what it refuses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import Run, clean_environment
+from wangp_cli.media.stills import write_image
+
+IMAGES = ["--image", "0.png", "--image", "1.png", "--image", "2.png"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with three pictures, and files of prompts."""
+    for index in range(3):
+        pixels = np.random.default_rng(index).integers(0, 256, (1, 48, 64, 3), dtype=np.uint8)
+        write_image(tmp_path / f"{index}.png", pixels)
+    (tmp_path / "two.txt").write_text("a red circle\n\na blue square\n")
+    (tmp_path / "three.txt").write_text("a\nb\nc\n")
+    (tmp_path / "none.txt").write_text("\n")
+    (tmp_path / "latin.txt").write_bytes(b"\xff\xfe\xff")
+    return tmp_path
+
+
+def test_a_plan_needs_neither_weights_nor_torch(folder: Path, home: Path) -> None:
+    words = ["travel", *IMAGES, *["--frames", "81", "--overlap", "10", "--model", "vace_14B", "--plan"]]
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "wangp_cli", *words],
+        cwd=folder, env=clean_environment(home), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "|" in line}
+    assert imported & {"torch", "diffusers", "transformers"} == set()
+    assert done.stdout.startswith("162 frames at 16 fps")
+    assert "images at frames 0, 80, 161" in done.stdout
+
+
+def test_the_model_says_how_long_parts_are_where_nobody_does(run: Run, folder: Path) -> None:
+    plan = run("travel", *IMAGES, "--plan", "--json", code=0).json()
+    assert (plan["total"], plan["anchors"], plan["fps"]) == (34, [0, 16, 33], "8")
+    assert not plan["notices"]
+    assert folder
+
+
+def test_prompts_come_from_a_file(run: Run, folder: Path) -> None:
+    shown = run("travel", *IMAGES, "--prompts-file", "two.txt", "--dry-run", code=0).json()
+    assert shown["request"]["prompt"] == ["a red circle", "a blue square"]
+    assert folder
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--frames", "9"], "images: none, wanted 1 or more"),
+        (["--image", "gone.png"], "--image: "),
+        (["--image", "two.txt"], "--image: "),
+        ([*IMAGES, "--frames", "9", "--frames", "9", "--frames", "9"], "--frames: 3 values, wanted 1 or 2"),
+        ([*IMAGES, "--frames", "1"], "--frames: 1, a segment has 2 or more"),
+        ([*IMAGES, "--frames", "soon"], "--frames: 'soon' is neither a count nor seconds"),
+        ([*IMAGES, "--overlap", "1", "--overlap", "2"], "--overlap: 2 values, wanted 1, one for each seam"),
+        ([*IMAGES, "--overlap", "-2"], "--overlap: -2 is too small, must be at least 0"),
+        ([*IMAGES, "--prompts-file", "three.txt"], "--prompt: 3 values, wanted 1 or 2, one for each part"),
+        ([*IMAGES, "--prompts-file", "none.txt"], "--prompts-file: none.txt has no prompts in it"),
+        ([*IMAGES, "--prompts-file", "gone.txt"], "--prompts-file: cannot read gone.txt"),
+        ([*IMAGES, "--prompts-file", "latin.txt"], "--prompts-file: latin.txt is not UTF-8 text"),
+        ([*IMAGES, "--prompts-file", "two.txt", "-p", "x"], "--prompt: not together with --prompts-file"),
+        ([*IMAGES, "--model", "i2v"], "--model: model 'i2v' takes no control video"),
+        ([*IMAGES, "--model", "i2v", "--mode", "independent"], "--model: model 'i2v' takes no end picture"),
+        ([*IMAGES, "--audio", "0.png"], "--audio: 0.png is a picture, sound is wanted"),
+    ],
+)
+def test_a_bad_request_names_its_flag(run: Run, folder: Path, words: list[str], message: str) -> None:
+    result = run("travel", *words, "--plan", code=2)
+    assert f"error: {message}" in result.stderr
+    assert folder

@@ -1,0 +1,128 @@
+"""Travels from picture to picture: with a model that gives back what it is shown, and with tiny ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conftest import Make
+from tests.echo import Echo
+from tests.workflows.test_generate import tone
+from wangp_cli.media.clip import as_uint8
+from wangp_cli.media.facts import probe
+from wangp_cli.media.read import read_audio
+from wangp_cli.media.stills import write_image
+from wangp_cli.pipelines import families
+from wangp_cli.runtime.settings_file import load_settings_file
+from wangp_cli.tasks.shot import Shot
+
+Travel = Callable[..., Any]
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> list[Path]:
+    """Four pictures of noise, the third wider than the others."""
+    paths = []
+    for index in range(4):
+        rng = np.random.default_rng(index)
+        width = 64 if index == 2 else 32
+        write_image(tmp_path / f"{index}.png", rng.integers(0, 256, (1, 32, width, 3), dtype=np.uint8))
+        paths.append(tmp_path / f"{index}.png")
+    return paths
+
+
+@pytest.fixture
+def echo(make: Make, monkeypatch: pytest.MonkeyPatch) -> Travel:
+    """Travel with a model that gives back what it is shown."""
+    monkeypatch.setattr(families, "ADAPTERS", MappingProxyType({"wan": "tests.echo:load"}))
+    return lambda model, images, **said: make(model, type="travel", images=images, colour_match=0, **said)
+
+
+def plan_of(made: Any) -> Any:
+    return made.outcome.manifest["plan"]
+
+
+def stands(frames: Any, frame: int, image: Path) -> bool:
+    """Whether a picture is a frame of the video, but for rounding."""
+    from wangp_cli.media.stills import read_image
+
+    given = read_image(image)
+    middle = (given.shape[2] - 32) // 2
+    expected = as_uint8(given[0, :, middle : middle + 32, :3]).astype(int)
+    return bool(np.abs(as_uint8(frames[frame]).astype(int) - expected).max() <= 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "anchors", "total"),
+    [
+        ({"frames": 9, "overlap": 2}, [0, 8, 17, 26], 27),
+        ({"frames": [9, 13, 5], "overlap": [2, 4]}, [0, 8, 21, 26], 27),
+        ({"frames": 9}, [0, 8, 17, 26], 27),
+        ({"frames": "0.5s", "overlap": 0}, [0, 8, 17, 26], 27),
+        ({"frames": 9, "mode": "independent"}, [0, 8, 16, 24], 25),
+        ({"frames": 9, "overlap": 4, "loop": True}, [0, 8, 17, 26], 35),
+        ({"frames": 9, "mode": "independent", "loop": True}, [0, 8, 16, 24], 32),
+    ],
+)
+def test_pictures_stand_where_the_plan_says(
+    echo: Travel, images: list[Path], said: dict[str, Any], anchors: list[int], total: int
+) -> None:
+    made = echo("tiny_vace", images, **said)
+    plan = plan_of(made)
+    assert (plan["anchors"], plan["total"], len(made.frames)) == (anchors, total, total)
+    assert all(stands(made.frames, at, image) for at, image in zip(anchors, images, strict=True))
+
+
+def test_a_model_of_first_and_last_pictures_travels_in_independent_parts(
+    echo: Travel, images: list[Path]
+) -> None:
+    made = echo("tiny_flf2v", images, frames=9, mode="independent")
+    assert len(made.frames) == 25
+    assert all(stands(made.frames, at, image) for at, image in zip([0, 8, 16, 24], images, strict=True))
+
+
+def test_a_single_picture_begins_as_many_parts_as_there_are_lengths(echo: Travel, images: list[Path]) -> None:
+    made = echo("tiny_vace", images[:1], frames=[9, 5], overlap=2)
+    assert (plan_of(made)["anchors"], len(made.frames)) == ([0], 14)
+    assert stands(made.frames, 0, images[0])
+
+
+def test_each_part_has_its_prompt(echo: Travel, images: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = []
+    encode = Echo.encode
+
+    def listen(self: Echo, shot: Shot, *rest: Any) -> Any:
+        heard.append(shot.prompt)
+        return encode(self, shot, *rest)
+
+    monkeypatch.setattr(Echo, "encode", listen)
+    echo("tiny_vace", images, frames=5, prompt=["a red circle", "a blue square", "the red square"])
+    assert heard == ["a red circle", "a blue square", "the red square"]
+
+
+def test_the_sound_is_cut_to_the_picture(echo: Travel, images: list[Path], tmp_path: Path) -> None:
+    made = echo("tiny_vace", images, frames=9, audio_source=tone(tmp_path / "s.wav", 5.0))
+    assert len(read_audio(made.path).samples) == round(27 / 16 * 16000)
+
+
+def test_size_and_bars_are_as_asked(echo: Travel, images: list[Path]) -> None:
+    made = echo("tiny_vace", images, frames=9, size="48x32", fps="8", fit="pad")
+    facts = probe(made.path)
+    assert (facts.width, facts.height, facts.fps) == (48, 32, Fraction(8))
+    assert not as_uint8(made.frames)[0, :, [0, -1]].any()
+
+
+@pytest.mark.parametrize(("model", "mode"), [("tiny_vace", "chained"), ("tiny_flf2v", "independent")])
+def test_a_real_model_travels_and_makes_the_same_again(
+    make: Make, images: list[Path], model: str, mode: str
+) -> None:
+    made = make(model, type="travel", images=images[:3], frames=5, overlap=2, mode=mode)
+    assert len(made.frames) == plan_of(made)["total"] == (10 if mode == "chained" else 9)
+    again = make(None, layers=(load_settings_file(made.path),), name="again", type="travel")
+    assert np.array_equal(made.frames, again.frames)
