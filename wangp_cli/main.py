@@ -13,6 +13,7 @@ from wangp_cli.commands.batch import batch
 from wangp_cli.commands.control import control
 from wangp_cli.commands.docs import docs
 from wangp_cli.commands.doctor import doctor
+from wangp_cli.commands.edit import edit
 from wangp_cli.commands.generate import generate
 from wangp_cli.commands.join import join
 from wangp_cli.commands.report import report
@@ -50,6 +51,7 @@ def options(
 app.command(no_args_is_help=True)(generate)
 app.command(no_args_is_help=True)(travel)
 app.command(no_args_is_help=True)(join)
+app.command(no_args_is_help=True)(edit)
 app.command(no_args_is_help=True)(batch)
 app.command()(show)
 app.command()(report)

@@ -190,6 +190,8 @@ def _explain(fault: Any, known: list[str], origin: dict[str, str]) -> tuple[str,
             if not field:
                 # A rule about several fields names the first of them.
                 field, _, text = text.partition(": ")
+        case "missing":
+            text = "is needed"
         case "extra_forbidden":
             return field, f"there is no such key ({origin[field]})", nearest(field, known) or None
         case "greater_than_equal" | "greater_than":

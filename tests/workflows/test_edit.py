@@ -1,0 +1,73 @@
+"""Portions of a video made anew, with a tiny model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conftest import Make
+from tests.echo import Echo
+from tests.workflows.test_planned import clip, plan_of, unchanged
+from wangp_cli.media.clip import as_uint8
+from wangp_cli.media.facts import probe
+from wangp_cli.media.read import read_audio, read_video
+from wangp_cli.runtime.settings_file import load_settings_file
+from wangp_cli.tasks.shot import Shot
+
+
+def edit(make: Make, video: Path, *portions: str, **said: Any) -> Any:
+    return make("tiny_vace", type="edit", video=video, portions=portions, **({"context": 2} | said))
+
+
+def test_portions_are_new_and_the_rest_with_its_sound_stays(make: Make, tmp_path: Path) -> None:
+    video = clip(tmp_path, "a", 24, sound=True)
+    made = edit(make, video, "4-8", "21-23")
+    assert (plan_of(made)["total"], probe(made.path).frames) == (24, 24)
+    count, equal = unchanged(made, [video])
+    # Two frames of context on both sides of the first portion, and in front of the second at least.
+    assert 0 < count <= 24 - 8 - 6
+    assert equal == count
+    given, frames = as_uint8(read_video(video).frames), as_uint8(made.frames)
+    assert all(not np.array_equal(frames[at], given[at]) for at in (*range(4, 9), 21, 22, 23))
+    assert np.array_equal(read_audio(made.path).samples, read_audio(video).samples)
+
+
+def test_a_portion_may_become_longer_and_silent(make: Make, tmp_path: Path) -> None:
+    video = clip(tmp_path, "a", 24, sound=True)
+    made = edit(make, video, "4-8", gap=9, sound="silence", keep_ends=True)
+    # Of frames 4 to 8 the ends stay.
+    assert len(made.frames) == plan_of(made)["total"] == 24 - 3 + 9
+    sound = read_audio(made.path).samples
+    assert len(sound) == 30_000
+    assert not sound[5_000:14_000].any()
+    assert sound[14_000:].any()
+
+
+def test_each_portion_has_its_own_prompt_or_the_shared_one(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from types import MappingProxyType
+
+    from wangp_cli.pipelines import families
+
+    heard = []
+    encode = Echo.encode
+
+    def listen(self: Echo, shot: Shot, *rest: Any) -> Any:
+        heard.append(shot.prompt)
+        return encode(self, shot, *rest)
+
+    monkeypatch.setattr(families, "ADAPTERS", MappingProxyType({"wan": "tests.echo:load"}))
+    monkeypatch.setattr(Echo, "encode", listen)
+    made = edit(make, clip(tmp_path, "a", 40), "30-33:a blue square", "4-8", "9-12:the red square")
+    assert heard == ["a red circle the red square", "a blue square"]
+    assert made.outcome.manifest["inputs"]["prompt"] == "a blue square a red circle the red square"
+
+
+def test_a_result_makes_itself_again(make: Make, tmp_path: Path) -> None:
+    first = edit(make, clip(tmp_path, "a", 16), "4-8", seed=-1)
+    again = make(None, layers=(load_settings_file(first.path),), name="again", type="edit")
+    assert np.array_equal(first.frames, again.frames)

@@ -1,0 +1,143 @@
+"""The task behind `wangp edit`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
+
+from wangp_cli.catalogue import Grid
+from wangp_cli.errors import RequestError
+from wangp_cli.plan import JoinPlan, Portion, Segment, plan_edit
+from wangp_cli.plan.model import spread
+from wangp_cli.tasks.fields import MAX_FRAMES, Flag, Input, Rate, Size, Spec
+from wangp_cli.tasks.planned import MANY, Counts, Planned, Sound
+
+_PORTION = re.compile(r"(?P<first>\d+(?:\.\d+)?s?)-(?P<last>\d+(?:\.\d+)?s?)(?::(?P<prompt>.*))?", re.DOTALL)
+
+
+def _portion(value: str) -> str:
+    match = _PORTION.fullmatch(value.strip())
+    units = {part.endswith("s") for part in match.group("first", "last")} if match else set()
+    whole = match is None or all(
+        part.endswith("s") or part.isdigit() for part in match.group("first", "last")
+    )
+    if len(units) != 1 or not whole:
+        raise ValueError(
+            f"{value!r} is not START-END[:PROMPT] in frames or seconds, such as 16-33 or 1s-2.5s"
+        )
+    return value.strip()
+
+
+class Changed(Spec):
+    """What to change."""
+
+    panel: ClassVar[str] = "Inputs"
+    video: Annotated[Path, Input(("video",)), Flag("Video to change.")]
+    portions: Annotated[
+        tuple[Annotated[str, AfterValidator(_portion)], ...],
+        MANY,
+        Field(min_length=1),
+        Flag(
+            "What to make anew: frames 16-33, both included, or seconds 1s-2.5s; with a prompt of its own "
+            "after a colon; repeatable.",
+            name="portion",
+            metavar="START-END[:PROMPT]",
+        ),
+    ]
+
+
+class Surroundings(Spec):
+    """What lies beside a portion."""
+
+    panel: ClassVar[str] = "Seams"
+    context: Annotated[
+        int,
+        Field(ge=1, le=MAX_FRAMES),
+        Flag("Frames beside each portion that are shown to the model, and crossfaded.", metavar="N"),
+    ] = 8
+    sound: Annotated[Sound, Flag("What new frames sound like: the sound that was there, or none.")] = (
+        "crossfade"
+    )
+
+
+class Edit(Surroundings, Changed, Planned):
+    """Make portions of a video anew; all the rest stays as it is."""
+
+    shaped_by: ClassVar[tuple[str, ...]] = ("video",)
+    rated_by: ClassVar[tuple[str, ...]] = ("video",)
+    keeps_size: ClassVar[bool] = True
+    panel: ClassVar[str] = "Seams"
+    type: Literal["edit"] = "edit"
+    size: Annotated[Size, Flag("Width and height in pixels.", metavar="WxH", default="the video's")] = (
+        "832x480"
+    )
+    fps: Annotated[Rate, Flag("Frames per second of the file.", metavar="RATE", default="the video's")] = "16"
+    gap: Annotated[
+        Counts,
+        Flag(
+            "New frames of a portion; repeatable, one for each.", metavar="N", default="as many as there were"
+        ),
+    ] = ()
+    keep_ends: Annotated[bool, Flag("Leave the first and the last frame of each portion as they are.")] = (
+        False
+    )
+
+    @property
+    def text(self) -> str:
+        """All prompts."""
+        return " ".join(dict.fromkeys(self._prompts()))
+
+    @property
+    def videos(self) -> tuple[Path, ...]:
+        """The clip of which the plan keeps frames."""
+        return (self.video,)
+
+    @property
+    def span_sound(self) -> Sound:
+        """What new frames sound like."""
+        return self.sound
+
+    def prompt_of(self, segment: Segment, segments: int) -> str:  # noqa: ARG002 - it goes by portions
+        """The prompts of the portions that a segment makes."""
+        prompts = self._prompts()
+        return " ".join(dict.fromkeys(prompts[index] for index in segment.portions))
+
+    def plan(self, lengths: Mapping[str, Sequence[int]], grid: Grid, rate: Fraction) -> JoinPlan:
+        """The frames of the video and of the new portions."""
+        self._prompts()
+        gaps: Sequence[int | None] = self.gap or (None,)
+        each = spread("gap", gaps, len(self.portions), "portion")
+        portions = [_frames_of(text, rate, gap) for text, gap in zip(self.portions, each, strict=True)]
+        (length,) = lengths["video"]
+        return plan_edit(
+            length, portions, grid=grid, fps=rate, context=self.context, keep_ends=self.keep_ends
+        )
+
+    def _prompts(self) -> list[str]:
+        """What each portion is to show: its own prompt, else the task's."""
+        shared = spread("prompt", self.prompt, len(self.portions), "portion")
+        own = (_PORTION.fullmatch(text) for text in self.portions)
+        return [
+            (match["prompt"] or "").strip() or prompt if match else prompt
+            for match, prompt in zip(own, shared, strict=True)
+        ]
+
+
+def _frames_of(text: str, rate: Fraction, gap: int | None) -> Portion:
+    match = _PORTION.fullmatch(text)
+    assert match is not None
+    first, last = match["first"], match["last"]
+    if not first.endswith("s"):
+        return Portion(first=int(first), last=int(last), gap=gap)
+    # Seconds name moments between frames: the frame that ends there is the last one.
+    portion = Portion(
+        first=round(Fraction(first[:-1]) * rate), last=round(Fraction(last[:-1]) * rate) - 1, gap=gap
+    )
+    if portion.last < portion.first:
+        raise RequestError("portions", f"{text!r} has no frames at {rate} fps")
+    return portion
