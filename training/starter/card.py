@@ -63,7 +63,7 @@ def card_figures(figures: dict[str, Any]) -> dict[str, dict[str, Any]]:
     result["seconds"] = {
         "value": round(text["seconds"], 2),
         "bar": _SECONDS_BAR,
-        "unit": "s a call while measured, at most the bar",
+        "unit": "s a call, at most the bar",
     }
     return result
 
