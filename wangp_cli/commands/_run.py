@@ -8,21 +8,20 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
 from wangp_cli.commands._bind import metavar_of, parameter
-from wangp_cli.plan import describe
 from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.console import show_error
-from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.known import as_known
-from wangp_cli.runtime.resolve import Request, resolve
-from wangp_cli.runtime.running import Outlets, Reporting, Run
-from wangp_cli.runtime.session import Session
-from wangp_cli.runtime.settings_file import load_settings_file
+
+if TYPE_CHECKING:
+    from wangp_cli.runtime.resolve import Request
+    from wangp_cli.runtime.running import Run
+    from wangp_cli.runtime.session import Session
 
 STARTER = Layer(name="default", values={"model": "starter"})
 """The model of a person who names none; programs must say theirs."""
@@ -104,6 +103,9 @@ def open_run(command: str, extra: Mapping[str, Any], *, silent: bool = False) ->
         extra: what was said of `EXTRA`.
         silent: without events, for a dry run.
     """
+    # Here and below: what only a run needs is imported when it runs, so that help answers at once.
+    from wangp_cli.runtime.running import Outlets, Reporting, Run
+
     reporting = Reporting.of(extra)
     outlets = None if silent else Outlets(reporting, stdout_descriptor())
     session = bootstrap.start(
@@ -128,6 +130,9 @@ def leave(run: Run) -> NoReturn:
 
 def run_command(command: str, said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
     """Run one task and leave with its exit code."""
+    from wangp_cli.runtime.execute import execute
+    from wangp_cli.runtime.resolve import resolve
+
     dry = bool(extra.get("dry_run") or extra.get("plan"))
     with errors_shown():
         with open_run(command, extra, silent=dry) as run:
@@ -148,6 +153,8 @@ def _shown(request: Request, extra: Mapping[str, Any]) -> str:
     if extra.get("plan") and request.plan:
         if extra.get("json"):
             return request.plan.model_dump_json(indent=2)
+        from wangp_cli.plan import describe
+
         return describe(request.plan)
     return json.dumps(request.document(), indent=2)
 
@@ -162,6 +169,8 @@ def _layers(command: str, said: Mapping[str, Any], extra: Mapping[str, Any], ses
         for name in extra.get("preset", [])
     ]
     if path := extra.get("settings_file"):
+        from wangp_cli.runtime.settings_file import load_settings_file
+
         layers.append(load_settings_file(path))
     return [*layers, Layer(name="flag", values=said)]
 

@@ -9,7 +9,7 @@ import typer
 from wangp_cli.commands._run import errors_shown
 from wangp_cli.commands._table import write_facts, write_json
 from wangp_cli.errors import RequestError
-from wangp_cli.runtime import bootstrap, control_client
+from wangp_cli.runtime import bootstrap
 
 Action = Literal["status", "pause", "resume", "cancel", "drain", "abort"]
 
@@ -36,6 +36,8 @@ def control(
     """Steer a running generate or batch: hold it, go on, cancel a task, end it."""
     with errors_shown():
         params = _params(action, task, mode)
+        from wangp_cli.runtime import control_client
+
         record = control_client.find(run, bootstrap.control_folders())
         reply = control_client.call(record, action, **params)
         if json:

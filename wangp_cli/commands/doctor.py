@@ -19,7 +19,6 @@ from wangp_cli.commands._run import errors_shown
 from wangp_cli.commands._table import write_json
 from wangp_cli.runtime import bootstrap, weights
 from wangp_cli.runtime.console import plain
-from wangp_cli.runtime.manifest import versions
 
 HUB = "huggingface.co"
 MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[red]problem[/]"}
@@ -39,6 +38,8 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
     with errors_shown():
         checks = [*_software(), *_machine(), *_folders(), _hub(), _starter()]
         if json:
+            from wangp_cli.runtime.manifest import versions
+
             write_json({"checks": [check.model_dump() for check in checks], "versions": versions()})
         else:
             _print(checks)
@@ -56,6 +57,8 @@ def _print(checks: list[Check]) -> None:
 
 
 def _software() -> list[Check]:
+    from wangp_cli.runtime.manifest import versions
+
     found = versions()
     checks = [
         Check(name="python", status="ok", found=f"{platform.python_version()} on {platform.platform()}")

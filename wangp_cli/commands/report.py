@@ -12,8 +12,6 @@ from wangp_cli.commands._table import write_json
 from wangp_cli.errors import RequestError
 from wangp_cli.runtime.artifacts import HISTORY
 from wangp_cli.runtime.console import plain, stderr_console
-from wangp_cli.runtime.report.history import read_history
-from wangp_cli.runtime.report.page import Page
 
 
 def report(
@@ -41,6 +39,9 @@ def report(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Write one HTML page with every task of a run: results, requests, failures."""
+    from wangp_cli.runtime.report.history import read_history
+    from wangp_cli.runtime.report.page import Page
+
     with errors_shown():
         if not run_dir.is_dir():
             raise RequestError("run_dir", f"{str(run_dir)!r} is not a folder")
