@@ -19,9 +19,9 @@ from wangp_cli.runtime.console import show_error
 from wangp_cli.runtime.known import as_known
 
 if TYPE_CHECKING:
-    from wangp_cli.runtime.resolve import Request
     from wangp_cli.runtime.running import Run
     from wangp_cli.runtime.session import Session
+    from wangp_cli.runtime.settle import Request
 
 STARTER = Layer(name="default", values={"model": "starter"})
 """The model of a person who names none; programs must say theirs."""

@@ -15,7 +15,8 @@ from wangp_cli.presets import Layer, merge
 from wangp_cli.runtime.execute import guarded
 from wangp_cli.runtime.intake.allow import check_paths, confine_output
 from wangp_cli.runtime.leftovers import files_of, is_intact, remove_leftovers, remove_results
-from wangp_cli.runtime.resolve import Request, resolve
+from wangp_cli.runtime.resolve import resolve
+from wangp_cli.runtime.settle import Request
 from wangp_cli.runtime.store import NewJob
 from wangp_cli.tasks.task import Runtime
 

@@ -32,8 +32,9 @@ from wangp_cli.runtime.job import Job
 from wangp_cli.runtime.known import as_known
 from wangp_cli.runtime.manifest import input_checksums, record
 from wangp_cli.runtime.progress import Meter
-from wangp_cli.runtime.resolve import Request, label, resolve
+from wangp_cli.runtime.resolve import label, resolve
 from wangp_cli.runtime.session import Session
+from wangp_cli.runtime.settle import Request
 
 if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Stage

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Lora, Pipeline, Placement
     from wangp_cli.runtime.events import Emit
     from wangp_cli.runtime.progress import Meter
-    from wangp_cli.runtime.resolve import Request
     from wangp_cli.runtime.session import Session
+    from wangp_cli.runtime.settle import Request
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from wangp_cli.runtime.inputs import sha256_of
 
 if TYPE_CHECKING:
     from wangp_cli.runtime.events import ArtifactCreated
-    from wangp_cli.runtime.resolve import Request
+    from wangp_cli.runtime.settle import Request
     from wangp_cli.runtime.store import StoredJob
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from wangp_cli import __version__
 from wangp_cli.runtime.inputs import sha256_of
-from wangp_cli.runtime.resolve import Request
+from wangp_cli.runtime.settle import Request
 from wangp_cli.tasks.task import Adapters, Runtime, Task, parse_lora
 
 LOCAL = {"output", "output_dir", "overwrite", "skip_existing", "task_id"}

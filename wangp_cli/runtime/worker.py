@@ -17,8 +17,8 @@ from wangp_cli.runtime.leftovers import files_made, files_of, remove_leftovers, 
 
 if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Stage
-    from wangp_cli.runtime.resolve import Request
     from wangp_cli.runtime.session import Session
+    from wangp_cli.runtime.settle import Request
     from wangp_cli.runtime.store import Store, StoredJob
 
 CAREFUL = Layer(name="retry", values={"vae_tiling": True})

@@ -1,0 +1,231 @@
+"""A task settled for its model: inputs checked, size and length on the grid, seed drawn, paths decided."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from wangp_cli.catalogue import Accepts, Catalogue, ModelSpec
+from wangp_cli.errors import RequestError
+from wangp_cli.plan import reached
+from wangp_cli.presets import Resolved
+from wangp_cli.runtime.inputs import Facts, check_inputs
+from wangp_cli.runtime.loras import locate_loras
+from wangp_cli.runtime.outputs import check_folder, plan_outputs
+from wangp_cli.runtime.weights import shipped_vocabulary
+from wangp_cli.tasks.fields import MAX_FRAMES, MAX_SEED, frame_count, size_of
+from wangp_cli.tasks.flags import flag_of
+from wangp_cli.tasks.render import Render
+from wangp_cli.tasks.shot import Length
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wangp_cli.plan import Plan
+    from wangp_cli.runtime.session import Session
+
+DRAWN_SEEDS = 2**32
+OWN = ("file", "line")
+"""Layers that speak to one task alone."""
+WORDS: dict[Accepts, str] = {
+    "start": "start picture",
+    "end": "end picture",
+    "references": "reference pictures",
+    "source": "video to continue",
+    "control": "control video",
+    "mask": "mask",
+    "audio": "sound",
+    "lora": "LoRA",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A settled task, ready to run.
+
+    Args:
+        task: every value final.
+        origin: where each value came from, by field.
+        spec: the model.
+        frames: of each result.
+        plan: of a task that is made in several runs of the model.
+        outputs: one path for each result.
+        loras: file and strength of each LoRA.
+        notices: what was changed or is worth knowing, for people.
+    """
+
+    task: Render
+    origin: dict[str, str]
+    spec: ModelSpec
+    frames: int
+    plan: Plan | None
+    outputs: list[Path]
+    loras: list[tuple[Path, float]]
+    notices: list[str]
+
+    @property
+    def runs(self) -> int:
+        """How often the model runs."""
+        return len(self.plan.segments) if self.plan else len(self.outputs)
+
+    @property
+    def skipped(self) -> bool:
+        """Whether everything is there already and is to be kept."""
+        return self.task.skip_existing and all(path.exists() for path in self.outputs)
+
+    def document(self) -> dict[str, Any]:
+        """What a dry run prints."""
+        return {
+            "request": self.task.model_dump(mode="json"),
+            "origin": self.origin,
+            **({"plan": self.plan.model_dump(mode="json")} if self.plan else {}),
+            "outputs": [str(path) for path in self.outputs],
+            "notices": self.notices,
+        }
+
+
+def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) -> Request:
+    """Check a task against its model and inputs, plan its frames, draw its seed and decide its paths."""
+    origin, notices = dict(merged.origin), []
+    _check_accepted(task, spec, session.catalogue)
+    loras = locate_loras(task, session)
+    facts = check_inputs(task, [path for path, _ in loras], merged.checksums)
+    if session.manifest_path:
+        check_folder("manifest_path", session.manifest_path.absolute().parent, session.writable)
+    changes: dict[str, Any] = {}
+    if spec.name != task.model:
+        changes["model"] = spec.name
+    rate, origin["fps"] = _settle_rate(task, facts, origin["fps"])
+    changes["fps"] = str(rate)
+    if rate != Fraction(task.fps):
+        notices.append(f"fps: {origin['fps']}, makes {rate}")
+    plan = task.plan(_lengths(facts, rate), spec.grid, rate)
+    if plan is not None:
+        frames = plan.total
+        notices += plan.notices
+    else:
+        assert isinstance(task, Length)
+        frames, origin["frames"] = _settle_frames(task, spec, rate, origin["frames"])
+        changes["frames"] = frames
+        if frames != task.frames:
+            notices.append(f"frames: {origin['frames']}, makes {frames}")
+    size, origin["size"] = _settle_size(task, facts, spec, origin["size"])
+    changes["size"] = size
+    if size != task.size:
+        notices.append(f"size: {origin['size']}, makes {size}")
+    if task.seed == -1:
+        changes["seed"] = secrets.randbelow(DRAWN_SEEDS)
+        origin["seed"] = "drawn"
+    settled = task.cut(**changes)
+    if settled.seed + settled.results - 1 > MAX_SEED:
+        raise RequestError("seed", f"{settled.seed} leaves no room for {settled.results} results")
+    notices += unknown_words(settled.text, spec)
+    return Request(
+        task=settled,
+        origin=origin,
+        spec=spec,
+        frames=frames,
+        plan=plan,
+        outputs=plan_outputs(settled, frames, session.writable),
+        loras=loras,
+        notices=notices,
+    )
+
+
+def _check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
+    asked: dict[Accepts, str] = dict.fromkeys(sorted(task.abilities(spec)), "model")
+    given: dict[Accepts, str] = {
+        mark.ability: field for field, mark in task.inputs().items() if mark.ability and getattr(task, field)
+    }
+    if task.loras:
+        given["lora"] = "loras"
+    for feature, field in (asked | given).items():
+        if feature not in spec.accepts:
+            able = catalogue.accepting(feature)
+            hint = f"models that do: {', '.join(able)}" if able else None
+            raise RequestError(field, f"model {spec.name!r} takes no {WORDS[feature]}", hint=hint)
+    has = set(given) | set(asked) | ({"start"} if "source" in given else set())
+    for feature in sorted(spec.requires - has):
+        taking = (name for name, mark in task.inputs().items() if mark.ability == feature)
+        field = next(taking, "model")
+        hint = f"give {option(field, type(task))}"
+        raise RequestError(field, f"model {spec.name!r} needs a {WORDS[feature]}", hint=hint)
+    if "mask" in given and "control" not in given and "control" not in asked:
+        raise RequestError(
+            given["mask"], "there is no control video to mask", hint="give --video-guide or --image-guide"
+        )
+
+
+def _said(origin: str) -> bool:
+    """Whether a person chose the value for this very task, rather than a default, a setting or a preset."""
+    return origin == "flag" or origin.startswith(OWN)
+
+
+def _settle_rate(task: Render, facts: Facts, origin: str) -> tuple[Fraction, str]:
+    """The rate of the file: a video that is shown in it keeps its own, or it would play faster or slower."""
+    rated = next((field for field in task.rated_by if field in facts), None)
+    if rated and not _said(origin):
+        found = facts[rated][0].fps
+        if found and found != Fraction(task.fps):
+            return found, f"rate of {rated}"
+    return Fraction(task.fps), origin
+
+
+def _lengths(facts: Facts, rate: Fraction) -> dict[str, list[int]]:
+    """Frames of each video at `rate`, by field."""
+    return {
+        field: [reached(fact.frames, fact.fps, rate) if fact.fps else fact.frames for fact in found]
+        for field, found in facts.items()
+    }
+
+
+def _settle_frames(task: Length, spec: ModelSpec, rate: Fraction, origin: str) -> tuple[int, str]:
+    asked = task.frames
+    count = frame_count(asked, rate)
+    frames = spec.grid.frames(count)
+    if frames == asked:
+        return frames, origin
+    if not 1 <= count <= MAX_FRAMES - spec.grid.step:
+        is_count = isinstance(asked, int)
+        made = f"{asked} is out of range" if is_count else f"{asked} at {rate} fps is {count} frames"
+        raise RequestError("frames", f"{made}, must be 1 to {MAX_FRAMES - spec.grid.step}")
+    return frames, f"snapped from {asked}" if isinstance(asked, int) else f"{asked} at {rate} fps"
+
+
+def _settle_size(task: Render, facts: Facts, spec: ModelSpec, origin: str) -> tuple[str, str]:
+    width, height = size_of(task.size)
+    shaping = next((field for field in task.shaped_by if field in facts), None)
+    if shaping and not _said(origin):
+        found = facts[shaping][0]
+        if task.keeps_size:
+            size = "{}x{}".format(*spec.grid.size(found.width, found.height))
+            return size, f"size of {shaping}"
+        from wangp_cli.media.resize import budget_size
+
+        width, height = budget_size(found.width, found.height, width, height, spec.grid.block)
+        return f"{width}x{height}", f"shape of {shaping}"
+    size = "{}x{}".format(*spec.grid.size(width, height))
+    return size, origin if size == task.size else f"snapped from {task.size}"
+
+
+def unknown_words(prompt: str, spec: ModelSpec) -> list[str]:
+    """A notice if the prompt leaves the small world of a model that ships with us."""
+    world = shipped_vocabulary(spec.source.package) if spec.source.package else None
+    if not world:
+        return []
+    strange = [word for word in re.findall(r"[^\W\d_]+", prompt.lower()) if word not in world]
+    if not strange:
+        return []
+    words = ", ".join(dict.fromkeys(strange))
+    return [
+        f"{spec.name} was not trained on: {words}; for anything else use a real model, see `wangp models`"
+    ]
+
+
+def option(field: str, task: type[Render]) -> str:
+    """The option that sets a field, for hints."""
+    flag = flag_of(task, field)
+    return flag.option(field) if flag else field
