@@ -9,9 +9,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from wangp_cli.errors import RequestError, WangpError
 from wangp_cli.presets import Layer
@@ -21,6 +21,7 @@ from wangp_cli.runtime.batch_folder import OURS
 from wangp_cli.runtime.events import Fault, Log
 from wangp_cli.runtime.intake import Line, Watcher, each_image, each_video, read_lines
 from wangp_cli.runtime.intake.folder import MARK
+from wangp_cli.runtime.running import Options
 from wangp_cli.runtime.session import Session
 from wangp_cli.tasks.fields import Order
 
@@ -29,10 +30,9 @@ Whole = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class Wishes(BaseModel):
+class Wishes(Options):
     """What was said of the batch's own options."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
     tasks: str | None = None
     each_image: Path | None = None
     each_video: Path | None = None
@@ -50,20 +50,6 @@ class Wishes(BaseModel):
     allow_path: tuple[Path, ...] = ()
     untrusted: bool = False
     preset: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, extra: Mapping[str, Any]) -> Self:
-        """From what was said on the command line.
-
-        Raises:
-            RequestError: a value is out of range.
-        """
-        try:
-            return cls.model_validate(extra)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = "--" + str(first["loc"][0]).replace("_", "-")
-            raise RequestError(name, f"{first['input']!r}: {first['msg'].lower()}") from None
 
 
 def plan_of(said: Mapping[str, Any], wishes: Wishes, session: Session) -> Plan:

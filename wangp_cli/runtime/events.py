@@ -15,6 +15,7 @@ PROTOCOL = "1.0"
 Scope = Literal["run", "task", "either"]
 MIME = {
     ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
     ".mov": "video/quicktime",
     ".mkv": "video/x-matroska",
     ".webm": "video/webm",
@@ -25,6 +26,9 @@ MIME = {
     ".gif": "image/gif",
     ".wav": "audio/wav",
     ".flac": "audio/flac",
+    ".mp3": "audio/mpeg",
+    ".m4a": "audio/mp4",
+    ".ogg": "audio/ogg",
     ".json": "application/json",
 }
 

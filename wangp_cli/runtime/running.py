@@ -28,18 +28,10 @@ from wangp_cli.runtime.stream import Event, Pulse, Sink, Stream
 READER_GONE = 141
 
 
-class Reporting(BaseModel):
-    """How a run speaks and listens."""
+class Options(BaseModel):
+    """Options of a command that are not its task's."""
 
-    model_config = ConfigDict(frozen=True)
-    json_lines: bool = Field(default=False, alias="json")
-    quiet: bool = False
-    event_format: Literal["plain", "cloudevents"] = "plain"
-    events_file: Path | None = None
-    progress_interval: float = Field(default=SECONDS_BETWEEN, ge=0, le=3600, allow_inf_nan=False)
-    on_broken_pipe: Literal["stop", "continue", "abort"] = "stop"
-    control: bool = True
-    control_port: int | None = Field(default=None, ge=0, le=65535)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     @classmethod
     def of(cls, extra: Mapping[str, Any]) -> Self:
@@ -54,6 +46,19 @@ class Reporting(BaseModel):
             first = error.errors()[0]
             name = "--" + str(first["loc"][0]).replace("_", "-")
             raise RequestError(name, f"{first['input']!r}: {first['msg'].lower()}") from None
+
+
+class Reporting(Options):
+    """How a run speaks and listens."""
+
+    json_lines: bool = Field(default=False, alias="json")
+    quiet: bool = False
+    event_format: Literal["plain", "cloudevents"] = "plain"
+    events_file: Path | None = None
+    progress_interval: float = Field(default=SECONDS_BETWEEN, ge=0, le=3600, allow_inf_nan=False)
+    on_broken_pipe: Literal["stop", "continue", "abort"] = "stop"
+    control: bool = True
+    control_port: int | None = Field(default=None, ge=0, le=65535)
 
 
 class Outlets:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from wangp_cli.errors import ConflictError
 from wangp_cli.runtime.artifacts import complete_file
+from wangp_cli.runtime.events import MIME
 from wangp_cli.runtime.report.history import Entry, History, Result
 from wangp_cli.runtime.report.text import visible
 
@@ -27,22 +28,7 @@ LARGEST_EMBEDDED = 4 << 20
 EMBEDDED_ROOM = 64 << 20
 """Bytes of all files in one page; browsers grow slow beyond."""
 SCRIPTS = ("select.js", "cards.js", "viewer.js", "page.js")
-TYPES = {
-    ".mp4": "video/mp4",
-    ".m4v": "video/mp4",
-    ".mov": "video/quicktime",
-    ".mkv": "video/x-matroska",
-    ".webm": "video/webm",
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".webp": "image/webp",
-    ".wav": "audio/wav",
-    ".flac": "audio/flac",
-    ".mp3": "audio/mpeg",
-    ".m4a": "audio/mp4",
-    ".ogg": "audio/ogg",
-}
+TYPES = {suffix: mime for suffix, mime in MIME.items() if not mime.startswith("application/")}
 
 
 @dataclass(frozen=True, kw_only=True)
