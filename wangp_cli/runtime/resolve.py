@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -62,11 +63,18 @@ def _about(task: type[Render], layer: Layer) -> Layer:
     """What a layer says about a task: models, presets and flags of a batch also speak to others."""
     if layer.name.startswith(OWN):
         return layer
-    foreign = {name for other in TASKS.values() for name in other.model_fields} - set(task.model_fields)
+    foreign = _foreign(task)
     values = {name: value for name, value in layer.values.items() if name not in foreign}
     return Layer(name=layer.name, values=values, checksums=layer.checksums)
 
 
+@cache
+def _foreign(task: type[Render]) -> frozenset[str]:
+    """Fields that only other tasks have."""
+    return frozenset(name for other in TASKS.values() for name in other.model_fields) - set(task.model_fields)
+
+
+@cache
 def _class_defaults(kind: str) -> dict[str, Any]:
     fields = TASKS[kind].model_fields
     return {name: field.default for name, field in fields.items() if not field.is_required()}

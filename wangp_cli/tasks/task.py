@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cache
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self, get_args
 
@@ -182,6 +183,7 @@ class Task(Spec):
     ] = None
 
     @classmethod
+    @cache
     def inputs(cls) -> dict[str, Input]:
         """The fields that name input files."""
         marks = ((name, mark) for name, field in cls.model_fields.items() for mark in field.metadata)
