@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests import tiny
-from wangp_cli.pipelines import wan
+from wangp_cli.pipelines import wan_load
 from wangp_cli.pipelines.base import Inputs, Placement
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
@@ -98,7 +98,7 @@ def save_checkpoint(folder: Path) -> Path:
 def ours(folder: Path, shot: Shot, *, exact: bool, repeat: int) -> Result:
     """Our adapter, with nothing kept from the call before but what it keeps itself."""
     placement = Placement(exact=exact)
-    pipeline = wan.load(tiny.spec("vace"), folder, placement, [], tiny.Parts(), tiny.quiet)
+    pipeline = wan_load.load(tiny.spec("vace"), folder, placement, [], tiny.Parts(), tiny.quiet)
 
     def call() -> Any:
         conditioning = pipeline.encode(shot, Inputs(control=control(shot)), tiny.quiet)

@@ -12,7 +12,7 @@ import torch
 import transformers
 
 from tests import tiny
-from wangp_cli.pipelines import wan
+from wangp_cli.pipelines import wan, wan_load
 from wangp_cli.pipelines.base import Placement
 
 STOCK = {
@@ -52,7 +52,7 @@ def loaded(checkpoint: Callable[[str], Path]) -> Callable[..., wan.Wan]:
     def pipeline(name: str, *, exact: bool = True) -> wan.Wan:
         if (name, exact) not in pipelines:
             placement = Placement(exact=exact)
-            pipelines[name, exact] = wan.load(
+            pipelines[name, exact] = wan_load.load(
                 tiny.spec(name), checkpoint(name), placement, [], parts, tiny.quiet
             )
         return pipelines[name, exact]

@@ -241,7 +241,7 @@ def test_a_file_that_cannot_be_read_is_refused_before_loading(
 
 
 def test_a_loaded_pipeline_follows_its_lora(checkpoint: Any, tmp_path: Path) -> None:
-    from wangp_cli.pipelines import wan
+    from wangp_cli.pipelines import wan_load
     from wangp_cli.pipelines.base import Inputs, Placement
 
     network = tiny.transformer()
@@ -249,7 +249,9 @@ def test_a_loaded_pipeline_follows_its_lora(checkpoint: Any, tmp_path: Path) -> 
     shot, results = tiny.shot(), []
     for strength in (0.0, 0.5, None):
         loras = [] if strength is None else [Lora(path=file, strength=strength)]
-        pipeline = wan.load(tiny.spec("t2v"), checkpoint("t2v"), Placement(), loras, tiny.Parts(), tiny.quiet)
+        pipeline = wan_load.load(
+            tiny.spec("t2v"), checkpoint("t2v"), Placement(), loras, tiny.Parts(), tiny.quiet
+        )
         results.append(pipeline.denoise(shot, pipeline.encode(shot, Inputs(), tiny.quiet), tiny.quiet))
     assert torch.equal(results[0], results[2])
     assert not torch.equal(results[0], results[1])

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from tests import tiny
 from wangp_cli.errors import Cancelled, GenerationError, ModelError, RequestError
 from wangp_cli.media.clip import Clip
-from wangp_cli.pipelines import wan
+from wangp_cli.pipelines import wan, wan_load
 from wangp_cli.pipelines.base import Inputs, Placement
 from wangp_cli.tasks.shot import Shot
 
@@ -40,7 +40,9 @@ def run(pipeline: Any, shot: Shot, inputs: Inputs = NOTHING, progress: Any = tin
 
 
 def load(folder: Path, name: str = "t2v", parts: Any = None, **placement: Any) -> wan.Wan:
-    return wan.load(tiny.spec(name), folder, Placement(**placement), [], parts or tiny.Parts(), tiny.quiet)
+    return wan_load.load(
+        tiny.spec(name), folder, Placement(**placement), [], parts or tiny.Parts(), tiny.quiet
+    )
 
 
 @pytest.fixture
@@ -250,7 +252,7 @@ def test_a_picture_that_does_not_fit_is_refused_by_name(
 
 def test_a_catalogue_entry_can_accept_less_than_the_architecture(checkpoint: Any) -> None:
     spec = tiny.spec("i2v", accepts=frozenset({"start"}))
-    pipeline = wan.load(spec, checkpoint("i2v"), Placement(), [], tiny.Parts(), tiny.quiet)
+    pipeline = wan_load.load(spec, checkpoint("i2v"), Placement(), [], tiny.Parts(), tiny.quiet)
     with pytest.raises(RequestError, match="end: is not read by tiny_i2v"):
         pipeline.encode(tiny.shot(), BOTH_ENDS, tiny.quiet)
 

@@ -136,12 +136,12 @@ def test_vace_start_and_end_frames_equal_a_control_video_that_holds_them(loaded:
 def test_half_precision_equals_stock(checkpoint: Any) -> None:
     from diffusers import WanPipeline
 
-    from wangp_cli.pipelines import wan
+    from wangp_cli.pipelines import wan_load
     from wangp_cli.pipelines.base import Placement
 
     folder, shot = checkpoint("t2v"), tiny.shot()
     placement = Placement(dtype="bfloat16", exact=True)
-    mine = wan.load(tiny.spec("t2v"), folder, placement, [], tiny.Parts(), tiny.quiet)
+    mine = wan_load.load(tiny.spec("t2v"), folder, placement, [], tiny.Parts(), tiny.quiet)
     dtypes = {"default": torch.bfloat16, "vae": torch.float32}
     stock = WanPipeline.from_pretrained(folder, disable_mmap=True, dtype=dtypes)
     stock.set_progress_bar_config(disable=True)

@@ -31,7 +31,7 @@ class Batch:
     unconditional: Tensor
     """bool [B]: clips of which nothing is given."""
     known: Tensor
-    """float32 [B, N, 1]: 1 at tokens of which every pixel is given."""
+    """float32 [B, N, 1]: part of each token's pixels that are given."""
 
 
 class LinearEncoder:
@@ -128,7 +128,7 @@ class ScenePool:
             base, change = base[known].unsqueeze(-1), change[known].unsqueeze(-1)
             content[known] = to_tokens(self.encode((base + change * alpha.unsqueeze(1)) * keep.unsqueeze(1)))
             mask[known] = to_tokens(pack_mask(1 - keep))
-            known_tokens[known] = wholly_known(keep)
+            known_tokens[known] = known_part(keep)
         captions = [
             "" if self.rng.random() < empty_captions else caption(scene, self.rng) for scene in scenes
         ]
@@ -170,11 +170,10 @@ def pack_mask(mask: Tensor) -> Tensor:
     return functional.interpolate(cells, size=size, mode="nearest-exact")
 
 
-def wholly_known(keep: Tensor) -> Tensor:
-    """Tokens [B, N, 1] of which every pixel is given, from pixels [B, T, H, W]."""
-    first, rest = keep[:, :1], keep[:, 1:].unflatten(1, (-1, 4)).amin(dim=2)
-    unknown = functional.max_pool2d(1 - torch.cat([first, rest], dim=1), 2 * _CELL)
-    return 1 - unknown.flatten(1).unsqueeze(-1)
+def known_part(keep: Tensor) -> Tensor:
+    """Part of each token's pixels that are given [B, N, 1], from pixels [B, T, H, W]."""
+    first, rest = keep[:, :1], keep[:, 1:].unflatten(1, (-1, 4)).mean(dim=2)
+    return functional.avg_pool2d(torch.cat([first, rest], dim=1), 2 * _CELL).flatten(1).unsqueeze(-1)
 
 
 def random_keep(rng: random.Random, frames: int, side: int) -> Tensor:

@@ -31,7 +31,6 @@ from training.starter.world import SIDE
 log = logging.getLogger(__name__)
 
 _MUON_RATE, _ADAM_RATE = 0.02, 2e-3
-_KNOWN_WEIGHT = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +45,10 @@ class Phase:
     conditional: float = 0.5
     shift: float = 5.0
     """How far noise levels are moved towards pure noise."""
+    late: float = 0.0
+    """Part of noise levels that lie where the last steps of sampling are: there, given detail is copied."""
+    known_weight: float = 3.0
+    """Weight of the error where every pixel is given; elsewhere it is 1."""
     rate_from: float = 1.0
     rate_to: float = 1.0
     """Factor on learning rates at the start and the end; between them it follows a cosine."""
@@ -110,15 +113,16 @@ class Trainer:
 
     def _step(self, denoise: FastDenoiser, batch: Batch, phase: Phase, factor: float) -> dict[str, Tensor]:
         size = len(batch.captions)
-        sigma = sample_sigmas(size, phase.shift)
+        sigma = sample_sigmas(size, phase.shift, phase.late)
         level = sigma.view(-1, 1, 1)
-        noise = torch.randn_like(batch.latents) + mistakes(batch.known)
+        noise = torch.randn_like(batch.latents) + mistakes((batch.known == 1).float())
         lengths = (WORDS + 1) * torch.pow(512 / (WORDS + 1), torch.rand(size) ** 3)
         words, padding = self.model.words(batch.captions, lengths)
         noisy = (1 - level) * batch.latents + level * noise
         velocity = denoise(noisy, sigma, words, padding, batch.control)
         errors = (velocity - (noise - batch.latents)).square()
-        (errors * (1 + (_KNOWN_WEIGHT - 1) * batch.known)).mean().backward()
+        (errors * (1 + (phase.known_weight - 1) * batch.known)).mean().backward()
+        known = (errors * batch.known).sum((1, 2)) / batch.known.sum((1, 2)).clamp(min=1) / errors.shape[2]
         errors = errors.mean((1, 2))
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
         warmup = min(1.0, (self.steps + 1) / 60)
@@ -129,23 +133,29 @@ class Trainer:
             optimiser.zero_grad(set_to_none=True)
         self.average.update()
         self.steps += 1
-        errors = errors.detach()
+        errors, known = errors.detach(), known.detach()
         free = batch.unconditional
         return {
             "all": errors,
             "text": errors[free],
             "given": errors[~free],
+            "known": known[~free],
+            "known, noise < .5": known[~free & (sigma < 0.5)],
             "text, noise > .85": errors[free & (sigma > 0.85)],
             "text, noise < .5": errors[free & (sigma < 0.5)],
         }
 
 
-def sample_sigmas(count: int, shift: float) -> Tensor:
-    """Noise levels: logit-normal, a fifth uniform, moved towards noise; a few are 1, as sampling begins."""
+def sample_sigmas(count: int, shift: float, late: float = 0.0) -> Tensor:
+    """Noise levels: logit-normal, a fifth uniform, moved towards noise; a few are 1, as sampling begins.
+
+    A part of `late` is even between .05 and .6 instead.
+    """
     levels = torch.sigmoid(torch.randn(count))
     levels = torch.where(torch.rand(count) < 0.2, torch.rand(count), levels)
     levels = shift * levels / (1 + (shift - 1) * levels)
-    return torch.where(torch.rand(count) < 0.03, 1.0, levels)
+    levels = torch.where(torch.rand(count) < 0.03, 1.0, levels)
+    return torch.where(torch.rand(count) < late, 0.05 + 0.55 * torch.rand(count), levels)
 
 
 def mistakes(known: Tensor) -> Tensor:

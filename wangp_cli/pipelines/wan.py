@@ -6,28 +6,23 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-from diffusers import AutoencoderKLWan
-from transformers import AutoTokenizer, UMT5EncoderModel
 
 from wangp_cli.errors import RequestError
-from wangp_cli.pipelines import attention, lora, wan_image, wan_vace
-from wangp_cli.pipelines.checkpoint import Checkpoint
+from wangp_cli.pipelines import attention, wan_image, wan_vace
 from wangp_cli.pipelines.pictures import Canvas, check_inputs
 from wangp_cli.pipelines.sampling import check_finite, draw_noise, guide, sample
 from wangp_cli.pipelines.schedules import schedule
-from wangp_cli.pipelines.text import TextEncoder
-from wangp_cli.pipelines.vae import Vae
-from wangp_cli.pipelines.wan_checkpoint import check_architecture, network_of
-from wangp_cli.pipelines.wan_image import ImageEncoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from wangp_cli.catalogue import ModelSpec
     from wangp_cli.media.clip import Frames
-    from wangp_cli.pipelines.base import Components, Inputs, Lora, Placement, Progress, Stage
+    from wangp_cli.pipelines.base import Inputs, Placement, Progress, Stage
     from wangp_cli.pipelines.sampling import Denoiser
+    from wangp_cli.pipelines.text import TextEncoder
+    from wangp_cli.pipelines.vae import Vae
+    from wangp_cli.pipelines.wan_image import ImageEncoder
     from wangp_cli.tasks.shot import Shot
 
 READS = {
@@ -93,7 +88,7 @@ class Wan:
             RequestError: an input is missing, not served by this model, or does not fit the shot.
         """
         canvas = self._check(shot, inputs)
-        tick = _counter(progress, "encode", 1 + self._encoded_frames(inputs, canvas))
+        tick = counter(progress, "encode", 1 + self._encoded_frames(inputs, canvas))
         prompt = self._embed(shot.prompt)
         negative = self._embed(shot.negative_prompt) if shot.guidance_scale > 1 else None
         text = Conditioning(canvas=canvas, prompt=prompt, negative=negative)
@@ -137,7 +132,7 @@ class Wan:
         """
         check_finite(latents, "before decoding")
         tiles = self._vae.tiles(latents) if self._placement.vae_tiling else 1
-        tick = _counter(progress, "decode", tiles * latents.shape[2])
+        tick = counter(progress, "decode", tiles * latents.shape[2])
         if tiles > 1:
             return self._vae.decode_tiled(latents, tick)
         return self._vae.decode(latents, tick)
@@ -201,73 +196,7 @@ class Wan:
         return denoiser
 
 
-def load(
-    spec: ModelSpec,
-    folder: Path,
-    placement: Placement,
-    loras: Sequence[Lora],
-    components: Components,
-    progress: Progress,
-) -> Wan:
-    """Load a Wan model from a folder in diffusers layout.
-
-    Args:
-        spec: the model's catalogue entry.
-        folder: holds `model_index.json` and one sub-folder for each part.
-        placement: device, precision and kernels; the VAE and CLIP are always float32.
-        loras: put onto the transformer, in order.
-        components: where the text encoder, the VAE and CLIP are shared with other pipelines.
-        progress: told after each part.
-
-    Raises:
-        ModelError: a file is missing or broken, or the checkpoint is not of the entry's architecture.
-        RequestError: the attention backend is not available here.
-    """
-    attention.check(placement.attention, placement.device)
-    lora.check_files(loras)
-    checkpoint = Checkpoint(folder)
-    sees_images = checkpoint.has("image_encoder")
-    check_architecture(spec, checkpoint)
-    checkpoint.check(["transformer", "text_encoder", "tokenizer", "vae"])
-    if sees_images:
-        checkpoint.check(["image_encoder", "image_processor"])
-    tick = _counter(progress, "load", 4 if sees_images else 3)
-    device, dtype = placement.device, getattr(torch, placement.dtype)
-
-    def shared(make: Callable[[], Any], parts: tuple[str, ...], *variant: str) -> Any:
-        identities = (checkpoint.identity(part) for part in parts)
-        return components.get((*parts, *identities, device, *variant), make)
-
-    def make_text() -> TextEncoder:
-        model = checkpoint.encoder("text_encoder", UMT5EncoderModel, dtype, device)
-        return TextEncoder(model, checkpoint.tool("tokenizer", AutoTokenizer))
-
-    def make_image() -> ImageEncoder:
-        # Few models have one, and the import warns on machines without torchvision.
-        from transformers import CLIPImageProcessor, CLIPVisionModel
-
-        model = checkpoint.encoder("image_encoder", CLIPVisionModel, torch.float32, device)
-        return ImageEncoder(model, checkpoint.tool("image_processor", CLIPImageProcessor))
-
-    def make_vae() -> Vae:
-        model = checkpoint.network("vae", AutoencoderKLWan, torch.float32, device)
-        return Vae(model, exact=placement.exact)
-
-    text = shared(make_text, ("text_encoder", "tokenizer"), placement.dtype)
-    tick(1)
-    vae = shared(make_vae, ("vae",), "exact" if placement.exact else "fast")
-    tick(1)
-    image = None
-    if sees_images:
-        image = shared(make_image, ("image_encoder", "image_processor"))
-        tick(1)
-    transformer = checkpoint.network("transformer", network_of(spec), dtype, device)
-    lora.apply(transformer, loras)
-    tick(1)
-    return Wan(spec, placement, transformer, text, vae, image)
-
-
-def _counter(progress: Progress, stage: Stage, total: int) -> Callable[[int], None]:
+def counter(progress: Progress, stage: Stage, total: int) -> Callable[[int], None]:
     """A function that adds to a stage's count and reports it."""
     done = 0
 
