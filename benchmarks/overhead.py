@@ -106,7 +106,9 @@ def ours(folder: Path, shot: Shot, *, exact: bool, repeat: int) -> Result:
         return np.concatenate(list(pipeline.decode(latents, tiny.quiet)))
 
     vae = pipeline._vae.model
-    stopwatch = Stopwatch(pipeline._transformer, pipeline._text.model, vae.encoder, vae.decoder)
+    stopwatch = Stopwatch(
+        pipeline._networks[0], pipeline._architecture.parts.text_encoder.model, vae.encoder, vae.decoder
+    )
     return measure("wangp, exact" if exact else "wangp", call, stopwatch, repeat)
 
 

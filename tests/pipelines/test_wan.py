@@ -160,7 +160,7 @@ class Counted:
 @pytest.mark.parametrize("name", ["t2v", "vace"])
 def test_a_second_call_encodes_nothing_again(checkpoint: Any, name: str) -> None:
     pipeline, shot = load(checkpoint(name), name), tiny.shot()
-    counted = Counted(pipeline._text.model, pipeline._vae.model.encoder)
+    counted = Counted(pipeline._architecture.parts.text_encoder.model, pipeline._vae.model.encoder)
     first = run(pipeline, shot)
     assert counted.calls == 2 + (3 if name == "vace" else 0)
     second = run(pipeline, shot.cut(seed=shot.seed))
@@ -170,7 +170,7 @@ def test_a_second_call_encodes_nothing_again(checkpoint: Any, name: str) -> None
 
 def test_without_guidance_there_is_one_pass_and_no_negative_prompt(checkpoint: Any) -> None:
     pipeline = load(checkpoint("t2v"))
-    text, network = Counted(pipeline._text.model), Counted(pipeline._transformer)
+    text, network = Counted(pipeline._architecture.parts.text_encoder.model), Counted(pipeline._networks[0])
     run(pipeline, tiny.shot(guidance_scale=1.0, steps=3))
     assert (text.calls, network.calls) == (1, 3)
 
@@ -178,7 +178,7 @@ def test_without_guidance_there_is_one_pass_and_no_negative_prompt(checkpoint: A
 def test_pipelines_share_text_encoder_and_vae(checkpoint: Any) -> None:
     parts = tiny.Parts()
     text_to_video, vace = load(checkpoint("t2v"), parts=parts), load(checkpoint("vace"), "vace", parts)
-    assert text_to_video._text is vace._text
+    assert text_to_video._architecture.parts.text_encoder is vace._architecture.parts.text_encoder
     assert text_to_video._vae is vace._vae
     exact = load(checkpoint("t2v"), parts=parts, exact=True)
     assert exact._vae is not vace._vae

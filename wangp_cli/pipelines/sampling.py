@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -16,24 +17,48 @@ STEPS_BETWEEN_CHECKS = 4
 """A check for finite values waits for the device, so it is not made at every step."""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Step:
+    """Where a run is.
+
+    Args:
+        index: of the step, from 0.
+        steps: of the run.
+        phase: of the run, from 0.
+        phase_index: of the step in its phase, from 0.
+        phase_steps: of the phase.
+        expert: which of the model's transformers is asked: 0, or 1 for the one for low noise.
+        timestep: a scalar, 0 to 1000, what the model is told.
+        guidance_scale: of the phase.
+    """
+
+    index: int
+    steps: int
+    phase: int
+    phase_index: int
+    phase_steps: int
+    expert: int
+    timestep: torch.Tensor
+    guidance_scale: float
+
+
+class StepHook(Protocol):
+    """Called before each step, such as to weigh adapters anew."""
+
+    def __call__(self, step: Step) -> None:
+        """The step is about to be made."""
+
+
 class Denoiser(Protocol):
     """One pass or several of a model, guidance included."""
 
-    def __call__(self, latents: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+    def __call__(self, latents: torch.Tensor, step: Step) -> torch.Tensor:
         """The velocity at `latents`, of the same shape."""
 
 
 def draw_noise(shape: tuple[int, ...], seed: int, device: str) -> torch.Tensor:
     """Standard normal noise, float32, drawn on the CPU so that a seed means the same on every device."""
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float32).to(device)
-
-
-def guide(positive: torch.Tensor, negative: torch.Tensor, scale: float) -> torch.Tensor:
-    """Velocity moved away from the negative prompt's.
-
-    Source: Ho and Salimans 2022, arXiv:2207.12598, classifier-free guidance.
-    """
-    return negative + scale * (positive - negative)
 
 
 def sample(denoiser: Denoiser, schedule: Schedule, latents: torch.Tensor, progress: Progress) -> torch.Tensor:
@@ -51,13 +76,12 @@ def sample(denoiser: Denoiser, schedule: Schedule, latents: torch.Tensor, progre
     Raises:
         GenerationError: the latents are no longer finite.
     """
-    steps = len(schedule)
-    for done, timestep in enumerate(schedule.timesteps, start=1):
-        velocity = denoiser(latents, timestep)
-        latents = schedule.solver.step(velocity, timestep, latents, return_dict=False)[0]
-        if done % STEPS_BETWEEN_CHECKS == 0 or done == steps:
-            check_finite(latents, f"after step {done} of {steps}")
-        progress("denoise", done, steps)
+    for done, step in enumerate(schedule.steps, start=1):
+        velocity = denoiser(latents, step)
+        latents = schedule.solver.step(velocity, step.timestep, latents, return_dict=False)[0]
+        if done % STEPS_BETWEEN_CHECKS == 0 or done == len(schedule):
+            check_finite(latents, f"after step {done} of {len(schedule)}")
+        progress("denoise", done, len(schedule))
     return latents
 
 

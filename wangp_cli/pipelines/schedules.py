@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from diffusers import DPMSolverMultistepScheduler, FlowMatchEulerDiscreteScheduler, UniPCMultistepScheduler
 
+from wangp_cli.pipelines.sampling import Step
+
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
@@ -35,14 +37,34 @@ class Schedule:
         timesteps: `[N]`, falling, 0 to 1000; what the model is told.
         sigmas: float32 `[N + 1]`, falling to 0; what the solver computes with.
         solver: holds the run's history, so it serves one run only.
+        guidance_scale: of the run.
     """
 
     timesteps: torch.Tensor
     sigmas: torch.Tensor
     solver: Solver
+    guidance_scale: float = 1.0
 
     def __len__(self) -> int:
         return len(self.timesteps)
+
+    @property
+    def steps(self) -> list[Step]:
+        """The steps in order."""
+        count = len(self)
+        return [
+            Step(
+                index=index,
+                steps=count,
+                phase=0,
+                phase_index=index,
+                phase_steps=count,
+                expert=0,
+                timestep=timestep,
+                guidance_scale=self.guidance_scale,
+            )
+            for index, timestep in enumerate(self.timesteps)
+        ]
 
 
 def shift_sigmas(sigmas: NDArray[np.float64], shift: float) -> NDArray[np.float64]:
@@ -70,7 +92,9 @@ def sigmas_of(sampler: Sampler, steps: int, shift: float) -> NDArray[np.float64]
     return shift_sigmas(np.linspace(1 - 1 / TRAINING_STEPS, 0, steps + 1)[:-1], shift)
 
 
-def schedule(sampler: Sampler, steps: int, shift: float, device: str) -> Schedule:
+def schedule(
+    sampler: Sampler, steps: int, shift: float, device: str, *, guidance_scale: float = 1.0
+) -> Schedule:
     """A fresh schedule and solver for one run.
 
     Args:
@@ -78,6 +102,7 @@ def schedule(sampler: Sampler, steps: int, shift: float, device: str) -> Schedul
         steps: model steps, 1 or more.
         shift: as in `shift_sigmas`.
         device: where the timesteps lie.
+        guidance_scale: of the run.
     """
     sigmas = sigmas_of(sampler, steps, shift)
     solver: Any
@@ -93,7 +118,9 @@ def schedule(sampler: Sampler, steps: int, shift: float, device: str) -> Schedul
         solver.set_timesteps(steps, device=device)
     # Without it the solver looks its position up by timestep and may take the second of two equal ones.
     solver.set_begin_index(0)
-    return Schedule(timesteps=solver.timesteps, sigmas=solver.sigmas, solver=solver)
+    return Schedule(
+        timesteps=solver.timesteps, sigmas=solver.sigmas, solver=solver, guidance_scale=guidance_scale
+    )
 
 
 def _flow() -> dict[str, Any]:

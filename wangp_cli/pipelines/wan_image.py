@@ -2,21 +2,106 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
 
-from wangp_cli.errors import RequestError
+from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.media.clip import as_uint8
 from wangp_cli.pipelines.pictures import to_tensor
+from wangp_cli.pipelines.wan_architecture import Architecture, Condition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from wangp_cli.catalogue import ModelSpec
     from wangp_cli.pipelines.base import Inputs
+    from wangp_cli.pipelines.checkpoint import Checkpoint
     from wangp_cli.pipelines.pictures import Canvas
     from wangp_cli.pipelines.vae import Vae
+    from wangp_cli.pipelines.wan_architecture import PartName
+    from wangp_cli.tasks.shot import Shot
+
+IMAGE_TEXT_LENGTH = 512
+"""Networks with CLIP tokens split text from pictures at this place, whatever the text's length."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class KnownFrames(Condition):
+    """Frames that are known, and CLIP's view of them.
+
+    Args:
+        known: float32 `[1, temporal + C, t, h, w]`, channels beside the noisy latents.
+        image: `[1 or 2, tokens, D]`; None for networks without CLIP.
+    """
+
+    known: torch.Tensor
+    image: torch.Tensor | None = None
+
+    def arguments(self, network: Any, latents: torch.Tensor, timestep: torch.Tensor) -> dict[str, Any]:
+        """The known channels behind the noisy ones."""
+        given = super().arguments(network, torch.cat([latents, self.known], dim=1), timestep)
+        return given if self.image is None else given | {"encoder_hidden_states_image": self.image}
+
+
+class ImageToVideo(Architecture):
+    """Begins with given frames, and may end with some."""
+
+    reads = frozenset({"start", "end"})
+    both_ends = False
+    """The network was trained on a first and a last picture, and needs both."""
+
+    @classmethod
+    def check_checkpoint(cls, spec: ModelSpec, checkpoint: Checkpoint) -> None:
+        """As for all, and CLIP is there if the network reads it."""
+        super().check_checkpoint(spec, checkpoint)
+        if checkpoint.config("transformer").get("image_dim") is not None:
+            if not checkpoint.has("image_encoder"):
+                raise ModelError(f"{checkpoint.folder} has no image encoder")
+            if spec.text_length != IMAGE_TEXT_LENGTH:
+                raise ModelError(f"{spec.name} must have a text length of {IMAGE_TEXT_LENGTH}")
+
+    @classmethod
+    def fits(cls, config: dict[str, Any]) -> bool:
+        """It has channels for known frames, and a place for a second picture where it needs one."""
+        both_ends = config.get("pos_embed_seq_len") is not None
+        return config.get("in_channels") != config.get("out_channels") and both_ends == cls.both_ends
+
+    @classmethod
+    def parts_of(cls, checkpoint: Checkpoint) -> tuple[PartName, ...]:
+        """CLIP too, where the network reads it."""
+        sees = checkpoint.config("transformer").get("image_dim") is not None
+        return (*super().parts_of(checkpoint), "image_encoder") if sees else super().parts_of(checkpoint)
+
+    def check(self, inputs: Inputs, canvas: Canvas) -> None:
+        """Refuse pictures it cannot begin or end with."""
+        check_known_frames(inputs, self.parts.vae.temporal, both_ends=self.both_ends)
+
+    def encoded_frames(self, inputs: Inputs, canvas: Canvas) -> int:
+        """The whole video, gray where nothing is known."""
+        return self.parts.vae.latent_frames(canvas.frames)
+
+    def encode(
+        self,
+        shot: Shot,
+        inputs: Inputs,
+        canvas: Canvas,
+        tick: Callable[[int], None],
+    ) -> KnownFrames:
+        """The known frames as latents, and what CLIP sees in them."""
+        known = known_channels(self.parts.vae, inputs, canvas, tick)
+        if self.parts.image_encoder is None:
+            return KnownFrames(known=known)
+        tokens = image_tokens(self.parts.image_encoder, inputs, both_ends=self.both_ends)
+        return KnownFrames(known=known, image=tokens.to(self.dtype))
+
+
+class FirstAndLastFrame(ImageToVideo):
+    """Fills the frames between a first and a last picture."""
+
+    both_ends = True
 
 
 class ImageEncoder:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import diffusers
 import torch
-from diffusers import AutoencoderKLWan
 from transformers import AutoTokenizer, UMT5EncoderModel
 
 from wangp_cli.pipelines import attention, lora
@@ -13,15 +14,17 @@ from wangp_cli.pipelines.checkpoint import Checkpoint
 from wangp_cli.pipelines.text import TextEncoder
 from wangp_cli.pipelines.vae import Vae
 from wangp_cli.pipelines.wan import Wan, counter
-from wangp_cli.pipelines.wan_checkpoint import check_architecture, network_of
+from wangp_cli.pipelines.wan_architecture import Parts
+from wangp_cli.pipelines.wan_architectures import ARCHITECTURES
 from wangp_cli.pipelines.wan_image import ImageEncoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from wangp_cli.catalogue import ModelSpec
     from wangp_cli.pipelines.base import Components, Lora, Placement, Progress
+    from wangp_cli.pipelines.wan_architecture import PartName
 
 
 def load(
@@ -49,42 +52,55 @@ def load(
     attention.check(placement.attention, placement.device)
     lora.check_files(loras)
     checkpoint = Checkpoint(folder)
-    sees_images = checkpoint.has("image_encoder")
-    check_architecture(spec, checkpoint)
-    checkpoint.check(["transformer", "text_encoder", "tokenizer", "vae"])
-    if sees_images:
-        checkpoint.check(["image_encoder", "image_processor"])
-    tick = counter(progress, "load", 4 if sees_images else 3)
-    device, dtype = placement.device, getattr(torch, placement.dtype)
-
-    def shared(make: Callable[[], Any], parts: tuple[str, ...], *variant: str) -> Any:
-        identities = (checkpoint.identity(part) for part in parts)
-        return components.get((*parts, *identities, device, *variant), make)
-
-    def make_text() -> TextEncoder:
-        model = checkpoint.encoder("text_encoder", UMT5EncoderModel, dtype, device)
-        return TextEncoder(model, checkpoint.tool("tokenizer", AutoTokenizer))
-
-    def make_image() -> ImageEncoder:
-        # Few models have one, and the import warns on machines without torchvision.
-        from transformers import CLIPImageProcessor, CLIPVisionModel
-
-        model = checkpoint.encoder("image_encoder", CLIPVisionModel, torch.float32, device)
-        return ImageEncoder(model, checkpoint.tool("image_processor", CLIPImageProcessor))
-
-    def make_vae() -> Vae:
-        model = checkpoint.network("vae", AutoencoderKLWan, torch.float32, device)
-        return Vae(model, exact=placement.exact)
-
-    text = shared(make_text, ("text_encoder", "tokenizer"), placement.dtype)
-    tick(1)
-    vae = shared(make_vae, ("vae",), "exact" if placement.exact else "fast")
-    tick(1)
-    image = None
-    if sees_images:
-        image = shared(make_image, ("image_encoder", "image_processor"))
+    architecture = ARCHITECTURES[spec.architecture]
+    architecture.check_checkpoint(spec, checkpoint)
+    names = architecture.parts_of(checkpoint)
+    checkpoint.check(["transformer", *names, *(TOOLS[name] for name in names if name in TOOLS)])
+    tick = counter(progress, "load", len(names) + 1)
+    parts = {}
+    for name in names:
+        parts[name] = _part(name, checkpoint, placement, components)
         tick(1)
-    transformer = checkpoint.network("transformer", network_of(spec), dtype, device)
+    dtype = getattr(torch, placement.dtype)
+    kind = getattr(diffusers, architecture.network)
+    transformer = checkpoint.network("transformer", kind, dtype, placement.device)
     lora.apply(transformer, loras)
     tick(1)
-    return Wan(spec, placement, transformer, text, vae, image)
+    return Wan(architecture(spec, Parts(**parts), dtype), [transformer], placement)
+
+
+def _part(name: PartName, checkpoint: Checkpoint, placement: Placement, components: Components) -> Any:
+    """A part beside the transformers, shared with all pipelines that have an equal one."""
+    identities = [checkpoint.identity(part) for part in (name, TOOLS.get(name)) if part]
+    variant = {"text_encoder": placement.dtype, "vae": "exact" if placement.exact else "fast"}.get(name, "")
+    key = (name, *identities, placement.device, variant)
+    return components.get(key, lambda: MAKERS[name](checkpoint, placement))
+
+
+def _text_encoder(checkpoint: Checkpoint, placement: Placement) -> TextEncoder:
+    dtype = getattr(torch, placement.dtype)
+    model = checkpoint.encoder("text_encoder", UMT5EncoderModel, dtype, placement.device)
+    return TextEncoder(model, checkpoint.tool("tokenizer", AutoTokenizer))
+
+
+def _vae(checkpoint: Checkpoint, placement: Placement) -> Vae:
+    model = checkpoint.network("vae", diffusers.AutoencoderKLWan, torch.float32, placement.device)
+    return Vae(model, exact=placement.exact)
+
+
+def _image_encoder(checkpoint: Checkpoint, placement: Placement) -> ImageEncoder:
+    # Few models have one, and the import warns on machines without torchvision.
+    from transformers import CLIPImageProcessor, CLIPVisionModel
+
+    model = checkpoint.encoder("image_encoder", CLIPVisionModel, torch.float32, placement.device)
+    return ImageEncoder(model, checkpoint.tool("image_processor", CLIPImageProcessor))
+
+
+TOOLS = {"text_encoder": "tokenizer", "image_encoder": "image_processor"}
+"""Parts without weights, by the part they come with."""
+MAKERS: dict[PartName, Callable[[Checkpoint, Placement], Any]] = {
+    "text_encoder": _text_encoder,
+    "vae": _vae,
+    "image_encoder": _image_encoder,
+}
+"""How each part is made."""

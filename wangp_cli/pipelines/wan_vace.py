@@ -2,23 +2,79 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 
 from wangp_cli.media.clip import as_float
 from wangp_cli.pipelines.pictures import to_tensor
+from wangp_cli.pipelines.wan_architecture import Architecture, Condition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wangp_cli.pipelines.base import Inputs
     from wangp_cli.pipelines.pictures import Canvas
-    from wangp_cli.pipelines.vae import Vae
+    from wangp_cli.pipelines.vae import Vae as WanVae
+    from wangp_cli.tasks.shot import Shot
 
 
-def control_channels(vae: Vae, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]) -> torch.Tensor:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Control(Condition):
+    """A control video, a mask and references.
+
+    Args:
+        channels: `[1, C, references + t, h, w]`, what the control blocks read.
+        strength: weight of the control blocks.
+        references: latent frames before the video.
+    """
+
+    channels: torch.Tensor
+    strength: float
+    references: int
+
+    def latent_frames(self, frames: int) -> int:
+        """The references are denoised with the video."""
+        return frames + self.references
+
+    def arguments(self, network: Any, latents: torch.Tensor, timestep: torch.Tensor) -> dict[str, Any]:
+        """The control channels, and one weight for each control block."""
+        layers = len(network.config.vace_layers)
+        return super().arguments(network, latents, timestep) | {
+            "control_hidden_states": self.channels,
+            "control_hidden_states_scale": self.channels.new_full((layers,), self.strength),
+        }
+
+    def video(self, latents: torch.Tensor) -> torch.Tensor:
+        """What comes after the references."""
+        return latents[:, :, self.references :]
+
+
+class Vace(Architecture):
+    """Follows a control video, paints where a mask says, shows references."""
+
+    network = "WanVACETransformer3DModel"
+    reads = frozenset({"start", "end", "control", "mask", "references"})
+
+    def encoded_frames(self, inputs: Inputs, canvas: Canvas) -> int:
+        """Known pixels, pixels to paint, and each reference."""
+        return 2 * self.parts.vae.latent_frames(canvas.frames) + len(inputs.references)
+
+    def encode(self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]) -> Control:
+        """All inputs in one tensor."""
+        channels = control_channels(self.parts.vae, inputs, canvas, tick)
+        return Control(
+            channels=channels.to(self.dtype),
+            strength=shot.control_strength,
+            references=len(inputs.references),
+        )
+
+
+def control_channels(
+    vae: WanVae, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]
+) -> torch.Tensor:
     """The tensor that VACE's control blocks read.
 
     Known pixels and pixels to paint are encoded apart, so that the network sees the control video under the
@@ -28,7 +84,7 @@ def control_channels(vae: Vae, inputs: Inputs, canvas: Canvas, tick: Callable[[i
         vae: encodes.
         inputs: at the canvas's size.
         canvas: of the shot.
-        tick: told how many latent frames are encoded, `encoded_frames` in all.
+        tick: told how many latent frames are encoded, `Vace.encoded_frames` in all.
 
     Returns:
         float32 `[1, 2 * C + spatial * spatial, references + t, h, w]`: known latents, latents to paint, mask.
@@ -45,11 +101,6 @@ def control_channels(vae: Vae, inputs: Inputs, canvas: Canvas, tick: Callable[[i
         control = torch.cat([torch.cat([latents, torch.zeros_like(latents)], dim=1), control], dim=2)
         masks = torch.cat([torch.zeros_like(masks[:, :, :1]), masks], dim=2)
     return torch.cat([control, masks], dim=1)
-
-
-def encoded_frames(vae: Vae, inputs: Inputs, canvas: Canvas) -> int:
-    """How many latent frames `control_channels` encodes."""
-    return 2 * vae.latent_frames(canvas.frames) + len(inputs.references)
 
 
 def control_and_mask(inputs: Inputs, canvas: Canvas) -> tuple[torch.Tensor, torch.Tensor]:
@@ -76,7 +127,7 @@ def control_and_mask(inputs: Inputs, canvas: Canvas) -> tuple[torch.Tensor, torc
     return video, mask
 
 
-def fold_mask(mask: torch.Tensor, vae: Vae) -> torch.Tensor:
+def fold_mask(mask: torch.Tensor, vae: WanVae) -> torch.Tensor:
     """The mask at the latents' size, each block of pixels as channels.
 
     Args:

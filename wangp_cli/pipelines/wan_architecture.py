@@ -1,0 +1,165 @@
+"""What makes one kind of Wan network different from the next; each kind is a small module of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from wangp_cli.errors import ModelError
+from wangp_cli.pipelines import sampling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+
+    from wangp_cli.catalogue import ModelSpec
+    from wangp_cli.pipelines.base import Inputs, Progress
+    from wangp_cli.pipelines.checkpoint import Checkpoint
+    from wangp_cli.pipelines.guidance import Ask, Guider
+    from wangp_cli.pipelines.pictures import Canvas
+    from wangp_cli.pipelines.sampling import Denoiser
+    from wangp_cli.pipelines.schedules import Schedule
+    from wangp_cli.pipelines.text import TextEncoder
+    from wangp_cli.pipelines.vae import Vae
+    from wangp_cli.pipelines.wan_image import ImageEncoder
+    from wangp_cli.tasks.shot import Shot
+
+PartName = Literal["text_encoder", "vae", "image_encoder"]
+"""Parts beside the transformers, as checkpoints call them."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Parts:
+    """The parts of a checkpoint beside its transformers; those an architecture does not name are None."""
+
+    text_encoder: TextEncoder
+    vae: Vae
+    image_encoder: ImageEncoder | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Condition:
+    """What a network sees besides noise and text: plain data, good for any seed. This one shows nothing."""
+
+    def latent_frames(self, frames: int) -> int:
+        """Latent frames that are denoised for a video of so many; more where references lie beside it."""
+        return frames
+
+    def arguments(self, network: Any, latents: torch.Tensor, timestep: torch.Tensor) -> dict[str, Any]:
+        """The network's arguments besides the text.
+
+        Args:
+            network: a transformer.
+            latents: float32 `[1, C, t, h, w]`.
+            timestep: a scalar, 0 to 1000.
+
+        Returns:
+            `hidden_states` in float32, `timestep`, and what else the network reads, in its precision.
+        """
+        return {"hidden_states": latents, "timestep": timestep.expand(1)}
+
+    def ask(
+        self, network: Any, latents: torch.Tensor, timestep: torch.Tensor, prompt: torch.Tensor
+    ) -> torch.Tensor:
+        """One pass of a network: the velocity at `latents`, of their shape.
+
+        Args:
+            network: as in `arguments`.
+            latents: as in `arguments`.
+            timestep: as in `arguments`.
+            prompt: `[1, L, D]` in the network's precision.
+        """
+        given = self.arguments(network, latents, timestep)
+        given["hidden_states"] = given["hidden_states"].to(prompt.dtype)
+        velocity: torch.Tensor = network(encoder_hidden_states=prompt, return_dict=False, **given)[0]
+        return velocity
+
+    def velocity(self, ask: Ask, guider: Guider) -> torch.Tensor:
+        """The velocity of one step, guidance included; networks with passes of their own override it."""
+        return guider(ask)
+
+    def sample(
+        self, denoiser: Denoiser, schedule: Schedule, latents: torch.Tensor, progress: Progress
+    ) -> torch.Tensor:
+        """Walk from noise to a clean sample; networks with another loop override it."""
+        return sampling.sample(denoiser, schedule, latents, progress)
+
+    def video(self, latents: torch.Tensor) -> torch.Tensor:
+        """The latents of the video alone, of those that were denoised."""
+        return latents
+
+
+class Architecture:
+    """A kind of Wan network: how it is conditioned, and which checkpoints are of it.
+
+    This one is text to video, and the base of the others.
+
+    Args:
+        spec: the model's catalogue entry.
+        parts: of its checkpoint.
+        dtype: of its transformers.
+    """
+
+    network: ClassVar[str] = "WanTransformer3DModel"
+    """The class of its transformers, in diffusers."""
+    reads: ClassVar[frozenset[str]] = frozenset()
+    """The fields of `Inputs` it has code for; a model's catalogue entry may allow fewer."""
+
+    def __init__(self, spec: ModelSpec, parts: Parts, dtype: torch.dtype) -> None:
+        self.spec = spec
+        self.parts = parts
+        self.dtype = dtype
+
+    @classmethod
+    def check_checkpoint(cls, spec: ModelSpec, checkpoint: Checkpoint) -> None:
+        """Refuse a checkpoint that this code would run wrongly.
+
+        Raises:
+            ModelError: it is of another architecture, or a part is missing.
+        """
+        config = checkpoint.config("transformer")
+        if (found := config.get("_class_name")) != cls.network:
+            raise ModelError(f"{checkpoint.folder} holds a {found}, but {spec.name} needs a {cls.network}")
+        if checkpoint.has("transformer_2") or checkpoint.index.get("expand_timesteps"):
+            raise ModelError(f"{checkpoint.folder} is of Wan 2.2, which is not served yet")
+        if not cls.fits(config):
+            raise ModelError(f"{checkpoint.folder} is not of the architecture {spec.architecture}")
+
+    @classmethod
+    def fits(cls, config: dict[str, Any]) -> bool:
+        """Whether a transformer's configuration is of this architecture."""
+        return config.get("in_channels") == config.get("out_channels")
+
+    @classmethod
+    def parts_of(cls, checkpoint: Checkpoint) -> tuple[PartName, ...]:
+        """The parts to load beside the transformers."""
+        return "text_encoder", "vae"
+
+    def check(self, inputs: Inputs, canvas: Canvas) -> None:
+        """Refuse inputs that this kind of network cannot use; their sizes are right by now.
+
+        Raises:
+            RequestError: naming the input.
+        """
+
+    def encoded_frames(self, inputs: Inputs, canvas: Canvas) -> int:
+        """How many latent frames `encode` encodes."""
+        return 0
+
+    def encode(
+        self,
+        shot: Shot,
+        inputs: Inputs,
+        canvas: Canvas,
+        tick: Callable[[int], None],
+    ) -> Condition:
+        """Pictures and strengths as what the network sees.
+
+        Args:
+            shot: settled.
+            inputs: checked.
+            canvas: of the shot.
+            tick: told how many latent frames are encoded, `encoded_frames` in all.
+        """
+        return Condition()

@@ -1,0 +1,19 @@
+"""The kinds of Wan networks there are; a catalogue entry chooses one by name."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from wangp_cli.pipelines.wan_architecture import Architecture
+from wangp_cli.pipelines.wan_image import FirstAndLastFrame, ImageToVideo
+from wangp_cli.pipelines.wan_vace import Vace
+
+ARCHITECTURES: MappingProxyType[str, type[Architecture]] = MappingProxyType(
+    {
+        "t2v": Architecture,
+        "i2v": ImageToVideo,
+        "flf2v": FirstAndLastFrame,
+        "vace": Vace,
+    }
+)
+"""By `ModelSpec.architecture`."""
