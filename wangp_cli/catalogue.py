@@ -5,15 +5,15 @@ from __future__ import annotations
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from wangp_cli.errors import ModelError, RequestError, nearest
 
 Accepts = Literal["start", "end", "control", "mask", "references", "source", "audio", "lora", "negative"]
-Architecture = Literal["t2v", "i2v", "flf2v", "vace"]
+Architecture = Literal["t2v", "i2v", "flf2v", "vace", "none"]
 MAX_YAML_BYTES = 1 << 20
 
 
@@ -47,33 +47,102 @@ class Grid(Entry):
         )
 
 
+class Network(Entry):
+    """The transformer of a model, as diffusers builds it.
+
+    Args:
+        kind: its class.
+        config: what the class is told.
+        parameters: how many numbers it holds.
+    """
+
+    name: str
+    kind: str
+    config: dict[str, Any]
+    parameters: int | None = None
+
+
 class Source(Entry):
-    """Where weights in diffusers layout are: on a hub, in a folder, or in a folder of this package."""
+    """Where weights are: in diffusers layout on a hub, in a folder or in this package; or in files.
+
+    Args:
+        repository: `owner/name` on the hub.
+        revision: a commit, tag or branch of it; the newest if not said.
+        folder: on this machine.
+        package: a folder inside this package.
+        file: the transformer in any known layout, from one or several files, each a path or
+            `hf://owner/name/path`; later files add to earlier ones.
+        file_2: the same of the second transformer, of models that have two.
+        components: where all other parts are, for a source of files.
+    """
 
     repository: str | None = None
     revision: str | None = None
     folder: Path | None = None
     package: str | None = None
+    file: tuple[str, ...] = ()
+    file_2: tuple[str, ...] = ()
+    components: Source | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_file_is_a_list_of_one(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return values | {
+            name: (values[name],) for name in ("file", "file_2") if isinstance(values.get(name), str)
+        }
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        places = [name for name in ("repository", "folder", "package", "file") if getattr(self, name)]
+        if len(places) > 1:
+            raise ValueError(f"{places[0]} and {places[1]} are both given, name one place")
+        if bool(self.file) != bool(self.components) or (self.file_2 and not self.file):
+            raise ValueError("files need components, and components need a file")
+        return self
 
 
 class ModelSpec(Entry):
-    """One model of the catalogue."""
+    """One model of the catalogue.
+
+    Args:
+        architecture: how it computes; `none` of models that are not served.
+        network: its transformer; None where only the weights' own configuration tells.
+        experts: how many transformers it has, one for each range of noise.
+        licence_note: what the licence does not allow.
+        status: `tested`: its architecture runs in the tests with random weights; `converted`: the layout of
+            its files is converted in the tests, too; `unsupported`: it cannot be used.
+        status_note: why it is unsupported, or what is to be known of its status.
+    """
 
     name: str
     title: str
     family: Literal["wan"]
-    architecture: Architecture
+    architecture: Architecture = "none"
     aliases: tuple[str, ...] = ()
     description: str = ""
     source: Source
+    network: Network | None = None
+    experts: Literal[1, 2] = 1
     accepts: frozenset[Accepts]
     requires: frozenset[Accepts] = frozenset()
     grid: Grid = Grid()
     defaults: dict[str, Any] = {}
     text_length: int = 512
     licence: str = "unknown"
+    licence_note: str = ""
     status: Literal["tested", "converted", "unsupported"] = "tested"
     status_note: str = ""
+
+    @model_validator(mode="after")
+    def _honest(self) -> Self:
+        if self.status == "unsupported":
+            if not self.status_note:
+                raise ValueError("an unsupported model needs a status_note that says why")
+        elif self.architecture == "none":
+            raise ValueError("architecture is missing")
+        return self
 
 
 class Catalogue:
@@ -85,11 +154,11 @@ class Catalogue:
     @cached_property
     def models(self) -> dict[str, ModelSpec]:
         """Every model by its name, in catalogue order."""
-        found: dict[str, ModelSpec] = {}
-        for folder in self._folders:
-            for file in sorted(_yaml_files(folder), key=lambda f: str(f.name)):
-                found |= _read_family(file)
-        return found
+        files = [_Family.read(file) for folder in self._folders for file in _yaml_files(folder)]
+        networks = {name: entry for file in files for name, entry in file.networks.items()}
+        entries = {name: entry for file in files for name, entry in file.models.items()}
+        of = {name: file for file in files for name in file.models}
+        return {name: of[name].model(name, networks, entries) for name in entries}
 
     def get(self, name: str) -> ModelSpec:
         """The model called `name`, or with that alias.
@@ -107,26 +176,57 @@ class Catalogue:
 
     def accepting(self, feature: Accepts) -> list[str]:
         """Names of the models that accept an input."""
-        return [spec.name for spec in self.models.values() if feature in spec.accepts]
+        served = (spec for spec in self.models.values() if spec.status != "unsupported")
+        return [spec.name for spec in served if feature in spec.accepts]
 
 
 class _Family(Entry):
+    """One file of the catalogue, with names where other entries are meant."""
+
+    file: str
     family: Literal["wan"]
-    models: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+    networks: dict[str, dict[str, Any]] = {}
+    models: dict[str, dict[str, Any]] = {}
+
+    @classmethod
+    def read(cls, file: Any) -> _Family:
+        """The content of a catalogue file."""
+        data = read_yaml(file)
+        try:
+            return cls.model_validate({"file": str(file)} | data if isinstance(data, dict) else data)
+        except ValidationError as error:
+            raise _fault(file, "models", error) from None
+
+    def model(
+        self, name: str, networks: dict[str, dict[str, Any]], entries: dict[str, dict[str, Any]]
+    ) -> ModelSpec:
+        """One of its models, with the networks and sources that it names put in their places."""
+        entry = {"name": name, "family": self.family} | entries[name]
+        try:
+            if isinstance(named := entry.get("network"), str):
+                entry["network"] = {"name": named} | _named(networks, named, "network")
+            source = entry.get("source")
+            if isinstance(source, dict) and isinstance(named := source.get("components"), str):
+                other = _named(entries, named, "model").get("source", {})
+                entry["source"] = source | {"components": other.get("components", other)}
+            return ModelSpec.model_validate(entry)
+        except ValidationError as error:
+            raise _fault(self.file, name, error) from None
+        except RequestError as error:
+            raise ModelError(f"catalogue file {self.file}: {name}: {error}", hint=error.hint) from None
 
 
-def _read_family(file: Any) -> dict[str, ModelSpec]:
-    found: dict[str, ModelSpec] = {}
-    name = "models"
-    try:
-        family = _Family.model_validate(read_yaml(file))
-        for name, entry in family.models.items():
-            found[name] = ModelSpec.model_validate({"name": name, "family": family.family} | entry)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ModelError(f"catalogue file {file}: {name}: {where}: {first['msg'].lower()}") from None
-    return found
+def _named(known: dict[str, dict[str, Any]], name: str, what: str) -> dict[str, Any]:
+    if name not in known:
+        raise RequestError(what, f"there is no {what} {name!r}", hint=nearest(name, list(known)) or None)
+    return known[name]
+
+
+def _fault(file: Any, name: str, error: ValidationError) -> ModelError:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    return ModelError(f"catalogue file {file}: {name}: {where}: {message[:1].lower()}{message[1:]}")
 
 
 def read_yaml(file: Any) -> Any:
@@ -154,7 +254,8 @@ def read_yaml(file: Any) -> Any:
 def _yaml_files(folder: Any) -> list[Any]:
     if not folder.is_dir():
         return []
-    return [file for file in folder.iterdir() if file.name.endswith((".yaml", ".yml"))]
+    found = [file for file in folder.iterdir() if file.name.endswith((".yaml", ".yml"))]
+    return sorted(found, key=lambda file: str(file.name))
 
 
 def presets_dir() -> Any:

@@ -53,7 +53,17 @@ def test_every_shipped_model_has_what_a_shot_needs() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("family: wan\nmodels: {mine: {title: X}}", "mine: architecture"),
+        (
+            "family: wan\nmodels: {mine: {title: X, source: {folder: x}, accepts: []}}",
+            "architecture is missing",
+        ),
+        (
+            "family: wan\nmodels: {mine: {title: X, source: {folder: x, repository: a/b}, accepts: []}}",
+            "one place",
+        ),
+        ("family: wan\nmodels: {mine: {network: t2v_14}}", "did you mean t2v_14B"),
+        ("family: wan\nmodels: {mine: {source: {file: x, components: t2w}}}", "there is no model 't2w'"),
+        ("family: wan\nmodels: {mine: {title: X}}", "mine: source"),
         ("family: other\nmodels: {}", "family"),
         ("- list", "mine.yaml"),
         ("a: &a [1]\nb: *a", "anchors"),

@@ -19,11 +19,11 @@ def write_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
 
 
-def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows under headings."""
+def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, whole: str = "") -> None:
+    """Print rows under headings; the cells of the column `whole` are never folded."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == whole)
     for row in rows:
         table.add_row(*(plain(str(cell)) for cell in row))
     Console(file=sys.stdout, highlight=False).print(table)

@@ -12,7 +12,6 @@ from wangp_cli.commands._table import write_facts, write_json, write_table
 from wangp_cli.runtime import bootstrap, weights
 from wangp_cli.runtime.console import stderr_console
 from wangp_cli.runtime.events import DownloadProgress
-from wangp_cli.tasks.shot import Shot
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="Name of the model.")]
@@ -30,11 +29,8 @@ def list_models(context: typer.Context, json: Json = False) -> None:
         if json:
             write_json([_facts(spec, folder) for spec in specs.values()])
             return
-        rows = [
-            (spec.name, spec.title, _defaults(spec), "here" if weights.present(spec, folder) else "to fetch")
-            for spec in specs.values()
-        ]
-        write_table(("model", "what it is", "default shot", "weights"), rows)
+        rows = [(spec.name, spec.title, _weights(spec, folder)) for spec in specs.values()]
+        write_table(("model", "what it is", "weights"), rows, whole="model")
 
 
 @app.command()
@@ -48,13 +44,10 @@ def show(name: Name, json: Json = False) -> None:
             write_json(facts)
             return
         found = facts.pop("card", None)
-        write_facts(
-            facts
-            | {
-                key: _line(facts[key])
-                for key in ("source", "accepts", "requires", "defaults", "aliases", "grid")
-            }
-        )
+        lines = {
+            key: _line(facts[key]) for key in ("source", "accepts", "requires", "defaults", "aliases", "grid")
+        }
+        write_facts(facts | lines | {"network": spec.network.name if spec.network else ""})
         if found:
             _write_figures(found)
 
@@ -116,6 +109,7 @@ def _facts(spec: ModelSpec, folder: Any) -> dict[str, Any]:
     facts: dict[str, Any] = spec.model_dump(mode="json")
     facts["accepts"] = sorted(spec.accepts)
     facts["requires"] = sorted(spec.requires)
+    facts["parameters"] = spec.network.parameters if spec.network else None
     if found := weights.card(spec):
         facts["card"] = found
     return facts | {
@@ -124,12 +118,15 @@ def _facts(spec: ModelSpec, folder: Any) -> dict[str, Any]:
     }
 
 
-def _defaults(spec: ModelSpec) -> str:
-    shot = Shot().model_dump() | spec.defaults
-    return f"{shot['size']}, {shot['frames']} frames"
+def _weights(spec: ModelSpec, folder: Any) -> str:
+    if spec.status == "unsupported":
+        return spec.status
+    return "here" if weights.present(spec, folder) else "to fetch"
 
 
 def _line(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {item}" for key, item in value.items() if item is not None)
+        return "; ".join(f"{key} {_line(item)}" for key, item in value.items() if item not in (None, []))
+    if isinstance(value, str | int | float):
+        return str(value)
     return ", ".join(map(str, value))

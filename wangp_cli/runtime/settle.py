@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from wangp_cli.catalogue import Accepts, Catalogue, ModelSpec
-from wangp_cli.errors import RequestError
+from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.plan import reached
 from wangp_cli.presets import Resolved
 from wangp_cli.runtime.inputs import Facts, check_inputs
@@ -90,6 +90,11 @@ class Request:
 def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) -> Request:
     """Check a task against its model and inputs, plan its frames, draw its seed and decide its paths."""
     origin, notices = dict(merged.origin), []
+    if spec.status == "unsupported":
+        raise ModelError(
+            f"model {spec.name!r} is not supported: {spec.status_note}",
+            hint="`wangp models` lists those that are",
+        )
     _check_accepted(task, spec, session.catalogue)
     loras = locate_loras(task, session)
     facts = check_inputs(task, [path for path, _ in loras], merged.checksums)

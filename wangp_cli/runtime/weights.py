@@ -45,6 +45,8 @@ def expected_folder(spec: ModelSpec, models_dir: Path) -> Path:
         return package_folder(source.package)
     if source.folder:
         return source.folder.expanduser()
+    if source.components:
+        return expected_folder(spec.model_copy(update={"source": source.components}), models_dir)
     return models_dir / str(source.repository).replace("/", "--")
 
 

@@ -1,0 +1,53 @@
+"""The catalogue that ships: whole, and honest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import diffusers
+import pytest
+from accelerate import init_empty_weights
+
+from tests.conftest import Make, Run
+from wangp_cli.catalogue import Catalogue, Network, presets_dir
+
+SHIPPED = Catalogue(presets_dir() / "models").models
+NETWORKS = {spec.network.name: spec.network for spec in SHIPPED.values() if spec.network}
+PROMISED = """t2v_1.3B t2v i2v i2v_720p i2v_fusionix fun_inp_1.3B fun_inp flf2v_720p vace_1.3B vace_14B
+    vace_14B_cocktail vace_14B_fusionix vace_14B_sf t2v_fusionix t2v_sf moviigen phantom_1.3B phantom_14B
+    recam_1.3B fantasy uni3c t2v_2_2 t2i_2_2 i2v_2_2 vace_14B_2_2 vace_fun_14B_2_2 vace_14B_cocktail_2_2
+    vace_fun_14B_cocktail_2_2 vace_14B_lightning_3p_2_2 wan_2_2_vace_lightning_baseline_2_2_2
+    i2v_2_2_Enhanced_Lightning_v2 ti2v_2_2 ti2v_2_2_fastwan sky_df_1.3B sky_df_14B sky_df_720p_14B animate"""
+
+
+def test_every_promised_model_is_listed_with_what_is_true_of_it() -> None:
+    assert set(PROMISED.split()) <= set(SHIPPED)
+    for spec in SHIPPED.values():
+        assert spec.licence, spec.name
+        if spec.status != "unsupported":
+            assert spec.architecture != "none", spec.name
+            assert spec.source.repository or spec.source.package or spec.source.file, spec.name
+
+
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=list(NETWORKS))
+def test_a_network_is_what_diffusers_builds_from_its_configuration(network: Network) -> None:
+    kind: Any = getattr(diffusers, network.kind)
+    with init_empty_weights(include_buffers=False):
+        built = kind.from_config(network.config)
+    assert sum(weight.numel() for weight in built.parameters()) == network.parameters
+    assert network.config.keys() <= dict(built.config).keys()
+
+
+def test_an_unsupported_model_is_refused_with_its_reason(make: Make) -> None:
+    outcome = make("fantasy").outcome
+    assert outcome.error is not None
+    assert outcome.exit_code == 3
+    assert SHIPPED["fantasy"].status_note in outcome.error.message
+
+
+def test_unsupported_models_are_listed_as_such_and_never_proposed(run: Run) -> None:
+    entries = {entry["name"]: entry for entry in run("models", "--json", code=0).json()}
+    assert entries["fantasy"]["status"] == "unsupported"
+    assert entries["t2v"]["parameters"] == 14288491584
+    refused = run("generate", "x", "-m", "t2v", "--image-ref", "x.png", code=2)
+    assert "phantom" not in refused.stderr
