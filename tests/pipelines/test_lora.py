@@ -1,10 +1,8 @@
-"""LoRA files against a dense merge of the same numbers."""
+"""LoRA files of every layout against a dense merge of the same numbers."""
 
 from __future__ import annotations
 
-import copy
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,213 +11,227 @@ import torch
 from safetensors.torch import save_file
 
 from tests import tiny
+from tests.pipelines.loras import (
+    ALPHA,
+    LAYOUTS,
+    RANK,
+    Factors,
+    Tensors,
+    adapted,
+    dense,
+    draw,
+    merged,
+    output,
+    vace,
+)
 from wangp_cli.errors import ModelError
-from wangp_cli.pipelines import lora
+from wangp_cli.pipelines import lora_file
 from wangp_cli.pipelines.base import Lora
-from wangp_cli.pipelines.lora_names import original_name
+from wangp_cli.tasks.adapters import Strength
 
-RANK, ALPHA = 4, 2.0
-Tensors = dict[str, torch.Tensor]
-CONDITION = "condition_embedder.text_embedder.linear_1"
+NEAR = 1e-5
 
 
 @pytest.fixture(scope="module")
 def network() -> Any:
-    return tiny.transformer("WanVACETransformer3DModel", vace_layers=[0, 1], vace_in_channels=96)
+    return vace()
 
 
 @pytest.fixture(scope="module")
-def factors(network: Any) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    return draw(network, seed=0)
+def factors(network: Any) -> Factors:
+    return draw(network)
 
 
-def draw(network: Any, seed: int) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    """Random factors for every linear layer of the blocks, and one outside them."""
-    random = torch.Generator().manual_seed(seed)
-    layers = {
-        name: layer
-        for name, layer in network.named_modules()
-        if isinstance(layer, torch.nn.Linear) and ("blocks." in name or name in (CONDITION, "proj_out"))
-    }
-    return {
-        name: (
-            torch.randn(RANK, layer.in_features, generator=random) * 0.2,
-            torch.randn(layer.out_features, RANK, generator=random) * 0.2,
-        )
-        for name, layer in layers.items()
-    }
+def saved(folder: Path, tensors: Tensors, strength: str = "1", **metadata: str) -> Lora:
+    file = folder / f"style{len(list(folder.iterdir()))}.safetensors"
+    save_file(tensors, file, metadata=metadata or None)
+    return Lora(path=file, strength=Strength.parse(strength))
 
 
-def output(network: Any) -> torch.Tensor:
-    random = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        return network(
-            hidden_states=torch.randn(1, 16, 2, 4, 4, generator=random),
-            timestep=torch.tensor([500]),
-            encoder_hidden_states=torch.randn(1, 6, 32, generator=random),
-            control_hidden_states=torch.randn(1, 96, 2, 4, 4, generator=random),
-            return_dict=False,
-        )[0]
-
-
-def merged(network: Any, *terms: tuple[dict[str, tuple[torch.Tensor, torch.Tensor]], float]) -> torch.Tensor:
-    network = copy.deepcopy(network)
-    for factors, strength in terms:
-        for name, (down, up) in factors.items():
-            network.get_submodule(name).weight.data += strength * (up @ down)
-    return output(network)
-
-
-def with_loras(network: Any, *loras: Lora) -> torch.Tensor:
-    network = copy.deepcopy(network)
-    lora.apply(network, loras)
-    return output(network)
-
-
-def layout(
-    prefix: str, down: str, up: str, rename: Callable[[str], str], alpha: bool
-) -> Callable[[Any], Tensors]:
-    def tensors(factors: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> Tensors:
-        state = {}
-        for name, (first, second) in factors.items():
-            state[f"{prefix}{rename(name)}{down}"] = first
-            state[f"{prefix}{rename(name)}{up}"] = second
-            if alpha:
-                state[f"{prefix}{rename(name)}.alpha"] = torch.tensor(ALPHA)
-        return state
-
-    return tensors
-
-
-def same(name: str) -> str:
-    return name
-
-
-def flat(name: str) -> str:
-    return original_name(name).replace(".", "_")
-
-
-PEFT = (".lora_A.weight", ".lora_B.weight")
-DEFAULT = (".lora_A.default.weight", ".lora_B.default.weight")
-KOHYA = (".lora_down.weight", ".lora_up.weight")
-LAYOUTS = {
-    "diffusers": layout("transformer.", *PEFT, same, False),
-    "no prefix": layout("", *PEFT, same, False),
-    "peft": layout("base_model.model.", *PEFT, same, False),
-    "peft over diffusers": layout("base_model.model.transformer.", *PEFT, same, False),
-    "comfy": layout("diffusion_model.", *PEFT, original_name, False),
-    "comfy down up": layout("diffusion_model.", *KOHYA, original_name, False),
-    "comfy alpha": layout("diffusion_model.", *KOHYA, original_name, True),
-    "comfy checkpoint": layout("model.diffusion_model.", *PEFT, original_name, False),
-    "original": layout("", *PEFT, original_name, False),
-    "original default": layout("", *DEFAULT, original_name, False),
-    "diffsynth": layout("pipe.dit.", *DEFAULT, original_name, False),
-    "musubi alpha": layout("lora_unet_", *KOHYA, flat, True),
-    "musubi": layout("lora_unet_", *KOHYA, flat, False),
-    "kohya double": layout("lora_unet__", *KOHYA, flat, True),
-    "kohya diffusers": layout("lora_transformer_", *KOHYA, lambda name: name.replace(".", "_"), True),
-}
+def apart(one: torch.Tensor, other: torch.Tensor) -> float:
+    return float((one - other).abs().max())
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_every_layout_equals_the_dense_merge(network: Any, factors: Any, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("only", ["", "attn1"])
+def test_every_layout_equals_the_dense_merge(network: Any, tmp_path: Path, name: str, only: str) -> None:
+    factors = draw(network, only=only)
     tensors = LAYOUTS[name](factors)
-    save_file(tensors, file := tmp_path / "style.safetensors")
     scale = ALPHA / RANK if any(key.endswith(".alpha") for key in tensors) else 1.0
-    result = with_loras(network, Lora(path=file, strength=0.6))
-    assert (result - output(network)).abs().max() > 1e-2
-    assert (result - merged(network, (factors, 0.6 * scale))).abs().max() < 1e-5
+    result = adapted(network, saved(tmp_path, tensors, "0.6"))
+    assert apart(result, output(network)) > 1e-3
+    assert apart(result, merged(network, dense(factors, 0.6 * scale))) < NEAR
 
 
-def test_two_loras_add_up(network: Any, factors: Any, tmp_path: Path) -> None:
-    others = draw(network, seed=1)
-    some = {name: pair for name, pair in others.items() if "attn1" in name}
-    save_file(LAYOUTS["diffusers"](factors), first := tmp_path / "a.safetensors")
-    save_file(LAYOUTS["musubi"](some), second := tmp_path / "b.safetensors")
-    result = with_loras(network, Lora(path=first, strength=-0.3), Lora(path=second, strength=0.8))
-    assert (result - merged(network, (factors, -0.3), (some, 0.8))).abs().max() < 1e-5
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float8_e4m3fn])
+def test_the_number_format_of_a_file_does_not_matter(
+    network: Any, factors: Factors, tmp_path: Path, kind: torch.dtype
+) -> None:
+    rough = {key: value.to(kind) for key, value in LAYOUTS["comfy"](factors).items()}
+    rounded = {name: (down.to(kind).float(), up.to(kind).float()) for name, (down, up) in factors.items()}
+    assert apart(adapted(network, saved(tmp_path, rough)), merged(network, dense(rounded))) < NEAR
 
 
-def test_some_layers_are_enough_and_ranks_may_differ(network: Any, tmp_path: Path) -> None:
-    name = "blocks.1.attn2.to_out.0"
-    wide, narrow = draw(network, seed=2)[name], (torch.randn(1, 48) * 0.2, torch.randn(48, 1) * 0.2)
-    both = {name: wide, "blocks.0.attn2.to_out.0": narrow}
-    save_file(LAYOUTS["comfy"](both), file := tmp_path / "style.safetensors")
-    assert (with_loras(network, Lora(path=file)) - merged(network, (both, 1.0))).abs().max() < 1e-5
+def test_loras_add_up_whatever_their_layers_and_ranks(network: Any, factors: Factors, tmp_path: Path) -> None:
+    some = draw(network, seed=1, only="attn1")
+    some["blocks.0.attn2.to_out.0"] = (torch.randn(1, 48) * 0.2, torch.randn(48, 1) * 0.2)
+    first = saved(tmp_path, LAYOUTS["diffusers"](factors), "-0.3")
+    second = saved(tmp_path, LAYOUTS["musubi"](some), "0.8")
+    result = adapted(network, first, second)
+    assert apart(result, merged(network, dense(factors, -0.3), dense(some, 0.8))) < NEAR
 
 
-def test_alpha_in_the_metadata_counts(network: Any, factors: Any, tmp_path: Path) -> None:
+def test_alpha_in_the_metadata_counts(network: Any, factors: Factors, tmp_path: Path) -> None:
     said = {"transformer.r": RANK, "transformer.lora_alpha": 8, "transformer.alpha_pattern": {"proj_out": 2}}
-    file = tmp_path / "style.safetensors"
-    save_file(LAYOUTS["diffusers"](factors), file, metadata={"lora_adapter_metadata": json.dumps(said)})
+    lora = saved(tmp_path, LAYOUTS["diffusers"](factors), lora_adapter_metadata=json.dumps(said))
     low = {name: pair for name, pair in factors.items() if name.endswith("proj_out")}
     high = {name: pair for name, pair in factors.items() if name not in low}
-    expected = merged(network, (high, 8 / RANK), (low, 2 / RANK))
-    assert (with_loras(network, Lora(path=file)) - expected).abs().max() < 1e-4
+    assert apart(adapted(network, lora), merged(network, dense(high, 8 / RANK), dense(low, 2 / RANK))) < 1e-4
 
 
-def test_alpha_beside_a_peft_file_counts(network: Any, factors: Any, tmp_path: Path) -> None:
+def test_alpha_beside_a_peft_file_counts(network: Any, factors: Factors, tmp_path: Path) -> None:
     save_file(LAYOUTS["peft"](factors), file := tmp_path / "adapter_model.safetensors")
     (tmp_path / "adapter_config.json").write_text(json.dumps({"r": RANK, "lora_alpha": 1}))
-    expected = merged(network, (factors, 1 / RANK))
-    assert (with_loras(network, Lora(path=file)) - expected).abs().max() < 1e-5
+    assert apart(adapted(network, Lora(path=file)), merged(network, dense(factors, 1 / RANK))) < NEAR
 
 
-@pytest.mark.parametrize(
-    ("extra", "named"),
-    [
-        ({"transformer.blocks.9.attn1.to_q.lora_A.weight": torch.zeros(4, 48)}, "blocks.9.attn1.to_q"),
-        ({"transformer.blocks.0.attn1.to_q.dora_scale": torch.zeros(48, 1)}, "dora_scale"),
-        ({"transformer.blocks.0.attn1.to_q.lokr_w1": torch.zeros(2, 2)}, "lokr_w1"),
-        ({"diffusion_model.patch_embedding.diff": torch.zeros(2)}, "patch_embedding.diff"),
-        ({"diffusion_model.blocks.0.modulation.diff": torch.zeros(1, 6, 48)}, "modulation.diff"),
-        ({"transformer.blocks.0.attn1.norm_q.lora_A.weight": torch.zeros(4, 48)}, "norm_q"),
-        ({"text_encoder.blocks.0.lora_A.weight": torch.zeros(4, 48)}, "text_encoder"),
-    ],
-)
-def test_keys_that_fit_nothing_are_named(
-    network: Any, factors: Any, tmp_path: Path, extra: Tensors, named: str
+DIFFERENCES = {
+    "diffusion_model.blocks.0.self_attn.q.diff_b": ("blocks.0.attn1.to_q.bias", (48,)),
+    "diffusion_model.blocks.1.norm3.diff": ("blocks.1.norm2.weight", (48,)),
+    "diffusion_model.vace_blocks.1.cross_attn.norm_k.diff": ("vace_blocks.1.attn2.norm_k.weight", (48,)),
+    "diffusion_model.head.head.diff_b": ("proj_out.bias", (64,)),
+    "diffusion_model.patch_embedding.diff": ("patch_embedding.weight", (48, 16, 1, 2, 2)),
+    "diffusion_model.blocks.0.ffn.0.diff": ("blocks.0.ffn.net.0.proj.weight", (96, 48)),
+    "diffusion_model.blocks.1.modulation.diff": ("blocks.1.scale_shift_table", (1, 6, 48)),
+    "diffusion_model.head.modulation.diff": ("scale_shift_table", (1, 2, 48)),
+}
+
+
+def test_whole_differences_are_added(network: Any, factors: Factors, tmp_path: Path) -> None:
+    extra = {key: torch.randn(shape) * 0.1 for key, (_, shape) in DIFFERENCES.items()}
+    lora = saved(tmp_path, LAYOUTS["comfy"](factors) | extra, "0.5")
+    other = saved(tmp_path, extra)
+    own = {name: 1.5 * extra[key] for key, (name, _) in DIFFERENCES.items()}
+    assert apart(adapted(network, lora, other), merged(network, dense(factors, 0.5), own)) < NEAR
+
+
+def lokr(kind: str) -> tuple[Tensors, torch.Tensor]:
+    """LoKr on a layer of 48 x 48, and its dense matrix."""
+    left, right = torch.randn(4, 2), torch.randn(12, 24) * 0.2
+    low, wide = torch.randn(12, 3) * 0.4, torch.randn(3, 24) * 0.4
+    first, second = torch.randn(4, 1), torch.randn(1, 2)
+    alpha = torch.tensor(6.0)
+    return {
+        "whole": ({"lokr_w1": left, "lokr_w2": right, "alpha": alpha}, torch.kron(left, right)),
+        "right": (
+            {"lokr_w1": left, "lokr_w2_a": low, "lokr_w2_b": wide, "alpha": alpha},
+            torch.kron(left, low @ wide) * 2,
+        ),
+        "both": (
+            {"lokr_w1_a": first, "lokr_w1_b": second, "lokr_w2_a": low, "lokr_w2_b": wide},
+            torch.kron(first @ second, low @ wide),
+        ),
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["whole", "right", "both"])
+@pytest.mark.parametrize("prefix", ["diffusion_model.blocks.1.cross_attn.k", "lycoris_blocks_1_cross_attn_k"])
+def test_lokr_equals_the_dense_merge(network: Any, tmp_path: Path, kind: str, prefix: str) -> None:
+    torch.manual_seed(3)
+    parts, matrix = lokr(kind)
+    lora = saved(tmp_path, {f"{prefix}.{part}": value for part, value in parts.items()}, "0.7")
+    result = adapted(network, lora)
+    assert apart(result, output(network)) > 1e-3
+    assert apart(result, merged(network, {"blocks.1.attn2.to_k.weight": 0.7 * matrix})) < NEAR
+
+
+@pytest.mark.parametrize("form", ["dora_scale", "lora_magnitude_vector", "dora_scale of inputs"])
+@pytest.mark.parametrize("strength", [1.0, 0.4])
+def test_dora_equals_the_dense_merge(network: Any, tmp_path: Path, form: str, strength: float) -> None:
+    torch.manual_seed(4)
+    layer = "blocks.0.ffn.net.0.proj"
+    factors = draw(network, only=layer) | draw(network, only="blocks.1.attn1.to_v")
+    weight = network.get_submodule(layer).weight
+    rows = "of inputs" not in form
+    magnitude = weight.norm(dim=int(rows), keepdim=True) * (
+        0.5 + torch.rand(weight.shape[1 - int(rows)], 1).T
+        if not rows
+        else 0.5 + torch.rand(weight.shape[0], 1)
+    )
+    changed = weight + dense(factors)[f"{layer}.weight"]
+    changed = changed * magnitude / changed.norm(dim=int(rows), keepdim=True)
+    key = "dora_scale" if "dora" in form else "lora_magnitude_vector"
+    value = magnitude.flatten() if "vector" in form else magnitude
+    tensors = LAYOUTS["diffusers"](factors) | {f"transformer.{layer}.{key}": value.detach().contiguous()}
+    expected = dense(factors, strength) | {f"{layer}.weight": strength * (changed - weight).detach()}
+    result = adapted(network, saved(tmp_path, tensors, str(strength)))
+    assert apart(result, merged(network, expected)) < NEAR
+
+
+def test_layers_for_pictures_are_left_out_where_there_are_none(tmp_path: Path) -> None:
+    image = tiny.transformer(in_channels=36, image_dim=16, added_kv_proj_dim=48)
+    text = tiny.transformer()
+    tensors = LAYOUTS["comfy"](draw(image))
+    lora = saved(tmp_path, tensors)
+    assert any("k_img" in key for key in tensors)
+    assert apart(adapted(text, lora), merged(text, dense(draw_like(text, image)))) < NEAR
+    found = lora_file.read(lora.path, text)
+    assert len(found.left_out) == 8
+    assert all("_img" in key for key in found.left_out)
+
+
+def draw_like(text: Any, image: Any) -> Factors:
+    """The factors of an image-to-video network for the layers that a text-to-video network has."""
+    known = dict(text.named_modules())
+    return {name: pair for name, pair in draw(image).items() if name in known}
+
+
+REFUSED: list[tuple[Tensors, str]] = [
+    ({"transformer.blocks.9.attn1.to_q.lora_A.weight": torch.zeros(4, 48)}, "blocks.9.*has no block 9"),
+    ({"transformer.blocks.0.attn1.to_x.lora_A.weight": torch.zeros(4, 48)}, "to_x.*no such layer"),
+    ({"transformer.blocks.0.attn1.to_q.hada_w1_a": torch.zeros(2, 2)}, "hada_w1_a.*nothing that is known"),
+    ({"diffusion_model.patch_embedding.diff": torch.zeros(2)}, "patch_embedding.diff.*is 2, the network"),
+    ({"diffusion_model.blocks.0.modulation.diff": torch.zeros(1, 5, 48)}, "modulation.diff.*1 x 5 x 48"),
+    ({"diffusion_model.blocks.0.self_attn.norm_q.diff_b": torch.zeros(48)}, "norm_q.*has no bias"),
+    ({"transformer.blocks.0.attn1.norm_q.lora_A.weight": torch.zeros(4, 48)}, "norm_q.*only linear layers"),
+    ({"text_encoder.blocks.0.lora_A.weight": torch.zeros(4, 48)}, "is of a text encoder"),
+    ({"lora_te_layer_0.lora_down.weight": torch.zeros(4, 48)}, "is of a text encoder"),
+    ({"transformer.blocks.0.attn1.to_q.alpha": torch.tensor(float("nan"))}, "to_q.alpha.*not finite"),
+    ({"transformer.blocks.0.attn1.to_q.lora_B.weight": torch.full((48, 4), torch.inf)}, "not finite"),
+    ({"transformer.blocks.0.attn1.to_q.lora_A.weight": torch.zeros(5, 48)}, "down is 5 x 48, up is 48 x 4"),
+    ({"transformer.blocks.0.attn1.to_q.dora_scale": torch.zeros(7, 1)}, "magnitude is 7 x 1"),
+    ({"condition_embedder.time_proj.alpha": torch.tensor(1.0)}, "time_proj.alpha.*without factors"),
+    ({"condition_embedder.time_proj.lora_A.weight": torch.zeros(4, 48)}, "down comes without up"),
+    ({"condition_embedder.time_proj.lokr_w1": torch.zeros(4, 4)}, "comes without lokr_w2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("extra", "why"), REFUSED, ids=[next(iter(extra)) for extra, _ in REFUSED])
+def test_a_key_that_fits_nothing_is_named_with_its_reason(
+    network: Any, factors: Factors, tmp_path: Path, extra: Tensors, why: str
 ) -> None:
-    save_file(LAYOUTS["diffusers"](factors) | extra, file := tmp_path / "style.safetensors")
-    with pytest.raises(ModelError, match=f"1 keys that fit no layer.*{named}"):
-        with_loras(network, Lora(path=file))
+    lora = saved(tmp_path, LAYOUTS["diffusers"](factors) | extra)
+    with pytest.raises(ModelError, match=rf"fits \d+ layers of this model, but not with \d keys.*{why}"):
+        adapted(network, lora)
 
 
-def test_whole_differences_of_norms_and_biases_are_added(network: Any, factors: Any, tmp_path: Path) -> None:
-    differences = {
-        "diffusion_model.blocks.0.self_attn.q.diff_b": ("blocks.0.attn1.to_q.bias", 48),
-        "diffusion_model.blocks.1.norm3.diff": ("blocks.1.norm2.weight", 48),
-        "diffusion_model.vace_blocks.1.cross_attn.norm_k.diff": ("vace_blocks.1.attn2.norm_k.weight", 48),
-        "diffusion_model.head.head.diff_b": ("proj_out.bias", 64),
-    }
-    extra = {key: torch.randn(size) * 0.2 for key, (_, size) in differences.items()}
-    save_file(LAYOUTS["comfy"](factors) | extra, file := tmp_path / "style.safetensors")
-    changed = copy.deepcopy(network)
-    for key, (name, _) in differences.items():
-        changed.get_parameter(name).data += 0.5 * extra[key]
-    result = with_loras(network, Lora(path=file, strength=0.5))
-    assert (result - merged(changed, (factors, 0.5))).abs().max() < 1e-5
-
-
-def test_half_a_pair_is_refused(network: Any, factors: Any, tmp_path: Path) -> None:
-    tensors = LAYOUTS["diffusers"](factors)
-    del tensors["transformer.blocks.0.attn1.to_q.lora_B.weight"]
-    save_file(tensors, file := tmp_path / "style.safetensors")
-    with pytest.raises(ModelError, match=r"blocks\.0\.attn1\.to_q"):
-        with_loras(network, Lora(path=file))
-
-
-def test_a_lora_of_a_wider_network_is_refused(network: Any, tmp_path: Path) -> None:
+def test_a_lora_of_a_wider_network_fits_no_layer(network: Any, tmp_path: Path) -> None:
     wide = {"blocks.0.attn1.to_q": (torch.zeros(4, 5120), torch.zeros(5120, 4))}
-    save_file(LAYOUTS["diffusers"](wide), file := tmp_path / "style.safetensors")
-    with pytest.raises(ModelError, match=r"blocks\.0\.attn1\.to_q"):
-        with_loras(network, Lora(path=file))
+    lora = saved(tmp_path, LAYOUTS["diffusers"](wide))
+    with pytest.raises(ModelError, match=r"fits no layer.*5120 x 5120, the layer is 48 x 48"):
+        adapted(network, lora)
 
 
 def test_a_file_without_factors_is_refused(network: Any, tmp_path: Path) -> None:
-    save_file({}, file := tmp_path / "style.safetensors")
     with pytest.raises(ModelError, match="holds no weights"):
-        with_loras(network, Lora(path=file))
+        adapted(network, saved(tmp_path, {}))
+
+
+def test_metadata_that_cannot_be_read_is_refused(network: Any, factors: Factors, tmp_path: Path) -> None:
+    for said in ("no json", "[1]", '{"lora_alpha": NaN}'):
+        lora = saved(tmp_path, LAYOUTS["diffusers"](factors), lora_adapter_metadata=said)
+        with pytest.raises(ModelError, match=r"metadata|fits no layer.*alpha"):
+            adapted(network, lora)
 
 
 @pytest.mark.parametrize(
@@ -228,30 +240,16 @@ def test_a_file_without_factors_is_refused(network: Any, tmp_path: Path) -> None
         ("style.pt", b"anything", "not a safetensors file"),
         ("style.safetensors", b"anything", "is broken"),
         ("style.safetensors", None, "is missing"),
+        ("style.safetensors", "cut", "is broken"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_refused_before_loading(
-    tmp_path: Path, name: str, content: bytes | None, message: str
+def test_a_file_that_cannot_be_read_is_refused(
+    network: Any, factors: Factors, tmp_path: Path, name: str, content: bytes | str | None, message: str
 ) -> None:
     file = tmp_path / name
+    if content == "cut":
+        content = saved(tmp_path, LAYOUTS["diffusers"](factors)).path.read_bytes()[:-100]
     if content is not None:
-        file.write_bytes(content)
+        file.write_bytes(content)  # type: ignore[arg-type]
     with pytest.raises(ModelError, match=message):
-        lora.check_files([Lora(path=file)])
-
-
-def test_a_loaded_pipeline_follows_its_lora(checkpoint: Any, tmp_path: Path) -> None:
-    from wangp_cli.pipelines import wan_load
-    from wangp_cli.pipelines.base import Inputs, Placement
-
-    network = tiny.transformer()
-    save_file(LAYOUTS["musubi"](draw(network, 0)), file := tmp_path / "style.safetensors")
-    shot, results = tiny.shot(), []
-    for strength in (0.0, 0.5, None):
-        loras = [] if strength is None else [Lora(path=file, strength=strength)]
-        pipeline = wan_load.load(
-            tiny.spec("t2v"), checkpoint("t2v"), Placement(), loras, tiny.Parts(), tiny.quiet
-        )
-        results.append(pipeline.denoise(shot, pipeline.encode(shot, Inputs(), tiny.quiet), tiny.quiet))
-    assert torch.equal(results[0], results[2])
-    assert not torch.equal(results[0], results[1])
+        adapted(network, Lora(path=file))

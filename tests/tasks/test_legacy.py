@@ -137,5 +137,6 @@ def test_loras_join_their_strengths() -> None:
     assert translate({"lora_names": "a,b", "lora_multipliers": "0.5,2"})["loras"] == ["a@0.5", "b@2"]
     assert translate({"additional_loras": {"x": 0}})["loras"] == ["x@0"]
     assert translate({"loras": ["ink"], "loras_mult": "0.7", "full_prompt": False})["loras"] == ["ink@0.7"]
-    with pytest.raises(RequestError, match="one number for each"):
-        translate({"activated_loras": ["a"], "loras_multipliers": "1;0"})
+    assert translate({"activated_loras": ["a"], "loras_multipliers": "1;0"})["loras"] == ["a@1;0"]
+    with pytest.raises(RequestError, match="is no strength"):
+        translate({"activated_loras": ["a"], "loras_multipliers": "1:0"})

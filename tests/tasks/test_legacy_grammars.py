@@ -18,9 +18,14 @@ def test_there_is_one_strength_for_each_lora(numbers: list[str], count: int, bet
     assert strengths(numbers, count) == found
 
 
-@pytest.mark.parametrize("text", ["1;0", "1,0.5", "a", "nan", "inf", "1_0", "0:1"])
-def test_what_is_no_single_number_is_refused(text: str) -> None:
-    with pytest.raises(RequestError, match="one number for each"):
+@pytest.mark.parametrize("text", ["1;0", "1,0.5", "1.20;0,1;-0.5"])
+def test_phases_and_steps_stay_as_they_are(text: str) -> None:
+    assert strengths(text, 2) == [text, "1"]
+
+
+@pytest.mark.parametrize("text", ["a", "nan", "inf", "1_0", "0:1", "1,", "1;x"])
+def test_what_is_no_strength_is_refused(text: str) -> None:
+    with pytest.raises(RequestError, match="is no strength"):
         strengths(text, 1)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+
+from wangp_cli.tasks.adapters import Strength
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,10 +28,25 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Lora:
-    """A LoRA file and its strength."""
+    """A LoRA file and how strong it is."""
 
     path: Path
-    strength: float = 1.0
+    strength: Strength = field(default_factory=Strength)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoraPut:
+    """What came of a LoRA file that was read.
+
+    Args:
+        path: the file.
+        layers: how many layers and parameters it changes.
+        left_out: keys for pictures that the network has no place for.
+    """
+
+    path: Path
+    layers: int
+    left_out: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +98,9 @@ class Pipeline(Protocol):
     """A loaded model. Conditioning and latents are the adapter's own types."""
 
     spec: ModelSpec
+
+    def adapt(self, loras: Sequence[Lora]) -> list[LoraPut]:
+        """Wear exactly these LoRAs; returns those whose files had to be read."""
 
     def encode(self, shot: Shot, inputs: Inputs, progress: Progress) -> Any:
         """Text and pictures as the model's conditioning."""

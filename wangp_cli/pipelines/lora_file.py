@@ -12,49 +12,228 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from wangp_cli.errors import ModelError
-from wangp_cli.pipelines.lora_names import DOWN, FACTOR, aliases, bare_name
+from wangp_cli.pipelines.lora_change import Change, Kronecker, LowRank
+from wangp_cli.pipelines.lora_names import PICTURES, TEXT_ENCODERS, aliases, bare_name, split_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 SHOWN_KEYS = 3
-DELTAS = {".diff": "weight", ".diff_b": "bias"}
-"""Endings of keys that hold a whole difference, and the parameter it is of."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Factors:
-    """What a file says about one layer: `up @ down` is added to its weight.
-
-    Args:
-        down: `[rank, in]`.
-        up: `[out, rank]`.
-        alpha: the file's own scale, over the rank; None is the rank itself.
-    """
-
-    down: torch.Tensor
-    up: torch.Tensor
-    alpha: float | None = None
-
-    @property
-    def scaled_up(self) -> torch.Tensor:
-        """`up` with the file's own scale in it, float32."""
-        scale = 1.0 if self.alpha is None else self.alpha / self.down.shape[0]
-        return self.up.float() * scale
+WHOLE = ("weight", "bias")
+"""Parts that hold a whole difference of a parameter."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LoraFile:
-    """The content of a LoRA file, by the network's own names.
+    """What a LoRA file says about a network, by the network's own names.
 
     Args:
-        factors: by layer.
-        deltas: by parameter, added as they are; some distilled models bring them for norms and biases.
+        changes: by linear layer.
+        differences: by parameter, added as they are; some distilled models bring them for norms, biases and
+            tables.
+        left_out: keys of layers for pictures, which this network has no place for.
+        rejected: keys that fit nothing, and why.
     """
 
-    factors: dict[str, Factors] = field(default_factory=dict)
-    deltas: dict[str, torch.Tensor] = field(default_factory=dict)
+    changes: dict[str, Change] = field(default_factory=dict)
+    differences: dict[str, torch.Tensor] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    rejected: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def layers(self) -> int:
+        """How many layers and parameters it changes."""
+        return len(self.changes) + len(self.differences)
+
+    def to(self, device: str, dtype: torch.dtype) -> LoraFile:
+        """The same on a device, factors in a number format; whole differences stay float32."""
+        return LoraFile(
+            changes={layer: change.to(device, dtype) for layer, change in self.changes.items()},
+            differences={name: delta.to(device, torch.float32) for name, delta in self.differences.items()},
+            left_out=self.left_out,
+        )
+
+
+def read(path: Path, network: Any) -> LoraFile:
+    """What a LoRA file says about a network, all of which must fit.
+
+    Args:
+        path: a safetensors file in any common layout.
+        network: the diffusers model, with or without its weights in memory.
+
+    Raises:
+        ModelError: the file is broken or holds no weights, or some keys fit nothing; names them.
+    """
+    found = match(path, network)
+    if found.rejected:
+        shown = ", ".join(f"{key} ({why})" for key, why in list(found.rejected.items())[:SHOWN_KEYS])
+        fits = f"fits {found.layers} layers of this model, but not" if found.layers else "fits no layer of"
+        count = len(found.rejected)
+        raise ModelError(
+            f"LoRA {path.name} {fits} {'with ' if found.layers else 'this model: '}{count} keys: {shown}",
+            hint=f"`wangp loras check {path}` explains every key",
+        )
+    if not found.layers:
+        raise ModelError(f"LoRA {path.name} holds no weights for this model")
+    return found
+
+
+def match(path: Path, network: Any) -> LoraFile:
+    """What a LoRA file says about a network; what does not fit is told apart.
+
+    Raises:
+        ModelError: the file is broken.
+    """
+    tensors, metadata = _read(path)
+    places = _Places(network)
+    found = LoraFile()
+    parts: dict[str, dict[str, torch.Tensor]] = {}
+    keys: dict[str, str] = {}
+    for key, tensor in tensors.items():
+        raw, part = split_key(key)
+        if places.has_no_pictures and PICTURES.search(key):
+            found.left_out.append(key)
+            continue
+        try:
+            _check(tensor, part)
+            name = places.named(raw)
+            if part in WHOLE:
+                found.differences[places.parameter(name, part, tensor)] = tensor
+            else:
+                parts.setdefault(name, {})[part] = tensor
+                keys.setdefault(name, key)
+        except _MisfitError as misfit:
+            found.rejected[key] = str(misfit)
+    for name, held in parts.items():
+        try:
+            layer = places.linear(name)
+            found.changes[name] = _change(held, (layer.out_features, layer.in_features), metadata, name)
+        except _MisfitError as misfit:
+            found.rejected[keys[name]] = str(misfit)
+    return found
+
+
+class _MisfitError(Exception):
+    """Why a key fits nothing."""
+
+
+class _Places:
+    """The layers and parameters of a network, by every name that a file may use."""
+
+    def __init__(self, network: Any) -> None:
+        self._layers = {
+            name: layer
+            for name, layer in network.named_modules()
+            if getattr(layer, "weight", None) is not None
+        }
+        self._parameters = dict(network.named_parameters())
+        tables = (name for name in self._parameters if name.rpartition(".")[0] not in self._layers)
+        self._known = aliases([*self._layers, *tables])
+        self.has_no_pictures = not any(PICTURES.search(layer) for layer in self._layers)
+
+    def named(self, raw: str) -> str:
+        """The network's own name."""
+        if raw in self._known:
+            return self._known[raw]
+        if raw.startswith(TEXT_ENCODERS):
+            raise _MisfitError("is of a text encoder, which takes no LoRA")
+        block = re.match(r"(vace_)?(blocks)[._](\d+)", raw)
+        if block and not any(name.startswith(f"{block[1] or ''}blocks.{block[3]}.") for name in self._layers):
+            raise _MisfitError(f"the network has no {block[1] or ''}block {block[3]}")
+        raise _MisfitError("the network has no such layer")
+
+    def linear(self, name: str) -> torch.nn.Linear:
+        """A layer that factors can change."""
+        layer = self._layers.get(name)
+        if not isinstance(layer, torch.nn.Linear):
+            raise _MisfitError("only linear layers take factors")
+        return layer
+
+    def parameter(self, name: str, part: str, tensor: torch.Tensor) -> str:
+        """The parameter that a whole difference is of."""
+        own = f"{name}.{part}" if name in self._layers else name
+        if own not in self._parameters:
+            raise _MisfitError(f"the layer has no {part}")
+        if self._parameters[own].shape != tensor.shape:
+            raise _MisfitError(f"is {_shape(tensor)}, the network has {_shape(self._parameters[own])}")
+        return own
+
+
+def _check(tensor: torch.Tensor, part: str) -> None:
+    if not part:
+        raise _MisfitError("holds nothing that is known, such as the factors of LoRA or LoKr")
+    if not torch.isfinite(tensor.float()).all():
+        raise _MisfitError("is not finite")
+
+
+def _change(
+    held: Mapping[str, torch.Tensor], shape: tuple[int, int], metadata: Mapping[str, Any], name: str
+) -> Change:
+    """A layer's change, from the parts that a file has of it."""
+    alpha = float(held["alpha"]) if "alpha" in held else None
+    if {"down", "up"} & held.keys():
+        delta: LowRank | Kronecker = _low_rank(held, alpha, metadata, name)
+    elif any(part.startswith("w") for part in held):
+        delta = _kronecker(held, alpha)
+    else:
+        raise _MisfitError("comes without factors")
+    if delta.shape != shape:
+        raise _MisfitError(f"makes {delta.shape[0]} x {delta.shape[1]}, the layer is {shape[0]} x {shape[1]}")
+    return Change(delta=delta, magnitude=_magnitude(held.get("magnitude"), shape))
+
+
+def _low_rank(
+    held: Mapping[str, torch.Tensor], alpha: float | None, metadata: Mapping[str, Any], name: str
+) -> LowRank:
+    for part, other in (("down", "up"), ("up", "down")):
+        if part not in held:
+            raise _MisfitError(f"{other} comes without {part}")
+    down, up = held["down"], held["up"]
+    if down.ndim != 2 or up.ndim != 2 or down.shape[0] != up.shape[1]:
+        raise _MisfitError(f"down is {_shape(down)}, up is {_shape(up)}")
+    rank = down.shape[0]
+    alpha = _alpha_in(metadata, name, rank) if alpha is None else alpha
+    return LowRank(down=down, up=up, scale=1.0 if alpha is None else alpha / rank)
+
+
+def _kronecker(held: Mapping[str, torch.Tensor], alpha: float | None) -> Kronecker:
+    left, left_rank = _factor(held, "w1")
+    right, right_rank = _factor(held, "w2")
+    rank = right_rank or left_rank
+    # Two whole matrices carry their scale themselves.
+    scale = alpha / rank if alpha is not None and rank else 1.0
+    return Kronecker(left=left, right=right, scale=scale)
+
+
+def _factor(held: Mapping[str, torch.Tensor], part: str) -> tuple[torch.Tensor, int]:
+    """One side of a Kronecker product, and its rank if it is given as two factors."""
+    if part in held:
+        whole, rank = held[part], 0
+    elif {f"{part}_a", f"{part}_b"} <= held.keys():
+        first, second = held[f"{part}_a"], held[f"{part}_b"]
+        if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[0]:
+            raise _MisfitError(f"{part}_a is {_shape(first)}, {part}_b is {_shape(second)}")
+        whole, rank = first.float() @ second.float(), second.shape[0]
+    else:
+        raise _MisfitError(f"comes without lokr_{part}")
+    if whole.ndim != 2:
+        raise _MisfitError(f"lokr_{part} is {_shape(whole)}, two sides are wanted")
+    return whole, rank
+
+
+def _magnitude(held: torch.Tensor | None, shape: tuple[int, int]) -> torch.Tensor | None:
+    if held is None:
+        return None
+    if held.shape in ((shape[0],), (shape[0], 1)):
+        return held.float().reshape(shape[0], 1)
+    if held.shape == (1, shape[1]):
+        return held.float()
+    raise _MisfitError(f"its magnitude is {_shape(held)}, the layer is {shape[0]} x {shape[1]}")
+
+
+def _shape(tensor: torch.Tensor) -> str:
+    return " x ".join(map(str, tensor.shape)) or "a number"
 
 
 def opened(path: Path) -> Any:
@@ -73,74 +252,23 @@ def opened(path: Path) -> Any:
         raise ModelError(f"LoRA {path} is broken: {error}") from error
 
 
-def read(path: Path, layers: Mapping[str, Any]) -> LoraFile:
-    """What a LoRA file says about a network.
-
-    Args:
-        path: a safetensors file in any common layout.
-        layers: the network's layers by name.
-
-    Raises:
-        ModelError: some keys fit no layer, or the file is empty.
-    """
-    tensors, metadata = _read(path)
-    known = aliases(layers)
-    halves: dict[str, dict[str, torch.Tensor]] = {}
-    alphas: dict[str, float] = {}
-    deltas: dict[str, torch.Tensor] = {}
-    unmatched = []
-    for key, tensor in tensors.items():
-        name, part = _split(key)
-        layer = known.get(bare_name(name))
-        if layer is None:
-            unmatched.append(key)
-        elif part in ("down", "up"):
-            halves.setdefault(layer, {})[part] = tensor
-        elif part == "alpha":
-            alphas[layer] = float(tensor)
-        elif part and _delta_fits(tensor, layers[layer], part):
-            deltas[f"{layer}.{part}"] = tensor
-        else:
-            unmatched.append(key)
-    unmatched += [layer for layer in alphas if layer not in halves]
-    unmatched += [layer for layer, pair in halves.items() if not _pair_fits(pair, layers[layer])]
-    if unmatched:
-        shown = ", ".join(sorted(unmatched)[:SHOWN_KEYS])
-        raise ModelError(
-            f"LoRA {path.name} has {len(unmatched)} keys that fit no layer of this model: {shown}"
-        )
-    if not halves and not deltas:
-        raise ModelError(f"LoRA {path.name} holds no weights")
-    factors = {
-        layer: Factors(**pair, alpha=alphas.get(layer, _alpha_in(metadata, layer, pair["down"].shape[0])))
-        for layer, pair in halves.items()
-    }
-    return LoraFile(factors=factors, deltas=deltas)
-
-
-def _split(key: str) -> tuple[str, str]:
-    """A key's layer and what it holds: `down`, `up`, `alpha`, `weight`, `bias` or nothing we know."""
-    if match := FACTOR.search(key):
-        return key[: match.start()], "down" if match[1] in DOWN else "up"
-    if key.endswith(".alpha"):
-        return key.removesuffix(".alpha"), "alpha"
-    name, dot, ending = key.rpartition(".")
-    return name, DELTAS.get(dot + ending, "")
-
-
 def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Tensors, and what is said about ranks and alphas beside them."""
     with opened(path) as file:
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
         inside = (file.metadata() or {}).get("lora_adapter_metadata")
-    if inside:
-        metadata = json.loads(inside)
-        return tensors, {key.removeprefix("transformer."): value for key, value in metadata.items()}
     # peft keeps these numbers in a file of this name, next to its own `adapter_model.safetensors`.
     beside = path.with_name("adapter_config.json")
-    if path.name == "adapter_model.safetensors" and beside.is_file():
-        return tensors, dict(json.loads(beside.read_text(encoding="utf-8")))
-    return tensors, {}
+    try:
+        if inside:
+            said = json.loads(inside)
+        elif path.name == "adapter_model.safetensors" and beside.is_file():
+            said = json.loads(beside.read_text(encoding="utf-8"))
+        else:
+            said = {}
+        return tensors, {bare_name(key): value for key, value in said.items()}
+    except (ValueError, AttributeError) as error:
+        raise ModelError(f"LoRA {path.name} has metadata that cannot be read: {error}") from None
 
 
 def _alpha_in(metadata: Mapping[str, Any], layer: str, rank: int) -> float | None:
@@ -151,19 +279,6 @@ def _alpha_in(metadata: Mapping[str, Any], layer: str, rank: int) -> float | Non
             alpha = value
     if alpha is None:
         return None
-    return float(alpha) * math.sqrt(rank) if metadata.get("use_rslora") else float(alpha)
-
-
-def _pair_fits(pair: Mapping[str, torch.Tensor], layer: Any) -> bool:
-    return (
-        isinstance(layer, torch.nn.Linear)
-        and set(pair) == {"down", "up"}
-        and pair["down"].ndim == pair["up"].ndim == 2
-        and pair["down"].shape == (pair["up"].shape[1], layer.in_features)
-        and pair["up"].shape[0] == layer.out_features
-    )
-
-
-def _delta_fits(delta: torch.Tensor, layer: Any, parameter: str) -> bool:
-    found = getattr(layer, parameter, None)
-    return found is not None and found.shape == delta.shape
+    if not math.isfinite(number := float(alpha)):
+        raise _MisfitError(f"the metadata has alpha {alpha}")
+    return number * math.sqrt(rank) if metadata.get("use_rslora") else number

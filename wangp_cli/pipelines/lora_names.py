@@ -17,9 +17,37 @@ PREFIXES = (
     "lora_transformer_",
     "lora_unet__",
     "lora_unet_",
+    "lycoris_",
 )
-FACTOR = re.compile(r"[._](lora_A|lora_B|lora_down|lora_up|lora\.down|lora\.up)(\.default)?(\.weight)?$")
-DOWN = frozenset({"lora_A", "lora_down", "lora.down"})
+TEXT_ENCODERS = ("text_encoder", "lora_te", "text_model")
+PARTS = {
+    "lora_A": "down",
+    "lora_down": "down",
+    "lora.A": "down",
+    "lora.down": "down",
+    "lora_B": "up",
+    "lora_up": "up",
+    "lora.B": "up",
+    "lora.up": "up",
+    "alpha": "alpha",
+    "dora_scale": "magnitude",
+    "lora_magnitude_vector": "magnitude",
+    "diff": "weight",
+    "diff_b": "bias",
+    "lokr_w1": "w1",
+    "lokr_w1_a": "w1_a",
+    "lokr_w1_b": "w1_b",
+    "lokr_w2": "w2",
+    "lokr_w2_a": "w2_a",
+    "lokr_w2_b": "w2_b",
+}
+"""What the last part of a key says that it holds, and what we call it."""
+_PART = re.compile(
+    rf"(?:\.|_(?=lora))({'|'.join(sorted(map(re.escape, PARTS), key=len, reverse=True))})"
+    r"(?:\.(?!weight$|bias$)\w+)?(?:\.weight)?"
+)
+PICTURES = re.compile(r"k_img|v_img|img_emb|add_k_proj|add_v_proj|image_embedder|norm_added_k")
+"""Layers for CLIP's view of a picture, which only image-to-video networks have."""
 
 ORIGINAL = (
     (r"\battn1\.to_(q|k|v)$", r"self_attn.\1"),
@@ -45,17 +73,19 @@ ORIGINAL = (
     (r"\battn2\.norm_(q|k)$", r"cross_attn.norm_\1"),
     (r"\battn2\.norm_added_k$", "cross_attn.norm_k_img"),
     (r"\bnorm2$", "norm3"),
+    (r"(blocks\.\d+)\.scale_shift_table$", r"\1.modulation"),
+    (r"^scale_shift_table$", "head.modulation"),
 )
-"""Layers of diffusers' Wan networks and their names in the original code."""
+"""Layers and tables of diffusers' Wan networks and their names in the original code."""
 
 
-def aliases(layers: Iterable[str]) -> dict[str, str]:
+def aliases(names: Iterable[str]) -> dict[str, str]:
     """Every name a file may use for a layer, and the layer's own: dotted or flat, ours or the original."""
     known: dict[str, str] = {}
-    for layer in layers:
-        for name in (layer, original_name(layer)):
-            known[name] = layer
-            known[name.replace(".", "_")] = layer
+    for own in names:
+        for name in (own, original_name(own)):
+            known[name] = own
+            known[name.replace(".", "_")] = own
     return known
 
 
@@ -73,3 +103,10 @@ def bare_name(name: str) -> str:
         if name.startswith(prefix):
             return bare_name(name.removeprefix(prefix))
     return name
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """A key's layer, without prefixes, and what it holds: a value of `PARTS`, or nothing we know."""
+    if match := re.fullmatch(rf"(.+?){_PART.pattern}", key):
+        return bare_name(match[1]), PARTS[match[2]]
+    return bare_name(key), ""

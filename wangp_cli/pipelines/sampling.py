@@ -42,13 +42,6 @@ class Step:
     guidance_scale: float
 
 
-class StepHook(Protocol):
-    """Called before each step, such as to weigh adapters anew."""
-
-    def __call__(self, step: Step) -> None:
-        """The step is about to be made."""
-
-
 class Denoiser(Protocol):
     """One pass or several of a model, guidance included."""
 

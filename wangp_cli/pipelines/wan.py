@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from wangp_cli.media.clip import Frames
-    from wangp_cli.pipelines.base import Placement, Progress, Stage
-    from wangp_cli.pipelines.sampling import Denoiser, Step, StepHook
+    from wangp_cli.pipelines.base import Lora, LoraPut, Placement, Progress, Stage
+    from wangp_cli.pipelines.lora import Adapters
+    from wangp_cli.pipelines.sampling import Denoiser, Step
     from wangp_cli.pipelines.wan_architecture import Architecture, Condition
     from wangp_cli.tasks.shot import Shot
 
@@ -51,7 +52,7 @@ class Wan:
         architecture: with the loaded parts beside the transformers.
         networks: one transformer, or one for high and one for low noise.
         placement: device, precision and kernels.
-        before_step: called before each step, such as to weigh adapters.
+        adapters: the LoRAs on the networks.
     """
 
     def __init__(
@@ -59,14 +60,22 @@ class Wan:
         architecture: Architecture,
         networks: Sequence[Any],
         placement: Placement,
-        before_step: StepHook | None = None,
+        adapters: Adapters,
     ) -> None:
         self.spec = architecture.spec
         self._architecture = architecture
         self._networks = list(networks)
         self._placement = placement
-        self._before_step = before_step
+        self._adapters = adapters
         self._vae = architecture.parts.vae
+
+    def adapt(self, loras: Sequence[Lora]) -> list[LoraPut]:
+        """Put exactly these LoRAs on the networks; files that are on already are not read again.
+
+        Raises:
+            ModelError: a file is missing or broken, or does not fit; what was on before stays on.
+        """
+        return self._adapters.put(loras)
 
     def encode(self, shot: Shot, inputs: Inputs, progress: Progress) -> Conditioning:
         """Text and pictures as conditioning.
@@ -118,7 +127,7 @@ class Wan:
 
     def close(self) -> None:
         """Give the network up; parts shared with other pipelines stay with whoever keeps them."""
-        del self._networks, self._architecture, self._vae, self._before_step
+        del self._networks, self._architecture, self._vae, self._adapters
         if self._placement.device.startswith("cuda"):
             torch.cuda.empty_cache()
 
@@ -142,8 +151,7 @@ class Wan:
         guider = Guider(prompt=conditioning.prompt, negative=conditioning.negative)
 
         def denoiser(latents: torch.Tensor, step: Step) -> torch.Tensor:
-            if self._before_step:
-                self._before_step(step)
+            self._adapters.at(step)
             network = self._networks[step.expert]
             return condition.velocity(
                 Ask(network=network, condition=condition, latents=latents, step=step), guider

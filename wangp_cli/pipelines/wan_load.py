@@ -41,7 +41,7 @@ def load(
         spec: the model's catalogue entry.
         folder: holds `model_index.json` and one sub-folder for each part.
         placement: device, precision and kernels; the VAE and CLIP are always float32.
-        loras: put onto the transformer, in order.
+        loras: those it will wear, checked before anything is loaded.
         components: where the text encoder, the VAE and CLIP are shared with other pipelines.
         progress: told after each part.
 
@@ -50,10 +50,11 @@ def load(
         RequestError: the attention backend is not available here.
     """
     attention.check(placement.attention, placement.device)
-    lora.check_files(loras)
     checkpoint = Checkpoint(folder)
     architecture = ARCHITECTURES[spec.architecture]
     architecture.check_checkpoint(spec, checkpoint)
+    kind = getattr(diffusers, architecture.network)
+    lora.check(loras, lambda: kind.from_config(checkpoint.config("transformer")))
     names = architecture.parts_of(checkpoint)
     checkpoint.check(["transformer", *names, *(TOOLS[name] for name in names if name in TOOLS)])
     tick = counter(progress, "load", len(names) + 1)
@@ -62,11 +63,10 @@ def load(
         parts[name] = _part(name, checkpoint, placement, components)
         tick(1)
     dtype = getattr(torch, placement.dtype)
-    kind = getattr(diffusers, architecture.network)
     transformer = checkpoint.network("transformer", kind, dtype, placement.device)
-    lora.apply(transformer, loras)
+    adapters = lora.Adapters([transformer], placement.device, dtype)
     tick(1)
-    return Wan(architecture(spec, Parts(**parts), dtype), [transformer], placement)
+    return Wan(architecture(spec, Parts(**parts), dtype), [transformer], placement, adapters)
 
 
 def _part(name: PartName, checkpoint: Checkpoint, placement: Placement, components: Components) -> Any:

@@ -128,6 +128,17 @@ class ModelLoaded(Data):
     attention: str
 
 
+class LoraLoaded(Data):
+    """A LoRA file was read and is on the model; `left_out` keys are for inputs that the model has not."""
+
+    type = "lora.loaded"
+    scope = "either"
+    path: str
+    layers: int
+    left_out: int = 0
+    seconds: float
+
+
 class DownloadProgress(Data):
     """A model is being fetched: `done` of `total` files are here, `file` comes next."""
 

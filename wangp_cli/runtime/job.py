@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from wangp_cli.pipelines.base import Lora
 
-    from wangp_cli.pipelines.base import Lora, Pipeline, Placement
+if TYPE_CHECKING:
+    from wangp_cli.pipelines.base import Pipeline, Placement
     from wangp_cli.runtime.events import Emit
     from wangp_cli.runtime.progress import Meter
     from wangp_cli.runtime.session import Session
@@ -25,8 +25,13 @@ class Job:
     meter: Meter
     checksums: dict[str, str]
 
-    def pipeline(self, placement: Placement, loras: Sequence[Lora]) -> Pipeline:
-        """The request's model, loaded."""
+    def pipeline(self, placement: Placement, *, wear: bool = False) -> Pipeline:
+        """The request's model, loaded; where it is to denoise, it must also wear the request's LoRAs."""
         return self.session.pool.pipeline(
-            self.request.spec, placement, loras, progress=self.meter, emit=self.emit
+            self.request.spec,
+            placement,
+            [Lora(path=path, strength=strength) for path, strength in self.request.loras],
+            wear=wear,
+            progress=self.meter,
+            emit=self.emit,
         )

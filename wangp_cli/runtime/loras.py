@@ -6,20 +6,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wangp_cli.errors import RequestError
-from wangp_cli.tasks.task import Adapters, parse_lora
+from wangp_cli.tasks.adapters import Adapters, Strength
 
 if TYPE_CHECKING:
     from wangp_cli.runtime.session import Session
 
 
-def locate_loras(task: Adapters, session: Session) -> list[tuple[Path, float]]:
+def locate_loras(task: Adapters, session: Session) -> list[tuple[Path, Strength]]:
     """Path and strength of each LoRA: a path as it is, a bare name from the LoRA folder.
 
     Raises:
-        RequestError: a file is not there.
+        RequestError: a file is not there, or has strengths for more phases than the run.
     """
     folder = session.loras_dir
-    return [(_locate(name, folder), strength) for name, strength in map(parse_lora, task.loras)]
+    return [(_locate(name, folder), _in_phases(name, strength)) for name, strength in task.strengths()]
+
+
+def _in_phases(name: str, strength: Strength) -> Strength:
+    try:
+        return strength.in_phases(1)
+    except ValueError as error:
+        raise RequestError("loras", f"{name}: {error}") from None
 
 
 def _locate(name: str, folder: Path) -> Path:

@@ -15,7 +15,8 @@ from typing import Any
 from wangp_cli import __version__
 from wangp_cli.runtime.inputs import sha256_of
 from wangp_cli.runtime.settle import Request
-from wangp_cli.tasks.task import Adapters, Runtime, Task, parse_lora
+from wangp_cli.tasks.adapters import Adapters
+from wangp_cli.tasks.task import Runtime, Task
 
 LOCAL = {"output", "output_dir", "overwrite", "skip_existing", "task_id"}
 """Fields that say where a result goes, not what it shows."""
@@ -32,7 +33,8 @@ def portable_request(task: Task, request: Request, folder: Path) -> dict[str, An
             said[field] = [relative(path, folder) for path in value]
         elif value:
             said[field] = relative(value, folder)
-    said["loras"] = [f"{relative(str(path), folder)}@{strength:g}" for path, strength in request.loras]
+    said["loras"] = [f"{relative(str(path), folder)}@{strength}" for path, strength in request.loras]
+    said.pop("lora_multipliers", None)
     return {key: value for key, value in said.items() if value != []}
 
 
@@ -115,7 +117,9 @@ def _adapter_hashes(task: Adapters) -> dict[str, Any]:
     if not task.loras:
         return {}
     payload = json.dumps(
-        [parse_lora(lora) for lora in task.loras], sort_keys=True, separators=(",", ":")
+        [(name, str(strength)) for name, strength in task.strengths()],
+        sort_keys=True,
+        separators=(",", ":"),
     ).encode()
     return {"lora": {"sha256": hashlib.sha256(payload).hexdigest(), "source_bytes": len(payload)}}
 

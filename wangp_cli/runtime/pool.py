@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from wangp_cli.runtime.events import ModelLoaded, ModelLoading
+from wangp_cli.runtime.events import LoraLoaded, ModelLoaded, ModelLoading
 from wangp_cli.runtime.weights import locate
 
 if TYPE_CHECKING:
@@ -58,14 +58,45 @@ class Pool:
         locate(spec, self._models_dir)
 
     def pipeline(
-        self, spec: ModelSpec, placement: Placement, loras: Sequence[Lora], *, progress: Progress, emit: Emit
+        self,
+        spec: ModelSpec,
+        placement: Placement,
+        loras: Sequence[Lora],
+        *,
+        wear: bool,
+        progress: Progress,
+        emit: Emit,
     ) -> Pipeline:
         """The pipeline of a model, loaded unless it is the last one used.
 
+        Args:
+            spec: the model.
+            placement: where and how it computes.
+            loras: of the task; checked before a model is loaded.
+            wear: whether the pipeline must wear exactly these now, or may wear any.
+            progress: told how loading goes.
+            emit: told what was loaded.
+
         Raises:
-            ModelError: weights are missing or broken.
+            ModelError: weights or LoRAs are missing or broken, or do not fit.
         """
-        key = (spec, placement, tuple(loras))
+        pipeline = self._loaded(spec, placement, loras, progress, emit)
+        began = time.monotonic()
+        for put in pipeline.adapt(loras) if wear else ():
+            emit(
+                LoraLoaded(
+                    path=str(put.path),
+                    layers=put.layers,
+                    left_out=put.left_out,
+                    seconds=round(time.monotonic() - began, 3),
+                )
+            )
+        return pipeline
+
+    def _loaded(
+        self, spec: ModelSpec, placement: Placement, loras: Sequence[Lora], progress: Progress, emit: Emit
+    ) -> Pipeline:
+        key = (spec, placement)
         if self._pipeline is not None and key == self._key:
             return self._pipeline
         folder = locate(spec, self._models_dir)

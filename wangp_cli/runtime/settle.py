@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from wangp_cli.plan import Plan
     from wangp_cli.runtime.session import Session
+    from wangp_cli.tasks.adapters import Strength
 
 DRAWN_SEEDS = 2**32
 OWN = ("file", "line")
@@ -63,7 +64,7 @@ class Request:
     frames: int
     plan: Plan | None
     outputs: list[Path]
-    loras: list[tuple[Path, float]]
+    loras: list[tuple[Path, Strength]]
     notices: list[str]
 
     @property

@@ -8,8 +8,9 @@ from typing import ClassVar, Self
 
 from wangp_cli.catalogue import Accepts, Grid, ModelSpec
 from wangp_cli.plan import Plan
+from wangp_cli.tasks.adapters import Adapters
 from wangp_cli.tasks.shot import Canvas, Negative, Sampling
-from wangp_cli.tasks.task import Adapters, Output, Runtime, Task
+from wangp_cli.tasks.task import Output, Runtime, Task
 
 
 class Render(Runtime, Output, Adapters, Sampling, Canvas, Negative, Task):

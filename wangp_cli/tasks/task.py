@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 from functools import cache
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from wangp_cli.tasks.fields import Flag, Input, Spec
 
@@ -75,39 +74,6 @@ class MediaInputs(Spec):
         if self.video_source and self.image_start:
             raise ValueError("image_start: not together with video_source, give one of them")
         return self
-
-
-class Adapters(Spec):
-    """LoRAs on top of the model."""
-
-    panel: ClassVar[str] = "LoRA"
-    loras: Annotated[
-        tuple[str, ...], Flag("LoRA file and strength; repeatable.", name="lora", metavar="PATH[@STRENGTH]")
-    ] = ()
-
-    @field_validator("loras")
-    @classmethod
-    def _strengths(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for lora in value:
-            parse_lora(lora)
-        return value
-
-
-def parse_lora(text: str) -> tuple[str, float]:
-    """Path and strength of `PATH[@STRENGTH]`; the strength is 1 where it is not said."""
-    path, at, strength = text.rpartition("@")
-    if not at:
-        return text, 1.0
-    try:
-        return path, _finite(float(strength))
-    except ValueError:
-        raise ValueError(f"{text!r} has no number after @, such as style.safetensors@0.8") from None
-
-
-def _finite(number: float) -> float:
-    if not math.isfinite(number):
-        raise ValueError(number)
-    return number
 
 
 class Output(Spec):

@@ -10,7 +10,7 @@ from typing import Any
 
 from wangp_cli.media.clip import Audio, Clip, Frames, as_float, chunks
 from wangp_cli.media.read import read_audio
-from wangp_cli.pipelines.base import Lora, Pipeline, Stage
+from wangp_cli.pipelines.base import Pipeline, Stage
 from wangp_cli.pipelines.placement import choose
 from wangp_cli.runtime.job import Job
 from wangp_cli.tasks.generate import Generate
@@ -26,13 +26,12 @@ def run(job: Job) -> Iterator[Stage]:
     """
     task = _task(job)
     yield "encode"
-    loras = [Lora(path=path, strength=strength) for path, strength in job.request.loras]
-    load = partial(job.pipeline, choose(task), loras)
+    load = partial(job.pipeline, choose(task))
     conditioning, continued = _encode(job, load)
     for index, path in enumerate(job.request.outputs):
         yield "denoise"
         job.meter.begin(index + 1)
-        latents = load().denoise(task.cut(seed=task.seed + index), conditioning, job.meter)
+        latents = load(wear=True).denoise(task.cut(seed=task.seed + index), conditioning, job.meter)
         yield "decode"
         frames = load().decode(latents, job.meter)
         result = Result(job=job, index=index, path=path)

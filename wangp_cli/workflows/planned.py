@@ -11,7 +11,7 @@ from wangp_cli.media.clip import Audio, Frames, as_float
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio, read_image, stream_video
 from wangp_cli.media.resize import fit
-from wangp_cli.pipelines.base import Inputs, Lora, Stage
+from wangp_cli.pipelines.base import Inputs, Stage
 from wangp_cli.pipelines.placement import choose
 from wangp_cli.plan import Kept, Plan, Segment, clipped, reached
 from wangp_cli.runtime.job import Job
@@ -49,7 +49,6 @@ class _Assembly:
         self._size = size_of(task.size)
         self._videos = [(path, probe(path)) for path in task.videos]
         self._pictures = [fit_picture(read_image(path), *self._size, task.framing) for path in task.pictures]
-        self._loras = [Lora(path=path, strength=strength) for path, strength in job.request.loras]
 
     def frames(self) -> Iterator[Frames]:
         """All of the video, as a stream."""
@@ -80,7 +79,7 @@ class _Assembly:
             inputs = ends(segment, known, self._plan.fps, spec.grid)
         shot = self._task.shot(segment, len(self._plan.segments))
         job.meter.begin(segment.index + 1)
-        pipeline = job.pipeline(choose(self._task), self._loras)
+        pipeline = job.pipeline(choose(self._task), wear=True)
         conditioning = pipeline.encode(shot, inputs, job.meter)
         latents = pipeline.denoise(shot, conditioning, job.meter)
         made = np.concatenate(list(map(as_float, pipeline.decode(latents, job.meter))))

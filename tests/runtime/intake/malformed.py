@@ -170,7 +170,7 @@ def _older() -> Iterator[Bad]:
     yield Bad(_line(video_prompt_type="V"), "which is not named")
     yield Bad(_line(image_prompt_type="S"), "which is not named")
     yield Bad(_line(image_prompt_type=7), "is no letter code")
-    yield Bad(_line(activated_loras=["a"], loras_multipliers="1;0"), "is not served")
+    yield Bad(_line(activated_loras=["a"], loras_multipliers="1:0"), "is no strength")
     yield Bad(_line(activated_loras=7), "is no list")
     yield Bad(_line(multi_prompts_gen_type="Q"), "is not one of")
     yield Bad(_line(multi_prompts_gen_type="G", prompt='! {A}="x"\n{B}'), "is not declared")

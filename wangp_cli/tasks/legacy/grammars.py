@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 
 from wangp_cli.errors import RequestError
+from wangp_cli.tasks.adapters import Strength
 
 PROMPT_MODES = {"0": "G", "1": "W", "2": "FG", "P": "PG", "": "PG"}
 """Old codes of `multi_prompts_gen_type`."""
@@ -18,12 +18,12 @@ def strengths(text: Any, count: int, *, commas: bool = False) -> list[str]:
     """One strength for each of `count` LoRAs; those not said are 1, those too many are left out.
 
     Args:
-        text: numbers between spaces, newlines or `|`; lines that start with `#` are comments. Or a list.
+        text: strengths between spaces, newlines or `|`; lines that start with `#` are comments. Or a list.
         count: number of LoRAs.
         commas: whether commas part numbers too, as in the older worker; WanGP means steps by them.
 
     Raises:
-        RequestError: a strength is no single number: phases and steps are not served.
+        RequestError: a strength cannot be read.
     """
     if isinstance(text, str):
         lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
@@ -39,11 +39,12 @@ def strengths(text: Any, count: int, *, commas: bool = False) -> list[str]:
 
 def _strength(token: str) -> str:
     try:
-        if math.isfinite(float(token)) and "_" not in token:
-            return token
+        Strength.parse(token)
     except ValueError:
-        pass
-    raise RequestError("lora_multipliers", f"{token[:40]!r} is not served, one number for each LoRA is")
+        raise RequestError(
+            "lora_multipliers", f"{token[:40]!r} is no strength, such as 0.8, 1;0.5 or 0.9,0.5"
+        ) from None
+    return token
 
 
 def prompts(text: str, mode: Any) -> list[str]:

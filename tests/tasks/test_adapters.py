@@ -1,0 +1,128 @@
+"""How strong LoRAs are: the grammar, phases and steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from wangp_cli.tasks.adapters import Adapters, Strength, parse_lora, read_multipliers
+
+NUMBERS = st.floats(-10, 10, allow_nan=False).map(lambda number: number + 0.0)
+
+
+@dataclass(frozen=True)
+class Now:
+    """A step of a run."""
+
+    index: int
+    steps: int
+    phase: int
+    phase_index: int
+    phase_steps: int
+
+
+def run(*phases: int) -> list[Now]:
+    """Every step of a run whose phases have so many steps."""
+    steps = sum(phases)
+    inside = chain.from_iterable(
+        [(phase, index, count) for index in range(count)] for phase, count in enumerate(phases)
+    )
+    return [Now(at, steps, *place) for at, place in enumerate(inside)]
+
+
+def strengths(text: str, *phases: int, switch: int = 1) -> list[float]:
+    fitted = Strength.parse(text).in_phases(len(phases), switch)
+    return [fitted.at(now) for now in run(*phases)]
+
+
+@given(st.lists(st.lists(NUMBERS, min_size=1, max_size=4), min_size=1, max_size=3))
+def test_what_is_written_is_read_again(phases: list[list[float]]) -> None:
+    strength = Strength(tuple(map(tuple, phases)))
+    assert Strength.parse(str(strength)) == strength
+
+
+@pytest.mark.parametrize(
+    ("text", "phases", "switch", "expected"),
+    [
+        ("0.5", (3,), 1, [0.5] * 3),
+        ("0.5", (1, 3, 4), 2, [0.5] * 8),
+        ("1.0", (2, 2), 1, [1, 1, 1, 1]),
+        ("1.0;0.5", (2, 2), 1, [1, 1, 0.5, 0.5]),
+        ("1;", (1, 1), 1, [1, 0]),
+        (";0.8", (1, 1), 1, [0, 0.8]),
+        ("1.2;0.6;0.0", (2, 2, 2), 2, [1.2, 1.2, 0.6, 0.6, 0, 0]),
+        # Two values on three phases follow the experts.
+        ("1;0", (2, 2, 2), 2, [1, 1, 1, 1, 0, 0]),
+        ("1;0", (2, 2, 2), 1, [1, 1, 0, 0, 0, 0]),
+        # Lists are spread over the steps of the run, or of their phase.
+        ("1,0.5,0.25", (6,), 1, [1, 1, 0.5, 0.5, 0.25, 0.25]),
+        ("0.8,1.2", (1, 5), 1, [0.8, 0.8, 0.8, 1.2, 1.2, 1.2]),
+        ("1,0.5,0.25;0.5", (3, 3), 1, [1, 0.5, 0.25, 0.5, 0.5, 0.5]),
+        ("1,2,3", (2,), 1, [1, 2]),
+        ("0.9,0.5", (5,), 1, [0.9, 0.9, 0.9, 0.5, 0.5]),
+    ],
+)
+def test_strengths_follow_phases_and_steps(
+    text: str, phases: tuple[int, ...], switch: int, expected: list[float]
+) -> None:
+    assert strengths(text, *phases, switch=switch) == expected
+
+
+@pytest.mark.parametrize(("text", "phases"), [("1;0", 1), ("1;2;3", 2), ("1;2;3;4", 3)])
+def test_more_phases_than_the_run_has_are_refused(text: str, phases: int) -> None:
+    with pytest.raises(ValueError, match=f"the run has {phases}"):
+        Strength.parse(text).in_phases(phases)
+
+
+@pytest.mark.parametrize("text", ["", " ", "a", "1;x", "1,,2", "nan", "1;inf", "1_0", "0:1", "1 2"])
+def test_what_is_no_strength_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is|could not"):
+        Strength.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "strength"),
+    [
+        ("style.safetensors", "style.safetensors", None),
+        ("style.safetensors@0.8", "style.safetensors", "0.8"),
+        ("style.safetensors@-1", "style.safetensors", "-1"),
+        ("style@1;0.5", "style", "1;0.5"),
+        ("/a@b/style@0.9,0.5", "/a@b/style", "0.9,0.5"),
+        ("owner/repo", "owner/repo", None),
+        ("owner/repo@main", "owner/repo@main", None),
+        ("owner/repo:a/b.safetensors@v1.2@0.5", "owner/repo:a/b.safetensors@v1.2", "0.5"),
+        ("https://host/a@b.safetensors", "https://host/a@b.safetensors", None),
+        ("https://host/a.safetensors@0;1", "https://host/a.safetensors", "0;1"),
+    ],
+)
+def test_a_name_and_its_strength(text: str, name: str, strength: str | None) -> None:
+    assert parse_lora(text) == (name, strength and Strength.parse(strength))
+
+
+def test_multipliers_go_by_position() -> None:
+    task = Adapters.model_validate({"loras": ["a", "b", "c"], "lora_multipliers": "0.5 |\n# note\n1;0"})
+    assert [(name, str(strength)) for name, strength in task.strengths()] == [
+        ("a", "0.5"), ("b", "1;0"), ("c", "1"),
+    ]  # fmt: skip
+    assert Adapters.model_validate({"loras": ["a"], "lora_multipliers": [0.5]}).lora_multipliers == "0.5"
+    assert read_multipliers("") == []
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"loras": ["a"], "lora_multipliers": "1 2"}, "2 strengths for 1 LoRAs"),
+        ({"loras": ["a@0.5"], "lora_multipliers": "1"}, "say it once"),
+        ({"loras": ["a"], "lora_multipliers": "1:2"}, "is no strength"),
+        ({"loras": ["a@strong"]}, "has no number after @"),
+        ({"loras": ["@0.5"]}, "names no LoRA"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(values: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Adapters.model_validate(values)
