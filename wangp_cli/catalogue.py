@@ -14,6 +14,12 @@ from wangp_cli.errors import ModelError, RequestError, nearest
 
 Accepts = Literal["start", "end", "control", "mask", "references", "source", "audio", "lora", "negative"]
 Architecture = Literal["t2v", "i2v", "flf2v", "vace", "none"]
+NetworkKind = Literal[
+    "WanTransformer3DModel",
+    "WanVACETransformer3DModel",
+    "WanAnimateTransformer3DModel",
+    "SkyReelsV2Transformer3DModel",
+]
 MAX_YAML_BYTES = 1 << 20
 
 
@@ -57,7 +63,7 @@ class Network(Entry):
     """
 
     name: str
-    kind: str
+    kind: NetworkKind
     config: dict[str, Any]
     parameters: int | None = None
 
@@ -74,6 +80,7 @@ class Source(Entry):
             `hf://owner/name/path`; later files add to earlier ones.
         file_2: the same of the second transformer, of models that have two.
         components: where all other parts are, for a source of files.
+        allow_pickle: read files that are pickles, without running what they hold.
     """
 
     repository: str | None = None
@@ -83,6 +90,7 @@ class Source(Entry):
     file: tuple[str, ...] = ()
     file_2: tuple[str, ...] = ()
     components: Source | None = None
+    allow_pickle: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -98,6 +106,8 @@ class Source(Entry):
         places = [name for name in ("repository", "folder", "package", "file") if getattr(self, name)]
         if len(places) > 1:
             raise ValueError(f"{places[0]} and {places[1]} are both given, name one place")
+        if self.components and self.components.file:
+            raise ValueError("components are files themselves, name a place in diffusers layout")
         if bool(self.file) != bool(self.components) or (self.file_2 and not self.file):
             raise ValueError("files need components, and components need a file")
         return self
@@ -142,6 +152,8 @@ class ModelSpec(Entry):
                 raise ValueError("an unsupported model needs a status_note that says why")
         elif self.architecture == "none":
             raise ValueError("architecture is missing")
+        if self.source.file and not self.network and self.status != "unsupported":
+            raise ValueError("a source of files needs a network")
         return self
 
 

@@ -113,7 +113,7 @@ def _facts(spec: ModelSpec, folder: Any) -> dict[str, Any]:
     if found := weights.card(spec):
         facts["card"] = found
     return facts | {
-        "weights": str(weights.expected_folder(spec, folder)),
+        "weights": str(weights.expected(spec, folder).folder),
         "present": weights.present(spec, folder),
     }
 

@@ -11,7 +11,7 @@ from wangp_cli.tasks.adapters import Strength
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wangp_cli.catalogue import ModelSpec
+    from wangp_cli.catalogue import ModelSpec, Network
     from wangp_cli.media.clip import Clip, Frames
     from wangp_cli.tasks.shot import Shot
 
@@ -47,6 +47,23 @@ class LoraPut:
     path: Path
     layers: int
     left_out: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Where a model's weights are on this machine.
+
+    Args:
+        folder: in diffusers layout, holds every part that has no files.
+        files: of the transformers, in any layout that is read, by part.
+        network: what the files' weights are of.
+        allow_pickle: read pickles too, without running what they hold.
+    """
+
+    folder: Path
+    files: tuple[tuple[str, tuple[Path, ...]], ...] = ()
+    network: Network | None = None
+    allow_pickle: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

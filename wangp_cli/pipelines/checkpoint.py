@@ -1,4 +1,4 @@
-"""Reading the parts of a checkpoint in diffusers layout: a folder with one sub-folder for each part."""
+"""Reading the parts of a checkpoint: a folder in diffusers layout, or files of transformers beside one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 
 from wangp_cli.errors import ModelError
+from wangp_cli.pipelines.base import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
 
     import torch
 
+    from wangp_cli.pipelines.layouts.assemble import Assembly
+
 log = logging.getLogger(__name__)
 
 HASHED_BYTES = 64 << 20
 """Files up to this size are told apart by their content, larger ones by name, size and time."""
 CONTENT_NAME = re.compile(r"[0-9a-f]{64}")
 SHOWN_KEYS = 3
+TRANSFORMERS = ("transformer", "transformer_2")
 FETCH = "`wangp models fetch NAME` gets the weights"
 TOOLS = {
     "tokenizer": ("tokenizer.json", "spiece.model"),
@@ -33,24 +37,35 @@ TOOLS = {
 
 
 class Checkpoint:
-    """A folder in diffusers layout.
+    """The parts of a model, in a folder in diffusers layout; transformers also in files of any layout.
+
+    Args:
+        place: the folder, or the folder and files.
 
     Raises:
         ModelError: the folder or its `model_index.json` is missing or broken.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        if not folder.is_dir():
-            raise ModelError(f"{folder} is not a folder", hint=FETCH)
-        self.index = _read_json(folder / "model_index.json")
+    def __init__(self, place: Path | Weights) -> None:
+        weights = place if isinstance(place, Weights) else Weights(folder=place)
+        self.folder = weights.folder
+        self._place, self._files = weights, dict(weights.files)
+        self._assemblies: dict[str, Assembly] = {}
+        if not self.folder.is_dir():
+            raise ModelError(f"{self.folder} is not a folder", hint=FETCH)
+        self.index = _read_json(self.folder / "model_index.json")
+        if self._files and weights.network:
+            kind = ["diffusers", weights.network.kind]
+            self.index |= {part: kind if part in self._files else None for part in TRANSFORMERS}
 
     def has(self, part: str) -> bool:
         """The index names this part and a class for it."""
         return bool((self.index.get(part) or [None])[0])
 
     def config(self, part: str) -> dict[str, Any]:
-        """The part's `config.json`."""
+        """The part's `config.json`; ours for a part in files."""
+        if part in self._files and (network := self._place.network):
+            return {"_class_name": network.kind} | network.config
         return _read_json(self.folder / part / "config.json")
 
     def check(self, parts: Iterable[str]) -> None:
@@ -60,6 +75,9 @@ class Checkpoint:
             ModelError: a file is missing or cut; the message names it.
         """
         for part in parts:
+            if part in self._files:
+                self._assembly(part)
+                continue
             if part in TOOLS:
                 _check_any(self.folder / part, TOOLS[part])
                 continue
@@ -73,7 +91,8 @@ class Checkpoint:
         Small files and those that a hub cache names by their content are compared by content.
         """
         digest = hashlib.sha256()
-        for file in sorted(file for file in (self.folder / part).iterdir() if file.is_file()):
+        inside = (self.folder / part).iterdir
+        for file in self._files.get(part) or sorted(file for file in inside() if file.is_file()):
             digest.update(file.name.encode() + b"\0" + _identity(file) + b"\0")
         return digest.hexdigest()
 
@@ -83,6 +102,11 @@ class Checkpoint:
         Raises:
             ModelError: the weights cannot be read, or do not fit the configuration.
         """
+        if part in self._files:
+            log.info("loading %s from %s", part, ", ".join(map(str, self._files[part])))
+            model = self._assembly(part).build(dtype, device)
+            del self._assemblies[part]
+            return model.eval().requires_grad_(False)
         # A mapped file is misaligned, which costs speed and bits on a CPU, and can change under the process.
         options = {"dtype": dtype, "disable_mmap": device == "cpu", "use_safetensors": True}
         return self._load(part, kind, device, options)
@@ -121,6 +145,17 @@ class Checkpoint:
                 raise ModelError(f"{where} has {len(keys)} {word} keys: {', '.join(keys[:SHOWN_KEYS])}")
         log.info("loaded %s on %s", where, device)
         return model.to(device).eval().requires_grad_(False)
+
+    def _assembly(self, part: str) -> Assembly:
+        """How a part in files is put together; worked out once, as headers of large files take a while."""
+        from wangp_cli.pipelines.layouts.assemble import Assembly
+
+        place = self._place
+        assert place.network
+        if part not in self._assemblies:
+            files = self._files[part]
+            self._assemblies[part] = Assembly(place.network, files, allow_pickle=place.allow_pickle)
+        return self._assemblies[part]
 
     def _weights(self, part: str) -> list[Path]:
         where = self.folder / part

@@ -5,4 +5,4 @@ from __future__ import annotations
 from types import MappingProxyType
 
 ADAPTERS = MappingProxyType({"wan": "wangp_cli.pipelines.wan_load:load"})
-"""`module:function` of each family's `load(spec, folder, placement, loras, components, progress)`."""
+"""`module:function` of each family's `load(spec, weights, placement, loras, components, progress)`."""

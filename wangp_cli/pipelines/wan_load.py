@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wangp_cli.catalogue import ModelSpec
-    from wangp_cli.pipelines.base import Components, Lora, Placement, Progress
+    from wangp_cli.pipelines.base import Components, Lora, Placement, Progress, Weights
     from wangp_cli.pipelines.wan_architecture import PartName
 
 
 def load(
     spec: ModelSpec,
-    folder: Path,
+    weights: Path | Weights,
     placement: Placement,
     loras: Sequence[Lora],
     components: Components,
     progress: Progress,
 ) -> Wan:
-    """Load a Wan model from a folder in diffusers layout.
+    """Load a Wan model.
 
     Args:
         spec: the model's catalogue entry.
-        folder: holds `model_index.json` and one sub-folder for each part.
+        weights: a folder in diffusers layout, or one with files of the transformers.
         placement: device, precision and kernels; the VAE and CLIP are always float32.
         loras: those it will wear, checked before anything is loaded.
         components: where the text encoder, the VAE and CLIP are shared with other pipelines.
@@ -50,7 +50,7 @@ def load(
         RequestError: the attention backend is not available here.
     """
     attention.check(placement.attention, placement.device)
-    checkpoint = Checkpoint(folder)
+    checkpoint = Checkpoint(weights)
     architecture = ARCHITECTURES[spec.architecture]
     architecture.check_checkpoint(spec, checkpoint)
     kind = getattr(diffusers, architecture.network)

@@ -99,12 +99,12 @@ class Pool:
         key = (spec, placement)
         if self._pipeline is not None and key == self._key:
             return self._pipeline
-        folder = locate(spec, self._models_dir)
+        weights = locate(spec, self._models_dir)
         self.close()
         emit(ModelLoading(model=spec.name))
         began = time.monotonic()
         self._components.start_counting()
-        self._pipeline = adapter(spec.family)(spec, folder, placement, loras, self._components, progress)
+        self._pipeline = adapter(spec.family)(spec, weights, placement, loras, self._components, progress)
         self._components.drop_unused()
         self._key = key
         emit(

@@ -3,51 +3,132 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from wangp_cli.catalogue import ModelSpec
+from wangp_cli.catalogue import ModelSpec, Source
 from wangp_cli.errors import ModelError
+from wangp_cli.pipelines.base import Weights
 
 INDEX = "model_index.json"
+TRANSFORMERS = ("transformer", "transformer_2")
 
 
-def locate(spec: ModelSpec, models_dir: Path) -> Path:
-    """The local folder with the model's weights in diffusers layout.
+def locate(spec: ModelSpec, models_dir: Path) -> Weights:
+    """Where the model's weights are.
 
     Raises:
         ModelError: they are not on this machine.
     """
-    folder = expected_folder(spec, models_dir)
-    if not (folder / INDEX).is_file():
-        hint = (
-            f"wangp models fetch {spec.name}"
-            if spec.source.repository
-            else f"put {INDEX} and the weights there"
-        )
-        raise ModelError(f"weights of {spec.name!r} are not in {folder}", hint=hint)
-    return folder
+    if missing := lacking(spec, models_dir):
+        hint = f"wangp models fetch {spec.name}" if fetchable(spec.source) else "put the weights there"
+        raise ModelError(f"weights of {spec.name!r} are not here: {missing} is missing", hint=hint)
+    return expected(spec, models_dir)
 
 
 def present(spec: ModelSpec, models_dir: Path) -> bool:
     """Whether the weights are on this machine."""
-    return (expected_folder(spec, models_dir) / INDEX).is_file()
+    return lacking(spec, models_dir) is None
 
 
-def expected_folder(spec: ModelSpec, models_dir: Path) -> Path:
-    """Where the weights belong."""
+def lacking(spec: ModelSpec, models_dir: Path) -> Path | None:
+    """The first file or folder of the weights that is not on this machine, None if all are."""
+    found = expected(spec, models_dir)
+    of_transformers = (file for _, several in found.files for file in several)
+    if missing := next((file for file in of_transformers if not file.is_file()), None):
+        return missing
+    if not (found.folder / INDEX).is_file():
+        return found.folder / INDEX
+    try:
+        index = json.loads((found.folder / INDEX).read_text(encoding="utf-8"))
+        parts = [part for part, kind in index.items() if isinstance(kind, list) and kind[:1] != [None]]
+    except (OSError, ValueError, AttributeError):
+        return None  # Broken, not missing: whoever reads it says so.
+    parts = [part for part in parts if not (found.files and part in TRANSFORMERS)]
+    return next((where for part in parts if (where := _lacking_of(found.folder / part))), None)
+
+
+def _lacking_of(part: Path) -> Path | None:
+    """What is not there of one part, so far as can be seen without reading weights."""
+    if not part.is_dir() or not any(part.iterdir()):
+        return part
+    for index in part.glob("*.safetensors.index.json"):
+        try:
+            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        except (OSError, ValueError, KeyError, AttributeError):
+            return None
+        return next((part / shard for shard in sorted(shards) if not (part / shard).is_file()), None)
+    return None
+
+
+def expected(spec: ModelSpec, models_dir: Path) -> Weights:
+    """Where the weights are, or belong."""
     source = spec.source
+    if source.components is None:
+        return Weights(folder=folder_of(source, models_dir))
+    named = {"transformer": source.file, "transformer_2": source.file_2}
+    files = {
+        part: tuple(file_of(name, models_dir) for name in names) for part, names in named.items() if names
+    }
+    return Weights(
+        folder=folder_of(source.components, models_dir),
+        files=tuple(files.items()),
+        network=spec.network,
+        allow_pickle=source.allow_pickle,
+    )
+
+
+def folder_of(source: Source, models_dir: Path) -> Path:
+    """The folder of a source in diffusers layout."""
     if source.package:
         return package_folder(source.package)
     if source.folder:
         return source.folder.expanduser()
-    if source.components:
-        return expected_folder(spec.model_copy(update={"source": source.components}), models_dir)
     return models_dir / str(source.repository).replace("/", "--")
+
+
+def file_of(name: str, models_dir: Path) -> Path:
+    """The path of a file that a source names."""
+    if remote := hub_file(name):
+        return models_dir / remote.repository.replace("/", "--") / remote.path
+    return models_dir / Path(name).expanduser()
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """A file of a repository on the hub."""
+
+    repository: str
+    path: str
+    revision: str | None = None
+
+
+def hub_file(name: str) -> HubFile | None:
+    """What `hf://owner/name[@revision]/path` means; None of other names.
+
+    Raises:
+        ModelError: it begins so, and goes on otherwise.
+    """
+    if not name.startswith("hf://"):
+        return None
+    match = re.fullmatch(r"hf://([\w.-]+/[\w.-]+)(?:@([\w.-]+))?/([\w./ -]+)", name)
+    if not match or ".." in match[3].split("/"):
+        raise ModelError(f"{name!r} is not hf://owner/name/path/to/file")
+    return HubFile(match[1], match[3], match[2])
+
+
+def fetchable(source: Source) -> bool:
+    """Whether any of it is on a hub."""
+    whole = (source, source.components) if source.components else (source,)
+    return any(place.repository for place in whole) or any(
+        hub_file(name) for name in (*source.file, *source.file_2)
+    )
 
 
 def card(spec: ModelSpec) -> dict[str, Any] | None:
@@ -86,7 +167,7 @@ def fetch(spec: ModelSpec, models_dir: Path, report: Callable[[str, int, int], N
     source = spec.source
     if not source.repository:
         raise ModelError(f"{spec.name!r} has no repository to fetch from")
-    folder = expected_folder(spec, models_dir)
+    folder = folder_of(spec.source, models_dir)
     try:
         info = HfApi().model_info(source.repository, revision=source.revision, files_metadata=True)
         wanted = [file for file in info.siblings or [] if _needed(file.rfilename)]

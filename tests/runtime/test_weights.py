@@ -1,0 +1,126 @@
+"""Finding weights on this machine, and running models from files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from tests import tiny
+from tests.conftest import Make, Run
+from tests.pipelines.layouts import written
+from wangp_cli.catalogue import ModelSpec, Source
+from wangp_cli.errors import ModelError
+from wangp_cli.runtime import weights
+
+TINY_SHOT = {
+    "size": "32x32", "frames": 5, "fps": "16", "steps": 2, "guidance_scale": 1.0, "flow_shift": 3.0,
+}  # fmt: skip
+
+
+@pytest.fixture
+def config(tiny_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A settings folder of its own with the tiny models, for more of them."""
+    folder = Path(shutil.copytree(tiny_models, tmp_path / "config"))
+    monkeypatch.setenv("WANGP_CONFIG_DIR", str(folder))
+    return folder
+
+
+def add(config: Path, name: str, model: object, files: list[Path], **source: object) -> None:
+    """Put a model in files into the catalogue: other parts from tiny_t2v or tiny_vace."""
+    network = written.network_of(model).model_dump(mode="json", exclude={"name"})
+    kind = "vace" if "VACE" in network["kind"] else "t2v"
+    entry = {
+        "title": name,
+        "architecture": kind,
+        "network": f"{name}_network",
+        "source": {"file": [str(file) for file in files], "components": f"tiny_{kind}"} | source,
+        "accepts": ["negative", "lora"],
+        "defaults": TINY_SHOT,
+        "text_length": 24,
+    }
+    file = {"family": "wan", "networks": {f"{name}_network": network}, "models": {name: entry}}
+    (config / "models" / f"{name}.yaml").write_text(yaml.safe_dump(file))
+
+
+@pytest.mark.parametrize("kind", ["t2v", "vace"])
+def test_a_model_from_a_file_makes_the_pixels_of_its_folder(
+    kind: str, make: Make, config: Path, tmp_path: Path
+) -> None:
+    model = tiny.pipeline(kind).transformer
+    layout = written.base_and_module if kind == "vace" else written.prefixed
+    files, _ = layout(model.state_dict(), tmp_path)
+    add(config, "mine", model, files)
+    assert np.array_equal(make("mine").frames, make(f"tiny_{kind}").frames)
+
+
+def test_a_file_that_does_not_fit_fails_the_task_with_its_key(
+    make: Make, config: Path, tmp_path: Path
+) -> None:
+    model = tiny.transformer()
+    keys = written.original_names(model.state_dict())
+    del keys["blocks.1.ffn.2.bias"]
+    add(config, "cut", model, written.save(tmp_path / "cut.safetensors", keys))
+    outcome = make("cut").outcome
+    assert outcome.exit_code == 3
+    assert outcome.error is not None
+    assert "blocks.1.ffn.2.bias" in outcome.error.message
+
+
+def test_a_pickle_needs_the_word_of_the_entry(make: Make, config: Path, tmp_path: Path) -> None:
+    model = tiny.transformer()
+    files, _ = written.pickled(model.state_dict(), tmp_path)
+    add(config, "pickled", model, files)
+    add(config, "trusted", model, files, allow_pickle=True)
+    refused = make("pickled").outcome
+    assert refused.error is not None
+    assert "pickle" in refused.error.message
+    assert make("trusted").path.is_file()
+
+
+def test_a_missing_file_is_named_before_anything_is_loaded(run: Run, config: Path, tmp_path: Path) -> None:
+    add(config, "gone", tiny.transformer(), [tmp_path / "gone.safetensors"])
+    result = run("generate", "x", "-m", "gone", env={"WANGP_CONFIG_DIR": str(config)}, code=3)
+    assert "gone.safetensors is missing" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("hf://owner/name/a/b.safetensors", "owner--name/a/b.safetensors"),
+        ("hf://owner/name@v1/b.safetensors", "owner--name/b.safetensors"),
+        ("mine.safetensors", "mine.safetensors"),
+        ("/elsewhere/mine.gguf", "/elsewhere/mine.gguf"),
+    ],
+)
+def test_files_have_their_place(name: str, path: str) -> None:
+    assert weights.file_of(name, Path("/models")) == Path("/models") / path
+
+
+@pytest.mark.parametrize("name", ["hf://owner", "hf://owner/name/../../x", "hf://a/b/c/../../../d"])
+def test_a_wrong_reference_to_a_hub_is_refused(name: str) -> None:
+    with pytest.raises(ModelError, match="hf://"):
+        weights.file_of(name, Path())
+
+
+def test_a_part_that_is_not_there_is_missed(tmp_path: Path) -> None:
+    spec = ModelSpec(
+        name="x", title="x", family="wan", architecture="t2v", accepts=frozenset(),
+        source=Source(repository="owner/name"),
+    )  # fmt: skip
+    folder = tmp_path / "owner--name"
+    assert weights.lacking(spec, tmp_path) == folder / "model_index.json"
+    tiny.save("t2v", folder)
+    assert weights.present(spec, tmp_path)
+    shards = {"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}}
+    (folder / "vae" / "x.safetensors.index.json").write_text(json.dumps(shards))
+    (folder / "vae" / "one.safetensors").write_bytes(b"")
+    assert weights.lacking(spec, tmp_path) == folder / "vae" / "two.safetensors"
+    shutil.rmtree(folder / "transformer")
+    assert weights.lacking(spec, tmp_path) == folder / "transformer"
+    with pytest.raises(ModelError, match="transformer is missing"):
+        weights.locate(spec, tmp_path)
