@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.events import check_stream
 from wangp_cli.presets import Layer
@@ -21,6 +22,9 @@ from wangp_cli.runtime.execute import Outcome, execute
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ["HF_HUB_OFFLINE"] = "1"
+# How long examples take to draw says how busy the machine is: in a fresh folder the first text takes seconds.
+settings.register_profile("wangp", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("wangp")
 
 TERMINAL = {"task.completed", "task.failed", "task.cancelled", "task.rejected"}
 

@@ -121,6 +121,8 @@ class Door:
             return Admitted(line=line, key=key, error=line.error)
         values = line.values
         admitted = guarded(lambda: self._job(line, key, values, known))
+        if isinstance(admitted, RequestError):
+            return Admitted(line=line, key=key, error=line.wrong(admitted))
         return Admitted(line=line, key=key, error=admitted) if isinstance(admitted, WangpError) else admitted
 
     def _job(self, line: Line, key: str, values: Mapping[str, Any], known: StoredJob | None) -> Admitted:

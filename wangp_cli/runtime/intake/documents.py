@@ -14,7 +14,7 @@ from wangp_cli.runtime.intake.line import TASK_ID, Line, digest_of, readable_id
 from wangp_cli.runtime.intake.paths import absolute, named_files
 from wangp_cli.runtime.manifest import LOCAL
 from wangp_cli.tasks import TASKS
-from wangp_cli.tasks.legacy import RENAMED, read
+from wangp_cli.tasks.legacy import RENAMED, owner_of, read
 
 _VIRTUAL = re.compile(r"\|\s*(start_frame|end_frame|audio_track_no)\s*=")
 _WRAPPED_KEYS = {"plugin_data", "settings_version", "version", "error", "failed_at"}
@@ -98,6 +98,12 @@ def _unwrapped(value: dict[str, Any]) -> dict[str, Any]:
     if isinstance(value.get("settings"), dict) and not value.keys() - {"settings", "task_id", *_WRAPPED_KEYS}:
         name = {"task_id": value["task_id"]} if "task_id" in value else {}
         value = {**name, **value["settings"]}
+    if isinstance(params := value.get("params"), str) and params.lstrip().startswith("{"):
+        # A row of a database keeps them as a text.
+        try:
+            value = {**value, "params": strict_json.loads(params)}
+        except ValueError as error:
+            raise RequestError("params", str(error)) from None
     if isinstance(value.get("params"), dict):
         outer = {
             key: item for key, item in value.items() if key not in {"params", "id", "status", *_WRAPPED_KEYS}
@@ -151,7 +157,12 @@ def _read(value: dict[str, Any], place: Place) -> list[Line]:
     values = absolute(said.values, place.folder)
     texts = said.prompts or (None,)
     return [
-        _line(_numbered(values, text, index if len(texts) > 1 else 0), place, notices=said.notices)
+        _line(
+            _numbered(values, text, index if len(texts) > 1 else 0),
+            place,
+            notices=said.notices,
+            said_as=said.said_as,
+        )
         for index, text in enumerate(texts, start=1)
     ]
 
@@ -185,7 +196,7 @@ def _check(values: Mapping[str, Any]) -> None:
     unknown = [key for key in values if key not in known]
     if unknown:
         more = f"; nor {', '.join(map(_key, unknown[1:6]))}" if unknown[1:] else ""
-        hint = nearest(unknown[0], known) or nearest(unknown[0], list(RENAMED))
+        hint = owner_of(unknown[0]) or nearest(unknown[0], known) or nearest(unknown[0], list(RENAMED))
         raise RequestError(_key(unknown[0]), f"there is no such key{more}", hint=hint or None)
     name = values.get("task_id")
     if name is not None and not (isinstance(name, str) and TASK_ID.fullmatch(name)):

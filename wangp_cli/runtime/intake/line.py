@@ -26,6 +26,7 @@ class Line:
         task_id: the name the line gives itself, also where the line is wrong but its name can be read.
         checksums: sha256 that input files must have, by path as `values` has it.
         notices: what was left out, for people.
+        said_as: the key that the line has for a field, where it is another.
         digest: sha256 of what the line says; equal lines have equal digests.
     """
 
@@ -36,7 +37,15 @@ class Line:
     task_id: str | None = None
     checksums: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    said_as: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
+
+    def wrong(self, error: RequestError) -> RequestError:
+        """The same error, its field named as the line names it."""
+        name = self.said_as.get(error.field)
+        if name is None:
+            return error
+        return RequestError(name, error.message.removeprefix(f"{error.field}: "), hint=error.hint)
 
     @property
     def origin(self) -> str:

@@ -36,6 +36,14 @@ RENAMED = {
 }
 """Old key to ours. `base_model_type` counts only where no other key names the model."""
 
+HANDLED = frozenset(
+    """
+    additional_loras embedded image_prompt_type multi_prompts_gen_type remove_background_images_ref
+    video_prompt_type
+    """.split()  # noqa: SIM905
+)
+"""Keys that are read on their own."""
+
 DROPPED = frozenset(
     """
     _api adapter_payloads alt_guidance_scale alt_scale audio_guidance_scale audio_scale cfg_zero_step
@@ -120,6 +128,8 @@ HINTS = {
     "use_causvid_lora": "name the LoRA in loras, with steps 9, guidance_scale 1 and flow_shift 1",
     "use_lighti2x_lora": "name the LoRA in loras, with steps 5, guidance_scale 1 and flow_shift 5",
     "apply_reward_lora": "name the LoRA in loras",
+    "orchestrator_details": "name what it is: a task_type such as travel_orchestrator",
+    "full_orchestrator_payload": "name what it is: a task_type such as travel_orchestrator",
 }
 """What to do instead of a switch; without an entry it is to leave the key out."""
 MARKS = frozenset(

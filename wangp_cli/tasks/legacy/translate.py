@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from wangp_cli.errors import RequestError
+from wangp_cli.tasks import TASKS
+from wangp_cli.tasks.legacy.forms import short
 from wangp_cli.tasks.legacy.grammars import prompts, strengths
 from wangp_cli.tasks.legacy.letters import IMAGE, VIDEO, apply_letters
-from wangp_cli.tasks.legacy.names import DROPPED, HINTS, MARKS, NEUTRAL, RENAMED
-from wangp_cli.tasks.legacy.types import as_generate, is_old
+from wangp_cli.tasks.legacy.names import DROPPED, HANDLED, HINTS, MARKS, NEUTRAL, RENAMED
+from wangp_cli.tasks.legacy.types import as_generate, is_old, kind_of, opened
 
-HANDLED = frozenset({IMAGE, VIDEO, "multi_prompts_gen_type", "additional_loras", "embedded"})
-"""Keys that are read on their own."""
 BACKGROUND = "remove_background_images_ref"
 
 
@@ -26,11 +26,13 @@ class Translation:
         values: under our names; `prompt` as it was written.
         prompts: the prompts it holds, one task each.
         notices: what was left out, for people.
+        said_as: the key by which a field was said, where it has another name here.
     """
 
     values: dict[str, Any]
     prompts: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    said_as: Mapping[str, str] = field(default_factory=dict)
 
 
 def translate(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,8 +55,10 @@ def read(settings: Mapping[str, Any], *, given: Collection[str] | None = None) -
     Raises:
         RequestError: a known old key asks for something that we do not serve.
     """
-    found, foreign = _renamed(settings)
-    notices: list[str] = []
+    payload = opened(settings)
+    settings, notices = payload.values, payload.notices
+    found, foreign, said_as = _renamed(settings)
+    foreign = foreign or payload.is_old
     for key in (IMAGE, VIDEO):
         if settings.get(key) is not None:
             ignored, told = apply_letters(key, settings[key], found, given)
@@ -66,22 +70,32 @@ def read(settings: Mapping[str, Any], *, given: Collection[str] | None = None) -
     _one_of(found)
     if foreign:
         found = _values(found, settings)
-    return Translation(values=found, prompts=_prompts(found, settings), notices=tuple(notices))
+    return Translation(
+        values=found,
+        prompts=_prompts(found, settings),
+        notices=tuple(notices),
+        said_as=payload.said_as | said_as,
+    )
 
 
-def _renamed(settings: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
-    """Values by our names, and whether one of the older tools wrote them."""
-    kind = settings.get("task_type", settings.get("type"))
+def _renamed(settings: Mapping[str, Any]) -> tuple[dict[str, Any], bool, dict[str, str]]:
+    """Values by our names, whether one of the older tools wrote them, and by which key each was said."""
+    kind = kind_of(settings)
     foreign = is_old(kind) or any(key in settings for key in MARKS)
+    ours = TASKS[kind].model_fields if kind in TASKS else {}
     found: dict[str, Any] = {}
     said_as: dict[str, str] = {}
     for key, value in settings.items():
-        if value is None or key in DROPPED or key in HANDLED or key == BACKGROUND:
+        if value is None or key in HANDLED:
             continue
-        if key in NEUTRAL:
+        if key in ours:
+            _say(key, key, value, found, said_as)
+        elif key in DROPPED:
+            continue
+        elif key in NEUTRAL:
             if value not in NEUTRAL[key]:
                 raise RequestError(
-                    key, f"{_short(value)} is not served", hint=HINTS.get(key, f"leave {key} out")
+                    key, f"{short(value)} is not served", hint=HINTS.get(key, f"leave {key} out")
                 )
         elif key == "type" and isinstance(value, str) and re.search(r"wan2?gp", value, re.IGNORECASE):
             foreign = True
@@ -89,14 +103,17 @@ def _renamed(settings: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
             found.setdefault("model", value)
             said_as.setdefault("model", key)
         else:
-            name = RENAMED.get(key, key)
-            other = said_as.get(name)
-            if other and other != "base_model_type" and found[name] != value:
-                raise RequestError(key, f"{_short(value)}, but {other} says {_short(found[name])}")
-            found[name], said_as[name] = value, key
-    if isinstance(kind, str) and is_old(kind):
+            _say(RENAMED.get(key, key), key, value, found, said_as)
+    if is_old(kind):
         found = as_generate(kind, found)
-    return found, foreign
+    return found, foreign, {name: key for name, key in said_as.items() if name != key}
+
+
+def _say(name: str, key: str, value: Any, found: dict[str, Any], said_as: dict[str, str]) -> None:
+    other = said_as.get(name)
+    if other and other != "base_model_type" and found[name] != value:
+        raise RequestError(key, f"{short(value)}, but {other} says {short(found[name])}")
+    found[name], said_as[name] = value, key
 
 
 def _values(found: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,7 +122,7 @@ def _values(found: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any
     if mode == 1:
         found["frames"] = 1
     elif mode != 0:
-        raise RequestError("image_mode", f"{_short(mode)} is not served", hint="leave it out")
+        raise RequestError("image_mode", f"{short(mode)} is not served", hint="leave it out")
     frames = found.get("frames")
     if isinstance(frames, int) and not isinstance(frames, bool) and frames > 1:
         found["frames"] = (frames - 1) // 4 * 4 + 1
@@ -119,14 +136,14 @@ def _values(found: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any
 
 def _one_of(found: dict[str, Any]) -> None:
     """Unwrap lists of one picture; several are several tasks, which only their author can write."""
-    for field in ("image_start", "image_end"):
-        value = found.get(field)
+    for name in ("image_start", "image_end"):
+        value = found.get(name)
         if isinstance(value, list):
             if len(value) > 1:
                 raise RequestError(
-                    field, f"{len(value)} pictures, a task takes one", hint="write a task for each"
+                    name, f"{len(value)} pictures, a task takes one", hint="write a task for each"
                 )
-            found[field] = value[0] if value else None
+            found[name] = value[0] if value else None
 
 
 def _loras(found: dict[str, Any], settings: Mapping[str, Any]) -> None:
@@ -136,11 +153,9 @@ def _loras(found: dict[str, Any], settings: Mapping[str, Any]) -> None:
     if isinstance(loras, str):
         loras = [item for item in re.split(r"\s*,\s*", loras.strip()) if item]
     if loras is not None and not (isinstance(loras, list) and all(isinstance(item, str) for item in loras)):
-        raise RequestError("loras", f"{_short(found['loras'])} is no list of LoRA files")
+        raise RequestError("loras", f"{short(found['loras'])} is no list of LoRA files")
     if not isinstance(additional, dict):
-        raise RequestError(
-            "additional_loras", f"{_short(additional)} is no table of LoRA files and strengths"
-        )
+        raise RequestError("additional_loras", f"{short(additional)} is no table of LoRA files and strengths")
     if loras and (multipliers or "activated_loras" in settings or "lora_names" in settings):
         numbers = strengths(multipliers or "", len(loras), commas="lora_multipliers" in settings)
         loras = [f"{lora}@{number}" for lora, number in zip(loras, numbers, strict=True)]
@@ -165,8 +180,3 @@ def _prompts(found: Mapping[str, Any], settings: Mapping[str, Any]) -> tuple[str
     if not isinstance(text, str) or (mode is None and "settings_version" not in settings):
         return ()
     return tuple(prompts(text, "PG" if mode is None else mode))
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

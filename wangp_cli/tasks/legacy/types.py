@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from wangp_cli.errors import RequestError
+from wangp_cli.tasks.legacy.edit import EDIT, INPAINT
+from wangp_cli.tasks.legacy.join import JOIN, PAIR
+from wangp_cli.tasks.legacy.payload import BOOKKEEPING, Opened, Payload, flat
+from wangp_cli.tasks.legacy.segment import INDIVIDUAL, SEGMENT
+from wangp_cli.tasks.legacy.travel import TRAVEL
 
 MODELS = {
     "generate_video": "t2v",
@@ -28,19 +33,21 @@ MODELS = {
 """The model of each old type; a line that names a model keeps its own."""
 PICTURES = frozenset({"single_image", "wan_2_2_t2i", "flux", "z_image_turbo"})
 """Old types that make one frame."""
-SEVERAL_SHOTS = "is made of several shots by the older worker, which is not served yet"
 EDITS_PICTURES = "edits pictures, which is not served yet"
+PAYLOADS: dict[str, Payload] = {
+    "travel_orchestrator": TRAVEL,
+    "travel_segment": SEGMENT,
+    "individual_travel_segment": INDIVIDUAL,
+    "join_clips_orchestrator": JOIN,
+    "join_clips_segment": PAIR,
+    "edit_video_orchestrator": EDIT,
+    "inpaint_frames": INPAINT,
+}
+"""Old types that are made of several shots, and how each is read."""
 REFUSED = {
-    "travel_orchestrator": SEVERAL_SHOTS,
-    "travel_segment": SEVERAL_SHOTS,
-    "individual_travel_segment": SEVERAL_SHOTS,
-    "travel_stitch": SEVERAL_SHOTS,
-    "join_clips_orchestrator": SEVERAL_SHOTS,
-    "join_clips_segment": SEVERAL_SHOTS,
-    "edit_video_orchestrator": SEVERAL_SHOTS,
-    "inpaint_frames": SEVERAL_SHOTS,
-    "different_perspective_orchestrator": SEVERAL_SHOTS,
-    "dp_final_gen": SEVERAL_SHOTS,
+    "travel_stitch": "puts segments of other tasks together, which a travel_orchestrator here does itself",
+    "different_perspective_orchestrator": "shows a pose from elsewhere, which is not served",
+    "dp_final_gen": "shows a pose from elsewhere, which is not served",
     "qwen_image": EDITS_PICTURES,
     "qwen_image_2512": EDITS_PICTURES,
     "qwen_image_edit": EDITS_PICTURES,
@@ -60,9 +67,36 @@ REFUSED = {
 """Old types without a counterpart here, and why."""
 
 
-def is_old(kind: object) -> bool:
+def kind_of(settings: Mapping[str, Any]) -> str:
+    """The type that a dictionary says it has; an empty text where it says none that could be one."""
+    kind = settings.get("task_type", settings.get("type"))
+    return kind if isinstance(kind, str) else ""
+
+
+def is_old(kind: str) -> bool:
     """Whether `kind` is a task type of the older worker."""
-    return isinstance(kind, str) and (kind in MODELS or kind in REFUSED)
+    return kind in MODELS or kind in PAYLOADS or kind in REFUSED
+
+
+def owner_of(key: str) -> str:
+    """A hint which old type a key belongs to, or an empty text."""
+    kind = next((kind for kind, payload in PAYLOADS.items() if key in payload.keys), None)
+    return f"it belongs to a task_type such as {kind}" if kind else ""
+
+
+def opened(settings: Mapping[str, Any]) -> Opened:
+    """The task inside a payload of the older worker; anything else as it is.
+
+    Raises:
+        RequestError: names the key that is wrong, or that asks for what is not served.
+    """
+    kind = kind_of(settings)
+    if kind in PAYLOADS:
+        return PAYLOADS[kind].open(settings)
+    if not is_old(kind):
+        return Opened(values=dict(settings))
+    said = flat(settings)
+    return Opened(values={key: value for key, value in said.items() if key not in BOOKKEEPING}, is_old=True)
 
 
 def as_generate(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,344 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.tasks.test_legacy import JUNK, KEYS
+from wangp_cli.errors import RequestError
+from wangp_cli.presets import Layer, merge
+from wangp_cli.runtime.intake.documents import Place, lines_of
+from wangp_cli.runtime.intake.line import Line
+from wangp_cli.runtime.resolve import _class_defaults, validate
+from wangp_cli.tasks import TASKS
+from wangp_cli.tasks.legacy import translate
+from wangp_cli.tasks.legacy.payload import BOOKKEEPING, NESTS, Only
+from wangp_cli.tasks.legacy.types import PAYLOADS
+from wangp_cli.tasks.render import Render
+
+PLACE = Place(source="tasks.json", folder=Path("/in"))
+TRAVEL: dict[str, Any] = {
+    "run_id": "20260111",
+    "shot_id": "4be72ce7",
+    "steps": 20,
+    "seed_base": 789,
+    "model_name": "vace_14B",
+    "model_type": "vace",
+    "base_prompt": "",
+    "motion_mode": "basic",
+    "amount_of_motion": 0.5,
+    "enhance_prompt": False,
+    "chain_segments": True,
+    "parsed_resolution_wh": "902x508",
+    "fps_helpers": 16,
+    "base_prompts_expanded": ["a dog", "a cat"],
+    "negative_prompts_expanded": ["", ""],
+    "enhanced_prompts_expanded": ["", "two cats"],
+    "segment_frames_expanded": [81, 65],
+    "frame_overlap_expanded": [10],
+    "input_image_paths_resolved": ["0.png", "1.png", "2.png"],
+    "num_new_segments_to_generate": 2,
+    "after_first_post_generation_brightness": 0,
+    "after_first_post_generation_saturation": 1,
+    "use_uni3c": False,
+    "uni3c_strength": 0.8,
+    "main_output_dir_for_run": "./outputs/travel",
+}
+JOIN: dict[str, Any] = {
+    "run_id": "1",
+    "clip_list": [{"url": "a.mp4", "name": "a"}, {"url": "b.mp4"}, {"url": "c.mp4"}],
+    "model": "vace_14B",
+    "resolution": [832, 480],
+    "fps": 16,
+    "context_frame_count": 4,
+    "gap_frame_count": 23,
+    "replace_mode": True,
+}
+EDIT: dict[str, Any] = {
+    "source_video_url": "a.mp4",
+    "source_video_fps": 24,
+    "source_video_total_frames": 164,
+    "portions_to_regenerate": [
+        {"start_frame": 16, "end_frame": 33, "prompt": "a dog: red", "start_time": 1.0},
+        {"start_frame": 49, "end_frame": 66},
+    ],
+    "model": "vace_14B",
+    "prompt": "a cat",
+}
+
+
+def row(kind: str, details: dict[str, Any], **top: Any) -> dict[str, Any]:
+    """A row as the older worker claims it."""
+    params = {"tool_type": "x", "orchestrator_details": details, **top}
+    return {"id": "8d36d4e2-4f57", "task_type": kind, "params": params, "project_id": "p", "status": "Queued"}
+
+
+def line(value: Any) -> Line:
+    (found,) = lines_of(value, PLACE)
+    return found
+
+
+def task_of(found: Line) -> Render:
+    """The task of a line, with a model if it names none; raises as the door of a batch does."""
+    assert found.values is not None
+    kind = str(found.values["type"])
+    layers = [
+        Layer(name="default", values=_class_defaults(kind) | {"model": "starter"}),
+        Layer(name="line", values=found.values),
+    ]
+    merged = merge(layers)
+    try:
+        return validate(merged, kind, merged.origin)
+    except RequestError as error:
+        raise found.wrong(error) from None
+
+
+def test_a_travel_keeps_its_parts() -> None:
+    found = line(row("travel_orchestrator", TRAVEL))
+    assert found.values == {
+        "type": "travel",
+        "task_id": "8d36d4e2-4f57",
+        "model": "vace_14B",
+        "images": ["/in/0.png", "/in/1.png", "/in/2.png"],
+        "frames": [81, 65],
+        "overlap": [10],
+        "prompt": ["a dog", "two cats"],
+        "mode": "chained",
+        "size": "902x508",
+        "fps": 16,
+        "seed": 789,
+    }
+    assert found.notices == ("main_output_dir_for_run: results go below the batch's output folder",)
+    assert task_of(found).type == "travel"
+
+
+def test_words_before_and_after_stand_around_every_prompt() -> None:
+    more = {"text_before_prompts": "oil ", "text_after_prompts": "at night", "base_prompt": "a fox"}
+    found = translate(
+        row("travel_orchestrator", TRAVEL | more | {"base_prompts_expanded": ["", ""]})["params"]
+        | {"task_type": "travel_orchestrator"}
+    )
+    assert found["prompt"] == ["oil a fox at night", "oil two cats at night"]
+
+
+@pytest.mark.parametrize(
+    ("more", "mode"),
+    [
+        ({}, "chained"),
+        ({"chain_segments": False}, "independent"),
+        ({"chain_segments": None, "independent_segments": True}, "independent"),
+        ({"chain_segments": None, "independent_segments": False}, "chained"),
+        ({"model_type": "i2v"}, "independent"),
+    ],
+)
+def test_segments_continue_each_other_where_they_did(more: dict[str, Any], mode: str) -> None:
+    found = line(row("travel_orchestrator", TRAVEL | more)).values
+    assert found is not None
+    assert found["mode"] == mode
+    assert ("overlap" in found) == (mode == "chained")
+
+
+def test_what_is_said_at_the_top_beats_the_nests() -> None:
+    older = {"seed_base": 1, "fps_helpers": 8}
+    found = line(
+        {
+            "task_type": "travel_orchestrator",
+            "full_orchestrator_payload": TRAVEL | older,
+            "orchestrator_details": {"seed_base": 2, "guidance_scale": 3},
+            "guidance_scale": 4,
+            "flow_shift": None,
+        }
+    ).values
+    assert found is not None
+    assert (found["seed"], found["fps"], found["guidance_scale"]) == (2, 8, 4)
+
+
+def test_a_segment_says_less_than_its_travel_and_beats_it() -> None:
+    own = {"num_frames": 29, "base_prompt": "a hen", "seed_to_use": 42, "start_image_url": "s.png"}
+    found = line(
+        row("individual_travel_segment", TRAVEL, segment_index=1, individual_segment_params=own)
+    ).values
+    assert found is not None
+    assert (found["images"], found["frames"], found["prompt"]) == (["/in/s.png"], 29, ["a hen"])
+    assert found["seed"] == 42
+    plain = line(row("individual_travel_segment", TRAVEL, segment_index=1)).values
+    assert plain is not None
+    assert plain["images"] == ["/in/1.png", "/in/2.png"]
+    assert (plain["frames"], plain["prompt"], plain["seed"]) == (65, ["two cats"], 789)
+
+
+def test_a_join_has_what_its_clips_share_and_what_one_join_says() -> None:
+    found = line(row("join_clips_orchestrator", JOIN | {"per_join_settings": [{}, {"gap_frame_count": 9}]}))
+    assert found.values is not None
+    assert found.values["clips"] == ["/in/a.mp4", "/in/b.mp4", "/in/c.mp4"]
+    assert (found.values["gap"], found.values["context"], found.values["mode"]) == (
+        [23, 9],
+        [4, 4],
+        "replace",
+    )
+    assert (found.values["size"], found.values["fps"]) == ("832x480", 16)
+    assert task_of(found)
+    of_clips = JOIN | {"use_input_video_resolution": True, "use_input_video_fps": True}
+    assert not (line(row("join_clips_orchestrator", of_clips)).values or {}).keys() & {"size", "fps"}
+
+
+def test_a_join_of_two_names_both() -> None:
+    pair = {"starting_video_path": "a.mp4", "ending_video_path": "b.mp4", "prompt": "a dog", "model": "x"}
+    found = line({"task_type": "join_clips_segment", **pair, "max_wait_time": 9}).values
+    assert found is not None
+    assert (found["clips"], found["prompt"]) == (["/in/a.mp4", "/in/b.mp4"], ["a dog"])
+
+
+def test_portions_keep_their_prompts_and_their_length() -> None:
+    found = line(row("edit_video_orchestrator", EDIT))
+    assert found.values is not None
+    assert found.values["portions"] == ["16-33:a dog: red", "49-66"]
+    assert (found.values["fps"], "gap" in found.values) == (24, False)
+    assert task_of(found)
+    portions = [
+        EDIT["portions_to_regenerate"][0] | {"gap_frame_count": 5},
+        {"start_frame": 49, "end_frame": 66},
+    ]
+    more = line(
+        row("edit_video_orchestrator", EDIT | {"portions_to_regenerate": portions, "replace_mode": True})
+    )
+    assert more.values is not None
+    assert (more.values["gap"], more.values["keep_ends"]) == ([5, 16], True)
+
+
+def test_a_range_to_fill_is_a_portion() -> None:
+    given = {"video_path": "a.mp4", "inpaint_start_frame": 45, "inpaint_end_frame": 61, "prompt": "a dog"}
+    found = line({"task_type": "inpaint_frames", "model": "x", **given}).values
+    assert found is not None
+    assert (found["portions"], found["prompt"]) == (["45-60"], ["a dog"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "details", "field", "words"),
+    [
+        ("travel_orchestrator", {"segment_frames_expnded": [1]}, "segment_frames_expnded", "no such key"),
+        ("travel_orchestrator", {"segment_frames_expanded": ["x", 81]}, "segment_frames_expanded", "item 1"),
+        ("travel_orchestrator", {"segment_frames_expanded": [81] * 3}, "segment_frames_expanded", "3 values"),
+        ("travel_orchestrator", {"input_image_paths_resolved": [1]}, "input_image_paths_resolved", "no file"),
+        ("travel_orchestrator", {"negative_prompts_expanded": ["a", "b"]}, "negative_prompts_expanded", ""),
+        ("travel_orchestrator", {"enhance_prompt": True}, "enhance_prompt", "language model"),
+        ("travel_orchestrator", {"use_svi": True}, "use_svi", "not served"),
+        ("travel_orchestrator", {"use_uni3c": True}, "use_uni3c", "not served"),
+        ("travel_orchestrator", {"regenerate_anchors": True}, "regenerate_anchors", "not served"),
+        ("travel_orchestrator", {"parsed_resolution_wh": "big"}, "parsed_resolution_wh", "WIDTHxHEIGHT"),
+        ("travel_orchestrator", {"fps_helpers": 5000}, "fps_helpers", "out of range"),
+        ("travel_orchestrator", {"num_inference_steps": 0}, "num_inference_steps", "too small"),
+        ("join_clips_orchestrator", {"clip_list": [{"name": "a"}]}, "clip_list", "item 1: has no url"),
+        ("join_clips_orchestrator", {"clip_list": [{"urll": "a"}]}, "clip_list", "did you mean url"),
+        ("join_clips_orchestrator", {"per_join_settings": [{}] * 3}, "per_join_settings", "2 joins"),
+        ("join_clips_orchestrator", {"loop_first_clip": True}, "loop_first_clip", "not served"),
+        ("join_clips_orchestrator", {"aspect_ratio": "1:1", "resolution": None}, "aspect_ratio", "without"),
+        ("edit_video_orchestrator", {"portions_to_regenerate": [{}]}, "portions_to_regenerate", "has no"),
+        ("join_clips_segment", {}, "starting_video_path", "another task"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_by_its_key(kind: str, details: dict[str, Any], field: str, words: str) -> None:
+    base = {"travel_orchestrator": TRAVEL, "join_clips_orchestrator": JOIN, "edit_video_orchestrator": EDIT}
+    found = line(row(kind, base.get(kind, {}) | details))
+    error = found.error
+    if error is None:
+        with pytest.raises(RequestError) as caught:
+            task_of(found)
+        error = caught.value
+    assert error.field == field
+    assert words in f"{error.message} {error.hint}"
+
+
+def test_a_segment_that_continues_another_is_refused() -> None:
+    found = line(row("travel_segment", TRAVEL, segment_index=1))
+    assert found.error is not None
+    assert found.error.field == "segment_index"
+    assert line(row("travel_segment", TRAVEL | {"chain_segments": False}, segment_index=1)).values
+
+
+def test_a_row_of_a_database_keeps_its_parameters_as_text() -> None:
+    pair = '{"starting_video_path": "a.mp4", "ending_video_path": "b.mp4"}'
+    assert line({"task_type": "join_clips_segment", "params": pair}).values
+    broken = line({"task_type": "join_clips_segment", "params": "{"})
+    assert broken.error is not None
+    assert broken.error.field == "params"
+
+
+def words_of(kind: str) -> list[str]:
+    return [
+        *PAYLOADS[kind].keys,
+        *BOOKKEEPING,
+        *KEYS,
+        "model",
+        "size",
+        "task_id",
+        "individual_segment_params",
+    ]
+
+
+PLAUSIBLE = st.sampled_from(
+    [*(TRAVEL | JOIN | EDIT).values(), {}, [], [{}], ["a"], "832x480", 0, 1, 81, True, [81]]
+)
+
+
+@st.composite
+def payloads(draw: st.DrawFn) -> dict[str, Any]:
+    """A payload of any kind: a good one with keys gone, changed, added, and put at any height."""
+    kind = draw(st.sampled_from(sorted(PAYLOADS)))
+    base = draw(st.sampled_from([TRAVEL, JOIN, EDIT, {}]))
+    details = {key: value for key, value in base.items() if draw(st.integers(0, 9))}
+    keys = st.sampled_from(words_of(kind)) | st.sampled_from(["", "clip_lst", "a b"])
+    details |= draw(st.dictionaries(keys, JUNK | PLAUSIBLE, max_size=4))
+    top = draw(st.dictionaries(keys, JUNK | PLAUSIBLE, max_size=2))
+    nest = draw(st.sampled_from(NESTS))
+    return top | {"task_type": kind, nest: draw(st.just(details) | JUNK)}
+
+
+NEEDED = {"starting_video_path", "ending_video_path", "source_video_url", "video_path", "start_image_url"}
+NEEDED |= {"portions_to_regenerate", "inpaint_end_frame"}
+"""Keys that an error may name though they are not there."""
+
+
+def said_in(value: Any) -> set[str]:
+    """Every key, at any height."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return set(value if isinstance(value, dict) else ()).union(*map(said_in, parts))
+
+
+@given(payloads())
+def test_whatever_a_payload_holds_it_is_a_task_or_an_error_that_names_a_key(payload: dict[str, Any]) -> None:
+    found = line(payload)
+    error = found.error
+    if error is None:
+        try:
+            assert task_of(found).type in TASKS
+        except RequestError as refused:
+            error = refused
+    if error is None:
+        return
+    named = {*said_in(payload), *NEEDED}
+    assert error.field in named | set(map(ascii, named)), error.message
+    assert error.message.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("kind", "good"),
+    [
+        ("travel_orchestrator", TRAVEL),
+        ("travel_segment", TRAVEL),
+        ("individual_travel_segment", TRAVEL),
+        ("join_clips_orchestrator", JOIN),
+        ("join_clips_segment", {"starting_video_path": "a.mp4", "ending_video_path": "b.mp4"}),
+        ("edit_video_orchestrator", EDIT),
+        ("inpaint_frames", {"video_path": "a.mp4", "inpaint_start_frame": 4, "inpaint_end_frame": 9}),
+    ],
+)
+def test_keys_that_ask_for_nothing_change_nothing(kind: str, good: dict[str, Any]) -> None:
+    neutral = {name: key.values for name, key in PAYLOADS[kind].keys.items() if isinstance(key, Only)}
+    idle = dict.fromkeys(BOOKKEEPING, "x") | {name: values[0] for name, values in neutral.items() if values}
+    whole = {"task_type": kind, "orchestrator_details": good}
+    own = good if kind in ("join_clips_segment", "inpaint_frames") else {}
+    assert translate(whole | own | idle) == translate(whole | own)
