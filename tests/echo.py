@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from wangp_cli.catalogue import ModelSpec
 from wangp_cli.media.clip import Frames, as_float
-from wangp_cli.pipelines.base import Inputs, Progress
+from wangp_cli.pipelines.base import Inputs, Lora, LoraPut, Progress
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
 
@@ -19,6 +19,10 @@ class Echo:
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
+
+    def adapt(self, _loras: Sequence[Lora]) -> list[LoraPut]:
+        """Wear nothing."""
+        return []
 
     def encode(self, _shot: Shot, inputs: Inputs, progress: Progress) -> Inputs:
         """The inputs themselves."""

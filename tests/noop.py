@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,7 +19,7 @@ from wangp_cli.catalogue import ModelSpec
 from wangp_cli.errors import OutOfMemoryError
 from wangp_cli.media.clip import Frames
 from wangp_cli.pipelines import families
-from wangp_cli.pipelines.base import Inputs, Progress
+from wangp_cli.pipelines.base import Inputs, Lora, LoraPut, Progress
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
 
@@ -35,6 +35,10 @@ class Noop:
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
         self._met: set[str] = set()
+
+    def adapt(self, _loras: Sequence[Lora]) -> list[LoraPut]:
+        """Wear nothing."""
+        return []
 
     def encode(self, _shot: Shot, _inputs: Inputs, progress: Progress) -> None:
         """Nothing to tell."""

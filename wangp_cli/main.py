@@ -15,6 +15,7 @@ from wangp_cli.commands.docs import docs
 from wangp_cli.commands.doctor import doctor
 from wangp_cli.commands.edit import edit
 from wangp_cli.commands.generate import generate
+from wangp_cli.commands.inpaint import inpaint
 from wangp_cli.commands.join import join
 from wangp_cli.commands.report import report
 from wangp_cli.commands.schema import schema
@@ -52,6 +53,7 @@ app.command(no_args_is_help=True)(generate)
 app.command(no_args_is_help=True)(travel)
 app.command(no_args_is_help=True)(join)
 app.command(no_args_is_help=True)(edit)
+app.command(no_args_is_help=True)(inpaint)
 app.command(no_args_is_help=True)(batch)
 app.command()(show)
 app.command()(report)

@@ -60,6 +60,15 @@ def test_the_reference_may_have_another_size_and_length() -> None:
     assert matched.mean == pytest.approx(colours(moving(9, 30, 20)).mean, abs=3)
 
 
+def test_colours_of_some_pixels_are_those_alone() -> None:
+    clip = as_float(moving(4))
+    where = np.zeros(clip.shape[:3], bool)
+    where[1:3, 10:20, 5:30] = True
+    some, cut = colours(clip, where), colours(clip[1:3, 10:20, 5:30])
+    assert some.mean == pytest.approx(cut.mean)
+    assert some.spread == pytest.approx(cut.spread)
+
+
 def test_no_strength_changes_no_bit() -> None:
     clip = moving(3)
     assert np.array_equal(match_colour(clip, flat(1, 0.2), 0), clip)

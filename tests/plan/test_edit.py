@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.plan.laid import check, laid
 from wangp_cli.catalogue import Grid
 from wangp_cli.errors import RequestError
-from wangp_cli.plan import JoinPlan, Portion, plan_edit, plan_inpaint
+from wangp_cli.plan import JoinPlan, Portion, plan_edit
 
 WAN = Grid()
 LTX = Grid(step=8, minimum=17, block=32)
@@ -102,28 +102,6 @@ def test_what_cannot_be_edited_is_named(arguments: dict[str, Any], message: str)
 def test_a_gap_below_none_is_refused() -> None:
     with pytest.raises(RequestError, match="portions: 3-9 with a gap of -1"):
         plan_edit(50, [Portion(first=3, last=9, gap=-1)], grid=WAN, fps=Fraction(16))
-
-
-def test_a_range_is_painted_into_the_whole_video() -> None:
-    plan = plan_inpaint(100, 30, 50, grid=WAN, fps=Fraction(16))
-    assert plan.total == 100
-    assert keepers(plan) == [(0, 29), (50, 99)]
-    assert (plan.generate, plan.gap, plan.context) == (37, 20, 17)
-    assert plan.segments[0].changed == (21, 58)
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "message"),
-    [
-        (-1, 9, "start: -1"),
-        (5, 101, "end: 101, but the video has 100 frames"),
-        (9, 9, "end: 9, must be more than the start, 9"),
-        (0, 100, "portions: cover all 100 frames"),
-    ],
-)
-def test_a_range_outside_the_video_is_named(start: int, end: int, message: str) -> None:
-    with pytest.raises(RequestError, match=f"^{message}"):
-        plan_inpaint(100, start, end, grid=WAN, fps=Fraction(16))
 
 
 @given(st.data())

@@ -57,6 +57,25 @@ def expand(mask: Frames, pixels: int) -> Frames:
     return mask
 
 
+def feathered(mask: Frames, pixels: int) -> NDArray[np.float32]:
+    """A mask that rises from its edge inwards; nothing outside it is touched.
+
+    Args:
+        mask: `[T, H, W, 1]` of black and white, any dtype.
+        pixels: how far inside it is white again; at the picture's edge it does not fall.
+
+    Returns:
+        float32 `[T, H, W, 1]` in [0, 1].
+    """
+    depth = as_float(mask)
+    inner = mask
+    for _ in range(pixels):
+        inner = expand(inner, -1)
+        depth = depth + as_float(inner)
+    rise: NDArray[np.float32] = (1 - np.cos(np.float32(np.pi) * depth / np.float32(pixels + 1))) / 2
+    return rise
+
+
 def _spread(mask: Frames, reach: int, axis: int, *, grow: bool) -> Frames:
     """Running maximum or minimum over `2 * reach + 1`, in windows that double until two of them cover it."""
     pick = np.maximum if grow else np.minimum

@@ -86,14 +86,20 @@ class Match:
     offset: NDArray[np.float64]
 
 
-def colours(frames: Frames) -> Colours:
-    """The colours of `[T, H, W, C]` RGB or RGBA, all frames together."""
-    total, squares = np.zeros(3), np.zeros(3)
-    for frame in frames:
-        lab = to_lab(frame[..., :3]).reshape(-1, 3)
+def colours(frames: Frames, where: NDArray[np.bool_] | None = None) -> Colours:
+    """The colours of frames, all together.
+
+    Args:
+        frames: `[T, H, W, C]` RGB or RGBA, any dtype of `Frames`.
+        where: bool `[T, H, W]`, the pixels to look at, one at least; all without it.
+    """
+    total, squares, count = np.zeros(3), np.zeros(3), 0
+    for index, frame in enumerate(frames):
+        pixels = frame.reshape(-1, frame.shape[2]) if where is None else frame[where[index]]
+        lab = to_lab(pixels[:, :3])
         total += lab.sum(axis=0, dtype=np.float64)
         squares += np.square(lab, dtype=np.float64).sum(axis=0)
-    count = frames.shape[0] * frames.shape[1] * frames.shape[2]
+        count += len(lab)
     mean = total / count
     return Colours(mean=mean, spread=np.sqrt(np.maximum(squares / count - mean**2, 0)))
 

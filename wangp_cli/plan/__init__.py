@@ -1,6 +1,7 @@
 """Frame arithmetic: how many frames each part of a long video has, before any model runs."""
 
-from wangp_cli.plan.edit import Portion, plan_edit, plan_inpaint
+from wangp_cli.plan.edit import Portion, plan_edit
+from wangp_cli.plan.inpaint import plan_inpaint
 from wangp_cli.plan.join import Bridge, plan_join
 from wangp_cli.plan.model import JoinPlan, Kept, Picture, Plan, Segment
 from wangp_cli.plan.text import describe

@@ -85,24 +85,6 @@ def plan_edit(
     return join_plan(kept, segments, fps, notices)
 
 
-def plan_inpaint(
-    length: int, start: int, end: int, *, grid: Grid, fps: Fraction, context: int = 8
-) -> JoinPlan:
-    """Plan new frames from `start` to before `end`, in a video whose length stays.
-
-    Raises:
-        RequestError: the range is empty, lies outside the video, or is all of it.
-    """
-    if start < 0:
-        raise RequestError("start", f"{start}, must be 0 or more")
-    if end > length:
-        raise RequestError("end", f"{end}, but the video has {length} frames")
-    if start >= end:
-        raise RequestError("end", f"{end}, must be more than the start, {start}")
-    portion = Portion(first=start, last=end - 1)
-    return plan_edit(length, [portion], grid=grid, fps=fps, context=context)
-
-
 def _checked(length: int, portions: Sequence[Portion], keep_ends: bool) -> list[int]:
     """Indices of the portions in the order of the video."""
     if not portions:

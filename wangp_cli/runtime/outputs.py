@@ -13,8 +13,7 @@ from typing import Any
 
 from wangp_cli.errors import ConflictError, MediaError, NoSpaceError, RequestError, nearest
 from wangp_cli.media.codecs import CODECS, pick
-from wangp_cli.tasks.fields import size_of
-from wangp_cli.tasks.render import Render
+from wangp_cli.tasks.render import Pixels, Render
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -24,12 +23,13 @@ BYTES_PER_PIXEL = 0.25
 """An upper guess for compressed video, so that a full disk is found before hours of work."""
 
 
-def plan_outputs(task: Render, frames: int, writable: set[Path]) -> list[Path]:
+def plan_outputs(task: Render, frames: int, size: Pixels, writable: set[Path]) -> list[Path]:
     """One final path for each result of a settled task.
 
     Args:
         task: every value final.
         frames: of each result; one makes a picture.
+        size: of each result.
         writable: folders that need not be tried again.
 
     Raises:
@@ -44,13 +44,13 @@ def plan_outputs(task: Render, frames: int, writable: set[Path]) -> list[Path]:
             "name", f"{task.name!r} gives several results one name", hint="add {seed} or {index}"
         )
     if frames > 1:
-        _check_codec(task, paths[0].suffix)
+        _check_codec(task, size, paths[0].suffix)
     replaces = task.overwrite or task.skip_existing
     for path in paths:
         _check_free(path, overwrite=replaces)
         if task.metadata_mode == "sidecar":
             _check_free(path.with_suffix(".json"), overwrite=replaces)
-    width, height = size_of(task.size)
+    width, height = size
     _check_room(paths[0].parent, int(width * height * frames * task.results * BYTES_PER_PIXEL))
     return paths
 
@@ -67,16 +67,21 @@ def _check_free(path: Path, *, overwrite: bool) -> None:
         )
 
 
-def _check_codec(task: Render, suffix: str) -> None:
+def _check_codec(task: Render, size: Pixels, suffix: str) -> None:
     try:
         codec = pick(task.codec, suffix)
     except MediaError as error:
         raise RequestError("codec", error.message.removeprefix("codec: "), hint=error.hint) from None
-    width, height = size_of(task.size)
+    width, height = size
     least_width, least_height = codec.smallest
     if width < least_width or height < least_height:
         least = f"{least_width}x{least_height}"
-        raise RequestError("size", f"{task.size} is too small, codec {codec.name} takes {least} or more")
+        raise RequestError("size", f"{width}x{height} is too small, codec {codec.name} takes {least} or more")
+    step_x, step_y = codec.block(codec.deep_pixels)
+    if width % step_x or height % step_y:
+        raise RequestError(
+            "codec", f"{codec.name} takes even sizes, not {width}x{height}", hint="--codec h264-444 or ffv1"
+        )
     if task.crf is not None:
         if codec.crf is None:
             raise RequestError("crf", f"codec {codec.name} has no such setting", hint="leave it out")

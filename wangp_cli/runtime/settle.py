@@ -18,7 +18,7 @@ from wangp_cli.runtime.outputs import check_folder, plan_outputs
 from wangp_cli.runtime.weights import shipped_vocabulary
 from wangp_cli.tasks.fields import MAX_FRAMES, MAX_SEED, frame_count, size_of
 from wangp_cli.tasks.flags import flag_of
-from wangp_cli.tasks.render import Render
+from wangp_cli.tasks.render import Pixels, Render
 from wangp_cli.tasks.shot import Length
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Request:
         origin: where each value came from, by field.
         spec: the model.
         frames: of each result.
+        size: of each result, width and height in pixels.
         plan: of a task that is made in several runs of the model.
         outputs: one path for each result.
         loras: file and strength of each LoRA.
@@ -62,6 +63,7 @@ class Request:
     origin: dict[str, str]
     spec: ModelSpec
     frames: int
+    size: Pixels
     plan: Plan | None
     outputs: list[Path]
     loras: list[tuple[Path, Strength]]
@@ -101,6 +103,7 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
     facts = check_inputs(task, [path for path, _ in loras], merged.checksums)
     if session.manifest_path:
         check_folder("manifest_path", session.manifest_path.absolute().parent, session.writable)
+    task.check_sizes(_sizes(facts), sized=_said(origin["size"]))
     changes: dict[str, Any] = {}
     if spec.name != task.model:
         changes["model"] = spec.name
@@ -129,13 +132,15 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
     if settled.seed + settled.results - 1 > MAX_SEED:
         raise RequestError("seed", f"{settled.seed} leaves no room for {settled.results} results")
     notices += unknown_words(settled.text, spec)
+    made = _sizes(facts)[task.shaped_by[0]][0] if task.splices else size_of(size)
     return Request(
         task=settled,
         origin=origin,
         spec=spec,
         frames=frames,
+        size=made,
         plan=plan,
-        outputs=plan_outputs(settled, frames, session.writable),
+        outputs=plan_outputs(settled, frames, made, session.writable),
         loras=loras,
         notices=notices,
     )
@@ -186,6 +191,11 @@ def _lengths(facts: Facts, rate: Fraction) -> dict[str, list[int]]:
         field: [reached(fact.frames, fact.fps, rate) if fact.fps else fact.frames for fact in found]
         for field, found in facts.items()
     }
+
+
+def _sizes(facts: Facts) -> dict[str, list[Pixels]]:
+    """Width and height of each input file, by field."""
+    return {field: [(fact.width, fact.height) for fact in found] for field, found in facts.items()}
 
 
 def _settle_frames(task: Length, spec: ModelSpec, rate: Fraction, origin: str) -> tuple[int, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -11,26 +10,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from wangp_cli.catalogue import Grid
-from wangp_cli.errors import RequestError
-from wangp_cli.plan import JoinPlan, Portion, Segment, plan_edit
+from wangp_cli.plan import JoinPlan, Segment, plan_edit
 from wangp_cli.plan.model import spread
 from wangp_cli.tasks.fields import MAX_FRAMES, Flag, Input, Rate, Size, Spec
 from wangp_cli.tasks.planned import MANY, Counts, Planned, Sound
-
-_PORTION = re.compile(r"(?P<first>\d+(?:\.\d+)?s?)-(?P<last>\d+(?:\.\d+)?s?)(?::(?P<prompt>.*))?", re.DOTALL)
-
-
-def _portion(value: str) -> str:
-    match = _PORTION.fullmatch(value.strip())
-    units = {part.endswith("s") for part in match.group("first", "last")} if match else set()
-    whole = match is None or all(
-        part.endswith("s") or part.isdigit() for part in match.group("first", "last")
-    )
-    if len(units) != 1 or not whole:
-        raise ValueError(
-            f"{value!r} is not START-END[:PROMPT] in frames or seconds, such as 16-33 or 1s-2.5s"
-        )
-    return value.strip()
+from wangp_cli.tasks.portions import frames_of, portion, prompt_of
 
 
 class Changed(Spec):
@@ -39,7 +23,7 @@ class Changed(Spec):
     panel: ClassVar[str] = "Inputs"
     video: Annotated[Path, Input(("video",)), Flag("Video to change.")]
     portions: Annotated[
-        tuple[Annotated[str, AfterValidator(_portion)], ...],
+        tuple[Annotated[str, AfterValidator(portion)], ...],
         MANY,
         Field(min_length=1),
         Flag(
@@ -71,9 +55,10 @@ class Edit(Surroundings, Changed, Planned):
     shaped_by: ClassVar[tuple[str, ...]] = ("video",)
     rated_by: ClassVar[tuple[str, ...]] = ("video",)
     keeps_size: ClassVar[bool] = True
+    splices: ClassVar[bool] = True
     panel: ClassVar[str] = "Seams"
     type: Literal["edit"] = "edit"
-    size: Annotated[Size, Flag("Width and height in pixels.", metavar="WxH", default="the video's")] = (
+    size: Annotated[Size, Flag("Size at which the model works.", metavar="WxH", default="the video's")] = (
         "832x480"
     )
     fps: Annotated[Rate, Flag("Frames per second of the file.", metavar="RATE", default="the video's")] = "16"
@@ -112,7 +97,9 @@ class Edit(Surroundings, Changed, Planned):
         self._prompts()
         gaps: Sequence[int | None] = self.gap or (None,)
         each = spread("gap", gaps, len(self.portions), "portion")
-        portions = [_frames_of(text, rate, gap) for text, gap in zip(self.portions, each, strict=True)]
+        portions = [
+            frames_of("portions", text, rate, gap) for text, gap in zip(self.portions, each, strict=True)
+        ]
         (length,) = lengths["video"]
         return plan_edit(
             length, portions, grid=grid, fps=rate, context=self.context, keep_ends=self.keep_ends
@@ -121,23 +108,4 @@ class Edit(Surroundings, Changed, Planned):
     def _prompts(self) -> list[str]:
         """What each portion is to show: its own prompt, else the task's."""
         shared = spread("prompt", self.prompt, len(self.portions), "portion")
-        own = (_PORTION.fullmatch(text) for text in self.portions)
-        return [
-            (match["prompt"] or "").strip() or prompt if match else prompt
-            for match, prompt in zip(own, shared, strict=True)
-        ]
-
-
-def _frames_of(text: str, rate: Fraction, gap: int | None) -> Portion:
-    match = _PORTION.fullmatch(text)
-    assert match is not None
-    first, last = match["first"], match["last"]
-    if not first.endswith("s"):
-        return Portion(first=int(first), last=int(last), gap=gap)
-    # Seconds name moments between frames: the frame that ends there is the last one.
-    portion = Portion(
-        first=round(Fraction(first[:-1]) * rate), last=round(Fraction(last[:-1]) * rate) - 1, gap=gap
-    )
-    if portion.last < portion.first:
-        raise RequestError("portions", f"{text!r} has no frames at {rate} fps")
-    return portion
+        return [prompt_of(text) or prompt for text, prompt in zip(self.portions, shared, strict=True)]

@@ -12,6 +12,9 @@ from wangp_cli.tasks.adapters import Adapters
 from wangp_cli.tasks.shot import Canvas, Negative, Sampling
 from wangp_cli.tasks.task import Output, Runtime, Task
 
+Pixels = tuple[int, int]
+"""Width and height."""
+
 
 class Render(Runtime, Output, Adapters, Sampling, Canvas, Negative, Task):
     """A task that a model renders.
@@ -20,11 +23,14 @@ class Render(Runtime, Output, Adapters, Sampling, Canvas, Negative, Task):
         shaped_by: inputs whose shape the result has, the first one given wins.
         rated_by: inputs whose frame rate the result has, likewise.
         keeps_size: whether it also has the size of that input, rather than the model's number of pixels.
+        splices: whether new frames are fitted into that input, so that the result has exactly its size
+            whatever `size` the model works at.
     """
 
     shaped_by: ClassVar[tuple[str, ...]] = ()
     rated_by: ClassVar[tuple[str, ...]] = ()
     keeps_size: ClassVar[bool] = False
+    splices: ClassVar[bool] = False
 
     @property
     def text(self) -> str:
@@ -43,6 +49,17 @@ class Render(Runtime, Output, Adapters, Sampling, Canvas, Negative, Task):
     def abilities(self, spec: ModelSpec) -> frozenset[Accepts]:  # noqa: ARG002 - for those to whom it matters
         """What a model must be able to do for it, besides what the inputs given ask for."""
         return frozenset()
+
+    def check_sizes(self, sizes: Mapping[str, Sequence[Pixels]], *, sized: bool) -> None:
+        """Refuse input files whose sizes do not go together.
+
+        Args:
+            sizes: width and height of each, by field.
+            sized: whether the size of the result was asked for.
+
+        Raises:
+            RequestError: names the field.
+        """
 
     def plan(self, lengths: Mapping[str, Sequence[int]], grid: Grid, rate: Fraction) -> Plan | None:  # noqa: ARG002 - for those that have one
         """The frames of the result, for a task that makes it from several runs of the model.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wangp_cli.media.clip import Audio, Frames, as_float
+from wangp_cli.media.clip import Audio, Frames, as_float, chunks
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio, read_image, stream_video
 from wangp_cli.media.resize import fit
@@ -30,13 +30,17 @@ def run(job: Job) -> Iterator[Stage]:
         one stage: later segments need the frames of earlier ones, so they cannot wait for other tasks.
     """
     yield "encode"
-    assembly = _Assembly(job)
+    write(job, Assembly(job))
+
+
+def write(job: Job, assembly: Assembly) -> None:
+    """Make the parts of a plan and the file, announced when it is durable."""
     (path,) = job.request.outputs
     result = Result(job=job, index=0, path=path)
     job.emit(result.write_video(assembly.frames(), job.request.frames, assembly.sound()))
 
 
-class _Assembly:
+class Assembly:
     """The parts of one plan."""
 
     def __init__(self, job: Job) -> None:
@@ -46,9 +50,12 @@ class _Assembly:
         self._job = job
         self._task: Planned = task
         self._plan: Plan = plan
-        self._size = size_of(task.size)
+        self._canvas = size_of(task.size)
+        self._size = job.request.size
         self._videos = [(path, probe(path)) for path in task.videos]
-        self._pictures = [fit_picture(read_image(path), *self._size, task.framing) for path in task.pictures]
+        self._pictures = [
+            fit_picture(read_image(path), *self._canvas, task.framing) for path in task.pictures
+        ]
 
     def frames(self) -> Iterator[Frames]:
         """All of the video, as a stream."""
@@ -71,19 +78,32 @@ class _Assembly:
         return self._clip(part.clip, part.first, part.end)
 
     def _make(self, segment: Segment, context: Frames | None) -> Iterable[Frames]:
-        job, spec = self._job, self._job.request.spec
-        known = Known(pictures=self._pictures, context=context, after=self._after(segment))
-        if "control" in spec.accepts:
-            inputs: Inputs = guide(segment, known, self._size).inputs(self._plan.fps)
-        else:
-            inputs = ends(segment, known, self._plan.fps, spec.grid)
+        job = self._job
+        context, after = (
+            None if frames is None else fit(frames, *self._canvas, "stretch")
+            for frames in (context, self._after(segment))
+        )
+        known = Known(pictures=self._pictures, context=context, after=after)
+        inputs = self._shown(segment, known)
         shot = self._task.shot(segment, len(self._plan.segments))
         job.meter.begin(segment.index + 1)
         pipeline = job.pipeline(choose(self._task), wear=True)
         conditioning = pipeline.encode(shot, inputs, job.meter)
         latents = pipeline.denoise(shot, conditioning, job.meter)
         made = np.concatenate(list(map(as_float, pipeline.decode(latents, job.meter))))
-        return [match_seams(made, segment, known, self._task.colour_match)]
+        return self._finished(made, segment, known, inputs)
+
+    def _shown(self, segment: Segment, known: Known) -> Inputs:
+        """What the model is given for a segment."""
+        spec = self._job.request.spec
+        if "control" in spec.accepts:
+            return guide(segment, known, self._canvas).inputs(self._plan.fps)
+        return ends(segment, known, self._plan.fps, spec.grid)
+
+    def _finished(self, made: Frames, segment: Segment, known: Known, inputs: Inputs) -> Iterable[Frames]:  # noqa: ARG002 - masks are in them
+        """The frames a model made, as they go into the video."""
+        matched = match_seams(made, segment, known, self._task.colour_match)
+        return (fit(piece, *self._size, "stretch") for piece in chunks(matched))
 
     def _after(self, segment: Segment) -> Frames | None:
         """The frames that follow a segment; behind one that closes a circle, those of the beginning."""

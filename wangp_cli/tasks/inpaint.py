@@ -1,0 +1,178 @@
+"""The task behind `wangp inpaint`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from wangp_cli.catalogue import Grid
+from wangp_cli.errors import RequestError
+from wangp_cli.plan import JoinPlan, plan_inpaint
+from wangp_cli.plan.model import spread
+from wangp_cli.tasks.fields import MAX_FRAMES, Flag, FrameCount, Input, Rate, Size, Spec, frame_count
+from wangp_cli.tasks.planned import MANY, Planned
+from wangp_cli.tasks.portions import frames_of, plain_portion
+from wangp_cli.tasks.render import Pixels
+from wangp_cli.tasks.shot import MODELS
+
+SAME_SHAPE = 0.02
+"""How far, as a part of it, the shape of a mask may be from the video's: sides are whole pixels."""
+
+
+class Painted(Spec):
+    """What to paint anew."""
+
+    panel: ClassVar[str] = "Inputs"
+    video: Annotated[Path, Input(("video",)), Flag("Video to change.")]
+    portion: Annotated[
+        Annotated[str, AfterValidator(plain_portion)] | None,
+        Flag(
+            "When to paint: frames 16-33, both included, or seconds 1s-2.5s.",
+            metavar="START-END",
+            default="all of the video, where a mask says what",
+        ),
+    ] = None
+    image_mask: Annotated[
+        Path | None,
+        Input(("image",), "mask"),
+        Flag("Mask picture, held for all frames; white is painted anew."),
+    ] = None
+    video_mask: Annotated[
+        Path | None,
+        Input(("video",), "mask"),
+        Flag("Mask video, as long as the video or the portion; white is painted anew."),
+    ] = None
+    mask_expand: Annotated[
+        int,
+        Field(ge=-1000, le=1000),
+        Flag("Grow the mask by so many pixels of the video; below 0 shrinks it.", metavar="N"),
+    ] = 0
+    mask_feather: Annotated[
+        int,
+        Field(ge=0, le=1000),
+        Flag("Pixels over which new ones fade into the old, inside the mask's edge.", metavar="N"),
+    ] = 0
+
+
+class Windows(Spec):
+    """How long each run of the model is."""
+
+    panel: ClassVar[str] = "Size and length"
+    frames: Annotated[
+        FrameCount,
+        Flag(
+            "Frames of one run of the model; what is longer goes in several.",
+            "-f",
+            metavar="N",
+            default=MODELS,
+        ),
+    ] = 81
+
+
+class Beside(Spec):
+    """What lies beside a window."""
+
+    panel: ClassVar[str] = "Seams"
+    context: Annotated[
+        int,
+        Field(ge=1, le=MAX_FRAMES),
+        Flag("Frames beside the portion that are shown to the model; they never change.", metavar="N"),
+    ] = 8
+    overlap: Annotated[
+        int,
+        Field(ge=1, le=MAX_FRAMES),
+        Flag("Frames that one run of the model shares with the next, crossfaded.", metavar="N"),
+    ] = 5
+    sound: Annotated[
+        Literal["keep", "silence"], Flag("What the portion sounds like: as it did, or not at all.")
+    ] = "keep"
+
+
+class Inpaint(Beside, Windows, Painted, Planned):
+    """Paint a range of frames or a masked region anew; every other pixel stays as it is."""
+
+    run: ClassVar[str] = "wangp_cli.workflows.inpaint:run"
+    shaped_by: ClassVar[tuple[str, ...]] = ("video",)
+    rated_by: ClassVar[tuple[str, ...]] = ("video",)
+    keeps_size: ClassVar[bool] = True
+    splices: ClassVar[bool] = True
+    type: Literal["inpaint"] = "inpaint"
+    prompt: Annotated[
+        tuple[str, ...],
+        MANY,
+        Field(min_length=1),
+        Flag("What to show; repeatable, one for each run of the model.", "-p", metavar="TEXT"),
+    ]
+    size: Annotated[Size, Flag("Size at which the model works.", metavar="WxH", default="the video's")] = (
+        "832x480"
+    )
+    fps: Annotated[Rate, Flag("Frames per second of the file.", metavar="RATE", default="the video's")] = "16"
+
+    @property
+    def videos(self) -> tuple[Path, ...]:
+        """The clip of which the plan keeps frames."""
+        return (self.video,)
+
+    @property
+    def mask(self) -> Path | None:
+        """What says where to paint."""
+        return self.image_mask or self.video_mask
+
+    def check_sizes(self, sizes: Mapping[str, Sequence[Pixels]], *, sized: bool) -> None:  # noqa: ARG002 - masks follow the video
+        """Refuse a mask that does not lie over the video."""
+        ((width, height),) = sizes["video"]
+        for field in ("image_mask", "video_mask"):
+            for mask_width, mask_height in sizes.get(field, ()):
+                if abs(mask_width * height / (mask_height * width) - 1) > SAME_SHAPE:
+                    raise RequestError(
+                        field,
+                        f"{mask_width}x{mask_height} has another shape than the video, {width}x{height}",
+                    )
+
+    def range_of(self, length: int, rate: Fraction) -> range:
+        """The frames to paint, in a video of `length` frames at `rate`."""
+        if self.portion is None:
+            return range(length)
+        found = frames_of("portion", self.portion, rate)
+        return range(found.first, found.last + 1)
+
+    def plan(self, lengths: Mapping[str, Sequence[int]], grid: Grid, rate: Fraction) -> JoinPlan:
+        """The frames of the video, those of the portion in windows."""
+        (length,) = lengths["video"]
+        new = self.range_of(length, rate)
+        plan = plan_inpaint(
+            length,
+            new.start,
+            new.stop,
+            grid=grid,
+            fps=rate,
+            context=self.context,
+            longest=frame_count(self.frames, rate),
+            overlap=self.overlap,
+        )
+        if self.mask is None and not plan.kept:
+            raise RequestError(
+                "portion", f"covers all {length} frames, so nothing is left to go by", hint="give a mask"
+            )
+        for frames in lengths.get("video_mask", ()):
+            if frames not in (length, len(new)):
+                wanted = " or ".join(str(count) for count in dict.fromkeys((length, len(new))))
+                raise RequestError(
+                    "video_mask", f"{frames} frames, wanted {wanted}, as the video or the portion"
+                )
+        spread("prompt", self.prompt, len(plan.segments), "run of the model")
+        return plan
+
+    @model_validator(mode="after")
+    def _says_what(self) -> Self:
+        if self.image_mask and self.video_mask:
+            raise ValueError("image_mask: not together with video_mask, give one of them")
+        if self.portion is None and self.mask is None:
+            raise ValueError("portion: neither it nor a mask is given, say what to paint anew")
+        if self.mask and self.sharpen:
+            raise ValueError("sharpen: not together with a mask, outside of which pixels stay as they are")
+        return self
