@@ -7,7 +7,7 @@ import torch
 from diffusers import AutoencoderKLWan
 
 from training.starter.autoencoder import CONTENT_CHANNELS, decode_clip, encode_clip
-from training.starter.data import LinearEncoder, pack_mask
+from training.starter.data import LinearEncoder, known_part, pack_mask
 from training.starter.encoder import build_autoencoder, normalise
 from training.starter.fast import FastDenoiser, to_latents, to_tokens
 from training.starter.networks import make_denoiser, pad_bias
@@ -55,6 +55,29 @@ def test_position_is_the_same_in_every_clip(vae: AutoencoderKLWan, clips: torch.
 def test_the_encoder_is_two_matrices(vae: AutoencoderKLWan, clips: torch.Tensor) -> None:
     wanted = normalise(vae, encode_clip(vae, clips[:2]))[:, :CONTENT_CHANNELS]
     assert (LinearEncoder(vae)(clips[:2]) - wanted).abs().max() < 0.01
+
+
+def test_errors_count_at_given_pixels_alone(vae: AutoencoderKLWan) -> None:
+    encode = LinearEncoder(vae)
+    keep = torch.ones(1, 17, 16, 16)
+    errors = torch.randn(1, CONTENT_CHANNELS, 5, 2, 2, generator=torch.Generator().manual_seed(0))
+    assert encode.given_error(errors, keep * 0) == 0
+    everything = encode.given_error(errors, keep)
+    assert 0.3 < everything < 3
+    last = keep.clone()
+    last[:, 1:16] = 0
+    assert 0 < encode.given_error(errors, last) < everything
+    errors[:, :, 1:] = 0
+    first = keep.clone()
+    first[:, 1:] = 0
+    assert torch.isclose(encode.given_error(errors, first), encode.given_error(errors, keep))
+
+
+def test_part_of_a_token_is_known() -> None:
+    keep = torch.zeros(1, 5, 32, 16)
+    keep[:, 0, :16] = 1
+    keep[:, 4] = 1
+    assert known_part(keep).flatten().tolist() == [1.0, 0.0, 0.25, 0.25]
 
 
 def test_masks_are_packed_into_64_channels_of_the_nearest_frames() -> None:

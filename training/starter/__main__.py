@@ -44,10 +44,11 @@ class Plan:
         near, wide = self.scenes, max(16, self.scenes * 3 // 5)
         falling = self.seconds * (1 - _DECODER_PART - _SMALL_PART - _STEADY_PART)
         native = Phase(seconds=self.seconds * _STEADY_PART, near=near, wide=wide, rate_to=0.75, decay=0.998)
+        last = replace(native, seconds=falling, shift=4.0, rate_from=0.75, rate_to=0.012)
         return (
             Phase(seconds=self.seconds * _SMALL_PART, side=64, batch=48, near=near, wide=wide),
             native,
-            replace(native, seconds=falling, shift=4.0, conditional=0.45, rate_from=0.75, rate_to=0.012),
+            replace(last, conditional=0.6, late=0.35, known_weight=4.0, pixel_weight=10.0),
         )
 
 

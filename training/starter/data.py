@@ -32,6 +32,8 @@ class Batch:
     """bool [B]: clips of which nothing is given."""
     known: Tensor
     """float32 [B, N, 1]: part of each token's pixels that are given."""
+    keep: Tensor
+    """float32 [B, T, H, W]: 1 at given pixels."""
 
 
 class LinearEncoder:
@@ -46,6 +48,7 @@ class LinearEncoder:
         block = torch.zeros(4 * pixels, 3, 5, _CELL, _CELL)
         block[:, :, 1:] = torch.eye(4 * pixels).view(-1, 3, 4, _CELL, _CELL)
         self.rest = encode_clip(vae, block)[:, :CONTENT_CHANNELS, 1].reshape(4 * pixels, -1) / scale
+        self.first_inverse, self.rest_inverse = torch.linalg.pinv(self.first), torch.linalg.pinv(self.rest)
 
     def __call__(self, clips: Tensor) -> Tensor:
         """Encode colour clips.
@@ -65,6 +68,27 @@ class LinearEncoder:
         firsts = self.first.view(3, -1, CONTENT_CHANNELS)
         rests = self.rest.view(3, -1, CONTENT_CHANNELS)
         return torch.stack([_join(first @ firsts[i], rest @ rests[i]) for i in range(3)], dim=1)
+
+    def given_error(self, errors: Tensor, keep: Tensor) -> Tensor:
+        """What errors of latents mean at given pixels, by the inverse of the encoder.
+
+        Args:
+            errors: float32 [B, content channels, T', H', W'].
+            keep: float32 [B, T, H, W], 1 at given pixels.
+
+        Returns:
+            Squared errors as a scalar, of the size of those of latents where everything is given.
+        """
+        kept_first, kept_rest = self._blocks(keep.unsqueeze(1))
+        cells = errors.permute(0, 2, 3, 4, 1)
+        total = torch.zeros(())
+        for codes, inverse, kept in (
+            (cells[:, 0], self.first_inverse, kept_first),
+            (cells[:, 1:], self.rest_inverse, kept_rest),
+        ):
+            pixels = (codes @ inverse).unflatten(-1, (3, -1)).square() * kept.unsqueeze(-2)
+            total = total + pixels.sum() * CONTENT_CHANNELS / inverse.square().sum()
+        return total / errors.numel()
 
     @staticmethod
     def _blocks(clips: Tensor) -> tuple[Tensor, Tensor]:
@@ -122,6 +146,7 @@ class ScenePool:
         content = torch.zeros_like(latents)
         mask = self.all_unknown.expand(size, -1, -1).clone()
         known_tokens = torch.zeros(size, latents.shape[1], 1)
+        kept = torch.zeros(size, FRAMES, self.side, self.side)
         if known.any():
             keep = torch.stack([random_keep(self.rng, FRAMES, self.side) for _ in range(int(known.sum()))])
             alpha = self.coverages[[i for i, flag in zip(indices, given, strict=True) if flag]].float() / 255
@@ -129,10 +154,11 @@ class ScenePool:
             content[known] = to_tokens(self.encode((base + change * alpha.unsqueeze(1)) * keep.unsqueeze(1)))
             mask[known] = to_tokens(pack_mask(1 - keep))
             known_tokens[known] = known_part(keep)
+            kept[known] = keep
         captions = [
             "" if self.rng.random() < empty_captions else caption(scene, self.rng) for scene in scenes
         ]
-        return Batch(latents, self.control(content, mask), captions, ~known, known_tokens)
+        return Batch(latents, self.control(content, mask), captions, ~known, known_tokens, kept)
 
     def control(self, content: Tensor, mask: Tensor) -> Tensor:
         """Control tokens of known content; what is to be changed is gray, so it holds position alone."""
@@ -180,15 +206,15 @@ def random_keep(rng: random.Random, frames: int, side: int) -> Tensor:
     """Which pixels are given, float32 [T, H, W]: some frames, or all but a part of the picture."""
     keep = torch.zeros(frames, side, side)
     kind = rng.random()
-    if kind < 0.20:
+    if kind < 0.12:
         keep[0] = 1
-    elif kind < 0.36:
+    elif kind < 0.34:
         keep[0] = keep[-1] = 1
-    elif kind < 0.41:
+    elif kind < 0.39:
         keep[-1] = 1
-    elif kind < 0.58:
+    elif kind < 0.51:
         keep[: rng.choice((5, 5, 9, 9, rng.randrange(2, 13)))] = 1
-    elif kind < 0.76:
+    elif kind < 0.66:
         keep[: rng.choice((4, 5, 8, rng.randrange(2, 8)))] = 1
         keep[-rng.choice((4, 5, 8, rng.randrange(2, 8))) :] = 1
     else:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from training.starter.autoencoder import CONTENT_CHANNELS
 from training.starter.data import Batch, ScenePool
-from training.starter.fast import FastDenoiser
+from training.starter.fast import FastDenoiser, to_latents
 from training.starter.networks import (
     WORDS,
     encode_words,
@@ -49,6 +49,8 @@ class Phase:
     """Part of noise levels that lie where the last steps of sampling are: there, given detail is copied."""
     known_weight: float = 3.0
     """Weight of the error where every pixel is given; elsewhere it is 1."""
+    pixel_weight: float = 0.0
+    """Weight of what the error means at given pixels, also where a block or four frames are given in part."""
     rate_from: float = 1.0
     rate_to: float = 1.0
     """Factor on learning rates at the start and the end; between them it follows a cosine."""
@@ -90,16 +92,19 @@ class Trainer:
         denoise = FastDenoiser(self.model.denoiser, pool.grid, compiled=self.compiled)
         self.average.decay = phase.decay
         log.info("phase begins: %s", phase)
-        self._step(denoise, pool.batch(phase.batch, conditional=phase.conditional), phase, 0.0)
+
+        def step(factor: float) -> dict[str, Tensor]:
+            batch = pool.batch(phase.batch, conditional=phase.conditional)
+            return self._step(denoise, pool, batch, phase, factor)
+
+        step(0.0)
         start, next_report = time.monotonic(), 60.0
         losses = _Losses()
         while (elapsed := time.monotonic() - start) < phase.seconds:
             progress = elapsed / phase.seconds
             fall = 1 - (rate(progress, 10**6, warmup=1, hold=0.0) - 0.02) / 0.98
             factor = phase.rate_from + (phase.rate_to - phase.rate_from) * fall
-            losses.add(
-                self._step(denoise, pool.batch(phase.batch, conditional=phase.conditional), phase, factor)
-            )
+            losses.add(step(factor))
             if elapsed > next_report:
                 next_report += 60.0
                 log.info("step %d, %.0f s, rate %.3f: %s", self.steps, elapsed, factor, losses)
@@ -111,7 +116,9 @@ class Trainer:
         if save is not None:
             save()
 
-    def _step(self, denoise: FastDenoiser, batch: Batch, phase: Phase, factor: float) -> dict[str, Tensor]:
+    def _step(
+        self, denoise: FastDenoiser, pool: ScenePool, batch: Batch, phase: Phase, factor: float
+    ) -> dict[str, Tensor]:
         size = len(batch.captions)
         sigma = sample_sigmas(size, phase.shift, phase.late)
         level = sigma.view(-1, 1, 1)
@@ -120,8 +127,11 @@ class Trainer:
         words, padding = self.model.words(batch.captions, lengths)
         noisy = (1 - level) * batch.latents + level * noise
         velocity = denoise(noisy, sigma, words, padding, batch.control)
-        errors = (velocity - (noise - batch.latents)).square()
-        (errors * (1 + (phase.known_weight - 1) * batch.known)).mean().backward()
+        wrong = velocity - (noise - batch.latents)
+        errors = wrong.square()
+        loss = (errors * (1 + (phase.known_weight - 1) * batch.known)).mean()
+        at_given = pool.encode.given_error(to_latents(wrong, pool.grid), batch.keep)
+        (loss + phase.pixel_weight * at_given).backward()
         known = (errors * batch.known).sum((1, 2)) / batch.known.sum((1, 2)).clamp(min=1) / errors.shape[2]
         errors = errors.mean((1, 2))
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
@@ -139,6 +149,7 @@ class Trainer:
             "all": errors,
             "text": errors[free],
             "given": errors[~free],
+            "given pixels": at_given.detach().unsqueeze(0),
             "known": known[~free],
             "known, noise < .5": known[~free & (sigma < 0.5)],
             "text, noise > .85": errors[free & (sigma > 0.85)],
