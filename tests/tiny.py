@@ -19,10 +19,10 @@ T = TypeVar("T")
 
 TEXT_LENGTH = {"t2v": 24, "i2v": 512, "flf2v": 512, "vace": 24}
 ACCEPTS = {
-    "t2v": {"lora", "negative"},
-    "i2v": {"start", "end", "lora", "negative"},
-    "flf2v": {"start", "end", "lora", "negative"},
-    "vace": {"start", "end", "control", "mask", "references", "lora", "negative"},
+    "t2v": {"initial", "lora", "negative"},
+    "i2v": {"start", "end", "initial", "lora", "negative"},
+    "flf2v": {"start", "end", "initial", "lora", "negative"},
+    "vace": {"start", "end", "control", "mask", "references", "initial", "lora", "negative"},
 }
 WORDS = ("a", "the", "red", "blue", "green", "circle", "square", "moves", "right", "left", "on", "blurry")
 CLIP_TOKENS = 17

@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from wangp_cli.errors import ModelError, RequestError, nearest
 
-Accepts = Literal["start", "end", "control", "mask", "references", "source", "audio", "lora", "negative"]
+Accepts = Literal[
+    "start", "end", "control", "mask", "references", "source", "initial", "audio", "lora", "negative"
+]
 Architecture = Literal["t2v", "i2v", "flf2v", "vace", "none"]
 NetworkKind = Literal[
     "WanTransformer3DModel",
@@ -120,6 +122,7 @@ class ModelSpec(Entry):
         architecture: how it computes; `none` of models that are not served.
         network: its transformer; None where only the weights' own configuration tells.
         experts: how many transformers it has, one for each range of noise.
+        phases: the most its denoising can have.
         licence_note: what the licence does not allow.
         status: `tested`: its architecture runs in the tests with random weights; `converted`: the layout of
             its files is converted in the tests, too; `unsupported`: it cannot be used.
@@ -135,6 +138,7 @@ class ModelSpec(Entry):
     source: Source
     network: Network | None = None
     experts: Literal[1, 2] = 1
+    phases: Literal[1, 2, 3] = 3
     accepts: frozenset[Accepts]
     requires: frozenset[Accepts] = frozenset()
     grid: Grid = Grid()
@@ -154,6 +158,8 @@ class ModelSpec(Entry):
             raise ValueError("architecture is missing")
         if self.source.file and not self.network and self.status != "unsupported":
             raise ValueError("a source of files needs a network")
+        if self.phases < self.experts:
+            raise ValueError("phases: a model of two experts has two at least")
         return self
 
 

@@ -1,62 +1,102 @@
-"""The grids of noise levels."""
+"""What a run walks: noise levels, phases, and the solver between them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
+import torch
 
-from wangp_cli.pipelines.schedules import schedule, shift_sigmas, sigmas_of
+from tests import tiny
+from wangp_cli.pipelines.sampling import generator_of
+from wangp_cli.pipelines.schedules import schedule
+from wangp_cli.plan.phases import sigmas_of
 
-
-def test_euler_timesteps_are_those_of_wangp() -> None:
-    steps = schedule("euler", 4, 5.0, "cpu")
-    linear = np.linspace(1000, 1, 4) / 1000
-    assert steps.timesteps.tolist() == pytest.approx(
-        (5 * linear / (1 + 4 * linear) * 1000).tolist(), abs=1e-3
-    )
-    assert steps.sigmas[-1] == 0
+SAMPLERS = ["unipc", "euler", "dpm++", "causvid", "lcm"]
 
 
-@pytest.mark.parametrize("sampler", ["unipc", "euler", "dpm++"])
-def test_the_solver_walks_our_sigmas(sampler: Any) -> None:
-    steps = schedule(sampler, 6, 5.0, "cpu")
-    assert len(steps) == 6
-    assert steps.sigmas[:-1].tolist() == pytest.approx(sigmas_of(sampler, 6, 5.0).tolist(), abs=2e-6)
-    assert (steps.sigmas.diff() < 0).all()
+def made(steps: int, shift: float, sampler: str, *, experts: int = 1, **changes: Any) -> Any:
+    shot = tiny.shot(steps=steps, flow_shift=shift, sampler=sampler, **changes)
+    return schedule(shot, "cpu", experts=experts, generator=generator_of(7))
 
 
-@pytest.mark.parametrize(
-    ("sampler", "steps", "shift", "thresholds", "split"),
-    [
-        ("unipc", 30, 12, (875,), (19, 11)),
-        ("unipc", 30, 5, (900,), (11, 19)),
-        ("unipc", 10, 2, (875,), (3, 7)),
-        ("unipc", 4, 3, (876,), (2, 2)),
-        ("euler", 4, 3, (876,), (1, 3)),
-        ("euler", 8, 3, (965, 800), (1, 3, 4)),
-        ("unipc", 8, 5, (985, 800), (1, 4, 3)),
-        ("euler", 6, 5, (883, 558), (2, 2, 2)),
-        ("unipc", 6, 5, (883, 558), (3, 2, 1)),
-    ],
-)
-def test_phases_split_where_wangp_splits_them(
-    sampler: Any, steps: int, shift: float, thresholds: tuple[float, ...], split: tuple[int, ...]
-) -> None:
-    timesteps = schedule(sampler, steps, shift, "cpu").timesteps
-    phases = sum((timesteps <= threshold).int() for threshold in thresholds)
-    assert np.bincount(np.asarray(phases)).tolist() == list(split)
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_the_solver_walks_our_sigmas_to_zero(sampler: str) -> None:
+    run = made(6, 5.0, sampler)
+    assert len(run) == 6
+    assert run.sigmas[:-1].tolist() == pytest.approx(sigmas_of(sampler, 6, 5.0), abs=2e-6)
+    assert run.sigmas[-1] == 0
+    assert (run.sigmas.diff() < 0).all()
 
 
-def test_a_shift_of_one_changes_nothing() -> None:
-    sigmas = np.linspace(1, 0.1, 5)
-    assert np.array_equal(shift_sigmas(sigmas, 1.0), sigmas)
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_velocity_that_is_known_leads_to_its_clean_sample(sampler: str) -> None:
+    """The field of one picture points from any noisy sample straight at it."""
+    clean = torch.linspace(-1, 1, 32).view(1, 1, 2, 4, 4)
+    for first in (1.0, 0.5):
+        run = made(6, 5.0, sampler, denoising_strength=first)
+        noise = torch.randn(clean.shape, generator=generator_of(1))
+        latents = run.sigmas[0] * noise + (1 - run.sigmas[0]) * clean
+        for step, sigma in zip(run.steps, run.sigmas, strict=False):
+            latents = run.solver.step((latents - clean) / sigma, step.timestep, latents, return_dict=False)[0]
+        assert torch.allclose(latents, clean, atol=1e-4)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_the_sample_keeps_its_precision_whatever_the_network_has(sampler: str) -> None:
+    run = made(4, 5.0, sampler)
+    latents = torch.randn(1, 1, 1, 4, 4, generator=generator_of(2))
+    velocity = torch.ones_like(latents, dtype=torch.bfloat16)
+    for step in run.steps:
+        latents = run.solver.step(velocity, step.timestep, latents, return_dict=False)[0]
+        assert latents.dtype == torch.float32
+
+
+def test_lcm_draws_new_noise_from_the_run_s_own_source() -> None:
+    def walked(seed: int) -> torch.Tensor:
+        run = schedule(tiny.shot(sampler="lcm", steps=4), "cpu", generator=generator_of(seed))
+        latents = torch.zeros(1, 1, 1, 4, 4)
+        step = run.steps[0]
+        return run.solver.step(latents, step.timestep, latents, return_dict=False)[0]
+
+    assert torch.equal(walked(1), walked(1))
+    assert not torch.equal(walked(1), walked(2))
+
+
+def test_steps_know_their_phase_and_its_guidance() -> None:
+    phases = {"guidance_phases": 3, "switch_threshold": 883, "switch_threshold2": 558}
+    scales = {"guidance_scale": 3.0, "guidance2_scale": 1.0}
+    run = made(6, 5.0, "euler", experts=2, model_switch_phase=2, **phases, **scales)
+    told = [(step.index, step.phase, step.phase_index, step.phase_steps, step.expert) for step in run.steps]
+    assert told == [
+        (0, 0, 0, 2, 0),
+        (1, 0, 1, 2, 0),
+        (2, 1, 0, 2, 0),
+        (3, 1, 1, 2, 0),
+        (4, 2, 0, 2, 1),
+        (5, 2, 1, 2, 1),
+    ]
+    assert [step.guidance_scale for step in run.steps] == [3.0, 3.0, 1.0, 1.0, 1.0, 1.0]
+    switched = made(6, 5.0, "euler", experts=2, model_switch_phase=1, **phases)
+    assert [step.expert for step in switched.steps] == [0, 0, 1, 1, 1, 1]
+
+
+def test_of_two_phases_each_has_its_expert_whatever_the_switch() -> None:
+    phases = {"guidance_phases": 2, "switch_threshold": 876, "model_switch_phase": 2}
+    assert [step.expert for step in made(4, 3.0, "unipc", experts=2, **phases).steps] == [0, 0, 1, 1]
+    assert [step.expert for step in made(4, 3.0, "unipc", **phases).steps] == [0, 0, 0, 0]
+
+
+def test_a_run_that_starts_from_a_clip_keeps_the_numbers_of_its_steps() -> None:
+    run = made(4, 3.0, "euler", denoising_strength=0.5)
+    assert [(step.index, step.steps) for step in run.steps] == [(2, 4), (3, 4)]
+    assert run.sigmas.tolist() == made(4, 3.0, "euler").sigmas[2:].tolist()
+    assert len(made(4, 3.0, "euler", denoising_strength=0.0)) == 0
 
 
 def test_many_steps_with_equal_timesteps_start_at_the_first() -> None:
-    steps: Any = schedule("unipc", 500, 50.0, "cpu")
-    assert steps.timesteps[0] == steps.timesteps[1]
-    sample = steps.timesteps.new_zeros((1, 1)).float()
-    steps.solver.step(sample, steps.timesteps[0], sample, return_dict=False)
-    assert steps.solver.step_index == 1
+    run = made(500, 50.0, "unipc")
+    assert run.timesteps[0] == run.timesteps[1]
+    sample = run.timesteps.new_zeros((1, 1)).float()
+    run.solver.step(sample, run.timesteps[0], sample, return_dict=False)
+    assert run.solver.step_index == 1

@@ -20,6 +20,7 @@ from wangp_cli.errors import Cancelled, GenerationError, ModelError, RequestErro
 from wangp_cli.media.clip import Clip
 from wangp_cli.pipelines import wan, wan_load
 from wangp_cli.pipelines.base import Inputs, Placement
+from wangp_cli.pipelines.pictures import to_tensor
 from wangp_cli.tasks.shot import Shot
 
 NOTHING = Inputs()
@@ -61,6 +62,8 @@ def copy(checkpoint: Any, tmp_path: Path) -> Path:
         {"flow_shift": 5.0},
         {"sampler": "euler"},
         {"sampler": "dpm++"},
+        {"sampler": "causvid"},
+        {"sampler": "lcm"},
         {"steps": 3},
         {"guidance_scale": 5.0},
     ],
@@ -98,6 +101,58 @@ def test_every_picture_changes_the_result(loaded: Any, name: str, change: dict[s
     pipeline, shot = loaded(name), tiny.shot(guidance_scale=1.0)
     plain = run(pipeline, shot, INPUTS[name])
     assert not np.array_equal(plain, run(pipeline, shot, replace(INPUTS[name], **change)))
+
+
+@pytest.mark.parametrize("name", ["t2v", "i2v", "flf2v", "vace"])
+def test_a_clip_to_start_from_shows_more_the_less_is_denoised(loaded: Any, name: str) -> None:
+    pipeline, clip = loaded(name), tiny.clip(9, 11)
+    inputs = replace(INPUTS[name], initial=clip)
+    shot = tiny.shot(steps=4, guidance_scale=1.0)
+    from_noise = run(pipeline, shot, inputs)
+    assert np.array_equal(from_noise, run(pipeline, shot, INPUTS[name]))
+    half, quarter, none = (run(pipeline, shot.cut(denoising_strength=d), inputs) for d in (0.5, 0.25, 0.0))
+    vae = pipeline._vae
+    latents = vae.encode(to_tensor(clip), [].append)
+    itself = np.concatenate(list(vae.decode(latents, [].append)))
+    assert np.array_equal(none, itself)
+    apart = [np.abs(made - itself).mean() for made in (quarter, half, from_noise)]
+    assert apart == sorted(apart)
+    assert apart[0] > 0
+    other = replace(inputs, initial=tiny.clip(9, 12))
+    assert not np.array_equal(half, run(pipeline, shot.cut(denoising_strength=0.5), other))
+
+
+def test_a_start_from_a_clip_counts_its_steps_and_what_it_encodes(loaded: Any) -> None:
+    seen: list[tuple[str, int, int]] = []
+    inputs, shot = replace(EVERYTHING, initial=tiny.clip(9)), tiny.shot(steps=4, denoising_strength=0.5)
+    run(loaded("vace"), shot, inputs, lambda *event: seen.append(event))
+    assert [event for event in seen if event[0] == "denoise"] == [("denoise", 1, 2), ("denoise", 2, 2)]
+    assert [event for event in seen if event[0] == "encode"][-1][1:] == (12, 12)
+
+
+def test_every_step_is_announced_before_it_is_made(checkpoint: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[Any] = []
+    pipeline = load(checkpoint("t2v"))
+    monkeypatch.setattr(
+        pipeline._adapters, "at", lambda step: order.append((step.index, step.steps, step.phase))
+    )
+    pipeline._networks[0].register_forward_pre_hook(lambda *_: order.append("asked"))
+    phases = {"guidance_phases": 2, "switch_threshold": 826.1, "sampler": "euler", "flow_shift": 5.0}
+    run(pipeline, tiny.shot(steps=6, guidance_scale=1.0, **phases))
+    assert order[::2] == [(0, 6, 0), (1, 6, 0), (2, 6, 0), (3, 6, 1), (4, 6, 1), (5, 6, 1)]
+    assert set(order[1::2]) == {"asked"}
+
+
+def test_the_guidance_of_a_later_phase_changes_the_result(loaded: Any) -> None:
+    phases = {"guidance_phases": 2, "switch_threshold": 826.1, "sampler": "euler", "flow_shift": 5.0}
+    pipeline, shot = loaded("t2v"), tiny.shot(steps=6, **phases)
+    plain = run(pipeline, shot)
+    assert not np.array_equal(plain, run(pipeline, shot.cut(guidance2_scale=1.0)))
+    assert np.array_equal(plain, run(pipeline, shot.cut(guidance2_scale=shot.guidance_scale)))
+    assert not np.array_equal(
+        run(pipeline, shot.cut(guidance2_scale=1.0)),
+        run(pipeline, shot.cut(guidance2_scale=1.0, switch_threshold=600)),
+    )
 
 
 def test_control_strength_changes_the_result(loaded: Any) -> None:
@@ -240,6 +295,8 @@ def test_decoding_may_interleave_with_another_call(loaded: Any) -> None:
         ("vace", Inputs(start=tiny.clip(6), end=tiny.clip(5)), {}, "start"),
         ("vace", Inputs(end=tiny.clip(10)), {}, "end"),
         ("vace", Inputs(start=tiny.clip(0)), {}, "start"),
+        ("t2v", Inputs(initial=tiny.clip(5)), {"denoising_strength": 0.5}, "initial"),
+        ("t2v", Inputs(), {"denoising_strength": 0.5}, "denoising_strength"),
     ],
 )
 def test_a_picture_that_does_not_fit_is_refused_by_name(

@@ -39,6 +39,8 @@ def theirs(name: str, pipeline: Any, shot: Shot, **pictures: Any) -> tuple[Any, 
     }
     if name == "vace":
         given["conditioning_scale"] = shot.control_strength
+    if "strength" in pictures:
+        del given["num_frames"]
     latents, frames = (
         pipeline(
             **given, **pictures, output_type=kind, generator=torch.Generator().manual_seed(shot.seed)
@@ -72,6 +74,18 @@ def check_same(mine: tuple[Any, Any], stock: tuple[Any, Any], references: int = 
 def test_text_to_video_equals_stock(loaded: Any, stock: Any, changes: dict[str, Any]) -> None:
     shot = tiny.shot(**changes)
     check_same(ours(loaded("t2v"), shot, Inputs()), theirs("t2v", stock("t2v"), shot))
+
+
+def test_video_to_video_equals_stock(stock: Any, loaded: Any) -> None:
+    from diffusers import WanVideoToVideoPipeline
+
+    clip, shot = tiny.clip(9, 3), tiny.shot(steps=4, denoising_strength=0.5)
+    parts = stock("t2v").components
+    names = ("tokenizer", "text_encoder", "transformer", "vae", "scheduler")
+    pipeline = WanVideoToVideoPipeline(**{name: parts[name] for name in names})
+    pipeline.set_progress_bar_config(disable=True)
+    mine = ours(loaded("t2v"), shot, Inputs(initial=clip))
+    check_same(mine, theirs("t2v", pipeline, shot, video=images(clip), strength=0.5))
 
 
 @pytest.mark.parametrize("frames", [1, 9])

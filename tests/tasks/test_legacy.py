@@ -117,7 +117,7 @@ def test_what_is_not_served_is_refused_by_name(key: str) -> None:
 
 @pytest.mark.parametrize(
     ("letters", "word"),
-    [("PV", "poses"), ("GUV", "starting from"), ("VNA", "round"), ("XVA", "outside"), ("9V", "unknown")],
+    [("PV", "poses"), ("VNA", "round"), ("XVA", "outside"), ("9V", "unknown")],
 )
 def test_letters_that_prepare_the_input_are_refused(letters: str, word: str) -> None:
     with pytest.raises(RequestError, match=word):
@@ -131,6 +131,39 @@ def test_letters_decide_which_inputs_are_used() -> None:
     assert found.values == {"video_guide": "a.mp4", "image_refs": ["c.png"]}
     assert found.notices == ("video_mask: ignored, video_prompt_type 'VKI' does not use it",)
     assert translate(files) == files
+
+
+def test_the_letter_of_a_video_to_start_from() -> None:
+    files = {"model_type": "t2v", "video_guide": "a.mp4", "denoising_strength": 0.7}
+    found = translate({"video_prompt_type": "GUV", **files})
+    assert found == {"model": "t2v", "video_initial": "a.mp4", "denoising_strength": 0.7}
+    assert translate({"video_prompt_type": "UV", **files}) == {"model": "t2v", "video_guide": "a.mp4"}
+    whole = translate({"video_prompt_type": "GUV", **files, "denoising_strength": 1})
+    assert whole == {"model": "t2v"}
+
+
+def test_phases_that_are_not_there_say_nothing() -> None:
+    written = {
+        "model_type": "t2v_2_2",
+        "guidance_phases": 2,
+        "guidance_scale": 4,
+        "guidance2_scale": 3,
+        "guidance3_scale": 5,
+        "switch_threshold": 875,
+        "switch_threshold2": 0,
+        "model_switch_phase": 1,
+    }
+    found = translate(written)
+    assert found == {
+        "model": "t2v_2_2",
+        "guidance_phases": 2,
+        "guidance_scale": 4,
+        "guidance2_scale": 3,
+        "switch_threshold": 875,
+    }
+    one = translate(written | {"guidance_phases": 1})
+    assert one == {"model": "t2v_2_2", "guidance_phases": 1, "guidance_scale": 4}
+    assert "guidance_phases" not in translate(written | {"guidance_phases": 0})
 
 
 def test_a_letter_wants_its_input_once_it_is_known_what_is_named() -> None:

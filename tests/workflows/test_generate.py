@@ -120,6 +120,45 @@ def test_first_and_last_pictures_change_the_result(
     assert not np.array_equal(before.frames, after.frames)
 
 
+def test_a_video_to_start_from_and_its_strength_change_the_result(make: Make, tmp_path: Path) -> None:
+    one, two = (video(tmp_path, name, seed, frames=3) for seed, name in enumerate(("one", "two")))
+    base: dict[str, Any] = {"video_initial": one, "denoising_strength": 0.5, "steps": 4}
+    changes: list[dict[str, Any]] = [{}, {"video_initial": two}, {"denoising_strength": 0.75}]
+    made = [make(name=f"n{n}", **base | change) for n, change in enumerate(changes)]
+    assert len({one.frames.tobytes() for one in made}) == len(changes)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"denoising_strength": 0.5}, "denoising_strength: 0.5 needs a video to start from"),
+        ({"video_initial": "v.mkv"}, "denoising_strength: 1 starts from noise"),
+        ({"guidance_phases": 2}, "switch_threshold: is needed for 2 phases"),
+        (
+            {"guidance_phases": 3, "switch_threshold": 500, "switch_threshold2": 600},
+            "switch_threshold2: 600.0 must be below switch_threshold, which is 500.0",
+        ),
+        ({"guidance_phases": 4}, "guidance_phases: 4 is too large, must be at most 3"),
+        ({"sampler": "causvid", "steps": 10}, "steps: 10, but the sampler causvid has at most 9"),
+        ({"sampler": "heun"}, "sampler: 'heun' is not one of"),
+    ],
+    ids=str,
+)
+def test_what_does_not_go_together_is_refused(make: Make, said: dict[str, Any], message: str) -> None:
+    outcome = make(**said).outcome
+    assert outcome.error is not None
+    assert message in outcome.error.message.replace("--", "").replace("-", "_")
+    assert outcome.exit_code == 2
+
+
+def test_phases_are_told_with_the_steps_they_have(make: Make) -> None:
+    phases = {"guidance_phases": 2, "switch_threshold": 826.1, "sampler": "euler", "flow_shift": 5.0}
+    made = make(steps=6, guidance_scale=3.0, guidance2_scale=1.0, guidance3_scale=2.0, **phases)
+    notices = [event.data["message"] for event in made.events if event.type == "log"]
+    assert "phases: steps 1 to 3, steps 4 to 6" in notices
+    assert "guidance3_scale: not used, there are two phases" in notices
+
+
 def test_the_start_picture_changes_what_i2v_makes(make: Make, tmp_path: Path) -> None:
     one = make("tiny_i2v", name="one", image_start=picture(tmp_path, "one", 1))
     two = make("tiny_i2v", name="two", image_start=picture(tmp_path, "two", 2))

@@ -95,6 +95,7 @@ class Inputs:
         control: RGB, one frame for each of the shot.
         mask: one channel, white where the model paints; as long as the shot.
         references: RGB pictures of one frame each, in the order given.
+        initial: RGB, as long as the shot, what a denoising strength below 1 starts from instead of noise.
     """
 
     start: Clip | None = None
@@ -102,6 +103,7 @@ class Inputs:
     control: Clip | None = None
     mask: Clip | None = None
     references: tuple[Clip, ...] = ()
+    initial: Clip | None = None
 
 
 class Components(Protocol):

@@ -65,6 +65,7 @@ def check_inputs(inputs: Inputs, canvas: Canvas) -> None:
     _check("end", inputs.end, canvas, channels=3)
     _check("control", inputs.control, canvas, channels=3, frames=canvas.frames)
     _check("mask", inputs.mask, canvas, channels=1, frames=canvas.frames)
+    _check("initial", inputs.initial, canvas, channels=3, frames=canvas.frames)
     for reference in inputs.references:
         _check("references", reference, canvas, channels=3, frames=1)
     fixed = sum(len(clip) for clip in (inputs.start, inputs.end) if clip is not None)

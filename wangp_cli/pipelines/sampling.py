@@ -49,9 +49,19 @@ class Denoiser(Protocol):
         """The velocity at `latents`, of the same shape."""
 
 
-def draw_noise(shape: tuple[int, ...], seed: int, device: str) -> torch.Tensor:
-    """Standard normal noise, float32, drawn on the CPU so that a seed means the same on every device."""
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float32).to(device)
+def generator_of(seed: int) -> torch.Generator:
+    """The source of a run's noise, on the CPU so that a seed means the same on every device."""
+    return torch.Generator().manual_seed(seed)
+
+
+def draw_noise(shape: tuple[int, ...], generator: torch.Generator, device: str) -> torch.Tensor:
+    """Standard normal noise, float32."""
+    return torch.randn(shape, generator=generator, dtype=torch.float32).to(device)
+
+
+def noisy(clean: torch.Tensor, noise: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+    """A clean sample at a noise level, as flow matching mixes them: 0 is clean, 1 is noise."""
+    return sigma * noise + (1 - sigma) * clean
 
 
 def sample(denoiser: Denoiser, schedule: Schedule, latents: torch.Tensor, progress: Progress) -> torch.Tensor:
@@ -60,7 +70,7 @@ def sample(denoiser: Denoiser, schedule: Schedule, latents: torch.Tensor, progre
     Args:
         denoiser: asked once per step.
         schedule: of this run alone.
-        latents: float32 noise.
+        latents: float32, as noisy as the first step wants them.
         progress: told after every step; what it raises ends the loop.
 
     Returns:

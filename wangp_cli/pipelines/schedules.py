@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from diffusers import DPMSolverMultistepScheduler, FlowMatchEulerDiscreteScheduler, UniPCMultistepScheduler
+import torch
+from diffusers import (
+    DPMSolverMultistepScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    FlowMatchLCMScheduler,
+    UniPCMultistepScheduler,
+)
 
 from wangp_cli.pipelines.sampling import Step
+from wangp_cli.plan.phases import TRAINING_STEPS, sigmas_of, start_step
 
 if TYPE_CHECKING:
-    import torch
-    from numpy.typing import NDArray
+    from collections.abc import Callable, Sequence
 
-    from wangp_cli.tasks.shot import Sampler
-
-TRAINING_STEPS = 1000
-"""Sigma 1 is timestep 1000 in every Wan model."""
+    from wangp_cli.tasks.shot import Sampler, Sampling
 
 
 class Solver(Protocol):
@@ -34,93 +38,87 @@ class Schedule:
     """The steps of one run.
 
     Args:
-        timesteps: `[N]`, falling, 0 to 1000; what the model is told.
-        sigmas: float32 `[N + 1]`, falling to 0; what the solver computes with.
+        steps: that are made, in order.
+        sigmas: float32, one more than `steps`, falling to 0; what the solver computes with.
         solver: holds the run's history, so it serves one run only.
-        guidance_scale: of the run.
     """
 
-    timesteps: torch.Tensor
+    steps: Sequence[Step]
     sigmas: torch.Tensor
     solver: Solver
-    guidance_scale: float = 1.0
 
     def __len__(self) -> int:
-        return len(self.timesteps)
+        return len(self.steps)
 
     @property
-    def steps(self) -> list[Step]:
-        """The steps in order."""
-        count = len(self)
-        return [
-            Step(
-                index=index,
-                steps=count,
-                phase=0,
-                phase_index=index,
-                phase_steps=count,
-                expert=0,
-                timestep=timestep,
-                guidance_scale=self.guidance_scale,
-            )
-            for index, timestep in enumerate(self.timesteps)
-        ]
-
-
-def shift_sigmas(sigmas: NDArray[np.float64], shift: float) -> NDArray[np.float64]:
-    """Move a noise schedule towards high noise.
-
-    Args:
-        sigmas: float64 `[N]`, falling from 1 to 0.
-        shift: 1 leaves the schedule unchanged.
-
-    Source: Esser et al. 2024, arXiv:2403.03206, resolution-dependent shift.
-    """
-    return shift * sigmas / (1 + (shift - 1) * sigmas)
-
-
-def sigmas_of(sampler: Sampler, steps: int, shift: float) -> NDArray[np.float64]:
-    """The sigmas at which the model is asked, float64 `[steps]`, falling.
-
-    `euler` ends close to 0 and thus repeats almost clean latents once; `unipc` and `dpm++` divide the range
-    into one more part and leave out the last. Source: the schedules of the Wan 2.1 reference code and WanGP.
-    """
-    if sampler == "euler":
-        return shift_sigmas(np.linspace(1, 1 / TRAINING_STEPS, steps), shift)
-    if sampler == "unipc":
-        return shift_sigmas(np.linspace(1, 1 / TRAINING_STEPS, steps + 1)[:-1], shift)
-    return shift_sigmas(np.linspace(1 - 1 / TRAINING_STEPS, 0, steps + 1)[:-1], shift)
+    def timesteps(self) -> torch.Tensor:
+        """What the model is told, 0 to 1000."""
+        return torch.stack([step.timestep for step in self.steps])
 
 
 def schedule(
-    sampler: Sampler, steps: int, shift: float, device: str, *, guidance_scale: float = 1.0
+    shot: Sampling, device: str, *, experts: int = 1, generator: torch.Generator | None = None
 ) -> Schedule:
     """A fresh schedule and solver for one run.
 
     Args:
-        sampler: which solver.
-        steps: model steps, 1 or more.
-        shift: as in `shift_sigmas`.
+        shot: says the sampler, the steps and their phases; begins later where its denoising strength is
+            below 1.
         device: where the timesteps lie.
-        guidance_scale: of the run.
+        experts: transformers of the model.
+        generator: of the noise that some samplers add.
     """
-    sigmas = sigmas_of(sampler, steps, shift)
+    first = start_step(shot.steps, shot.denoising_strength)
+    solver = _solver(shot.sampler, shot.steps, shot.flow_shift, device)
+    # Without it the solver looks its position up by timestep and may take the second of two equal ones.
+    solver.set_begin_index(first)
+    steps = [
+        Step(
+            index=start + index,
+            steps=shot.steps,
+            phase=phase,
+            phase_index=index,
+            phase_steps=length,
+            expert=shot.expert_of(phase) if experts > 1 else 0,
+            timestep=solver.timesteps[start + index],
+            guidance_scale=shot.guidance_of(phase),
+        )
+        for phase, (start, length) in enumerate(shot.phase_spans)
+        for index in range(length)
+    ]
+    if isinstance(solver, FlowMatchLCMScheduler):
+        solver.step = partial(solver.step, generator=generator)
+    return Schedule(steps=steps[first:], sigmas=solver.sigmas[first:], solver=solver)
+
+
+def _solver(sampler: Sampler, steps: int, shift: float, device: str) -> Any:
+    """A diffusers scheduler at the first of our sigmas."""
+    sigmas = np.array(sigmas_of(sampler, steps, shift))
     solver: Any
-    if sampler == "euler":
-        solver = FlowMatchEulerDiscreteScheduler(num_train_timesteps=TRAINING_STEPS, shift=1.0)
+    if sampler in ("euler", "causvid", "lcm"):
+        kind = FlowMatchLCMScheduler if sampler == "lcm" else FlowMatchEulerDiscreteScheduler
+        solver = kind(num_train_timesteps=TRAINING_STEPS, shift=1.0)
         solver.set_timesteps(sigmas=sigmas, device=device)
+        solver.step = _precise(solver.step)
     elif sampler == "unipc":
         solver = UniPCMultistepScheduler(**_flow(), flow_shift=1.0)
         solver.set_timesteps(sigmas=sigmas, device=device)
     else:
-        # This solver takes no sigmas, only the shift; a test holds that it walks the same ones.
-        solver = DPMSolverMultistepScheduler(**_flow(), flow_shift=shift)
+        solver = DPMSolverMultistepScheduler(**_flow())
         solver.set_timesteps(steps, device=device)
-    # Without it the solver looks its position up by timestep and may take the second of two equal ones.
-    solver.set_begin_index(0)
-    return Schedule(
-        timesteps=solver.timesteps, sigmas=solver.sigmas, solver=solver, guidance_scale=guidance_scale
-    )
+        # This one is asked for a number of steps and finds sigmas of its own; ours go in their place.
+        solver.sigmas = torch.from_numpy(np.append(sigmas, 0)).float()
+        solver.timesteps = torch.from_numpy(sigmas * TRAINING_STEPS).to(device, torch.int64)
+    return solver
+
+
+def _precise(step: Callable[..., Any]) -> Callable[..., Any]:
+    """A step that keeps the sample in float32: these solvers would round it to the network's precision."""
+
+    def precise(velocity: torch.Tensor, *more: Any, **options: Any) -> Any:
+        return step(velocity.float(), *more, **options)
+
+    return precise
 
 
 def _flow() -> dict[str, Any]:

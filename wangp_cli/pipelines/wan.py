@@ -11,8 +11,8 @@ from wangp_cli.errors import RequestError
 from wangp_cli.pipelines import attention
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.pipelines.guidance import Ask, Guider
-from wangp_cli.pipelines.pictures import Canvas, check_inputs
-from wangp_cli.pipelines.sampling import check_finite, draw_noise
+from wangp_cli.pipelines.pictures import Canvas, check_inputs, to_tensor
+from wangp_cli.pipelines.sampling import check_finite, draw_noise, generator_of, noisy
 from wangp_cli.pipelines.schedules import schedule
 
 if TYPE_CHECKING:
@@ -35,12 +35,14 @@ class Conditioning:
         prompt: `[1, L, D]`.
         negative: the same for the negative prompt; None runs one pass.
         condition: what the network sees besides the text.
+        initial: float32 `[1, C, t, h, w]`, what is started from instead of noise.
     """
 
     canvas: Canvas
     prompt: torch.Tensor
     negative: torch.Tensor | None
     condition: Condition
+    initial: torch.Tensor | None = None
 
 
 class Wan:
@@ -84,12 +86,20 @@ class Wan:
             RequestError: an input is missing, not served by this model, or does not fit the shot.
         """
         canvas = self._check(shot, inputs)
-        tick = counter(progress, "encode", 1 + self._architecture.encoded_frames(inputs, canvas))
+        encoded = self._architecture.encoded_frames(inputs, canvas)
+        if shot.denoising_strength < 1:
+            encoded += self._vae.latent_frames(canvas.frames)
+        tick = counter(progress, "encode", 1 + encoded)
         prompt = self._embed(shot.prompt)
-        negative = self._embed(shot.negative_prompt) if shot.guidance_scale > 1 else None
+        negative = self._embed(shot.negative_prompt) if shot.guided else None
         tick(1)
         condition = self._architecture.encode(shot, inputs, canvas, tick)
-        return Conditioning(canvas=canvas, prompt=prompt, negative=negative, condition=condition)
+        initial = None
+        if inputs.initial is not None and shot.denoising_strength < 1:
+            initial = condition.beside(self._vae.encode(to_tensor(inputs.initial), tick))
+        return Conditioning(
+            canvas=canvas, prompt=prompt, negative=negative, condition=condition, initial=initial
+        )
 
     def denoise(self, shot: Shot, conditioning: Conditioning, progress: Progress) -> torch.Tensor:
         """Latents of the shot.
@@ -98,18 +108,22 @@ class Wan:
             GenerationError: the latents are no longer finite.
         """
         canvas, condition = Canvas.of(shot), conditioning.condition
-        if canvas != conditioning.canvas or (shot.guidance_scale > 1) != (conditioning.negative is not None):
-            raise ValueError("the conditioning was made for another size, length or guidance")
+        if (
+            canvas != conditioning.canvas
+            or shot.guided != (conditioning.negative is not None)
+            or (shot.denoising_strength < 1) != (conditioning.initial is not None)
+        ):
+            raise ValueError("the conditioning was made for another size, length, guidance or start")
         frames = condition.latent_frames(self._vae.latent_frames(canvas.frames))
         side = self._vae.spatial
         shape = (1, self._vae.channels, frames, canvas.height // side, canvas.width // side)
-        device = self._placement.device
-        steps = schedule(
-            shot.sampler, shot.steps, shot.flow_shift, device, guidance_scale=shot.guidance_scale
-        )
-        denoiser = self._denoiser(conditioning)
+        device, generator = self._placement.device, generator_of(shot.seed)
+        steps = schedule(shot, device, experts=len(self._networks), generator=generator)
+        latents = draw_noise(shape, generator, device)
         with torch.inference_mode(), attention.using(self._placement.attention):
-            latents = condition.sample(denoiser, steps, draw_noise(shape, shot.seed, device), progress)
+            if conditioning.initial is not None:
+                latents = noisy(conditioning.initial, latents, steps.sigmas[0])
+            latents = condition.sample(self._denoiser(conditioning), steps, latents, progress)
             return condition.video(latents)
 
     def decode(self, latents: torch.Tensor, progress: Progress) -> Iterator[Frames]:
@@ -138,6 +152,10 @@ class Wan:
         for field in fields(Inputs):
             if getattr(inputs, field.name) not in (None, ()) and field.name not in served:
                 raise RequestError(field.name, f"is not read by {self.spec.name}")
+        if shot.denoising_strength < 1 and inputs.initial is None:
+            raise RequestError(
+                "denoising_strength", f"{shot.denoising_strength}, but there is no video to start from"
+            )
         check_inputs(inputs, canvas)
         self._architecture.check(inputs, canvas)
         return canvas

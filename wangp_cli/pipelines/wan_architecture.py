@@ -85,6 +85,10 @@ class Condition:
         """Walk from noise to a clean sample; networks with another loop override it."""
         return sampling.sample(denoiser, schedule, latents, progress)
 
+    def beside(self, video: torch.Tensor) -> torch.Tensor:
+        """A clean video's latents with what is denoised beside it, the counterpart of `video`."""
+        return video
+
     def video(self, latents: torch.Tensor) -> torch.Tensor:
         """The latents of the video alone, of those that were denoised."""
         return latents
@@ -103,7 +107,7 @@ class Architecture:
 
     network: ClassVar[str] = "WanTransformer3DModel"
     """The class of its transformers, in diffusers."""
-    reads: ClassVar[frozenset[str]] = frozenset()
+    reads: ClassVar[frozenset[str]] = frozenset({"initial"})
     """The fields of `Inputs` it has code for; a model's catalogue entry may allow fewer."""
 
     def __init__(self, spec: ModelSpec, parts: Parts, dtype: torch.dtype) -> None:

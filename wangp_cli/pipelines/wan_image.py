@@ -49,7 +49,7 @@ class KnownFrames(Condition):
 class ImageToVideo(Architecture):
     """Begins with given frames, and may end with some."""
 
-    reads = frozenset({"start", "end"})
+    reads = Architecture.reads | {"start", "end"}
     both_ends = False
     """The network was trained on a first and a last picture, and needs both."""
 

@@ -47,6 +47,11 @@ class Control(Condition):
             "control_hidden_states_scale": self.channels.new_full((layers,), self.strength),
         }
 
+    def beside(self, video: torch.Tensor) -> torch.Tensor:
+        """The references before the video, as the control channels hold them."""
+        clean = self.channels[:, : video.shape[1], : self.references].to(video)
+        return torch.cat([clean, video], dim=2)
+
     def video(self, latents: torch.Tensor) -> torch.Tensor:
         """What comes after the references."""
         return latents[:, :, self.references :]
@@ -56,7 +61,7 @@ class Vace(Architecture):
     """Follows a control video, paints where a mask says, shows references."""
 
     network = "WanVACETransformer3DModel"
-    reads = frozenset({"start", "end", "control", "mask", "references"})
+    reads = Architecture.reads | {"start", "end", "control", "mask", "references"}
 
     def encoded_frames(self, inputs: Inputs, canvas: Canvas) -> int:
         """Known pixels, pixels to paint, and each reference."""

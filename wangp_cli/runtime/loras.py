@@ -6,25 +6,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wangp_cli.errors import RequestError
-from wangp_cli.tasks.adapters import Adapters, Strength
 
 if TYPE_CHECKING:
     from wangp_cli.runtime.session import Session
+    from wangp_cli.tasks.adapters import Strength
+    from wangp_cli.tasks.render import Render
 
 
-def locate_loras(task: Adapters, session: Session) -> list[tuple[Path, Strength]]:
+def locate_loras(task: Render, session: Session) -> list[tuple[Path, Strength]]:
     """Path and strength of each LoRA: a path as it is, a bare name from the LoRA folder.
 
     Raises:
         RequestError: a file is not there, or has strengths for more phases than the run.
     """
     folder = session.loras_dir
-    return [(_locate(name, folder), _in_phases(name, strength)) for name, strength in task.strengths()]
+    return [(_locate(name, folder), _in_phases(task, name, strength)) for name, strength in task.strengths()]
 
 
-def _in_phases(name: str, strength: Strength) -> Strength:
+def _in_phases(task: Render, name: str, strength: Strength) -> Strength:
     try:
-        return strength.in_phases(1)
+        return strength.in_phases(task.guidance_phases, task.model_switch_phase)
     except ValueError as error:
         raise RequestError("loras", f"{name}: {error}") from None
 

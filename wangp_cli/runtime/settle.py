@@ -19,9 +19,10 @@ from wangp_cli.runtime.weights import shipped_vocabulary
 from wangp_cli.tasks.fields import MAX_FRAMES, MAX_SEED, frame_count, size_of
 from wangp_cli.tasks.flags import flag_of
 from wangp_cli.tasks.render import Pixels, Render
-from wangp_cli.tasks.shot import Length
+from wangp_cli.tasks.shot import MOST_PHASES, Length
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from wangp_cli.plan import Plan
@@ -36,6 +37,7 @@ WORDS: dict[Accepts, str] = {
     "end": "end picture",
     "references": "reference pictures",
     "source": "video to continue",
+    "initial": "video to start from",
     "control": "control video",
     "mask": "mask",
     "audio": "sound",
@@ -99,6 +101,7 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
             hint="`wangp models` lists those that are",
         )
     _check_accepted(task, spec, session.catalogue)
+    notices += _check_phases(task, spec, origin)
     loras = locate_loras(task, session)
     facts = check_inputs(task, [path for path, _ in loras], merged.checksums)
     if session.manifest_path:
@@ -168,6 +171,32 @@ def _check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None
         raise RequestError(
             given["mask"], "there is no control video to mask", hint="give --video-guide or --image-guide"
         )
+
+
+def _check_phases(task: Render, spec: ModelSpec, origin: Mapping[str, str]) -> list[str]:
+    """Refuse phases that the model does not have; say where they begin, and what they leave unused."""
+    asked = task.guidance_phases
+    if asked > spec.phases:
+        most = f"{spec.phases} phases" if spec.phases > 1 else "one phase"
+        raise RequestError("guidance_phases", f"{asked}, but model {spec.name!r} has at most {most}")
+    if asked < spec.experts:
+        raise RequestError(
+            "guidance_phases",
+            f"{asked}, but model {spec.name!r} needs {spec.experts}: one network each for high and low noise",
+        )
+    unused = ["guidance3_scale", "switch_threshold2"] if asked < MOST_PHASES else []
+    unused += ["guidance2_scale", "switch_threshold"] if asked == 1 else []
+    notices = [
+        f"{field}: not used, there {'are two phases' if asked > 1 else 'is one phase'}"
+        for field in unused
+        if _said(origin.get(field, ""))
+    ]
+    if asked == 1:
+        return notices
+    spans = [
+        f"steps {start + 1} to {start + count}" if count else "no step" for start, count in task.phase_spans
+    ]
+    return [*notices, f"phases: {', '.join(spans)}"]
 
 
 def _said(origin: str) -> bool:

@@ -9,7 +9,19 @@ from pydantic.fields import FieldInfo
 from wangp_cli.tasks.fields import Flag, Spec
 from wangp_cli.tasks.task import Task
 
-PANELS = ("Task", "Prompt", "Inputs", "Size and length", "Seams", "Sampling", "LoRA", "Output", "Runtime")
+PANELS = (
+    "Task",
+    "Prompt",
+    "Inputs",
+    "Size and length",
+    "Seams",
+    "Sampling",
+    "Guidance",
+    "Phases",
+    "LoRA",
+    "Output",
+    "Runtime",
+)
 """In the order of the help."""
 
 

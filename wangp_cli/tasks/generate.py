@@ -17,7 +17,13 @@ class Generate(MediaInputs, Shot, Render):  # type: ignore[misc] # both define m
 
     run: ClassVar[str] = "wangp_cli.workflows.generate:run"
     panel: ClassVar[str] = "Output"
-    shaped_by: ClassVar[tuple[str, ...]] = ("image_start", "video_source", "video_guide", "image_guide")
+    shaped_by: ClassVar[tuple[str, ...]] = (
+        "image_start",
+        "video_source",
+        "video_initial",
+        "video_guide",
+        "image_guide",
+    )
     rated_by: ClassVar[tuple[str, ...]] = ("video_source",)
     type: Literal["generate"] = "generate"
     count: Annotated[
@@ -42,4 +48,15 @@ class Generate(MediaInputs, Shot, Render):  # type: ignore[misc] # both define m
     def _says_what_to_show(self) -> Self:
         if not self.prompt.strip():
             raise ValueError("prompt: blank, say what to show")
+        return self
+
+    @model_validator(mode="after")
+    def _starts_from_noise_or_a_video(self) -> Self:
+        if (self.denoising_strength < 1) != (self.video_initial is not None):
+            fault = (
+                "1 starts from noise, so video_initial would do nothing"
+                if self.video_initial
+                else f"{self.denoising_strength} needs a video to start from, give video_initial"
+            )
+            raise ValueError(f"denoising_strength: {fault}")
         return self

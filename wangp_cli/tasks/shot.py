@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from itertools import accumulate
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from wangp_cli.errors import RequestError
+from wangp_cli.plan.phases import MOST_STEPS, check_steps, phase_lengths, timesteps_of
 from wangp_cli.tasks.fields import FINITE, MAX_SEED, Flag, FrameCount, Rate, Size, Spec
 
 MODELS = "the model's"
-Sampler = Literal["unipc", "euler", "dpm++"]
+Sampler = Literal["unipc", "euler", "dpm++", "causvid", "lcm"]
+MOST_PHASES = 3
+Scale = Annotated[float, FINITE, Field(ge=0, le=100)]
+Threshold = Annotated[float, FINITE, Field(ge=0, le=1000)]
 
 
 class Prompt(Spec):
@@ -49,32 +55,129 @@ class Length(Spec):
     ] = 81
 
 
-class Sampling(Spec):
+class Guidance(Spec):
+    """How strongly the prompt is followed."""
+
+    panel: ClassVar[str] = "Guidance"
+    guidance_scale: Annotated[
+        Scale, Flag("How strongly to follow the prompt; 1 runs one pass.", "-g", metavar="X", default=MODELS)
+    ] = 5.0
+    guidance2_scale: Annotated[
+        Scale | None,
+        Flag("The same in the second phase.", metavar="X", default="that of the phase before"),
+    ] = None
+    guidance3_scale: Annotated[
+        Scale | None,
+        Flag("The same in the third phase.", metavar="X", default="that of the phase before"),
+    ] = None
+
+    def guidance_of(self, phase: int) -> float:
+        """The guidance scale of a phase, from 0."""
+        said = [self.guidance_scale, self.guidance2_scale, self.guidance3_scale][: phase + 1]
+        return [scale for scale in said if scale is not None][-1]
+
+
+class Phases(Spec):
+    """Parts of the denoising with values of their own."""
+
+    panel: ClassVar[str] = "Phases"
+    guidance_phases: Annotated[
+        int,
+        Field(ge=1, le=MOST_PHASES),
+        Flag("Phases of the denoising, 1 to 3.", metavar="N", default=MODELS),
+    ] = 1
+    switch_threshold: Annotated[
+        Threshold | None,
+        Flag("Timestep, 0 to 1000, at or below which the second phase begins.", metavar="X", default=MODELS),
+    ] = None
+    switch_threshold2: Annotated[
+        Threshold | None,
+        Flag("The same for the third phase.", metavar="X", default=MODELS),
+    ] = None
+    model_switch_phase: Annotated[
+        int,
+        Field(ge=1, le=MOST_PHASES - 1),
+        Flag(
+            "The phase after which a model of two networks goes over to the one for low noise.", metavar="N"
+        ),
+    ] = 1
+
+    @property
+    def thresholds(self) -> list[float]:
+        """The timesteps between the phases."""
+        both = (self.switch_threshold, self.switch_threshold2)[: self.guidance_phases - 1]
+        return [threshold for threshold in both if threshold is not None]
+
+    def expert_of(self, phase: int) -> int:
+        """Which of two networks makes a phase, from 0; of two phases each has one."""
+        switch = self.model_switch_phase if self.guidance_phases == MOST_PHASES else 1
+        return int(phase >= switch)
+
+    @model_validator(mode="after")
+    def _every_phase_begins(self) -> Self:
+        for field in ("switch_threshold", "switch_threshold2")[: self.guidance_phases - 1]:
+            if getattr(self, field) is None:
+                raise ValueError(f"{field}: is needed for {self.guidance_phases} phases")
+        if len(self.thresholds) > 1 and self.thresholds[1] >= self.thresholds[0]:
+            first, second = self.thresholds
+            raise ValueError(f"switch_threshold2: {second} must be below switch_threshold, which is {first}")
+        return self
+
+
+class Solving(Spec):
     """How the model denoises."""
 
     panel: ClassVar[str] = "Sampling"
     steps: Annotated[
         int, Field(ge=1, le=500), Flag("Denoising steps.", "-s", metavar="N", default=MODELS)
     ] = 30
-    guidance_scale: Annotated[
-        float,
-        FINITE,
-        Field(ge=0, le=100),
-        Flag("How strongly to follow the prompt; 1 runs one pass.", "-g", metavar="X", default=MODELS),
-    ] = 5.0
     flow_shift: Annotated[
         float,
         FINITE,
         Field(gt=0, le=100),
         Flag("Moves the noise schedule towards high noise.", metavar="X", default=MODELS),
     ] = 5.0
-    sampler: Annotated[Sampler, Flag("Solver of the denoising equation.")] = "unipc"
+    sampler: Annotated[
+        Sampler, Flag("Solver of the denoising equation; causvid and lcm are for distilled models.")
+    ] = "unipc"
     seed: Annotated[
         int, Field(ge=-1, le=MAX_SEED), Flag("Start of the noise; -1 draws one.", metavar="N", default="")
     ] = -1
+    denoising_strength: Annotated[
+        float,
+        FINITE,
+        Field(ge=0, le=1),
+        Flag("Share of the steps made on a video to start from; 1 starts from noise.", metavar="X"),
+    ] = 1.0
     control_strength: Annotated[
         float, FINITE, Field(ge=0, le=2), Flag("Weight of the control video and references.", metavar="X")
     ] = 1.0
+
+    @model_validator(mode="after")
+    def _the_sampler_has_so_many_steps(self) -> Self:
+        if self.sampler in MOST_STEPS:
+            try:
+                check_steps(self.sampler, self.steps)
+            except RequestError as error:
+                raise ValueError(error.message) from None
+        return self
+
+
+class Sampling(Phases, Guidance, Solving):
+    """How a model gets from noise to a picture."""
+
+    @property
+    def phase_spans(self) -> list[tuple[int, int]]:
+        """First step and number of steps of each phase, steps counted from 0."""
+        timesteps = timesteps_of(self.sampler, self.steps, self.flow_shift)
+        lengths = phase_lengths(timesteps, self.thresholds)
+        return list(zip(accumulate([0, *lengths]), lengths, strict=False))
+
+    @property
+    def guided(self) -> bool:
+        """Whether a step runs a second pass, for the negative prompt."""
+        spans = enumerate(self.phase_spans)
+        return any(length and self.guidance_of(phase) > 1 for phase, (_, length) in spans)
 
 
 class Shot(Sampling, Length, Canvas, Negative, Prompt):

@@ -46,6 +46,11 @@ class MediaInputs(Spec):
         Input(("video",), "source"),
         Flag("Video to continue; the result holds it and the new frames."),
     ] = None
+    video_initial: Annotated[
+        Path | None,
+        Input(("video",), "initial"),
+        Flag("Video to start from instead of noise; needs a denoising strength below 1."),
+    ] = None
     video_guide: Annotated[
         Path | None, Input(("video",), "control"), Flag("Control video, followed frame by frame.")
     ] = None

@@ -11,6 +11,7 @@ import numpy as np
 from wangp_cli.catalogue import ModelSpec
 from wangp_cli.errors import MediaError, RequestError
 from wangp_cli.media.clip import Clip, Frames, as_float
+from wangp_cli.media.facts import probe
 from wangp_cli.media.mask import threshold
 from wangp_cli.media.read import read_video
 from wangp_cli.media.resize import fit, fit_mask, match_length
@@ -62,6 +63,7 @@ def prepare(task: Generate, spec: ModelSpec) -> Prepared:
             control=control,
             mask=reader.mask(None if control is None else len(control)),
             references=tuple(reader.picture("image_refs", path) for path in task.image_refs),
+            initial=reader.initial(),
         ),
         before=before,
         overlap=overlap,
@@ -107,6 +109,13 @@ class _Reader:
             frames = np.concatenate([frames, grey])
         return Clip(frames=frames, fps=self._fps)
 
+    def initial(self) -> Clip | None:
+        """The video to start from; where it is shorter, its last frame stands still."""
+        if not (path := self._task.video_initial):
+            return None
+        frames = self._begin("video_initial", path)
+        return Clip(frames=self._fit(match_length(frames, self._frames, "hold")), fps=self._fps)
+
     def mask(self, control_frames: int | None) -> Clip | None:
         """The mask; white where the control video has ended."""
         found = self._moving("video_mask", "image_mask")
@@ -122,13 +131,18 @@ class _Reader:
     def _moving(self, video: str, picture: str) -> Frames | None:
         """The frames of a video, cut to the shot, or of a picture held for all of it."""
         if path := getattr(self._task, video):
-            try:
-                return read_video(path, count=self._frames, audio=False).frames
-            except MediaError as error:
-                raise RequestError(video, error.message, hint=error.hint) from None
+            return self._begin(video, path)
         if path := getattr(self._task, picture):
             return match_length(_read(picture, path), self._frames, "hold")
         return None
+
+    def _begin(self, field: str, path: Path) -> Frames:
+        """The first frames of a video, as many as the shot has or fewer."""
+        try:
+            count = min(self._frames, probe(path).frames)
+            return read_video(path, count=count, audio=False).frames
+        except MediaError as error:
+            raise RequestError(field, error.message, hint=error.hint) from None
 
     def _fit(self, frames: Frames) -> Frames:
         return fit(_rgb(frames), self._width, self._height)

@@ -12,6 +12,7 @@ USED_BY: dict[str, dict[str, tuple[str, ...]]] = {
     IMAGE: {"S": ("image_start",), "E": ("image_end",), "V": ("video_source",)},
     VIDEO: {
         "V": ("video_guide", "image_guide"),
+        "G": ("video_guide",),
         "A": ("video_mask", "image_mask"),
         "M": ("video_mask", "image_mask"),
         "I": ("image_refs",),
@@ -33,7 +34,6 @@ MEANINGS = {
         "C": "taking out colour",
         "B": "finding faces",
         "H": "boxes around masks",
-        "G": "starting from the control video",
         "R": "sparse video to video",
         "Q": "finding faces",
         "&": "high dynamic range",

@@ -33,6 +33,9 @@ RENAMED = {
     "prompts": "prompt",
     "loras_multipliers": "lora_multipliers",
     "loras_mult": "lora_multipliers",
+    "denoise_strength": "denoising_strength",
+    "vid2vid_init_video": "video_initial",
+    "vid2vid_init_strength": "denoising_strength",
 }
 """Old key to ours. `base_model_type` counts only where no other key names the model."""
 
@@ -49,9 +52,9 @@ DROPPED = frozenset(
     _api adapter_payloads alt_guidance_scale alt_scale audio_guidance_scale audio_scale cfg_zero_step
     client_id config control_net_weight2 control_net_weight_alt creation_date creation_timestamp
     custom_settings
-    duration_seconds embedded_guidance_scale film_grain_saturation generation_time guidance2_scale
-    guidance3_scale image_quality image_refs_relative_size keep_intermediate_sliding_windows
-    full_prompt lset_name min_frames_if_references model_filename model_switch_phase modules
+    duration_seconds embedded_guidance_scale film_grain_saturation generation_time
+    image_quality image_refs_relative_size keep_intermediate_sliding_windows
+    full_prompt lset_name min_frames_if_references model_filename modules
     multi_images_gen_type NAG_alpha NAG_tau output_filename pause_seconds
     perturbation_end_perc perturbation_layers perturbation_start_perc plugin_data
     postprocess_audio_neg_prompt postprocess_audio_prompt priority project_id
@@ -59,7 +62,7 @@ DROPPED = frozenset(
     skip_steps_multiplier skip_steps_start_step_perc slg_end_perc slg_layers slg_start_perc
     sliding_window_color_correction_strength sliding_window_discard_last_frames sliding_window_overlap
     sliding_window_overlap_noise sliding_window_size sliding_window_trim_first_frames speakers_locations
-    state sub_parallel_window_overlap sub_parallel_window_size switch_threshold switch_threshold2
+    state sub_parallel_window_overlap sub_parallel_window_size
     tea_cache_start_step_perc temperature top_k top_p transformer_loras_filenames
     transformer_loras_multipliers video_guide_outpainting_ratio video_quality window_no
     """.split()  # noqa: SIM905 - a list of 60 words reads better as words
@@ -67,7 +70,6 @@ DROPPED = frozenset(
 """Keys without effect on what we serve: bookkeeping, or numbers of features that a switch turns off."""
 
 NEUTRAL: dict[str, tuple[Any, ...]] = {
-    "guidance_phases": (0, 1),
     "NAG_scale": (0, 1),
     "apg_switch": (0,),
     "cfg_star_switch": (0,),
@@ -76,7 +78,6 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "skip_steps_cache_type": ("",),
     "tea_cache_setting": (0,),
     "self_refiner_setting": (0,),
-    "denoising_strength": (1,),
     "input_video_strength": (1,),
     "masking_strength": (1,),
     "mask_expand": (0,),
@@ -110,14 +111,12 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "MMAudio_setting": (0,),
     "MMAudio_prompt": ("",),
     "MMAudio_neg_prompt": ("",),
-    "denoise_strength": (1,),
     "strength": (1,),
     "orchestrator_details": ({},),
     "full_orchestrator_payload": ({},),
     "phase_config": ({},),
     "use_uni3c": (False,),
     "hires_scale": (1,),
-    "vid2vid_init_video": ("",),
     "use_causvid_lora": (False,),
     "use_lighti2x_lora": (False,),
     "apply_reward_lora": (False,),
