@@ -229,7 +229,10 @@ def test_a_file_that_cannot_be_shown_is_named(run: Run, tmp_path: Path, name: st
 
 
 @pytest.mark.slow
-def test_doctor_looks_at_everything(run: Run) -> None:
+def test_doctor_looks_at_everything(run: Run, tmp_path: Path) -> None:
+    work = tmp_path / "outputs" / ".wangp-work"
+    work.mkdir(parents=True)
+    (work / "left.npy").write_bytes(b"left")
     result = run("doctor", "--json")
     found: dict[str, Any] = {check["name"]: check for check in result.json()["checks"]}
     assert set(found) >= {
@@ -239,6 +242,7 @@ def test_doctor_looks_at_everything(run: Run) -> None:
         "attention",
         "memory",
         "outputs",
+        "unfinished work",
         "models",
         "hub",
         "starter",

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from wangp_cli.commands._run import errors_shown
 from wangp_cli.commands._table import write_json
-from wangp_cli.runtime import bootstrap, weights
+from wangp_cli.runtime import bootstrap, weights, work
 from wangp_cli.runtime.console import plain
 
 HUB = "huggingface.co"
@@ -117,7 +117,16 @@ def _folders() -> list[Check]:
         "settings": folders.config,
         "logs": folders.state,
     }
-    return [_folder(name, path) for name, path in places.items()]
+    return [*(_folder(name, path) for name, path in places.items()), *_unfinished(places["outputs"])]
+
+
+def _unfinished(outputs: Path) -> list[Check]:
+    """Segments of interrupted tasks, if there are any."""
+    if not (size := work.work_size(outputs)):
+        return []
+    found = f"{outputs / work.FOLDER}, {size / 1e9:.1f} GB of interrupted tasks"
+    fix = "start them again, or remove the folder; it is emptied after a week"
+    return [Check(name="unfinished work", status="ok", found=found, fix=fix)]
 
 
 def _folder(name: str, path: Path) -> Check:

@@ -6,6 +6,7 @@ people see, and lightness is apart from hue.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,7 +87,7 @@ class Match:
     offset: NDArray[np.float64]
 
 
-def colours(frames: Frames, where: NDArray[np.bool_] | None = None) -> Colours:
+def colours(frames: Iterable[Frames], where: NDArray[np.bool_] | None = None) -> Colours:
     """The colours of frames, all together.
 
     Args:
@@ -128,20 +129,21 @@ def match_colour(frames: Frames, reference: Frames, strength: float = 1.0) -> Fr
     return changed(frames, [(change, np.full(len(frames), strength))])
 
 
-def match_between(frames: Frames, front: Match, back: Match, strength: float = 1.0) -> Frames:
-    """Frames that follow one change of colours at the first of them and another at the last.
+Share = tuple[Match, NDArray[np.float64]]
+"""A change of colours and how much of it each frame gets, `[T]`."""
+
+
+def shares_between(frames: int, front: Match, back: Match, strength: float = 1.0) -> list[Share]:
+    """The shares by which so many frames follow one change at the first of them and another at the last.
 
     Args:
-        frames: `[T, H, W, C]` RGB or RGBA, any dtype of `Frames`.
+        frames: how many.
         front: for the first frame.
         back: for the last.
         strength: 0 changes nothing, 1 is the full match.
-
-    Returns:
-        `[T, H, W, C]`, same dtype.
     """
-    weights = mix_weights(len(frames)) * strength
-    return changed(frames, [(front, weights[:, 0]), (back, weights[:, 1])])
+    weights = mix_weights(frames) * strength
+    return [(front, weights[:, 0]), (back, weights[:, 1])]
 
 
 def mix_weights(frames: int) -> NDArray[np.float64]:
@@ -155,12 +157,12 @@ def mix_weights(frames: int) -> NDArray[np.float64]:
     return np.stack([(1 - time) * (1 - own), time * (1 - own), own], axis=1)
 
 
-def changed(frames: Frames, changes: list[tuple[Match, NDArray[np.float64]]]) -> Frames:
+def changed(frames: Frames, changes: Sequence[Share]) -> Frames:
     """Frames with shares of some changes of colour; what is left of a share is the frame itself.
 
     Args:
         frames: `[T, H, W, C]` RGB or RGBA, any dtype of `Frames`.
-        changes: each with its share in every frame, `[T]`, in all at most 1.
+        changes: in every frame the shares are at most 1 in all.
 
     Returns:
         `[T, H, W, C]`, same dtype; frames with no share of any are copied bit for bit.

@@ -35,6 +35,7 @@ from wangp_cli.runtime.progress import Meter
 from wangp_cli.runtime.resolve import label, resolve
 from wangp_cli.runtime.session import Session
 from wangp_cli.runtime.settle import Request
+from wangp_cli.runtime.work import sweep_work
 
 if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Stage
@@ -217,6 +218,7 @@ class _Work:
                 self._attempt.begin(request)
             if folder not in session.swept:
                 sweep(folder)
+                sweep_work(folder)
                 session.swept.add(folder)
             about["checksums"] = input_checksums(request, folder)
             yield from self._stages(about["checksums"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -13,6 +14,8 @@ from typing import Any
 
 from wangp_cli.errors import ConflictError, MediaError, NoSpaceError, RequestError, nearest
 from wangp_cli.media.codecs import CODECS, pick
+from wangp_cli.plan import Plan
+from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.render import Pixels, Render
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
@@ -21,9 +24,13 @@ LONGEST_NAME = 200
 LONGEST_FILE_NAME = 255
 BYTES_PER_PIXEL = 0.25
 """An upper guess for compressed video, so that a full disk is found before hours of work."""
+WAITING_BYTES = 6
+"""Of a pixel in the work folder: three values of 16 bits."""
 
 
-def plan_outputs(task: Render, frames: int, size: Pixels, writable: set[Path]) -> list[Path]:
+def plan_outputs(
+    task: Render, frames: int, size: Pixels, writable: set[Path], plan: Plan | None = None
+) -> list[Path]:
     """One final path for each result of a settled task.
 
     Args:
@@ -31,6 +38,7 @@ def plan_outputs(task: Render, frames: int, size: Pixels, writable: set[Path]) -
         frames: of each result; one makes a picture.
         size: of each result.
         writable: folders that need not be tried again.
+        plan: of a task whose segments wait on the disk until the result is done.
 
     Raises:
         RequestError: the name or its ending does not fit.
@@ -51,8 +59,17 @@ def plan_outputs(task: Render, frames: int, size: Pixels, writable: set[Path]) -
         if task.metadata_mode == "sidecar":
             _check_free(path.with_suffix(".json"), overwrite=replaces)
     width, height = size
-    _check_room(paths[0].parent, int(width * height * frames * task.results * BYTES_PER_PIXEL))
+    results = width * height * frames * task.results * BYTES_PER_PIXEL
+    waiting = sum(part.generate for part in plan.segments) if plan else 0
+    _check_room(paths[0].parent, int(results) + math.prod(size_of(task.size)) * waiting * WAITING_BYTES)
     return paths
+
+
+def output_folder(task: Render) -> Path:
+    """The folder of a task's results."""
+    if task.output is not None:
+        return _expanded("output", task.output).parent
+    return _expanded("output_dir", task.output_dir)
 
 
 def _check_free(path: Path, *, overwrite: bool) -> None:
@@ -96,7 +113,7 @@ def _path(task: Render, index: int, frames: int) -> Path:
     if task.output is None:
         usual = CODECS[task.codec].suffixes[0] if task.codec else ".mp4"
         suffix = f".{task.image_format}" if is_picture else usual
-        return _expanded("output_dir", task.output_dir) / (expand_name(task, index, frames) + suffix)
+        return output_folder(task) / (expand_name(task, index, frames) + suffix)
     if task.output.suffix.lower() not in suffixes:
         kind = "a picture" if is_picture else "a video"
         raise RequestError(

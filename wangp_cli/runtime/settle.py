@@ -14,8 +14,9 @@ from wangp_cli.plan import reached
 from wangp_cli.presets import Resolved
 from wangp_cli.runtime.inputs import Facts, check_inputs
 from wangp_cli.runtime.loras import locate_loras
-from wangp_cli.runtime.outputs import check_folder, plan_outputs
+from wangp_cli.runtime.outputs import check_folder, output_folder, plan_outputs
 from wangp_cli.runtime.weights import shipped_vocabulary
+from wangp_cli.runtime.work import seed_of_interrupted
 from wangp_cli.tasks.fields import MAX_FRAMES, MAX_SEED, frame_count, size_of
 from wangp_cli.tasks.flags import flag_of
 from wangp_cli.tasks.render import Pixels, Render
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from wangp_cli.tasks.adapters import Strength
 
 DRAWN_SEEDS = 2**32
+DRAWN = "drawn"
+DRAWN_BEFORE = "drawn by the run that was interrupted"
 OWN = ("file", "line")
 """Layers that speak to one task alone."""
 WORDS: dict[Accepts, str] = {
@@ -129,8 +132,7 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
     if size != task.size:
         notices.append(f"size: {origin['size']}, makes {size}")
     if task.seed == -1:
-        changes["seed"] = secrets.randbelow(DRAWN_SEEDS)
-        origin["seed"] = "drawn"
+        changes["seed"], origin["seed"] = _draw_seed(task.cut(**changes), plan, notices)
     settled = task.cut(**changes)
     if settled.seed + settled.results - 1 > MAX_SEED:
         raise RequestError("seed", f"{settled.seed} leaves no room for {settled.results} results")
@@ -143,10 +145,19 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
         frames=frames,
         size=made,
         plan=plan,
-        outputs=plan_outputs(settled, frames, made, session.writable),
+        outputs=plan_outputs(settled, frames, made, session.writable, plan),
         loras=loras,
         notices=notices,
     )
+
+
+def _draw_seed(task: Render, plan: Plan | None, notices: list[str]) -> tuple[int, str]:
+    """A seed; that of the same request where a run was interrupted, so that its segments serve again."""
+    before = seed_of_interrupted(task, output_folder(task)) if plan else None
+    if before is not None:
+        notices.append(f"seed: {before}, {DRAWN_BEFORE}")
+        return before, DRAWN_BEFORE
+    return secrets.randbelow(DRAWN_SEEDS), DRAWN
 
 
 def _check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from wangp_cli.media.mask import expand, feathered, threshold
 from wangp_cli.media.match import Match, changed, colours, matching
 from wangp_cli.media.read import read_audio
 from wangp_cli.media.resize import fit, fit_mask
+from wangp_cli.media.spool import Spool
 from wangp_cli.media.stills import read_image
 from wangp_cli.pipelines.base import Inputs, Stage
 from wangp_cli.plan import Plan, Segment, clipped, reached
@@ -74,7 +75,7 @@ class _Painting(Assembly):
         fps = self._plan.fps
         return Inputs(control=Clip(frames=control, fps=fps), mask=Clip(frames=mask, fps=fps))
 
-    def _finished(self, made: Frames, segment: Segment, known: Known, inputs: Inputs) -> Iterable[Frames]:
+    def _finished(self, made: Spool, segment: Segment, known: Known, inputs: Inputs) -> Iterator[Frames]:
         """The frames of a range, or those of the video with a region of the model's."""
         if not self._region:
             yield from super()._finished(made, segment, known, inputs)
@@ -82,12 +83,12 @@ class _Painting(Assembly):
         change = self._drift(made, inputs)
         at = 0
         for source, shares in self._sources(segment.begins, segment.begins + segment.generate):
-            new = self._fitted(made[at : at + len(source)], change)
+            new = self._fitted(as_float(made[at : at + len(source)]), change)
             old = as_float(source)
             yield old * (1 - shares) + new * shares
             at += len(source)
         for piece in chunks(made[at:]):
-            yield self._fitted(piece, change)
+            yield self._fitted(as_float(piece), change)
 
     def _fitted(self, frames: Frames, change: Match | None) -> Frames:
         """Frames of the model in the colours and at the size of the video."""
@@ -95,7 +96,7 @@ class _Painting(Assembly):
         matched = changed(frames, [(change, strength)]) if change else frames
         return as_float(fit(matched, *self._size, "stretch"))
 
-    def _drift(self, made: Frames, inputs: Inputs) -> Match | None:
+    def _drift(self, made: Spool, inputs: Inputs) -> Match | None:
         """What gives the model's frames the colours of the video, by the pixels it only drew again."""
         assert inputs.control is not None
         assert inputs.mask is not None

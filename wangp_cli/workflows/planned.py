@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
-from wangp_cli.media.clip import Audio, Frames, as_float, chunks
+from wangp_cli.media.clip import Audio, Frames, as_float
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio, read_image, stream_video
 from wangp_cli.media.resize import fit
+from wangp_cli.media.spool import Spool
 from wangp_cli.pipelines.base import Inputs, Stage
-from wangp_cli.pipelines.placement import choose
 from wangp_cli.plan import Kept, Plan, Segment, clipped, reached
 from wangp_cli.runtime.job import Job
 from wangp_cli.tasks.fields import size_of
-from wangp_cli.tasks.planned import Planned
+from wangp_cli.tasks.planned import Fit, Planned
 from wangp_cli.workflows.guides import Known, ends, fit_picture, guide
 from wangp_cli.workflows.result import Result
 from wangp_cli.workflows.seams import match_seams, stitch
+from wangp_cli.workflows.segments import Segments
 from wangp_cli.workflows.sound import sound_of
 
 
@@ -36,8 +39,9 @@ def run(job: Job) -> Iterator[Stage]:
 def write(job: Job, assembly: Assembly) -> None:
     """Make the parts of a plan and the file, announced when it is durable."""
     (path,) = job.request.outputs
-    result = Result(job=job, index=0, path=path)
-    job.emit(result.write_video(assembly.frames(), job.request.frames, assembly.sound()))
+    with assembly.segments:
+        result = Result(job=job, index=0, path=path)
+        job.emit(result.write_video(assembly.frames(), job.request.frames, assembly.sound()))
 
 
 class Assembly:
@@ -53,9 +57,8 @@ class Assembly:
         self._canvas = size_of(task.size)
         self._size = job.request.size
         self._videos = [(path, probe(path)) for path in task.videos]
-        self._pictures = [
-            fit_picture(read_image(path), *self._canvas, task.framing) for path in task.pictures
-        ]
+        self._pictures = _Pictures(task.pictures, self._canvas, task.framing)
+        self.segments = Segments(job, job.request.outputs[0])
 
     def frames(self) -> Iterator[Frames]:
         """All of the video, as a stream."""
@@ -77,7 +80,7 @@ class Assembly:
     def _keep(self, part: Kept) -> Iterator[Frames]:
         return self._clip(part.clip, part.first, part.end)
 
-    def _make(self, segment: Segment, context: Frames | None) -> Iterable[Frames]:
+    def _make(self, segment: Segment, context: Frames | None) -> Iterator[Frames]:
         job = self._job
         context, after = (
             None if frames is None else fit(frames, *self._canvas, "stretch")
@@ -87,11 +90,8 @@ class Assembly:
         inputs = self._shown(segment, known)
         shot = self._task.shot(segment, len(self._plan.segments))
         job.meter.begin(segment.index + 1)
-        pipeline = job.pipeline(choose(self._task), wear=True)
-        conditioning = pipeline.encode(shot, inputs, job.meter)
-        latents = pipeline.denoise(shot, conditioning, job.meter)
-        made = np.concatenate(list(map(as_float, pipeline.decode(latents, job.meter))))
-        return self._finished(made, segment, known, inputs)
+        with self.segments.take(segment, shot, inputs) as made:
+            yield from self._finished(made, segment, known, inputs)
 
     def _shown(self, segment: Segment, known: Known) -> Inputs:
         """What the model is given for a segment."""
@@ -100,10 +100,10 @@ class Assembly:
             return guide(segment, known, self._canvas).inputs(self._plan.fps)
         return ends(segment, known, self._plan.fps, spec.grid)
 
-    def _finished(self, made: Frames, segment: Segment, known: Known, inputs: Inputs) -> Iterable[Frames]:  # noqa: ARG002 - masks are in them
+    def _finished(self, made: Spool, segment: Segment, known: Known, inputs: Inputs) -> Iterator[Frames]:  # noqa: ARG002 - masks are in them
         """The frames a model made, as they go into the video."""
-        matched = match_seams(made, segment, known, self._task.colour_match)
-        return (fit(piece, *self._size, "stretch") for piece in chunks(matched))
+        for piece in match_seams(made, segment, known, self._task.colour_match):
+            yield fit(piece, *self._size, "stretch")
 
     def _after(self, segment: Segment) -> Frames | None:
         """The frames that follow a segment; behind one that closes a circle, those of the beginning."""
@@ -121,6 +121,26 @@ class Assembly:
             numbers = clipped(facts.frames, facts.fps, end, self._plan.fps, "hold")[first:]
         for piece in picked(path, numbers):
             yield fit(_rgb(piece), *self._size, self._task.framing)
+
+
+class _Pictures(Sequence[Frames]):
+    """Pictures at the size of the video, read when they are asked for; the last two stay."""
+
+    def __init__(self, paths: Sequence[Path], size: tuple[int, int], framing: Fit) -> None:
+        self._paths = paths
+        self._read = lru_cache(maxsize=2)(lambda path: fit_picture(read_image(path), *size, framing))
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    @overload
+    def __getitem__(self, place: int) -> Frames: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Frames]: ...
+    def __getitem__(self, place: int | slice) -> Frames | list[Frames]:
+        if isinstance(place, slice):
+            return [self._read(path) for path in self._paths[place]]
+        return self._read(self._paths[place])
 
 
 def picked(path: Path, numbers: Sequence[int]) -> Iterator[Frames]:

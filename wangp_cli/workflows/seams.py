@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 from wangp_cli.errors import GenerationError
 from wangp_cli.media.blend import mix
 from wangp_cli.media.clip import Frames, as_float
-from wangp_cli.media.match import Match, changed, colours, match_between, matching
+from wangp_cli.media.match import Match, Share, changed, colours, matching, shares_between
+from wangp_cli.media.spool import Spool
 from wangp_cli.plan import Kept, Plan, Segment
 from wangp_cli.workflows.guides import Known
+
+_PIECE = 16
+"""Frames that are worked on at once."""
 
 
 class Splicer:
@@ -127,7 +131,9 @@ def stitch(
         raise GenerationError(f"the video has {splicer.total} frames, planned were {plan.total}")
 
 
-def match_seams(frames: Frames, segment: Segment, known: Known, strength: float = 1.0) -> Frames:
+def match_seams(
+    frames: Frames | Spool, segment: Segment, known: Known, strength: float = 1.0
+) -> Iterator[Frames]:
     """A segment's frames without the drift of colour that the model brought in.
 
     The model draws frames again that it was given. Where their colours differ, all its frames are changed
@@ -140,20 +146,26 @@ def match_seams(frames: Frames, segment: Segment, known: Known, strength: float 
         known: what the model was given for it.
         strength: 0 changes nothing, 1 is the full match.
 
-    Returns:
-        `[segment.generate, H, W, 3]`, same dtype.
+    Yields:
+        float32 `[t, H, W, 3]`, all frames in order.
     """
+    shares = _shares(frames, segment, known, strength)
+    for first in range(0, len(frames), _PIECE):
+        piece = as_float(frames[first : first + _PIECE])
+        own = [(change, weights[first : first + _PIECE]) for change, weights in shares]
+        yield changed(piece, own) if own else piece
+
+
+def _shares(frames: Frames | Spool, segment: Segment, known: Known, strength: float) -> list[Share]:
+    if strength == 0:
+        return []
     front, back = _front(frames, segment, known), _back(frames, segment, known)
-    if strength == 0 or (front is None and back is None):
-        return frames
     if front is not None and back is not None:
-        return match_between(frames, front, back, strength)
-    change = front or back
-    assert change is not None
-    return changed(frames, [(change, np.full(len(frames), strength))])
+        return shares_between(len(frames), front, back, strength)
+    return [(change, np.full(len(frames), strength)) for change in (front, back) if change is not None]
 
 
-def _front(frames: Frames, segment: Segment, known: Known) -> Match | None:
+def _front(frames: Frames | Spool, segment: Segment, known: Known) -> Match | None:
     if segment.context and known.context is not None:
         first = segment.lead - segment.context
         return _difference(frames[first : segment.lead], known.context)
@@ -161,7 +173,7 @@ def _front(frames: Frames, segment: Segment, known: Known) -> Match | None:
     return _difference(frames[:1], known.pictures[opening[0].image]) if opening else None
 
 
-def _back(frames: Frames, segment: Segment, known: Known) -> Match | None:
+def _back(frames: Frames | Spool, segment: Segment, known: Known) -> Match | None:
     if segment.context_after and known.after is not None:
         return _difference(frames[segment.after : segment.after + segment.context_after], known.after)
     closing = max(segment.pictures, key=lambda picture: picture.at, default=None)

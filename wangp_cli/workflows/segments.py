@@ -1,0 +1,146 @@
+"""Runs of the model that make a video together, each kept on disk until the video is done.
+
+A segment is found again by the hash of everything that decides its pixels. An interrupted task that is
+started again therefore makes only what is missing, and since its frames wait in 16 bits in either case, both
+give the same video.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, Any, Self
+
+import numpy as np
+from pydantic import BaseModel
+
+from wangp_cli.errors import MediaError
+from wangp_cli.media.spool import Spool, write_spool
+from wangp_cli.pipelines.base import Inputs, Weights
+from wangp_cli.pipelines.placement import choose
+from wangp_cli.plan import Segment
+from wangp_cli.runtime.artifacts import complete_file
+from wangp_cli.runtime.bootstrap import models_dir
+from wangp_cli.runtime.events import Log
+from wangp_cli.runtime.job import Job
+from wangp_cli.runtime.manifest import relative, versions
+from wangp_cli.runtime.settle import DRAWN, DRAWN_BEFORE
+from wangp_cli.runtime.weights import locate
+from wangp_cli.runtime.work import folder_beside, keep_seed, remove_empty
+from wangp_cli.tasks.fields import size_of
+from wangp_cli.tasks.shot import Shot
+
+
+class Segments:
+    """The segments of one result.
+
+    Args:
+        job: whose model makes them.
+        result: file for which they are made; they wait in the work folder beside it.
+    """
+
+    def __init__(self, job: Job, result: Path) -> None:
+        self._job = job
+        self._folder = folder_beside(result)
+        self._placement = choose(job.request.task)
+        self._files: list[Path] = []
+        self._seed: IO[bytes] | None = None
+        if job.request.origin.get("seed") in (DRAWN, DRAWN_BEFORE):
+            self._seed = keep_seed(job.request.task, self._folder)
+            self._files.append(Path(self._seed.name))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        """Forget the segments if the result is done; else another run may use them."""
+        if kind is None:
+            for file in self._files:
+                file.unlink(missing_ok=True)
+            remove_empty(self._folder)
+        if self._seed is not None:
+            self._seed.close()
+
+    def take(self, segment: Segment, shot: Shot, inputs: Inputs) -> Spool:
+        """The frames of a segment, made unless they are there: `[segment.generate, H, W, 3]`.
+
+        Raises:
+            GenerationError: the model gives others than planned.
+        """
+        width, height = size_of(shot.size)
+        shape = (segment.generate, height, width, 3)
+        file = self._folder / f"{self._hash(shot, inputs)}.npy"
+        self._files.append(file)
+        with suppress(OSError, MediaError):
+            found = Spool(file, shape)
+            os.utime(file)
+            count = len(self._job.request.plan.segments) if self._job.request.plan else 1
+            self._job.emit(
+                Log(level="info", message=f"segment {segment.index + 1} of {count} is there already")
+            )
+            self._job.meter("decode", 1, 1)
+            return found
+        with complete_file(file, overwrite=True) as partial:
+            write_spool(partial, self._made(shot, inputs), shape, f"segment {segment.index}")
+            # Opened while nobody else can have removed it.
+            return Spool(partial, shape)
+
+    def _made(self, shot: Shot, inputs: Inputs) -> Iterable[Any]:
+        pipeline, meter = self._job.pipeline(self._placement, wear=True), self._job.meter
+        conditioning = pipeline.encode(shot, inputs, meter)
+        latents = pipeline.denoise(shot, conditioning, meter)
+        return pipeline.decode(latents, meter)
+
+    def _hash(self, shot: Shot, inputs: Inputs) -> str:
+        request = self._job.request
+        placement = dataclasses.replace(self._placement, device=self._placement.device.partition(":")[0])
+        folder = request.outputs[0].parent
+        loras = [
+            (self._job.checksums[relative(str(path), folder)], strength) for path, strength in request.loras
+        ]
+        weights = _identity(
+            locate(request.spec, models_dir(self._job.session.settings, self._job.session.folders))
+        )
+        return content_hash([versions(), request.spec, weights, placement, loras, shot, inputs])
+
+
+def _identity(weights: Weights) -> list[tuple[str, int, int]]:
+    """Names, sizes and times of the files, which are too large to be read for this."""
+    files = [*sorted(weights.folder.rglob("*")), *(file for _, several in weights.files for file in several)]
+    stats = [(file, file.stat()) for file in files if file.is_file()]
+    return [(str(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats]
+
+
+def content_hash(value: Any) -> str:
+    """The sha256 of a value by its content: models, dataclasses, collections, arrays and plain values."""
+    digest = hashlib.sha256()
+    _feed(digest.update, value)
+    return digest.hexdigest()
+
+
+def _feed(add: Callable[[Any], None], value: Any) -> None:
+    add(f"{type(value).__name__}(".encode())
+    match value:
+        case np.ndarray():
+            add(f"{value.dtype} {value.shape}".encode())
+            add(np.ascontiguousarray(value).data)
+        case BaseModel():
+            _feed(add, {name: getattr(value, name) for name in type(value).model_fields})
+        case Mapping():
+            for name in sorted(value):
+                _feed(add, (name, value[name]))
+        case list() | tuple() | frozenset():
+            for item in sorted(value) if isinstance(value, frozenset) else value:
+                _feed(add, item)
+        case None | bool() | int() | float() | str() | Fraction() | Path():
+            add(repr(value).encode())
+        case _ if dataclasses.is_dataclass(value):
+            _feed(add, {field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
+        case _:
+            raise TypeError(f"no content is known of {type(value).__name__}")
+    add(b")")
