@@ -59,7 +59,7 @@ def comment(request: Request, index: int, folder: Path, checksums: dict[str, str
         "settings_version": WANGP_SETTINGS_VERSION,
         "model_type": request.spec.name,
         "prompt": task.text,
-        "negative_prompt": task.negative_prompt,
+        "negative_prompt": task.unwanted,
         "resolution": task.size,
         "video_length": request.frames,
         "num_inference_steps": task.steps,
@@ -98,7 +98,7 @@ def record(request: Request, ending: dict[str, Any], seconds: float) -> dict[str
         "adapter_payload_hashes": _adapter_hashes(task),
         "inputs": {
             "prompt": task.text,
-            "negative_prompt": task.negative_prompt,
+            "negative_prompt": task.unwanted,
             "seeds": [task.seed + index for index in range(task.results)],
             "frames": request.frames,
             "model": request.spec.name,

@@ -117,7 +117,7 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
     changes["fps"] = str(rate)
     if rate != Fraction(task.fps):
         notices.append(f"fps: {origin['fps']}, makes {rate}")
-    plan = task.plan(_lengths(facts, rate), spec.grid, rate)
+    plan = task.plan(_lengths(facts, rate), spec, rate)
     if plan is not None:
         frames = plan.total
         notices += plan.notices
