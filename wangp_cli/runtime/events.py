@@ -140,7 +140,7 @@ class LoraLoaded(Data):
 
 
 class DownloadProgress(Data):
-    """A model is being fetched: `done` of `total` files are here, `file` comes next."""
+    """A model is being fetched: `done` of `total` files are here, and so many bytes; `file` is on its way."""
 
     type = "download.progress"
     scope = "either"
@@ -148,6 +148,8 @@ class DownloadProgress(Data):
     file: str
     done: int
     total: int
+    bytes: int = 0
+    bytes_total: int = 0
 
 
 class TaskStage(Data):

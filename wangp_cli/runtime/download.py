@@ -1,0 +1,152 @@
+"""Getting one file: resumed where it stopped, checked, in place only when it is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from wangp_cli.errors import ModelError
+
+CHUNK = 1 << 20
+SECONDS_BETWEEN = 0.5
+ATTEMPTS = 5
+"""In a row without a new byte, before it is given up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remote:
+    """A file to get.
+
+    Args:
+        url: https, or http.
+        path: where it goes.
+        size: bytes, if known.
+        sha256: of its content, if known.
+        blob: its name in git, the SHA-1 that small files of a hub are known by.
+        headers: of the request.
+    """
+
+    url: str
+    path: Path
+    size: int | None = None
+    sha256: str | None = None
+    blob: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def part(self) -> Path:
+        """The file while it is not whole; of another name when its content is to be another."""
+        content = self.sha256 or self.blob or hashlib.sha256(self.url.encode()).hexdigest()
+        return self.path.with_name(f".{self.path.name}.{content[:12]}.part")
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that are here already."""
+        return self.part.stat().st_size if self.part.is_file() else 0
+
+
+def download(remote: Remote, report: Callable[[int], None]) -> str:
+    """Get a file.
+
+    Args:
+        remote: what and where to.
+        report: told how many bytes are here, often; what it raises ends the download, which can go on later.
+
+    Returns:
+        its SHA-256.
+
+    Raises:
+        ModelError: the connection fails again and again, or what came is not what was promised.
+        huggingface_hub.errors.HfHubHTTPError: the server refuses.
+    """
+    remote.path.parent.mkdir(parents=True, exist_ok=True)
+    if remote.size is not None and remote.waiting > remote.size:
+        remote.part.unlink()
+    failures = 0
+    while remote.size is None or remote.waiting < remote.size:
+        before = remote.waiting
+        try:
+            _stream(remote, report)
+            break
+        except _transport() as error:
+            failures = 1 if remote.waiting > before else failures + 1
+            if failures >= ATTEMPTS:
+                raise ModelError(
+                    f"cannot get {remote.path.name}: {_first_line(error)}", hint="try again; it goes on"
+                ) from error
+            time.sleep(0.2 * 2**failures)
+    remote.part.touch()
+    digest = _check(remote)
+    with remote.part.open("rb+") as whole:
+        os.fsync(whole.fileno())
+    remote.part.replace(remote.path)
+    return digest
+
+
+def _stream(remote: Remote, report: Callable[[int], None]) -> None:
+    from huggingface_hub.utils import get_session, hf_raise_for_status
+
+    have = remote.waiting
+    headers = dict(remote.headers) | {"Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    with get_session().stream("GET", remote.url, headers=headers, timeout=30) as response:
+        if response.status_code == 416:  # Nothing behind what is here: the end is reached.
+            return
+        hf_raise_for_status(response)
+        goes_on = response.status_code == 206
+        with remote.part.open("ab" if goes_on else "wb") as part:
+            have = have if goes_on else 0
+            told = time.monotonic()
+            # In pieces as they come: what is collected to larger ones is lost when the connection breaks.
+            for chunk in response.iter_bytes():
+                part.write(chunk)
+                have += len(chunk)
+                if time.monotonic() - told > SECONDS_BETWEEN:
+                    told = time.monotonic()
+                    report(have)
+
+
+def _transport() -> tuple[type[Exception], ...]:
+    """What the hub's client raises when a connection fails; the client is of one of two packages."""
+    from huggingface_hub.utils import get_session
+
+    package: Any = import_module(type(get_session()).__module__.partition(".")[0])
+    return (package.TransportError,)
+
+
+def _check(remote: Remote) -> str:
+    size = remote.waiting
+    if remote.size is not None and size != remote.size:
+        raise ModelError(
+            f"{remote.path.name} has {size} bytes, {remote.size} were promised", hint="try again; it goes on"
+        )
+    sha256, blob = checksums(remote.part)
+    if (remote.sha256 or sha256) != sha256 or (remote.blob or blob) != blob:
+        remote.part.unlink()
+        raise ModelError(
+            f"{remote.path.name} came with another checksum than promised",
+            hint="try again, or another mirror",
+        )
+    return sha256
+
+
+def checksums(file: Path) -> tuple[str, str]:
+    """SHA-256 of a file's content, and its name in git."""
+    sha256, blob = hashlib.sha256(), hashlib.sha1(usedforsecurity=False)
+    blob.update(f"blob {file.stat().st_size}\0".encode())
+    with file.open("rb") as data:
+        while chunk := data.read(CHUNK):
+            sha256.update(chunk)
+            blob.update(chunk)
+    return sha256.hexdigest(), blob.hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
