@@ -88,10 +88,9 @@ class Assembly:
         )
         known = Known(pictures=self._pictures, context=context, after=after)
         inputs = self._shown(segment, known)
-        shot = self._task.shot(segment)
+        shot = self._task.shot(segment, len(self._plan.segments))
         job.meter.begin(segment.index + 1)
-        loras = job.loras(self._task.lora_factors(segment))
-        with self.segments.take(segment, shot, inputs, loras) as made:
+        with self.segments.take(segment, shot, inputs) as made:
             yield from self._finished(made, segment, known, inputs)
 
     def _shown(self, segment: Segment, known: Known) -> Inputs:
