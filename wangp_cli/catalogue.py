@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from wangp_cli.errors import ModelError, RequestError, nearest
 
@@ -22,6 +23,7 @@ NetworkKind = Literal[
     "WanAnimateTransformer3DModel",
     "SkyReelsV2Transformer3DModel",
 ]
+EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 MAX_YAML_BYTES = 1 << 20
 
 
@@ -69,10 +71,12 @@ class Network(Entry):
     config: dict[str, Any]
     parameters: int | None = None
 
-    @property
-    def width(self) -> int:
-        """Of what passes through its blocks."""
-        return int(self.config.get("num_attention_heads", 0) * self.config.get("attention_head_dim", 0))
+    @field_validator("config")
+    @classmethod
+    def _numbers(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """YAML takes 1e-6, as JSON writes it, for a text."""
+        numbers = {key: float(text) for key, text in value.items() if EXPONENT.fullmatch(str(text))}
+        return value | numbers
 
 
 class Source(Entry):

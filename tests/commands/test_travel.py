@@ -47,6 +47,26 @@ def test_the_model_says_how_long_parts_are_where_nobody_does(run: Run, folder: P
     assert folder
 
 
+@pytest.mark.parametrize(
+    ("model", "total", "anchors"),
+    [("flf2v_720p", 161, [0, 80, 160]), ("i2v", 243, [0, 81, 162]), ("vace_14B", 162, [0, 80, 161])],
+)
+def test_the_model_decides_how_parts_hang_together(
+    run: Run, folder: Path, model: str, total: int, anchors: list[int]
+) -> None:
+    plan = run("travel", *IMAGES, "--model", model, "--plan", "--json", code=0).json()
+    assert (plan["total"], plan["anchors"]) == (total, anchors)
+    assert folder
+
+
+def test_parts_are_made_together_while_they_fit(run: Run, folder: Path) -> None:
+    words = ["--frames", "17", "--longest", "81", "--plan", "--json"]
+    plan = run("travel", *IMAGES, *words, *["-p", "a"], *["-p", "b"], code=0).json()
+    assert [(part["generate"], part["portions"]) for part in plan["segments"]] == [(37, [0, 1])]
+    assert [picture["at"] for picture in plan["segments"][0]["pictures"]] == plan["anchors"] == [0, 16, 33]
+    assert folder
+
+
 def test_prompts_come_from_a_file(run: Run, folder: Path) -> None:
     shown = run("travel", *IMAGES, "--prompts-file", "two.txt", "--dry-run", code=0).json()
     assert shown["request"]["prompt"] == ["a red circle", "a blue square"]
@@ -69,8 +89,26 @@ def test_prompts_come_from_a_file(run: Run, folder: Path) -> None:
         ([*IMAGES, "--prompts-file", "gone.txt"], "--prompts-file: cannot read gone.txt"),
         ([*IMAGES, "--prompts-file", "latin.txt"], "--prompts-file: latin.txt is not UTF-8 text"),
         ([*IMAGES, "--prompts-file", "two.txt", "-p", "x"], "--prompt: not together with --prompts-file"),
-        ([*IMAGES, "--model", "i2v"], "--model: model 'i2v' takes no control video"),
-        ([*IMAGES, "--model", "i2v", "--mode", "independent"], "--model: model 'i2v' takes no end picture"),
+        (
+            [*IMAGES, "-n", "x", "-n", "y", "-n", "z"],
+            "--negative-prompt: 3 values, wanted 1 or 2, one for each",
+        ),
+        ([*IMAGES, *["--part-seed", "1"] * 3], "--part-seed: 3 values, wanted 1 or 2, one for each part"),
+        ([*IMAGES, "--part-seed", "-1"], "--part-seed: -1 is too small, must be at least 0"),
+        (
+            [*IMAGES, "--part-lora-factor", "1 0"],
+            "--part-lora-factor: '1 0' has 2 numbers, wanted 0, one for",
+        ),
+        ([*IMAGES, "--part-lora-factor", "big"], "--part-lora-factor: 'big' is not a number for each LoRA"),
+        ([*IMAGES, "--longest", "1"], "--longest: 1 is too small, must be at least 2"),
+        ([*IMAGES, "--video-source", "0.png"], "--video-source: 0.png is a picture, a video is wanted"),
+        ([*IMAGES, "--model", "i2v", "--mode", "chained"], "--model: model 'i2v' takes no control video"),
+        ([*IMAGES, "--model", "i2v", "--loop"], "--loop: the model is not shown the picture at which"),
+        (
+            [*IMAGES, "--model", "i2v", *["--frames", "9"] * 2],
+            "--frames: 2 values, wanted 1 or 3, one for each",
+        ),
+        ([*IMAGES, "--model", "t2v"], "--model: model 't2v' takes no start picture"),
         ([*IMAGES, "--audio", "0.png"], "--audio: 0.png is a picture, sound is wanted"),
     ],
 )

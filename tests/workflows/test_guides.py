@@ -57,7 +57,7 @@ def test_the_first_segment_has_its_two_pictures() -> None:
 def test_a_chained_segment_has_the_frames_before_it() -> None:
     segment = travel(3, [81], [10]).segments[1]
     found = guide(segment, Known(pictures=IMAGES, context=numbered(12)), (2, 2))
-    assert shades(found) == [i / 100 for i in range(1, 13)] + [0.5] * 80 + [0.75]
+    assert shades(found) == [i / 100 for i in range(1, 12)] + [0.25] + [0.5] * 80 + [0.75]
     assert kept(found) == [*range(12), 92]
 
 
@@ -102,7 +102,7 @@ def test_the_control_video_lands_on_its_own_frame() -> None:
     segment = travel(3, [17], [4]).segments[1]
     motion = numbered(34, 0)
     found = guide(segment, Known(pictures=IMAGES, context=numbered(4, 60), motion=motion), (2, 2))
-    assert shades(found) == [0.6, 0.61, 0.62, 0.63] + [i / 100 for i in range(17, 33)] + [0.75]
+    assert shades(found) == [0.6, 0.61, 0.62, 0.25] + [i / 100 for i in range(17, 33)] + [0.75]
     assert kept(found) == [0, 1, 2, 3, 20]
     short = guide(segment, Known(pictures=IMAGES, context=numbered(4, 60), motion=motion[:20]), (2, 2))
     assert shades(short)[4:] == [0.17, 0.18, 0.19] + [0.5] * 13 + [0.75]
@@ -197,7 +197,7 @@ def test_what_is_missing_is_named() -> None:
     segment = travel(3, [81], [10]).segments[1]
     with pytest.raises(RequestError, match="context: 0 frames, the plan has 12"):
         guide(segment, Known(pictures=IMAGES), (2, 2))
-    with pytest.raises(RequestError, match="images: 1 given, the plan has number 2"):
+    with pytest.raises(RequestError, match="images: 1 given, the plan has number 1"):
         guide(segment, Known(pictures=IMAGES[:1], context=numbered(12)), (2, 2))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +18,9 @@ from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio
 from wangp_cli.media.stills import write_image
+from wangp_cli.media.write import write_video
 from wangp_cli.pipelines import families
+from wangp_cli.pipelines.base import Lora, LoraPut
 from wangp_cli.runtime.settings_file import load_settings_file
 from wangp_cli.tasks.shot import Shot
 
@@ -93,17 +95,109 @@ def test_a_single_picture_begins_as_many_parts_as_there_are_lengths(echo: Travel
     assert stands(made.frames, 0, images[0])
 
 
-def test_each_part_has_its_prompt(echo: Travel, images: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    heard = []
+def test_a_model_of_first_pictures_begins_each_part_with_its_own(
+    echo: Travel, images: list[Path], tiny_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = (tiny_models / "models" / "tiny.yaml").read_text()
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "tiny.yaml").write_text(entries.replace(" end,", ""))
+    monkeypatch.setenv("WANGP_CONFIG_DIR", str(tmp_path))
+    made = echo("tiny_i2v", images, frames=[9, 5, 5, 5])
+    assert len(made.frames) == 24
+    assert all(stands(made.frames, at, image) for at, image in zip([0, 9, 14, 19], images, strict=True))
+
+
+def test_pictures_stand_inside_a_run_that_makes_several_parts(echo: Travel, images: list[Path]) -> None:
+    made = echo("tiny_vace", images, frames=9, overlap=2, longest=21)
+    plan = plan_of(made)
+    assert [segment["portions"] for segment in plan["segments"]] == [[0, 1], [2]]
+    assert all(stands(made.frames, at, image) for at, image in zip([0, 8, 17, 26], images, strict=True))
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[Shot]:
+    """The runs of the model."""
+    shots = []
     encode = Echo.encode
 
     def listen(self: Echo, shot: Shot, *rest: Any) -> Any:
-        heard.append(shot.prompt)
+        shots.append(shot)
         return encode(self, shot, *rest)
 
     monkeypatch.setattr(Echo, "encode", listen)
-    echo("tiny_vace", images, frames=5, prompt=["a red circle", "a blue square", "the red square"])
-    assert heard == ["a red circle", "a blue square", "the red square"]
+    return shots
+
+
+def test_each_part_has_its_own_values(echo: Travel, images: list[Path], heard: list[Shot]) -> None:
+    said = {"prompt": ["a red circle", "a blue square", "the red square"], "negative_prompt": ["x", "y", "z"]}
+    echo(
+        "tiny_vace", images, frames=5, part_seeds=[3, 1, 2], text_before="big:", text_after="on white", **said
+    )
+    assert [shot.prompt for shot in heard] == [f"big: {prompt} on white" for prompt in said["prompt"]]
+    assert [shot.negative_prompt for shot in heard] == ["x", "y", "z"]
+    assert [shot.seed for shot in heard] == [3, 1, 2]
+
+
+def test_single_values_serve_all_parts(echo: Travel, images: list[Path], heard: list[Shot]) -> None:
+    made = echo("tiny_vace", images, frames=5, negative_prompt="x", seed=9)
+    assert {(shot.prompt, shot.negative_prompt, shot.seed) for shot in heard} == {("a red circle", "x", 9)}
+    assert made.outcome.manifest["inputs"]["negative_prompt"] == "x"
+
+
+def test_a_run_of_several_parts_has_the_words_of_all(
+    echo: Travel, images: list[Path], heard: list[Shot]
+) -> None:
+    prompts = ["a red circle", "a blue square", "the red square"]
+    echo("tiny_vace", images, frames=5, prompt=prompts, part_seeds=[3, 1, 2], longest=13)
+    assert [shot.prompt for shot in heard] == ["a red circle a blue square", "the red square"]
+    assert [shot.seed for shot in heard] == [3, 2]
+
+
+def test_each_part_has_its_own_share_of_loras(
+    echo: Travel, images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worn = []
+
+    def adapt(_: Echo, loras: Sequence[Lora]) -> list[LoraPut]:
+        worn.append([(lora.path.name, str(lora.strength)) for lora in loras])
+        return []
+
+    monkeypatch.setattr(Echo, "adapt", adapt)
+    a, b = "a.safetensors", "b.safetensors"
+    for name in (a, b):
+        (tmp_path / name).write_bytes(name.encode())
+    loras = [f"{tmp_path / a}@0.5", str(tmp_path / b)]
+    factors = ["1 0", "0.5 0.25", "0 0"]
+    made = echo("tiny_vace", images, frames=5, loras=loras, part_lora_factors=factors)
+    assert worn == [[(a, "0.5")], [(a, "0.25"), (b, "0.25")], []]
+    assert made.outcome.manifest["request"]["part_lora_factors"] == factors
+
+
+@pytest.mark.parametrize(
+    ("model", "count"),
+    [("tiny_vace", 0), ("tiny_vace", 2), ("tiny_i2v", 0), ("tiny_i2v", 2), ("tiny_flf2v", 2)],
+)
+def test_a_video_is_continued_and_stays(
+    echo: Travel, images: list[Path], tmp_path: Path, model: str, count: int
+) -> None:
+    given = np.random.default_rng(9).integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
+    tune = read_audio(tone(tmp_path / "s.wav", 1.0))
+    source = tmp_path / "before.mkv"
+    write_video(source, [given], fps=Fraction(12), codec="ffv1", audio=tune)
+    made = echo(model, images[:count], video_source=source, frames=9, overlap=4)
+    plan = plan_of(made)
+    assert (len(made.frames), probe(made.path).fps) == (plan["total"], Fraction(12))
+    kept = plan["segments"][0]["start"] - plan["segments"][0]["overlap"]
+    assert np.array_equal(as_uint8(made.frames[:kept]), given[:kept])
+    assert np.abs(as_uint8(made.frames[:12]).astype(int) - given).max() <= 1
+    assert len(plan["anchors"]) == count
+    assert all(
+        stands(made.frames, at, image) for at, image in zip(plan["anchors"], images[:count], strict=True)
+    )
+    heard = read_audio(made.path)
+    assert len(heard.samples) == round(plan["total"] / 12 * 16000)
+    assert np.array_equal(heard.samples[:15000], tune.samples[:15000])
+    assert not heard.samples[17000:].any()
 
 
 def test_the_sound_is_cut_to_the_picture(echo: Travel, images: list[Path], tmp_path: Path) -> None:

@@ -1,31 +1,29 @@
-"""`wangp models`: list, show, fetch."""
+"""`wangp models`: list, show, path; the other commands are beside."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NoReturn
+from typing import Any
 
 import typer
 
 from wangp_cli.catalogue import ModelSpec
-from wangp_cli.commands._run import errors_shown, leave, open_run
+from wangp_cli.commands._models import Json, ModelsDir, Name, open_shelf
+from wangp_cli.commands._models_weights import fetch_command, remove_command, verify_command
+from wangp_cli.commands._run import errors_shown
 from wangp_cli.commands._table import write_facts, write_json, write_table
-from wangp_cli.runtime import bootstrap, weights
-from wangp_cli.runtime.console import stderr_console
-from wangp_cli.runtime.events import DownloadProgress
+from wangp_cli.runtime import weights
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Name = Annotated[str, typer.Argument(help="Name of the model.")]
-
-app = typer.Typer(help="List, show and fetch models.", invoke_without_command=True)
+app = typer.Typer(help="List, show, fetch and check models.", invoke_without_command=True)
 
 
 @app.callback()
-def list_models(context: typer.Context, json: Json = False) -> None:
+def list_models(context: typer.Context, json: Json = False, models_dir: ModelsDir = None) -> None:
     """List the models, or use one of the commands below."""
     if context.invoked_subcommand:
         return
     with errors_shown():
-        specs, folder = _catalogue()
+        shelf = open_shelf(models_dir)
+        specs, folder = shelf.catalogue.models, shelf.models_dir
         if json:
             write_json([_facts(spec, folder) for spec in specs.values()])
             return
@@ -34,12 +32,12 @@ def list_models(context: typer.Context, json: Json = False) -> None:
 
 
 @app.command()
-def show(name: Name, json: Json = False) -> None:
+def show(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
     """Show what a model is, accepts and needs."""
     with errors_shown():
-        _, _, folders = bootstrap.load_settings()
-        spec = bootstrap.catalogue(folders).get(name)
-        facts = _facts(spec, _catalogue()[1])
+        shelf = open_shelf(models_dir)
+        spec = shelf.catalogue.get(name)
+        facts = _facts(spec, shelf.models_dir)
         if json:
             write_json(facts)
             return
@@ -69,40 +67,25 @@ def _write_figures(card: dict[str, Any]) -> None:
 
 
 @app.command()
-def fetch(
-    name: Name, json: Annotated[bool, typer.Option("--json", help="Write events as JSON lines.")] = False
-) -> None:
-    """Download a model's weights; started again, it goes on where it stopped."""
+def path(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
+    """Print where a model's weights are, or belong if they are not here."""
     with errors_shown():
-        _, _, folders = bootstrap.load_settings()
-        spec = bootstrap.catalogue(folders).get(name)
-        bootstrap.prepare_libraries()
+        shelf = open_shelf(models_dir)
+        spec = shelf.catalogue.get(name)
+        place = weights.expected(spec, shelf.models_dir)
         if json:
-            _fetch_with_events(spec)
-        console = stderr_console()
-        folder = weights.fetch(
-            spec,
-            _catalogue()[1],
-            lambda file, done, total: console.print(f"{done}/{total} {file}", markup=False),
-        )
-        typer.echo(folder)
+            facts = {part: [str(file) for file in files] for part, files in place.files}
+            present = weights.present(spec, shelf.models_dir)
+            write_json({"folder": str(place.folder), "files": facts, "present": present})
+            return
+        for file in [file for _, files in place.files for file in files]:
+            typer.echo(file)
+        typer.echo(place.folder)
 
 
-def _fetch_with_events(spec: ModelSpec) -> NoReturn:
-    with open_run("models fetch", {"json": True, "control": False}) as run:
-        run.begin()
-        emit = run.session.stream.emit
-        weights.fetch(
-            spec,
-            _catalogue()[1],
-            lambda file, done, total: emit(DownloadProgress(file=file, done=done, total=total)),
-        )
-    leave(run)
-
-
-def _catalogue() -> tuple[dict[str, ModelSpec], Any]:
-    settings, _, folders = bootstrap.load_settings()
-    return bootstrap.catalogue(folders).models, bootstrap.models_dir(settings, folders)
+app.command("fetch")(fetch_command)
+app.command("verify")(verify_command)
+app.command("remove")(remove_command)
 
 
 def _facts(spec: ModelSpec, folder: Any) -> dict[str, Any]:

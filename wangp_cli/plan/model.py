@@ -39,7 +39,7 @@ class Segment(Entry):
         removed: frames cut out of the clips for this segment.
         pictures: given images and where they stand.
         bridging: where in a join the last frame before it and the first after it stand again.
-        portions: which of the portions to edit this makes, in the order given.
+        portions: which of the portions to edit, or of the parts of a travel, this makes, in the order given.
     """
 
     index: int
@@ -137,6 +137,11 @@ class JoinPlan(Plan):
 def cover(grid: Grid, count: int) -> int:
     """The fewest frames on the grid that are at least `count`."""
     return max(grid.minimum, -(-(count - 1) // grid.step) * grid.step + 1)
+
+
+def one_of(values: Sequence[T], unit: int) -> T:
+    """The value for one unit, of values that were checked by `spread`."""
+    return values[0] if len(values) == 1 else values[unit]
 
 
 def spread(field: str, values: Sequence[T], count: int, unit: str) -> list[T]:

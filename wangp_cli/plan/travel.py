@@ -21,6 +21,7 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
     grid: Grid,
     fps: Fraction,
     mode: Mode = "chained",
+    ends: bool = True,
     before: int = 0,
     loop: bool = False,
     longest: int | None = None,
@@ -43,6 +44,9 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
         grid: of the model.
         fps: of the output.
         mode: whether segments continue each other.
+        ends: whether the model is shown the picture at which a segment ends. Where it is not, which asks for
+            independent segments, each picture begins one and the seams are cuts: there are as many segments
+            as pictures, and one more to continue a video.
         before: frames of the video to continue, which comes first in the output.
         loop: travel back to the first picture. The frame that would repeat it at the end is cut off.
         longest: make several segments in one run, pictures inside, while it has at most so many frames.
@@ -50,7 +54,7 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
     Raises:
         RequestError: too few images, or lists of the wrong length.
     """
-    segments = _segment_count(images, len(frames), before, loop)
+    segments = _segment_count(images, len(frames), before, loop, ends)
     notices: list[str] = []
     lengths = _on_grid(spread("frames", frames, segments, "segment"), grid, notices)
     neighbours = [before, *lengths] if before else lengths
@@ -70,13 +74,14 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
         sizes = [lengths[i] for i in run]
         keys = _keys(run[0], sizes, images, continued=before > 0, loop=loop and run[-1] == segments - 1)
         if mode == "independent":
-            segment = _independent(len(made), start, sizes[0], grid, keys)
+            keys = keys if ends else [key for key in keys if key[1] == -1]
+            segment = _independent(len(made), start, sizes[0], grid, keys, ends=ends)
         else:
             segment = _chained(len(made), start, sum(sizes), leads[run[0]], grid, keys)
         if loop and run[-1] == segments - 1:
             segment = segment.model_copy(update={"frames": segment.frames - 1, "trim": segment.trim + 1})
         _check_room(segment)
-        made.append(segment)
+        made.append(segment.model_copy(update={"portions": tuple(run)}))
         start += segment.frames
     kept = (Kept(clip=0, first=0, end=before, start=0),) if before else ()
     anchors = _anchors(made, images)
@@ -89,16 +94,18 @@ Key = tuple[int, int]
 """An image, and how many new frames lie before its place; -1 is the frame before the first new one."""
 
 
-def _segment_count(images: int, values: int, before: int, loop: bool) -> int:
+def _segment_count(images: int, values: int, before: int, loop: bool, ends: bool) -> int:
     if before < 0:
         raise RequestError("video_source", f"{before} frames")
     if before and loop:
         raise RequestError("loop", "a continued video does not come back to its first picture")
     if images < 1 and not before:
         raise RequestError("images", "none, wanted 1 or more", hint="--image FILE for each")
+    if loop and not ends:
+        raise RequestError("loop", "the model is not shown the picture at which a segment ends")
     if images == 0 or (images == 1 and not before and not loop):
         return max(values, 1)
-    return images if before or loop else images - 1
+    return images + bool(before or loop) - ends
 
 
 def _on_grid(frames: list[int], grid: Grid, notices: list[str]) -> list[int]:
@@ -163,7 +170,8 @@ def _chained(index: int, start: int, frames: int, overlap: int, grid: Grid, keys
     # What the grid asks for is drawn again from earlier frames; without those it is made in vain at the end.
     reach = 0 < given <= start - spare
     context = given + spare if reach else given
-    pictures = [Picture(image=image, at=0) for image, _ in first if context == 0]
+    # The last frame of context is this picture as the model drew it, so the picture itself stands there.
+    pictures = [Picture(image=image, at=max(context - 1, 0)) for image, _ in first]
     pictures += [Picture(image=image, at=context + place) for image, place in keys[len(first) :]]
     return Segment(
         index=index,
@@ -178,10 +186,11 @@ def _chained(index: int, start: int, frames: int, overlap: int, grid: Grid, keys
     )
 
 
-def _independent(index: int, start: int, length: int, grid: Grid, keys: list[Key]) -> Segment:
-    shared = int(start > 0)
-    generate = cover(grid, length)
+def _independent(index: int, start: int, length: int, grid: Grid, keys: list[Key], *, ends: bool) -> Segment:
     own = any(place == -1 for _, place in keys)
+    # Where the segment before does not end with it, its own picture is new.
+    shared = int(start > 0 and (ends or not own))
+    generate = cover(grid, length)
     return Segment(
         index=index,
         frames=length - shared,

@@ -1,197 +1,152 @@
-"""Downloading one file: resumed where it stopped, checked, and there only when it is whole."""
+"""Getting one file: resumed where it stopped, checked, in place only when it is whole."""
 
 from __future__ import annotations
 
-import http.client
+import hashlib
 import os
-import shutil
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import IO, Any
-from urllib.parse import urlsplit
+from typing import Any
 
-from filelock import FileLock
-
-from wangp_cli.errors import ModelError, NoSpaceError
-from wangp_cli.runtime.inputs import sha256_of
+from wangp_cli.errors import ModelError
 
 CHUNK = 1 << 20
-TRIES = 4
-"""A connection that breaks off is taken up again so often, as long as each brings something."""
-TIMEOUT_SECONDS = 30
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-Report = Callable[[int, int | None], None]
-"""Told bytes that are here, and of how many where that is known; may raise to stop."""
+SECONDS_BETWEEN = 0.5
+ATTEMPTS = 5
+"""In a row without a new byte, before it is given up."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Remote:
-    """A file on the net.
+    """A file to get.
 
     Args:
-        url: https; plain http from this machine alone.
-        headers: sent along, to its own host only.
-        size: bytes, where known.
-        sha256: in hex, where known.
+        url: https, or http.
+        path: where it goes.
+        size: bytes, if known.
+        sha256: of its content, if known.
+        blob: its name in git, the SHA-1 that small files of a hub are known by.
+        headers: of the request.
     """
 
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    path: Path
     size: int | None = None
     sha256: str | None = None
+    blob: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def shown(self) -> str:
-        """The address without what may be a secret."""
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.hostname}{parts.path}"
+    def part(self) -> Path:
+        """The file while it is not whole; of another name when its content is to be another."""
+        content = self.sha256 or self.blob or hashlib.sha256(self.url.encode()).hexdigest()
+        return self.path.with_name(f".{self.path.name}.{content[:12]}.part")
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that are here already."""
+        return self.part.stat().st_size if self.part.is_file() else 0
 
 
-def download(remote: Remote, target: Path, report: Report | None = None) -> Path:
-    """Fetch a file to `target`, unless it is there.
+def download(remote: Remote, report: Callable[[int], None]) -> str:
+    """Get a file.
 
-    Raises:
-        ModelError: it cannot be fetched, or is not what was promised; trying again resumes.
-        NoSpaceError: the disk has no room for it.
-    """
-    check_address(remote.url)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(target.with_name(f".{target.name}.lock")):
-            if not target.exists():
-                _fetch(remote, target, report or _nobody)
-    except OSError as error:
-        raise NoSpaceError(f"{target} cannot be written: {(error.strerror or str(error)).lower()}") from None
-    return target
+    Args:
+        remote: what and where to.
+        report: told how many bytes are here, often; what it raises ends the download, which can go on later.
 
-
-def _nobody(done: int, total: int | None) -> None:
-    """Reports that nobody reads."""
-
-
-def check_address(url: str) -> None:
-    """Refuse addresses whose answer anybody on the way could change.
+    Returns:
+        its SHA-256.
 
     Raises:
-        ModelError: it is not https.
+        ModelError: the connection fails again and again, or what came is not what was promised.
+        huggingface_hub.errors.HfHubHTTPError: the server refuses.
     """
-    parts = urlsplit(url)
-    if parts.scheme.lower() != "https" and parts.hostname not in LOOPBACK:
-        raise ModelError(f"{parts.scheme}://{parts.hostname} is not fetched from, only https is")
-
-
-def _fetch(remote: Remote, target: Path, report: Report) -> None:
-    partial = target.with_name(f".{target.name}.partial")
-    for left in reversed(range(TRIES)):
-        before = _size(partial)
+    remote.path.parent.mkdir(parents=True, exist_ok=True)
+    if remote.size is not None and remote.waiting > remote.size:
+        remote.part.unlink()
+    failures = 0
+    while remote.size is None or remote.waiting < remote.size:
+        before = remote.waiting
         try:
-            _receive(remote, partial, report)
+            _stream(remote, report)
             break
-        except urllib.error.HTTPError as error:
-            if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE or not before:
-                raise _refused(remote, error) from None
-            partial.unlink()
-        except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
-            if not left or _size(partial) == before:
-                reason = getattr(error, "reason", error)
+        except _transport() as error:
+            failures = 1 if remote.waiting > before else failures + 1
+            if failures >= ATTEMPTS:
                 raise ModelError(
-                    f"{remote.shown} cannot be fetched: {str(reason).lower() or 'no answer'}",
-                    hint="try again; it goes on where it stopped",
-                ) from None
-    if remote.sha256 and (found := sha256_of(partial)) != remote.sha256.lower():
-        partial.unlink()
-        raise ModelError(f"{remote.shown} has the checksum {found}, {remote.sha256} was promised")
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
-    partial.replace(target)
-    _mark(partial).unlink(missing_ok=True)
+                    f"cannot get {remote.path.name}: {_first_line(error)}", hint="try again; it goes on"
+                ) from error
+            time.sleep(0.2 * 2**failures)
+    remote.part.touch()
+    digest = _check(remote)
+    with remote.part.open("rb+") as whole:
+        os.fsync(whole.fileno())
+    remote.part.replace(remote.path)
+    return digest
 
 
-def _receive(remote: Remote, partial: Path, report: Report) -> None:
-    """Fetch what is missing; the file may have changed since, then all of it."""
-    here, mark = _size(partial), _mark(partial)
-    headers = {"User-Agent": "wangp", **remote.headers}
-    if here and mark.is_file():
-        headers |= {"Range": f"bytes={here}-", "If-Range": mark.read_text(encoding="utf-8")}
-    request = urllib.request.Request(remote.url, headers=headers)
-    with _open(request) as answer:
-        if answer.status != http.client.PARTIAL_CONTENT:
-            here = 0
-        length = answer.headers.get("Content-Length")
-        total = here + int(length) if length and length.isdigit() else remote.size
-        _check_room(partial.parent, (total or 0) - here)
-        tag = answer.headers.get("ETag", "")
-        if tag and not tag.startswith("W/"):
-            mark.write_text(tag, encoding="utf-8")
-        else:
-            mark.unlink(missing_ok=True)
-        with partial.open("ab" if here else "wb") as file:
-            _copy(answer, file, here, total, report)
-    if total is not None and (size := _size(partial)) != total:
-        raise http.client.IncompleteRead(b"", total - size)
+def _stream(remote: Remote, report: Callable[[int], None]) -> None:
+    from huggingface_hub.utils import get_session, hf_raise_for_status
+
+    have = remote.waiting
+    headers = dict(remote.headers) | {"Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    with get_session().stream("GET", remote.url, headers=headers, timeout=30) as response:
+        if response.status_code == 416:  # Nothing behind what is here: the end is reached.
+            return
+        hf_raise_for_status(response)
+        goes_on = response.status_code == 206
+        with remote.part.open("ab" if goes_on else "wb") as part:
+            have = have if goes_on else 0
+            told = time.monotonic()
+            # In pieces as they come: what is collected to larger ones is lost when the connection breaks.
+            for chunk in response.iter_bytes():
+                part.write(chunk)
+                have += len(chunk)
+                if time.monotonic() - told > SECONDS_BETWEEN:
+                    told = time.monotonic()
+                    report(have)
 
 
-def _copy(answer: Any, file: IO[bytes], here: int, total: int | None, report: Report) -> None:
-    report(here, total)
-    while chunk := answer.read(CHUNK):
-        file.write(chunk)
-        here += len(chunk)
-        report(here, total)
+def _transport() -> tuple[type[Exception], ...]:
+    """What the hub's client raises when a connection fails; the client is of one of two packages."""
+    from huggingface_hub.utils import get_session
+
+    package: Any = import_module(type(get_session()).__module__.partition(".")[0])
+    return (package.TransportError,)
 
 
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows to safe addresses alone, and tells other hosts no secret."""
-
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-        check_address(newurl)
-        following = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if following is not None and urlsplit(newurl).netloc != urlsplit(req.full_url).netloc:
-            following.remove_header("Authorization")
-        return following
-
-
-def _open(request: urllib.request.Request) -> Any:
-    return urllib.request.build_opener(_Redirects).open(request, timeout=TIMEOUT_SECONDS)
-
-
-def _refused(remote: Remote, error: urllib.error.HTTPError) -> ModelError:
-    hint = None
-    if error.code in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
-        hint = "the host wants a login: `hf auth login` for the hub, or an address with a token"
-    elif error.code == http.client.NOT_FOUND:
-        hint = "look whether the address is right"
-    return ModelError(
-        f"{remote.shown} cannot be fetched: {error.code} {str(error.reason).lower()}", hint=hint
-    )
+def _check(remote: Remote) -> str:
+    size = remote.waiting
+    if remote.size is not None and size != remote.size:
+        raise ModelError(
+            f"{remote.path.name} has {size} bytes, {remote.size} were promised", hint="try again; it goes on"
+        )
+    sha256, blob = checksums(remote.part)
+    if (remote.sha256 or sha256) != sha256 or (remote.blob or blob) != blob:
+        remote.part.unlink()
+        raise ModelError(
+            f"{remote.path.name} came with another checksum than promised",
+            hint="try again, or another mirror",
+        )
+    return sha256
 
 
-def _check_room(folder: Path, needed: int) -> None:
-    if (free := shutil.disk_usage(folder).free) < needed:
-        raise NoSpaceError(f"{folder} has {free / 1e9:.1f} GB free, the file takes {needed / 1e9:.1f} GB")
+def checksums(file: Path) -> tuple[str, str]:
+    """SHA-256 of a file's content, and its name in git."""
+    sha256, blob = hashlib.sha256(), hashlib.sha1(usedforsecurity=False)
+    blob.update(f"blob {file.stat().st_size}\0".encode())
+    with file.open("rb") as data:
+        while chunk := data.read(CHUNK):
+            sha256.update(chunk)
+            blob.update(chunk)
+    return sha256.hexdigest(), blob.hexdigest()
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def _mark(partial: Path) -> Path:
-    """Where the version of a file is kept of which a part is here."""
-    return partial.with_suffix(".etag")
-
-
-def every(seconds: float, report: Report) -> Report:
-    """The same, told at most once in so many seconds, and of the end."""
-    last = 0.0
-
-    def tell(done: int, total: int | None) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= seconds or done == total:
-            last = now
-            report(done, total)
-
-    return tell
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

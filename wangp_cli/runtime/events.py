@@ -140,7 +140,7 @@ class LoraLoaded(Data):
 
 
 class DownloadProgress(Data):
-    """Files are being fetched: `done` of `total` are here, of `file` so many bytes, where that is known."""
+    """A model is being fetched: `done` of `total` files are here, and so many bytes; `file` is on its way."""
 
     type = "download.progress"
     scope = "either"
@@ -148,8 +148,8 @@ class DownloadProgress(Data):
     file: str
     done: int
     total: int
-    bytes: int | None = None
-    bytes_total: int | None = None
+    bytes: int = 0
+    bytes_total: int = 0
 
 
 class TaskStage(Data):

@@ -6,7 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -30,7 +30,6 @@ from wangp_cli.runtime.events import (
 from wangp_cli.runtime.inputs import sha256_of
 from wangp_cli.runtime.job import Job
 from wangp_cli.runtime.known import as_known
-from wangp_cli.runtime.loras import LoraUse, fetch_loras
 from wangp_cli.runtime.manifest import input_checksums, record
 from wangp_cli.runtime.progress import Meter
 from wangp_cli.runtime.resolve import label, resolve
@@ -217,7 +216,6 @@ class _Work:
         try:
             if self._attempt.begin:
                 self._attempt.begin(request)
-            request = self._request = replace(request, loras=self._fetched())
             if folder not in session.swept:
                 sweep(folder)
                 sweep_work(folder)
@@ -236,12 +234,6 @@ class _Work:
         manifest = record(request, about | {"status": "success", "artifacts": made}, self._seconds)
         append_line(history, manifest)
         return manifest
-
-    def _fetched(self) -> list[LoraUse]:
-        control, task = self._session.control, self._request.task.task_id or ""
-        return fetch_loras(
-            self._request.loras, self._emit, lambda: control.check(task), self._session.progress_interval
-        )
 
     def _stages(self, checksums: dict[str, str]) -> Iterator[Stage]:
         request, control = self._request, self._session.control

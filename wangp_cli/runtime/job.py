@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from wangp_cli.pipelines.base import Lora
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wangp_cli.pipelines.base import Pipeline, Placement
     from wangp_cli.runtime.events import Emit
     from wangp_cli.runtime.progress import Meter
@@ -25,12 +27,25 @@ class Job:
     meter: Meter
     checksums: dict[str, str]
 
-    def pipeline(self, placement: Placement, *, wear: bool = False) -> Pipeline:
-        """The request's model, loaded; where it is to denoise, it must also wear the request's LoRAs."""
+    def loras(self, factors: Sequence[float] | None = None) -> list[Lora]:
+        """The request's LoRAs, their strengths multiplied by factors; 0 leaves one out."""
+        each = zip(self.request.loras, factors or [1.0] * len(self.request.loras), strict=True)
+        return [Lora(path=path, strength=own.times(factor)) for (path, own), factor in each if factor]
+
+    def pipeline(
+        self, placement: Placement, *, wear: bool = False, loras: Sequence[Lora] | None = None
+    ) -> Pipeline:
+        """The request's model, loaded.
+
+        Args:
+            placement: where and how it computes.
+            wear: whether it is to denoise, so that it must wear its LoRAs now.
+            loras: instead of all the request's.
+        """
         return self.session.pool.pipeline(
             self.request.spec,
             placement,
-            [Lora(path=lora.path, strength=lora.strength) for lora in self.request.loras],
+            self.loras() if loras is None else loras,
             wear=wear,
             progress=self.meter,
             emit=self.emit,

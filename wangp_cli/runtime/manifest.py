@@ -14,7 +14,6 @@ from typing import Any
 
 from wangp_cli import __version__
 from wangp_cli.runtime.inputs import sha256_of
-from wangp_cli.runtime.loras import LoraUse
 from wangp_cli.runtime.settle import Request
 from wangp_cli.tasks.adapters import Adapters
 from wangp_cli.tasks.task import Runtime, Task
@@ -34,14 +33,9 @@ def portable_request(task: Task, request: Request, folder: Path) -> dict[str, An
             said[field] = [relative(path, folder) for path in value]
         elif value:
             said[field] = relative(value, folder)
-    said["loras"] = [f"{_lora_name(lora, folder)}@{lora.strength}" for lora in request.loras]
+    said["loras"] = [f"{relative(str(path), folder)}@{strength}" for path, strength in request.loras]
     said.pop("lora_multipliers", None)
     return {key: value for key, value in said.items() if value != []}
-
-
-def _lora_name(lora: LoraUse, folder: Path) -> str:
-    """A reference to the hub, which means the same everywhere, or a file: an address may hold a secret."""
-    return lora.source.name if lora.source.repository else relative(str(lora.path), folder)
 
 
 def relative(path: str, folder: Path) -> str:
@@ -52,7 +46,7 @@ def relative(path: str, folder: Path) -> str:
 def input_checksums(request: Request, folder: Path) -> dict[str, str]:
     """sha256 of every media and LoRA file, by its path relative to `folder`."""
     media = [path for paths in request.task.media().values() for path in paths]
-    files = [*media, *(lora.path for lora in request.loras)]
+    files = [*media, *(path for path, _ in request.loras)]
     return {relative(str(path), folder): sha256_of(path) for path in files}
 
 
@@ -65,7 +59,7 @@ def comment(request: Request, index: int, folder: Path, checksums: dict[str, str
         "settings_version": WANGP_SETTINGS_VERSION,
         "model_type": request.spec.name,
         "prompt": task.text,
-        "negative_prompt": task.negative_prompt,
+        "negative_prompt": task.unwanted,
         "resolution": task.size,
         "video_length": request.frames,
         "num_inference_steps": task.steps,
@@ -104,7 +98,7 @@ def record(request: Request, ending: dict[str, Any], seconds: float) -> dict[str
         "adapter_payload_hashes": _adapter_hashes(task),
         "inputs": {
             "prompt": task.text,
-            "negative_prompt": task.negative_prompt,
+            "negative_prompt": task.unwanted,
             "seeds": [task.seed + index for index in range(task.results)],
             "frames": request.frames,
             "model": request.spec.name,

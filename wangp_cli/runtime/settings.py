@@ -39,6 +39,8 @@ class Settings(BaseModel):
     model: Annotated[str | None, Field(description="Model of tasks that name none.")] = None
     output_dir: Annotated[Path, Field(description="Folder for results.")] = Path("outputs")
     models_dir: Annotated[Path | None, Field(description="Folder for fetched weights.")] = None
+    hub_endpoint: Annotated[str | None, Field(description="Address of a mirror of the model hub.")] = None
+    offline: Annotated[bool, Field(description="Ask nothing of a network.")] = False
     loras_dir: Annotated[Path | None, Field(description="Folder where LoRAs are looked up by name.")] = None
     device: Annotated[str, Field(description="auto, cpu, cuda, cuda:1 or mps.")] = "auto"
     dtype: Annotated[
@@ -46,7 +48,6 @@ class Settings(BaseModel):
     ] = "auto"
     attention: Annotated[str, Field(description="Attention backend.")] = "auto"
     vae_tiling: Annotated[bool, Field(description="Decode in tiles.")] = False
-    offline: Annotated[bool, Field(description="Fetch nothing from the network.")] = False
     codec: Annotated[Codec | None, Field(description="Video codec.")] = None
     crf: Annotated[int | None, Field(ge=0, le=63, description="Quality of the codec.")] = None
     image_format: Annotated[ImageFormat, Field(description="Format of pictures.")] = "png"

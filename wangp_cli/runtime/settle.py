@@ -13,7 +13,7 @@ from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.plan import reached
 from wangp_cli.presets import Resolved
 from wangp_cli.runtime.inputs import Facts, check_inputs
-from wangp_cli.runtime.loras import LoraUse, find_loras, to_fetch
+from wangp_cli.runtime.loras import locate_loras
 from wangp_cli.runtime.outputs import check_folder, output_folder, plan_outputs
 from wangp_cli.runtime.weights import shipped_vocabulary
 from wangp_cli.runtime.work import seed_of_interrupted
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from wangp_cli.plan import Plan
     from wangp_cli.runtime.session import Session
+    from wangp_cli.tasks.adapters import Strength
 
 DRAWN_SEEDS = 2**32
 DRAWN = "drawn"
@@ -59,7 +60,7 @@ class Request:
         size: of each result, width and height in pixels.
         plan: of a task that is made in several runs of the model.
         outputs: one path for each result.
-        loras: the LoRAs, some perhaps still to be fetched.
+        loras: file and strength of each LoRA.
         notices: what was changed or is worth knowing, for people.
     """
 
@@ -70,7 +71,7 @@ class Request:
     size: Pixels
     plan: Plan | None
     outputs: list[Path]
-    loras: list[LoraUse]
+    loras: list[tuple[Path, Strength]]
     notices: list[str]
 
     @property
@@ -104,8 +105,8 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
         )
     _check_accepted(task, spec, session.catalogue)
     notices += _check_phases(task, spec, origin)
-    loras = find_loras(task, origin, session)
-    facts = check_inputs(task, [lora.path for lora in loras if lora.source.here], merged.checksums)
+    loras = locate_loras(task, session)
+    facts = check_inputs(task, [path for path, _ in loras], merged.checksums)
     if session.manifest_path:
         check_folder("manifest_path", session.manifest_path.absolute().parent, session.writable)
     task.check_sizes(_sizes(facts), sized=_said(origin["size"]))
@@ -116,7 +117,7 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
     changes["fps"] = str(rate)
     if rate != Fraction(task.fps):
         notices.append(f"fps: {origin['fps']}, makes {rate}")
-    plan = task.plan(_lengths(facts, rate), spec.grid, rate)
+    plan = task.plan(_lengths(facts, rate), spec, rate)
     if plan is not None:
         frames = plan.total
         notices += plan.notices
@@ -135,7 +136,7 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
     settled = task.cut(**changes)
     if settled.seed + settled.results - 1 > MAX_SEED:
         raise RequestError("seed", f"{settled.seed} leaves no room for {settled.results} results")
-    notices += [*unknown_words(settled.text, spec), *to_fetch(loras)]
+    notices += unknown_words(settled.text, spec)
     made = _sizes(facts)[task.shaped_by[0]][0] if task.splices else size_of(size)
     return Request(
         task=settled,

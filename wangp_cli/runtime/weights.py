@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -64,7 +62,8 @@ def _lacking_of(part: Path) -> Path | None:
         except (OSError, ValueError, KeyError, AttributeError):
             return None
         return next((part / shard for shard in sorted(shards) if not (part / shard).is_file()), None)
-    return None
+    numbered = next((file.name for file in part.glob("*-of-*.safetensors")), None)
+    return part / f"{numbered.split('-')[0]}.safetensors.index.json" if numbered else None
 
 
 def expected(spec: ModelSpec, models_dir: Path) -> Weights:
@@ -148,63 +147,3 @@ def shipped_vocabulary(package: str) -> frozenset[str]:
 def package_folder(package: str) -> Path:
     """A folder of weights inside the package."""
     return Path(str(files("wangp_cli") / package))
-
-
-def fetch(spec: ModelSpec, models_dir: Path, report: Callable[[str, int, int], None]) -> Path:
-    """Download the model's repository, file by file; what is complete already is not fetched again.
-
-    Args:
-        spec: a model with a hub repository.
-        models_dir: folder of all weights.
-        report: called with (file, files done, files in all).
-
-    Raises:
-        ModelError: there is no repository, no network, no access or too little disk.
-    """
-    from huggingface_hub import HfApi, hf_hub_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
-
-    source = spec.source
-    if not source.repository:
-        raise ModelError(f"{spec.name!r} has no repository to fetch from")
-    folder = folder_of(spec.source, models_dir)
-    try:
-        info = HfApi().model_info(source.repository, revision=source.revision, files_metadata=True)
-        wanted = [file for file in info.siblings or [] if _needed(file.rfilename)]
-        _check_room(folder, sum(file.size or 0 for file in wanted))
-        # The index comes last: its presence says that everything else is there.
-        wanted.sort(key=lambda file: (file.rfilename == INDEX, file.rfilename))
-        for done, file in enumerate(wanted):
-            report(file.rfilename, done, len(wanted))
-            hf_hub_download(source.repository, file.rfilename, revision=info.sha, local_dir=folder)
-        report(INDEX, len(wanted), len(wanted))
-    except GatedRepoError:
-        raise ModelError(
-            f"{source.repository} asks you to accept its licence first",
-            hint=f"accept it on the hub page of {source.repository}, then run `hf auth login`",
-        ) from None
-    except RepositoryNotFoundError:
-        raise ModelError(f"{source.repository} is not on the hub, or asks for a login") from None
-    except (HfHubHTTPError, OSError) as error:
-        raise ModelError(
-            f"cannot fetch {source.repository}: {_first_line(error)}", hint="try again; it resumes"
-        ) from None
-    return folder
-
-
-def _needed(name: str) -> bool:
-    return name == INDEX or ("/" in name and name.endswith((".json", ".safetensors", ".model", ".txt")))
-
-
-def _check_room(folder: Path, needed: int) -> None:
-    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    free = shutil.disk_usage(existing).free
-    if free < needed:
-        raise ModelError(
-            f"{existing} has {free / 1e9:.1f} GB free, the weights take {needed / 1e9:.1f} GB",
-            hint="set models_dir to a larger disk (wangp settings path)",
-        )
-
-
-def _first_line(error: Any) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

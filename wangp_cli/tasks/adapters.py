@@ -63,6 +63,12 @@ class Strength:
     def __str__(self) -> str:
         return ";".join(",".join(repr(value).removesuffix(".0") for value in phase) for phase in self.phases)
 
+    def times(self, factor: float) -> Self:
+        """The strength, more or less of it."""
+        if factor == 1:
+            return self
+        return type(self)(tuple(tuple(value * factor for value in phase) for phase in self.phases))
+
     def in_phases(self, phases: int, switch: int = 1) -> Self:
         """The strength for a run of so many phases: said for all of them, or for the whole run.
 

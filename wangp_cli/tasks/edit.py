@@ -9,8 +9,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from wangp_cli.catalogue import Grid
-from wangp_cli.plan import JoinPlan, Segment, plan_edit
+from wangp_cli.catalogue import ModelSpec
+from wangp_cli.plan import JoinPlan, plan_edit
 from wangp_cli.plan.model import spread
 from wangp_cli.tasks.fields import MAX_FRAMES, Flag, Input, Rate, Size, Spec
 from wangp_cli.tasks.planned import MANY, Counts, Planned, Sound
@@ -73,11 +73,6 @@ class Edit(Surroundings, Changed, Planned):
     )
 
     @property
-    def text(self) -> str:
-        """All prompts."""
-        return " ".join(dict.fromkeys(self._prompts()))
-
-    @property
     def videos(self) -> tuple[Path, ...]:
         """The clip of which the plan keeps frames."""
         return (self.video,)
@@ -87,14 +82,15 @@ class Edit(Surroundings, Changed, Planned):
         """What new frames sound like."""
         return self.sound
 
-    def prompt_of(self, segment: Segment, segments: int) -> str:  # noqa: ARG002 - it goes by portions
-        """The prompts of the portions that a segment makes."""
-        prompts = self._prompts()
-        return " ".join(dict.fromkeys(prompts[index] for index in segment.portions))
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """What each portion is to show: its own prompt, else the task's."""
+        shared = spread("prompt", self.prompt, len(self.portions), "portion")
+        return tuple(prompt_of(text) or prompt for text, prompt in zip(self.portions, shared, strict=True))
 
-    def plan(self, lengths: Mapping[str, Sequence[int]], grid: Grid, rate: Fraction) -> JoinPlan:
+    def plan(self, lengths: Mapping[str, Sequence[int]], spec: ModelSpec, rate: Fraction) -> JoinPlan:
         """The frames of the video and of the new portions."""
-        self._prompts()
+        self.check_parts(len(self.portions), "portion")
         gaps: Sequence[int | None] = self.gap or (None,)
         each = spread("gap", gaps, len(self.portions), "portion")
         portions = [
@@ -102,10 +98,5 @@ class Edit(Surroundings, Changed, Planned):
         ]
         (length,) = lengths["video"]
         return plan_edit(
-            length, portions, grid=grid, fps=rate, context=self.context, keep_ends=self.keep_ends
+            length, portions, grid=spec.grid, fps=rate, context=self.context, keep_ends=self.keep_ends
         )
-
-    def _prompts(self) -> list[str]:
-        """What each portion is to show: its own prompt, else the task's."""
-        shared = spread("prompt", self.prompt, len(self.portions), "portion")
-        return [prompt_of(text) or prompt for text, prompt in zip(self.portions, shared, strict=True)]

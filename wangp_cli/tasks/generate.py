@@ -36,6 +36,11 @@ class Generate(MediaInputs, Shot, Render):  # type: ignore[misc] # both define m
         return self.prompt
 
     @property
+    def unwanted(self) -> str:
+        """The negative prompt."""
+        return self.negative_prompt
+
+    @property
     def results(self) -> int:
         """How many files it makes."""
         return self.count

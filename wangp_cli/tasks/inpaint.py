@@ -9,10 +9,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from wangp_cli.catalogue import Grid
+from wangp_cli.catalogue import ModelSpec
 from wangp_cli.errors import RequestError
 from wangp_cli.plan import JoinPlan, plan_inpaint
-from wangp_cli.plan.model import spread
 from wangp_cli.tasks.fields import MAX_FRAMES, Flag, FrameCount, Input, Rate, Size, Spec, frame_count
 from wangp_cli.tasks.planned import MANY, Planned
 from wangp_cli.tasks.portions import frames_of, plain_portion
@@ -140,7 +139,7 @@ class Inpaint(Beside, Windows, Painted, Planned):
         found = frames_of("portion", self.portion, rate)
         return range(found.first, found.last + 1)
 
-    def plan(self, lengths: Mapping[str, Sequence[int]], grid: Grid, rate: Fraction) -> JoinPlan:
+    def plan(self, lengths: Mapping[str, Sequence[int]], spec: ModelSpec, rate: Fraction) -> JoinPlan:
         """The frames of the video, those of the portion in windows."""
         (length,) = lengths["video"]
         new = self.range_of(length, rate)
@@ -148,7 +147,7 @@ class Inpaint(Beside, Windows, Painted, Planned):
             length,
             new.start,
             new.stop,
-            grid=grid,
+            grid=spec.grid,
             fps=rate,
             context=self.context,
             longest=frame_count(self.frames, rate),
@@ -164,7 +163,7 @@ class Inpaint(Beside, Windows, Painted, Planned):
                 raise RequestError(
                     "video_mask", f"{frames} frames, wanted {wanted}, as the video or the portion"
                 )
-        spread("prompt", self.prompt, len(plan.segments), "run of the model")
+        self.check_parts(len(plan.segments), "run of the model")
         return plan
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from wangp_cli.catalogue import Grid
+from wangp_cli.catalogue import ModelSpec
 from wangp_cli.plan import Bridge, JoinPlan, plan_join
 from wangp_cli.plan.model import spread
 from wangp_cli.tasks.fields import Flag, Input, Rate, Size, Spec
@@ -82,14 +82,14 @@ class Join(Bridges, Clips, Planned):
         """What generated frames sound like."""
         return self.sound
 
-    def plan(self, lengths: Mapping[str, Sequence[int]], grid: Grid, rate: Fraction) -> JoinPlan:
+    def plan(self, lengths: Mapping[str, Sequence[int]], spec: ModelSpec, rate: Fraction) -> JoinPlan:
         """The frames of all clips and joins."""
         joins = max(len(self.clips) - (not self.loop), 1)
         gaps = spread("gap", self.gap, joins, "join")
         contexts = spread("context", self.context, joins, "join")
-        spread("prompt", self.prompt, joins, "join")
+        self.check_parts(joins, "join")
         bridges = [
             Bridge(gap=gap, context=context, replace=self.mode == "replace", bridging=self.bridging)
             for gap, context in zip(gaps, contexts, strict=True)
         ]
-        return plan_join(lengths.get("clips", ()), bridges, grid=grid, fps=rate, loop=self.loop)
+        return plan_join(lengths.get("clips", ()), bridges, grid=spec.grid, fps=rate, loop=self.loop)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from wangp_cli.catalogue import Accepts, ModelSpec
 from wangp_cli.plan import Segment
-from wangp_cli.plan.model import spread
-from wangp_cli.tasks.fields import FINITE, MAX_FRAMES, Flag, Spec
+from wangp_cli.plan.model import one_of, spread
+from wangp_cli.tasks.fields import FINITE, MAX_FRAMES, MAX_SEED, Flag, Spec
 from wangp_cli.tasks.render import Render
 from wangp_cli.tasks.shot import Shot
 
@@ -37,6 +38,60 @@ class Prompts(Spec):
         Field(min_length=1),
         Flag("What to show; repeatable, one for each generated part.", "-p", metavar="TEXT"),
     ] = ("smooth transition",)
+    text_before: Annotated[str, Flag("Put before every prompt.", metavar="TEXT")] = ""
+    text_after: Annotated[str, Flag("Put after every prompt.", metavar="TEXT")] = ""
+    negative_prompt: Annotated[
+        tuple[str, ...],
+        MANY,
+        Field(min_length=1),
+        Flag(
+            "What to keep out; needs a guidance scale above 1; repeatable, one for each generated part.",
+            "-n",
+            metavar="TEXT",
+        ),
+    ] = ("",)
+
+
+class PartNoise(Spec):
+    """Where the noise of each part begins."""
+
+    panel: ClassVar[str] = "Sampling"
+    part_seeds: Annotated[
+        tuple[Annotated[int, Field(ge=0, le=MAX_SEED)], ...],
+        MANY,
+        Flag(
+            "Start of the noise of one generated part; repeatable, one for each.",
+            name="part_seed",
+            metavar="N",
+            default="the seed, for all",
+        ),
+    ] = ()
+
+
+def _factors(value: str) -> str:
+    try:
+        numbers = [float(number) for number in value.split()]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"{value!r} is not a number for each LoRA, such as '1 0.5'")
+    return value
+
+
+class PartAdapters(Spec):
+    """LoRAs of each part."""
+
+    panel: ClassVar[str] = "LoRA"
+    part_lora_factors: Annotated[
+        tuple[Annotated[str, AfterValidator(_factors)], ...],
+        MANY,
+        Flag(
+            "What the LoRAs' strengths are multiplied by in one generated part, such as '1 0.5'; 0 is "
+            "none; repeatable, one for each part.",
+            name="part_lora_factor",
+            metavar="'X X ...'",
+        ),
+    ] = ()
 
 
 class Seams(Spec):
@@ -54,15 +109,25 @@ class Seams(Spec):
     ] = 0.0
 
 
-class Planned(Seams, Render, Prompts):
+class Planned(PartAdapters, PartNoise, Seams, Render, Prompts):
     """A task made from several runs of the model, by a plan."""
 
     run: ClassVar[str] = "wangp_cli.workflows.planned:run"
 
     @property
+    def prompts(self) -> tuple[str, ...]:
+        """What each part is to show; a single one serves all."""
+        return self.prompt
+
+    @property
     def text(self) -> str:
         """All prompts."""
-        return " ".join(dict.fromkeys(self.prompt))
+        return _together(self.text_before, *self.prompts, self.text_after)
+
+    @property
+    def unwanted(self) -> str:
+        """All negative prompts."""
+        return _together(*self.negative_prompt)
 
     @property
     def videos(self) -> tuple[Path, ...]:
@@ -93,11 +158,51 @@ class Planned(Seams, Render, Prompts):
         """Known frames are shown to the model, and a mask over what it paints."""
         return frozenset({"control", "mask"})
 
-    def prompt_of(self, segment: Segment, segments: int) -> str:
-        """What one of so many segments is to show."""
-        return spread("prompt", self.prompt, segments, "segment")[segment.index]
+    def check_parts(self, parts: int, unit: str) -> None:
+        """Refuse lists that have not one value for each part.
 
-    def shot(self, segment: Segment, segments: int) -> Shot:
-        """The run of the model that makes a segment."""
-        shared = self.model_dump(include=set(Shot.model_fields) - {"prompt", "frames"})
-        return Shot(prompt=self.prompt_of(segment, segments), frames=segment.generate, **shared)
+        Raises:
+            RequestError: naming the field, the values given and the values wanted.
+        """
+        for field in ("prompt", "negative_prompt", "part_seeds", "part_lora_factors"):
+            if values := getattr(self, field):
+                spread(field, values, parts, unit)
+
+    def shot(self, segment: Segment) -> Shot:
+        """The run of the model that makes a segment, which may be several parts."""
+        own = {"prompt", "negative_prompt", "frames", "seed"}
+        parts = _parts(segment)
+        return Shot(
+            prompt=_together(
+                self.text_before, *(one_of(self.prompts, part) for part in parts), self.text_after
+            ),
+            negative_prompt=_together(*(one_of(self.negative_prompt, part) for part in parts)),
+            frames=segment.generate,
+            seed=one_of(self.part_seeds, parts[0]) if self.part_seeds else self.seed,
+            **self.model_dump(include=set(Shot.model_fields) - own),
+        )
+
+    def lora_factors(self, segment: Segment) -> list[float] | None:
+        """What the strength of each LoRA is multiplied by in a segment, where that is said."""
+        if not self.part_lora_factors:
+            return None
+        return [float(number) for number in one_of(self.part_lora_factors, _parts(segment)[0]).split()]
+
+    @model_validator(mode="after")
+    def _a_factor_for_each_lora(self) -> Self:
+        loras = len(self.loras)
+        for text in self.part_lora_factors:
+            if (count := len(text.split())) != loras:
+                raise ValueError(
+                    f"part_lora_factors: {text!r} has {count} numbers, wanted {loras}, one for each LoRA"
+                )
+        return self
+
+
+def _parts(segment: Segment) -> tuple[int, ...]:
+    """The parts that a segment makes."""
+    return segment.portions or (segment.index,)
+
+
+def _together(*texts: str) -> str:
+    return " ".join(dict.fromkeys(text.strip() for text in texts if text.strip()))

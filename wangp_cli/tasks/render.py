@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import ClassVar, Self
 
-from wangp_cli.catalogue import Accepts, Grid, ModelSpec
+from wangp_cli.catalogue import Accepts, ModelSpec
 from wangp_cli.plan import Plan
 from wangp_cli.tasks.adapters import Adapters
-from wangp_cli.tasks.shot import Canvas, Negative, Sampling
+from wangp_cli.tasks.shot import Canvas, Sampling
 from wangp_cli.tasks.task import Output, Runtime, Task
 
 Pixels = tuple[int, int]
 """Width and height."""
 
 
-class Render(Runtime, Output, Adapters, Sampling, Canvas, Negative, Task):
+class Render(Runtime, Output, Adapters, Sampling, Canvas, Task):
     """A task that a model renders.
 
     Attributes:
@@ -35,6 +35,11 @@ class Render(Runtime, Output, Adapters, Sampling, Canvas, Negative, Task):
     @property
     def text(self) -> str:
         """Everything it asks to show."""
+        return ""
+
+    @property
+    def unwanted(self) -> str:
+        """Everything it asks to keep out."""
         return ""
 
     @property
@@ -61,12 +66,12 @@ class Render(Runtime, Output, Adapters, Sampling, Canvas, Negative, Task):
             RequestError: names the field.
         """
 
-    def plan(self, lengths: Mapping[str, Sequence[int]], grid: Grid, rate: Fraction) -> Plan | None:  # noqa: ARG002 - for those that have one
+    def plan(self, lengths: Mapping[str, Sequence[int]], spec: ModelSpec, rate: Fraction) -> Plan | None:  # noqa: ARG002 - for those that have one
         """The frames of the result, for a task that makes it from several runs of the model.
 
         Args:
             lengths: frames of each input video at `rate`, by field.
-            grid: of the model.
+            spec: the model.
             rate: frames per second of the result.
 
         Raises:

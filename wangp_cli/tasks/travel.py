@@ -9,30 +9,35 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from wangp_cli.catalogue import Accepts, Grid, ModelSpec
+from wangp_cli.catalogue import Accepts, ModelSpec
 from wangp_cli.plan import Plan, plan_travel
-from wangp_cli.plan.model import spread
-from wangp_cli.tasks.fields import Flag, FrameCount, Input, Spec, frame_count
-from wangp_cli.tasks.planned import MANY, Counts, Fit, Planned
+from wangp_cli.plan.travel import Mode
+from wangp_cli.tasks.fields import MAX_FRAMES, Flag, FrameCount, Input, Spec, frame_count
+from wangp_cli.tasks.planned import MANY, Counts, Fit, Planned, Sound
 from wangp_cli.tasks.shot import MODELS
 
 USUAL_OVERLAP = 8
 
 
 class Anchors(Spec):
-    """Pictures to travel through."""
+    """What to travel through."""
 
     panel: ClassVar[str] = "Inputs"
     images: Annotated[
         tuple[Path, ...], Input(("image",)), Flag("Picture to pass; repeatable, in order.", name="image")
     ] = ()
-    fit: Annotated[Fit, Flag("How a picture of another shape is fitted: crop it, or pad it with black.")] = (
-        "crop"
-    )
+    video_source: Annotated[
+        Path | None,
+        Input(("video",), "source"),
+        Flag("Video to continue; the result holds it, and the first part goes on from its last frames."),
+    ] = None
+    fit: Annotated[
+        Fit, Flag("How a picture or video of another shape is fitted: crop it, or pad it with black.")
+    ] = "crop"
     audio_source: Annotated[
         Path | None,
         Input(("audio",), "audio"),
-        Flag("Sound for the result, cut to its length.", name="audio"),
+        Flag("Sound for the result, cut to its length.", name="audio", default="that of the video"),
     ] = None
 
 
@@ -58,9 +63,12 @@ class Route(Spec):
 
     panel: ClassVar[str] = "Seams"
     mode: Annotated[
-        Literal["chained", "independent"],
-        Flag("Continue the motion of the part before, or begin each with its picture, as i2v models do."),
-    ] = "chained"
+        Mode | None,
+        Flag(
+            "Continue the motion of the part before, or begin each with its picture.",
+            default="chained, or independent where the model takes no control video",
+        ),
+    ] = None
     overlap: Annotated[
         Counts,
         Flag(
@@ -71,13 +79,32 @@ class Route(Spec):
         ),
     ] = ()
     loop: Annotated[bool, Flag("Travel back to the first picture.")] = False
+    longest: Annotated[
+        int | None,
+        Field(ge=2, le=MAX_FRAMES),
+        Flag(
+            "Make neighbouring parts in one run of the model while it has at most so many frames, their "
+            "pictures inside.",
+            metavar="N",
+        ),
+    ] = None
+    sound: Annotated[
+        Sound,
+        Flag("What new frames behind a continued video sound like: its sound backwards, or none."),
+    ] = "silence"
 
 
 class Travel(Route, Legs, Anchors, Planned):
     """Travel from picture to picture in one continuous video."""
 
-    shaped_by: ClassVar[tuple[str, ...]] = ("images",)
+    shaped_by: ClassVar[tuple[str, ...]] = ("video_source", "images")
+    rated_by: ClassVar[tuple[str, ...]] = ("video_source",)
     type: Literal["travel"] = "travel"
+
+    @property
+    def videos(self) -> tuple[Path, ...]:
+        """The video that is continued."""
+        return (self.video_source,) if self.video_source else ()
 
     @property
     def pictures(self) -> tuple[Path, ...]:
@@ -86,8 +113,13 @@ class Travel(Route, Legs, Anchors, Planned):
 
     @property
     def framing(self) -> Fit:
-        """How pictures of another shape are fitted."""
+        """How pictures and the video of another shape are fitted."""
         return self.fit
+
+    @property
+    def span_sound(self) -> Sound:
+        """What new frames sound like."""
+        return self.sound
 
     @property
     def soundtrack(self) -> Path | None:
@@ -95,25 +127,32 @@ class Travel(Route, Legs, Anchors, Planned):
         return self.audio_source
 
     def abilities(self, spec: ModelSpec) -> frozenset[Accepts]:
-        """Models that follow no control video can travel from a first picture to a last one."""
-        if self.mode == "chained" or "control" in spec.accepts:
+        """Models that follow no control video can travel from a first picture, some to a last one."""
+        if self._mode(spec) == "chained" or "control" in spec.accepts:
             return super().abilities(spec)
-        return frozenset({"start", "end"} if len(self.images) > 1 or self.loop else {"start"})
+        ends = "end" in spec.accepts and (len(self.images) > 1 or self.loop)
+        return frozenset({"start", "end"} if ends else {"start"})
 
-    def plan(self, lengths: Mapping[str, Sequence[int]], grid: Grid, rate: Fraction) -> Plan:  # noqa: ARG002 - pictures have none
+    def plan(self, lengths: Mapping[str, Sequence[int]], spec: ModelSpec, rate: Fraction) -> Plan:
         """Each part adds as many frames as it was given, and ends with its picture."""
         plan = plan_travel(
             len(self.images),
             [frame_count(frames, rate) for frames in self.frames],
-            self.overlap or (USUAL_OVERLAP,),
-            grid=grid,
+            self.overlap or (USUAL_OVERLAP if self._mode(spec) == "chained" else 0,),
+            grid=spec.grid,
             fps=rate,
-            mode=self.mode,
+            mode=self._mode(spec),
+            ends=bool(spec.accepts & {"end", "control"}),
+            before=sum(lengths.get("video_source", ())),
             loop=self.loop,
+            longest=self.longest,
         )
-        spread("prompt", self.prompt, len(plan.segments), "part")
+        self.check_parts(sum(len(segment.portions) for segment in plan.segments), "part")
         if self.overlap:
             return plan
         # Nobody asked for an overlap, so nobody needs to hear that it became another.
         notices = tuple(notice for notice in plan.notices if not notice.startswith("overlap: "))
         return plan.model_copy(update={"notices": notices})
+
+    def _mode(self, spec: ModelSpec) -> Mode:
+        return self.mode or ("chained" if "control" in spec.accepts else "independent")

@@ -88,9 +88,10 @@ class Assembly:
         )
         known = Known(pictures=self._pictures, context=context, after=after)
         inputs = self._shown(segment, known)
-        shot = self._task.shot(segment, len(self._plan.segments))
+        shot = self._task.shot(segment)
         job.meter.begin(segment.index + 1)
-        with self.segments.take(segment, shot, inputs) as made:
+        loras = job.loras(self._task.lora_factors(segment))
+        with self.segments.take(segment, shot, inputs, loras) as made:
             yield from self._finished(made, segment, known, inputs)
 
     def _shown(self, segment: Segment, known: Known) -> Inputs:

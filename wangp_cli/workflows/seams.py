@@ -177,7 +177,7 @@ def _back(frames: Frames | Spool, segment: Segment, known: Known) -> Match | Non
     if segment.context_after and known.after is not None:
         return _difference(frames[segment.after : segment.after + segment.context_after], known.after)
     closing = max(segment.pictures, key=lambda picture: picture.at, default=None)
-    if closing is None or closing.at == 0:
+    if closing is None or closing.at < max(segment.lead, 1):
         return None
     return _difference(frames[closing.at : closing.at + 1], known.pictures[closing.image])
 

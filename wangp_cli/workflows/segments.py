@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 from wangp_cli.errors import MediaError
 from wangp_cli.media.spool import Spool, write_spool
-from wangp_cli.pipelines.base import Inputs, Weights
+from wangp_cli.pipelines.base import Inputs, Lora, Weights
 from wangp_cli.pipelines.placement import choose
 from wangp_cli.plan import Segment
 from wangp_cli.runtime.artifacts import complete_file
@@ -66,7 +66,7 @@ class Segments:
         if self._seed is not None:
             self._seed.close()
 
-    def take(self, segment: Segment, shot: Shot, inputs: Inputs) -> Spool:
+    def take(self, segment: Segment, shot: Shot, inputs: Inputs, loras: Sequence[Lora]) -> Spool:
         """The frames of a segment, made unless they are there: `[segment.generate, H, W, 3]`.
 
         Raises:
@@ -74,7 +74,7 @@ class Segments:
         """
         width, height = size_of(shot.size)
         shape = (segment.generate, height, width, 3)
-        file = self._folder / f"{self._hash(shot, inputs)}.npy"
+        file = self._folder / f"{self._hash(shot, inputs, loras)}.npy"
         self._files.append(file)
         with suppress(OSError, MediaError):
             found = Spool(file, shape)
@@ -86,27 +86,25 @@ class Segments:
             self._job.meter("decode", 1, 1)
             return found
         with complete_file(file, overwrite=True) as partial:
-            write_spool(partial, self._made(shot, inputs), shape, f"segment {segment.index}")
+            write_spool(partial, self._made(shot, inputs, loras), shape, f"segment {segment.index}")
             # Opened while nobody else can have removed it.
             return Spool(partial, shape)
 
-    def _made(self, shot: Shot, inputs: Inputs) -> Iterable[Any]:
-        pipeline, meter = self._job.pipeline(self._placement, wear=True), self._job.meter
+    def _made(self, shot: Shot, inputs: Inputs, loras: Sequence[Lora]) -> Iterable[Any]:
+        pipeline, meter = self._job.pipeline(self._placement, wear=True, loras=loras), self._job.meter
         conditioning = pipeline.encode(shot, inputs, meter)
         latents = pipeline.denoise(shot, conditioning, meter)
         return pipeline.decode(latents, meter)
 
-    def _hash(self, shot: Shot, inputs: Inputs) -> str:
+    def _hash(self, shot: Shot, inputs: Inputs, loras: Sequence[Lora]) -> str:
         request = self._job.request
         placement = dataclasses.replace(self._placement, device=self._placement.device.partition(":")[0])
         folder = request.outputs[0].parent
-        loras = [
-            (self._job.checksums[relative(str(lora.path), folder)], lora.strength) for lora in request.loras
-        ]
+        worn = [(self._job.checksums[relative(str(lora.path), folder)], lora.strength) for lora in loras]
         weights = _identity(
             locate(request.spec, models_dir(self._job.session.settings, self._job.session.folders))
         )
-        return content_hash([versions(), request.spec, weights, placement, loras, shot, inputs])
+        return content_hash([versions(), request.spec, weights, placement, worn, shot, inputs])
 
 
 def _identity(weights: Weights) -> list[tuple[str, int, int]]:

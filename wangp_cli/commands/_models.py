@@ -1,0 +1,46 @@
+"""What the commands of `wangp models` share: options, the catalogue, and where weights are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wangp_cli.catalogue import Catalogue
+from wangp_cli.runtime import bootstrap
+from wangp_cli.runtime.settings import Folders, Settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Events = Annotated[bool, typer.Option("--json", help="Write events as JSON lines.")]
+ModelsDir = Annotated[
+    Path | None, typer.Option("--models-dir", help="Folder of the weights.", metavar="FOLDER")
+]
+
+
+def complete_name(incomplete: str) -> list[str]:
+    """Names of models that begin so, for the shell."""
+    _, _, folders = bootstrap.load_settings()
+    return [name for name in bootstrap.catalogue(folders).models if name.startswith(incomplete)]
+
+
+Name = Annotated[str, typer.Argument(help="Name of the model.", autocompletion=complete_name)]
+Names = Annotated[list[str], typer.Argument(help="Names of models.", autocompletion=complete_name)]
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The models, and the folder of their weights."""
+
+    catalogue: Catalogue
+    models_dir: Path
+    settings: Settings
+    folders: Folders
+
+
+def open_shelf(models_dir: Path | None = None) -> Shelf:
+    """The user's models and weights."""
+    settings, _, folders = bootstrap.load_settings()
+    where = models_dir.expanduser() if models_dir else bootstrap.models_dir(settings, folders)
+    return Shelf(bootstrap.catalogue(folders), where.absolute(), settings, folders)

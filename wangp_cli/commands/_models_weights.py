@@ -1,0 +1,122 @@
+"""`wangp models fetch`, `verify` and `remove`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, NoReturn
+
+import typer
+
+from wangp_cli.catalogue import ModelSpec
+from wangp_cli.commands._models import Events, Json, ModelsDir, Name, Names, Shelf, open_shelf
+from wangp_cli.commands._run import errors_shown, leave, open_run
+from wangp_cli.commands._table import write_json, write_table
+from wangp_cli.errors import ModelError, RequestError
+from wangp_cli.runtime import bootstrap
+from wangp_cli.runtime.console import stderr_console
+from wangp_cli.runtime.events import DownloadProgress
+from wangp_cli.runtime.fetch import Hub, Step, fetch
+from wangp_cli.runtime.fetched import GOOD, Removal, plan_removal, remove, verify
+
+GIGABYTE = 1e9
+SHOWN_BYTES = 1 << 28
+"""A line for people after so many bytes of a file."""
+
+
+def fetch_command(
+    name: Name,
+    json: Events = False,
+    models_dir: ModelsDir = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask nothing of a network.")] = False,
+    update: Annotated[bool, typer.Option("--update", help="Take the newest commit, if none is set.")] = False,
+) -> None:
+    """Download a model's weights; started again, it goes on where it stopped."""
+    with errors_shown():
+        shelf = open_shelf(models_dir)
+        spec = shelf.catalogue.get(name)
+        hub = Hub(endpoint=shelf.settings.hub_endpoint, offline=offline or shelf.settings.offline)
+        bootstrap.prepare_libraries()
+        if json:
+            _fetch_with_events(spec, shelf, hub, update=update)
+        for path in fetch(spec, shelf.models_dir, hub, _to_people(), update=update):
+            typer.echo(path)
+
+
+def _to_people() -> Callable[[Step], None]:
+    console, shown = stderr_console(), ("", -1)
+
+    def show(step: Step) -> None:
+        nonlocal shown
+        part = step.bytes // SHOWN_BYTES
+        if shown != (step.file, part):
+            shown = (step.file, part)
+            size = f"{step.bytes / GIGABYTE:.2f} of {step.bytes_total / GIGABYTE:.2f} GB"
+            console.print(f"{step.done}/{step.total} {step.file}  {size}", markup=False)
+
+    return show
+
+
+def _fetch_with_events(spec: ModelSpec, shelf: Shelf, hub: Hub, *, update: bool) -> NoReturn:
+    with open_run("models fetch", {"json": True, "control": False}) as run:
+        run.begin()
+        emit = run.session.stream.emit
+        fetch(spec, shelf.models_dir, hub, lambda step: emit(DownloadProgress(**vars(step))), update=update)
+    leave(run)
+
+
+def verify_command(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
+    """Check a model's weights: every file by its checksum, every part by what it should hold."""
+    with errors_shown():
+        shelf = open_shelf(models_dir)
+        spec = shelf.catalogue.get(name)
+        bootstrap.prepare_libraries()
+        console = stderr_console()
+        findings = verify(
+            spec, shelf.models_dir, lambda path: None if json else console.print(f"{path}", markup=False)
+        )
+        if json:
+            write_json([vars(finding) for finding in findings])
+        else:
+            write_table(("file", "state", "note"), [tuple(vars(finding).values()) for finding in findings])
+        if bad := [finding for finding in findings if finding.state not in GOOD]:
+            raise ModelError(
+                f"weights of {spec.name!r}: {bad[0].path} is {bad[0].state}"
+                + (f": {bad[0].note}" if bad[0].note else ""),
+                hint=f"wangp models fetch {spec.name}",
+            )
+
+
+def remove_command(
+    names: Names,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+    models_dir: ModelsDir = None,
+) -> None:
+    """Delete fetched weights; what other models that are here share is kept."""
+    with errors_shown():
+        shelf = open_shelf(models_dir)
+        specs = [shelf.catalogue.get(name) for name in names]
+        removal = plan_removal(specs, shelf.catalogue, shelf.models_dir)
+        if removal.gone:
+            _ask(removal, yes=yes)
+            remove(removal, shelf.models_dir)
+        if json:
+            gone, kept = list(removal.gone), {str(path): name for path, name in removal.kept.items()}
+            write_json({"removed": gone, "bytes": removal.bytes, "kept": kept})
+            return
+        sharing = sorted(set(removal.kept.values()))
+        typer.echo(f"removed {len(removal.gone)} files, {removal.bytes / GIGABYTE:.2f} GB")
+        if sharing:
+            typer.echo(f"kept {len(removal.kept)} files that {', '.join(sharing)} share")
+
+
+def _ask(removal: Removal, *, yes: bool) -> None:
+    if yes:
+        return
+    question = f"remove {len(removal.gone)} files, {removal.bytes / GIGABYTE:.2f} GB?"
+    try:
+        agreed = typer.confirm(question, err=True)
+    except typer.Abort:
+        agreed = False
+    if not agreed:
+        raise RequestError("remove", "not confirmed, nothing was removed", hint="--yes does not ask")
