@@ -31,7 +31,7 @@ from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
 
 LIMIT = 0.03
-TEXT_LENGTH = tiny.TEXT_LENGTH["vace"]
+TEXT_LENGTH = tiny.text_length("vace")
 
 
 class Stopwatch:

@@ -102,11 +102,12 @@ models:
 """
 TINY_MODEL = """  tiny_{name}:
     title: Tiny {name}
-    architecture: {name}
+    architecture: {architecture}
+    experts: {experts}
     source: {{folder: {folder}}}
     accepts: [{accepts}]
     requires: [{requires}]
-    defaults: {{size: 32x32, frames: 5, fps: "16", steps: 2, guidance_scale: 1.0, flow_shift: 3.0}}
+    defaults: {{size: {size}, frames: 5, fps: "16", steps: 2, guidance_scale: 1.0, flow_shift: 3.0{more}}}
     text_length: {text_length}
 """
 REQUIRES = {"i2v": "start", "flf2v": "start, end"}
@@ -114,21 +115,26 @@ REQUIRES = {"i2v": "start", "flf2v": "start, end"}
 
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A settings folder whose catalogue holds tiny_t2v, tiny_i2v, tiny_flf2v and tiny_vace, with weights."""
+    """A settings folder whose catalogue holds tiny models, with weights: `tiny_vace` and so on."""
     from tests import tiny
 
     config = tmp_path_factory.mktemp("config")
     text = TINY
-    for name in ("t2v", "i2v", "flf2v", "vace"):
+    for name in (*tiny.ACCEPTS, "t2v_2_2"):
         folder = tiny.save(name, tmp_path_factory.mktemp(f"tiny_{name}"))
         more = {"audio"} if name == "t2v" else {"audio", "source"}
-        accepts = ", ".join(sorted(tiny.ACCEPTS[name] | more))
+        accepts = ", ".join(sorted(tiny.ACCEPTS[tiny.architecture(name)] | more))
+        two = name in tiny.BOUNDARY
         text += TINY_MODEL.format(
             name=name,
+            architecture=tiny.architecture(name),
+            experts=1 + two,
+            size=tiny.shot_for(name).size,
+            more=", guidance_phases: 2, guidance2_scale: 1.0, switch_threshold: 875" if two else "",
             folder=folder,
             accepts=accepts,
             requires=REQUIRES.get(name, ""),
-            text_length=tiny.TEXT_LENGTH[name],
+            text_length=tiny.text_length(name),
         )
     (config / "models").mkdir()
     (config / "models" / "tiny.yaml").write_text(text, encoding="utf-8")

@@ -10,6 +10,7 @@ from accelerate import init_empty_weights
 
 from tests.conftest import Make, Run
 from wangp_cli.catalogue import Catalogue, Network, presets_dir
+from wangp_cli.tasks.shot import Shot
 
 SHIPPED = Catalogue(presets_dir() / "models").models
 NETWORKS = {spec.network.name: spec.network for spec in SHIPPED.values() if spec.network}
@@ -51,3 +52,27 @@ def test_unsupported_models_are_listed_as_such_and_never_proposed(run: Run) -> N
     assert entries["t2v"]["parameters"] == 14288491584
     refused = run("generate", "x", "-m", "t2v", "--image-ref", "x.png", code=2)
     assert "phantom" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "lengths"),
+    [
+        ("t2v_2_2", [19, 11]),
+        ("t2i_2_2", [19, 11]),
+        ("i2v_2_2", [11, 19]),
+        ("vace_14B_2_2", [7, 23]),
+        ("vace_fun_14B_2_2", [7, 23]),
+        ("vace_14B_cocktail_2_2", [3, 7]),
+        ("vace_14B_lightning_3p_2_2", [1, 3, 4]),
+        ("wan_2_2_vace_lightning_baseline_2_2_2", [2, 2, 2]),
+    ],
+)
+def test_the_phases_of_two_experts_are_those_that_users_know(name: str, lengths: list[int]) -> None:
+    shot = Shot.model_validate(SHIPPED[name].defaults)
+    assert [length for _, length in shot.phase_spans] == lengths
+    assert SHIPPED[name].experts == 2
+
+
+def test_every_default_is_a_value_the_tasks_take() -> None:
+    for spec in SHIPPED.values():
+        Shot.model_validate(spec.defaults)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,27 +18,55 @@ from wangp_cli.tasks.shot import Shot
 
 T = TypeVar("T")
 
-TEXT_LENGTH = {"t2v": 24, "i2v": 512, "flf2v": 512, "vace": 24}
 ACCEPTS = {
     "t2v": {"initial", "lora", "negative"},
     "i2v": {"start", "end", "initial", "lora", "negative"},
     "flf2v": {"start", "end", "initial", "lora", "negative"},
     "vace": {"start", "end", "control", "mask", "references", "initial", "lora", "negative"},
+    "ti2v": {"start", "initial", "lora", "negative"},
 }
+"""What each architecture accepts."""
+CLIP_TEXT_LENGTH = 512
+TEXT_LENGTH = {"i2v": CLIP_TEXT_LENGTH, "flf2v": CLIP_TEXT_LENGTH}
+"""Tokens of a prompt where the network fixes them, else `SHORT_TEXT`."""
+SHORT_TEXT = 24
+BOUNDARY = {"t2v_2_2": 0.875, "i2v_2_2": 0.9, "vace_2_2": 0.875}
+"""Checkpoints of two transformers, and the share of the noise at which stock goes over to the second."""
+NAMES = (*ACCEPTS, *BOUNDARY)
+"""All tiny checkpoints."""
 WORDS = ("a", "the", "red", "blue", "green", "circle", "square", "moves", "right", "left", "on", "blurry")
 CLIP_TOKENS = 17
+STOCK = {
+    "t2v": "WanPipeline",
+    "i2v": "WanImageToVideoPipeline",
+    "flf2v": "WanImageToVideoPipeline",
+    "vace": "WanVACEPipeline",
+    "ti2v": "WanPipeline",
+}
+"""The stock pipeline of each architecture."""
+
+
+def architecture(name: str) -> str:
+    """The architecture of a tiny checkpoint."""
+    return name.removesuffix("_2_2")
+
+
+def text_length(name: str) -> int:
+    """Tokens of a prompt of a tiny checkpoint."""
+    return TEXT_LENGTH.get(name, SHORT_TEXT)
 
 
 def spec(name: str, **changes: Any) -> ModelSpec:
-    """The catalogue entry of a tiny checkpoint: `t2v`, `i2v`, `flf2v` or `vace`."""
+    """The catalogue entry of one of `NAMES`."""
     entry = {
         "name": f"tiny_{name}",
         "title": f"Tiny {name}",
         "family": "wan",
-        "architecture": name,
+        "architecture": architecture(name),
+        "experts": 1 + (name in BOUNDARY),
         "source": Source(),
-        "accepts": frozenset(ACCEPTS[name]),
-        "text_length": TEXT_LENGTH[name],
+        "accepts": frozenset(ACCEPTS[architecture(name)]),
+        "text_length": text_length(name),
     }
     return ModelSpec.model_validate(entry | changes)
 
@@ -71,6 +100,15 @@ def shot(**changes: Any) -> Shot:
     return Shot.model_validate(values | changes)
 
 
+def shot_for(name: str, **changes: Any) -> Shot:
+    """A shot that suits one of `NAMES`: of two experts, each makes one of its two steps."""
+    values: dict[str, Any] = {"size": "64x64"} if name == "ti2v" else {}
+    if name in BOUNDARY:
+        threshold = 1000 * BOUNDARY[name]
+        values |= {"guidance_phases": 2, "guidance2_scale": 3.0, "switch_threshold": threshold}
+    return shot(**(values | changes))
+
+
 def clip(frames: int, seed: int = 0, *, channels: int = 3, size: int = 32) -> Clip:
     """Random uint8 pixels; a mask where there is one channel."""
     random = np.random.default_rng(seed)
@@ -100,16 +138,27 @@ def pipeline(name: str, **changes: Any) -> Any:
         "vae": vae(),
         "scheduler": scheduler(),
     }
-    if name == "t2v":
-        return diffusers.WanPipeline(transformer=transformer(**changes), **parts)
-    if name == "vace":
-        network = transformer("WanVACETransformer3DModel", vace_layers=[0, 1], vace_in_channels=96, **changes)
-        return diffusers.WanVACEPipeline(transformer=network, **parts)
-    parts["image_encoder"], parts["image_processor"] = image_encoder()
-    if name == "flf2v":
-        changes["pos_embed_seq_len"] = 2 * CLIP_TOKENS
-    network = transformer(in_channels=36, image_dim=16, added_kv_proj_dim=48, **changes)
-    return diffusers.WanImageToVideoPipeline(transformer=network, **parts)
+    if name in BOUNDARY:
+        parts["boundary_ratio"] = BOUNDARY[name]
+    kind, part = architecture(name), transformer
+    if kind == "vace":
+        changes |= {"vace_layers": [0, 1], "vace_in_channels": 96}
+        part = partial(transformer, "WanVACETransformer3DModel")
+    elif kind == "ti2v":
+        parts |= {"vae": vae_5b(), "expand_timesteps": True}
+        changes |= {"in_channels": 48, "out_channels": 48}
+    elif kind in ("i2v", "flf2v"):
+        changes |= {"in_channels": 36}
+        parts |= {"image_encoder": None, "image_processor": None}
+        if name in TEXT_LENGTH:
+            changes |= {"image_dim": 16, "added_kv_proj_dim": 48}
+            parts["image_encoder"], parts["image_processor"] = image_encoder()
+        if kind == "flf2v":
+            changes["pos_embed_seq_len"] = 2 * CLIP_TOKENS
+    parts["transformer"] = part(**changes)
+    if name in BOUNDARY:
+        parts["transformer_2"] = part(seed=1, **changes)
+    return getattr(diffusers, STOCK[kind])(**parts)
 
 
 def tokenizer() -> Any:
@@ -173,11 +222,32 @@ def vae(base: int = 4) -> Any:
     ).eval()
 
 
-def transformer(kind: str = "WanTransformer3DModel", **changes: Any) -> Any:
+def vae_5b() -> Any:
+    """The VAE of Wan 2.2 5B in small: residual, 16 in space and 4 in time, 48 channels."""
+    from diffusers import AutoencoderKLWan
+
+    torch.manual_seed(0)
+    return AutoencoderKLWan(
+        base_dim=4,
+        z_dim=48,
+        in_channels=12,
+        out_channels=12,
+        is_residual=True,
+        patch_size=2,
+        latents_mean=[0.1] * 48,
+        latents_std=[1.2] * 48,
+        dim_mult=[1, 1, 1, 1],
+        num_res_blocks=1,
+        scale_factor_spatial=16,
+        temperal_downsample=[False, True, True],
+    ).eval()
+
+
+def transformer(kind: str = "WanTransformer3DModel", *, seed: int = 0, **changes: Any) -> Any:
     """A Wan transformer of two layers, 48 wide."""
     import diffusers
 
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     config = {
         "patch_size": (1, 2, 2),
         "num_attention_heads": 2,

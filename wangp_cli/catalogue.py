@@ -16,7 +16,7 @@ from wangp_cli.errors import ModelError, RequestError, nearest
 Accepts = Literal[
     "start", "end", "control", "mask", "references", "source", "initial", "audio", "lora", "negative"
 ]
-Architecture = Literal["t2v", "i2v", "flf2v", "vace", "none"]
+Architecture = Literal["t2v", "i2v", "flf2v", "vace", "ti2v", "none"]
 NetworkKind = Literal[
     "WanTransformer3DModel",
     "WanVACETransformer3DModel",

@@ -15,13 +15,6 @@ from tests import tiny
 from wangp_cli.pipelines import wan, wan_load
 from wangp_cli.pipelines.base import Placement
 
-STOCK = {
-    "t2v": diffusers.WanPipeline,
-    "i2v": diffusers.WanImageToVideoPipeline,
-    "flf2v": diffusers.WanImageToVideoPipeline,
-    "vace": diffusers.WanVACEPipeline,
-}
-
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
@@ -67,7 +60,8 @@ def stock(checkpoint: Callable[[str], Path]) -> Callable[[str], Any]:
 
     def pipeline(name: str) -> Any:
         if name not in pipelines:
-            pipelines[name] = STOCK[name].from_pretrained(checkpoint(name), disable_mmap=True)
+            kind = getattr(diffusers, tiny.STOCK[tiny.architecture(name)])
+            pipelines[name] = kind.from_pretrained(checkpoint(name), disable_mmap=True)
             pipelines[name].set_progress_bar_config(disable=True)
         return pipelines[name]
 

@@ -35,9 +35,11 @@ def theirs(name: str, pipeline: Any, shot: Shot, **pictures: Any) -> tuple[Any, 
         "num_frames": shot.frames,
         "num_inference_steps": shot.steps,
         "guidance_scale": shot.guidance_scale,
-        "max_sequence_length": tiny.TEXT_LENGTH[name],
+        "max_sequence_length": tiny.text_length(name),
     }
-    if name == "vace":
+    if name in tiny.BOUNDARY:
+        given["guidance_scale_2"] = shot.guidance_of(1)
+    if tiny.architecture(name) == "vace":
         given["conditioning_scale"] = shot.control_strength
     if "strength" in pictures:
         del given["num_frames"]
@@ -160,3 +162,55 @@ def test_half_precision_equals_stock(checkpoint: Any) -> None:
     stock = WanPipeline.from_pretrained(folder, disable_mmap=True, dtype=dtypes)
     stock.set_progress_bar_config(disable=True)
     check_same(ours(mine, shot, Inputs()), theirs("t2v", stock, shot))
+
+
+def two_experts(name: str, **changes: Any) -> Shot:
+    """A shot in which each of two experts makes two of four steps, with a guidance of its own."""
+    phases = {"guidance_phases": 2, "switch_threshold": 1000 * tiny.BOUNDARY[name], "guidance2_scale": 2.5}
+    shot = tiny.shot(**{"steps": 4, "flow_shift": 3.0 if name != "i2v_2_2" else 5.0} | phases | changes)
+    assert all(length > 0 for _, length in shot.phase_spans)
+    return shot
+
+
+@pytest.mark.parametrize("changes", [{}, {"frames": 1}, {"steps": 5, "flow_shift": 7.0}], ids=str)
+def test_two_experts_text_to_video_equals_stock(loaded: Any, stock: Any, changes: dict[str, Any]) -> None:
+    shot = two_experts("t2v_2_2", **changes)
+    check_same(ours(loaded("t2v_2_2"), shot, Inputs()), theirs("t2v_2_2", stock("t2v_2_2"), shot))
+
+
+@pytest.mark.parametrize("end", [False, True])
+def test_two_experts_image_to_video_equals_stock(loaded: Any, stock: Any, end: bool) -> None:
+    start, last, shot = tiny.clip(1), tiny.clip(1, 1) if end else None, two_experts("i2v_2_2")
+    mine = ours(loaded("i2v_2_2"), shot, Inputs(start=start, end=last))
+    pictures = {"image": images(start)[0]} | ({"last_image": images(last)[0]} if last else {})
+    check_same(mine, theirs("i2v_2_2", stock("i2v_2_2"), shot, **pictures))
+
+
+def test_two_experts_vace_equals_stock(loaded: Any, stock: Any) -> None:
+    control, mask, reference = tiny.clip(9), tiny.clip(9, 1, channels=1), tiny.clip(1, 2)
+    shot = two_experts("vace_2_2", control_strength=0.7)
+    mine = ours(loaded("vace_2_2"), shot, Inputs(control=control, mask=mask, references=(reference,)))
+    pictures = {
+        "video": images(control),
+        "mask": [image.convert("RGB") for image in images(mask)],
+        "reference_images": images(reference),
+    }
+    check_same(mine, theirs("vace_2_2", stock("vace_2_2"), shot, **pictures), references=1)
+
+
+@pytest.mark.parametrize("changes", [{}, {"frames": 1}, {"guidance_scale": 1.0}], ids=str)
+def test_the_5b_model_equals_stock_with_text(loaded: Any, stock: Any, changes: dict[str, Any]) -> None:
+    shot = tiny.shot(size="64x64", flow_shift=5.0, **changes)
+    check_same(ours(loaded("ti2v"), shot, Inputs()), theirs("ti2v", stock("ti2v"), shot))
+
+
+def test_the_5b_model_equals_stock_with_a_picture(loaded: Any, stock: Any) -> None:
+    from diffusers import WanImageToVideoPipeline
+
+    start, shot = tiny.clip(1, size=64), tiny.shot(size="64x64", flow_shift=5.0)
+    none = {"image_encoder": None, "image_processor": None, "transformer_2": None}
+    parts = {name: part for name, part in stock("ti2v").components.items() if name not in none}
+    pipeline = WanImageToVideoPipeline(**parts, **none, expand_timesteps=True)
+    pipeline.set_progress_bar_config(disable=True)
+    mine = ours(loaded("ti2v"), shot, Inputs(start=start))
+    check_same(mine, theirs("ti2v", pipeline, shot, image=images(start)[0]))

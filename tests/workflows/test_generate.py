@@ -159,6 +159,24 @@ def test_phases_are_told_with_the_steps_they_have(make: Make) -> None:
     assert "guidance3_scale: not used, there are two phases" in notices
 
 
+def test_two_experts_run_in_phases_of_their_own(make: Make) -> None:
+    made = make("tiny_t2v_2_2", name="both")
+    high = make("tiny_t2v_2_2", name="high", switch_threshold=0)
+    assert not np.array_equal(made.frames, high.frames)
+    outcome = make("tiny_t2v_2_2", guidance_phases=1).outcome
+    assert outcome.error is not None
+    assert "guidance-phases: 1, but model 'tiny_t2v_2_2' needs 2" in outcome.error.message
+
+
+def test_the_5b_model_makes_a_video_of_text_or_of_a_picture(make: Make, tmp_path: Path) -> None:
+    text = make("tiny_ti2v", name="text").frames
+    shown = [
+        make("tiny_ti2v", name=f"p{n}", image_start=picture(tmp_path, f"p{n}", n)).frames for n in (1, 2)
+    ]
+    assert {frames.shape for frames in (text, *shown)} == {(5, 64, 64, 3)}
+    assert len({frames.tobytes() for frames in (text, *shown)}) == 3
+
+
 def test_the_start_picture_changes_what_i2v_makes(make: Make, tmp_path: Path) -> None:
     one = make("tiny_i2v", name="one", image_start=picture(tmp_path, "one", 1))
     two = make("tiny_i2v", name="two", image_start=picture(tmp_path, "two", 2))

@@ -109,6 +109,8 @@ class Architecture:
     """The class of its transformers, in diffusers."""
     reads: ClassVar[frozenset[str]] = frozenset({"initial"})
     """The fields of `Inputs` it has code for; a model's catalogue entry may allow fewer."""
+    expand_timesteps: ClassVar[bool] = False
+    """Its network is told a timestep for every token."""
 
     def __init__(self, spec: ModelSpec, parts: Parts, dtype: torch.dtype) -> None:
         self.spec = spec
@@ -122,13 +124,20 @@ class Architecture:
         Raises:
             ModelError: it is of another architecture, or a part is missing.
         """
-        config = checkpoint.config("transformer")
-        if (found := config.get("_class_name")) != cls.network:
-            raise ModelError(f"{checkpoint.folder} holds a {found}, but {spec.name} needs a {cls.network}")
-        if checkpoint.has("transformer_2") or checkpoint.index.get("expand_timesteps"):
-            raise ModelError(f"{checkpoint.folder} is of Wan 2.2, which is not served yet")
-        if not cls.fits(config):
-            raise ModelError(f"{checkpoint.folder} is not of the architecture {spec.architecture}")
+        experts = 1 + checkpoint.has("transformer_2")
+        if experts != spec.experts:
+            raise ModelError(
+                f"{checkpoint.folder} has {experts} transformers, but {spec.name} needs {spec.experts}"
+            )
+        expands = bool(checkpoint.index.get("expand_timesteps"))
+        for part in ("transformer", "transformer_2")[:experts]:
+            config = checkpoint.config(part)
+            if (found := config.get("_class_name")) != cls.network:
+                raise ModelError(
+                    f"{checkpoint.folder} holds a {found}, but {spec.name} needs a {cls.network}"
+                )
+            if expands != cls.expand_timesteps or not cls.fits(config):
+                raise ModelError(f"{checkpoint.folder} is not of the architecture {spec.architecture}")
 
     @classmethod
     def fits(cls, config: dict[str, Any]) -> bool:

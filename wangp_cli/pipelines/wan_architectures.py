@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from wangp_cli.pipelines.wan_architecture import Architecture
 from wangp_cli.pipelines.wan_image import FirstAndLastFrame, ImageToVideo
+from wangp_cli.pipelines.wan_tokens import TextAndImageToVideo
 from wangp_cli.pipelines.wan_vace import Vace
 
 ARCHITECTURES: MappingProxyType[str, type[Architecture]] = MappingProxyType(
@@ -14,6 +15,7 @@ ARCHITECTURES: MappingProxyType[str, type[Architecture]] = MappingProxyType(
         "i2v": ImageToVideo,
         "flf2v": FirstAndLastFrame,
         "vace": Vace,
+        "ti2v": TextAndImageToVideo,
     }
 )
 """By `ModelSpec.architecture`."""

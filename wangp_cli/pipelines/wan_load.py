@@ -10,7 +10,7 @@ import torch
 from transformers import AutoTokenizer, UMT5EncoderModel
 
 from wangp_cli.pipelines import attention, lora
-from wangp_cli.pipelines.checkpoint import Checkpoint
+from wangp_cli.pipelines.checkpoint import TRANSFORMERS, Checkpoint
 from wangp_cli.pipelines.text import TextEncoder
 from wangp_cli.pipelines.vae import Vae
 from wangp_cli.pipelines.wan import Wan, counter
@@ -56,17 +56,20 @@ def load(
     kind = getattr(diffusers, architecture.network)
     lora.check(loras, lambda: kind.from_config(checkpoint.config("transformer")))
     names = architecture.parts_of(checkpoint)
-    checkpoint.check(["transformer", *names, *(TOOLS[name] for name in names if name in TOOLS)])
-    tick = counter(progress, "load", len(names) + 1)
+    transformers = TRANSFORMERS[: spec.experts]
+    checkpoint.check([*transformers, *names, *(TOOLS[name] for name in names if name in TOOLS)])
+    tick = counter(progress, "load", len(names) + len(transformers))
     parts = {}
     for name in names:
         parts[name] = _part(name, checkpoint, placement, components)
         tick(1)
     dtype = getattr(torch, placement.dtype)
-    transformer = checkpoint.network("transformer", kind, dtype, placement.device)
-    adapters = lora.Adapters([transformer], placement.device, dtype)
-    tick(1)
-    return Wan(architecture(spec, Parts(**parts), dtype), [transformer], placement, adapters)
+    networks = []
+    for part in transformers:
+        networks.append(checkpoint.network(part, kind, dtype, placement.device))
+        tick(1)
+    adapters = lora.Adapters(networks, placement.device, dtype)
+    return Wan(architecture(spec, Parts(**parts), dtype), networks, placement, adapters)
 
 
 def _part(name: PartName, checkpoint: Checkpoint, placement: Placement, components: Components) -> Any:
