@@ -13,6 +13,9 @@ from wangp_cli.pipelines.base import Inputs, Lora, LoraPut, Progress
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
 
+SHIFT = np.array([0.03, -0.02, 0.03], np.float32)
+"""Of red, green and blue."""
+
 
 class Echo:
     """The control video as it is; without one grey frames between start and end pictures."""
@@ -52,6 +55,23 @@ class Echo:
         """Nothing to free."""
 
 
+class Tint(Echo):
+    """A model that holds what it is shown and shifts all colours by a constant."""
+
+    def denoise(self, shot: Shot, inputs: Inputs, progress: Progress) -> Frames:
+        """Each frame the nearest known one, shifted."""
+        frames = super().denoise(shot, inputs, progress)
+        assert inputs.mask is not None
+        places = np.flatnonzero((inputs.mask.frames == 0).all(axis=(1, 2, 3)))
+        nearest = [int(places[np.abs(places - index).argmin()]) for index in range(len(frames))]
+        return (frames[nearest] + SHIFT).clip(0, 1)
+
+
 def load(spec: ModelSpec, *_rest: Any) -> Echo:
     """The adapter's `load`."""
     return Echo(spec)
+
+
+def load_tint(spec: ModelSpec, *_rest: Any) -> Tint:
+    """The `load` of the adapter that shifts colours."""
+    return Tint(spec)

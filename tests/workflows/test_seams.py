@@ -17,7 +17,6 @@ from wangp_cli.catalogue import Grid
 from wangp_cli.errors import GenerationError
 from wangp_cli.media.blend import crossfade
 from wangp_cli.media.clip import Frames, as_float, chunks
-from wangp_cli.media.match import to_lab
 from wangp_cli.plan import (
     Bridge,
     Kept,
@@ -194,7 +193,7 @@ plans = st.one_of(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(deadline=None)
 @given(plans, st.integers(1, 7))
 def test_a_model_that_returns_its_guide_makes_exactly_the_plan(
     planned: tuple[list[int], Plan], length: int
@@ -225,33 +224,6 @@ def test_a_model_that_returns_its_guide_makes_exactly_the_plan(
     repeated = {s.begins + p.at for s in plan.segments for p in s.pictures}
     new = [frame for frame in range(plan.total) if frame not in known | repeated]
     assert video[new] == pytest.approx(GREY, abs=1e-6)
-
-
-PICTURES = [as_float(moving(1, 12, 8)) * 0.4 + 0.2 + 0.03 * (i % 3) for i in range(7)]
-
-
-def drifting(strength: float, drift: tuple[float, float, float]) -> float:
-    """Mean L*a*b* distance to the pictures after six segments of a model that adds a tint to each."""
-    plan = travel(7, [13], [4])
-
-    def make(segment: Segment, context: Frames | None) -> Iterator[Frames]:
-        known = Known(pictures=PICTURES, context=context)
-        found = guide(segment, known, (12, 8))
-        places = np.flatnonzero(found.mask[:, 0, 0, 0] == 0)
-        nearest = [int(places[np.abs(places - i).argmin()]) for i in range(segment.generate)]
-        tinted = found.control[nearest] + np.array(drift, np.float32)
-        yield from match_seams(tinted.clip(0, 1), segment, known, strength)
-
-    video = np.concatenate(list(stitch(plan, lambda _: [], make)))
-    wanted = np.concatenate(PICTURES)
-    got = np.concatenate([video[frame : frame + 1] for frame in plan.anchors])
-    return float(np.linalg.norm(to_lab(got) - to_lab(wanted), axis=-1).mean())
-
-
-def test_colours_do_not_drift_along_a_chain() -> None:
-    tint = (0.03, -0.02, 0.03)
-    assert drifting(1, tint) < drifting(0, tint) / 4
-    assert drifting(0.5, tint) < drifting(0, tint)
 
 
 def test_a_join_takes_its_colours_from_both_clips() -> None:
