@@ -21,6 +21,8 @@ def clips(tmp_path: Path) -> Path:
     pixels = np.random.default_rng(0).integers(0, 256, (20, 48, 64, 3), dtype=np.uint8)
     write_video(tmp_path / "a.mp4", [pixels], fps=Fraction(16))
     write_video(tmp_path / "b.mp4", [pixels[:18]], fps=Fraction(16))
+    write_video(tmp_path / "square.mp4", [pixels[:, :, :48]], fps=Fraction(8))
+    write_video(tmp_path / "half.mp4", [pixels[:, ::2, ::2]], fps=Fraction(16))
     write_image(tmp_path / "still.png", pixels[:1])
     (tmp_path / "notes.txt").write_text("not a video")
     return tmp_path
@@ -66,6 +68,11 @@ def test_a_dry_run_shows_the_request_with_its_plan(run: Run, clips: Path) -> Non
         (["a.mp4", "b.mp4", "--gap", "3", "--gap", "4"], "--gap: 2 values, wanted 1, one for each join"),
         (["a.mp4", "b.mp4", "--context", "0"], "--context: 0 in join 0, must be 1 or more"),
         (["a.mp4", "b.mp4", "-p", "x", "-p", "y"], "--prompt: 2 values, wanted 1, one for each join"),
+        (["a.mp4", "square.mp4"], "--clip: clip 1 is 48x48, the first is 64x48"),
+        (["a.mp4", "half.mp4"], "--clip: clip 1 is 32x24, the first is 64x48"),
+        (["a.mp4", "square.mp4", "--size", "64x48"], "--clip: clip 1 is 48x48, the first is 64x48"),
+        (["a.mp4", "b.mp4", "--mode", "both"], "--mode: 'both' is not one of 'insert', 'replace'"),
+        (["a.mp4", "b.mp4", "--mode", "insert", "--mode", "replace"], "--mode: 2 values, wanted 1"),
         (["a.mp4", "b.mp4", "--gap", "-1"], "--gap: -1 is too small, must be at least 0"),
         (["a.mp4", "b.mp4", "--colour-match", "2"], "--colour-match: 2.0 is too large, must be at most 1"),
         (["a.mp4", "b.mp4", "--model", "t2v_1.3B"], "--model: model 't2v_1.3B' takes no control video"),
@@ -75,4 +82,23 @@ def test_a_dry_run_shows_the_request_with_its_plan(run: Run, clips: Path) -> Non
 def test_a_bad_request_names_its_flag(run: Run, clips: Path, words: list[str], message: str) -> None:
     result = run("join", *words, "--plan", code=2)
     assert f"error: {message}" in result.stderr
+    assert clips
+
+
+def test_what_becomes_of_other_clips_is_said(run: Run, clips: Path) -> None:
+    words = ["join", "a.mp4", "square.mp4", "half.mp4", "--gap", 5, "--dry-run"]
+    assert run(*words, "--fit", "pad", code=0).json()["notices"][:3] == [
+        "clips: clip 1, 48x48, is padded to the size of the result",
+        "clips: clip 1, 8 fps, keeps its speed at the rate of the result",
+        "clips: clip 2, 32x24, is scaled to the size of the result",
+    ]
+    run("join", "a.mp4", "half.mp4", "--size", "32x16", "--plan", code=0)
+    assert clips
+
+
+def test_each_join_may_have_a_mode_of_its_own(run: Run, clips: Path) -> None:
+    words = ["--gap", 5, "--gap", 6, "--mode", "insert", "--mode", "replace"]
+    plan = run("join", "a.mp4", "b.mp4", "a.mp4", *words, "--plan", "--json", code=0).json()
+    assert [segment["removed"] for segment in plan["segments"]] == [0, 6]
+    assert plan["total"] == 20 + 18 + 20 + 5
     assert clips

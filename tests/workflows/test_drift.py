@@ -38,6 +38,7 @@ def test_colours_do_not_drift_along_a_chain(
             colour_match=strength,
             name=f"drift{strength}",
         )
+        assert made.outcome.manifest is not None
         assert len(made.outcome.manifest["plan"]["segments"]) == SEGMENTS
         return float(np.linalg.norm(to_lab(made.frames[-1:]) - to_lab(pictures[-1]), axis=-1).mean())
 

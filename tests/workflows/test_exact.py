@@ -98,7 +98,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         found.session.pool.close()
 
 
-def either(values: st.SearchStrategy[int], count: int) -> st.SearchStrategy[list[int]]:
+def either(values: st.SearchStrategy[Any], count: int) -> st.SearchStrategy[list[Any]]:
     """One value for all, or one for each."""
     return st.sampled_from([1, count]).flatmap(lambda size: st.lists(values, min_size=size, max_size=size))
 
@@ -106,15 +106,16 @@ def either(values: st.SearchStrategy[int], count: int) -> st.SearchStrategy[list
 @st.composite
 def joins(draw: st.DrawFn) -> dict[str, Any]:
     """Requests of `join`."""
-    loop, mode = draw(st.booleans()), draw(st.sampled_from(["insert", "replace"]))
+    loop = draw(st.booleans())
     clips = draw(st.lists(st.integers(0, 3), min_size=1 if loop else 2, max_size=4))
     count = len(clips) - (not loop)
+    mode = draw(either(st.sampled_from(["insert", "replace"]), count))
     return {
         "type": "join",
         "clips": clips,
         "loop": loop,
         "mode": mode,
-        "gap": draw(either(st.integers(0, 8 if mode == "replace" else 20), count)),
+        "gap": draw(either(st.integers(0, 8 if "replace" in mode else 20), count)),
         "context": draw(either(st.integers(1, 12), count)),
         "bridging": draw(st.booleans()),
         "sound": draw(st.sampled_from(["crossfade", "silence"])),
@@ -219,24 +220,23 @@ def test_the_file_is_the_plan_for_a_model_that_gives_back_its_guide(
 
 def length_of(request: dict[str, Any], plan: dict[str, Any]) -> int:
     """How long the file must be, by the rule of its task alone."""
-    if request["type"] == "inpaint":
-        return LENGTHS[request["video"]]
     if request["type"] == "join":
         joins = len(request["clips"]) - (not request["loop"])
-        gaps = request["gap"] * (joins if len(request["gap"]) == 1 else 1)
-        return sum(LENGTHS[clip] for clip in request["clips"]) + (
-            sum(gaps) if request["mode"] == "insert" else 0
-        )
+        gaps, modes = each(request["gap"], joins), each(request["mode"], joins)
+        inserted: int = sum(gap for gap, mode in zip(gaps, modes, strict=True) if mode == "insert")
+        return sum(LENGTHS[clip] for clip in request["clips"]) + inserted
+    if request["type"] == "inpaint":
+        return LENGTHS[int(request["video"])]
     if request["type"] == "edit":
-        count = len(request["portions"])
-        gone = [
-            int(last) - int(first) + 1 - 2 * request["keep_ends"]
-            for first, last in (portion.split("-") for portion in request["portions"])
-        ]
-        gaps = request["gap"] * (count if len(request["gap"]) == 1 else 1) or gone
-        return LENGTHS[request["video"]] - sum(gone) + sum(gaps)
+        ends = [[int(end) for end in portion.split("-")] for portion in request["portions"]]
+        gone = [last - first + 1 - 2 * request["keep_ends"] for first, last in ends]
+        gaps = each(request["gap"], len(gone)) if request["gap"] else gone
+        return LENGTHS[request["video"]] + int(sum(gaps) - sum(gone))
     parts = len(plan["segments"])
-    lengths = [max(5, count // 4 * 4 + 1) for count in request["frames"]]
-    lengths *= parts if len(lengths) == 1 else 1
-    shared = (parts - 1) if request["mode"] == "independent" else 0
-    return sum(lengths) - shared - (1 if request["loop"] else 0)
+    lengths: int = sum(max(5, count // 4 * 4 + 1) for count in each(request["frames"], parts))
+    return lengths - (parts - 1 if request["mode"] == "independent" else 0) - (1 if request["loop"] else 0)
+
+
+def each(values: list[Any], count: int) -> list[Any]:
+    """One for each; a single value serves all."""
+    return values * count if len(values) == 1 else values

@@ -88,7 +88,7 @@ def test_many_clips_loop_and_each_join_has_its_own_numbers(make: Make, tmp_path:
 
 def test_the_first_clip_gives_rate_and_size_and_others_are_fitted(make: Make, tmp_path: Path) -> None:
     clips = [clip(tmp_path, "a", 9), clip(tmp_path, "b", 9, fps=8, size=64, height=48)]
-    made = join(make, clips)
+    made = join(make, clips, fit="crop")
     facts = probe(made.path)
     assert (facts.width, facts.height, facts.fps) == (32, 32, Fraction(16))
     # Nine frames at half the rate last as long as seventeen.

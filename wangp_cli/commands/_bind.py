@@ -24,7 +24,9 @@ def cli_type(annotation: Any) -> Any:
     if origin is Annotated:
         return cli_type(args[0])
     if origin is tuple:
-        return list[cli_type(args[0])]  # type: ignore[misc]
+        inner = cli_type(args[0])
+        # Typer takes no list of choices; the task checks them.
+        return list[str] if get_origin(inner) is Literal else list[inner]  # type: ignore[valid-type]
     if origin in (Union, UnionType):
         kinds = [arg for arg in args if arg is not type(None)]
         return cli_type(kinds[0]) if len(kinds) == 1 else str

@@ -19,7 +19,7 @@ from wangp_cli.runtime.weights import shipped_vocabulary
 from wangp_cli.runtime.work import seed_of_interrupted
 from wangp_cli.tasks.fields import MAX_FRAMES, MAX_SEED, frame_count, size_of
 from wangp_cli.tasks.flags import flag_of
-from wangp_cli.tasks.render import Pixels, Render
+from wangp_cli.tasks.render import Pixels, Render, Shape
 from wangp_cli.tasks.shot import MOST_PHASES, Length
 
 if TYPE_CHECKING:
@@ -109,7 +109,8 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
     facts = check_inputs(task, [path for path, _ in loras], merged.checksums)
     if session.manifest_path:
         check_folder("manifest_path", session.manifest_path.absolute().parent, session.writable)
-    task.check_sizes(_sizes(facts), sized=_said(origin["size"]))
+    shapes = _shapes(facts)
+    notices += task.check_shapes(shapes, sized=_said(origin["size"]))
     changes: dict[str, Any] = {}
     if spec.name != task.model:
         changes["model"] = spec.name
@@ -137,7 +138,7 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
     if settled.seed + settled.results - 1 > MAX_SEED:
         raise RequestError("seed", f"{settled.seed} leaves no room for {settled.results} results")
     notices += unknown_words(settled.text, spec)
-    made = _sizes(facts)[task.shaped_by[0]][0] if task.splices else size_of(size)
+    made = shapes[task.shaped_by[0]][0][:2] if task.splices else size_of(size)
     return Request(
         task=settled,
         origin=origin,
@@ -233,9 +234,10 @@ def _lengths(facts: Facts, rate: Fraction) -> dict[str, list[int]]:
     }
 
 
-def _sizes(facts: Facts) -> dict[str, list[Pixels]]:
-    """Width and height of each input file, by field."""
-    return {field: [(fact.width, fact.height) for fact in found] for field, found in facts.items()}
+def _shapes(facts: Facts) -> dict[str, list[Shape]]:
+    return {
+        field: [Shape(fact.width, fact.height, fact.fps) for fact in found] for field, found in facts.items()
+    }
 
 
 def _settle_frames(task: Length, spec: ModelSpec, rate: Fraction, origin: str) -> tuple[int, str]:

@@ -15,11 +15,8 @@ from wangp_cli.plan import JoinPlan, plan_inpaint
 from wangp_cli.tasks.fields import MAX_FRAMES, Flag, FrameCount, Input, Rate, Size, Spec, frame_count
 from wangp_cli.tasks.planned import MANY, Planned
 from wangp_cli.tasks.portions import frames_of, plain_portion
-from wangp_cli.tasks.render import Pixels
+from wangp_cli.tasks.render import Shape
 from wangp_cli.tasks.shot import MODELS
-
-SAME_SHAPE = 0.02
-"""How far, as a part of it, the shape of a mask may be from the video's: sides are whole pixels."""
 
 
 class Painted(Spec):
@@ -121,16 +118,14 @@ class Inpaint(Beside, Windows, Painted, Planned):
         """What says where to paint."""
         return self.image_mask or self.video_mask
 
-    def check_sizes(self, sizes: Mapping[str, Sequence[Pixels]], *, sized: bool) -> None:  # noqa: ARG002 - masks follow the video
+    def check_shapes(self, shapes: Mapping[str, Sequence[Shape]], *, sized: bool) -> list[str]:  # noqa: ARG002 - masks follow the video
         """Refuse a mask that does not lie over the video."""
-        ((width, height),) = sizes["video"]
+        (video,) = shapes["video"]
         for field in ("image_mask", "video_mask"):
-            for mask_width, mask_height in sizes.get(field, ()):
-                if abs(mask_width * height / (mask_height * width) - 1) > SAME_SHAPE:
-                    raise RequestError(
-                        field,
-                        f"{mask_width}x{mask_height} has another shape than the video, {width}x{height}",
-                    )
+            for mask in shapes.get(field, ()):
+                if not mask.like(video):
+                    raise RequestError(field, f"{mask} has another shape than the video, {video}")
+        return []
 
     def range_of(self, length: int, rate: Fraction) -> range:
         """The frames to paint, in a video of `length` frames at `rate`."""

@@ -7,11 +7,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
+from pydantic import Field
+
 from wangp_cli.catalogue import ModelSpec
+from wangp_cli.errors import RequestError
 from wangp_cli.plan import Bridge, JoinPlan, plan_join
 from wangp_cli.plan.model import spread
 from wangp_cli.tasks.fields import Flag, Input, Rate, Size, Spec
-from wangp_cli.tasks.planned import Counts, Fit, Planned, Sound
+from wangp_cli.tasks.planned import MANY, Counts, Fit, Planned, Sound
+from wangp_cli.tasks.render import Shape
 
 
 class Clips(Spec):
@@ -21,9 +25,9 @@ class Clips(Spec):
     clips: Annotated[
         tuple[Path, ...], Input(("video",)), Flag("Video to join; repeatable, in order.", name="clip")
     ] = ()
-    fit: Annotated[Fit, Flag("How a clip of another shape is fitted: crop it, or pad it with black.")] = (
-        "crop"
-    )
+    fit: Annotated[
+        Fit | None, Flag("How clips of other sizes are fitted: crop what is over, or pad with black.")
+    ] = None
 
 
 class Bridges(Spec):
@@ -31,9 +35,15 @@ class Bridges(Spec):
 
     panel: ClassVar[str] = "Seams"
     mode: Annotated[
-        Literal["insert", "replace"],
-        Flag("Put the new frames between the clips, or in the place of as many of theirs."),
-    ] = "insert"
+        tuple[Literal["insert", "replace"], ...],
+        MANY,
+        Field(min_length=1),
+        Flag(
+            "Put the new frames between the clips, or in the place of as many of theirs; repeatable, one for "
+            "each join.",
+            metavar="insert|replace",
+        ),
+    ] = ("insert",)
     gap: Annotated[Counts, Flag("New frames of a join; repeatable, one for each.", metavar="N")] = (53,)
     context: Annotated[
         Counts,
@@ -75,21 +85,43 @@ class Join(Bridges, Clips, Planned):
     @property
     def framing(self) -> Fit:
         """How clips of another shape are fitted."""
-        return self.fit
+        return self.fit or "crop"
 
     @property
     def span_sound(self) -> Sound:
         """What generated frames sound like."""
         return self.sound
 
+    def check_shapes(self, shapes: Mapping[str, Sequence[Shape]], *, sized: bool) -> list[str]:
+        """Clips of other sizes than the first one's need a rule; what becomes of them and of other rates."""
+        clips = shapes.get("clips", [])
+        notices = []
+        for index, clip in enumerate(clips[1:], 1):
+            first, same = clips[0], clip[:2] == clips[0][:2]
+            if self.fit is None and not same and not (sized and clip.like(first)):
+                raise RequestError(
+                    "clips",
+                    f"clip {index} is {clip}, the first is {first}",
+                    hint="say how to fit them: --fit crop or --fit pad",
+                )
+            if not same:
+                how = "scaled" if clip.like(first) else {"crop": "cropped", "pad": "padded"}[self.framing]
+                notices.append(f"clips: clip {index}, {clip}, is {how} to the size of the result")
+            if clip.fps != first.fps:
+                notices.append(
+                    f"clips: clip {index}, {clip.fps} fps, keeps its speed at the rate of the result"
+                )
+        return notices
+
     def plan(self, lengths: Mapping[str, Sequence[int]], spec: ModelSpec, rate: Fraction) -> JoinPlan:
         """The frames of all clips and joins."""
         joins = max(len(self.clips) - (not self.loop), 1)
         gaps = spread("gap", self.gap, joins, "join")
         contexts = spread("context", self.context, joins, "join")
+        modes = spread("mode", self.mode, joins, "join")
         self.check_parts(joins, "join")
         bridges = [
-            Bridge(gap=gap, context=context, replace=self.mode == "replace", bridging=self.bridging)
-            for gap, context in zip(gaps, contexts, strict=True)
+            Bridge(gap=gap, context=context, replace=mode == "replace", bridging=self.bridging)
+            for gap, context, mode in zip(gaps, contexts, modes, strict=True)
         ]
         return plan_join(lengths.get("clips", ()), bridges, grid=spec.grid, fps=rate, loop=self.loop)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 from wangp_cli.catalogue import Accepts, ModelSpec
 from wangp_cli.plan import Plan
@@ -12,8 +12,24 @@ from wangp_cli.tasks.adapters import Adapters
 from wangp_cli.tasks.shot import Canvas, Sampling
 from wangp_cli.tasks.task import Output, Runtime, Task
 
+SAME_SHAPE = 0.02
 Pixels = tuple[int, int]
 """Width and height."""
+
+
+class Shape(NamedTuple):
+    """Of an input file: sides in pixels, and frames per second of a video."""
+
+    width: int
+    height: int
+    fps: Fraction | None = None
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+    def like(self, other: Shape) -> bool:
+        """Whether both are equally wide for their height, within the pixels that rounding takes."""
+        return abs(self.width * other.height / (self.height * other.width) - 1) <= SAME_SHAPE
 
 
 class Render(Runtime, Output, Adapters, Sampling, Canvas, Task):
@@ -55,16 +71,17 @@ class Render(Runtime, Output, Adapters, Sampling, Canvas, Task):
         """What a model must be able to do for it, besides what the inputs given ask for."""
         return frozenset()
 
-    def check_sizes(self, sizes: Mapping[str, Sequence[Pixels]], *, sized: bool) -> None:
-        """Refuse input files whose sizes do not go together.
+    def check_shapes(self, shapes: Mapping[str, Sequence[Shape]], *, sized: bool) -> list[str]:  # noqa: ARG002 - for those to whom they matter
+        """Whether the input files go together; what is done where they differ, a sentence each.
 
         Args:
-            sizes: width and height of each, by field.
+            shapes: of each file, by field.
             sized: whether the size of the result was asked for.
 
         Raises:
-            RequestError: names the field.
+            RequestError: names the field of those that do not.
         """
+        return []
 
     def plan(self, lengths: Mapping[str, Sequence[int]], spec: ModelSpec, rate: Fraction) -> Plan | None:  # noqa: ARG002 - for those that have one
         """The frames of the result, for a task that makes it from several runs of the model.

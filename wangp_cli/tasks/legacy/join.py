@@ -73,6 +73,7 @@ def _join(parts: Parts, notices: list[str]) -> dict[str, Any]:
     joins = max(len(clips) - 1, 1)
     return shape(parts, notices) | {
         "clips": clips,
+        "fit": "crop",
         "mode": "replace" if parts.get("replace_mode") else None,
         "gap": filled(of_each(parts, "gap_frame_count", joins), 53),
         "context": filled(of_each(parts, "context_frame_count", joins), 8),
