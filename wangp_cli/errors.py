@@ -81,6 +81,12 @@ class DiskError(ResourceError):
     retryable = True
 
 
+class FetchError(ResourceError):
+    """A file could not be fetched from its address."""
+
+    kind = "fetch"
+
+
 class NoSpaceError(ResourceError):
     """The disk is full or the folder cannot be written."""
 

@@ -21,11 +21,13 @@ class Layer:
         name: the place, as origins show it: `flag`, `model vace_14B`, `file look.json`.
         values: by field name.
         checksums: sha256 that input files must have, by path as `values` has it.
+        addresses: where files were fetched from, likewise.
     """
 
     name: str
     values: Mapping[str, Any]
     checksums: Mapping[str, str] = field(default_factory=dict)
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,7 @@ class Resolved:
     values: dict[str, Any]
     origin: dict[str, str]
     checksums: dict[str, str]
+    addresses: dict[str, str] = field(default_factory=dict)
 
 
 def merge(layers: Iterable[Layer]) -> Resolved:
@@ -42,13 +45,15 @@ def merge(layers: Iterable[Layer]) -> Resolved:
     values: dict[str, Any] = {}
     origin: dict[str, str] = {}
     checksums: dict[str, str] = {}
+    addresses: dict[str, str] = {}
     for layer in layers:
         checksums |= layer.checksums
+        addresses |= layer.addresses
         for name, value in layer.values.items():
             if value is not None:
                 values[name] = value
                 origin[name] = layer.name
-    return Resolved(values=values, origin=origin, checksums=checksums)
+    return Resolved(values=values, origin=origin, checksums=checksums, addresses=addresses)
 
 
 class Preset(BaseModel):

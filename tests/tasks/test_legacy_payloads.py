@@ -209,11 +209,11 @@ def test_portions_keep_their_prompts_and_their_length() -> None:
     assert (more.values["gap"], more.values["keep_ends"]) == ([5, 16], True)
 
 
-def test_a_range_to_fill_is_a_portion() -> None:
+def test_a_range_to_fill_is_painted() -> None:
     given = {"video_path": "a.mp4", "inpaint_start_frame": 45, "inpaint_end_frame": 61, "prompt": "a dog"}
     found = line({"task_type": "inpaint_frames", "model": "x", **given}).values
     assert found is not None
-    assert (found["portions"], found["prompt"]) == (["45-60"], ["a dog"])
+    assert (found["type"], found["portion"], found["prompt"]) == ("inpaint", "45-60", "a dog")
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,11 @@ from wangp_cli.errors import RequestError, WangpError
 from wangp_cli.presets import Layer
 from wangp_cli.runtime.admit import Door, Rules
 from wangp_cli.runtime.batch import Plan
-from wangp_cli.runtime.batch_folder import OURS
+from wangp_cli.runtime.batch_folder import OURS, fetched_folder
 from wangp_cli.runtime.events import Fault, Log
 from wangp_cli.runtime.intake import Line, Watcher, each_image, each_video, read_lines
+from wangp_cli.runtime.intake.address import Allowed
+from wangp_cli.runtime.intake.fetch import Fetcher
 from wangp_cli.runtime.intake.folder import MARK
 from wangp_cli.runtime.running import Options
 from wangp_cli.runtime.session import Session
@@ -48,6 +50,7 @@ class Wishes(Options):
     only: tuple[str, ...] = ()
     shard: str = "1/1"
     allow_path: tuple[Path, ...] = ()
+    allow_url: tuple[str, ...] = ()
     untrusted: bool = False
     preset: tuple[str, ...] = ()
 
@@ -55,6 +58,7 @@ class Wishes(Options):
 def plan_of(said: Mapping[str, Any], wishes: Wishes, session: Session) -> Plan:
     """How the batch runs, from the tasks' flags and the batch's own."""
     folder = Path(said.get("output_dir") or session.settings.output_dir).expanduser().absolute()
+    shard = _shard(wishes.shard)
     defaults = [Layer(name="command", values={"type": "generate"})]
     defaults += [
         Layer(name=f"preset {name}", values=session.presets.get(name).values) for name in wishes.preset
@@ -66,8 +70,9 @@ def plan_of(said: Mapping[str, Any], wishes: Wishes, session: Session) -> Plan:
             defaults=[*defaults, Layer(name="flag", values=flags | {"output_dir": folder})],
             roots=_roots(wishes, folder, session),
             only=frozenset(wishes.only),
-            shard=_shard(wishes.shard),
+            shard=shard,
             names_by_id=session.settings.name is None,
+            fetcher=fetcher_of(wishes, fetched_folder(folder, shard), session),
         ),
         order=wishes.order,
         phase_group=wishes.phase_group,
@@ -77,6 +82,18 @@ def plan_of(said: Mapping[str, Any], wishes: Wishes, session: Session) -> Plan:
         limit=wishes.limit,
         # Who waits for tasks meets those of yesterday again, in a list or a file that is still there.
         resume=wishes.resume or wishes.watch is not None,
+    )
+
+
+def fetcher_of(wishes: Wishes, folder: Path, session: Session) -> Fetcher:
+    """Fetches files of the hosts that are allowed, into `folder`."""
+    hosts = wishes.allow_url if wishes.untrusted else (*session.settings.allow_url, *wishes.allow_url)
+    return Fetcher(
+        allowed=Allowed(hosts),
+        folder=folder,
+        loras=session.loras_dir,
+        emit=session.stream.emit,
+        stop=lambda: session.control.ending,
     )
 
 

@@ -90,14 +90,21 @@ OPTIONS = [
         "--allow-path",
         metavar="DIR",
     ),
-    _option("untrusted", bool, "Tasks may read only what --allow-path names.", "--untrusted"),
+    _option(
+        "allow_url",
+        list[str],
+        "Host whose files tasks may name by their address; repeatable.",
+        "--allow-url",
+        metavar="HOST[:PORT]",
+    ),
+    _option("untrusted", bool, "Tasks may read only what --allow-path and --allow-url name.", "--untrusted"),
 ]
 
 
 def run_batch(said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
     """Run a batch and leave with its exit code."""
     # Here, because the database library takes longer to import than `wangp --help` may.
-    from wangp_cli.commands._batch import Wishes, check_all, lines_of, plan_of
+    from wangp_cli.commands._batch import Wishes, check_all, fetcher_of, lines_of, plan_of
     from wangp_cli.runtime.admit import Door
 
     dry = bool(extra.get("dry_run"))
@@ -108,7 +115,11 @@ def run_batch(said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
             if dry:
                 with TemporaryDirectory(prefix="wangp-") as folder:
                     lines = lines_of(wishes, said, Path(folder))
-                    rules = replace(plan.rules, roots=[*plan.rules.roots, Path(folder)])
+                    rules = replace(
+                        plan.rules,
+                        roots=[*plan.rules.roots, Path(folder)],
+                        fetcher=fetcher_of(wishes, Path(folder), run.session),
+                    )
                     run.exit_code = check_all(lines or iter(()), Door(rules, run.session))
             else:
                 _run(run, plan, wishes, said)
@@ -118,7 +129,7 @@ def run_batch(said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
 def _run(run: Run, plan: Plan, wishes: Wishes, said: Mapping[str, Any]) -> None:
     from wangp_cli.commands._batch import Watch, lines_of
     from wangp_cli.runtime.batch import Batch
-    from wangp_cli.runtime.batch_folder import batch_store
+    from wangp_cli.runtime.batch_folder import batch_store, remove_fetched
     from wangp_cli.runtime.intake import Watcher
 
     folder, control = plan.rules.folder, run.session.control
@@ -133,6 +144,8 @@ def _run(run: Run, plan: Plan, wishes: Wishes, said: Mapping[str, Any]) -> None:
         if watch:
             lines = watch.lines(control.wait_end)
         stopped = Batch(plan, session, store, watch).run(lines)
+        if store.all_done():
+            remove_fetched(folder, plan.rules.shard)
         counts = session.stream.counts
         run.finish(1 if counts["failed"] + counts["rejected"] + counts["cancelled"] else 0, stopped=stopped)
 

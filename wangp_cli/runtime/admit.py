@@ -6,11 +6,11 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wangp_cli.errors import ConflictError, RequestError, WangpError
+from wangp_cli.errors import Cancelled, ConflictError, RequestError, WangpError
 from wangp_cli.presets import Layer, merge
 from wangp_cli.runtime.execute import guarded
 from wangp_cli.runtime.intake.allow import check_paths, confine_output
@@ -22,6 +22,7 @@ from wangp_cli.tasks.task import Runtime
 
 if TYPE_CHECKING:
     from wangp_cli.runtime.intake import Line
+    from wangp_cli.runtime.intake.fetch import Fetcher
     from wangp_cli.runtime.session import Session
     from wangp_cli.runtime.store import StoredJob
 
@@ -40,6 +41,7 @@ class Rules:
         only: ids to run; empty for all.
         shard: which of how many, counted from 1.
         names_by_id: files get the names of their tasks unless something else is said.
+        fetcher: has the files of addresses that lines may name.
     """
 
     folder: Path
@@ -48,6 +50,12 @@ class Rules:
     only: frozenset[str] = frozenset()
     shard: tuple[int, int] = (1, 1)
     names_by_id: bool = True
+    fetcher: Fetcher | None = None
+
+    @property
+    def fetches(self) -> bool:
+        """Whether lines may name files by address."""
+        return self.fetcher is not None and bool(self.fetcher.allowed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +105,9 @@ class Door:
         named = [(line, self._name(line)) for line in lines]
         chosen = [(line, key) for line, key in named if self._is_chosen(line, key)]
         known = self.known([key for _, key in chosen if key]) if self.known else {}
-        return [self._admit(line, key, known.get(key or "")) for line, key in chosen]
+        admitted = (self._admit(line, key, known.get(key or "")) for line, key in chosen)
+        # Who was told to stop while a file was fetched says nothing of its line, which is met again.
+        return [one for one in admitted if not isinstance(one.error, Cancelled)]
 
     def _name(self, line: Line) -> str | None:
         """Its own name, or the hash of what it says and which of its equals it is."""
@@ -126,7 +136,8 @@ class Door:
         return Admitted(line=line, key=key, error=admitted) if isinstance(admitted, WangpError) else admitted
 
     def _job(self, line: Line, key: str, values: Mapping[str, Any], known: StoredJob | None) -> Admitted:
-        check_paths(values, self.rules.roots)
+        fetcher = self.rules.fetcher
+        check_paths(values, self.rules.roots, fetcher.allowed if fetcher else None)
         confined = confine_output(values, self.rules.folder)
         layers = [
             *self.rules.defaults,
@@ -153,6 +164,8 @@ class Door:
                 )
         elif known is not None and known.token:
             remove_leftovers(known)
+        if fetcher:
+            layers = [_fetched(layer, fetcher) if layer.name == line.origin else layer for layer in layers]
         request = resolve(layers, self.session)
         files = files_of(request)
         self._check_files(request.outputs, files)
@@ -187,6 +200,13 @@ class Door:
             raise ConflictError(f"output: {taken} is written by an earlier line", hint="give it another name")
 
 
+def _fetched(layer: Layer, fetcher: Fetcher) -> Layer:
+    """What a line says, with local files in the place of addresses."""
+    values, addresses = fetcher.localised(layer.values)
+    sums = {path: layer.checksums[name] for path, name in addresses.items() if name in layer.checksums}
+    return replace(layer, values=values, checksums={**layer.checksums, **sums}, addresses=addresses)
+
+
 def _name_by_id(said: Mapping[str, Any]) -> str:
     return "{task_id}" if said.get("count", 1) == 1 else "{task_id}-{index}"
 
@@ -205,6 +225,11 @@ def _sha256(value: Any) -> str:
 def pack(layers: Sequence[Layer]) -> list[dict[str, Any]]:
     """Layers as the store keeps them, so that a job can run without the file it came from."""
     return [
-        {"name": layer.name, "values": dict(layer.values), "checksums": dict(layer.checksums)}
+        {
+            "name": layer.name,
+            "values": dict(layer.values),
+            "checksums": dict(layer.checksums),
+            "addresses": dict(layer.addresses),
+        }
         for layer in layers
     ]

@@ -226,7 +226,9 @@ class Batch:
         """Take the lines that are there, at least one if `wait` and it comes soon; whether there were any."""
         lines: list[Line] = []
         try:
-            while not self._fed and len(lines) < AHEAD:
+            # A task must not wait for the files that later ones name by address.
+            ahead = 1 if self._plan.rules.fetches else AHEAD
+            while not self._fed and len(lines) < ahead:
                 found = (
                     self._feed.get(timeout=POLL_SECONDS) if wait and not lines else self._feed.get_nowait()
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,9 +30,7 @@ def batch_store(folder: Path, shard: tuple[int, int], *, resume: bool) -> Iterat
         ConflictError: another process works there, or an earlier run is unfinished and `resume` is not said.
         NoSpaceError: the folder cannot be written.
     """
-    which, of = shard
-    name = "batch" if of == 1 else f"batch-{which}-of-{of}"
-    ours = folder / OURS
+    name, ours = _name(shard), folder / OURS
     lock = FileLock(ours / f"{name}.lock", blocking=False)
     try:
         ours.mkdir(parents=True, exist_ok=True)
@@ -46,11 +45,28 @@ def batch_store(folder: Path, shard: tuple[int, int], *, resume: bool) -> Iterat
         store = open_store(ours / f"{name}.sqlite")
         try:
             _check(store, folder, resume=resume)
+            if not resume:
+                remove_fetched(folder, shard)
             yield store
         finally:
             store.close()
     finally:
         lock.release()
+
+
+def fetched_folder(folder: Path, shard: tuple[int, int]) -> Path:
+    """Where files of addresses are kept until all tasks are done."""
+    return folder / OURS / f"{_name(shard)}-fetched"
+
+
+def remove_fetched(folder: Path, shard: tuple[int, int]) -> None:
+    """Remove them."""
+    shutil.rmtree(fetched_folder(folder, shard), ignore_errors=True)
+
+
+def _name(shard: tuple[int, int]) -> str:
+    which, of = shard
+    return "batch" if of == 1 else f"batch-{which}-of-{of}"
 
 
 def _check(store: Store, folder: Path, *, resume: bool) -> None:

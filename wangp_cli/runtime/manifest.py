@@ -30,24 +30,24 @@ def portable_request(task: Task, request: Request, folder: Path) -> dict[str, An
     for field in task.inputs():
         value = said.get(field)
         if isinstance(value, list):
-            said[field] = [relative(path, folder) for path in value]
+            said[field] = [named(path, request, folder) for path in value]
         elif value:
-            said[field] = relative(value, folder)
-    said["loras"] = [f"{relative(str(path), folder)}@{strength}" for path, strength in request.loras]
+            said[field] = named(value, request, folder)
+    said["loras"] = [f"{named(str(path), request, folder)}@{strength}" for path, strength in request.loras]
     said.pop("lora_multipliers", None)
     return {key: value for key, value in said.items() if value != []}
 
 
-def relative(path: str, folder: Path) -> str:
-    """`path` as seen from `folder`."""
-    return os.path.relpath(path, folder)
+def named(path: str, request: Request, folder: Path) -> str:
+    """The address that a file was fetched from, else its path as seen from `folder`."""
+    return request.addresses.get(path) or os.path.relpath(path, folder)
 
 
 def input_checksums(request: Request, folder: Path) -> dict[str, str]:
-    """sha256 of every media and LoRA file, by its path relative to `folder`."""
+    """sha256 of every media and LoRA file, as `named` calls it."""
     media = [path for paths in request.task.media().values() for path in paths]
     files = [*media, *(path for path, _ in request.loras)]
-    return {relative(str(path), folder): sha256_of(path) for path in files}
+    return {named(str(path), request, folder): sha256_of(path) for path in files}
 
 
 def comment(request: Request, index: int, folder: Path, checksums: dict[str, str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ def _resolve(said: Resolved, layers: Sequence[Layer], session: Session) -> Reque
         if place == "settings"
     }
     task = validate(merged, kind, origin)
-    return settle(task, Resolved(values={}, origin=origin, checksums=merged.checksums), spec, session)
+    return settle(task, replace(merged, values={}, origin=origin), spec, session)
 
 
 def _kind_of(said: Resolved) -> type[Render]:
@@ -65,7 +66,7 @@ def _about(task: type[Render], layer: Layer) -> Layer:
         return layer
     foreign = _foreign(task)
     values = {name: value for name, value in layer.values.items() if name not in foreign}
-    return Layer(name=layer.name, values=values, checksums=layer.checksums)
+    return replace(layer, values=values)
 
 
 @cache

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from wangp_cli.catalogue import read_yaml
 from wangp_cli.errors import ModelError, RequestError, nearest
@@ -32,6 +32,10 @@ class Folders(BaseModel):
         return self.config / "settings.yaml"
 
 
+def _parted(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
 class Settings(BaseModel):
     """What holds for every task until a preset, a file or a flag says otherwise."""
 
@@ -42,6 +46,11 @@ class Settings(BaseModel):
     hub_endpoint: Annotated[str | None, Field(description="Address of a mirror of the model hub.")] = None
     offline: Annotated[bool, Field(description="Ask nothing of a network.")] = False
     loras_dir: Annotated[Path | None, Field(description="Folder where LoRAs are looked up by name.")] = None
+    allow_url: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_parted),
+        Field(description="Hosts whose files task files may name; in the variable between commas."),
+    ] = ()
     device: Annotated[str, Field(description="auto, cpu, cuda, cuda:1 or mps.")] = "auto"
     dtype: Annotated[
         Literal["auto", "float32", "bfloat16", "float16"], Field(description="Number format of the models.")

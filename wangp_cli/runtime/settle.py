@@ -62,6 +62,7 @@ class Request:
         outputs: one path for each result.
         loras: file and strength of each LoRA.
         notices: what was changed or is worth knowing, for people.
+        addresses: where files were fetched from, by path.
     """
 
     task: Render
@@ -73,6 +74,7 @@ class Request:
     outputs: list[Path]
     loras: list[tuple[Path, Strength]]
     notices: list[str]
+    addresses: Mapping[str, str]
 
     @property
     def runs(self) -> int:
@@ -149,6 +151,7 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
         outputs=plan_outputs(settled, frames, made, session.writable, plan),
         loras=loras,
         notices=notices,
+        addresses=merged.addresses,
     )
 
 

@@ -235,6 +235,11 @@ class Store:
             rows = connection.execute(select(jobs.c.state, func.count()).group_by(jobs.c.state))
             return dict.fromkeys(STATES, 0) | {row[0]: row[1] for row in rows}
 
+    def all_done(self) -> bool:
+        """Whether every job is done; also where there is none."""
+        counts = self.counts()
+        return counts["done"] == sum(counts.values())
+
     def _change(self, job: StoredJob, **values: Any) -> None:
         key = {"job_id": job.id, "job_token": job.token}
         with self._write() as connection:

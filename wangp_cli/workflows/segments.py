@@ -28,7 +28,7 @@ from wangp_cli.runtime.artifacts import complete_file
 from wangp_cli.runtime.bootstrap import models_dir
 from wangp_cli.runtime.events import Log
 from wangp_cli.runtime.job import Job
-from wangp_cli.runtime.manifest import relative, versions
+from wangp_cli.runtime.manifest import named, versions
 from wangp_cli.runtime.settle import DRAWN, DRAWN_BEFORE
 from wangp_cli.runtime.weights import locate
 from wangp_cli.runtime.work import folder_beside, keep_seed, remove_empty
@@ -100,7 +100,9 @@ class Segments:
         request = self._job.request
         placement = dataclasses.replace(self._placement, device=self._placement.device.partition(":")[0])
         folder = request.outputs[0].parent
-        worn = [(self._job.checksums[relative(str(lora.path), folder)], lora.strength) for lora in loras]
+        worn = [
+            (self._job.checksums[named(str(lora.path), request, folder)], lora.strength) for lora in loras
+        ]
         weights = _identity(
             locate(request.spec, models_dir(self._job.session.settings, self._job.session.folders))
         )

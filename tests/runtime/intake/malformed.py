@@ -163,7 +163,7 @@ def _older() -> Iterator[Bad]:
     for kind in ("qwen_image_edit", "magic_edit", "comfy"):
         yield Bad(_line(task_type=kind), "not served")
     yield Bad(_line(task_type="travel_orchestrator", use_svi=True), "use_svi: true is not served")
-    yield Bad(_line(task_type="join_clips_segment"), "starting_video_path: none")
+    yield Bad(_line(frames=None, task_type="join_clips_segment"), "starting_video_path: none")
     yield Bad(_line(use_causvid_lora=True), "is not served")
     yield Bad(_line(use_lighti2x_lora=True), "is not served")
     yield Bad(_line(NAG_scale=4), "is not served")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from wangp_cli.errors import RequestError
+from wangp_cli.runtime.intake.address import Allowed
 from wangp_cli.runtime.intake.paths import is_url, named_files, split_lora
 from wangp_cli.runtime.strict_json import shown
 
@@ -18,30 +19,28 @@ LONGEST = 200
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?", re.IGNORECASE)
 
 
-def check_paths(values: Mapping[str, Any], roots: Sequence[Path]) -> None:
-    """Let a line name only media and LoRA files inside `roots`, wherever links lead.
+def check_paths(values: Mapping[str, Any], roots: Sequence[Path], allowed: Allowed | None = None) -> None:
+    """Let a line name only media and LoRA files inside `roots`, wherever links lead, or of allowed hosts.
 
     Args:
         values: with absolute paths, as a Line has them.
         roots: the working folder, the task file's folder, the LoRA folder, those of `--allow-path`.
+        allowed: the hosts of `--allow-url`.
 
     Raises:
-        RequestError: a path leads outside, or is an address.
+        RequestError: a path leads outside, or is an address that is not allowed.
     """
     if not (files := list(_files(values))):
         return
-    allowed = [os.path.realpath(root) for root in roots]
+    inside = [os.path.realpath(root) for root in roots]
     for field, name in files:
         if is_url(name):
-            raise RequestError(
-                field,
-                f"{shown(name)} is an address, task files name local files",
-                hint="fetch the file first",
-            )
+            (allowed or Allowed()).check(field, name)
+            continue
         if "\0" in name:
             raise RequestError(field, f"{shown(name)} holds a NUL character")
         real = os.path.realpath(name)
-        if not any(_inside(real, root) for root in allowed):
+        if not any(_inside(real, root) for root in inside):
             raise RequestError(
                 field,
                 f"{shown(name)} is outside the folders that task files may read",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from wangp_cli.tasks.legacy.forms import entry, file, many, number, text, whole
-from wangp_cli.tasks.legacy.join import PROMPT, SHARED, filled, of_each, shape
+from wangp_cli.errors import RequestError
+from wangp_cli.tasks.legacy.forms import entry, file, flag, many, number, text, whole
+from wangp_cli.tasks.legacy.join import PROMPT, SHAPE, SHARED, filled, of_each, shape
 from wangp_cli.tasks.legacy.payload import Only, Part, Parts, Payload, To
 
 
@@ -58,6 +59,7 @@ EDIT = Payload(
         "source_video_total_frames": Part(whole),
         "portions_to_regenerate": Part(many(_portion), "portions"),
         "per_join_settings": Part(many(entry(prompt=text, gap_frame_count=whole)), "prompt"),
+        "replace_mode": Part(flag, "keep_ends"),
         "keep_bridging_images": Only((False,)),
     },
     build=_edit,
@@ -66,21 +68,21 @@ EDIT = Payload(
 
 def _inpaint(parts: Parts, notices: list[str]) -> dict[str, Any]:
     start, end = parts.get("inpaint_start_frame", 0), parts.get("inpaint_end_frame", 0)
-    return shape(parts, notices) | {
-        "portions": [f"{start}-{end - 1}"] if end > start else [],
-        "context": parts.get("context_frame_count"),
-        "prompt": [parts["prompt"]] if "prompt" in parts else [],
-    }
+    if end <= start:
+        raise RequestError("inpaint_end_frame", f"{end}, must be more than inpaint_start_frame, {start}")
+    return shape(parts, notices) | {"portion": f"{start}-{end - 1}"}
 
 
 INPAINT = Payload(
-    task="edit",
-    keys=SHARED
+    task="inpaint",
+    keys=SHAPE
     | {
         "video_path": To("video", file),
-        "inpaint_start_frame": Part(whole, "portions"),
-        "inpaint_end_frame": Part(whole, "portions"),
-        "keep_bridging_images": Only((False,)),
+        "inpaint_start_frame": Part(whole, "portion"),
+        "inpaint_end_frame": Part(whole, "portion"),
+        "context_frame_count": To("context", whole),
+        "video_prompt_type": Only(("", "VM")),
     },
     build=_inpaint,
+    defaults={"prompt": [""]},
 )

@@ -14,12 +14,16 @@ PROMPT = "smooth transition"
 DEFAULTS = {"fps": 16}
 ALONE = entry(prompt=text, gap_frame_count=whole, context_frame_count=whole)
 """What one join may say for itself."""
-SHARED: dict[str, Key] = {
+SHAPE: dict[str, Key] = {
     "resolution": Part(size, "size"),
     "use_input_video_resolution": Part(flag),
     "fps": Part(number, "fps"),
     "use_input_video_fps": Part(flag),
     "aspect_ratio": Part(text),
+}
+"""How large the result is, and how fast it plays."""
+SHARED: dict[str, Key] = {
+    **SHAPE,
     "gap_frame_count": Part(whole, "gap"),
     "context_frame_count": Part(whole, "context"),
     "prompt": Part(text, "prompt"),
@@ -34,7 +38,7 @@ SHARED: dict[str, Key] = {
     "audio_url": Only(("",)),
     "video_prompt_type": Only(("", "VM")),
 }
-"""What all of them say of the frames between."""
+"""What joins and edits say of the frames between."""
 
 
 def shape(parts: Parts, notices: list[str]) -> dict[str, Any]:

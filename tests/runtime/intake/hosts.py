@@ -1,0 +1,119 @@
+"""A small web server on this machine that answers as honest and as hostile ones do."""
+
+from __future__ import annotations
+
+import http.server
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+CERTIFICATE = Path(__file__).parent / "media.test.pem"
+"""A certificate of `media.test` signed by itself, and its key, which protect nothing."""
+Answer = Callable[["Handler"], None]
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Looks up what to do in the server's table."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        server: Any = self.server
+        server.asked.append((self.path, dict(self.headers)))
+        server.answers.get(self.path.partition("?")[0], gone)(self)
+
+    def log_message(self, *_arguments: Any) -> None:
+        """Say nothing."""
+
+
+def sends(content: bytes, **headers: str) -> Answer:
+    """Answer with a file."""
+
+    def answer(handler: Handler) -> None:
+        handler.send_response(200)
+        for name, value in ({"Content-Length": str(len(content))} | headers).items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return answer
+
+
+def status(code: int, location: str = "") -> Answer:
+    """Answer with a status, and where else to look."""
+
+    def answer(handler: Handler) -> None:
+        handler.send_response(code)
+        if location:
+            handler.send_header("Location", location)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return answer
+
+
+gone = status(404)
+
+
+def breaks_off(handler: Handler) -> None:
+    """Promise more than comes."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b"\x89PNG")
+    handler.close_connection = True
+
+
+def endless(handler: Handler) -> None:
+    """Send for ever, slowly, without saying how much."""
+    handler.send_response(200)
+    handler.end_headers()
+    handler.close_connection = True
+    try:
+        while True:
+            handler.wfile.write(b"x" * 1000)
+            time.sleep(0.02)
+    except OSError:
+        return
+
+
+class Site:
+    """A server; `answers` are by path, `asked` is what it was asked."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self.answers: dict[str, Answer] = server.answers
+        self.asked: list[tuple[str, dict[str, str]]] = server.asked
+        self.port: int = server.server_address[1]
+
+    @property
+    def host(self) -> str:
+        """As `--allow-url` takes it."""
+        return f"127.0.0.1:{self.port}"
+
+    def url(self, path: str, scheme: str = "http") -> str:
+        """The address of a path."""
+        return f"{scheme}://{self.host}{path}"
+
+
+@contextmanager
+def site(*, tls: bool = False) -> Iterator[Site]:
+    """A server that runs meanwhile."""
+    server: Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.answers, server.asked, server.daemon_threads = {}, [], True
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(CERTIFICATE)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield Site(server)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,47 @@
+"""What a file is by its first bytes, whatever its name or its sender says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from wangp_cli.errors import MediaError
+
+LONGEST = 64
+"""Bytes that are looked at."""
+_STARTS: tuple[tuple[bytes, str], ...] = (
+    (rb"\x89PNG\r\n\x1a\n", ".png"),
+    (rb"\xff\xd8\xff", ".jpg"),
+    (rb"RIFF....WEBP", ".webp"),
+    (rb"GIF8[79]a", ".gif"),
+    (rb"BM....\0\0\0\0", ".bmp"),
+    (rb"II\*\0|MM\0\*", ".tif"),
+    (rb"....ftyp(avif|avis)", ".avif"),
+    (rb"....ftypqt  ", ".mov"),
+    (rb"....ftypM4A ", ".m4a"),
+    (rb"....ftyp", ".mp4"),
+    (rb"\x1aE\xdf\xa3.*webm", ".webm"),
+    (rb"\x1aE\xdf\xa3", ".mkv"),
+    (rb"RIFF....AVI ", ".avi"),
+    (rb"RIFF....WAVE", ".wav"),
+    (rb"fLaC", ".flac"),
+    (rb"OggS", ".ogg"),
+    (rb"ID3|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]", ".mp3"),
+    (rb"\xff[\xf0\xf1\xf8\xf9]", ".aac"),
+    (rb".{4}\0{4}\{", ".safetensors"),
+)
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix that fits a file's content: of a picture, a video, sound, or weights.
+
+    Raises:
+        MediaError: it is none of these; a web page or a playlist, say.
+    """
+    with path.open("rb") as file:
+        head = file.read(LONGEST)
+    for start, suffix in _STARTS:
+        if re.match(start, head, re.DOTALL):
+            return suffix
+    kind = "a web page" if re.match(rb"\s*(<!doctype|<html)", head, re.IGNORECASE) else "no kind that is read"
+    raise MediaError(f"its content is {kind}, a picture, a video, sound or safetensors is wanted")
