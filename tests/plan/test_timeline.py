@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wangp_cli.errors import RequestError
-from wangp_cli.plan.timeline import Placed, adjusted, clipped, spans
+from wangp_cli.plan.timeline import Guided, Placed, Timing, adjusted, clipped, spans
 
 
 def test_an_adjusted_video_is_spread_from_end_to_end() -> None:
@@ -69,6 +69,35 @@ def test_videos_follow_each_other() -> None:
 def test_videos_in_each_others_way_are_named(videos: list[Placed], message: str) -> None:
     with pytest.raises(RequestError, match=f"^video_guide: {message}"):
         spans(100, videos)
+
+
+@pytest.mark.parametrize(
+    ("guide", "wanted"),
+    [
+        (Guided(video=0, start=4, end=9), [0, 2, 5, 8, 11]),
+        (Guided(video=0, start=0, end=5, first=2, last=4), [4, 5, 6, 7, 9]),
+        (Guided(video=0, start=0, end=5, timing="trim"), [0, 2, 4, 6, 8]),
+        (Guided(video=0, start=0, end=8, timing="trim"), [0, 2, 4, 6, 8, 10, 11, 11]),
+        (Guided(video=0, start=0, end=8, timing="loop"), [0, 2, 4, 6, 8, 10, 0, 2]),
+        (Guided(video=0, start=0, end=5, first=1, last=2, timing="loop"), [2, 4, 2, 4, 2]),
+        (Guided(video=0, start=0, end=6, timing="off"), [0, 2, 4, 6, 8, 10]),
+    ],
+)
+def test_each_frame_of_a_place_has_one_of_the_video(guide: Guided, wanted: list[int]) -> None:
+    assert guide.numbers(12, Fraction(16), Fraction(8)) == wanted
+
+
+@given(
+    st.integers(1, 60), st.sampled_from(["8", "24000/1001", "60"]), st.integers(1, 90), st.integers(0, 20),
+    st.sampled_from(["fit", "trim", "loop"]),
+)  # fmt: skip
+def test_guides_name_frames_that_are_there(
+    have: int, rate: str, count: int, first: int, timing: Timing
+) -> None:
+    guide = Guided(video=0, start=3, end=3 + count, first=first, timing=timing)
+    found = guide.numbers(have, Fraction(rate), Fraction(16))
+    assert len(found) == count
+    assert set(found) <= set(range(have))
 
 
 def test_planning_needs_no_arrays() -> None:

@@ -17,7 +17,7 @@ from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio, read_video
 from wangp_cli.media.write import write_video
 from wangp_cli.runtime.settings_file import load_settings_file
-from wangp_cli.workflows.planned import picked
+from wangp_cli.workflows.footage import picked
 
 
 def clip(folder: Path, name: str, frames: int, *, fps: int = 16, sound: bool = False, **more: Any) -> Path:

@@ -95,6 +95,8 @@ class Inputs:
         control: RGB, one frame for each of the shot.
         mask: one channel, white where the model paints; as long as the shot.
         references: RGB pictures of one frame each, in the order given.
+        resting: RGB, as long as the shot, the control video of those steps in which `control` has no effect;
+            without it they have none.
         initial: RGB, as long as the shot, what a denoising strength below 1 starts from instead of noise.
     """
 
@@ -103,6 +105,7 @@ class Inputs:
     control: Clip | None = None
     mask: Clip | None = None
     references: tuple[Clip, ...] = ()
+    resting: Clip | None = None
     initial: Clip | None = None
 
 

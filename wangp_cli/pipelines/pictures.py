@@ -64,6 +64,7 @@ def check_inputs(inputs: Inputs, canvas: Canvas) -> None:
     _check("start", inputs.start, canvas, channels=3)
     _check("end", inputs.end, canvas, channels=3)
     _check("control", inputs.control, canvas, channels=3, frames=canvas.frames)
+    _check("resting", inputs.resting, canvas, channels=3, frames=canvas.frames)
     _check("mask", inputs.mask, canvas, channels=1, frames=canvas.frames)
     _check("initial", inputs.initial, canvas, channels=3, frames=canvas.frames)
     for reference in inputs.references:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wangp_cli.pipelines.base import Inputs
+    from wangp_cli.pipelines.guidance import Ask, Guider
     from wangp_cli.pipelines.pictures import Canvas
     from wangp_cli.pipelines.vae import Vae as WanVae
     from wangp_cli.tasks.shot import Shot
@@ -29,11 +30,15 @@ class Control(Condition):
         channels: `[1, C, references + t, h, w]`, what the control blocks read.
         strength: weight of the control blocks.
         references: latent frames before the video.
+        window: shares of the steps between which `channels` are read.
+        resting: what is read in the other steps; nothing where it is None.
     """
 
     channels: torch.Tensor
     strength: float
     references: int
+    window: tuple[float, float] = (0.0, 1.0)
+    resting: torch.Tensor | None = None
 
     def latent_frames(self, frames: int) -> int:
         """The references are denoised with the video."""
@@ -46,6 +51,14 @@ class Control(Condition):
             "control_hidden_states": self.channels,
             "control_hidden_states_scale": self.channels.new_full((layers,), self.strength),
         }
+
+    def velocity(self, ask: Ask, guider: Guider) -> torch.Tensor:
+        """The guided velocity; the control that counts is the one of this step."""
+        first, end = self.window
+        if first <= ask.step.index / ask.step.steps < end:
+            return guider(ask)
+        idle = replace(self, strength=0.0) if self.resting is None else replace(self, channels=self.resting)
+        return guider(replace(ask, condition=idle))
 
     def beside(self, video: torch.Tensor) -> torch.Tensor:
         """The references before the video, as the control channels hold them."""
@@ -64,16 +77,23 @@ class Vace(Architecture):
     reads = Architecture.reads | {"start", "end", "control", "mask", "references"}
 
     def encoded_frames(self, inputs: Inputs, canvas: Canvas) -> int:
-        """Known pixels, pixels to paint, and each reference."""
-        return 2 * self.parts.vae.latent_frames(canvas.frames) + len(inputs.references)
+        """Known pixels, pixels to paint, and each reference; all twice where the control rests."""
+        once = 2 * self.parts.vae.latent_frames(canvas.frames) + len(inputs.references)
+        return once if inputs.resting is None else 2 * once
 
     def encode(self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]) -> Control:
         """All inputs in one tensor."""
         channels = control_channels(self.parts.vae, inputs, canvas, tick)
+        resting = None
+        if inputs.resting is not None:
+            idle = replace(inputs, control=inputs.resting)
+            resting = control_channels(self.parts.vae, idle, canvas, tick).to(self.dtype)
         return Control(
             channels=channels.to(self.dtype),
             strength=shot.control_strength,
             references=len(inputs.references),
+            window=(shot.control_start, shot.control_end),
+            resting=resting,
         )
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from wangp_cli.catalogue import Entry, Grid
 from wangp_cli.errors import RequestError
+from wangp_cli.plan.timeline import Guided
 
 T = TypeVar("T")
 
@@ -101,6 +102,7 @@ class Plan(Entry):
         segments: in the order they are made.
         kept: frames of given clips.
         anchors: output frame of each given image.
+        guides: where control videos lie.
         notices: what was changed of what was asked, a sentence each.
     """
 
@@ -109,6 +111,7 @@ class Plan(Entry):
     segments: tuple[Segment, ...]
     kept: tuple[Kept, ...] = ()
     anchors: tuple[int, ...] = ()
+    guides: tuple[Guided, ...] = ()
     notices: tuple[str, ...] = ()
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wangp_cli.plan.model import Kept, Plan, Segment
+from wangp_cli.plan.timeline import Guided
 
 
 def describe(plan: Plan) -> str:
@@ -16,6 +17,7 @@ def describe(plan: Plan) -> str:
     lines += [_kept(part) if isinstance(part, Kept) else _segment(part) for part in plan.parts]
     if plan.anchors:
         lines.append(f"images at frames {', '.join(map(str, plan.anchors))}")
+    lines += [_guide(guide) for guide in plan.guides]
     return "\n".join(lines + [f"notice: {notice}" for notice in plan.notices])
 
 
@@ -32,6 +34,12 @@ def _segment(part: Segment) -> str:
     facts += [f"crossfade after {part.overlap_after}"] if part.overlap_after else []
     facts += [f"dropped {part.drop + part.trim}"] if part.drop + part.trim else []
     return f"  {_place(part)}  {', '.join(facts)}"
+
+
+def _guide(guide: Guided) -> str:
+    last = "" if guide.last is None else str(guide.last)
+    part = f", its frames {guide.first}-{last}" if guide.first or last else ""
+    return f"video guide {guide.video} on frames {guide.start}-{guide.end - 1}{part}, {guide.timing}"
 
 
 def _place(part: Kept | Segment) -> str:

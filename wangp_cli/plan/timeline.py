@@ -11,6 +11,9 @@ from wangp_cli.catalogue import Entry
 from wangp_cli.errors import RequestError
 
 Ending = Literal["hold", "loop", "off"]
+Timing = Literal["fit", "trim", "loop", "off"]
+"""All of a video spread over its place; or its own speed, and where it is short its last frame held, or the
+video again; `off` refuses another length."""
 
 
 class Placed(Entry):
@@ -18,6 +21,42 @@ class Placed(Entry):
 
     start: int = 0
     end: int | None = None
+
+
+class Guided(Entry):
+    """Frames of the output that a control video guides.
+
+    Args:
+        video: counts the control videos from 0.
+        start: first output frame.
+        end: the one behind the last.
+        first: frame of the video to begin with, counted at the rate of the output.
+        last: the last one to use; None is its end.
+        timing: which frame goes where.
+    """
+
+    video: int
+    start: int
+    end: int
+    first: int = 0
+    last: int | None = None
+    timing: Timing = "fit"
+
+    def numbers(self, have: int, rate: Fraction, fps: Fraction) -> list[int]:
+        """The frame of the video for each of the output.
+
+        Args:
+            have: frames of the video.
+            rate: its frames per second.
+            fps: frames per second of the output.
+        """
+        first = min(int(-(-self.first * rate // fps)), have - 1)
+        end = have if self.last is None else min(int(-(-(self.last + 1) * rate // fps)), have)
+        used, count = max(end - first, 1), self.end - self.start
+        if self.timing == "fit":
+            return [first + number for number in adjusted(used, count)]
+        ending: Ending = "loop" if self.timing == "loop" else "hold"
+        return [first + number for number in clipped(used, rate, count, fps, ending)]
 
 
 def adjusted(have: int, count: int) -> list[int]:

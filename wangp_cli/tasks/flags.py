@@ -15,6 +15,7 @@ PANELS = (
     "Inputs",
     "Size and length",
     "Seams",
+    "Guides",
     "Sampling",
     "Guidance",
     "Phases",

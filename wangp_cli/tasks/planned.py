@@ -20,7 +20,7 @@ Sound = Literal["crossfade", "silence"]
 
 
 def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str | int) else value
+    return [value] if isinstance(value, str | int | Path) else value
 
 
 MANY = BeforeValidator(_as_list)

@@ -152,6 +152,29 @@ class Solving(Spec):
     control_strength: Annotated[
         float, FINITE, Field(ge=0, le=2), Flag("Weight of the control video and references.", metavar="X")
     ] = 1.0
+    control_start: Annotated[
+        float,
+        FINITE,
+        Field(ge=0, lt=1),
+        Flag("Share of the steps before which the control video has no effect.", metavar="X"),
+    ] = 0.0
+    control_end: Annotated[
+        float,
+        FINITE,
+        Field(gt=0, le=1),
+        Flag("Share of the steps after which the control video has no effect.", metavar="X"),
+    ] = 1.0
+
+    @property
+    def control_always(self) -> bool:
+        """Whether the control video has effect in all steps."""
+        return self.control_start == 0 and self.control_end == 1
+
+    @model_validator(mode="after")
+    def _the_control_has_steps(self) -> Self:
+        if self.control_start >= self.control_end:
+            raise ValueError(f"control_end: {self.control_end}, must be more than {self.control_start}")
+        return self
 
     @model_validator(mode="after")
     def _the_sampler_has_so_many_steps(self) -> Self:

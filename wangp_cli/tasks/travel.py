@@ -15,6 +15,7 @@ from wangp_cli.plan.travel import Mode
 from wangp_cli.tasks.fields import MAX_FRAMES, Flag, FrameCount, Input, Spec, frame_count
 from wangp_cli.tasks.planned import MANY, Counts, Fit, Planned, Sound
 from wangp_cli.tasks.shot import MODELS
+from wangp_cli.tasks.structure import Structure
 
 USUAL_OVERLAP = 8
 
@@ -94,7 +95,7 @@ class Route(Spec):
     ] = "silence"
 
 
-class Travel(Route, Legs, Anchors, Planned):
+class Travel(Structure, Route, Legs, Anchors, Planned):
     """Travel from picture to picture in one continuous video."""
 
     shaped_by: ClassVar[tuple[str, ...]] = ("video_source", "images")
@@ -148,11 +149,13 @@ class Travel(Route, Legs, Anchors, Planned):
             longest=self.longest,
         )
         self.check_parts(sum(len(segment.portions) for segment in plan.segments), "part")
-        if self.overlap:
-            return plan
-        # Nobody asked for an overlap, so nobody needs to hear that it became another.
-        notices = tuple(notice for notice in plan.notices if not notice.startswith("overlap: "))
-        return plan.model_copy(update={"notices": notices})
+        kept = sum(part.frames for part in plan.kept)
+        guides = self.places(plan.total, kept, lengths.get("video_guide", ()), rate)
+        notices = plan.notices
+        if not self.overlap:
+            # Nobody asked for an overlap, so nobody needs to hear that it became another.
+            notices = tuple(notice for notice in notices if not notice.startswith("overlap: "))
+        return plan.model_copy(update={"guides": guides, "notices": notices})
 
     def _mode(self, spec: ModelSpec) -> Mode:
         return self.mode or ("chained" if "control" in spec.accepts else "independent")

@@ -74,8 +74,7 @@ class Known:
         pictures: every given image, `[1, H, W, 3]` each; a plan's pictures are places in this list.
         context: `[segment.context, H, W, 3]`, the last frames of the output so far.
         after: `[segment.context_after, H, W, 3]`, the first frames that follow.
-        motion: `[N, H, W, 3]`, a control video of which frame i belongs to output frame i. Frames beyond
-            its end are unknown.
+        motion: `[segment.generate, H, W, 3]`, what lies under unknown frames; 0.5 where nothing does.
     """
 
     pictures: Sequence[Frames] = ()
@@ -138,9 +137,7 @@ def guide(segment: Segment, known: Known, size: tuple[int, int], look: Look = Lo
     control = np.full((*shape, 3), GREY, np.float32)
     mask = np.full((*shape, 1), PAINT, np.float32)
     if known.motion is not None:
-        first = max(0, -segment.begins)
-        moving = known.motion[segment.begins + first : segment.begins + segment.generate]
-        control[first : first + len(moving)] = as_float(moving)
+        control[:] = as_float(known.motion)
     for place, frame, weight in _faded(segment, placed, look):
         control[place] += (frame - control[place]) * np.float32(weight)
     for place, frame in placed.items():

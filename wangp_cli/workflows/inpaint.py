@@ -20,8 +20,9 @@ from wangp_cli.pipelines.base import Inputs, Stage
 from wangp_cli.plan import Plan, Segment, clipped, reached
 from wangp_cli.runtime.job import Job
 from wangp_cli.tasks.inpaint import Inpaint
+from wangp_cli.workflows.footage import picked
 from wangp_cli.workflows.guides import GREY, KEEP, PAINT, Known
-from wangp_cli.workflows.planned import Assembly, picked, write
+from wangp_cli.workflows.planned import Assembly, write
 
 Shares = NDArray[np.float32]
 """`[T, H, W, 1]` in [0, 1]: 0 is the video as it was, 1 is new."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import overload
 
 import numpy as np
 
-from wangp_cli.media.clip import Audio, Frames, as_float
+from wangp_cli.media.clip import Audio, Frames
 from wangp_cli.media.facts import probe
-from wangp_cli.media.read import read_audio, read_image, stream_video
+from wangp_cli.media.read import read_audio, read_image
 from wangp_cli.media.resize import fit
 from wangp_cli.media.spool import Spool
 from wangp_cli.pipelines.base import Inputs, Stage
@@ -19,11 +20,14 @@ from wangp_cli.plan import Kept, Plan, Segment, clipped, reached
 from wangp_cli.runtime.job import Job
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.planned import Fit, Planned
+from wangp_cli.tasks.structure import Structure
+from wangp_cli.workflows.footage import picked, rgb
 from wangp_cli.workflows.guides import Known, ends, fit_picture, guide
 from wangp_cli.workflows.result import Result
 from wangp_cli.workflows.seams import match_seams, stitch
 from wangp_cli.workflows.segments import Segments
 from wangp_cli.workflows.sound import sound_of
+from wangp_cli.workflows.structure import Underlay
 
 
 def run(job: Job) -> Iterator[Stage]:
@@ -58,6 +62,9 @@ class Assembly:
         self._size = job.request.size
         self._videos = [(path, probe(path)) for path in task.videos]
         self._pictures = _Pictures(task.pictures, self._canvas, task.framing)
+        self._underlay: Underlay | None = None
+        if isinstance(task, Structure) and plan.guides:
+            self._underlay = Underlay(task, plan, self._canvas, task.framing)
         self.segments = Segments(job, job.request.outputs[0])
 
     def frames(self) -> Iterator[Frames]:
@@ -86,9 +93,14 @@ class Assembly:
             None if frames is None else fit(frames, *self._canvas, "stretch")
             for frames in (context, self._after(segment))
         )
-        known = Known(pictures=self._pictures, context=context, after=after)
+        motion = self._underlay.under(segment) if self._underlay else None
+        known = Known(pictures=self._pictures, context=context, after=after, motion=motion)
         inputs = self._shown(segment, known)
         shot = self._task.shot(segment)
+        if not shot.control_always:
+            # Only a control video may rest: what is known is known in every step.
+            resting = self._shown(segment, replace(known, motion=None)).control
+            inputs = replace(inputs, resting=resting)
         job.meter.begin(segment.index + 1)
         loras = job.loras(self._task.lora_factors(segment))
         with self.segments.take(segment, shot, inputs, loras) as made:
@@ -121,7 +133,7 @@ class Assembly:
         if facts.fps is not None and facts.fps != self._plan.fps:
             numbers = clipped(facts.frames, facts.fps, end, self._plan.fps, "hold")[first:]
         for piece in picked(path, numbers):
-            yield fit(_rgb(piece), *self._size, self._task.framing)
+            yield fit(rgb(piece), *self._size, self._task.framing)
 
 
 class _Pictures(Sequence[Frames]):
@@ -142,20 +154,3 @@ class _Pictures(Sequence[Frames]):
         if isinstance(place, slice):
             return [self._read(path) for path in self._paths[place]]
         return self._read(self._paths[place])
-
-
-def picked(path: Path, numbers: Sequence[int]) -> Iterator[Frames]:
-    """Frames of a video by their numbers, which never fall, in pieces."""
-    position = numbers[0]
-    for piece in stream_video(path, start=position, count=numbers[-1] + 1 - position):
-        own = [number - position for number in numbers if position <= number < position + len(piece)]
-        position += len(piece)
-        if own:
-            yield piece[own]
-
-
-def _rgb(frames: Frames) -> Frames:
-    if frames.shape[3] == 4:
-        pixels = as_float(frames)
-        return pixels[..., :3] * pixels[..., 3:]
-    return np.repeat(frames, 3, axis=3) if frames.shape[3] == 1 else frames

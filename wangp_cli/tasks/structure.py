@@ -1,0 +1,123 @@
+"""Control videos that lie under a planned video."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
+
+from wangp_cli.errors import RequestError
+from wangp_cli.plan import Portion
+from wangp_cli.plan.model import spread
+from wangp_cli.plan.timeline import Guided, Placed, Timing, spans
+from wangp_cli.tasks.fields import FINITE, Flag, Input, Spec
+from wangp_cli.tasks.planned import MANY
+from wangp_cli.tasks.portions import frames_of, plain_portion
+
+Portions = Annotated[tuple[Annotated[str, AfterValidator(plain_portion)], ...], MANY]
+
+
+class Structure(Spec):
+    """What new frames follow besides words and pictures."""
+
+    panel: ClassVar[str] = "Guides"
+    video_guide: Annotated[
+        tuple[Path, ...],
+        MANY,
+        Input(("video",), "control"),
+        Flag("Control video under the result, frame on frame; repeatable.", metavar="FILE"),
+    ] = ()
+    guide_range: Annotated[
+        Portions,
+        Flag(
+            "Where a control video lies: frames of the result 0-80, both included, or seconds 0s-5s; "
+            "repeatable, one for each.",
+            metavar="START-END",
+            default="all new frames",
+        ),
+    ] = ()
+    guide_cut: Annotated[
+        Portions,
+        Flag(
+            "What of a control video is used: frames, counted at the rate of the result, or seconds; "
+            "repeatable, one for each.",
+            metavar="START-END",
+            default="all of it",
+        ),
+    ] = ()
+    guide_timing: Annotated[
+        Timing,
+        Flag(
+            "Spread the control video over its place (fit), or keep its speed: cut it or hold its last frame "
+            "(trim), begin again (loop), refuse another length (off)."
+        ),
+    ] = "fit"
+    guide_kind: Annotated[
+        Literal["raw", "canny"], Flag("Show the model the frames as they are, or their edges.")
+    ] = "raw"
+    guide_strength: Annotated[
+        float,
+        FINITE,
+        Field(ge=0, le=1),
+        Flag("How clearly the model sees it; less mixes it with the grey of unknown frames.", metavar="X"),
+    ] = 1.0
+
+    def places(self, total: int, before: int, lengths: Sequence[int], rate: Fraction) -> tuple[Guided, ...]:
+        """Where the control videos lie.
+
+        Args:
+            total: frames of the result.
+            before: how many of them are kept.
+            lengths: frames of each control video at `rate`.
+            rate: frames per second of the result.
+
+        Raises:
+            RequestError: they are in each other's way, or not as long as was asked.
+        """
+        count = len(lengths)
+        for field in ("guide_range", "guide_cut"):
+            if len(given := getattr(self, field)) > count:
+                raise RequestError(field, f"{len(given)} values, wanted {count}, one for each video guide")
+        if count == 0:
+            return ()
+        if count > 1 and len(self.guide_range) != count:
+            raise RequestError(
+                "video_guide",
+                f"{count} given with {len(self.guide_range)} places, wanted one for each",
+                hint="--guide-range START-END for each",
+            )
+        ranges = [frames_of("guide_range", text, rate) for text in self.guide_range]
+        asked = [Placed(start=part.first, end=part.last + 1) for part in ranges] or [Placed(start=before)]
+        whole: tuple[str | None, ...] = (None,)
+        cuts = spread("guide_cut", self.guide_cut or whole, count, "video guide")
+        found = []
+        for video, (start, end) in enumerate(spans(total, asked)):
+            if start == end:
+                raise RequestError("guide_range", f"begins on frame {start}, but the result has {total}")
+            part = _cut(cuts[video], lengths[video], rate)
+            if self.guide_timing == "off" and part.last - part.first + 1 != end - start:
+                raise RequestError(
+                    "video_guide",
+                    f"number {video} has {part.last - part.first + 1} frames at {rate} fps, wanted "
+                    f"{end - start}",
+                    hint="--guide-timing loop",
+                )
+            last = part.last if cuts[video] else None
+            place = Guided(
+                video=video, start=start, end=end, first=part.first, last=last, timing=self.guide_timing
+            )
+            found.append(place)
+        return tuple(found)
+
+
+def _cut(text: str | None, length: int, rate: Fraction) -> Portion:
+    """The frames of a control video to use, of so many at the rate of the result."""
+    if text is None:
+        return Portion(first=0, last=length - 1)
+    found = frames_of("guide_cut", text, rate)
+    if found.last >= length or found.first > found.last:
+        raise RequestError("guide_cut", f"{text!r} is not within 0-{length - 1}")
+    return found

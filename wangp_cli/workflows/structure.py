@@ -1,0 +1,77 @@
+"""Control videos on the timeline of a planned video, prepared for the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wangp_cli.media.canny import canny
+from wangp_cli.media.clip import Frames, as_float
+from wangp_cli.media.facts import probe
+from wangp_cli.media.resize import fit
+from wangp_cli.plan import Plan, Segment
+from wangp_cli.tasks.planned import Fit
+from wangp_cli.tasks.structure import Structure
+from wangp_cli.workflows.footage import picked, rgb
+from wangp_cli.workflows.guides import GREY
+
+
+class Underlay:
+    """What lies under the frames that the model is to paint; only frames of one segment are in memory.
+
+    Args:
+        task: names the control videos.
+        plan: says where they lie.
+        size: width and height in pixels.
+        framing: how videos of another shape are fitted.
+    """
+
+    def __init__(self, task: Structure, plan: Plan, size: tuple[int, int], framing: Fit) -> None:
+        self._task = task
+        self._size = size
+        self._framing = framing
+        self._places = []
+        for guide in plan.guides:
+            facts = probe(task.video_guide[guide.video])
+            numbers = guide.numbers(facts.frames, facts.fps or plan.fps, plan.fps)
+            self._places.append((guide, numbers))
+
+    def under(self, segment: Segment) -> NDArray[np.float32] | None:
+        """The frames of a segment, float32 `[segment.generate, H, W, 3]`; None where no control video is.
+
+        Frame j of the segment has what lies at output frame `segment.begins + j`; 0.5 is nothing.
+        """
+        first, end = segment.begins, segment.begins + segment.generate
+        reached = [place for place in self._places if place[0].start < end and first < place[0].end]
+        if not reached:
+            return None
+        width, height = self._size
+        frames = np.full((segment.generate, height, width, 3), GREY, np.float32)
+        for guide, numbers in reached:
+            begin, stop = max(first, guide.start), min(end, guide.end)
+            at = begin - first
+            for shown in self._shown(guide.video, numbers[begin - guide.start : stop - guide.start]):
+                frames[at : at + len(shown)] = shown
+                at += len(shown)
+        return frames
+
+    def _shown(self, video: int, numbers: list[int]) -> Iterator[NDArray[np.float32]]:
+        for run in _rising(numbers):
+            for piece in picked(self._task.video_guide[video], run):
+                frames: Frames = as_float(fit(rgb(piece), *self._size, self._framing))
+                if self._task.guide_kind == "canny":
+                    frames = canny(frames)
+                yield GREY + (as_float(frames) - GREY) * np.float32(self._task.guide_strength)
+
+
+def _rising(numbers: list[int]) -> Iterator[list[int]]:
+    """Numbers in runs that never fall: a looped video begins again."""
+    run: list[int] = []
+    for number in numbers:
+        if run and number < run[-1]:
+            yield run
+            run = []
+        run.append(number)
+    yield run
