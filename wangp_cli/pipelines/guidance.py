@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import torch
+
+from wangp_cli.pipelines import nag
+
 if TYPE_CHECKING:
-    import torch
+    from collections.abc import Collection, Iterator
 
     from wangp_cli.pipelines.sampling import Step
     from wangp_cli.pipelines.wan_architecture import Condition
+    from wangp_cli.tasks.guidance import Guidance
+
+FRAME = (1, 3, 4)
+"""The axes of one latent frame of `[1, C, t, h, w]`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,24 +43,58 @@ class Ask:
         return condition.ask(self.network, self.latents, self.step.timestep, prompt)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
 class Guider:
-    """Asks a network under a prompt, and away from a negative one.
+    """Asks a network under a prompt, and away from a negative one; serves one run.
 
     Args:
+        shot: says how.
         prompt: `[1, L, D]`.
-        negative: the same for the negative prompt; None where no step is guided.
+        negative: the same for the negative prompt; None where nothing needs it.
     """
 
-    prompt: torch.Tensor
-    negative: torch.Tensor | None
+    def __init__(self, shot: Guidance, prompt: torch.Tensor, negative: torch.Tensor | None) -> None:
+        self.prompt = prompt
+        self.negative = negative
+        self._shot = shot
+        self._momentum: torch.Tensor | None = None
 
     def __call__(self, ask: Ask) -> torch.Tensor:
         """The guided velocity of one step; one pass where the step's guidance is 1 or less."""
-        positive = ask(self.prompt)
-        if self.negative is None or ask.step.guidance_scale <= 1:
-            return positive
-        return guide(positive, ask(self.negative), ask.step.guidance_scale)
+        scale, shot = ask.step.guidance_scale, self._shot
+        if self.negative is None or scale <= 1:
+            return self.positive(ask)
+        if shot.cfg_zero and ask.step.index < shot.zero_init_steps:
+            return torch.zeros_like(ask.latents)
+        positive = self.positive(ask)
+        with self._skipping(ask):
+            negative = ask(self.negative)
+        if shot.apg:
+            return self._projected(positive, negative, scale)
+        if shot.cfg_zero:
+            negative = best_fit(positive, negative) * negative
+        return guide(positive, negative, scale)
+
+    def positive(self, ask: Ask) -> torch.Tensor:
+        """The velocity under the prompt."""
+        shot = self._shot
+        if self.negative is None or shot.nag_scale <= 1:
+            return ask(self.prompt)
+        with nag.guiding(ask.network, self.negative, shot.nag_scale, shot.nag_tau, shot.nag_alpha):
+            return ask(self.prompt)
+
+    def _skipping(self, ask: Ask) -> AbstractContextManager[None]:
+        first, end = self._shot.skip_layer_span(ask.step.steps)
+        if self._shot.skip_layers and first <= ask.step.index < end:
+            return skipping(ask.network, self._shot.skip_layers)
+        return nullcontext()
+
+    def _projected(self, positive: torch.Tensor, negative: torch.Tensor, scale: float) -> torch.Tensor:
+        away = (positive - negative).float()
+        if self._momentum is not None:
+            away = away + self._shot.apg_momentum * self._momentum
+        self._momentum = away
+        update = orthogonal(shortened(away, self._shot.apg_norm_threshold), positive.float())
+        return (positive + (scale - 1) * update).to(positive.dtype)
 
 
 def guide(positive: torch.Tensor, negative: torch.Tensor, scale: float) -> torch.Tensor:
@@ -60,3 +103,62 @@ def guide(positive: torch.Tensor, negative: torch.Tensor, scale: float) -> torch
     Source: Ho and Salimans 2022, arXiv:2207.12598, classifier-free guidance.
     """
     return negative + scale * (positive - negative)
+
+
+def best_fit(positive: torch.Tensor, negative: torch.Tensor) -> torch.Tensor:
+    """The factor that brings the negative velocity nearest to the positive one, `[1, 1, 1, 1, 1]`.
+
+    Source: Fan et al. 2025, arXiv:2503.18886, CFG-Zero*.
+    """
+    c, u = positive.float().flatten(1), negative.float().flatten(1)
+    factor = (c * u).sum(1) / (u * u).sum(1).clamp_min(1e-8)
+    return factor.view(-1, *[1] * (positive.ndim - 1)).to(positive.dtype)
+
+
+def shortened(away: torch.Tensor, longest: float) -> torch.Tensor:
+    """A guidance direction, each latent frame of it no longer than `longest`; 0 leaves it as it is.
+
+    Source: Sadat et al. 2024, arXiv:2410.02416, adaptive projected guidance, with the norm of each frame.
+    """
+    if longest <= 0:
+        return away
+    return away * (longest / _length(away)).clamp_max(1)
+
+
+def orthogonal(away: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
+    """The part of a guidance direction that is orthogonal to the positive velocity, frame by frame.
+
+    Source: Sadat et al. 2024, arXiv:2410.02416; the parallel part is what oversaturates.
+    """
+    along = positive / _length(positive)
+    return away - (away * along).sum(dim=FRAME, keepdim=True) * along
+
+
+def _length(velocity: torch.Tensor) -> torch.Tensor:
+    """The norm of each latent frame, never 0."""
+    norm: torch.Tensor = torch.linalg.vector_norm(velocity, dim=FRAME, keepdim=True)
+    return norm.clamp_min(1e-8)
+
+
+class _Skipped(torch.nn.Module):  # type: ignore[misc] # torch has no types here
+    """Stands for a layer that is left out."""
+
+    def forward(self, hidden_states: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+        return hidden_states
+
+
+@contextmanager
+def skipping(network: Any, layers: Collection[int]) -> Iterator[None]:
+    """A context in which a transformer's layers of these numbers pass on what they get.
+
+    Source: skip-layer guidance, as Stability AI's SD3.5 and WanGP have it: a negative pass that lacks what
+    these layers know.
+    """
+    kept = {layer: network.blocks[layer] for layer in layers}
+    try:
+        for layer in layers:
+            network.blocks[layer] = _Skipped()
+        yield
+    finally:
+        for layer, block in kept.items():
+            network.blocks[layer] = block

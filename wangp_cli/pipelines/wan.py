@@ -91,7 +91,7 @@ class Wan:
             encoded += self._vae.latent_frames(canvas.frames)
         tick = counter(progress, "encode", 1 + encoded)
         prompt = self._embed(shot.prompt)
-        negative = self._embed(shot.negative_prompt) if shot.guided else None
+        negative = self._embed(shot.negative_prompt) if shot.negated else None
         tick(1)
         condition = self._architecture.encode(shot, inputs, canvas, tick)
         initial = None
@@ -110,7 +110,7 @@ class Wan:
         canvas, condition = Canvas.of(shot), conditioning.condition
         if (
             canvas != conditioning.canvas
-            or shot.guided != (conditioning.negative is not None)
+            or shot.negated != (conditioning.negative is not None)
             or (shot.denoising_strength < 1) != (conditioning.initial is not None)
         ):
             raise ValueError("the conditioning was made for another size, length, guidance or start")
@@ -123,7 +123,7 @@ class Wan:
         with torch.inference_mode(), attention.using(self._placement.attention):
             if conditioning.initial is not None:
                 latents = noisy(conditioning.initial, latents, steps.sigmas[0])
-            latents = condition.sample(self._denoiser(conditioning), steps, latents, progress)
+            latents = condition.sample(self._denoiser(shot, conditioning), steps, latents, progress)
             return condition.video(latents)
 
     def decode(self, latents: torch.Tensor, progress: Progress) -> Iterator[Frames]:
@@ -158,6 +158,9 @@ class Wan:
             raise RequestError(
                 "denoising_strength", f"{shot.denoising_strength}, but there is no video to start from"
             )
+        layers = len(self._networks[0].blocks)
+        if shot.skip_layers and (last := max(shot.skip_layers)) >= layers:
+            raise RequestError("skip_layers", f"{last}, but {self.spec.name} has layers 0 to {layers - 1}")
         check_inputs(inputs, canvas)
         self._architecture.check(inputs, canvas)
         return canvas
@@ -166,9 +169,9 @@ class Wan:
         text = self._architecture.parts.text_encoder
         return text.embed(prompt, self.spec.text_length).to(self._architecture.dtype)
 
-    def _denoiser(self, conditioning: Conditioning) -> Denoiser:
+    def _denoiser(self, shot: Shot, conditioning: Conditioning) -> Denoiser:
         condition = conditioning.condition
-        guider = Guider(prompt=conditioning.prompt, negative=conditioning.negative)
+        guider = Guider(shot, conditioning.prompt, conditioning.negative)
 
         def denoiser(latents: torch.Tensor, step: Step) -> torch.Tensor:
             self._adapters.at(step)

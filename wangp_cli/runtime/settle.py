@@ -20,7 +20,7 @@ from wangp_cli.runtime.work import seed_of_interrupted
 from wangp_cli.tasks.fields import MAX_FRAMES, MAX_SEED, frame_count, size_of
 from wangp_cli.tasks.flags import flag_of
 from wangp_cli.tasks.render import Pixels, Render, Shape
-from wangp_cli.tasks.shot import MOST_PHASES, Length
+from wangp_cli.tasks.shot import Length
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from wangp_cli.runtime.session import Session
     from wangp_cli.tasks.adapters import Strength
 
+OF_PHASE = {2: ("guidance2_scale", "switch_threshold"), 3: ("guidance3_scale", "switch_threshold2")}
+"""What only runs of so many phases read."""
 DRAWN_SEEDS = 2**32
 DRAWN = "drawn"
 DRAWN_BEFORE = "drawn by the run that was interrupted"
@@ -106,7 +108,7 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
             hint="`wangp models` lists those that are",
         )
     _check_accepted(task, spec, session.catalogue)
-    notices += _check_phases(task, spec, origin)
+    notices += _check_sampling(task, spec, origin)
     loras = locate_loras(task, session)
     facts = check_inputs(task, [path for path, _ in loras], merged.checksums)
     if session.manifest_path:
@@ -188,8 +190,8 @@ def _check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None
         )
 
 
-def _check_phases(task: Render, spec: ModelSpec, origin: Mapping[str, str]) -> list[str]:
-    """Refuse phases that the model does not have; say where they begin, and what they leave unused."""
+def _check_sampling(task: Render, spec: ModelSpec, origin: Mapping[str, str]) -> list[str]:
+    """Refuse phases that the model does not have; say where they begin, and what nothing reads."""
     asked = task.guidance_phases
     if asked > spec.phases:
         most = f"{spec.phases} phases" if spec.phases > 1 else "one phase"
@@ -199,19 +201,22 @@ def _check_phases(task: Render, spec: ModelSpec, origin: Mapping[str, str]) -> l
             "guidance_phases",
             f"{asked}, but model {spec.name!r} needs {spec.experts}: one network each for high and low noise",
         )
-    unused = ["guidance3_scale", "switch_threshold2"] if asked < MOST_PHASES else []
-    unused += ["guidance2_scale", "switch_threshold"] if asked == 1 else []
     notices = [
         f"{field}: not used, there {'are two phases' if asked > 1 else 'is one phase'}"
-        for field in unused
-        if _said(origin.get(field, ""))
+        for phase, fields in OF_PHASE.items()
+        for field in fields
+        if asked < phase and _said(origin.get(field, ""))
     ]
-    if asked == 1:
-        return notices
-    spans = [
-        f"steps {start + 1} to {start + count}" if count else "no step" for start, count in task.phase_spans
-    ]
-    return [*notices, f"phases: {', '.join(spans)}"]
+    if not task.guided:
+        unused = [field for field in ("cfg_zero", "apg", "skip_layers") if getattr(task, field)]
+        notices += [f"{field}: not used, the guidance scale is 1" for field in unused]
+    if asked > 1:
+        spans = (
+            f"steps {first + 1} to {first + count}" if count else "no step"
+            for first, count in task.phase_spans
+        )
+        notices.append(f"phases: {', '.join(spans)}")
+    return notices
 
 
 def _said(origin: str) -> bool:

@@ -10,11 +10,11 @@ from pydantic import Field, model_validator
 from wangp_cli.errors import RequestError
 from wangp_cli.plan.phases import MOST_STEPS, check_steps, phase_lengths, timesteps_of
 from wangp_cli.tasks.fields import FINITE, MAX_SEED, Flag, FrameCount, Rate, Size, Spec
+from wangp_cli.tasks.guidance import Guidance
 
 MODELS = "the model's"
 Sampler = Literal["unipc", "euler", "dpm++", "causvid", "lcm"]
 MOST_PHASES = 3
-Scale = Annotated[float, FINITE, Field(ge=0, le=100)]
 Threshold = Annotated[float, FINITE, Field(ge=0, le=1000)]
 
 
@@ -30,7 +30,7 @@ class Negative(Spec):
 
     panel: ClassVar[str] = "Prompt"
     negative_prompt: Annotated[
-        str, Flag("What to keep out; needs a guidance scale above 1.", "-n", metavar="TEXT")
+        str, Flag("What to keep out; needs a guidance or NAG scale above 1.", "-n", metavar="TEXT")
     ] = ""
 
 
@@ -53,28 +53,6 @@ class Length(Spec):
         FrameCount,
         Flag("Frames, or seconds as in 5s; one frame makes a picture.", "-f", metavar="N", default=MODELS),
     ] = 81
-
-
-class Guidance(Spec):
-    """How strongly the prompt is followed."""
-
-    panel: ClassVar[str] = "Guidance"
-    guidance_scale: Annotated[
-        Scale, Flag("How strongly to follow the prompt; 1 runs one pass.", "-g", metavar="X", default=MODELS)
-    ] = 5.0
-    guidance2_scale: Annotated[
-        Scale | None,
-        Flag("The same in the second phase.", metavar="X", default="that of the phase before"),
-    ] = None
-    guidance3_scale: Annotated[
-        Scale | None,
-        Flag("The same in the third phase.", metavar="X", default="that of the phase before"),
-    ] = None
-
-    def guidance_of(self, phase: int) -> float:
-        """The guidance scale of a phase, from 0."""
-        said = [self.guidance_scale, self.guidance2_scale, self.guidance3_scale][: phase + 1]
-        return [scale for scale in said if scale is not None][-1]
 
 
 class Phases(Spec):
@@ -201,6 +179,11 @@ class Sampling(Phases, Guidance, Solving):
         """Whether a step runs a second pass, for the negative prompt."""
         spans = enumerate(self.phase_spans)
         return any(length and self.guidance_of(phase) > 1 for phase, (_, length) in spans)
+
+    @property
+    def negated(self) -> bool:
+        """Whether anything reads the negative prompt."""
+        return self.guided or self.nag_scale > 1
 
 
 class Shot(Sampling, Length, Canvas, Negative, Prompt):

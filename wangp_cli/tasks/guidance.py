@@ -1,0 +1,102 @@
+"""How the negative prompt and the parts of a network steer the denoising."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from wangp_cli.tasks.fields import FINITE, Flag, Spec
+
+Scale = Annotated[float, FINITE, Field(ge=0, le=100)]
+Share = Annotated[float, FINITE, Field(ge=0, le=1)]
+Layer = Annotated[int, Field(ge=0, le=1000)]
+
+
+class Guidance(Spec):
+    """How strongly the prompt is followed."""
+
+    panel: ClassVar[str] = "Guidance"
+    guidance_scale: Annotated[
+        Scale,
+        Flag("How strongly to follow the prompt; 1 runs one pass.", "-g", metavar="X", default="the model's"),
+    ] = 5.0
+    guidance2_scale: Annotated[
+        Scale | None,
+        Flag("The same in the second phase.", metavar="X", default="that of the phase before"),
+    ] = None
+    guidance3_scale: Annotated[
+        Scale | None,
+        Flag("The same in the third phase.", metavar="X", default="that of the phase before"),
+    ] = None
+    cfg_zero: Annotated[
+        bool, Flag("CFG-Zero*: fit the negative pass to the positive one before guiding away from it.")
+    ] = False
+    zero_init_steps: Annotated[
+        int,
+        Field(ge=0, le=40),
+        Flag("First steps without a move; part of CFG-Zero*.", metavar="N"),
+    ] = 0
+    apg: Annotated[
+        bool, Flag("Adaptive projected guidance: strong guidance without oversaturated colours.")
+    ] = False
+    apg_momentum: Annotated[
+        float, FINITE, Field(ge=-1, le=1), Flag("Share of the guidance of earlier steps.", metavar="X")
+    ] = -0.75
+    apg_norm_threshold: Annotated[
+        float,
+        FINITE,
+        Field(ge=0, le=10_000),
+        Flag("Longest guidance of a latent frame; 0 is any.", metavar="X"),
+    ] = 55.0
+    skip_layers: Annotated[
+        tuple[Layer, ...],
+        Flag(
+            "Skip-layer guidance: layer left out of the negative pass, such as 9; repeatable.",
+            name="skip_layer",
+            metavar="N",
+        ),
+    ] = ()
+    skip_layer_start: Annotated[Share, Flag("Share of the steps before layers are skipped.", metavar="X")] = (
+        0.1
+    )
+    skip_layer_stop: Annotated[
+        Share, Flag("Share of the steps after which no layer is skipped.", metavar="X")
+    ] = 0.9
+    nag_scale: Annotated[
+        float,
+        FINITE,
+        Field(ge=1, le=20),
+        Flag("Normalised attention guidance: a negative prompt in a single pass; 1 is off.", metavar="X"),
+    ] = 1.0
+    nag_tau: Annotated[
+        float,
+        FINITE,
+        Field(ge=1, le=10),
+        Flag("How much it may lengthen the attention's answer.", metavar="X"),
+    ] = 3.5
+    nag_alpha: Annotated[
+        float, FINITE, Field(ge=0, le=2), Flag("Share of what it moved in the result.", metavar="X")
+    ] = 0.5
+
+    def guidance_of(self, phase: int) -> float:
+        """The guidance scale of a phase, from 0."""
+        said = [self.guidance_scale, self.guidance2_scale, self.guidance3_scale][: phase + 1]
+        return [scale for scale in said if scale is not None][-1]
+
+    def skip_layer_span(self, steps: int) -> tuple[int, int]:
+        """The first step that skips layers, and the first after it that does not again."""
+        return int(self.skip_layer_start * steps), int(self.skip_layer_stop * steps)
+
+    @model_validator(mode="after")
+    def _one_way_to_guide(self) -> Self:
+        if self.apg and self.cfg_zero:
+            raise ValueError("apg: not together with cfg_zero, use one of them")
+        if self.zero_init_steps and not self.cfg_zero:
+            raise ValueError(f"zero_init_steps: {self.zero_init_steps} is part of cfg_zero, use that too")
+        if self.skip_layers and self.skip_layer_start >= self.skip_layer_stop:
+            raise ValueError(
+                f"skip_layer_stop: {self.skip_layer_stop} must be above skip_layer_start, "
+                f"which is {self.skip_layer_start}"
+            )
+        return self
