@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -193,3 +194,11 @@ def make(tiny_models: Path, home: Path, tmp_path: Path, monkeypatch: pytest.Monk
         return Made(outcome, events)
 
     return call
+
+
+@pytest.fixture
+def config(make: Make, tiny_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A settings folder of the test's own with the tiny models, for more of them; `make` uses it, too."""
+    folder = Path(shutil.copytree(tiny_models, tmp_path / "config"))
+    monkeypatch.setenv("WANGP_CONFIG_DIR", str(folder))
+    return folder

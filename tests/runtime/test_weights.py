@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from tests import tiny
 from tests.conftest import Make, Run
@@ -16,35 +15,6 @@ from tests.pipelines.layouts import written
 from wangp_cli.catalogue import ModelSpec, Source
 from wangp_cli.errors import ModelError
 from wangp_cli.runtime import weights
-
-TINY_SHOT = {
-    "size": "32x32", "frames": 5, "fps": "16", "steps": 2, "guidance_scale": 1.0, "flow_shift": 3.0,
-}  # fmt: skip
-
-
-@pytest.fixture
-def config(tiny_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A settings folder of its own with the tiny models, for more of them."""
-    folder = Path(shutil.copytree(tiny_models, tmp_path / "config"))
-    monkeypatch.setenv("WANGP_CONFIG_DIR", str(folder))
-    return folder
-
-
-def add(config: Path, name: str, model: object, files: list[Path], **source: object) -> None:
-    """Put a model in files into the catalogue: other parts from tiny_t2v or tiny_vace."""
-    network = written.network_of(model).model_dump(mode="json", exclude={"name"})
-    kind = "vace" if "VACE" in network["kind"] else "t2v"
-    entry = {
-        "title": name,
-        "architecture": kind,
-        "network": f"{name}_network",
-        "source": {"file": [str(file) for file in files], "components": f"tiny_{kind}"} | source,
-        "accepts": ["negative", "lora"],
-        "defaults": TINY_SHOT,
-        "text_length": 24,
-    }
-    file = {"family": "wan", "networks": {f"{name}_network": network}, "models": {name: entry}}
-    (config / "models" / f"{name}.yaml").write_text(yaml.safe_dump(file))
 
 
 @pytest.mark.parametrize("kind", ["t2v", "vace"])
@@ -54,7 +24,7 @@ def test_a_model_from_a_file_makes_the_pixels_of_its_folder(
     model = tiny.pipeline(kind).transformer
     layout = written.base_and_module if kind == "vace" else written.prefixed
     files, _ = layout(model.state_dict(), tmp_path)
-    add(config, "mine", model, files)
+    written.add_entry(config, "mine", model, files)
     assert np.array_equal(make("mine").frames, make(f"tiny_{kind}").frames)
 
 
@@ -64,7 +34,7 @@ def test_a_file_that_does_not_fit_fails_the_task_with_its_key(
     model = tiny.transformer()
     keys = written.original_names(model.state_dict())
     del keys["blocks.1.ffn.2.bias"]
-    add(config, "cut", model, written.save(tmp_path / "cut.safetensors", keys))
+    written.add_entry(config, "cut", model, written.save(tmp_path / "cut.safetensors", keys))
     outcome = make("cut").outcome
     assert outcome.exit_code == 3
     assert outcome.error is not None
@@ -74,8 +44,8 @@ def test_a_file_that_does_not_fit_fails_the_task_with_its_key(
 def test_a_pickle_needs_the_word_of_the_entry(make: Make, config: Path, tmp_path: Path) -> None:
     model = tiny.transformer()
     files, _ = written.pickled(model.state_dict(), tmp_path)
-    add(config, "pickled", model, files)
-    add(config, "trusted", model, files, allow_pickle=True)
+    written.add_entry(config, "pickled", model, files)
+    written.add_entry(config, "trusted", model, files, allow_pickle=True)
     refused = make("pickled").outcome
     assert refused.error is not None
     assert "pickle" in refused.error.message
@@ -83,7 +53,7 @@ def test_a_pickle_needs_the_word_of_the_entry(make: Make, config: Path, tmp_path
 
 
 def test_a_missing_file_is_named_before_anything_is_loaded(run: Run, config: Path, tmp_path: Path) -> None:
-    add(config, "gone", tiny.transformer(), [tmp_path / "gone.safetensors"])
+    written.add_entry(config, "gone", tiny.transformer(), [tmp_path / "gone.safetensors"])
     result = run("generate", "x", "-m", "gone", env={"WANGP_CONFIG_DIR": str(config)}, code=3)
     assert "gone.safetensors is missing" in result.stderr
 

@@ -8,6 +8,7 @@ import typer
 
 from wangp_cli.catalogue import ModelSpec
 from wangp_cli.commands._models import Json, ModelsDir, Name, open_shelf
+from wangp_cli.commands._models_files import add_command, convert_command, prepare_command
 from wangp_cli.commands._models_weights import fetch_command, remove_command, verify_command
 from wangp_cli.commands._run import errors_shown
 from wangp_cli.commands._table import write_facts, write_json, write_table
@@ -86,6 +87,9 @@ def path(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
 app.command("fetch")(fetch_command)
 app.command("verify")(verify_command)
 app.command("remove")(remove_command)
+app.command("add")(add_command)
+app.command("convert")(convert_command)
+app.command("prepare")(prepare_command)
 
 
 def _facts(spec: ModelSpec, folder: Any) -> dict[str, Any]:

@@ -58,12 +58,14 @@ class Weights:
         files: of the transformers, in any layout that is read, by part.
         network: what the files' weights are of.
         allow_pickle: read pickles too, without running what they hold.
+        mapped: the folder was prepared to be mapped: aligned, in the number format that is asked for.
     """
 
     folder: Path
     files: tuple[tuple[str, tuple[Path, ...]], ...] = ()
     network: Network | None = None
     allow_pickle: bool = False
+    mapped: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

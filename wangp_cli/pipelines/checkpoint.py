@@ -56,7 +56,7 @@ class Checkpoint:
         self.index = _read_json(self.folder / "model_index.json")
         if self._files and weights.network:
             kind = ["diffusers", weights.network.kind]
-            self.index |= {part: kind if part in self._files else None for part in TRANSFORMERS}
+            self.index |= {part: kind if part in self._files else [None, None] for part in TRANSFORMERS}
 
     def has(self, part: str) -> bool:
         """The index names this part and a class for it."""
@@ -82,7 +82,7 @@ class Checkpoint:
                 _check_any(self.folder / part, TOOLS[part])
                 continue
             self.config(part)
-            for file in self._weights(part):
+            for file in self.tensor_files(part):
                 _check_weights(file)
 
     def identity(self, part: str) -> str:
@@ -107,8 +107,9 @@ class Checkpoint:
             model = self._assembly(part).build(dtype, device)
             del self._assemblies[part]
             return model.eval().requires_grad_(False)
-        # A mapped file is misaligned, which costs speed and bits on a CPU, and can change under the process.
-        options = {"dtype": dtype, "disable_mmap": device == "cpu", "use_safetensors": True}
+        # A mapped file is misaligned, unless prepared, which costs speed and bits on a CPU.
+        copied = device == "cpu" and not self._place.mapped
+        options = {"dtype": dtype, "disable_mmap": copied, "use_safetensors": True}
         return self._load(part, kind, device, options)
 
     def encoder(self, part: str, kind: Any, dtype: torch.dtype, device: str) -> Any:
@@ -157,7 +158,12 @@ class Checkpoint:
             self._assemblies[part] = Assembly(place.network, files, allow_pickle=place.allow_pickle)
         return self._assemblies[part]
 
-    def _weights(self, part: str) -> list[Path]:
+    def tensor_files(self, part: str) -> list[Path]:
+        """The safetensors files of a part in diffusers layout.
+
+        Raises:
+            ModelError: there are none.
+        """
         where = self.folder / part
         if indexes := sorted(where.glob("*.safetensors.index.json")):
             return sorted({where / name for name in _read_json(indexes[0])["weight_map"].values()})

@@ -9,10 +9,11 @@ from typing import Literal
 
 from wangp_cli.catalogue import Catalogue, ModelSpec, Source
 from wangp_cli.errors import ModelError
+from wangp_cli.runtime import prepared
 from wangp_cli.runtime.download import checksums
 from wangp_cli.runtime.fetch import wants
 from wangp_cli.runtime.record import Record
-from wangp_cli.runtime.weights import expected, folder_of, lacking, present
+from wangp_cli.runtime.weights import DTYPES, expected, folder_of, lacking, present
 
 State = Literal["ok", "readable", "missing", "changed", "broken"]
 GOOD = ("ok", "readable")
@@ -119,7 +120,7 @@ def plan_removal(specs: Iterable[ModelSpec], catalogue: Catalogue, models_dir: P
     """
     named = {spec.name: spec for spec in specs}
     for spec in named.values():
-        if not wants(spec):
+        if not wants(spec) and not _prepared(spec, models_dir):
             raise ModelError(
                 f"weights of {spec.name!r} were not fetched, they stay where they are",
                 hint=f"wangp models path {spec.name}",
@@ -150,7 +151,12 @@ def _files(spec: ModelSpec, models_dir: Path) -> list[Path]:
             if file.is_file() and want.names(_name(file, folder)) and file.name[:1] != "."
         ]
         found += [part for part in sorted(folder.rglob(".*.part")) if part.is_file()]
-    return found
+    return found + _prepared(spec, models_dir)
+
+
+def _prepared(spec: ModelSpec, models_dir: Path) -> list[Path]:
+    folders = [prepared.folder_of(spec, models_dir, dtype) for dtype in DTYPES]
+    return [file for folder in folders for file in sorted(folder.rglob("*")) if file.is_file()]
 
 
 def _name(file: Path, folder: Path) -> str:

@@ -99,7 +99,7 @@ class Pool:
         key = (spec, placement)
         if self._pipeline is not None and key == self._key:
             return self._pipeline
-        weights = locate(spec, self._models_dir)
+        weights = locate(spec, self._models_dir, placement.dtype)
         self.close()
         emit(ModelLoading(model=spec.name))
         began = time.monotonic()

@@ -13,17 +13,28 @@ from typing import Any
 from wangp_cli.catalogue import ModelSpec, Source
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.base import Weights
+from wangp_cli.runtime import prepared
 
 INDEX = "model_index.json"
 TRANSFORMERS = ("transformer", "transformer_2")
+DTYPES = ("bfloat16", "float16", "float32")
 
 
-def locate(spec: ModelSpec, models_dir: Path) -> Weights:
+def locate(spec: ModelSpec, models_dir: Path, dtype: str | None = None) -> Weights:
     """Where the model's weights are.
+
+    Args:
+        spec: the model.
+        models_dir: folder of all weights.
+        dtype: they will run in; if they were prepared for it, that copy is taken.
 
     Raises:
         ModelError: they are not on this machine.
     """
+    source = expected(spec, models_dir) if present(spec, models_dir) else None
+    for wanted in (dtype,) if dtype else DTYPES:
+        if found := prepared.find(spec, models_dir, wanted, source):
+            return found
     if missing := lacking(spec, models_dir):
         hint = f"wangp models fetch {spec.name}" if fetchable(spec.source) else "put the weights there"
         raise ModelError(f"weights of {spec.name!r} are not here: {missing} is missing", hint=hint)

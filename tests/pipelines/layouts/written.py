@@ -9,6 +9,7 @@ from typing import Any
 
 import gguf
 import torch
+import yaml
 from safetensors.torch import save_file
 
 from tests import tiny
@@ -16,6 +17,9 @@ from wangp_cli.catalogue import Network
 from wangp_cli.pipelines.layouts.names import original
 
 Weights = dict[str, torch.Tensor]
+TINY_SHOT = {
+    "size": "32x32", "frames": 5, "fps": "16", "steps": 2, "guidance_scale": 1.0, "flow_shift": 3.0,
+}  # fmt: skip
 WIDE = {"num_attention_heads": 2, "attention_head_dim": 32}
 """A width that the blocks of GGUF divide."""
 
@@ -190,3 +194,20 @@ LAYOUTS: dict[str, Callable[[Weights, Path], tuple[list[Path], Weights]]] = {
     "GGUF BF16": gguf_of(gguf.GGMLQuantizationType.BF16),
 }
 """By name: writes the files, and gives the weights that are in them."""
+
+
+def add_entry(config: Path, name: str, model: Any, files: list[Path], **source: Any) -> None:
+    """Put a model in files into a user's catalogue: its other parts are those of tiny_t2v or tiny_vace."""
+    network = network_of(model).model_dump(mode="json", exclude={"name"})
+    kind = "vace" if "VACE" in network["kind"] else "t2v"
+    entry = {
+        "title": name,
+        "architecture": kind,
+        "network": f"{name}_network",
+        "source": {"file": [str(file) for file in files], "components": f"tiny_{kind}"} | source,
+        "accepts": ["negative", "lora"],
+        "defaults": TINY_SHOT,
+        "text_length": 24,
+    }
+    file = {"family": "wan", "networks": {f"{name}_network": network}, "models": {name: entry}}
+    (config / "models" / f"{name}.yaml").write_text(yaml.safe_dump(file))

@@ -1,0 +1,246 @@
+"""`wangp models add`, `convert` and `prepare`: weights in files, and written anew."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+import yaml
+
+from wangp_cli.catalogue import ModelSpec
+from wangp_cli.commands._models import Json, ModelsDir, Name, Shelf, complete_name, open_shelf
+from wangp_cli.commands._run import errors_shown
+from wangp_cli.commands._table import write_json
+from wangp_cli.errors import ConflictError, ModelError, NoSpaceError, RequestError
+from wangp_cli.pipelines.base import Weights
+from wangp_cli.runtime import bootstrap, prepared, weights
+from wangp_cli.runtime.console import stderr_console
+
+Dtype = Literal["bfloat16", "float16", "float32"]
+AsDtype = Annotated[
+    Dtype, typer.Option("--dtype", help="Number format of the transformers and the text encoder.")
+]
+AllowPickle = Annotated[
+    bool, typer.Option("--allow-pickle", help="Read .pt, .pth, .bin and .ckpt too; no code in them runs.")
+]
+Like = Annotated[
+    str | None,
+    typer.Option(
+        "--like",
+        help="Model of the catalogue that it works as, and whose other parts it uses.",
+        metavar="MODEL",
+        autocompletion=complete_name,
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+ENTRY = ("architecture", "experts", "accepts", "requires", "grid", "defaults", "text_length")
+"""What a new entry takes over from the model it is like."""
+
+
+def add_command(
+    name: Annotated[str, typer.Argument(help="Name for the new model.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files of the transformer, such as a base and a VACE module; or hf://owner/name/path."
+        ),
+    ],
+    second: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--second", help="File of the second transformer, of low noise; repeatable.", metavar="FILE"
+        ),
+    ] = None,
+    like: Like = None,
+    allow_pickle: AllowPickle = False,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Put a model in files into your catalogue, after a look whether they are whole."""
+    with errors_shown():
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,63}", name):
+            raise RequestError("name", f"{name!r} is not made of letters, digits, dots, dashes and _")
+        shelf = open_shelf()
+        target = shelf.folders.config / "models" / f"{name}.yaml"
+        if name in shelf.catalogue.models and not (overwrite and target.is_file()):
+            hint = "--overwrite replaces it" if target.is_file() else "take another name"
+            raise ConflictError(f"name: there is a model {name!r} already", hint=hint)
+        base = _like(shelf, files, second or [], like, allow_pickle=allow_pickle)
+        source: dict[str, Any] = {"file": _absolute(files), "components": base.name}
+        source |= {"file_2": _absolute(second)} if second else {}
+        source |= {"allow_pickle": True} if allow_pickle else {}
+        entry = base.model_dump(mode="json", include=set(ENTRY), exclude_defaults=True)
+        assert base.network
+        entry |= {"title": name, "network": base.network.name, "source": source, "status": "converted"}
+        entry |= {key: sorted(entry[key]) for key in ("accepts", "requires") if key in entry}
+        _write(target, yaml.safe_dump({"family": base.family, "models": {name: entry}}, sort_keys=False))
+        if json:
+            write_json({"model": name, "like": base.name, "entry": str(target)})
+        else:
+            typer.echo(f"{name} works as {base.name}; its entry is {target}")
+
+
+def _write(target: Path, text: str) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.part")
+        part.write_text(text, encoding="utf-8")
+        part.replace(target)
+    except OSError as error:
+        raise _unwritable(target, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> NoSpaceError:
+    return NoSpaceError(
+        f"{path} cannot be written: {error.strerror}", hint="another folder, or free some space"
+    )
+
+
+def _absolute(files: Sequence[str]) -> list[str]:
+    return [file if file.startswith("hf://") else str(Path(file).expanduser().absolute()) for file in files]
+
+
+def _like(
+    shelf: Shelf, files: Sequence[str], second: Sequence[str], like: str | None, *, allow_pickle: bool
+) -> ModelSpec:
+    """The model of the catalogue that files work as: the one said, or the only one whose network they fit."""
+    here = [[Path(file) for file in _absolute(part)] for part in (files, second) if part]
+    remote = any(file.startswith("hf://") for file in (*files, *second))
+    base = shelf.catalogue.get(like) if like else None
+    if base and not base.network:
+        raise RequestError("like", f"{base.name!r} names no network, so files cannot be checked against it")
+    if remote:
+        if not base:
+            raise RequestError("like", "files on a hub are not here to be looked at", hint="say --like MODEL")
+        return base
+    from wangp_cli.pipelines.layouts.assemble import Assembly
+    from wangp_cli.pipelines.layouts.recognise import recognise
+
+    bootstrap.prepare_libraries()
+    if base and base.network:
+        for part in here:
+            Assembly(base.network, part, allow_pickle=allow_pickle)
+        return base
+    known = {spec.network.name: spec.network for spec in shelf.catalogue.models.values() if spec.network}
+    fitting = [recognise(part, known.values(), allow_pickle=allow_pickle) for part in here]
+    names = {network.name for network in fitting[0]}.intersection(
+        *({network.name for network in part} for part in fitting[1:])
+    )
+    return _only(shelf, names, experts=len(here))
+
+
+def _only(shelf: Shelf, names: set[str], *, experts: int) -> ModelSpec:
+    served = [
+        spec
+        for spec in shelf.catalogue.models.values()
+        if spec.network and spec.network.name in names and spec.status != "unsupported"
+    ]
+    fitting = [spec for spec in served if spec.experts == experts and not spec.source.file]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        networks = ", ".join(sorted(names)) or "two networks"
+        raise ModelError(f"the files are of {networks}, of which no model is supported yet")
+    able = ", ".join(spec.name for spec in fitting)
+    raise RequestError("like", f"the files fit several models: {able}", hint=f"--like {fitting[0].name}")
+
+
+def convert_command(
+    model: Annotated[
+        str, typer.Argument(help="Name of a model in files, or a file.", autocompletion=complete_name)
+    ],
+    folder: Annotated[Path, typer.Argument(help="Folder to write.")],
+    like: Like = None,
+    dtype: AsDtype = "bfloat16",
+    allow_pickle: AllowPickle = False,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    models_dir: ModelsDir = None,
+) -> None:
+    """Write a model in files as a folder in diffusers layout; interrupted, it goes on."""
+    with errors_shown():
+        shelf = open_shelf(models_dir)
+        if folder.exists() and not overwrite:
+            raise ConflictError(f"folder: {folder} exists", hint="--overwrite replaces it")
+        spec = _given(shelf, model, like, allow_pickle=allow_pickle)
+        if not spec.source.file:
+            raise RequestError("model", f"{spec.name!r} is in diffusers layout already")
+        place = weights.locate(spec, shelf.models_dir)
+        _rewrite(place, folder.expanduser().absolute(), dtype, everything=False)
+        _done(folder, json=json)
+
+
+def _given(shelf: Shelf, model: str, like: str | None, *, allow_pickle: bool) -> ModelSpec:
+    """The model of that name, or one made of that file."""
+    if model in shelf.catalogue.models or not Path(model).is_file():
+        return shelf.catalogue.get(model)
+    base = _like(shelf, [model], [], like, allow_pickle=allow_pickle)
+    parts = base.source.components or base.source
+    source = {"file": _absolute([model]), "components": parts, "allow_pickle": allow_pickle}
+    return base.model_copy(update={"source": type(base.source).model_validate(source)})
+
+
+def prepare_command(
+    name: Name,
+    dtype: AsDtype = "bfloat16",
+    overwrite: Overwrite = False,
+    json: Json = False,
+    models_dir: ModelsDir = None,
+) -> None:
+    """Write a model in the number format it runs in, so that all workers of a machine map one copy."""
+    with errors_shown():
+        shelf = open_shelf(models_dir)
+        spec = shelf.catalogue.get(name)
+        if missing := weights.lacking(spec, shelf.models_dir):
+            raise ModelError(
+                f"weights of {spec.name!r} are not here: {missing} is missing",
+                hint=f"wangp models fetch {spec.name}",
+            )
+        place = weights.expected(spec, shelf.models_dir)
+        folder = prepared.folder_of(spec, shelf.models_dir, dtype)
+        if overwrite or not prepared.find(spec, shelf.models_dir, dtype, place):
+            _rewrite(place, folder, dtype, everything=True)
+        _done(folder, json=json)
+
+
+def _done(folder: Path, *, json: bool) -> None:
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    if json:
+        write_json({"folder": str(folder.absolute()), "bytes": size})
+    else:
+        typer.echo(folder)
+
+
+def _rewrite(place: Weights, folder: Path, dtype: Dtype, *, everything: bool) -> None:
+    bootstrap.prepare_libraries()
+    import torch
+
+    from wangp_cli.pipelines.layouts.rewrite import rewrite
+
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        rewrite(
+            place,
+            folder,
+            getattr(torch, dtype),
+            _to_people(),
+            of=prepared.fingerprint(place),
+            everything=everything,
+        )
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+
+
+def _to_people() -> Callable[[str, int, int], None]:
+    console, shown = stderr_console(), ("", -1)
+
+    def show(part: str, done: int, total: int) -> None:
+        nonlocal shown
+        if shown != (part, done >> 30):
+            shown = (part, done >> 30)
+            console.print(f"{part}  {done / 1e9:.2f} of {total / 1e9:.2f} GB", markup=False)
+
+    return show

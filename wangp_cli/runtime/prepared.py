@@ -1,0 +1,41 @@
+"""Weights in the number format they run in: every process maps them, memory holds one copy for all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from wangp_cli.catalogue import ModelSpec
+from wangp_cli.pipelines.base import Weights
+
+FOLDER = "prepared"
+MARKER = "rewritten.json"
+
+
+def folder_of(spec: ModelSpec, models_dir: Path, dtype: str) -> Path:
+    """Where a model's prepared weights belong."""
+    return models_dir / FOLDER / f"{spec.name}-{dtype}"
+
+
+def find(spec: ModelSpec, models_dir: Path, dtype: str, source: Weights | None) -> Weights | None:
+    """A model's prepared weights; None if there are none, or if `source` has changed since."""
+    folder = folder_of(spec, models_dir, dtype)
+    try:
+        marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if marker.get("dtype") != dtype or (source and marker.get("of") != fingerprint(source)):
+        return None
+    return Weights(folder=folder, mapped=True)
+
+
+def fingerprint(place: Weights) -> str:
+    """Tells this state of weights from others, by the names, sizes and times of their files."""
+    digest = hashlib.sha256()
+    named = [file for _, files in place.files for file in files]
+    inside = [file for file in place.folder.rglob("*.safetensors") if not file.name.startswith(".")]
+    for file in sorted({*named, *inside}):
+        facts = file.stat()
+        digest.update(f"{file} {facts.st_size} {facts.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
