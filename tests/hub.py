@@ -6,6 +6,8 @@ import hashlib
 import json
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,6 +29,9 @@ class Hub:
         cuts: how often.
         changed: files that come with another content than listed.
         gated: repositories whose files are refused.
+        files: content of other addresses, by path.
+        moved: addresses that other addresses lead to, by path.
+        tokens: what requests said who they are.
     """
 
     repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
@@ -36,6 +41,9 @@ class Hub:
     cuts: int = 0
     changed: set[str] = field(default_factory=set)
     gated: set[str] = field(default_factory=set)
+    files: dict[str, bytes] = field(default_factory=dict)
+    moved: dict[str, str] = field(default_factory=dict)
+    tokens: set[str | None] = field(default_factory=set)
     ranges: bool = True
     url: str = ""
 
@@ -74,6 +82,17 @@ def blob(data: bytes) -> str:
     return hashlib.sha1(f"blob {len(data)}\0".encode() + data).hexdigest()
 
 
+@contextmanager
+def serving(hub: Hub) -> Iterator[Hub]:
+    """Serve until the block is left."""
+    server = serve(hub)
+    try:
+        yield hub
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 def serve(hub: Hub) -> ThreadingHTTPServer:
     """Start serving; the caller shuts it down."""
 
@@ -82,7 +101,13 @@ def serve(hub: Hub) -> ThreadingHTTPServer:
 
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
-            if match := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/([^/]+))?", path):
+            hub.tokens.add(self.headers.get("Authorization"))
+            if path in hub.moved:
+                self._send(302, b"", {"Location": hub.moved[path]})
+            elif path in hub.files:
+                hub.asked.append((path, self.headers.get("Range")))
+                self._content(hub.files[path])
+            elif match := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/([^/]+))?", path):
                 self._list(match[1], match[2])
             elif match := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
                 self._file(match[1], match[3])
@@ -106,8 +131,13 @@ def serve(hub: Hub) -> ThreadingHTTPServer:
             data = hub.repositories[name][path]
             if path in hub.changed:
                 data = bytes([data[0] ^ 1]) + data[1:]
+            self._content(data)
+
+        def _content(self, data: bytes) -> None:
+            asked = self.headers.get("Range")
             start = int(asked[6:].rstrip("-")) if asked and hub.ranges else 0
             more = {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"} if start else {}
+            more["ETag"] = f'"{blob(data)}"'
             self._send(206 if start else 200, data[start:], more)
 
         def _refuse(self, code: int, kind: str) -> None:

@@ -78,6 +78,11 @@ class Network(Entry):
         numbers = {key: float(text) for key, text in value.items() if EXPONENT.fullmatch(str(text))}
         return value | numbers
 
+    @property
+    def width(self) -> int:
+        """Of what passes through its blocks."""
+        return int(self.config.get("num_attention_heads", 0) * self.config.get("attention_head_dim", 0))
+
 
 class Source(Entry):
     """Where weights are: in diffusers layout on a hub, in a folder or in this package; or in files.

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from wangp_cli import __version__
-from wangp_cli.commands import models, presets, settings
+from wangp_cli.commands import loras, models, presets, settings
 from wangp_cli.commands.batch import batch
 from wangp_cli.commands.control import control
 from wangp_cli.commands.docs import docs
@@ -58,6 +58,7 @@ app.command(no_args_is_help=True)(batch)
 app.command()(show)
 app.command()(report)
 app.add_typer(models.app, name="models")
+app.add_typer(loras.app, name="loras")
 app.add_typer(presets.app, name="presets")
 app.add_typer(settings.app, name="settings")
 app.command(no_args_is_help=True)(control)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
 from tests.conftest import Run, clean_environment
@@ -387,7 +388,7 @@ def test_what_wangp_asks_and_we_do_not_serve_is_refused_by_name(
 
 def test_strengths_of_wangp_loras_come_along(dry: Dry) -> None:
     for name in ("one", "two"):
-        Path(f"{name}.safetensors").write_bytes(b"")
+        save_file({"blocks.0.attn1.to_q.lora_A.weight": np.zeros((1, 4))}, f"{name}.safetensors")
     loras = {"activated_loras": ["one.safetensors", "two.safetensors"], "loras_multipliers": "0.5"}
     Path("theirs.json").write_text(json.dumps(WANGP | loras))
     request = dry("--settings-file", "theirs.json")["request"]

@@ -306,16 +306,17 @@ def test_too_little_room_is_said_before_anything_is_fetched(
 ) -> None:
     from wangp_cli.catalogue import ModelSpec, Source
     from wangp_cli.errors import NoSpaceError
-    from wangp_cli.runtime import fetch
+    from wangp_cli.runtime import download, fetch
+    from wangp_cli.runtime.hub import Hub as Where
 
     spec = ModelSpec(
         name="x", title="x", family="wan", architecture="t2v", accepts=frozenset(),
         source=Source(repository="owner/whole"),
     )  # fmt: skip
-    monkeypatch.setattr(fetch, "SPARE_BYTES", 1 << 60)
+    monkeypatch.setattr(download, "SPARE_BYTES", 1 << 60)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     with pytest.raises(NoSpaceError, match="GB free"):
-        fetch.fetch(spec, models, fetch.Hub(endpoint=hub.url), print)
+        fetch.fetch(spec, models, Where(endpoint=hub.url), print)
     assert hub.asked == []
 
 

@@ -15,8 +15,9 @@ from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.console import stderr_console
 from wangp_cli.runtime.events import DownloadProgress
-from wangp_cli.runtime.fetch import Hub, Step, fetch
+from wangp_cli.runtime.fetch import Step, fetch
 from wangp_cli.runtime.fetched import GOOD, Removal, plan_removal, remove, verify
+from wangp_cli.runtime.hub import Hub
 
 GIGABYTE = 1e9
 SHOWN_BYTES = 1 << 28

@@ -85,7 +85,11 @@ def match(path: Path, network: Any) -> LoraFile:
     Raises:
         ModelError: the file is broken.
     """
-    tensors, metadata = _read(path)
+    return fit(*tensors_of(path), network)
+
+
+def fit(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, Any], network: Any) -> LoraFile:
+    """What tensors of a LoRA, and what is said beside them, mean for a network."""
     places = _Places(network)
     found = LoraFile()
     parts: dict[str, dict[str, torch.Tensor]] = {}
@@ -252,8 +256,12 @@ def opened(path: Path) -> Any:
         raise ModelError(f"LoRA {path} is broken: {error}") from error
 
 
-def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Tensors, and what is said about ranks and alphas beside them."""
+def tensors_of(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """A LoRA file's tensors, and what is said about ranks and alphas beside them.
+
+    Raises:
+        ModelError: it is missing, broken or of another kind.
+    """
     with opened(path) as file:
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
         inside = (file.metadata() or {}).get("lora_adapter_metadata")

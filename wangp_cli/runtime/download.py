@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from wangp_cli.errors import ModelError
+from wangp_cli.errors import ModelError, NoSpaceError
 
 CHUNK = 1 << 20
+SPARE_BYTES = 64 << 20
+"""Room that is left on the disk."""
 SECONDS_BETWEEN = 0.5
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ATTEMPTS = 5
 """In a row without a new byte, before it is given up."""
 
@@ -24,11 +29,12 @@ class Remote:
     """A file to get.
 
     Args:
-        url: https, or http.
+        url: https; plain http where a checksum is known, or from this machine.
         path: where it goes.
         size: bytes, if known.
         sha256: of its content, if known.
         blob: its name in git, the SHA-1 that small files of a hub are known by.
+        version: what the server calls this content, where no checksum is known.
         headers: of the request.
     """
 
@@ -37,12 +43,19 @@ class Remote:
     size: int | None = None
     sha256: str | None = None
     blob: str | None = None
+    version: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def checked(self) -> bool:
+        """Whether a checksum is known, so that nobody on the way can change the content."""
+        return bool(self.sha256 or self.blob)
 
     @property
     def part(self) -> Path:
         """The file while it is not whole; of another name when its content is to be another."""
-        content = self.sha256 or self.blob or hashlib.sha256(self.url.encode()).hexdigest()
+        named = hashlib.sha256(f"{self.url} {self.version}".encode()).hexdigest()
+        content = self.sha256 or self.blob or named
         return self.path.with_name(f".{self.path.name}.{content[:12]}.part")
 
     @property
@@ -62,9 +75,12 @@ def download(remote: Remote, report: Callable[[int], None]) -> str:
         its SHA-256.
 
     Raises:
-        ModelError: the connection fails again and again, or what came is not what was promised.
+        ModelError: the connection fails again and again, what came is not what was promised, or anybody on
+            the way could have changed it.
         huggingface_hub.errors.HfHubHTTPError: the server refuses.
     """
+    if not remote.checked:
+        check_address(remote.url)
     remote.path.parent.mkdir(parents=True, exist_ok=True)
     if remote.size is not None and remote.waiting > remote.size:
         remote.part.unlink()
@@ -100,6 +116,8 @@ def _stream(remote: Remote, report: Callable[[int], None]) -> None:
         if response.status_code == 416:  # Nothing behind what is here: the end is reached.
             return
         hf_raise_for_status(response)
+        if not remote.checked:
+            check_address(str(response.url))
         goes_on = response.status_code == 206
         with remote.part.open("ab" if goes_on else "wb") as part:
             have = have if goes_on else 0
@@ -111,6 +129,66 @@ def _stream(remote: Remote, report: Callable[[int], None]) -> None:
                 if time.monotonic() - told > SECONDS_BETWEEN:
                     told = time.monotonic()
                     report(have)
+
+
+def check_room(folder: Path, needed: int, *, hint: str) -> None:
+    """Refuse to fetch what the disk has no room for.
+
+    Args:
+        folder: where it goes; it need not be there yet.
+        needed: bytes still to come.
+        hint: where else it could go.
+
+    Raises:
+        NoSpaceError: saying how much there is.
+    """
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
+    if needed and free < needed + SPARE_BYTES:
+        raise NoSpaceError(
+            f"{existing} has {free / 1e9:.1f} GB free, {needed / 1e9:.1f} GB more are needed", hint=hint
+        )
+
+
+def check_address(url: str) -> None:
+    """Refuse addresses whose answer anybody on the way could change.
+
+    Raises:
+        ModelError: it is not https.
+    """
+    parts = urlsplit(url)
+    if parts.scheme.lower() != "https" and parts.hostname not in LOOPBACK:
+        raise ModelError(f"{parts.scheme}://{parts.hostname} is not fetched from, only https is")
+
+
+def describe(url: str, path: Path, sha256: str | None = None) -> Remote:
+    """A file at an address of which nothing is known yet; the server is asked for its size and version.
+
+    Raises:
+        ModelError: there is no answer, or a refusal.
+    """
+    from huggingface_hub.utils import get_session
+
+    check_address(url)
+    shown = url.partition("?")[0]
+    try:
+        headers = {"Accept-Encoding": "identity"}
+        with get_session().stream("GET", url, headers=headers, timeout=30) as response:
+            code, found = response.status_code, response.headers
+    except _transport() as error:
+        raise ModelError(f"{shown} cannot be fetched: {_first_line(error)}", hint="try again") from None
+    if code >= 400:
+        hint = "the address may need a token" if code in (401, 403) else None
+        raise ModelError(f"{shown} cannot be fetched: the server answers {code}", hint=hint)
+    length = found.get("Content-Length", "")
+    version = found.get("ETag") or found.get("Last-Modified") or ""
+    return Remote(
+        url=url,
+        path=path,
+        size=int(length) if length.isdigit() else None,
+        sha256=sha256.lower() if sha256 else None,
+        version=version,
+    )
 
 
 def _transport() -> tuple[type[Exception], ...]:

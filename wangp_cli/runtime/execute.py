@@ -6,7 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -27,9 +27,11 @@ from wangp_cli.runtime.events import (
     TaskRetrying,
     TaskStarted,
 )
+from wangp_cli.runtime.hub import Hub
 from wangp_cli.runtime.inputs import sha256_of
 from wangp_cli.runtime.job import Job
 from wangp_cli.runtime.known import as_known
+from wangp_cli.runtime.loras import LoraUse, fetch_loras
 from wangp_cli.runtime.manifest import input_checksums, record
 from wangp_cli.runtime.progress import Meter
 from wangp_cli.runtime.resolve import label, resolve
@@ -216,6 +218,7 @@ class _Work:
         try:
             if self._attempt.begin:
                 self._attempt.begin(request)
+            request = self._request = replace(request, loras=self._fetched())
             if folder not in session.swept:
                 sweep(folder)
                 sweep_work(folder)
@@ -234,6 +237,13 @@ class _Work:
         manifest = record(request, about | {"status": "success", "artifacts": made}, self._seconds)
         append_line(history, manifest)
         return manifest
+
+    def _fetched(self) -> list[LoraUse]:
+        task, session = self._request.task, self._session
+        hub = Hub(endpoint=session.settings.hub_endpoint, offline=task.offline)
+        return fetch_loras(
+            self._request.loras, hub, self._emit, lambda: session.control.check(task.task_id or "")
+        )
 
     def _stages(self, checksums: dict[str, str]) -> Iterator[Stage]:
         request, control = self._request, self._session.control

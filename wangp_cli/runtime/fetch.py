@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from wangp_cli.catalogue import ModelSpec, Source
-from wangp_cli.errors import ConflictError, ModelError, NoSpaceError
-from wangp_cli.runtime.download import Remote, checksums, download
+from wangp_cli.errors import ConflictError, ModelError
+from wangp_cli.runtime.download import Remote, check_room, checksums, download
+from wangp_cli.runtime.hub import Hub, files_of, hub_errors
 from wangp_cli.runtime.record import FileRecord, Record
 from wangp_cli.runtime.weights import INDEX, TRANSFORMERS, expected, folder_of, hub_file
-
-SPARE_BYTES = 64 << 20
-"""Room that is left on the disk."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hub:
-    """Where repositories are, and whether it may be asked.
-
-    Args:
-        endpoint: of a mirror; None is the library's own, which HF_ENDPOINT sets.
-        offline: ask nothing.
-    """
-
-    endpoint: str | None = None
-    offline: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,9 +71,7 @@ def fetch(
         raise ModelError(f"{spec.name!r} has no repository to fetch from", hint=spec.status_note or None)
     for want in wanted:
         folder = folder_of(Source(repository=want.repository), models_dir)
-        with _alone(folder), _known(want.repository):
-            if hub.offline:
-                raise _Offline
+        with _alone(folder), hub_errors(want.repository):
             _fetch(want, folder, hub, report, update=update)
     found = expected(spec, models_dir)
     return [file for _, files in found.files for file in files] + [found.folder]
@@ -133,7 +114,11 @@ def _fetch(
             record = record.with_file(name, remote.path.stat().st_size, sha256)
         else:
             todo.append(remote)
-    _check_room(folder, sum((remote.size or 0) - remote.waiting for remote in todo))
+    check_room(
+        folder,
+        sum((remote.size or 0) - remote.waiting for remote in todo),
+        hint="--models-dir FOLDER on a larger disk, or the setting models_dir",
+    )
     whole = sum(remote.size or 0 for remote in listing.remotes)
     got = whole - sum(remote.size or 0 for remote in todo)
     total = len(listing.remotes)
@@ -163,29 +148,12 @@ class _Listing:
 
 def _listing(want: Want, folder: Path, hub: Hub, revision: str | None) -> _Listing:
     """The wanted files of a repository at a revision, the index last: it says that all else is there."""
-    from huggingface_hub import HfApi, hf_hub_url
-    from huggingface_hub.utils import build_hf_headers
-
-    info: Any = HfApi(endpoint=hub.endpoint).model_info(
-        want.repository, revision=revision, files_metadata=True
-    )
-    siblings = {file.rfilename: file for file in info.siblings or []}
+    commit, found = files_of(want.repository, revision, folder, hub)
     for path in want.paths or (INDEX,):
-        if path not in siblings:
-            raise ModelError(f"{want.repository} has no file {path} at {info.sha}")
-    remotes = [
-        Remote(
-            url=hf_hub_url(want.repository, path, revision=info.sha, endpoint=hub.endpoint),
-            path=folder / path,
-            size=file.size,
-            sha256=file.lfs.sha256 if file.lfs else None,
-            blob=None if file.lfs else file.blob_id,
-            headers=build_hf_headers(),
-        )
-        for path, file in sorted(siblings.items(), key=lambda item: (item[0] == INDEX, item[0]))
-        if want.names(path) and not path.startswith("/") and ".." not in path.split("/")
-    ]
-    return _Listing(info.sha, remotes)
+        if path not in found:
+            raise ModelError(f"{want.repository} has no file {path} at {commit}")
+    wanted = sorted((path for path in found if want.names(path)), key=lambda path: (path == INDEX, path))
+    return _Listing(commit, [found[path] for path in wanted])
 
 
 def _here(remote: Remote, noted: FileRecord | None) -> str | None:
@@ -196,16 +164,6 @@ def _here(remote: Remote, noted: FileRecord | None) -> str | None:
         return noted.sha256 if noted.sha256 == remote.sha256 else None
     sha256, blob = checksums(remote.path)
     return sha256 if (remote.sha256 or sha256, remote.blob or blob) == (sha256, blob) else None
-
-
-def _check_room(folder: Path, needed: int) -> None:
-    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    free = shutil.disk_usage(existing).free
-    if needed and free < needed + SPARE_BYTES:
-        raise NoSpaceError(
-            f"{existing} has {free / 1e9:.1f} GB free, the weights take {needed / 1e9:.1f} GB more",
-            hint="--models-dir FOLDER on a larger disk, or the setting models_dir",
-        )
 
 
 @contextmanager
@@ -219,42 +177,3 @@ def _alone(folder: Path) -> Iterator[None]:
             yield
     except Timeout:
         raise ConflictError(f"another process is fetching into {folder}", hint="wait for it") from None
-
-
-class _Offline(Exception):  # noqa: N818 - the same as the library's own
-    """Nothing may be asked of a hub."""
-
-
-@contextmanager
-def _known(repository: str) -> Iterator[None]:
-    """What goes wrong at a hub, in one clear message."""
-    from huggingface_hub import errors
-
-    try:
-        yield
-    except errors.GatedRepoError:
-        raise ModelError(
-            f"{repository} asks you to accept its licence first",
-            hint=f"accept it on the hub page of {repository}, then run `hf auth login`",
-        ) from None
-    except errors.RevisionNotFoundError:
-        raise ModelError(f"{repository} has no such revision", hint="correct the catalogue entry") from None
-    except errors.RepositoryNotFoundError:
-        raise ModelError(
-            f"{repository} is not on the hub, or asks for a login", hint="`hf auth login` if it is private"
-        ) from None
-    except (errors.OfflineModeIsEnabled, _Offline):
-        raise ModelError(
-            f"{repository} cannot be asked for: offline", hint="without --offline and HF_HUB_OFFLINE"
-        ) from None
-    except errors.HfHubHTTPError as error:
-        raise _failed(repository, error) from None
-    except Exception as error:
-        if type(error).__module__.partition(".")[0] in ("httpx", "httpx2"):
-            raise _failed(repository, error) from None
-        raise
-
-
-def _failed(repository: str, error: Exception) -> ModelError:
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return ModelError(f"cannot fetch {repository}: {line}", hint="try again; it goes on where it stopped")

@@ -30,7 +30,7 @@ class Job:
     def loras(self, factors: Sequence[float] | None = None) -> list[Lora]:
         """The request's LoRAs, their strengths multiplied by factors; 0 leaves one out."""
         each = zip(self.request.loras, factors or [1.0] * len(self.request.loras), strict=True)
-        return [Lora(path=path, strength=own.times(factor)) for (path, own), factor in each if factor]
+        return [Lora(path=lora.path, strength=lora.strength.times(factor)) for lora, factor in each if factor]
 
     def pipeline(
         self, placement: Placement, *, wear: bool = False, loras: Sequence[Lora] | None = None

@@ -1,26 +1,74 @@
-"""Where a task's LoRA files are."""
+"""The LoRAs of a task: which files, how strong, and fetched before they are needed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wangp_cli.errors import RequestError
+from wangp_cli.errors import ModelError, RequestError
+from wangp_cli.runtime.events import DownloadProgress
+from wangp_cli.runtime.lora_header import check_lora
+from wangp_cli.runtime.lora_sources import Source, fetch, find
+from wangp_cli.tasks.adapters import Strength
 
 if TYPE_CHECKING:
+    from wangp_cli.runtime.events import Emit
+    from wangp_cli.runtime.hub import Hub
     from wangp_cli.runtime.session import Session
-    from wangp_cli.tasks.adapters import Strength
     from wangp_cli.tasks.render import Render
 
 
-def locate_loras(task: Render, session: Session) -> list[tuple[Path, Strength]]:
-    """Path and strength of each LoRA: a path as it is, a bare name from the LoRA folder.
+@dataclass(frozen=True, kw_only=True)
+class LoraUse:
+    """A LoRA of a task.
+
+    Args:
+        source: where it is, or comes from.
+        strength: in the phases of the run.
+    """
+
+    source: Source
+    strength: Strength
+
+    @property
+    def path(self) -> Path:
+        """Of the file."""
+        return self.source.path
+
+
+def find_loras(task: Render, origin: Mapping[str, str], session: Session) -> list[LoraUse]:
+    """The LoRAs of a task; those that are here are looked into.
+
+    Args:
+        task: with values for all its fields.
+        origin: where each came from; what a task file names must be here.
+        session: has the LoRA folder.
 
     Raises:
-        RequestError: a file is not there, or has strengths for more phases than the run.
+        RequestError: there is none of a name, or a strength has more phases than the run.
+        ModelError: a file is broken or holds no LoRA, or one may not be fetched.
     """
-    folder = session.loras_dir
-    return [(_locate(name, folder), _in_phases(task, name, strength)) for name, strength in task.strengths()]
+    found = [
+        LoraUse(source=find(name, session.loras_dir), strength=_in_phases(task, name, strength))
+        for name, strength in task.strengths()
+    ]
+    for source in (lora.source for lora in found):
+        if source.here:
+            check_lora(source.path)
+        elif origin.get("loras", "").startswith("line"):
+            raise RequestError(
+                "loras",
+                f"{source.name!r} is not on this machine, task files name local files",
+                hint=f"wangp loras fetch {source.name}",
+            )
+        elif task.offline:
+            raise ModelError(
+                f"LoRA {source.name} is not on this machine, and offline nothing is fetched",
+                hint=f"wangp loras fetch {source.name}",
+            )
+    return found
 
 
 def _in_phases(task: Render, name: str, strength: Strength) -> Strength:
@@ -30,15 +78,30 @@ def _in_phases(task: Render, name: str, strength: Strength) -> Strength:
         raise RequestError("loras", f"{name}: {error}") from None
 
 
-def _locate(name: str, folder: Path) -> Path:
-    tried = [Path(name).expanduser(), folder / name, folder / f"{name}.safetensors"]
-    found = next((path for path in tried if path.is_file()), None)
-    if found is None:
-        known = ", ".join(sorted(str(p.relative_to(folder)) for p in folder.rglob("*.safetensors"))[:8])
-        hint = (
-            f"the LoRA folder {folder} has: {known}" if known else f"put LoRAs into {folder}, or give a path"
-        )
-        raise RequestError("loras", f"there is no file {name!r}", hint=hint)
-    if found.suffix not in (".safetensors", ".sft"):
-        raise RequestError("loras", f"{name!r} is not a safetensors file", hint="convert it to safetensors")
+def to_fetch(loras: Sequence[LoraUse]) -> list[str]:
+    """What is not here yet, for people."""
+    missing = (lora.source for lora in loras if not lora.source.here)
+    return [f"loras: {source.name} will be fetched to {source.path}" for source in missing]
+
+
+def fetch_loras(loras: Sequence[LoraUse], hub: Hub, emit: Emit, check: Callable[[], None]) -> list[LoraUse]:
+    """The same LoRAs, all on this machine.
+
+    Args:
+        loras: of a task.
+        hub: where repositories are.
+        emit: told how a download goes.
+        check: raises where the task is to stop.
+
+    Raises:
+        ModelError: one cannot be fetched, or is no LoRA.
+    """
+    found = []
+    for number, lora in enumerate(loras):
+
+        def tell(here: int, total: int, name: str = lora.source.name, number: int = number) -> None:
+            check()
+            emit(DownloadProgress(file=name, done=number, total=len(loras), bytes=here, bytes_total=total))
+
+        found.append(replace(lora, source=fetch(lora.source, hub, tell)))
     return found

@@ -14,6 +14,7 @@ from typing import Any
 
 from wangp_cli import __version__
 from wangp_cli.runtime.inputs import sha256_of
+from wangp_cli.runtime.loras import LoraUse
 from wangp_cli.runtime.settle import Request
 from wangp_cli.tasks.adapters import Adapters
 from wangp_cli.tasks.task import Runtime, Task
@@ -33,7 +34,7 @@ def portable_request(task: Task, request: Request, folder: Path) -> dict[str, An
             said[field] = [named(path, request, folder) for path in value]
         elif value:
             said[field] = named(value, request, folder)
-    said["loras"] = [f"{named(str(path), request, folder)}@{strength}" for path, strength in request.loras]
+    said["loras"] = [f"{_lora_name(lora, request, folder)}@{lora.strength}" for lora in request.loras]
     said.pop("lora_multipliers", None)
     return {key: value for key, value in said.items() if value != []}
 
@@ -43,10 +44,15 @@ def named(path: str, request: Request, folder: Path) -> str:
     return request.addresses.get(path) or os.path.relpath(path, folder)
 
 
+def _lora_name(lora: LoraUse, request: Request, folder: Path) -> str:
+    """A reference to the hub, which means the same everywhere, or a file: an address may hold a secret."""
+    return lora.source.name if lora.source.repository else named(str(lora.path), request, folder)
+
+
 def input_checksums(request: Request, folder: Path) -> dict[str, str]:
     """sha256 of every media and LoRA file, as `named` calls it."""
     media = [path for paths in request.task.media().values() for path in paths]
-    files = [*media, *(path for path, _ in request.loras)]
+    files = [*media, *(lora.path for lora in request.loras)]
     return {named(str(path), request, folder): sha256_of(path) for path in files}
 
 

@@ -13,7 +13,7 @@ from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.plan import reached
 from wangp_cli.presets import Resolved
 from wangp_cli.runtime.inputs import Facts, check_inputs
-from wangp_cli.runtime.loras import locate_loras
+from wangp_cli.runtime.loras import LoraUse, find_loras, to_fetch
 from wangp_cli.runtime.outputs import check_folder, output_folder, plan_outputs
 from wangp_cli.runtime.weights import shipped_vocabulary
 from wangp_cli.runtime.work import seed_of_interrupted
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from wangp_cli.plan import Plan
     from wangp_cli.runtime.session import Session
-    from wangp_cli.tasks.adapters import Strength
 
 OF_PHASE = {2: ("guidance2_scale", "switch_threshold"), 3: ("guidance3_scale", "switch_threshold2")}
 """What only runs of so many phases read."""
@@ -62,7 +61,7 @@ class Request:
         size: of each result, width and height in pixels.
         plan: of a task that is made in several runs of the model.
         outputs: one path for each result.
-        loras: file and strength of each LoRA.
+        loras: the LoRAs, some perhaps still to be fetched.
         notices: what was changed or is worth knowing, for people.
         addresses: where files were fetched from, by path.
     """
@@ -74,7 +73,7 @@ class Request:
     size: Pixels
     plan: Plan | None
     outputs: list[Path]
-    loras: list[tuple[Path, Strength]]
+    loras: list[LoraUse]
     notices: list[str]
     addresses: Mapping[str, str]
 
@@ -109,8 +108,8 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
         )
     _check_accepted(task, spec, session.catalogue)
     notices += _check_sampling(task, spec, origin)
-    loras = locate_loras(task, session)
-    facts = check_inputs(task, [path for path, _ in loras], merged.checksums)
+    loras = find_loras(task, origin, session)
+    facts = check_inputs(task, [lora.path for lora in loras if lora.source.here], merged.checksums)
     if session.manifest_path:
         check_folder("manifest_path", session.manifest_path.absolute().parent, session.writable)
     shapes = _shapes(facts)
@@ -141,7 +140,7 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
     settled = task.cut(**changes)
     if settled.seed + settled.results - 1 > MAX_SEED:
         raise RequestError("seed", f"{settled.seed} leaves no room for {settled.results} results")
-    notices += unknown_words(settled.text, spec)
+    notices += [*unknown_words(settled.text, spec), *to_fetch(loras)]
     made = shapes[task.shaped_by[0]][0][:2] if task.splices else size_of(size)
     return Request(
         task=settled,

@@ -130,6 +130,7 @@ class Runtime(Spec):
     )
     vae_tiling: Annotated[bool, Flag("Decode in tiles: less memory, a little slower.")] = False
     exact: Annotated[bool, Flag("Bit for bit what diffusers' own pipeline gives.")] = False
+    offline: Annotated[bool, Flag("Fetch nothing from the network.")] = False
 
 
 def _task_id(value: str | None) -> str | None:

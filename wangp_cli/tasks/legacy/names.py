@@ -141,9 +141,11 @@ MARKS = frozenset(
 
 GONE_FLAGS = {
     "--loras": "--lora",
-    "--lora-multipliers": "--lora PATH@STRENGTH",
-    "--loras-multipliers": "--lora PATH@STRENGTH",
-    "--list-loras": "--lora",
+    "--loras-multipliers": "--lora-multipliers",
+    "--list-loras": "`wangp loras`",
+    "--list-lora-presets": "`wangp loras presets`",
+    "--lora-preset": "--settings-file",
+    "--check-loras": "`wangp loras check`",
     "--fp16": "--dtype float16",
     "--bf16": "--dtype bfloat16",
     "--model-name": "--model",

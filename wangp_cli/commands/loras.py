@@ -1,0 +1,185 @@
+"""`wangp loras`: list, show, check, presets, fetch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from wangp_cli.catalogue import Catalogue, ModelSpec, Network
+from wangp_cli.commands._run import errors_shown
+from wangp_cli.commands._table import write_facts, write_json, write_table
+from wangp_cli.errors import ModelError, RequestError, WangpError
+from wangp_cli.runtime import bootstrap, weights
+from wangp_cli.runtime.console import stderr_console
+from wangp_cli.runtime.hub import Hub
+from wangp_cli.runtime.lora_header import Header, check_lora
+from wangp_cli.runtime.lora_sources import fetch as fetch_source
+from wangp_cli.runtime.lora_sources import files_in, find
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Name = Annotated[str, typer.Argument(help="File, folder, or name in the LoRA folder.", metavar="LORA")]
+
+app = typer.Typer(help="List, show, check and fetch LoRAs.", invoke_without_command=True)
+
+
+@app.callback()
+def overview(context: typer.Context, json: Json = False) -> None:
+    """List the LoRAs in the LoRA folder, or use one of the commands below."""
+    if not context.invoked_subcommand:
+        list_loras(json=json)
+
+
+@app.command("list")
+def list_loras(json: Json = False) -> None:
+    """List the LoRAs in the LoRA folder and what they fit."""
+    with errors_shown():
+        folder, networks = _folder(), _networks(_catalogue())
+        found = [_facts(path, str(path.relative_to(folder)), networks) for path in files_in(folder)]
+        if json:
+            write_json(found)
+            return
+        rows = [
+            (
+                facts["name"],
+                facts.get("error") or " + ".join(facts["kinds"]),
+                _span(facts.get("ranks", [])),
+                facts.get("layers", ""),
+                ", ".join(facts.get("fits", [])),
+                ", ".join(facts.get("trigger_words", [])),
+            )
+            for facts in found
+        ]
+        write_table(("LoRA", "kind", "rank", "layers", "networks", "words"), rows, whole="LoRA")
+
+
+@app.command()
+def show(name: Name, json: Json = False) -> None:
+    """Show what the header of a LoRA tells."""
+    with errors_shown():
+        path = _here(name)
+        header = check_lora(path)
+        facts = _facts(path, name, _networks(_catalogue())) | {"metadata": header.metadata}
+        if json:
+            write_json(facts)
+            return
+        metadata = facts.pop("metadata")
+        write_facts({key: ", ".join(map(str, v)) if isinstance(v, list) else v for key, v in facts.items()})
+        if metadata:
+            typer.echo("\nmetadata:")
+            write_facts(
+                {key: value if len(value) <= 200 else f"{value[:200]} ..." for key, value in metadata.items()}
+            )
+
+
+@app.command()
+def check(
+    name: Name,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Compare with this model alone.", metavar="NAME")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compare every key of a LoRA with the layers of a model, or of all that it may fit."""
+    with errors_shown():
+        path = _here(name)
+        header = check_lora(path)
+        catalogue = _catalogue()
+        networks = [_network_of(catalogue.get(model))] if model else _may_fit(header, catalogue)
+        bootstrap.prepare_libraries()
+        from wangp_cli.pipelines.lora_check import fits
+
+        found = fits(path, networks)
+        if json:
+            write_json([vars(fit) | {"fits": fit.fits} for fit in found])
+        else:
+            for fit in found:
+                _write_fit(fit)
+        if not any(fit.fits for fit in found):
+            raise ModelError(f"LoRA {path.name} does not fit {', '.join(fit.network for fit in found)}")
+
+
+def _write_fit(fit: Any) -> None:
+    left = f", {len(fit.left_out)} keys for pictures are left out" if fit.left_out else ""
+    word = "fits" if fit.fits else "does not fit"
+    typer.echo(f"{fit.network}: {word}; {fit.layers} layers are changed{left}")
+    if fit.rejected:
+        write_table(("key", "why it fits nothing"), list(fit.rejected.items()), whole="key")
+
+
+@app.command()
+def fetch(name: Name) -> None:
+    """Download a LoRA of the hub or of an address into the LoRA folder."""
+    with errors_shown():
+        settings, _, folders = bootstrap.load_settings()
+        bootstrap.prepare_libraries()
+        console = stderr_console()
+
+        def report(here: int, total: int) -> None:
+            of = f" of {total / 1e6:.1f}" if total else ""
+            console.print(f"{name}: {here / 1e6:.1f}{of} MB", markup=False)
+
+        source = find(name, bootstrap.loras_dir(settings, folders))
+        hub = Hub(endpoint=settings.hub_endpoint, offline=settings.offline)
+        typer.echo(fetch_source(source, hub, report).path)
+
+
+def _folder() -> Path:
+    settings, _, folders = bootstrap.load_settings()
+    return bootstrap.loras_dir(settings, folders)
+
+
+def _catalogue() -> Catalogue:
+    return bootstrap.catalogue(bootstrap.user_folders())
+
+
+def _here(name: str) -> Path:
+    source = find(name, _folder())
+    if not source.here:
+        raise RequestError("lora", f"{name!r} is not on this machine", hint=f"wangp loras fetch {name}")
+    return source.path
+
+
+def _networks(catalogue: Catalogue) -> list[Network]:
+    """Every network of the catalogue, once."""
+    return list(
+        {spec.network.name: spec.network for spec in catalogue.models.values() if spec.network}.values()
+    )
+
+
+def _may_fit(header: Header, catalogue: Catalogue) -> list[Network]:
+    networks = _networks(catalogue)
+    if not (found := [network for network in networks if header.may_fit(network)]):
+        widths = sorted({network.width for network in networks})
+        wide = header.width or "an unknown number of features"
+        raise ModelError(
+            f"it was made for {header.blocks} blocks or more, {wide} wide; the "
+            f"networks here are {', '.join(map(str, widths))} wide",
+            hint="--model NAME compares it with one model",
+        )
+    return found
+
+
+def _network_of(spec: ModelSpec) -> Network:
+    """A model's network, from the catalogue or from its weights."""
+    if spec.network:
+        return spec.network
+    from wangp_cli.pipelines.checkpoint import Checkpoint
+
+    settings, _, folders = bootstrap.load_settings()
+    config = Checkpoint(weights.locate(spec, bootstrap.models_dir(settings, folders))).config("transformer")
+    return Network.model_validate({"name": spec.name, "kind": config["_class_name"], "config": config})
+
+
+def _facts(path: Path, name: str, networks: list[Network]) -> dict[str, Any]:
+    facts = {"name": name, "path": str(path), "bytes": path.stat().st_size}
+    try:
+        header = check_lora(path)
+    except WangpError as error:
+        return facts | {"error": error.message}
+    return facts | header.facts() | {"fits": [n.name for n in networks if header.may_fit(n)]}
+
+
+def _span(values: list[int]) -> str:
+    return "" if not values else str(values[0]) if len(values) == 1 else f"{values[0]} to {values[-1]}"
