@@ -163,6 +163,16 @@ class ModelSpec(Entry):
     status: Literal["tested", "converted", "unsupported"] = "tested"
     status_note: str = ""
 
+    @property
+    def continues(self) -> bool:
+        """Whether it makes the frames that follow given ones, from these alone."""
+        return "source" in self.accepts and "end" not in self.requires
+
+    @property
+    def looks_back(self) -> int:
+        """Frames of a video to continue that is shown to it: one, or two latent ones."""
+        return self.grid.step + 1 if self.architecture == "vace" else 1
+
     @model_validator(mode="after")
     def _honest(self) -> Self:
         if self.status == "unsupported":

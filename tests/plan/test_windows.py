@@ -66,20 +66,34 @@ def test_windows_without_new_frames_are_refused(arguments: dict[str, Any], messa
         windows(**({"frames": 200} | arguments))
 
 
-@given(st.integers(1, 500), st.integers(2, 121), st.integers(1, 40), st.integers(0, 8), st.booleans())
+@given(
+    st.integers(1, 500),
+    st.integers(2, 121),
+    st.integers(1, 40),
+    st.integers(0, 8),
+    st.booleans(),
+    st.integers(0, 30),
+    st.booleans(),
+)
 def test_windows_make_exactly_the_length(
-    frames: int, window: int, overlap: int, discard: int, long_steps: bool
+    frames: int, window: int, overlap: int, discard: int, long_steps: bool, before: int, ends: bool
 ) -> None:
     grid = LTX if long_steps else WAN
     try:
-        plan = windows(frames, grid, window=window, overlap=overlap, discard=discard)
+        plan = windows(
+            frames, grid, window=window, overlap=overlap, discard=discard, before=before, ends=ends
+        )
     except RequestError as error:
-        if error.field == "overlap":
+        if error.field == "overlap" or (before and error.field == "frames"):
             return
         raise
-    check(plan, grid)
-    assert plan.total == frames
-    assert all(segment.context in (0, plan.segments[-1].overlap) for segment in plan.segments)
+    check(plan, grid, [before])
+    first, *others = plan.segments
+    assert plan.total == before - first.context + frames
+    assert (first.overlap, first.drop) == (0, first.context)
+    assert 0 <= first.context <= before
+    assert {segment.context - segment.drop for segment in others} <= {plan.segments[-1].overlap}
+    assert not (ends and others) or plan.segments[-1].trim == 0
     assert all(segment.generate <= max(grid.frames(window), grid.minimum) for segment in plan.segments)
 
 

@@ -100,6 +100,26 @@ def test_lengths_are_floored_and_names_of_defaults_left_out() -> None:
     assert translate({"base_model_type": "t2v", "video_length": "10s"}) == {"model": "t2v", "frames": "10s"}
 
 
+def test_prompts_and_lengths_of_windows() -> None:
+    settings = {
+        "model_type": "vace_14B",
+        "prompt": "first\nsecond",
+        "multi_prompts_gen_type": "W",
+        "video_length": 161,
+        "sliding_window_size": 81,
+        "sliding_window_overlap": 9,
+        "settings_version": 2.74,
+    }
+    said = read(settings)
+    assert said.prompts == ("first",)
+    windows = {key: value for key, value in said.values.items() if "window" in key}
+    assert windows == {
+        "sliding_window_size": 81,
+        "sliding_window_overlap": 9,
+        "window_prompts": ["first", "second"],
+    }
+
+
 def test_two_words_for_one_thing_must_agree() -> None:
     assert translate({"frames": 81, "video_length": 81}) == {"frames": 81}
     with pytest.raises(RequestError, match="frames says 49"):

@@ -38,10 +38,11 @@ def test_prompts_are_parted_by_lines_or_paragraphs(words: list[str]) -> None:
     assert prompts("\r\n".join(words), 0) == words
 
 
-def test_prompts_for_windows_are_refused() -> None:
-    assert prompts("a", "W") == ["a"]
-    with pytest.raises(RequestError, match="each window"):
-        prompts("a\nb", "W")
+def test_prompts_for_windows_are_parted_and_their_commands_refused() -> None:
+    assert prompts("a\nb", "W") == ["a", "b"]
+    assert prompts("a\nb\n\nc", "PW") == ["a\nb", "c"]
+    with pytest.raises(RequestError, match="commands to windows"):
+        prompts("a\n[/duration=5s] b", "W")
 
 
 @given(st.lists(WORDS, min_size=1, max_size=4), st.lists(WORDS, min_size=1, max_size=4))

@@ -7,6 +7,7 @@ import inspect
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -19,6 +20,7 @@ from wangp_cli.runtime.console import show_error
 from wangp_cli.runtime.known import as_known
 
 if TYPE_CHECKING:
+    from wangp_cli.plan import Plan
     from wangp_cli.runtime.running import Run
     from wangp_cli.runtime.session import Session
     from wangp_cli.runtime.settle import Request
@@ -150,13 +152,31 @@ def run_command(command: str, said: Mapping[str, Any], extra: Mapping[str, Any])
 
 def _shown(request: Request, extra: Mapping[str, Any]) -> str:
     """What a dry run prints: the plan alone where that is asked for, else the request."""
-    if extra.get("plan") and request.plan:
+    if extra.get("plan") and (plan := request.plan or _one_run(request)):
         if extra.get("json"):
-            return request.plan.model_dump_json(indent=2)
+            return plan.model_dump_json(indent=2)
         from wangp_cli.plan import describe
 
-        return describe(request.plan)
+        return describe(plan)
     return json.dumps(request.document(), indent=2)
+
+
+def _one_run(request: Request) -> Plan | None:
+    """The plan of a video that the model makes in one run; None of a picture."""
+    if request.frames == 1:
+        return None
+    from wangp_cli.media.facts import probe
+    from wangp_cli.plan import plan_windows
+
+    continued = getattr(request.task, "video_source", None)
+    return plan_windows(
+        request.frames,
+        window=request.frames,
+        overlap=request.spec.looks_back,
+        grid=request.spec.grid,
+        fps=Fraction(request.task.fps),
+        before=probe(continued).frames if continued else 0,
+    )
 
 
 def _layers(command: str, said: Mapping[str, Any], extra: Mapping[str, Any], session: Session) -> list[Layer]:

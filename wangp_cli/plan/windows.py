@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from wangp_cli.catalogue import Grid
 from wangp_cli.errors import RequestError
-from wangp_cli.plan.model import Plan, Segment, cover
+from wangp_cli.plan.model import Kept, Plan, Segment, cover
 
 
 def window_count(frames: int, window: int, overlap: int, discard: int = 0) -> int:
@@ -20,7 +20,15 @@ def window_count(frames: int, window: int, overlap: int, discard: int = 0) -> in
 
 
 def plan_windows(
-    frames: int, *, window: int, overlap: int, grid: Grid, fps: Fraction, discard: int = 0
+    frames: int,
+    *,
+    window: int,
+    overlap: int,
+    grid: Grid,
+    fps: Fraction,
+    discard: int = 0,
+    before: int = 0,
+    ends: bool = False,
 ) -> Plan:
     """Plan a long video of exactly `frames`, window after window.
 
@@ -34,6 +42,9 @@ def plan_windows(
         grid: of the model.
         fps: of the video.
         discard: frames thrown away at the end of a window, where models lose quality.
+        before: frames of a video to continue, which comes first in the output as it is. Its last ones count
+            among `frames`, as those that the first window begins with.
+        ends: the last frame is given, so nothing may be cut off behind it: the last window begins earlier.
 
     Raises:
         RequestError: a window has no new frames.
@@ -56,24 +67,30 @@ def plan_windows(
         raise RequestError(
             "overlap", f"{shared} and {discard} discarded leave nothing new of a window of {size}"
         )
+    given = (min(before, shared) - 1) // grid.step * grid.step + 1 if before else 0
+    if frames <= given:
+        raise RequestError("frames", f"{frames}, but {given} of them are given")
     segments: list[Segment] = []
-    start = 0
+    start, end = before, before - given + frames
     count = window_count(frames, size, shared, discard)
     for index in range(count):
-        lead = shared if index else 0
-        new = frames - start if index == count - 1 else size - discard - lead
+        lead = shared if index else given
+        new = end - start if index == count - 1 else size - discard - lead
         generate = cover(grid, lead + new) if index == count - 1 else size
+        extra = generate - lead - new if ends and 0 < index == count - 1 else 0
         segments.append(
             Segment(
                 index=index,
                 frames=new,
                 generate=generate,
-                context=lead,
-                drop=0,
-                overlap=lead,
+                context=lead + extra,
+                # What was given stays as it is.
+                drop=extra if index else lead,
+                overlap=lead if index else 0,
                 start=start,
-                trim=generate - lead - new,
+                trim=generate - lead - new - extra,
             )
         )
         start += new
-    return Plan(total=frames, fps=fps, segments=tuple(segments), notices=tuple(notices))
+    kept = (Kept(clip=0, first=0, end=before, start=0),) if before else ()
+    return Plan(total=end, fps=fps, segments=tuple(segments), kept=kept, notices=tuple(notices))

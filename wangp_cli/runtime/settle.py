@@ -80,7 +80,7 @@ class Request:
     @property
     def runs(self) -> int:
         """How often the model runs."""
-        return len(self.plan.segments) if self.plan else len(self.outputs)
+        return len(self.outputs) * (len(self.plan.segments) if self.plan else 1)
 
     @property
     def skipped(self) -> bool:

@@ -2,17 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from wangp_cli.tasks.fields import Flag
+from wangp_cli.catalogue import ModelSpec
+from wangp_cli.errors import RequestError
+from wangp_cli.plan import Plan, Segment, plan_windows
+from wangp_cli.tasks.fields import MAX_FRAMES, Flag, Spec, frame_count
+from wangp_cli.tasks.planned import MANY, Seams
 from wangp_cli.tasks.render import Render
-from wangp_cli.tasks.shot import Shot
+from wangp_cli.tasks.shot import Shot, shot_of
 from wangp_cli.tasks.task import MediaInputs
 
 
-class Generate(MediaInputs, Shot, Render):  # type: ignore[misc] # both define model_construct, which nobody calls
+class Windows(Spec):
+    """A video longer than a model makes in one go."""
+
+    panel: ClassVar[str] = "Size and length"
+    sliding_window_size: Annotated[
+        int,
+        Field(ge=0, le=MAX_FRAMES),
+        Flag(
+            "Make longer videos in windows of so many frames, to the frame; 0 makes all in one run.",
+            metavar="N",
+            default="the model's, or 0",
+        ),
+    ] = 0
+    sliding_window_overlap: Annotated[
+        Annotated[int, Field(ge=1, le=MAX_FRAMES)] | None,
+        Flag(
+            "Frames of a window that the next one continues.",
+            metavar="N",
+            default="5 for VACE, 1 for image to video",
+        ),
+    ] = None
+    sliding_window_discard_last_frames: Annotated[
+        int,
+        Field(ge=0, le=MAX_FRAMES),
+        Flag("Frames at the end of a window that are not used.", metavar="N"),
+    ] = 0
+    window_prompts: Annotated[
+        tuple[Annotated[str, Field(min_length=1)], ...],
+        MANY,
+        Flag(
+            "What to show in each window, instead of the prompt; repeatable, the last serves all others.",
+            name="window_prompt",
+            metavar="TEXT",
+        ),
+    ] = ()
+
+
+class Generate(MediaInputs, Seams, Windows, Shot, Render):
     """Make a video from a prompt, pictures and videos; one frame makes a picture."""
 
     run: ClassVar[str] = "wangp_cli.workflows.generate:run"
@@ -32,8 +75,43 @@ class Generate(MediaInputs, Shot, Render):  # type: ignore[misc] # both define m
 
     @property
     def text(self) -> str:
-        """The prompt."""
-        return self.prompt
+        """All prompts."""
+        return " ".join(dict.fromkeys([self.prompt, *self.window_prompts]))
+
+    def plan(self, lengths: Mapping[str, Sequence[int]], spec: ModelSpec, rate: Fraction) -> Plan | None:
+        """The windows of a video that is longer than one."""
+        frames = frame_count(self.frames, rate)
+        if not 0 < self.sliding_window_size < frames:
+            if self.window_prompts:
+                raise RequestError("window_prompts", "the video is made in one run", hint="--prompt")
+            return None
+        if not spec.continues:
+            raise RequestError(
+                "sliding_window_size",
+                f"model {spec.name!r} cannot continue a video, so it makes all of it in one run",
+                hint="--sliding-window-size 0",
+            )
+        if frames > MAX_FRAMES:
+            raise RequestError("frames", f"{self.frames} at {rate} fps is {frames}, at most {MAX_FRAMES}")
+        (before,) = lengths.get("video_source", [0])
+        plan = plan_windows(
+            frames,
+            window=self.sliding_window_size,
+            overlap=self.sliding_window_overlap or spec.looks_back,
+            discard=self.sliding_window_discard_last_frames,
+            grid=spec.grid,
+            fps=rate,
+            before=before,
+            ends=self.image_end is not None,
+        )
+        if (prompts := len(self.window_prompts)) > (windows := len(plan.segments)):
+            raise RequestError("window_prompts", f"{prompts}, but the video has {windows} windows")
+        return plan
+
+    def window(self, segment: Segment) -> Shot:
+        """The run of the model that makes a window."""
+        prompts = self.window_prompts or (self.prompt,)
+        return shot_of(self, prompt=prompts[min(segment.index, len(prompts) - 1)], frames=segment.generate)
 
     @property
     def unwanted(self) -> str:

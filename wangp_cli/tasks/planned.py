@@ -13,7 +13,7 @@ from wangp_cli.plan import Segment
 from wangp_cli.plan.model import one_of, spread
 from wangp_cli.tasks.fields import FINITE, MAX_FRAMES, MAX_SEED, Flag, Spec
 from wangp_cli.tasks.render import Render
-from wangp_cli.tasks.shot import Shot
+from wangp_cli.tasks.shot import Shot, shot_of
 
 Fit = Literal["crop", "pad"]
 Sound = Literal["crossfade", "silence"]
@@ -170,16 +170,15 @@ class Planned(PartAdapters, PartNoise, Seams, Render, Prompts):
 
     def shot(self, segment: Segment) -> Shot:
         """The run of the model that makes a segment, which may be several parts."""
-        own = {"prompt", "negative_prompt", "frames", "seed"}
         parts = _parts(segment)
-        return Shot(
+        return shot_of(
+            self,
             prompt=_together(
                 self.text_before, *(one_of(self.prompts, part) for part in parts), self.text_after
             ),
             negative_prompt=_together(*(one_of(self.negative_prompt, part) for part in parts)),
             frames=segment.generate,
             seed=one_of(self.part_seeds, parts[0]) if self.part_seeds else self.seed,
-            **self.model_dump(include=set(Shot.model_fields) - own),
         )
 
     def lora_factors(self, segment: Segment) -> list[float] | None:

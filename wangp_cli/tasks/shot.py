@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -188,3 +188,8 @@ class Sampling(Phases, Guidance, Solving):
 
 class Shot(Sampling, Length, Canvas, Negative, Prompt):
     """One denoising run; once settled, size and frames are on the grid and the seed is drawn."""
+
+
+def shot_of(task: Spec, **own: Any) -> Shot:
+    """One run of the model for a task that has all other fields of a shot."""
+    return Shot(**task.model_dump(include=set(Shot.model_fields) - own.keys()), **own)

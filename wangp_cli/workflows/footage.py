@@ -1,14 +1,46 @@
-"""Frames of videos by their numbers."""
+"""Frames of videos, by their numbers and by their times."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from wangp_cli.media.clip import Frames, as_float
+from wangp_cli.media.facts import VideoFacts
 from wangp_cli.media.read import stream_video
+from wangp_cli.media.resize import fit
+from wangp_cli.plan import clipped
+from wangp_cli.tasks.planned import Fit
+
+
+def clip_frames(
+    path: Path,
+    facts: VideoFacts,
+    first: int,
+    end: int,
+    fps: Fraction,
+    size: tuple[int, int],
+    framing: Fit = "crop",
+) -> Iterator[Frames]:
+    """Frames `first` to before `end` of a clip, counted at `fps`, in pieces of RGB.
+
+    Args:
+        path: of the clip.
+        facts: of the clip.
+        first: frame.
+        end: frame.
+        fps: frames per second.
+        size: width and height in pixels.
+        framing: how a clip of another shape is fitted.
+    """
+    numbers = list(range(first, end))
+    if facts.fps is not None and facts.fps != fps:
+        numbers = clipped(facts.frames, facts.fps, end, fps, "hold")[first:]
+    for piece in picked(path, numbers):
+        yield fit(rgb(piece), *size, framing)
 
 
 def picked(path: Path, numbers: Sequence[int]) -> Iterator[Frames]:

@@ -16,6 +16,7 @@ from wangp_cli.runtime.job import Job
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.workflows.inputs import prepare
 from wangp_cli.workflows.result import Result
+from wangp_cli.workflows.windows import make_windows
 
 
 def run(job: Job) -> Iterator[Stage]:
@@ -26,6 +27,10 @@ def run(job: Job) -> Iterator[Stage]:
     """
     task = _task(job)
     yield "encode"
+    if job.request.plan is not None:
+        for index, path in enumerate(job.request.outputs):
+            make_windows(job, index, path)
+        return
     load = partial(job.pipeline, choose(task))
     conditioning, continued = _encode(job, load)
     for index, path in enumerate(job.request.outputs):

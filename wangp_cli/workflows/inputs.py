@@ -17,11 +17,10 @@ from wangp_cli.media.read import read_video
 from wangp_cli.media.resize import fit, fit_mask, match_length
 from wangp_cli.media.stills import read_image
 from wangp_cli.pipelines.base import Inputs
+from wangp_cli.plan import Plan, Segment
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.generate import Generate
 
-VACE_OVERLAP = 5
-"""Frames of a continued video that VACE sees: two latent frames, enough to carry the motion on."""
 GREY = 0.5
 """The value VACE reads as unknown, together with a white mask."""
 
@@ -47,12 +46,12 @@ def prepare(task: Generate, spec: ModelSpec) -> Prepared:
     Raises:
         RequestError: a file does not decode.
     """
-    reader = _Reader(task)
+    reader = _Reader(task, 0, int(task.frames))
     before = reader.source()
     overlap = 0
     start = reader.still("image_start")
     if before is not None:
-        overlap = min(len(before), VACE_OVERLAP if spec.architecture == "vace" else 1)
+        overlap = min(len(before), spec.looks_back)
         overlap = (overlap - 1) // spec.grid.step * spec.grid.step + 1
         start = Clip(frames=as_float(before.frames[-overlap:]), fps=before.fps)
     control = reader.control()
@@ -70,13 +69,38 @@ def prepare(task: Generate, spec: ModelSpec) -> Prepared:
     )
 
 
-class _Reader:
-    """Reads the files of one task at its size and length."""
+def prepare_window(task: Generate, segment: Segment, context: Frames | None, plan: Plan) -> Inputs:
+    """Read and fit what one window shows: its own part of every input, and the frames before it.
 
-    def __init__(self, task: Generate) -> None:
+    Args:
+        task: settled.
+        segment: of its plan.
+        context: `[segment.context, H, W, 3]`, the last frames of the output so far.
+        plan: the windows.
+
+    Raises:
+        RequestError: a file does not decode.
+    """
+    reader = _Reader(task, segment.begins - plan.segments[0].begins, segment.generate)
+    control = reader.control()
+    before = None if context is None else Clip(frames=context, fps=plan.fps)
+    return Inputs(
+        start=before or (reader.still("image_start") if segment.index == 0 else None),
+        end=reader.still("image_end") if segment.index == len(plan.segments) - 1 else None,
+        control=control,
+        mask=reader.mask(None if control is None else len(control)),
+        references=tuple(reader.picture("image_refs", path) for path in task.image_refs),
+        initial=reader.initial(),
+    )
+
+
+class _Reader:
+    """Reads the files of one task at its size: `frames` of them from frame `first` on."""
+
+    def __init__(self, task: Generate, first: int, frames: int) -> None:
         self._task = task
         self._width, self._height = size_of(task.size)
-        self._frames = int(task.frames)
+        self._first, self._frames = first, frames
         self._fps = Fraction(task.fps)
 
     def still(self, field: str) -> Clip | None:
@@ -102,7 +126,7 @@ class _Reader:
         """The control video; frames it lacks are grey, which the model paints freely."""
         if (found := self._moving("video_guide", "image_guide")) is None:
             return None
-        frames = self._fit(found)
+        frames = self._fit(found)[: self._left("video_guide")]
         missing = self._frames - len(frames)
         if missing > 0:
             grey = np.full((missing, *frames.shape[1:]), GREY, np.float32)
@@ -113,7 +137,7 @@ class _Reader:
         """The video to start from; where it is shorter, its last frame stands still."""
         if not (path := self._task.video_initial):
             return None
-        frames = self._begin("video_initial", path)
+        frames = self._part("video_initial", path)
         return Clip(frames=self._fit(match_length(frames, self._frames, "hold")), fps=self._fps)
 
     def mask(self, control_frames: int | None) -> Clip | None:
@@ -121,7 +145,7 @@ class _Reader:
         found = self._moving("video_mask", "image_mask")
         if found is None or control_frames is None:
             return None
-        frames = fit_mask(threshold(found), self._width, self._height)
+        frames = fit_mask(threshold(found), self._width, self._height)[: self._left("video_mask")]
         missing = self._frames - len(frames)
         if missing > 0:
             white = np.ones((missing, *frames.shape[1:]), np.float32)
@@ -131,16 +155,23 @@ class _Reader:
     def _moving(self, video: str, picture: str) -> Frames | None:
         """The frames of a video, cut to the shot, or of a picture held for all of it."""
         if path := getattr(self._task, video):
-            return self._begin(video, path)
+            return self._part(video, path)
         if path := getattr(self._task, picture):
             return match_length(_read(picture, path), self._frames, "hold")
         return None
 
-    def _begin(self, field: str, path: Path) -> Frames:
-        """The first frames of a video, as many as the shot has or fewer."""
+    def _left(self, field: str) -> int:
+        """How many frames of a video belong to the shot; any number of a picture's."""
+        path = getattr(self._task, field)
+        return max(0, probe(path).frames - self._first) if path else self._frames
+
+    def _part(self, field: str, path: Path) -> Frames:
+        """The frames of a video, as many as the shot has or fewer; its last one behind its end."""
         try:
-            count = min(self._frames, probe(path).frames)
-            return read_video(path, count=count, audio=False).frames
+            length = probe(path).frames
+            first = min(self._first, length - 1)
+            count = min(self._frames, length - first)
+            return read_video(path, start=first, count=count, audio=False).frames
         except MediaError as error:
             raise RequestError(field, error.message, hint=error.hint) from None
 

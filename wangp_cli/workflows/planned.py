@@ -16,12 +16,12 @@ from wangp_cli.media.read import read_audio, read_image
 from wangp_cli.media.resize import fit
 from wangp_cli.media.spool import Spool
 from wangp_cli.pipelines.base import Inputs, Stage
-from wangp_cli.plan import Kept, Plan, Segment, clipped, reached
+from wangp_cli.plan import Kept, Plan, Segment, reached
 from wangp_cli.runtime.job import Job
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.planned import Fit, Planned
 from wangp_cli.tasks.structure import Structure
-from wangp_cli.workflows.footage import picked, rgb
+from wangp_cli.workflows.footage import clip_frames
 from wangp_cli.workflows.guides import Known, ends, fit_picture, guide
 from wangp_cli.workflows.result import Result
 from wangp_cli.workflows.seams import match_seams, stitch
@@ -128,12 +128,7 @@ class Assembly:
 
     def _clip(self, number: int, first: int, end: int) -> Iterator[Frames]:
         """Frames `first` to before `end` of a clip, counted at the plan's rate, at the plan's size."""
-        path, facts = self._videos[number]
-        numbers = list(range(first, end))
-        if facts.fps is not None and facts.fps != self._plan.fps:
-            numbers = clipped(facts.frames, facts.fps, end, self._plan.fps, "hold")[first:]
-        for piece in picked(path, numbers):
-            yield fit(rgb(piece), *self._size, self._task.framing)
+        return clip_frames(*self._videos[number], first, end, self._plan.fps, self._size, self._task.framing)
 
 
 class _Pictures(Sequence[Frames]):

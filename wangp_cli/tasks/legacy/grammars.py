@@ -10,6 +10,8 @@ from wangp_cli.tasks.adapters import Strength
 
 PROMPT_MODES = {"0": "G", "1": "W", "2": "FG", "P": "PG", "": "PG"}
 """Old codes of `multi_prompts_gen_type`."""
+WINDOW_MODES = ("W", "PW")
+"""Those whose prompts are for the windows of one video."""
 MOST_PROMPTS = 1000
 _VALUE = re.compile(r'\s*"([^"]*)"\s*(,|$)')
 
@@ -55,18 +57,14 @@ def prompts(text: str, mode: Any) -> list[str]:
         mode: G one prompt a line, PG one a paragraph, W and PW the same for windows, FG one prompt.
 
     Raises:
-        RequestError: a macro is broken, the mode is unknown, or a prompt for each window is asked for.
+        RequestError: a macro is broken, the mode is unknown, or a window's prompt holds commands.
     """
     mode = PROMPT_MODES.get(str(mode), str(mode))
     if mode not in ("G", "PG", "W", "PW", "FG"):
         raise RequestError("multi_prompts_gen_type", f"{mode[:40]!r} is not one of G, PG, W, PW, FG")
     found = [unit for whole in expand_macros(text.replace("\r\n", "\n")) for unit in _units(whole, mode)]
-    if mode in ("W", "PW") and len(found) > 1:
-        raise RequestError(
-            "multi_prompts_gen_type",
-            f"{mode!r} asks for a prompt for each window, which is not served",
-            hint="use FG for one prompt, or G for one task a line",
-        )
+    if mode in WINDOW_MODES and any("[/" in unit for unit in found):
+        raise RequestError("prompt", "commands to windows, such as [/duration=5s], are not served")
     if len(found) > MOST_PROMPTS:
         raise RequestError("prompt", f"holds {len(found)} prompts, at most {MOST_PROMPTS} are read")
     return found or [text]

@@ -60,8 +60,8 @@ DROPPED = frozenset(
     postprocess_audio_neg_prompt postprocess_audio_prompt priority project_id
     self_refiner_certain_percentage self_refiner_f_uncertainty self_refiner_plan settings_version
     skip_steps_multiplier skip_steps_start_step_perc slg_end_perc slg_layers slg_start_perc
-    sliding_window_color_correction_strength sliding_window_discard_last_frames sliding_window_overlap
-    sliding_window_overlap_noise sliding_window_size sliding_window_trim_first_frames speakers_locations
+    sliding_window_color_correction_strength
+    sliding_window_overlap_noise sliding_window_trim_first_frames speakers_locations
     state sub_parallel_window_overlap sub_parallel_window_size
     tea_cache_start_step_perc temperature top_k top_p transformer_loras_filenames
     transformer_loras_multipliers video_guide_outpainting_ratio video_quality window_no

@@ -10,7 +10,7 @@ from typing import Any
 from wangp_cli.errors import RequestError
 from wangp_cli.tasks import TASKS
 from wangp_cli.tasks.legacy.forms import short
-from wangp_cli.tasks.legacy.grammars import prompts, strengths
+from wangp_cli.tasks.legacy.grammars import PROMPT_MODES, WINDOW_MODES, prompts, strengths
 from wangp_cli.tasks.legacy.letters import IMAGE, VIDEO, apply_letters
 from wangp_cli.tasks.legacy.names import DROPPED, HANDLED, HINTS, MARKS, NEUTRAL, RENAMED
 from wangp_cli.tasks.legacy.types import as_generate, is_old, kind_of, opened
@@ -204,8 +204,12 @@ def _file_name(lora: str) -> str:
     )
 
 
-def _prompts(found: Mapping[str, Any], settings: Mapping[str, Any]) -> tuple[str, ...]:
+def _prompts(found: dict[str, Any], settings: Mapping[str, Any]) -> tuple[str, ...]:
     text, mode = found.get("prompt"), settings.get("multi_prompts_gen_type")
     if not isinstance(text, str) or (mode is None and "settings_version" not in settings):
         return ()
-    return tuple(prompts(text, "PG" if mode is None else mode))
+    several = prompts(text, "PG" if mode is None else mode)
+    if len(several) > 1 and PROMPT_MODES.get(str(mode), str(mode)) in WINDOW_MODES:
+        found["window_prompts"] = several
+        return tuple(several[:1])
+    return tuple(several)

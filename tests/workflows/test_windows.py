@@ -1,0 +1,145 @@
+"""Videos longer than a model makes in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conftest import Make
+from tests.echo import Echo
+from tests.workflows.test_generate import noise, tone
+from tests.workflows.test_planned import clip
+from wangp_cli.errors import RequestError
+from wangp_cli.media.clip import as_uint8
+from wangp_cli.media.read import read_audio, read_video
+from wangp_cli.media.stills import write_image
+from wangp_cli.pipelines import families
+from wangp_cli.tasks.shot import Shot
+
+WINDOWS = {"sliding_window_size": 13, "sliding_window_overlap": 5, "colour_match": 0}
+Shots = list[tuple[Shot, Any]]
+
+
+@pytest.fixture
+def echo(make: Make, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Generate with a model that gives back what it is shown."""
+    monkeypatch.setattr(families, "ADAPTERS", MappingProxyType({"wan": "tests.echo:load"}))
+    return lambda model="tiny_vace", **said: make(model, **WINDOWS | said)
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> Shots:
+    """What the model is told, run by run."""
+    shots: Shots = []
+    encode = Echo.encode
+
+    def listen(self: Echo, shot: Shot, inputs: Any, progress: Any) -> Any:
+        shots.append((shot, inputs))
+        return encode(self, shot, inputs, progress)
+
+    monkeypatch.setattr(Echo, "encode", listen)
+    return shots
+
+
+def picture(path: Path, seed: int) -> Path:
+    write_image(path, noise(1, seed=seed))
+    return path
+
+
+def same(frames: Any, others: Any) -> bool:
+    return bool(np.abs(as_uint8(frames).astype(int) - as_uint8(others).astype(int)).max() <= 1)
+
+
+@pytest.mark.parametrize("frames", [14, 21, 30, 40])
+def test_each_window_follows_its_part_of_the_control_video(
+    echo: Callable[..., Any], heard: Shots, tmp_path: Path, frames: int
+) -> None:
+    guide = clip(tmp_path, "guide", 33)
+    made = echo(frames=frames, video_guide=guide)
+    plan = made.outcome.manifest["plan"]
+    assert len(made.frames) == plan["total"] == frames
+    assert [int(shot.frames) for shot, _ in heard] == [part["generate"] for part in plan["segments"]]
+    shown = min(frames, 33)
+    assert same(made.frames[:shown], read_video(guide, count=shown).frames)
+    # What the control video lacks is grey.
+    assert set(np.unique(as_uint8(made.frames)[33:])) <= {127, 128}
+
+
+def test_windows_are_shown_pictures_where_they_belong(
+    echo: Callable[..., Any], heard: Shots, tmp_path: Path
+) -> None:
+    first, last, look = (picture(tmp_path / f"{n}.png", n) for n in range(3))
+    made = echo(frames=30, image_start=first, image_end=last, image_refs=[look])
+    assert len(made.frames) == 30
+    assert same(made.frames[:1], noise(1, seed=0))
+    assert same(made.frames[-1:], noise(1, seed=1))
+    assert [inputs.end is not None for _, inputs in heard] == [False] * (len(heard) - 1) + [True]
+    assert all(len(inputs.references) == 1 for _, inputs in heard)
+
+
+def test_a_continued_video_stays_as_it_is(echo: Callable[..., Any], tmp_path: Path) -> None:
+    source = clip(tmp_path, "source", 11, sound=True)
+    made = echo(frames=30, video_source=source)
+    assert len(made.frames) == made.outcome.manifest["plan"]["total"] == 11 - 5 + 30
+    assert np.array_equal(as_uint8(made.frames[:11]), read_video(source).frames)
+    assert len(read_audio(made.path).samples) == 36 * 1000
+
+
+def test_windows_have_prompts_and_results_have_seeds(
+    echo: Callable[..., Any], heard: Shots, tmp_path: Path
+) -> None:
+    said = {"window_prompts": ["a red circle", "a blue square"], "count": 2, "name": "{seed}", "seed": 5}
+    made = echo(frames=29, video_guide=clip(tmp_path, "guide", 33), **said)
+    assert made.outcome.error is None
+    words = ["a red circle", "a blue square", "a blue square"]
+    assert [(shot.prompt, shot.seed) for shot, _ in heard] == [
+        (word, seed) for seed in (5, 6) for word in words
+    ]
+    stages = [(e.data["result"], e.data["results"]) for e in made.events if e.type == "task.stage"]
+    assert [number for number, of in dict.fromkeys(stages)] == list(range(1, 7))
+    assert {of for _, of in stages} == {6}
+    assert sorted(path.name for path in (tmp_path / "made").glob("*.mkv")) == ["5.mkv", "6.mkv"]
+
+
+def test_a_video_that_fits_one_window_is_one_run(echo: Callable[..., Any], heard: Shots) -> None:
+    made = echo(frames=12)
+    assert "plan" not in made.outcome.manifest
+    assert (len(heard), len(made.frames)) == (1, 13)
+    assert len(echo(frames=30, sliding_window_size=0, name="off").frames) == 29
+
+
+@pytest.mark.parametrize("model", ["tiny_vace", "tiny_i2v"])
+def test_real_models_make_windows_with_sound(make: Make, tmp_path: Path, model: str) -> None:
+    start = picture(tmp_path / "start.png", 3)
+    sound = tone(tmp_path / "s.wav", 5.0)
+    made = make(
+        model, frames=12, image_start=start, audio_source=sound, **WINDOWS | {"sliding_window_size": 9}
+    )
+    assert len(made.frames) == 12
+    assert len(read_audio(made.path).samples) == round(12 / 16 * 16000)
+
+
+@pytest.mark.parametrize(
+    ("model", "said", "message"),
+    [
+        ("tiny_t2v", {"frames": 30}, "--sliding-window-size: model 'tiny_t2v' cannot continue a video"),
+        (
+            "tiny_vace",
+            {"frames": 9, "window_prompts": ["a"]},
+            "--window-prompt: the video is made in one run",
+        ),
+        ("tiny_vace", {"frames": 30, "window_prompts": ["a"] * 5}, "--window-prompt: 5, but the video has 4"),
+        ("tiny_vace", {"frames": 30, "sliding_window_overlap": 13}, "overlap: 13"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_loaded(
+    make: Make, model: str, said: dict[str, Any], message: str
+) -> None:
+    error = make(model, **WINDOWS | said).outcome.error
+    assert isinstance(error, RequestError)
+    assert message in error.message

@@ -1,0 +1,64 @@
+"""Windows: a video longer than its model makes in one go, each window continuing the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from wangp_cli.media.clip import Audio, Frames
+from wangp_cli.media.facts import probe
+from wangp_cli.media.read import read_audio
+from wangp_cli.plan import Kept, Plan, Segment
+from wangp_cli.runtime.job import Job
+from wangp_cli.tasks.fields import size_of
+from wangp_cli.tasks.generate import Generate
+from wangp_cli.workflows.footage import clip_frames
+from wangp_cli.workflows.guides import Known
+from wangp_cli.workflows.inputs import prepare_window
+from wangp_cli.workflows.result import Result
+from wangp_cli.workflows.seams import match_seams, stitch
+from wangp_cli.workflows.segments import Segments
+
+
+def make_windows(job: Job, index: int, path: Path) -> None:
+    """Make one result, announced when it is durable."""
+    with Segments(job, path) as segments:
+        windows = _Windows(job, index, segments)
+        result = Result(job=job, index=index, path=path)
+        job.emit(result.write_video(windows.frames(), job.request.frames, windows.sound()))
+
+
+class _Windows:
+    """The windows of one result."""
+
+    def __init__(self, job: Job, index: int, segments: Segments) -> None:
+        task, plan = job.request.task, job.request.plan
+        assert isinstance(task, Generate)
+        assert plan is not None
+        self._job, self._segments = job, segments
+        self._task: Generate = task.single(index)
+        self._plan: Plan = plan
+        self._runs = index * len(plan.segments)
+        self._source = (task.video_source, probe(task.video_source)) if task.video_source else None
+
+    def frames(self) -> Iterator[Frames]:
+        """All of the video, as a stream."""
+        return stitch(self._plan, self._keep, self._make, sharpen=self._task.sharpen)
+
+    def sound(self) -> Audio | None:
+        """That asked for, or that of the video it continues."""
+        if self._task.audio_source:
+            return read_audio(self._task.audio_source)
+        path, facts = self._source or (None, None)
+        return read_audio(path) if path and facts and facts.audio_codec else None
+
+    def _keep(self, part: Kept) -> Iterator[Frames]:
+        assert self._source is not None
+        return clip_frames(*self._source, part.first, part.end, self._plan.fps, size_of(self._task.size))
+
+    def _make(self, segment: Segment, context: Frames | None) -> Iterator[Frames]:
+        inputs = prepare_window(self._task, segment, context, self._plan)
+        self._job.meter.begin(self._runs + segment.index + 1)
+        shot = self._task.window(segment)
+        with self._segments.take(segment, shot, inputs, self._job.loras()) as made:
+            yield from match_seams(made, segment, Known(context=context), self._task.colour_match)
