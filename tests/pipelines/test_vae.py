@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from diffusers import AutoencoderKLWan
 
+import wangp_cli
 from tests import tiny
 from wangp_cli.errors import GenerationError
 from wangp_cli.pipelines.fast_conv import speed_up
@@ -107,3 +110,11 @@ def patched_vae() -> Any:
         out_channels=12,
         patch_size=2,
     ).eval()
+
+
+def test_the_shipped_vae_gives_latents_of_the_size_it_names() -> None:
+    folder = Path(wangp_cli.__file__).parent / "starter" / "vae"
+    vae = Vae(AutoencoderKLWan.from_pretrained(folder).eval(), exact=True)
+    latents = vae.encode(torch.rand(1, 3, 5, 32, 48), nothing)
+    assert latents.shape == (1, vae.channels, vae.latent_frames(5), 32 // vae.spatial, 48 // vae.spatial)
+    assert vae.spatial == 8

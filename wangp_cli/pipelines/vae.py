@@ -35,7 +35,7 @@ class Vae:
         self.model = model
         self.temporal: int = 2 ** sum(model.temperal_downsample)
         """Frames of pixels in a latent frame."""
-        self.spatial: int = 2 ** len(model.temperal_downsample) * (model.config.patch_size or 1)
+        self.spatial: int = 2 ** (len(model.config.dim_mult) - 1) * (model.config.patch_size or 1)
         """Pixels in a side of a latent pixel."""
         self.channels: int = model.config.z_dim
         self._gray: OrderedDict[tuple[int, ...], torch.Tensor] = OrderedDict()
