@@ -41,25 +41,27 @@ RENAMED = {
 
 HANDLED = frozenset(
     """
-    additional_loras embedded image_prompt_type multi_prompts_gen_type remove_background_images_ref
-    video_prompt_type
+    additional_loras apg_switch cfg_star_switch cfg_zero_step embedded image_prompt_type
+    multi_prompts_gen_type NAG_alpha NAG_scale NAG_tau perturbation_end_perc perturbation_layers
+    perturbation_start_perc perturbation_switch phase_config remove_background_images_ref slg_end_perc
+    slg_layers slg_start_perc slg_switch video_prompt_type
     """.split()  # noqa: SIM905
 )
 """Keys that are read on their own."""
 
 DROPPED = frozenset(
     """
-    _api adapter_payloads alt_guidance_scale alt_scale audio_guidance_scale audio_scale cfg_zero_step
+    _api adapter_payloads alt_guidance_scale alt_scale audio_guidance_scale audio_scale
     client_id config control_net_weight2 control_net_weight_alt creation_date creation_timestamp
     custom_settings
     duration_seconds embedded_guidance_scale film_grain_saturation generation_time
     image_quality image_refs_relative_size keep_intermediate_sliding_windows
     full_prompt lset_name min_frames_if_references model_filename modules
-    multi_images_gen_type NAG_alpha NAG_tau output_filename pause_seconds
-    perturbation_end_perc perturbation_layers perturbation_start_perc plugin_data
+    multi_images_gen_type output_filename pause_seconds
+    plugin_data
     postprocess_audio_neg_prompt postprocess_audio_prompt priority project_id
     self_refiner_certain_percentage self_refiner_f_uncertainty self_refiner_plan settings_version
-    skip_steps_multiplier skip_steps_start_step_perc slg_end_perc slg_layers slg_start_perc
+    skip_steps_multiplier skip_steps_start_step_perc
     sliding_window_color_correction_strength
     sliding_window_overlap_noise sliding_window_trim_first_frames speakers_locations
     state sub_parallel_window_overlap sub_parallel_window_size
@@ -70,11 +72,6 @@ DROPPED = frozenset(
 """Keys without effect on what we serve: bookkeeping, or numbers of features that a switch turns off."""
 
 NEUTRAL: dict[str, tuple[Any, ...]] = {
-    "NAG_scale": (0, 1),
-    "apg_switch": (0,),
-    "cfg_star_switch": (0,),
-    "perturbation_switch": (0,),
-    "slg_switch": (0,),
     "skip_steps_cache_type": ("",),
     "tea_cache_setting": (0,),
     "self_refiner_setting": (0,),
@@ -114,7 +111,6 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "strength": (1,),
     "orchestrator_details": ({},),
     "full_orchestrator_payload": ({},),
-    "phase_config": ({},),
     "use_uni3c": (False,),
     "hires_scale": (1,),
     "use_causvid_lora": (False,),

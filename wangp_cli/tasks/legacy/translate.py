@@ -9,6 +9,7 @@ from typing import Any
 
 from wangp_cli.errors import RequestError
 from wangp_cli.tasks import TASKS
+from wangp_cli.tasks.legacy import sampling
 from wangp_cli.tasks.legacy.forms import short
 from wangp_cli.tasks.legacy.grammars import PROMPT_MODES, WINDOW_MODES, prompts, strengths
 from wangp_cli.tasks.legacy.letters import IMAGE, VIDEO, apply_letters
@@ -16,11 +17,6 @@ from wangp_cli.tasks.legacy.names import DROPPED, HANDLED, HINTS, MARKS, NEUTRAL
 from wangp_cli.tasks.legacy.types import as_generate, is_old, kind_of, opened
 
 BACKGROUND = "remove_background_images_ref"
-PHASES = {
-    2: {"guidance2_scale", "switch_threshold"},
-    3: {"guidance3_scale", "switch_threshold2", "model_switch_phase"},
-}
-"""What only runs of so many phases read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +70,8 @@ def read(settings: Mapping[str, Any], *, given: Collection[str] | None = None) -
     _loras(found, settings)
     _one_of(found)
     if foreign:
-        found = _phases(_values(_start(found, settings), settings))
+        found = sampling.phases(_values(sampling.start(found, settings), settings))
+    found = sampling.phase_config(found, settings, notices) | sampling.guidance(settings)
     return Translation(
         values=found,
         prompts=_prompts(found, settings),
@@ -137,30 +134,6 @@ def _values(found: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any
         # A LoRA preset whose prompt is only an example.
         found.pop("prompt", None)
     return {key: value for key, value in found.items() if value not in ("", [], ())}
-
-
-def _start(found: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run starts from: with the letter G the control video, else the strength says nothing."""
-    letters = settings.get(VIDEO)
-    if isinstance(letters, str) and "G" in letters and found.get("video_guide"):
-        found = {**found, "video_initial": found["video_guide"]}
-        del found["video_guide"]
-    if not found.get("video_initial") or found.get("denoising_strength") == 1:
-        unused = ("video_initial", "denoising_strength")
-        found = {key: value for key, value in found.items() if key not in unused}
-    return found
-
-
-def _phases(found: dict[str, Any]) -> dict[str, Any]:
-    """Values of the phases there are; the older tools write all three, and 0 for what is not said."""
-    phases = found.get("guidance_phases")
-    if phases == 0:
-        found = {key: value for key, value in found.items() if key != "guidance_phases"}
-    unused = {key for key in ("switch_threshold", "switch_threshold2") if found.get(key) == 0}
-    for phase, keys in PHASES.items():
-        if isinstance(phases, int) and phases < phase:
-            unused |= keys
-    return {key: value for key, value in found.items() if key not in unused}
 
 
 def _one_of(found: dict[str, Any]) -> None:
