@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import wave
 from fractions import Fraction
 from pathlib import Path
 
@@ -25,6 +26,10 @@ def clips(tmp_path: Path) -> Path:
     write_video(tmp_path / "half.mp4", [pixels[:, ::2, ::2]], fps=Fraction(16))
     write_image(tmp_path / "still.png", pixels[:1])
     (tmp_path / "notes.txt").write_text("not a video")
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    with wave.open(str(tmp_path / "song.wav"), "wb") as song:
+        song.setparams((1, 2, 8000, 800, "NONE", ""))
+        song.writeframes(bytes(1600))
     return tmp_path
 
 
@@ -63,6 +68,8 @@ def test_a_dry_run_shows_the_request_with_its_plan(run: Run, clips: Path) -> Non
         (["a.mp4"], "--clip: 1 given, wanted 2 or more"),
         (["a.mp4", "gone.mp4"], "--clip: "),
         (["a.mp4", "notes.txt"], "--clip: "),
+        (["a.mp4", "empty.mp4"], "--clip: "),
+        (["a.mp4", "song.wav"], "--clip: song.wav is sound, a video is wanted"),
         (["a.mp4", "still.png"], "--clip: still.png is a picture, a video is wanted"),
         (["a.mp4", "b.mp4", "--gap", "99", "--mode", "replace"], "--gap: 99 frames to replace in join 0"),
         (["a.mp4", "b.mp4", "--gap", "3", "--gap", "4"], "--gap: 2 values, wanted 1, one for each join"),
@@ -73,6 +80,7 @@ def test_a_dry_run_shows_the_request_with_its_plan(run: Run, clips: Path) -> Non
         (["a.mp4", "square.mp4", "--size", "64x48"], "--clip: clip 1 is 48x48, the first is 64x48"),
         (["a.mp4", "b.mp4", "--mode", "both"], "--mode: 'both' is not one of 'insert', 'replace'"),
         (["a.mp4", "b.mp4", "--mode", "insert", "--mode", "replace"], "--mode: 2 values, wanted 1"),
+        (["a.mp4", "b.mp4", "--denoising-strength", "0.5"], "--denoising-strength: 0.5, but segment 0"),
         (["a.mp4", "b.mp4", "--gap", "-1"], "--gap: -1 is too small, must be at least 0"),
         (["a.mp4", "b.mp4", "--colour-match", "2"], "--colour-match: 2.0 is too large, must be at most 1"),
         (["a.mp4", "b.mp4", "--model", "t2v_1.3B"], "--model: model 't2v_1.3B' takes no control video"),

@@ -192,6 +192,19 @@ def test_a_join_of_two_names_both() -> None:
     assert (found["clips"], found["prompt"]) == (["/in/a.mp4", "/in/b.mp4"], ["a dog"])
 
 
+@pytest.mark.parametrize(("replaces", "strength"), [(True, 0.7), (False, None)])
+def test_a_join_starts_from_the_frames_it_replaces_if_it_replaces_any(
+    replaces: bool, strength: float | None
+) -> None:
+    found = line(
+        row("join_clips_orchestrator", JOIN | {"replace_mode": replaces, "vid2vid_init_strength": 0.7})
+    )
+    assert found.values is not None
+    assert found.values.get("denoising_strength") == strength
+    assert found.values["fit"] == "crop"
+    assert task_of(found)
+
+
 def test_portions_keep_their_prompts_and_their_length() -> None:
     found = line(row("edit_video_orchestrator", EDIT))
     assert found.values is not None

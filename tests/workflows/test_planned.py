@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.conftest import Make, Run
+from tests.echo import Echo
 from tests.workflows.test_generate import noise
 from wangp_cli.media.clip import Audio, as_uint8
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio, read_video
 from wangp_cli.media.write import write_video
+from wangp_cli.pipelines import families
+from wangp_cli.pipelines.base import Inputs
 from wangp_cli.runtime.settings_file import load_settings_file
+from wangp_cli.tasks.shot import Shot
 from wangp_cli.workflows.footage import picked
 
 
@@ -141,3 +146,52 @@ def test_a_batch_joins_clips(run: Run, tiny_env: dict[str, str], tmp_path: Path)
         e["data"]["manifest"] for e in result.events if e["type"] == "task.completed" and e["task"] == "j"
     ]
     assert probe(manifest["artifacts"][0]["path"]).frames == manifest["plan"]["total"] == 23
+
+
+def test_a_start_from_a_video_is_the_frames_that_are_replaced(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(families, "ADAPTERS", MappingProxyType({"wan": "tests.echo:load"}))
+    seen: list[Inputs] = []
+    encode = Echo.encode
+
+    def look(self: Echo, shot: Shot, inputs: Inputs, *rest: Any) -> Any:
+        seen.append(inputs)
+        return encode(self, shot, inputs, *rest)
+
+    monkeypatch.setattr(Echo, "encode", look)
+    clips = [clip(tmp_path, "a", 11), clip(tmp_path, "b", 9)]
+    a, b = (as_uint8(read_video(path).frames) for path in clips)
+    said: dict[str, Any] = {"context": 2, "denoising_strength": 0.5}
+    join(make, clips, mode="replace", gap=5, **said)
+    join(make, clips[:1], mode="replace", gap=4, loop=True, name="loop", **said)
+    video = {"type": "edit", "video": clips[0]}
+    make("tiny_vace", portions=["3-6"], name="same", **video, **said)
+    make("tiny_vace", portions=["6-10"], gap=3, name="tail", **video, **said)
+    make("tiny_vace", type="inpaint", video=clips[0], portion="0-5", frames=9, name="inpaint", **said)
+    # Join, loop, edit, shorter tail, inpaint; each with context, and what the grid asks for.
+    wanted = [
+        np.concatenate([a[7:], b[:5]]),
+        np.concatenate([a[7:], a[:4]]),
+        a[1:9],
+        a[[6, 8, 10]],
+        a[:8],
+    ]
+    for inputs, frames in zip(seen, wanted, strict=True):
+        assert inputs.initial is not None
+        assert inputs.control is not None
+        assert len(inputs.initial) == len(inputs.control)
+        found = as_uint8(inputs.initial.frames)
+        places = range(len(found) - len(frames) + 1)
+        assert any(np.array_equal(found[at : at + len(frames)], frames) for at in places)
+
+
+def test_less_noise_stays_nearer_to_what_was_there(make: Make, tmp_path: Path) -> None:
+    video = clip(tmp_path, "a", 17)
+    given = as_uint8(read_video(video).frames)[5:12].astype(int)
+    said = {"type": "edit", "video": video, "portions": ["5-11"], "context": 2, "steps": 8, "colour_match": 0}
+    far, near = (
+        np.abs(as_uint8(make("tiny_vace", denoising_strength=x, name=f"d{x}", **said).frames)[5:12] - given)
+        for x in (1, 0.25)
+    )
+    assert near.mean() < far.mean()

@@ -5,7 +5,7 @@ from wangp_cli.plan.inpaint import plan_inpaint
 from wangp_cli.plan.join import Bridge, plan_join
 from wangp_cli.plan.model import JoinPlan, Kept, Picture, Plan, Segment
 from wangp_cli.plan.text import describe
-from wangp_cli.plan.timeline import clipped, reached
+from wangp_cli.plan.timeline import adjusted, clipped, reached
 from wangp_cli.plan.travel import plan_travel
 from wangp_cli.plan.windows import plan_windows, window_count
 
@@ -17,6 +17,7 @@ __all__ = [
     "Plan",
     "Portion",
     "Segment",
+    "adjusted",
     "clipped",
     "describe",
     "plan_edit",

@@ -120,6 +120,19 @@ class Plan(Entry):
         # A segment without new frames begins where the kept range behind it does.
         return sorted([*self.segments, *self.kept], key=lambda part: part.start)
 
+    def beside(self, segment: Segment) -> tuple[Kept | None, Kept | None]:
+        """The kept ranges on both sides; a segment that closes a circle is followed by the first one."""
+        parts = self.parts
+        index = parts.index(segment)
+        before = parts[index - 1] if index else None
+        behind = parts[index + 1] if index + 1 < len(parts) else None
+        if behind is None and segment.context_after:
+            behind = parts[0]
+        return (
+            before if isinstance(before, Kept) else None,
+            behind if isinstance(behind, Kept) else None,
+        )
+
 
 class JoinPlan(Plan):
     """A plan of bridges between clips.

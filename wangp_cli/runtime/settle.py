@@ -114,15 +114,14 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
         check_folder("manifest_path", session.manifest_path.absolute().parent, session.writable)
     shapes = _shapes(facts)
     notices += task.check_shapes(shapes, sized=_said(origin["size"]))
-    changes: dict[str, Any] = {}
-    if spec.name != task.model:
-        changes["model"] = spec.name
+    changes: dict[str, Any] = {"model": spec.name}
     rate, origin["fps"] = _settle_rate(task, facts, origin["fps"])
     changes["fps"] = str(rate)
     if rate != Fraction(task.fps):
         notices.append(f"fps: {origin['fps']}, makes {rate}")
     plan = task.plan(_lengths(facts, rate), spec, rate)
     if plan is not None:
+        task.check_plan(plan)
         frames = plan.total
         notices += plan.notices
     else:

@@ -9,7 +9,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from wangp_cli.catalogue import Accepts, ModelSpec
-from wangp_cli.plan import Segment
+from wangp_cli.errors import RequestError
+from wangp_cli.plan import Plan, Segment
 from wangp_cli.plan.model import one_of, spread
 from wangp_cli.tasks.fields import FINITE, MAX_FRAMES, MAX_SEED, Flag, Spec
 from wangp_cli.tasks.render import Render
@@ -156,7 +157,19 @@ class Planned(PartAdapters, PartNoise, Seams, Render, Prompts):
 
     def abilities(self, spec: ModelSpec) -> frozenset[Accepts]:  # noqa: ARG002 - for those to whom it matters
         """Known frames are shown to the model, and a mask over what it paints."""
-        return frozenset({"control", "mask"})
+        needed: set[Accepts] = {"control", "mask"}
+        return frozenset(needed | {"initial"} if self.denoising_strength < 1 else needed)
+
+    def check_plan(self, plan: Plan) -> None:
+        """Refuse to start from frames where none were."""
+        strength = self.denoising_strength
+        for segment in plan.segments:
+            if strength < 1 and segment.frames and not segment.removed:
+                raise RequestError(
+                    "denoising_strength",
+                    f"{strength}, but segment {segment.index} replaces no frames to start from",
+                    hint="leave it out to start from noise",
+                )
 
     def check_parts(self, parts: int, unit: str) -> None:
         """Refuse lists that have not one value for each part.

@@ -83,6 +83,13 @@ class Render(Runtime, Output, Adapters, Sampling, Canvas, Task):
         """
         return []
 
+    def check_plan(self, plan: Plan) -> None:
+        """Refuse what a plan leaves no room for.
+
+        Raises:
+            RequestError: names the field.
+        """
+
     def plan(self, lengths: Mapping[str, Sequence[int]], spec: ModelSpec, rate: Fraction) -> Plan | None:  # noqa: ARG002 - for those that have one
         """The frames of the result, for a task that makes it from several runs of the model.
 

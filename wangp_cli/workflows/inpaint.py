@@ -59,22 +59,31 @@ class _Painting(Assembly):
 
     def _shown(self, segment: Segment, known: Known) -> Inputs:
         """The video with grey where the model paints, and the mask of that."""
+        video, mask = self._around(segment, known)
+        video[mask[..., 0] == PAINT] = GREY
+        fps = self._plan.fps
+        return Inputs(control=Clip(frames=video, fps=fps), mask=Clip(frames=mask, fps=fps))
+
+    def _initial(self, segment: Segment, known: Known) -> Clip:
+        """The video as it is."""
+        return Clip(frames=self._around(segment, known)[0], fps=self._plan.fps)
+
+    def _around(self, segment: Segment, known: Known) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The video of a window with its context, and the mask over what is to be painted."""
         width, height = self._canvas
-        control = np.full((segment.generate, height, width, 3), GREY, np.float32)
+        video = np.empty((segment.generate, height, width, 3), np.float32)
         mask = np.full((segment.generate, height, width, 1), KEEP, np.float32)
-        if known.context is not None:
-            control[: segment.lead] = as_float(known.context)
         at = segment.lead
+        if known.context is not None:
+            video[:at] = as_float(known.context)
         for source, shares in self._sources(segment.start, segment.begins + segment.generate):
             place = slice(at, at + len(source))
-            control[place] = as_float(fit(source, width, height, "stretch"))
+            video[place] = self._fit_canvas(source)
             mask[place] = fit_mask((shares > 0).astype(np.float32) * PAINT, width, height, "stretch")
             at += len(source)
         # The end of the video is held to the end of the run.
-        control[at:], mask[at:] = control[at - 1], mask[at - 1]
-        control[mask[..., 0] == PAINT] = GREY
-        fps = self._plan.fps
-        return Inputs(control=Clip(frames=control, fps=fps), mask=Clip(frames=mask, fps=fps))
+        video[at:], mask[at:] = video[at - 1], mask[at - 1]
+        return video, mask
 
     def _finished(self, made: Spool, segment: Segment, known: Known, inputs: Inputs) -> Iterator[Frames]:
         """The frames of a range, or those of the video with a region of the model's."""

@@ -10,13 +10,13 @@ from typing import overload
 
 import numpy as np
 
-from wangp_cli.media.clip import Audio, Frames
+from wangp_cli.media.clip import Audio, Clip, Frames, as_float
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio, read_image
-from wangp_cli.media.resize import fit
+from wangp_cli.media.resize import fit, match_length
 from wangp_cli.media.spool import Spool
 from wangp_cli.pipelines.base import Inputs, Stage
-from wangp_cli.plan import Kept, Plan, Segment, reached
+from wangp_cli.plan import Kept, Plan, Segment, adjusted, reached
 from wangp_cli.runtime.job import Job
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.planned import Fit, Planned
@@ -76,11 +76,8 @@ class Assembly:
         if self._task.soundtrack:
             return read_audio(self._task.soundtrack)
         clips = [
-            (
-                read_audio(path) if facts.audio_codec else None,
-                reached(facts.frames, facts.fps or self._plan.fps, self._plan.fps),
-            )
-            for path, facts in self._videos
+            (read_audio(path) if facts.audio_codec else None, self._length(number))
+            for number, (path, facts) in enumerate(self._videos)
         ]
         return sound_of(self._plan, clips, self._task.span_sound)
 
@@ -90,8 +87,7 @@ class Assembly:
     def _make(self, segment: Segment, context: Frames | None) -> Iterator[Frames]:
         job = self._job
         context, after = (
-            None if frames is None else fit(frames, *self._canvas, "stretch")
-            for frames in (context, self._after(segment))
+            None if frames is None else self._fit_canvas(frames) for frames in (context, self._after(segment))
         )
         motion = self._underlay.under(segment) if self._underlay else None
         known = Known(pictures=self._pictures, context=context, after=after, motion=motion)
@@ -101,6 +97,8 @@ class Assembly:
             # Only a control video may rest: what is known is known in every step.
             resting = self._shown(segment, replace(known, motion=None)).control
             inputs = replace(inputs, resting=resting)
+        if shot.denoising_strength < 1:
+            inputs = replace(inputs, initial=self._initial(segment, known))
         job.meter.begin(segment.index + 1)
         loras = job.loras(self._task.lora_factors(segment))
         with self.segments.take(segment, shot, inputs, loras) as made:
@@ -112,6 +110,35 @@ class Assembly:
         if "control" in spec.accepts:
             return guide(segment, known, self._canvas).inputs(self._plan.fps)
         return ends(segment, known, self._plan.fps, spec.grid)
+
+    def _initial(self, segment: Segment, known: Known) -> Clip:
+        """The frames that a segment replaces, and their context."""
+        gone = [self._fit_canvas(piece) for span in self._replaced(segment) for piece in self._clip(*span)]
+        count = sum(map(len, gone))
+        new = [np.concatenate(gone)[adjusted(count, segment.frames)]] if count else []
+        around = (None if frames is None else as_float(frames) for frames in (known.context, known.after))
+        before, behind = ([] if frames is None else [frames] for frames in around)
+        shown = np.concatenate([*before, *new, *behind])
+        return Clip(frames=match_length(shown, segment.generate, "hold"), fps=self._plan.fps)
+
+    def _replaced(self, segment: Segment) -> list[tuple[int, int, int]]:
+        """Where the frames were for which a segment stands: clip, first frame and end."""
+        before, behind = self._plan.beside(segment)
+        if before and behind and before.clip == behind.clip and before.end <= behind.first:
+            spans = [(before.clip, before.end, behind.first)]
+        else:
+            spans = [(before.clip, before.end, self._length(before.clip))] if before else []
+            spans += [(behind.clip, 0, behind.first)] if behind else []
+        return [span for span in spans if span[1] < span[2]]
+
+    def _length(self, number: int) -> int:
+        """Frames of a clip, counted at the plan's rate."""
+        _, facts = self._videos[number]
+        return reached(facts.frames, facts.fps or self._plan.fps, self._plan.fps)
+
+    def _fit_canvas(self, frames: Frames) -> Frames:
+        """Frames of the video at the size the model works at."""
+        return as_float(fit(frames, *self._canvas, "stretch"))
 
     def _finished(self, made: Spool, segment: Segment, known: Known, inputs: Inputs) -> Iterator[Frames]:  # noqa: ARG002 - masks are in them
         """The frames a model made, as they go into the video."""

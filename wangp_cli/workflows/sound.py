@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from wangp_cli.media.audio import fit_frames, mix, resample, samples_at
 from wangp_cli.media.clip import Audio
-from wangp_cli.plan import Kept, Plan, Segment
+from wangp_cli.plan import Kept, Plan
 
 Samples = NDArray[np.float32]
 
@@ -43,8 +43,7 @@ def sound_of(
         ready = silent if audio is None else mix(resample(audio, rate), channels)
         sources.append(fit_frames(ready, frames, plan.fps).samples)
     pieces = []
-    parts = plan.parts
-    for index, part in enumerate(parts):
+    for part in plan.parts:
         # Lengths come from the running count, so rounding never adds up.
         first = samples_at(part.start, rate, plan.fps)
         length = samples_at(part.start + part.frames, rate, plan.fps) - first
@@ -54,23 +53,9 @@ def sound_of(
         elif spans == "silence":
             pieces.append(np.zeros((length, channels), np.float32))
         else:
-            before, behind = _neighbours(parts, index, part)
+            before, behind = plan.beside(part)
             pieces.append(_between(sources, before, behind, length, rate, plan.fps))
     return Audio(samples=np.concatenate(pieces), rate=rate)
-
-
-def _neighbours(
-    parts: Sequence[Kept | Segment], index: int, segment: Segment
-) -> tuple[Kept | None, Kept | None]:
-    """The kept ranges on both sides; a segment that closes a circle is followed by the first one."""
-    before = parts[index - 1] if index else None
-    behind = parts[index + 1] if index + 1 < len(parts) else None
-    if behind is None and segment.context_after:
-        behind = parts[0]
-    return (
-        before if isinstance(before, Kept) else None,
-        behind if isinstance(behind, Kept) else None,
-    )
 
 
 def _between(

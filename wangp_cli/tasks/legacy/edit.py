@@ -61,6 +61,7 @@ EDIT = Payload(
         "per_join_settings": Part(many(entry(prompt=text, gap_frame_count=whole)), "prompt"),
         "replace_mode": Part(flag, "keep_ends"),
         "keep_bridging_images": Only((False,)),
+        "vid2vid_init_strength": Only((1,)),
     },
     build=_edit,
 )
@@ -81,6 +82,7 @@ INPAINT = Payload(
         "inpaint_start_frame": Part(whole, "portion"),
         "inpaint_end_frame": Part(whole, "portion"),
         "context_frame_count": To("context", whole),
+        "vid2vid_init_strength": To("denoising_strength", number),
         "video_prompt_type": Only(("", "VM")),
     },
     build=_inpaint,

@@ -33,7 +33,7 @@ SHARED: dict[str, Key] = {
     "output_base_dir": Told(RESULTS),
     "join_output_dir": Told(RESULTS),
     "enhance_prompt": Only((False,), "write prompts, or leave it out"),
-    "vid2vid_init_strength": Only((1,)),
+    "vid2vid_init_strength": Part(number, "denoising_strength"),
     "latent_noise_mask_strength": Only((0,)),
     "audio_url": Only(("",)),
     "video_prompt_type": Only(("", "VM")),
@@ -75,10 +75,12 @@ def filled(values: Sequence[Any], default: Any) -> list[Any]:
 def _join(parts: Parts, notices: list[str]) -> dict[str, Any]:
     clips = [clip["url"] for clip in parts.get("clip_list", [])]
     joins = max(len(clips) - 1, 1)
+    replaces = parts.get("replace_mode")
     return shape(parts, notices) | {
         "clips": clips,
         "fit": "crop",
-        "mode": "replace" if parts.get("replace_mode") else None,
+        "mode": "replace" if replaces else None,
+        "denoising_strength": parts.get("vid2vid_init_strength") if replaces else None,
         "gap": filled(of_each(parts, "gap_frame_count", joins), 53),
         "context": filled(of_each(parts, "context_frame_count", joins), 8),
         "prompt": filled(of_each(parts, "prompt", joins), PROMPT),

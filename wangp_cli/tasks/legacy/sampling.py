@@ -40,6 +40,9 @@ _CONFIG: Form[Any] = entry(
 def start(found: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """What a run starts from: with the letter G the control video, else the strength says nothing."""
     found = dict(found)
+    if found.get("type", "generate") != "generate":
+        # It starts from the frames that it replaces.
+        return found
     letters = settings.get(VIDEO)
     if isinstance(letters, str) and "G" in letters and found.get("video_guide"):
         found["video_initial"] = found.pop("video_guide")
