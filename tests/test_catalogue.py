@@ -10,7 +10,7 @@ from accelerate import init_empty_weights
 
 from tests.conftest import Make, Run
 from wangp_cli.catalogue import Catalogue, Network, presets_dir
-from wangp_cli.tasks.shot import Shot
+from wangp_cli.tasks.generate import Generate
 
 SHIPPED = Catalogue(presets_dir() / "models").models
 NETWORKS = {spec.network.name: spec.network for spec in SHIPPED.values() if spec.network}
@@ -68,11 +68,11 @@ def test_unsupported_models_are_listed_as_such_and_never_proposed(run: Run) -> N
     ],
 )
 def test_the_phases_of_two_experts_are_those_that_users_know(name: str, lengths: list[int]) -> None:
-    shot = Shot.model_validate(SHIPPED[name].defaults)
-    assert [length for _, length in shot.phase_spans] == lengths
+    task = Generate.model_validate({"model": name, "prompt": "a"} | SHIPPED[name].defaults)
+    assert [length for _, length in task.phase_spans] == lengths
     assert SHIPPED[name].experts == 2
 
 
 def test_every_default_is_a_value_the_tasks_take() -> None:
     for spec in SHIPPED.values():
-        Shot.model_validate(spec.defaults)
+        Generate.model_validate({"model": spec.name, "prompt": "a"} | spec.defaults)
