@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wangp_cli.presets import Layer, merge
 from wangp_cli.runtime.artifacts import partials_of
 from wangp_cli.runtime.inputs import sha256_of
+from wangp_cli.runtime.outputs import files_beside
 
 if TYPE_CHECKING:
     from wangp_cli.runtime.events import ArtifactCreated
@@ -22,12 +23,7 @@ def files_of(request: Request) -> list[str]:
     """Every file that a settled request will write."""
     if request.skipped:
         return []
-    sidecars = request.task.metadata_mode == "sidecar"
-    return [
-        str(file)
-        for path in request.outputs
-        for file in ([path, path.with_suffix(".json")] if sidecars else [path])
-    ]
+    return [str(file) for path in request.outputs for file in files_beside(request.task, path)]
 
 
 def files_made(artifacts: Sequence[ArtifactCreated]) -> list[str]:

@@ -19,7 +19,9 @@ from wangp_cli.runtime.settle import Request
 from wangp_cli.tasks.adapters import Adapters
 from wangp_cli.tasks.task import Runtime, Task
 
-LOCAL = {"output", "output_dir", "overwrite", "skip_existing", "task_id"}
+LOCAL = {
+    "output", "output_dir", "overwrite", "skip_existing", "task_id", "visualize", "keep_intermediates",
+}  # fmt: skip
 """Fields that say where a result goes, not what it shows."""
 WANGP_SETTINGS_VERSION = 2.74
 PACKAGES = ("torch", "diffusers", "transformers", "numpy", "av")

@@ -55,14 +55,28 @@ def plan_outputs(
         _check_codec(task, size, paths[0].suffix)
     replaces = task.overwrite or task.skip_existing
     for path in paths:
-        _check_free(path, overwrite=replaces)
-        if task.metadata_mode == "sidecar":
-            _check_free(path.with_suffix(".json"), overwrite=replaces)
+        for file in files_beside(task, path):
+            _check_free(file, overwrite=replaces)
     width, height = size
     results = width * height * frames * task.results * BYTES_PER_PIXEL
     waiting = sum(part.generate for part in plan.segments) if plan else 0
     _check_room(paths[0].parent, int(results) + math.prod(size_of(task.size)) * waiting * WAITING_BYTES)
     return paths
+
+
+def files_beside(task: Render, result: Path) -> list[Path]:
+    """A result and the files that are written with it."""
+    files = [result]
+    if task.metadata_mode == "sidecar":
+        files.append(result.with_suffix(".json"))
+    if getattr(task, "visualize", False):
+        files.append(visualization_of(result))
+    return files
+
+
+def visualization_of(result: Path) -> Path:
+    """The picture of how a result came about."""
+    return result.with_name(f"{result.stem}_visualization.mp4")
 
 
 def output_folder(task: Render) -> Path:

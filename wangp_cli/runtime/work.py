@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from wangp_cli.tasks.render import Render
 
 FOLDER = ".wangp-work"
+UNSEEN = {"task_id", "overwrite", "skip_existing", "visualize", "keep_intermediates"}
+"""Fields that change neither the pixels nor the place of a result."""
 KEPT_SECONDS = 7 * 24 * 3600
 """How long what no run has asked for since is kept."""
 
@@ -80,7 +82,7 @@ def _lock(file: IO[bytes]) -> bool:
 
 
 def _seed_file(task: Render, work: Path) -> Path:
-    said = task.model_dump_json(exclude={"seed", "task_id", "overwrite", "skip_existing"})
+    said = task.model_dump_json(exclude={"seed", *UNSEEN})
     return work / f"{hashlib.sha256(said.encode()).hexdigest()}.seed"
 
 

@@ -110,7 +110,21 @@ class Seams(Spec):
     ] = 0.0
 
 
-class Planned(PartAdapters, PartNoise, Seams, Render, Prompts):
+class Workings(Spec):
+    """What shows how the result came about."""
+
+    panel: ClassVar[str] = "Output"
+    visualize: Annotated[
+        bool,
+        Flag("Also write RESULT_visualization.mp4: guide and result side by side, over a timeline."),
+    ] = False
+    keep_intermediates: Annotated[
+        bool,
+        Flag("Keep segments, guides and masks as lossless files in the folder RESULT_intermediates."),
+    ] = False
+
+
+class Planned(PartAdapters, PartNoise, Seams, Workings, Render, Prompts):
     """A task made from several runs of the model, by a plan."""
 
     run: ClassVar[str] = "wangp_cli.workflows.planned:run"

@@ -28,6 +28,7 @@ from wangp_cli.workflows.seams import match_seams, stitch
 from wangp_cli.workflows.segments import Segments
 from wangp_cli.workflows.sound import sound_of
 from wangp_cli.workflows.structure import Underlay
+from wangp_cli.workflows.workings import Shown, drawn, intermediates_of, keep, story_of
 
 
 def run(job: Job) -> Iterator[Stage]:
@@ -46,6 +47,8 @@ def write(job: Job, assembly: Assembly) -> None:
     with assembly.segments:
         result = Result(job=job, index=0, path=path)
         job.emit(result.write_video(assembly.frames(), job.request.frames, assembly.sound()))
+        if (drawing := assembly.drawing(path)) is not None:
+            job.emit(result.write_visualization(drawing, job.request.frames))
 
 
 class Assembly:
@@ -65,6 +68,7 @@ class Assembly:
         self._underlay: Underlay | None = None
         if isinstance(task, Structure) and plan.guides:
             self._underlay = Underlay(task, plan, self._canvas, task.framing)
+        self._shown_to: dict[int, Shown] = {}
         self.segments = Segments(job, job.request.outputs[0])
 
     def frames(self) -> Iterator[Frames]:
@@ -102,7 +106,28 @@ class Assembly:
         job.meter.begin(segment.index + 1)
         loras = job.loras(self._task.lora_factors(segment))
         with self.segments.take(segment, shot, inputs, loras) as made:
+            self._tell(segment, inputs, made)
             yield from self._finished(made, segment, known, inputs)
+
+    def _tell(self, segment: Segment, inputs: Inputs, made: Spool) -> None:
+        """Keep what is to be shown of a segment."""
+        if self._task.keep_intermediates:
+            keep(intermediates_of(self._job.request.outputs[0]), segment, inputs, made, self._plan)
+        if self._task.visualize:
+            file = self.segments.scratch(f"guide_{segment.index:03d}.npy")
+            self._shown_to[segment.index] = Shown(file, segment, inputs)
+
+    def drawing(self, result: Path) -> Iterator[Frames] | None:
+        """The picture of how the finished result came about, if it is wanted."""
+        if not self._task.visualize:
+            return None
+        guide = (frame for part in self._plan.parts for frame in self._shown_for(part))
+        return drawn(story_of(self._plan, self._size, self._pictures), guide, result)
+
+    def _shown_for(self, part: Kept | Segment) -> Iterator[Frames]:
+        if isinstance(part, Segment):
+            return self._shown_to[part.index].frames()
+        return (piece[at : at + 1] for piece in self._keep(part) for at in range(len(piece)))
 
     def _shown(self, segment: Segment, known: Known) -> Inputs:
         """What the model is given for a segment."""

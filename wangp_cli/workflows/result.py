@@ -15,6 +15,7 @@ from wangp_cli.runtime.events import ArtifactCreated
 from wangp_cli.runtime.inputs import sha256_of
 from wangp_cli.runtime.job import Job
 from wangp_cli.runtime.manifest import comment
+from wangp_cli.runtime.outputs import visualization_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,23 @@ class Result:
             codec=written.codec,
         )
 
+    def write_visualization(self, stream: Iterable[Frames], count: int) -> ArtifactCreated:
+        """Write the picture of how the result came about, beside it."""
+        task = self.job.request.task
+        path, rate = visualization_of(self.path), Fraction(task.fps)
+        with complete_file(path, overwrite=task.overwrite or task.skip_existing) as partial:
+            written = write_video(partial, stream, fps=rate, frames=count)
+        return _announced(
+            path,
+            role="visualization",
+            width=written.width,
+            height=written.height,
+            frames=count,
+            fps=str(rate),
+            duration_s=round(float(count / rate), 6),
+            codec=written.codec,
+        )
+
     def _embedded(self) -> str | None:
         return self._comment() if self.job.request.task.metadata_mode == "embed" else None
 
@@ -77,14 +95,21 @@ class Result:
             sidecar = self.path.with_suffix(".json")
             with complete_file(sidecar, overwrite=task.overwrite or task.skip_existing) as partial:
                 partial.write_text(self._comment() + "\n", encoding="utf-8")
-        return ArtifactCreated.model_validate(
-            {
-                "path": str(self.path),
-                "sha256": sha256_of(self.path),
-                "bytes": self.path.stat().st_size,
-                "container": self.path.suffix.removeprefix("."),
-                "seed": task.seed + self.index,
-                "metadata_sidecar": str(sidecar) if sidecar else None,
-                **facts,
-            }
+        return _announced(
+            self.path,
+            seed=task.seed + self.index,
+            metadata_sidecar=str(sidecar) if sidecar else None,
+            **facts,
         )
+
+
+def _announced(path: Path, **facts: object) -> ArtifactCreated:
+    return ArtifactCreated.model_validate(
+        {
+            "path": str(path),
+            "sha256": sha256_of(path),
+            "bytes": path.stat().st_size,
+            "container": path.suffix.removeprefix("."),
+            **facts,
+        }
+    )

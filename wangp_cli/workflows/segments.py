@@ -49,6 +49,7 @@ class Segments:
         self._folder = folder_beside(result)
         self._placement = choose(job.request.task)
         self._files: list[Path] = []
+        self._scratch: list[Path] = []
         self._seed: IO[bytes] | None = None
         if job.request.origin.get("seed") in (DRAWN, DRAWN_BEFORE):
             self._seed = keep_seed(job.request.task, self._folder)
@@ -59,12 +60,16 @@ class Segments:
 
     def __exit__(self, kind: object, *_: object) -> None:
         """Forget the segments if the result is done; else another run may use them."""
-        if kind is None:
-            for file in self._files:
-                file.unlink(missing_ok=True)
-            remove_empty(self._folder)
+        for file in [*self._scratch, *(self._files if kind is None else [])]:
+            file.unlink(missing_ok=True)
+        remove_empty(self._folder)
         if self._seed is not None:
             self._seed.close()
+
+    def scratch(self, name: str) -> Path:
+        """A file of the work folder that is ours alone, and gone when we are."""
+        self._scratch.append(self._folder / f"{os.getpid()}.{name}")
+        return self._scratch[-1]
 
     def take(self, segment: Segment, shot: Shot, inputs: Inputs, loras: Sequence[Lora]) -> Spool:
         """The frames of a segment, made unless they are there: `[segment.generate, H, W, 3]`.

@@ -1,0 +1,150 @@
+"""How much memory a long travel takes above the process itself, with a model that computes nothing.
+
+    python -m benchmarks.memory [--segments N N ...] [--frames N] [--size WxH]
+
+Each length runs in a process of its own: first a short travel, after which the baseline is read, then the
+long one. Exits with 1 where the peak above the baseline is more than the raw size of the longer clip and a
+fifth of it, or where it grows by more than a tenth from the shortest to the longest clip. Linux only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from tests import noop
+from wangp_cli.media.stills import write_image
+from wangp_cli.presets import Layer
+from wangp_cli.runtime import bootstrap
+from wangp_cli.runtime.execute import execute
+from wangp_cli.runtime.session import Session
+from wangp_cli.tasks.fields import size_of
+
+SHARE, GROWTH = 1.2, 1.1
+"""Of the clip's raw size, and from the shortest to the longest clip."""
+FIELD = {"now": "VmRSS", "peak": "VmHWM"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One travel; sizes in bytes."""
+
+    segments: int
+    frames: int
+    baseline: int
+    peak: int
+    raw: int
+    seconds: float
+
+    @property
+    def above(self) -> int:
+        """What the travel itself took."""
+        return self.peak - self.baseline
+
+
+def resident(what: str) -> int:
+    """Bytes of this process in memory, now or at the peak."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(FIELD[what]))
+
+
+def forget_peak() -> None:
+    """Let the peak start from here."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def travel(session: Session, folder: Path, segments: int, frames: int, size: str) -> int:
+    """Make one; gives its length in frames."""
+    width, height = size_of(size)
+    images = []
+    for index in range(segments + 1):
+        picture = np.full((1, height, width, 3), 40 + index % 160, np.uint8)
+        images.append(folder / f"{size}-{index}.png")
+        write_image(images[-1], picture)
+    said = {
+        "type": "travel",
+        "model": "noop",
+        "images": images,
+        "frames": frames,
+        "size": size,
+        "seed": 1,
+        "output": folder / f"{segments}-{size}.mp4",
+    }
+    outcome = execute(lambda: [Layer(name="flag", values=said)], session)
+    if outcome.error:
+        raise outcome.error
+    assert outcome.manifest is not None
+    total: int = outcome.manifest["plan"]["total"]
+    return total
+
+
+def measure(segments: int, frames: int, size: str) -> Result:
+    """Measure in this process."""
+    noop.use()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        os.environ.update(noop.register(folder / "config"))
+        session = bootstrap.start([])
+        travel(session, folder, 2, 17, "96x96")
+        baseline = resident("now")
+        forget_peak()
+        began = time.monotonic()
+        total = travel(session, folder, segments, frames, size)
+        width, height = size_of(size)
+        return Result(
+            segments=segments,
+            frames=total,
+            baseline=baseline,
+            peak=resident("peak"),
+            raw=total * width * height * 3,
+            seconds=time.monotonic() - began,
+        )
+
+
+def report(results: list[Result]) -> bool:
+    """Print one line for each; whether all limits hold."""
+    table = Table("segments", "frames", "seconds", "baseline", "above it", "raw clip", "share")
+    for one in results:
+        sizes = (f"{size / 1e6:.0f} MB" for size in (one.baseline, one.above, one.raw))
+        share = f"{one.above / one.raw:.0%}"
+        table.add_row(str(one.segments), str(one.frames), f"{one.seconds:.0f}", *sizes, share)
+    Console().print(table)
+    flat = results[-1].above <= GROWTH * results[0].above
+    return flat and all(one.above <= SHARE * one.raw for one in results)
+
+
+def main() -> int:
+    """Measure, print, and say whether the limits hold."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--segments", type=int, nargs="+", default=[20, 40])
+    parser.add_argument("--frames", type=int, default=81)
+    parser.add_argument("--size", default="832x480")
+    parser.add_argument("--here", action="store_true", help="measure one length in this process, as JSON")
+    said = parser.parse_args()
+    if said.here:
+        sys.stdout.write(json.dumps(asdict(measure(said.segments[0], said.frames, said.size))) + "\n")
+        return 0
+    results = []
+    for segments in said.segments:
+        command = [sys.executable, "-m", "benchmarks.memory", "--here", "--segments", str(segments)]
+        command += ["--frames", str(said.frames), "--size", said.size]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        results.append(Result(**json.loads(done.stdout.splitlines()[-1])))
+    return int(not report(results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

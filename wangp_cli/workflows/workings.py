@@ -1,0 +1,105 @@
+"""How a planned video came about: its parts as lossless files, and a picture of the whole."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from wangp_cli.media.clip import Clip, Frames, as_float, chunks
+from wangp_cli.media.read import stream_video
+from wangp_cli.media.resize import fit
+from wangp_cli.media.spool import Shape, Spool, write_spool
+from wangp_cli.media.timeline import PANEL_HEIGHT, THUMBNAIL, Story, Timeline
+from wangp_cli.media.write import write_video
+from wangp_cli.pipelines.base import Inputs
+from wangp_cli.plan import Plan, Segment
+from wangp_cli.runtime.artifacts import complete_file
+from wangp_cli.workflows.guides import GREY
+
+
+def keep(folder: Path, segment: Segment, inputs: Inputs, made: Spool, plan: Plan) -> None:
+    """Write a segment as the model gave it, and each clip the model was shown, losslessly.
+
+    The files are `segment_000.mkv`, `control_000.mkv`, `mask_000.mkv` and so on, by the names of inputs.
+    """
+    segments: Iterator[Frames] = (made[at : at + 16] for at in range(0, len(made), 16))
+    shown = ((name, chunks(clip.frames)) for name, clip in _clips(inputs))
+    for name, pieces in [("segment", segments), *shown]:
+        file = folder / f"{name}_{segment.index:03d}.mkv"
+        with complete_file(file, overwrite=True) as partial:
+            write_video(partial, pieces, fps=plan.fps, codec="ffv1")
+
+
+def _clips(inputs: Inputs) -> Iterator[tuple[str, Clip]]:
+    for field in dataclasses.fields(inputs):
+        value = getattr(inputs, field.name)
+        if isinstance(value, Clip):
+            yield field.name, value
+        elif isinstance(value, tuple):
+            yield from ((f"{field.name}_{index}", clip) for index, clip in enumerate(value))
+
+
+def intermediates_of(result: Path) -> Path:
+    """The folder of a result's parts."""
+    return result.with_name(f"{result.stem}_intermediates")
+
+
+class Shown:
+    """The new frames of a segment as the model was shown them, on disk until the picture is drawn."""
+
+    def __init__(self, file: Path, segment: Segment, inputs: Inputs) -> None:
+        clip = next(clip for _, clip in _clips(inputs))
+        width, height = clip.size
+        small = max(1, round(width * min(1, PANEL_HEIGHT / height))), min(height, PANEL_HEIGHT)
+        self._file = file
+        self._shape: Shape = (segment.frames, small[1], small[0], 3)
+        place = slice(segment.lead, segment.after)
+        frames = _guide(inputs, segment.generate)[place]
+        with complete_file(file, overwrite=True) as partial:
+            pieces = (fit(piece, *small, "stretch") for piece in chunks(frames))
+            write_spool(partial, pieces, self._shape, "guide")
+
+    def frames(self) -> Iterator[Frames]:
+        """One by one, `[1, h, w, 3]`."""
+        with Spool(self._file, self._shape) as spool:
+            yield from (frame[None] for frame in spool)
+
+
+def _guide(inputs: Inputs, count: int) -> Frames:
+    """The control video, or grey between the pictures at the ends."""
+    if inputs.control is not None:
+        return inputs.control.frames
+    ends = [clip.frames for clip in (inputs.start, inputs.end) if clip is not None]
+    frames = np.full((count, *ends[0].shape[1:]), GREY, np.float32)
+    if inputs.start is not None:
+        frames[: len(inputs.start)] = as_float(inputs.start.frames)
+    if inputs.end is not None:
+        frames[count - len(inputs.end) :] = as_float(inputs.end.frames)
+    return frames
+
+
+def story_of(plan: Plan, size: tuple[int, int], pictures: Sequence[Frames]) -> Story:
+    """What a timeline tells of a plan; its pictures are kept small."""
+    width, height = size
+    small = max(1, round(THUMBNAIL * width / height)), THUMBNAIL
+    thumbnails = (fit(picture, *small, "stretch") for picture in pictures)
+    anchors = list(zip(plan.anchors, thumbnails, strict=False))
+    made = [(part.start, part.start + part.frames) for part in plan.segments if part.frames]
+    return Story(total=plan.total, fps=plan.fps, size=size, made=made, anchors=anchors)
+
+
+def drawn(story: Story, guide: Iterable[Frames], result: Path) -> Iterator[Frames]:
+    """The picture of each frame of a finished video.
+
+    Args:
+        story: of the video.
+        guide: a frame `[1, H, W, 3]` for each of the video.
+        result: the video.
+    """
+    timeline = Timeline(story)
+    shown = (piece[at : at + 1, ..., :3] for piece in stream_video(result) for at in range(len(piece)))
+    for index, (left, right) in enumerate(zip(guide, shown, strict=True)):
+        yield timeline.frame(index, left, right)
