@@ -323,6 +323,19 @@ def test_a_lora_comes_along_with_its_result_and_must_not_have_changed(make: Make
     assert "style.safetensors" in str(changed.outcome.error)
 
 
+def test_a_lora_is_strong_in_the_phases_it_is_said_for(make: Make, tmp_path: Path) -> None:
+    file = lora(tmp_path / "style.safetensors", 1)
+    said = {"plain": (), "high": (f"{file}@1;0",), "low": (f"{file}@0;1",), "off": (f"{file}@0;0",)}
+    made = {name: make("tiny_t2v_2_2", name=name, loras=loras).frames for name, loras in said.items()}
+    assert np.array_equal(made["plain"], made["off"])
+    assert len({frames.tobytes() for frames in made.values()}) == 3
+    high_alone = {"model": "tiny_t2v_2_2", "switch_threshold": 0}
+    one, two = (
+        make(name=name, loras=said[name.split("_")[0]], **high_alone) for name in ("plain_1", "low_1")
+    )
+    assert np.array_equal(one.frames, two.frames)
+
+
 def test_a_sidecar_holds_the_request_and_the_file_none(make: Make) -> None:
     made = make(metadata_mode="sidecar")
     sidecar = made.path.with_suffix(".json")
