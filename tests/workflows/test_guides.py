@@ -19,7 +19,8 @@ from wangp_cli.pipelines.pictures import Canvas
 from wangp_cli.pipelines.wan_vace import control_and_mask
 from wangp_cli.plan import Bridge, Plan, plan_edit, plan_join, plan_travel, plan_windows
 from wangp_cli.plan.edit import Portion
-from wangp_cli.workflows.guides import Fade, Guide, Known, Look, ease, ends, fit_picture, guide
+from wangp_cli.tasks.look import Fade, Look
+from wangp_cli.workflows.guides import Guide, Known, ease, ends, fit_picture, guide
 
 FPS = Fraction(16)
 WAN = Grid()

@@ -10,17 +10,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from tests.conftest import Make
 from tests.echo import Echo
 from tests.workflows.test_generate import tone
-from wangp_cli.media.clip import as_uint8
+from wangp_cli.media.clip import as_float, as_uint8
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import write_video
 from wangp_cli.pipelines import families
-from wangp_cli.pipelines.base import Lora, LoraPut
+from wangp_cli.pipelines.base import Inputs, Lora, LoraPut
 from wangp_cli.runtime.settings_file import load_settings_file
 from wangp_cli.tasks.shot import Shot
 
@@ -165,10 +166,11 @@ def test_each_part_has_its_own_share_of_loras(
     monkeypatch.setattr(Echo, "adapt", adapt)
     a, b = "a.safetensors", "b.safetensors"
     for name in (a, b):
-        (tmp_path / name).write_bytes(name.encode())
+        save_file({f"blocks.0.{name}.lora_A.weight": np.ones((1, 4), np.float32)}, tmp_path / name)
     loras = [f"{tmp_path / a}@0.5", str(tmp_path / b)]
     factors = ["1 0", "0.5 0.25", "0 0"]
     made = echo("tiny_vace", images, frames=5, loras=loras, part_lora_factors=factors)
+    assert made.outcome.error is None
     assert worn == [[(a, "0.5")], [(a, "0.25"), (b, "0.25")], []]
     assert made.outcome.manifest["request"]["part_lora_factors"] == factors
 
@@ -198,6 +200,71 @@ def test_a_video_is_continued_and_stays(
     assert len(heard.samples) == round(plan["total"] / 12 * 16000)
     assert np.array_equal(heard.samples[:15000], tune.samples[:15000])
     assert not heard.samples[17000:].any()
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> list[Path]:
+    """Three pictures, each of one colour."""
+    for index, colour in enumerate([(200, 100, 100), (100, 200, 100), (100, 100, 200)]):
+        write_image(tmp_path / f"{index}.png", np.full((1, 32, 32, 3), colour, np.uint8))
+    return [tmp_path / f"{index}.png" for index in range(3)]
+
+
+def colours(made: Any) -> list[list[int]]:
+    means = np.asarray(as_float(made.frames)).mean(axis=(1, 2)) * 255
+    return [[round(float(value)) for value in mean] for mean in means]
+
+
+def test_parts_after_the_first_are_graded(echo: Travel, plain: list[Path]) -> None:
+    made = colours(echo("tiny_vace", plain, frames=9, overlap=2, part_saturation=0.0, part_brightness=0.5))
+    assert made[0] == [200, 100, 100]
+    assert made[4] == [128, 128, 128]
+    assert made[12] == [191, 191, 191]
+    assert len(set(made[17])) == 1
+
+
+def test_frames_of_the_part_before_are_shown_as_asked(
+    echo: Travel, plain: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    encode = Echo.encode
+
+    def listen(self: Echo, shot: Shot, inputs: Inputs, progress: Any) -> Any:
+        assert inputs.control is not None
+        seen.append(np.asarray(as_float(inputs.control.frames)).mean(axis=(1, 2)))
+        return encode(self, shot, inputs, progress)
+
+    monkeypatch.setattr(Echo, "encode", listen)
+    said = {
+        "context_strength": 0.5,
+        "context_brightness": -0.2,
+        "fade_out": "1:0.5:0.5",
+        "fade_in": "0.25:1:1",
+    }
+    made = echo("tiny_vace", plain, frames=9, overlap=4, **said)
+    first, second = (np.rint(part * 255).astype(int).tolist() for part in seen)
+    assert plan_of(made)["segments"][1]["context"] == 4
+    # Of seven unknown frames one fades in, all fade out.
+    assert first[1] == [164, 114, 114]
+    assert first[7] == [100, 200, 100]
+    shown = [round((value + 127.5) / 2 * 0.8) for value in first[5]]
+    assert np.abs(np.array(second[0]) - shown).max() <= 1
+    assert second[3] == [100, 200, 100]
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"context_strength": 1.5}, "--context-strength: 1.5 is too large, must be at most 1"),
+        ({"context_brightness": -2}, "--context-brightness: -2 is too small, must be at least -1"),
+        ({"fade_in": "half"}, "--fade-in: 'half' is not SHARE"),
+        ({"part_saturation": -1}, "--part-saturation: -1 is too small, must be at least 0"),
+    ],
+)
+def test_a_look_out_of_range_is_refused(
+    echo: Travel, plain: list[Path], said: dict[str, Any], message: str
+) -> None:
+    assert message in str(echo("tiny_vace", plain, **said).outcome.error)
 
 
 def test_the_sound_is_cut_to_the_picture(echo: Travel, images: list[Path], tmp_path: Path) -> None:

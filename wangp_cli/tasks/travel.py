@@ -13,6 +13,7 @@ from wangp_cli.catalogue import Accepts, ModelSpec
 from wangp_cli.plan import Plan, plan_travel
 from wangp_cli.plan.travel import Mode
 from wangp_cli.tasks.fields import MAX_FRAMES, Flag, FrameCount, Input, Spec, frame_count
+from wangp_cli.tasks.look import Appearance
 from wangp_cli.tasks.planned import MANY, Counts, Fit, Planned, Sound
 from wangp_cli.tasks.shot import MODELS
 from wangp_cli.tasks.structure import Structure
@@ -95,7 +96,7 @@ class Route(Spec):
     ] = "silence"
 
 
-class Travel(Structure, Route, Legs, Anchors, Planned):
+class Travel(Appearance, Structure, Route, Legs, Anchors, Planned):
     """Travel from picture to picture in one continuous video."""
 
     shaped_by: ClassVar[tuple[str, ...]] = ("video_source", "images")

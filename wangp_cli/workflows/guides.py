@@ -18,52 +18,12 @@ from wangp_cli.media.match import adjust
 from wangp_cli.media.resize import fit
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.plan import Segment
+from wangp_cli.tasks.look import PLAIN, Curve, Fade, Look
 
 GREY = 0.5
 """The value that means unknown in a control video."""
 KEEP, PAINT = 0.0, 1.0
 """Black and white of a mask."""
-
-Curve = Literal[
-    "linear", "ease_in_quad", "ease_out_quad", "ease_in_out", "ease_in_cubic", "ease_in_out_cubic", "sine",
-    "expo_in",
-]  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fade:
-    """A picture that shows, ever weaker, in the unknown frames beside it.
-
-    Args:
-        share: of these frames, 0 to 1; 0 is no fade.
-        low: weight at the far end, 0 to 1.
-        high: weight next to the picture.
-        curve: between the two.
-    """
-
-    share: float = 0.0
-    low: float = 0.0
-    high: float = 1.0
-    curve: Curve = "ease_in_out"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Look:
-    """How known frames are shown to the model.
-
-    Args:
-        strength: of context frames, 0 to 1; less mixes them with the grey that means unknown.
-        saturation: of context frames; 1 changes nothing, 0 is grey.
-        brightness: of context frames; above 0 is brighter.
-        fade_out: of the picture a segment begins with.
-        fade_in: of the picture it ends with.
-    """
-
-    strength: float = 1.0
-    saturation: float = 1.0
-    brightness: float = 0.0
-    fade_out: Fade = Fade()
-    fade_in: Fade = Fade()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -117,7 +77,7 @@ def fit_picture(picture: Frames, width: int, height: int, how: Literal["crop", "
     return fit(pixels, width, height, how)
 
 
-def guide(segment: Segment, known: Known, size: tuple[int, int], look: Look = Look()) -> Guide:
+def guide(segment: Segment, known: Known, size: tuple[int, int], look: Look = PLAIN) -> Guide:
     """Control video and mask of a segment.
 
     From below: grey; frames of the control video; fades; context, pictures and bridging frames, which alone
@@ -158,7 +118,7 @@ def ends(segment: Segment, known: Known, fps: Fraction, grid: Grid) -> Inputs:
     Raises:
         RequestError: the plan needs frames in places that such a model cannot take.
     """
-    placed = dict(_placed(segment, known, Look()))
+    placed = dict(_placed(segment, known, PLAIN))
     front = next((place for place in range(segment.generate) if place not in placed), segment.generate)
     back = next((place for place in range(segment.generate) if segment.generate - 1 - place not in placed), 0)
     if front + back < len(placed):

@@ -12,6 +12,7 @@ import numpy as np
 
 from wangp_cli.media.clip import Audio, Clip, Frames, as_float
 from wangp_cli.media.facts import probe
+from wangp_cli.media.match import adjust
 from wangp_cli.media.read import read_audio, read_image
 from wangp_cli.media.resize import fit, match_length
 from wangp_cli.media.spool import Spool
@@ -19,6 +20,7 @@ from wangp_cli.pipelines.base import Inputs, Stage
 from wangp_cli.plan import Kept, Plan, Segment, adjusted, reached
 from wangp_cli.runtime.job import Job
 from wangp_cli.tasks.fields import size_of
+from wangp_cli.tasks.look import PLAIN, Appearance
 from wangp_cli.tasks.planned import Fit, Planned
 from wangp_cli.tasks.structure import Structure
 from wangp_cli.workflows.footage import clip_frames
@@ -133,7 +135,8 @@ class Assembly:
         """What the model is given for a segment."""
         spec = self._job.request.spec
         if "control" in spec.accepts:
-            return guide(segment, known, self._canvas).inputs(self._plan.fps)
+            look = self._task.look if isinstance(self._task, Appearance) else PLAIN
+            return guide(segment, known, self._canvas, look).inputs(self._plan.fps)
         return ends(segment, known, self._plan.fps, spec.grid)
 
     def _initial(self, segment: Segment, known: Known) -> Clip:
@@ -167,8 +170,12 @@ class Assembly:
 
     def _finished(self, made: Spool, segment: Segment, known: Known, inputs: Inputs) -> Iterator[Frames]:  # noqa: ARG002 - masks are in them
         """The frames a model made, as they go into the video."""
-        for piece in match_seams(made, segment, known, self._task.colour_match):
-            yield fit(piece, *self._size, "stretch")
+        task = self._task
+        for piece in match_seams(made, segment, known, task.colour_match):
+            graded = piece
+            if isinstance(task, Appearance) and segment.start:
+                graded = adjust(piece, saturation=task.part_saturation, brightness=task.part_brightness)
+            yield fit(graded, *self._size, "stretch")
 
     def _after(self, segment: Segment) -> Frames | None:
         """The frames that follow a segment; behind one that closes a circle, those of the beginning."""
