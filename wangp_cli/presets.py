@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -56,51 +56,73 @@ def merge(layers: Iterable[Layer]) -> Resolved:
     return Resolved(values=values, origin=origin, checksums=checksums, addresses=addresses)
 
 
-class Preset(BaseModel):
-    """A named look: values for any fields of a task."""
+class Named(BaseModel):
+    """What has a YAML file of its own, whose name it has."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     title: str = ""
     description: str = ""
+
+
+class Preset(Named):
+    """A named look: values for any fields of a task."""
+
     values: dict[str, Any] = Field(min_length=1)
 
 
-class Presets:
-    """Presets by name, one YAML file each; later folders replace those of earlier ones."""
+N = TypeVar("N", bound=Named)
 
-    def __init__(self, *folders: Any) -> None:
-        self._folders = folders
+
+class Shelf(Generic[N]):
+    """Things by name, one YAML file each; later folders replace those of earlier ones.
+
+    Args:
+        kind: of thing.
+        word: for it, and the field that takes its name.
+        listing: the command that lists them.
+        folders: of the files.
+    """
+
+    def __init__(self, kind: type[N], word: str, listing: str, *folders: Any) -> None:
+        self._kind, self._word, self._listing, self._folders = kind, word, listing, folders
 
     @cached_property
-    def all(self) -> dict[str, Preset]:
-        """Every preset by its name."""
-        found: dict[str, Preset] = {}
+    def all(self) -> dict[str, N]:
+        """Every one by its name."""
+        found: dict[str, N] = {}
         for folder in self._folders:
             files = folder.iterdir() if folder.is_dir() else []
             for file in sorted((f for f in files if f.name.endswith(".yaml")), key=lambda f: str(f.name)):
-                preset = _read(file)
-                found[preset.name] = preset
+                one = self._read(file)
+                found[one.name] = one
         return found
 
-    def get(self, name: str) -> Preset:
-        """The preset called `name`.
+    def get(self, name: str) -> N:
+        """The one called `name`.
 
         Raises:
             RequestError: there is none; the message names the nearest.
         """
         if name not in self.all:
-            hint = nearest(name, list(self.all)) or "`wangp presets` lists them"
-            raise RequestError("preset", f"there is no preset {name!r}", hint=hint)
+            hint = nearest(name, list(self.all)) or f"`{self._listing}` lists them"
+            raise RequestError(self._word, f"there is no {self._word} {name!r}", hint=hint)
         return self.all[name]
 
+    def _read(self, file: Any) -> N:
+        data = read_yaml(file)
+        if not isinstance(data, dict):
+            raise ModelError(f"{self._word} file {file} holds no mapping")
+        try:
+            return self._kind.model_validate({"name": file.name.removesuffix(".yaml")} | data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise ModelError(f"{self._word} file {file}: {where}: {first['msg']}") from None
 
-def _read(file: Any) -> Preset:
-    data = read_yaml(file)
-    if not isinstance(data, dict):
-        raise ModelError(f"preset file {file} holds no mapping")
-    try:
-        return Preset.model_validate({"name": file.name.removesuffix(".yaml")} | data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ModelError(f"preset file {file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+class Presets(Shelf[Preset]):
+    """Presets by name."""
+
+    def __init__(self, *folders: Any) -> None:
+        super().__init__(Preset, "preset", "wangp presets", *folders)

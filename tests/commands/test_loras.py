@@ -83,3 +83,17 @@ def test_a_lora_is_fetched_into_the_folder(run: Run, folder: Path) -> None:
     # What is here needs no network any more.
     assert run("loras", "fetch", "ada/ink", code=0).stdout == done.stdout
     assert "offline" in run("loras", "fetch", "ada/other", env={"HF_HUB_OFFLINE": "1"}, code=3).stderr
+
+
+def test_accelerators_and_presets_of_wangp_are_listed(run: Run, folder: Path) -> None:
+    (folder / "ink.lset").write_text('{"loras": ["ink.safetensors"], "loras_mult": "0.7"}')
+    (folder / "broken.lset").write_text("no")
+    found = run("loras", "presets", "--json", code=0).json()
+    lightning = next(each for each in found["accelerators"] if each["name"] == "lightning")
+    assert lightning["variants"][0]["values"]["steps"] == 4
+    assert lightning["variants"][0]["source"]
+    broken, ink = found["files"]
+    assert "broken.lset" in broken["error"]
+    assert ink["loras"] == ["ink.safetensors@0.7"]
+    assert "lightx2v" in run("loras", "presets", code=0).stdout
+    assert "lightx2v" in run("presets", code=0).stdout

@@ -29,6 +29,11 @@ def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, who
     Console(file=sys.stdout, highlight=False).print(table)
 
 
+def values_line(values: Mapping[str, object]) -> str:
+    """Values of fields on one line."""
+    return ", ".join(f"{key} {value}" for key, value in values.items())
+
+
 def write_facts(facts: Mapping[str, object]) -> None:
     """Print names and values, one pair a line; what is empty is left out."""
     table = Table(box=None, show_header=False, pad_edge=False)

@@ -9,7 +9,7 @@ import typer
 
 from wangp_cli.catalogue import Catalogue, ModelSpec, Network
 from wangp_cli.commands._run import errors_shown
-from wangp_cli.commands._table import write_facts, write_json, write_table
+from wangp_cli.commands._table import values_line, write_facts, write_json, write_table
 from wangp_cli.errors import ModelError, RequestError, WangpError
 from wangp_cli.runtime import bootstrap, weights
 from wangp_cli.runtime.console import stderr_console
@@ -106,6 +106,39 @@ def _write_fit(fit: Any) -> None:
     typer.echo(f"{fit.network}: {word}; {fit.layers} layers are changed{left}")
     if fit.rejected:
         write_table(("key", "why it fits nothing"), list(fit.rejected.items()), whole="key")
+
+
+@app.command()
+def presets(json: Json = False) -> None:
+    """List the accelerators, and the LoRA presets of WanGP in the LoRA folder."""
+    with errors_shown():
+        found = bootstrap.accelerators(bootstrap.user_folders()).all.values()
+        folder = _folder()
+        files = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in (".lset", ".json")]
+        if json:
+            accelerators = [each.model_dump(mode="json") for each in found]
+            write_json({"accelerators": accelerators, "files": [_preset_facts(path) for path in files]})
+            return
+        rows = [
+            (each.name, each.description, variant.made_for, values_line(variant.values), len(variant.loras))
+            for each in found
+            for variant in each.variants
+        ]
+        columns = ("--accelerator", "what it is", "networks", "values", "LoRAs")
+        write_table(columns, rows, whole=columns[0])
+        if files:
+            write_table(("--settings-file", "LoRAs"), [tuple(_preset_facts(path).values()) for path in files])
+
+
+def _preset_facts(path: Path) -> dict[str, Any]:
+    """A preset of WanGP and the LoRAs it names, or why it cannot be read."""
+    from wangp_cli.runtime.settings_file import load_settings_file
+
+    try:
+        loras = load_settings_file(path).values.get("loras") or ()
+    except WangpError as error:
+        return {"path": str(path), "loras": [], "error": error.message}
+    return {"path": str(path), "loras": list(loras)}
 
 
 @app.command()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from wangp_cli.commands._run import errors_shown
-from wangp_cli.commands._table import write_facts, write_json, write_table
+from wangp_cli.commands._table import values_line, write_facts, write_json, write_table
 from wangp_cli.runtime import bootstrap
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -21,12 +21,18 @@ def list_presets(context: typer.Context, json: Json = False) -> None:
     if context.invoked_subcommand:
         return
     with errors_shown():
-        found = bootstrap.presets(bootstrap.user_folders()).all
+        folders = bootstrap.user_folders()
+        found = bootstrap.presets(folders).all
         if json:
             write_json([preset.model_dump(mode="json") for preset in found.values()])
             return
-        rows = [(preset.name, preset.description, _line(preset.values)) for preset in found.values()]
+        rows = [(preset.name, preset.description, values_line(preset.values)) for preset in found.values()]
         write_table(("preset", "what it is for", "values"), rows)
+        accelerators = bootstrap.accelerators(folders).all.values()
+        write_table(
+            ("accelerator", "what it is", "networks"),
+            [(each.name, each.description, each.made_for) for each in accelerators],
+        )
 
 
 @app.command()
@@ -38,7 +44,3 @@ def show(name: Annotated[str, typer.Argument(help="Name of the preset.")], json:
             write_json(preset.model_dump(mode="json"))
             return
         write_facts({"preset": preset.name, "for": preset.description, **preset.values})
-
-
-def _line(values: dict[str, object]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in values.items())

@@ -213,7 +213,7 @@ def _name_by_id(said: Mapping[str, Any]) -> str:
 
 def affinity_of(request: Request) -> str:
     """A text that is equal for requests which the same loaded pipeline serves."""
-    how = request.task.model_dump(mode="json", include={"loras", *Runtime.model_fields})
+    how = request.task.model_dump(mode="json", include={"accelerator", "loras", *Runtime.model_fields})
     return f"{request.spec.name} {_sha256(how)[:8]}"
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from platformdirs import PlatformDirs
 
+from wangp_cli.accelerators import Accelerators
 from wangp_cli.catalogue import Catalogue, presets_dir
 from wangp_cli.errors import RequestError
 from wangp_cli.presets import Presets
@@ -61,6 +62,11 @@ def catalogue(folders: Folders) -> Catalogue:
 def presets(folders: Folders) -> Presets:
     """Shipped presets, then the user's own."""
     return Presets(presets_dir() / "generate", folders.config / "presets")
+
+
+def accelerators(folders: Folders) -> Accelerators:
+    """Shipped accelerators, then the user's own."""
+    return Accelerators(presets_dir() / "accelerators", folders.config / "accelerators")
 
 
 def models_dir(settings: Settings, folders: Folders) -> Path:
@@ -122,6 +128,7 @@ def start(
         folders=folders,
         catalogue=catalogue(folders),
         presets=presets(folders),
+        accelerators=accelerators(folders),
         stream=Stream(str(uuid.uuid4()), [control.note, *sinks], trace=trace()),
         pool=Pool(models_dir(settings, folders)),
         loras_dir=loras_dir(settings, folders),

@@ -28,8 +28,9 @@ class Job:
     checksums: dict[str, str]
 
     def loras(self, factors: Sequence[float] | None = None) -> list[Lora]:
-        """The request's LoRAs, their strengths multiplied by factors; 0 leaves one out."""
-        each = zip(self.request.loras, factors or [1.0] * len(self.request.loras), strict=True)
+        """The request's LoRAs, strengths of the task's own multiplied by factors; 0 leaves one out."""
+        of_task = iter(factors or ())
+        each = [(lora, next(of_task, 1.0) if lora.own else 1.0) for lora in self.request.loras]
         return [Lora(path=lora.path, strength=lora.strength.times(factor)) for lora, factor in each if factor]
 
     def pipeline(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wangp_cli.accelerators import NONE
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.runtime.events import DownloadProgress
 from wangp_cli.runtime.lora_header import check_lora
@@ -14,6 +15,7 @@ from wangp_cli.runtime.lora_sources import Source, fetch, find
 from wangp_cli.tasks.adapters import Strength
 
 if TYPE_CHECKING:
+    from wangp_cli.catalogue import ModelSpec
     from wangp_cli.runtime.events import Emit
     from wangp_cli.runtime.hub import Hub
     from wangp_cli.runtime.session import Session
@@ -27,10 +29,12 @@ class LoraUse:
     Args:
         source: where it is, or comes from.
         strength: in the phases of the run.
+        own: said by the task, rather than part of its accelerator.
     """
 
     source: Source
     strength: Strength
+    own: bool = True
 
     @property
     def path(self) -> Path:
@@ -38,26 +42,30 @@ class LoraUse:
         return self.source.path
 
 
-def find_loras(task: Render, origin: Mapping[str, str], session: Session) -> list[LoraUse]:
-    """The LoRAs of a task; those that are here are looked into.
+def find_loras(task: Render, origin: Mapping[str, str], spec: ModelSpec, session: Session) -> list[LoraUse]:
+    """The LoRAs of a task, those of its accelerator first; those that are here are looked into.
 
     Args:
         task: with values for all its fields.
         origin: where each came from; what a task file names must be here.
+        spec: the model.
         session: has the LoRA folder.
 
     Raises:
         RequestError: there is none of a name, or a strength has more phases than the run.
         ModelError: a file is broken or holds no LoRA, or one may not be fetched.
     """
+    named = [(*each, False) for each in _of_accelerator(task, spec, session)]
+    named += [(*each, True) for each in task.strengths()]
     found = [
-        LoraUse(source=find(name, session.loras_dir), strength=_in_phases(task, name, strength))
-        for name, strength in task.strengths()
+        LoraUse(source=find(name, session.loras_dir), strength=_in_phases(task, name, strength), own=own)
+        for name, strength, own in named
     ]
-    for source in (lora.source for lora in found):
+    for lora in found:
+        source = lora.source
         if source.here:
             check_lora(source.path)
-        elif origin.get("loras", "").startswith("line"):
+        elif lora.own and origin.get("loras", "").startswith("line"):
             raise RequestError(
                 "loras",
                 f"{source.name!r} is not on this machine, task files name local files",
@@ -69,6 +77,21 @@ def find_loras(task: Render, origin: Mapping[str, str], session: Session) -> lis
                 hint=f"wangp loras fetch {source.name}",
             )
     return found
+
+
+def _of_accelerator(task: Render, spec: ModelSpec, session: Session) -> list[tuple[str, Strength]]:
+    """Names and strengths of the accelerator's LoRAs."""
+    if task.accelerator in (None, NONE):
+        return []
+    loras = session.accelerators.variant(str(task.accelerator), spec).loras
+    said = task.accelerator_strengths()
+    if len(said) > len(loras):
+        raise RequestError(
+            "lora_multipliers",
+            f"{len(said)} strengths before |, the accelerator {task.accelerator} has {len(loras)} LoRAs",
+        )
+    own = [Strength.parse(lora.strength) for lora in loras]
+    return [(lora.file, strength) for lora, strength in zip(loras, said + own[len(said) :], strict=True)]
 
 
 def _in_phases(task: Render, name: str, strength: Strength) -> Strength:

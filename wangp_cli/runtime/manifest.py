@@ -36,8 +36,11 @@ def portable_request(task: Task, request: Request, folder: Path) -> dict[str, An
             said[field] = [named(path, request, folder) for path in value]
         elif value:
             said[field] = named(value, request, folder)
-    said["loras"] = [f"{_lora_name(lora, request, folder)}@{lora.strength}" for lora in request.loras]
+    own = [lora for lora in request.loras if lora.own]
+    said["loras"] = [f"{_lora_name(lora, request, folder)}@{lora.strength}" for lora in own]
     said.pop("lora_multipliers", None)
+    if of_accelerator := [str(lora.strength) for lora in request.loras if not lora.own]:
+        said["lora_multipliers"] = f"{' '.join(of_accelerator)} |"
     return {key: value for key, value in said.items() if value != []}
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from wangp_cli.accelerators import NONE
 from wangp_cli.errors import RequestError, nearest
 from wangp_cli.presets import Layer, Resolved, merge
 from wangp_cli.runtime.settle import OWN, Request, settle
@@ -17,6 +18,7 @@ from wangp_cli.tasks.flags import flag_of
 from wangp_cli.tasks.render import Render
 
 if TYPE_CHECKING:
+    from wangp_cli.catalogue import ModelSpec
     from wangp_cli.runtime.session import Session
 
 
@@ -46,7 +48,7 @@ def _resolve(said: Resolved, layers: Sequence[Layer], session: Session) -> Reque
     spec = session.catalogue.get(str(name))
     defaults = Layer(name="default", values=_class_defaults(kind))
     model = _about(TASKS[kind], Layer(name=f"model {spec.name}", values=spec.defaults))
-    merged = merge([defaults, settings, model, *layers])
+    merged = merge([defaults, settings, model, *_accelerated(TASKS[kind], layers, spec, session), *layers])
     origin = merged.origin | {
         field: session.settings_origin.get(field, "default")
         for field, place in merged.origin.items()
@@ -54,6 +56,17 @@ def _resolve(said: Resolved, layers: Sequence[Layer], session: Session) -> Reque
     }
     task = validate(merged, kind, origin)
     return settle(task, replace(merged, values={}, origin=origin), spec, session)
+
+
+def _accelerated(
+    task: type[Render], layers: Sequence[Layer], spec: ModelSpec, session: Session
+) -> list[Layer]:
+    """The numbers of the accelerator that is asked for, or that the model has; all but the model give way."""
+    name = merge(layers).values.get("accelerator", spec.defaults.get("accelerator"))
+    if not isinstance(name, str) or name == NONE:
+        return []
+    variant = session.accelerators.variant(name, spec)
+    return [_about(task, Layer(name=f"accelerator {name}", values=variant.values))]
 
 
 def _kind_of(said: Resolved) -> type[Render]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from wangp_cli.accelerators import Accelerators
 from wangp_cli.catalogue import Catalogue
 from wangp_cli.presets import Presets
 from wangp_cli.runtime.control import Control
@@ -27,6 +28,7 @@ class Session:
     folders: Folders
     catalogue: Catalogue
     presets: Presets
+    accelerators: Accelerators
     stream: Stream
     pool: Pool
     loras_dir: Path

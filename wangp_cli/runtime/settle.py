@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from wangp_cli.accelerators import NONE
 from wangp_cli.catalogue import Accepts, Catalogue, ModelSpec
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.plan import reached
@@ -108,7 +109,7 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
         )
     _check_accepted(task, spec, session.catalogue)
     notices += _check_sampling(task, spec, origin)
-    loras = find_loras(task, origin, session)
+    loras = find_loras(task, origin, spec, session)
     facts = check_inputs(task, [lora.path for lora in loras if lora.source.here], merged.checksums)
     if session.manifest_path:
         check_folder("manifest_path", session.manifest_path.absolute().parent, session.writable)
@@ -171,6 +172,8 @@ def _check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None
     }
     if task.loras:
         given["lora"] = "loras"
+    elif task.accelerator not in (None, NONE):
+        given["lora"] = "accelerator"
     for feature, field in (asked | given).items():
         if feature not in spec.accepts:
             able = catalogue.accepting(feature)

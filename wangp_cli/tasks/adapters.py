@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Protocol, Self
 
-from pydantic import BeforeValidator, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from wangp_cli.tasks.fields import Flag, Spec
+from wangp_cli.tasks.shot import MODELS
 
 _HUB = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*(:[^@]+)?")
 
@@ -110,13 +111,12 @@ def _joined(value: Any) -> Any:
 
 
 def read_multipliers(text: str) -> list[Strength]:
-    """One strength for each LoRA: between spaces, lines or `|`; lines that begin with # are comments.
+    """One strength for each LoRA, between spaces.
 
     Raises:
         ValueError: one cannot be read.
     """
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
-    return [_strength(token) for token in re.split(r"[\s|]+", " ".join(lines)) if token]
+    return [_strength(token) for token in text.split()]
 
 
 def _strength(token: str) -> Strength:
@@ -149,6 +149,16 @@ class Adapters(Spec):
     """LoRAs on top of the model."""
 
     panel: ClassVar[str] = "LoRA"
+    accelerator: Annotated[
+        str | None,
+        Field(max_length=128),
+        Flag(
+            "LoRAs for few steps and their numbers, such as lightning: see `wangp loras presets`; none is "
+            "without.",
+            metavar="NAME",
+            default=MODELS,
+        ),
+    ] = None
     loras: Annotated[
         tuple[str, ...],
         Flag(
@@ -162,7 +172,9 @@ class Adapters(Spec):
         str,
         BeforeValidator(_joined),
         Flag(
-            "Strengths of the LoRAs in their order, such as '1;0 0.8'; instead of @STRENGTH.", metavar="TEXT"
+            "Strengths of the LoRAs in their order, such as '1;0 0.8'; instead of @STRENGTH. Those of the "
+            "accelerator come before a |.",
+            metavar="TEXT",
         ),
     ] = ""
 
@@ -177,7 +189,8 @@ class Adapters(Spec):
     @model_validator(mode="after")
     def _one_strength_each(self) -> Self:
         try:
-            said = read_multipliers(self.lora_multipliers)
+            self.accelerator_strengths()
+            said = read_multipliers(self._multipliers[1])
         except ValueError as error:
             raise ValueError(f"lora_multipliers: {error}") from None
         if len(said) > len(self.loras):
@@ -186,9 +199,23 @@ class Adapters(Spec):
             raise ValueError(f"lora_multipliers: {twice!r} has a strength already, say it once")
         return self
 
+    @property
+    def _multipliers(self) -> tuple[str, str]:
+        """What is said of the accelerator's LoRAs, and of the task's own; lines after # say nothing."""
+        lines = self.lora_multipliers.splitlines()
+        text = " ".join(line for line in lines if not line.lstrip().startswith("#"))
+        if not self.accelerator:
+            return "", text.replace("|", " ")
+        before, bar, after = text.partition("|")
+        return (before, after) if bar else ("", before)
+
+    def accelerator_strengths(self) -> list[Strength]:
+        """Strengths of the accelerator's LoRAs, where they are not to be its own."""
+        return read_multipliers(self._multipliers[0])
+
     def strengths(self) -> list[tuple[str, Strength]]:
-        """Name and strength of each LoRA; 1 where nothing is said."""
-        said = read_multipliers(self.lora_multipliers)
+        """Name and strength of each of the task's LoRAs; 1 where nothing is said."""
+        said = read_multipliers(self._multipliers[1])
         names = [parse_lora(lora) for lora in self.loras]
         return [
             (name, own or (said[index] if index < len(said) else Strength()))

@@ -58,10 +58,10 @@ def test_the_samples_are_read() -> None:
     assert prompts(queue) == ["The gate opens", "fox in the snow", "owl in the snow"]
 
 
-def test_the_list_of_the_older_tool_is_read_but_for_its_accelerator(tmp_path: Path) -> None:
+def test_the_list_of_the_older_tool_is_read_with_its_accelerator(tmp_path: Path) -> None:
     found = lines(SAMPLES / "tasks.json")
     assert [line.task_id for line in found] == ["causvid_lora_example_001", "vace_14b_example_001"]
-    assert all(line.error and line.error.field == "use_causvid_lora" for line in found)
+    assert all(line.values and line.values["accelerator"] == "causvid" for line in found)
     tasks = [
         {k: v for k, v in t.items() if "lora" not in k}
         for t in json.loads((SAMPLES / "tasks.json").read_text())

@@ -113,20 +113,18 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "full_orchestrator_payload": ({},),
     "use_uni3c": (False,),
     "hires_scale": (1,),
-    "use_causvid_lora": (False,),
-    "use_lighti2x_lora": (False,),
     "apply_reward_lora": (False,),
 }
 """Switches of features that we do not serve yet, at the values where they do nothing."""
 
 HINTS = {
-    "use_causvid_lora": "name the LoRA in loras, with steps 9, guidance_scale 1 and flow_shift 1",
-    "use_lighti2x_lora": "name the LoRA in loras, with steps 5, guidance_scale 1 and flow_shift 5",
     "apply_reward_lora": "name the LoRA in loras",
     "orchestrator_details": "name what it is: a task_type such as travel_orchestrator",
     "full_orchestrator_payload": "name what it is: a task_type such as travel_orchestrator",
 }
 """What to do instead of a switch; without an entry it is to leave the key out."""
+ACCELERATORS = {"use_causvid_lora": "causvid", "use_lighti2x_lora": "lightx2v"}
+"""Switches that are accelerators here."""
 MARKS = frozenset(
     """
     settings_version model_type base_model_type video_length num_inference_steps resolution activated_loras

@@ -13,7 +13,7 @@ from wangp_cli.tasks.legacy import sampling
 from wangp_cli.tasks.legacy.forms import short
 from wangp_cli.tasks.legacy.grammars import PROMPT_MODES, WINDOW_MODES, prompts, strengths
 from wangp_cli.tasks.legacy.letters import IMAGE, VIDEO, apply_letters
-from wangp_cli.tasks.legacy.names import DROPPED, HANDLED, HINTS, MARKS, NEUTRAL, RENAMED
+from wangp_cli.tasks.legacy.names import ACCELERATORS, DROPPED, HANDLED, HINTS, MARKS, NEUTRAL, RENAMED
 from wangp_cli.tasks.legacy.types import as_generate, is_old, kind_of, opened
 
 BACKGROUND = "remove_background_images_ref"
@@ -67,6 +67,7 @@ def read(settings: Mapping[str, Any], *, given: Collection[str] | None = None) -
             notices += told
     if foreign and found.get("image_refs") and settings.get(BACKGROUND, 1):
         notices.append("image_refs: their background is kept, taking it out is not served")
+    _accelerate(found, settings)
     _loras(found, settings)
     _one_of(found)
     if foreign:
@@ -88,7 +89,7 @@ def _renamed(settings: Mapping[str, Any]) -> tuple[dict[str, Any], bool, dict[st
     found: dict[str, Any] = {}
     said_as: dict[str, str] = {}
     for key, value in settings.items():
-        if value is None or key in HANDLED:
+        if value is None or key in HANDLED or key in ACCELERATORS:
             continue
         if key in ours:
             _say(key, key, value, found, said_as)
@@ -109,6 +110,15 @@ def _renamed(settings: Mapping[str, Any]) -> tuple[dict[str, Any], bool, dict[st
     if is_old(kind):
         found = as_generate(kind, found)
     return found, foreign, {name: key for name, key in said_as.items() if name != key}
+
+
+def _accelerate(found: dict[str, Any], settings: Mapping[str, Any]) -> None:
+    """Take switches of the older worker for the accelerators they are."""
+    for key, accelerator in ACCELERATORS.items():
+        if (value := settings.get(key) or False) not in (True, False):
+            raise RequestError(key, f"{short(value)} is neither true nor false")
+        if value and found.setdefault("accelerator", accelerator) != accelerator:
+            raise RequestError(key, f"true, but the accelerator is {short(found['accelerator'])} already")
 
 
 def _say(name: str, key: str, value: Any, found: dict[str, Any], said_as: dict[str, str]) -> None:
