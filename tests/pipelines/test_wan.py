@@ -193,9 +193,10 @@ def test_a_picture_and_a_clip_have_the_asked_shape(loaded: Any) -> None:
     assert pieces == [[(1, 32, 48, 3)], [(1, 32, 48, 3), (4, 32, 48, 3), (4, 32, 48, 3)]]
 
 
-def test_faster_kernels_stay_within_60_db(loaded: Any) -> None:
-    shot = tiny.shot(steps=4)
-    exact, fast = (run(loaded("vace", exact=exact), shot, EVERYTHING) for exact in (True, False))
+@pytest.mark.parametrize("name", ["vace", "ti2v"])
+def test_faster_kernels_stay_within_60_db(loaded: Any, name: str) -> None:
+    shot = tiny.shot_for(name, steps=4)
+    exact, fast = (run(loaded(name, exact=exact), shot, INPUTS[name]) for exact in (True, False))
     error = np.mean((exact - fast).astype(np.float64) ** 2)
     assert not np.array_equal(exact, fast)
     assert 10 * np.log10(1 / error) >= 60

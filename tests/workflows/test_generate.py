@@ -101,6 +101,15 @@ def test_every_value_changes_the_result(make: Make, change: dict[str, Any]) -> N
     assert not np.array_equal(make(name="before").frames, make(name="after", **change).frames)
 
 
+def test_every_way_to_guide_changes_the_result(make: Make) -> None:
+    ways: list[dict[str, Any]] = [
+        {}, {"cfg_zero": True}, {"apg": True}, {"skip_layers": [1]}, {"nag_scale": 5.0},
+    ]  # fmt: skip
+    guided = {"guidance_scale": 5.0, "negative_prompt": "blurry", "steps": 3}
+    made = [make(name=f"n{number}", **guided | way) for number, way in enumerate(ways)]
+    assert len({one.frames.tobytes() for one in made}) == len(ways)
+
+
 def test_the_negative_prompt_counts_only_with_guidance(make: Make) -> None:
     def frames(name: str, negative: str, guidance: float) -> Any:
         return make(name=name, negative_prompt=negative, guidance_scale=guidance).frames
