@@ -9,6 +9,7 @@ import errno
 import os
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,7 +20,7 @@ from wangp_cli.catalogue import ModelSpec
 from wangp_cli.errors import OutOfMemoryError
 from wangp_cli.media.clip import Frames
 from wangp_cli.pipelines import families
-from wangp_cli.pipelines.base import Inputs, Lora, LoraPut, Progress
+from wangp_cli.pipelines.base import Inputs, Lora, LoraPut, Placement, Progress
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
 
@@ -27,18 +28,28 @@ from wangp_cli.tasks.shot import Shot
 class Noop:
     """Grey frames of the right size; `steps` of a task are real calls of `progress`.
 
-    A prompt with `sleep` makes each step take 20 ms; with `oom` it needs the tiled VAE to have memory enough;
+    A prompt with `sleep` makes each step take 20 ms; with `oom` only profile 3 has memory enough;
     with `flaky` its first try meets a disk that is away; with `crash` it raises what no adapter should; with
     `noise` its pictures are large files.
     """
 
-    def __init__(self, spec: ModelSpec) -> None:
+    why = "as asked"
+
+    def __init__(self, spec: ModelSpec, placement: Placement) -> None:
         self.spec = spec
+        self.placement = replace(placement, profile="1" if placement.profile == "auto" else placement.profile)
         self._met: set[str] = set()
 
     def adapt(self, _loras: Sequence[Lora]) -> list[LoraPut]:
         """Wear nothing."""
         return []
+
+    def retune(self, placement: Placement) -> None:
+        """Nothing to change."""
+
+    def tiles(self, _latents: Shot) -> list[int | None]:
+        """No tiles."""
+        return [None]
 
     def encode(self, _shot: Shot, _inputs: Inputs, progress: Progress) -> None:
         """Nothing to tell."""
@@ -46,7 +57,7 @@ class Noop:
 
     def denoise(self, shot: Shot, _conditioning: None, progress: Progress) -> Shot:
         """Count the steps."""
-        if "oom" in shot.prompt and not shot.vae_tiling:  # type: ignore[attr-defined]
+        if "oom" in shot.prompt and ("all" in shot.prompt or self.placement.profile != "3"):
             raise OutOfMemoryError("out of memory")
         if "flaky" in shot.prompt and shot.prompt not in self._met:
             self._met.add(shot.prompt)
@@ -59,7 +70,7 @@ class Noop:
             progress("denoise", step + 1, shot.steps)
         return shot
 
-    def decode(self, latents: Shot, progress: Progress) -> Iterator[Frames]:
+    def decode(self, latents: Shot, progress: Progress, _tile: int | None = None) -> Iterator[Frames]:
         """Frames of one grey, which the seed decides."""
         width, height = size_of(latents.size)
         progress("decode", 1, 1)
@@ -73,9 +84,9 @@ class Noop:
         """Nothing to free."""
 
 
-def load(spec: ModelSpec, *_rest: Any) -> Noop:
+def load(spec: ModelSpec, _folder: Path, placement: Placement, *_rest: Any) -> Noop:
     """The adapter's `load`."""
-    return Noop(spec)
+    return Noop(spec, placement)
 
 
 def register(folder: Path) -> dict[str, str]:

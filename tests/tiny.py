@@ -84,6 +84,10 @@ class Parts:
         part: T = self.made[key]
         return part
 
+    def has(self, key: tuple[str, ...]) -> bool:
+        """Whether there is a part under `key`."""
+        return key in self.made
+
 
 def shot(**changes: Any) -> Shot:
     """Nine frames of 32 x 32 pixels in two steps, with guidance."""

@@ -11,6 +11,7 @@ from wangp_cli import __version__
 from wangp_cli.commands import loras, models, presets, settings
 from wangp_cli.commands.batch import batch
 from wangp_cli.commands.control import control
+from wangp_cli.commands.decode import decode
 from wangp_cli.commands.docs import docs
 from wangp_cli.commands.doctor import doctor
 from wangp_cli.commands.edit import edit
@@ -54,6 +55,7 @@ app.command(no_args_is_help=True)(travel)
 app.command(no_args_is_help=True)(join)
 app.command(no_args_is_help=True)(edit)
 app.command(no_args_is_help=True)(inpaint)
+app.command(no_args_is_help=True)(decode)
 app.command(no_args_is_help=True)(batch)
 app.command()(show)
 app.command()(report)

@@ -138,12 +138,17 @@ def test_two_batches_do_not_share_a_folder(batches: Batches) -> None:
     assert first.exitcode == 0
 
 
-def test_an_attempt_after_too_little_memory_is_more_careful(batches: Batches) -> None:
-    path = batches.tasks(A | {"prompt": "oom"})
-    assert ends(batches.run(path, code=1)) == {"a": "failed"}
-    result = batches.run(path, "--resume", "--retries", 5)
-    assert result.only("task.retrying")["change"] == "vae_tiling"
-    assert [line["status"] for line in batches.history()] == ["error", "error", "success"]
+def test_an_attempt_after_too_little_memory_needs_less(batches: Batches) -> None:
+    result = batches.run(batches.tasks(A | {"prompt": "oom"}))
+    assert result.only("task.retrying")["change"] == "profile 3"
+    assert [line["status"] for line in batches.history()] == ["error", "success"]
+
+
+def test_memory_that_runs_out_twice_is_the_end(batches: Batches) -> None:
+    result = batches.run(batches.tasks(A | {"prompt": "oom in all"}), "--retries", 5, code=1)
+    assert ends(result) == {"a": "failed"}
+    assert result.only("task.failed")["error"]["kind"] == "oom"
+    assert [line["status"] for line in batches.history()] == ["error", "error"]
 
 
 def test_a_task_has_its_time(batches: Batches) -> None:

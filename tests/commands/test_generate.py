@@ -150,8 +150,8 @@ def test_an_alias_becomes_the_name_of_the_model(dry: Dry) -> None:
 
 def test_bool_flags_come_in_pairs_and_can_undo_a_setting(dry: Dry) -> None:
     assert dry("x", "--exact")["request"]["exact"] is True
-    found = dry("x", "--no-vae-tiling", WANGP_VAE_TILING="true")
-    assert (found["request"]["vae_tiling"], found["origin"]["vae_tiling"]) == (False, "flag")
+    found = dry("x", "--no-boost", WANGP_BOOST="true")
+    assert (found["request"]["boost"], found["origin"]["boost"]) == (False, "flag")
 
 
 def test_a_path_at_a_flag_may_be_anywhere(dry: Dry, tmp_path: Path) -> None:

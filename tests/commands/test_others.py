@@ -158,20 +158,29 @@ def test_settings_of_the_older_app_are_taken_over(run: Run, tmp_path: Path) -> N
         json.dumps(
             {
                 "attention_mode": "sdpa", "video_output_codec": "libx265_28", "save_path": "/videos",
-                "checkpoints_paths": ["/ckpts", "."], "metadata_type": "json", "profile": 4, "boost": 1,
-                "image_output_codec": "jpeg_95",
+                "checkpoints_paths": ["/ckpts", "."], "metadata_type": "json", "profile": 3.5, "boost": 1,
+                "image_output_codec": "jpeg_95", "vae_config": 2, "vae_precision": "16", "compile": "",
+                "transformer_quantization": "int8", "text_encoder_quantization": "bf16",
+                "transformer_dtype_policy": "fp16", "mixed_precision": "0", "preload_in_VRAM": 3000,
+                "preload_model_policy": ["U"], "fit_canvas": 0,
             }
         )
     )  # fmt: skip
     env = {"WANGP_CONFIG_DIR": str(tmp_path / "config")}
     result = run("settings", "import", "wgp_config.json", "--json", env=env, code=0).json()
-    assert result["left"] == ["boost", "profile"]
+    assert result["left"] == ["fit_canvas"]
     shown = run("settings", "show", "--json", env=env, code=0).json()
     taken = {name: shown[name]["value"] for name in ("attention", "codec", "output_dir", "models_dir", "crf")}
     assert taken == {
         "attention": "native", "codec": "hevc", "output_dir": "/videos", "models_dir": "/ckpts", "crf": 20,
     }  # fmt: skip
     assert (shown["metadata_mode"]["value"], shown["image_format"]["value"]) == ("sidecar", "jpg")
+    computes = {
+        "profile": "3", "boost": True, "vae_tiling": 256, "vae_dtype": "bfloat16", "compile": False,
+        "transformer_quantization": "int8", "text_encoder_quantization": "none", "dtype": "float16",
+        "mixed_precision": False, "preload": 3000, "preload_policy": "unload",
+    }  # fmt: skip
+    assert {name: shown[name]["value"] for name in computes} == computes
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 1, "a": 2}'])

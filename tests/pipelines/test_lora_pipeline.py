@@ -132,10 +132,12 @@ def test_files_are_checked_before_weights_are_read(checkpoint: Any, tmp_path: Pa
 
 def test_a_check_needs_no_memory_for_weights(tmp_path: Path) -> None:
     network = vace()
-    lora.check([saved(tmp_path, LAYOUTS["comfy"](draw(network)))], vace)
+    with torch.device("meta"):
+        empty = vace()
+    lora.check([saved(tmp_path, LAYOUTS["comfy"](draw(network)))], empty)
     (tmp_path / "broken.safetensors").write_bytes(b"no")
     with pytest.raises(ModelError, match="is broken"):
-        lora.check([Lora(path=tmp_path / "broken.safetensors")], vace)
+        lora.check([Lora(path=tmp_path / "broken.safetensors")], empty)
 
 
 def test_half_precision_follows_the_dense_merge(tmp_path: Path) -> None:
@@ -154,3 +156,50 @@ def test_half_precision_follows_the_dense_merge(tmp_path: Path) -> None:
     expected = layer(x).float() + 0.5 * (x.float() @ down.T @ up.T)
     assert worn.dtype == torch.bfloat16
     assert (worn.float() - expected).abs().max() < 0.05
+
+
+EXTRA = {
+    "plain": {},
+    "of outputs": {"transformer.blocks.0.attn1.to_q.dora_scale": torch.ones(48, 1)},
+    "of inputs": {"transformer.blocks.0.attn1.to_q.dora_scale": torch.ones(1, 48)},
+    "whole": {
+        "diffusion_model.blocks.0.ffn.0.diff": torch.full((96, 48), 0.01),
+        "diffusion_model.blocks.1.modulation.diff": torch.full((1, 6, 48), 0.01),
+    },
+}
+
+
+@pytest.mark.parametrize("extra", EXTRA)
+@pytest.mark.parametrize("profile", ["3", "4", "5"])
+def test_a_lora_on_weights_that_wait_gives_the_same_bits(
+    checkpoint: Callable[[str], Path], tmp_path: Path, profile: Any, extra: str
+) -> None:
+    tensors = LAYOUTS["diffusers"](draw(vace())) | EXTRA[extra]
+    worn = [saved(tmp_path, tensors, "1,0.5")]
+
+    def run(**changes: Any) -> list[torch.Tensor]:
+        placement = Placement(work_dir=tmp_path, **changes)
+        pipeline = wan_load.load(
+            tiny.spec("vace"), checkpoint("vace"), placement, worn, tiny.Parts(), tiny.quiet
+        )
+        shot, made = tiny.shot(frames=5, guidance_scale=1.0), []
+        conditioning = pipeline.encode(shot, Inputs(), tiny.quiet)
+        for loras in (worn, [], worn):
+            pipeline.adapt(loras)
+            made.append(pipeline.denoise(shot, conditioning, tiny.quiet))
+        return made
+
+    plain, waiting = run(), run(profile=profile)
+    assert all(torch.equal(one, other) for one, other in zip(plain, waiting, strict=True))
+    assert not torch.equal(plain[0], plain[1])
+
+
+def test_whole_differences_of_weights_kept_in_eight_bits_are_refused(
+    checkpoint: Callable[[str], Path], tmp_path: Path
+) -> None:
+    placement = Placement(transformer_quantization="int8")
+    pipeline = wan_load.load(tiny.spec("vace"), checkpoint("vace"), placement, [], tiny.Parts(), tiny.quiet)
+    pipeline.adapt([saved(tmp_path, LAYOUTS["diffusers"](draw(vace())) | EXTRA["of inputs"])])
+    with pytest.raises(ModelError, match="kept in 8 bits") as caught:
+        pipeline.adapt([saved(tmp_path, EXTRA["whole"])])
+    assert caught.value.hint == "--transformer-quantization none"

@@ -13,7 +13,7 @@ from wangp_cli.pipelines.text import KEPT_PROMPTS, TextEncoder, clean
 
 @pytest.fixture
 def encoder() -> TextEncoder:
-    return TextEncoder(tiny.text_encoder(), tiny.tokenizer())
+    return TextEncoder(tiny.text_encoder(), tiny.tokenizer(), "cpu")
 
 
 def test_embeddings_are_zero_after_the_last_token(encoder: TextEncoder) -> None:

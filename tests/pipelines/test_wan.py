@@ -16,9 +16,9 @@ from diffusers.models.attention_dispatch import attention_backend, dispatch_atte
 from safetensors.torch import load_file, save_file
 
 from tests import tiny
-from wangp_cli.errors import Cancelled, GenerationError, ModelError, RequestError
+from wangp_cli.errors import Cancelled, GenerationError, ModelError, RequestError, ResourceError
 from wangp_cli.media.clip import Clip
-from wangp_cli.pipelines import wan, wan_load
+from wangp_cli.pipelines import memory, wan, wan_load
 from wangp_cli.pipelines.base import Inputs, Placement
 from wangp_cli.pipelines.pictures import to_tensor
 from wangp_cli.tasks.fields import size_of
@@ -441,7 +441,7 @@ def test_latents_that_are_not_finite_are_not_decoded(loaded: Any) -> None:
 
 @pytest.mark.parametrize("name", ["nope", "sage", "flash_hub", "_native_npu"])
 def test_an_attention_backend_that_cannot_run_is_refused(checkpoint: Any, name: str) -> None:
-    with pytest.raises(RequestError, match=r"attention: .* only native"):
+    with pytest.raises(ResourceError, match=r"attention: .* does not run on cpu"):
         load(checkpoint("t2v"), attention=name)
 
 
@@ -471,3 +471,57 @@ def test_float_pictures_are_as_good_as_whole_numbers(loaded: Any) -> None:
     assert np.array_equal(
         run(pipeline, shot, Inputs(start=start)), run(pipeline, shot, Inputs(start=as_float))
     )
+
+
+@pytest.mark.parametrize("name", ["t2v", "i2v", "flf2v", "vace"])
+def test_boost_asks_under_both_prompts_in_one_pass(checkpoint: Any, loaded: Any, name: str) -> None:
+    passes: list[int] = []
+    pipeline = load(checkpoint(name), name, boost=True)
+    pipeline._networks[0].register_forward_hook(lambda *_: passes.append(1))
+    found = run(pipeline, tiny.shot(), INPUTS[name])
+    assert len(passes) == tiny.shot().steps
+    assert abs(found - run(loaded(name, exact=False), tiny.shot(), INPUTS[name])).max() < 1e-4
+
+
+@pytest.mark.slow
+def test_compiled_blocks_give_nearly_the_same(checkpoint: Any, loaded: Any) -> None:
+    found = run(load(checkpoint("vace"), "vace", compile=True), tiny.shot(), INPUTS["vace"])
+    assert abs(found - run(loaded("vace", exact=False), tiny.shot(), INPUTS["vace"])).max() < 1e-4
+
+
+def test_without_a_compiler_compile_names_the_package(
+    checkpoint: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(ResourceError, match=r"no C\+\+ compiler") as caught:
+        load(checkpoint("t2v"), compile=True)
+    assert caught.value.hint == "apt install g++"
+
+
+def test_without_mixed_precision_every_weight_has_the_dtype(checkpoint: Any) -> None:
+    def dtypes(**placement: Any) -> set[torch.dtype]:
+        pipeline = load(checkpoint("t2v"), dtype="bfloat16", **placement)
+        return {weight.dtype for weight in pipeline._networks[0].parameters()}
+
+    assert dtypes() == {torch.bfloat16, torch.float32}
+    assert dtypes(mixed_precision=False) == {torch.bfloat16}
+
+
+def test_a_vae_of_sixteen_bits_is_near(checkpoint: Any, loaded: Any) -> None:
+    found = run(load(checkpoint("t2v"), vae_dtype="bfloat16"), tiny.shot())
+    assert 0 < abs(found - run(loaded("t2v", exact=False), tiny.shot())).max() < 0.1
+
+
+def test_tiles_are_chosen_by_what_is_free(
+    checkpoint: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipeline = load(checkpoint("t2v"), vae_tiling="auto")
+    latents = torch.zeros(1, 16, 3, 40, 72)
+    assert pipeline.tiles(latents) == [None, 512, 256, 128]
+    needed = memory.decoding_bytes(pipeline._vae.model, 320, 576)
+    monkeypatch.setattr(memory, "free", lambda _device: needed // 2)
+    assert pipeline.tiles(latents) == [256, 128]
+    assert "vae_tiling: 256" in caplog.text
+    assert load(checkpoint("t2v"), vae_tiling="off").tiles(latents) == [None, 512, 256, 128]
+    assert load(checkpoint("t2v"), vae_tiling=192).tiles(latents) == [192, 128]

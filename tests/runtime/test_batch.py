@@ -105,7 +105,7 @@ def test_every_shard_gives_a_line_the_same_name(session: Session, tmp_path: Path
 
 
 def test_affinity_is_of_what_must_be_loaded(session: Session, tmp_path: Path) -> None:
-    lines = [line(1, seed=1), line(2, seed=2), line(3, vae_tiling=True), line(4, model="noop2")]
+    lines = [line(1, seed=1), line(2, seed=2), line(3, vae_tiling=256), line(4, model="noop2")]
     found = [one.job.affinity for one in admit(session, tmp_path, *lines) if one.job]
     assert found[0] == found[1]
     assert len(set(found)) == 3

@@ -64,7 +64,7 @@ def test_no_history_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
 def test_the_command_says_what_is_not_the_tasks_own_default(tmp_path: Path) -> None:
     request = {
         **{"type": "generate", "prompt": "two foxes", "model": "vace_14B", "size": "832x480", "steps": 30},
-        **{"fps": "24000/1001", "seed": 7, "vae_tiling": True, "guidance_scale": 5.0, "flow_shift": 3.5},
+        **{"fps": "24000/1001", "seed": 7, "vae_tiling": 256, "guidance_scale": 5.0, "flow_shift": 3.5},
         **{"image_start": "../in/a b.png", "image_refs": ["x.png", "-y.png"], "loras": ["s.safetensors@0.8"]},
     }
     origin = dict.fromkeys(request, "flag") | {
@@ -75,7 +75,7 @@ def test_the_command_says_what_is_not_the_tasks_own_default(tmp_path: Path) -> N
     assert command_of(request, origin, Path("/out/run")) == (
         "wangp generate 'two foxes' --model vace_14B --image-start '/out/in/a b.png' "
         "--image-ref /out/run/x.png --image-ref /out/run/-y.png --fps 24000/1001 --steps 30 "
-        "--guidance-scale 5 --flow-shift 3.5 --seed 7 --lora s.safetensors@0.8 --vae-tiling"
+        "--guidance-scale 5 --flow-shift 3.5 --seed 7 --lora s.safetensors@0.8 --vae-tiling 256"
     )
 
 

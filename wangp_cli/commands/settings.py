@@ -13,6 +13,7 @@ from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime import settings as settings_files
 from wangp_cli.runtime.console import stderr_console
 from wangp_cli.runtime.settings import Settings
+from wangp_cli.runtime.wgp_config import translate_wgp_config
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -27,6 +28,7 @@ def show(json: Json = False) -> None:
         values = found.model_dump(mode="json") | {
             "models_dir": str(bootstrap.models_dir(found, folders)),
             "loras_dir": str(bootstrap.loras_dir(found, folders)),
+            "work_dir": str(bootstrap.work_dir(found, folders)),
         }
         if json:
             write_json(
@@ -36,8 +38,8 @@ def show(json: Json = False) -> None:
         write_table(
             ("setting", "value", "from", "what it is"),
             [
-                (name, values[name], origin.get(name, "default"), field.description)
-                for name, field in Settings.model_fields.items()
+                (name, values[name], origin.get(name, "default"), Settings.about(name))
+                for name in Settings.model_fields
             ],
         )
 
@@ -54,7 +56,7 @@ def import_(
 ) -> None:
     """Take over the settings of the older app; keys that have no counterpart are named."""
     with errors_shown():
-        values, rest = settings_files.translate_wgp_config(file)
+        values, rest = translate_wgp_config(file)
         written = settings_files.save(bootstrap.user_folders(), values)
         if json:
             write_json({"settings": str(written), "taken": values, "left": rest})

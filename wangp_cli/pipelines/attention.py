@@ -8,12 +8,20 @@ from typing import Any
 
 from diffusers.models.attention_dispatch import AttentionBackendName, attention_backend
 
-from wangp_cli.errors import RequestError
+from wangp_cli.errors import ResourceError
 
 log = logging.getLogger(__name__)
 
 CPU = ("native", "flex", "_native_flash", "_native_math")
 OTHER_DEVICES = ("_native_npu", "_native_xla")
+PACKAGES = {
+    "flash": "pip install flash-attn",
+    "_flash": "build FlashAttention 3 from its sources",
+    "sage": "pip install sageattention",
+    "_sage": "pip install sageattention",
+    "xformers": "pip install xformers",
+}
+"""What gives a backend, by the beginning of its name."""
 
 
 def available(device: str) -> list[str]:
@@ -31,10 +39,16 @@ def check(name: str, device: str) -> None:
     """Refuse a backend that cannot run here.
 
     Raises:
-        RequestError: there is no such backend, or its package is missing.
+        ResourceError: it is not for this device, or its package is missing.
     """
-    if name not in (names := available(device)):
-        raise RequestError("attention", f"{name!r} is not available on {device}, only {', '.join(names)}")
+    if name in (names := available(device)):
+        return
+    package = next((PACKAGES[start] for start in PACKAGES if name.startswith(start)), None)
+    here = f"here: --attention {', '.join(names)}"
+    if package and device != "cpu":
+        raise ResourceError(f"attention: {name!r} is not installed", hint=f"{package}; {here}")
+    needs = f"; on a GPU: {package}" if package else ""
+    raise ResourceError(f"attention: {name!r} does not run on {device}", hint=here + needs)
 
 
 def using(name: str) -> AbstractContextManager[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from wangp_cli.tasks.adapters import Strength
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from wangp_cli.catalogue import ModelSpec, Network
     from wangp_cli.media.clip import Clip, Frames
+    from wangp_cli.tasks.runtime import Dtype, Profile, Quantization
     from wangp_cli.tasks.shot import Shot
 
 Stage = Literal["load", "encode", "denoise", "decode", "write"]
@@ -75,16 +76,43 @@ class Placement:
     Args:
         device: `cpu`, `cuda`, `cuda:1`.
         dtype: `float32`, `bfloat16` or `float16`, of the transformer and the text encoder.
+        mixed_precision: keep layers in float32 that the network names.
+        vae_dtype: of the VAE.
+        transformer_quantization: how the transformer's weights are kept.
+        text_encoder_quantization: how the text encoder's weights are kept.
+        profile: where weights wait; `auto` until the model is loaded.
+        preload: megabytes of streamed weights on the device at once; 0 is the profile's own.
+        compile: compile the transformer's blocks.
+        work_dir: for weights that wait on the disk; None for a temporary folder.
+        data_dir: for what is measured of models, such as a step cache's ratios.
         attention: a backend of diffusers' attention dispatcher.
-        vae_tiling: decode in tiles, for less memory.
+        vae_tiling: `auto`, `off` or the side in pixels of the tiles that are decoded one by one.
+        boost: compute both guidance branches in one pass.
+        cache: a step cache and its threshold, `NAME=THRESHOLD`.
         exact: give the stock pipeline's tensors bit for bit, with none of our faster kernels.
     """
 
     device: str = "cpu"
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    dtype: Dtype = "float32"
+    mixed_precision: bool = True
+    vae_dtype: Dtype = "float32"
+    transformer_quantization: Quantization = "none"
+    text_encoder_quantization: Quantization = "none"
+    profile: Profile = "1"
+    preload: int = 0
+    compile: bool = False
+    work_dir: Path | None = None
+    data_dir: Path | None = None
     attention: str = "native"
-    vae_tiling: bool = False
+    vae_tiling: Literal["auto", "off"] | int = "off"
+    boost: bool = False
+    cache: str | None = None
     exact: bool = False
+
+    @property
+    def loading(self) -> Placement:
+        """What a loaded model cannot change any more: the rest at its defaults."""
+        return replace(self, attention="native", vae_tiling="off", boost=False, cache=None)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -117,11 +145,25 @@ class Components(Protocol):
     def get(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
         """The part stored under `key`, made at the first call."""
 
+    def has(self, key: tuple[str, ...]) -> bool:
+        """Whether it is there already."""
+
 
 class Pipeline(Protocol):
     """A loaded model. Conditioning and latents are the adapter's own types."""
 
     spec: ModelSpec
+    placement: Placement
+    """As it is now: with the profile that was chosen."""
+    why: str
+    """It was chosen."""
+
+    def retune(self, placement: Placement) -> None:
+        """Compute as this placement says from here on; what `loading` tells apart stays as it was loaded.
+
+        Raises:
+            ResourceError: the attention backend is not available here.
+        """
 
     def adapt(self, loras: Sequence[Lora]) -> list[LoraPut]:
         """Wear exactly these LoRAs; returns those whose files had to be read."""
@@ -132,8 +174,11 @@ class Pipeline(Protocol):
     def denoise(self, shot: Shot, conditioning: Any, progress: Progress) -> Any:
         """Latents of the shot."""
 
-    def decode(self, latents: Any, progress: Progress) -> Iterator[Frames]:
-        """Frames as float32 RGB `[t, H, W, 3]` in [0, 1], in pieces, in order."""
+    def tiles(self, latents: Any) -> Sequence[int | None]:
+        """Sides of tiles to decode with, None for whole: the one to take, then what takes less memory."""
+
+    def decode(self, latents: Any, progress: Progress, tile: int | None = None) -> Iterator[Frames]:
+        """Frames as float32 RGB `[t, H, W, 3]` in [0, 1], in pieces, in order; perhaps tile by tile."""
 
     def close(self) -> None:
         """Free the memory it holds."""

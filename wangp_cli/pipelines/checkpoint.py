@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +85,14 @@ class Checkpoint:
             self.config(part)
             for file in self.tensor_files(part):
                 _check_weights(file)
+
+    def weights(self, part: str) -> int:
+        """How many numbers the part's folder holds, by the headers of its files."""
+        total = 0
+        for file in self.tensor_files(part):
+            with safe_open(file, framework="pt") as tensors:
+                total += sum(math.prod(tensors.get_slice(key).get_shape()) for key in tensors.keys())  # noqa: SIM118
+        return total
 
     def identity(self, part: str) -> str:
         """Equal for parts of equal content in different checkpoints, so that they can be shared.

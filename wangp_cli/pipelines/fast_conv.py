@@ -10,16 +10,20 @@ import torch.nn.functional as F  # noqa: N812 - its usual name
 
 
 def speed_up(module: Any) -> int:
-    """Let the float32 `Conv3d` layers of one module compute as sums of 2D convolutions on a CPU.
+    """Let the `Conv3d` layers of one module compute faster on a CPU.
 
-    The libraries behind torch have a fast float32 path for two dimensions only: a video VAE becomes two to
-    three times as fast, and its output moves by rounding errors (below 1e-5). Other modules stay as they are.
+    The libraries behind torch have a fast float32 path for two dimensions only, so float32 layers compute as
+    sums of 2D convolutions: a video VAE becomes three to four times as fast, and its output moves by rounding
+    errors (below 1e-5). Layers of 16 bits become almost twice as fast with channels last in memory. Other
+    modules stay as they are.
 
     Returns:
         How many layers were changed.
     """
     layers = [layer for layer in module.modules() if isinstance(layer, torch.nn.Conv3d) and _plain(layer)]
     for layer in layers:
+        if layer.weight.device.type == "cpu" and layer.weight.dtype != torch.float32:
+            layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last_3d)
         layer._conv_forward = partial(_forward, layer, layer._conv_forward)
     return len(layers)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+import logging
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from wangp_cli.pipelines.sampling import Step
     from wangp_cli.pipelines.wan_architecture import Condition
     from wangp_cli.tasks.guidance import Guidance
+
+log = logging.getLogger(__name__)
 
 FRAME = (1, 3, 4)
 """The axes of one latent frame of `[1, C, t, h, w]`."""
@@ -42,6 +45,11 @@ class Ask:
         condition = condition or self.condition
         return condition.ask(self.network, self.latents, self.step.timestep, prompt)
 
+    def together(self, one: torch.Tensor, other: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The velocities under two prompts, from one pass."""
+        first, second = self(torch.cat([one, other])).split(1)
+        return first, second
+
 
 class Guider:
     """Asks a network under a prompt, and away from a negative one; serves one run.
@@ -50,13 +58,24 @@ class Guider:
         shot: says how.
         prompt: `[1, L, D]`.
         negative: the same for the negative prompt; None where nothing needs it.
+        boost: ask under both in one pass, where they ask the same network.
     """
 
-    def __init__(self, shot: Guidance, prompt: torch.Tensor, negative: torch.Tensor | None) -> None:
+    def __init__(
+        self,
+        shot: Guidance,
+        prompt: torch.Tensor,
+        negative: torch.Tensor | None,
+        *,
+        boost: bool = False,
+    ) -> None:
         self.prompt = prompt
         self.negative = negative
         self._shot = shot
         self._momentum: torch.Tensor | None = None
+        self._boost = boost and shot.nag_scale <= 1
+        if boost and not self._boost:
+            log.warning("boost: NAG changes one branch alone, so each has its own pass")
 
     def __call__(self, ask: Ask) -> torch.Tensor:
         """The guided velocity of one step; one pass where the step's guidance is 1 or less."""
@@ -65,14 +84,20 @@ class Guider:
             return self.positive(ask)
         if shot.cfg_zero and ask.step.index < shot.zero_init_steps:
             return torch.zeros_like(ask.latents)
-        positive = self.positive(ask)
-        with self._skipping(ask):
-            negative = ask(self.negative)
+        positive, negative = self._both(ask, self.negative)
         if shot.apg:
             return self._projected(positive, negative, scale)
         if shot.cfg_zero:
             negative = best_fit(positive, negative) * negative
         return guide(positive, negative, scale)
+
+    def _both(self, ask: Ask, negative: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The velocities under the prompt and under the negative one."""
+        if self._boost and not self._skips(ask):
+            return ask.together(self.prompt, negative)
+        positive = self.positive(ask)
+        with skipping(ask.network, self._shot.skip_layers) if self._skips(ask) else nullcontext():
+            return positive, ask(negative)
 
     def positive(self, ask: Ask) -> torch.Tensor:
         """The velocity under the prompt."""
@@ -82,11 +107,10 @@ class Guider:
         with nag.guiding(ask.network, self.negative, shot.nag_scale, shot.nag_tau, shot.nag_alpha):
             return ask(self.prompt)
 
-    def _skipping(self, ask: Ask) -> AbstractContextManager[None]:
+    def _skips(self, ask: Ask) -> bool:
+        """Whether the step leaves layers out under the negative prompt."""
         first, end = self._shot.skip_layer_span(ask.step.steps)
-        if self._shot.skip_layers and first <= ask.step.index < end:
-            return skipping(ask.network, self._shot.skip_layers)
-        return nullcontext()
+        return bool(self._shot.skip_layers) and first <= ask.step.index < end
 
     def _projected(self, positive: torch.Tensor, negative: torch.Tensor, scale: float) -> torch.Tensor:
         away = (positive - negative).float()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from wangp_cli.errors import ModelError
 from wangp_cli.pipelines import lora_file
 from wangp_cli.pipelines.base import LoraPut
 from wangp_cli.pipelines.lora_change import Term
@@ -46,10 +48,21 @@ class Adapters:
         networks: diffusers models of one architecture: the experts of one model.
         device: where they compute.
         dtype: in which number format.
+        opened: a context in which the weights of networks are there, wherever they wait.
+        like: a network of the same shapes; the first of `networks` if not said.
     """
 
-    def __init__(self, networks: Sequence[Any], device: str, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        networks: Sequence[Any],
+        device: str,
+        dtype: torch.dtype,
+        opened: Callable[..., AbstractContextManager[None]] | None = None,
+        like: Any = None,
+    ) -> None:
         self._networks = networks
+        self._like = networks[0] if like is None else like
+        self._opened = opened
         self._device, self._dtype = device, dtype
         self._worn: list[_Worn] = []
         self._undo: list[Callable[[], None]] = []
@@ -68,7 +81,8 @@ class Adapters:
         read: list[LoraPut] = []
         for lora in loras:
             if (identity := _identity(lora.path)) not in known:
-                content = lora_file.read(lora.path, self._networks[0])
+                content = lora_file.read(lora.path, self._like)
+                self._check_kept_whole(lora.path, content)
                 known[identity] = content.to(self._device, self._dtype)
                 put = LoraPut(path=lora.path, layers=content.layers, left_out=len(content.left_out))
                 log.info("read LoRA %s: %d layers, %d keys left out", put.path, put.layers, put.left_out)
@@ -77,7 +91,8 @@ class Adapters:
         if wanted != [worn.identity for worn in self._worn]:
             self.take_off()
             self._worn = [_Worn(identity, known[identity], Strength()) for identity in wanted]
-            self._mount()
+            with self._weights_there(needed=any(worn.content.reads_weights for worn in self._worn)):
+                self._mount()
         for worn, lora in zip(self._worn, loras, strict=True):
             worn.strength = lora.strength
         return read
@@ -88,14 +103,27 @@ class Adapters:
         for worn in self._worn:
             worn.now = worn.strength.at(step)
         if before != [worn.now for worn in self._worn]:
-            for replaced in self._replaced:
-                replaced.update()
+            with self._weights_there(needed=bool(self._replaced)):
+                for replaced in self._replaced:
+                    replaced.update()
 
     def take_off(self) -> None:
         """Leave the networks as they were."""
-        for undo in self._undo:
-            undo()
+        with self._weights_there(needed=bool(self._replaced)):
+            for undo in self._undo:
+                undo()
         self._undo, self._replaced, self._worn = [], [], []
+
+    def _check_kept_whole(self, path: Path, content: LoraFile) -> None:
+        for name in content.differences:
+            if not self._networks[0].get_parameter(name).is_floating_point():
+                raise ModelError(
+                    f"LoRA {path.name} replaces {name}, which is kept in 8 bits",
+                    hint="--transformer-quantization none",
+                )
+
+    def _weights_there(self, *, needed: bool) -> AbstractContextManager[None]:
+        return self._opened(*self._networks) if needed and self._opened else nullcontext()
 
     def _mount(self) -> None:
         for network in self._networks:
@@ -107,7 +135,11 @@ class Adapters:
                 for name, difference in worn.content.differences.items():
                     differences[name].append((worn, difference))
             for name, added in terms.items():
-                hook = network.get_submodule(name).register_forward_hook(_adding(added, self._dtype))
+                hook = network.get_submodule(name).register_forward_hook(
+                    # Before a hook that sends the layer's weight away.
+                    _adding(added, self._dtype),
+                    prepend=True,
+                )
                 self._undo.append(hook.remove)
             for name, added_whole in differences.items():
                 replaced = _Replaced(network, name, added_whole, self._device)
@@ -162,19 +194,15 @@ def _identity(path: Path) -> Identity:
     return str(path.resolve()), facts.st_size, facts.st_mtime_ns
 
 
-def check(loras: Sequence[Lora], make: Callable[[], Any]) -> None:
-    """Refuse LoRA files that are missing, broken or do not fit, without the weights of the network.
+def check(loras: Sequence[Lora], like: Any) -> None:
+    """Refuse LoRA files that are missing, broken or do not fit.
 
     Args:
         loras: the files.
-        make: builds the network; called once if there is a file, and given no memory for its weights.
+        like: a network of the same shapes, with weights or without.
 
     Raises:
         ModelError: naming the file, and what of it does not fit.
     """
-    if not loras:
-        return
-    with torch.device("meta"):
-        network = make()
     for lora in loras:
-        lora_file.read(lora.path, network)
+        lora_file.read(lora.path, like)

@@ -8,6 +8,8 @@ from typing import Protocol, Self
 import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 
+from wangp_cli.pipelines.quantized import weight_of
+
 # R rank, I inputs, O outputs of a layer
 
 
@@ -137,7 +139,7 @@ class Term:
         self._layer = layer
         self._ratio: torch.Tensor | None = None
         if change.magnitude is not None:
-            changed = layer.weight.to(change.magnitude) + change.delta.dense()
+            changed = weight_of(layer, torch.float32) + change.delta.dense()
             rows = change.magnitude.shape[1] == 1
             norms = torch.linalg.vector_norm(changed, dim=int(rows), keepdim=True)
             ratio = change.magnitude / norms
@@ -153,5 +155,5 @@ class Term:
         if self._of_outputs:
             plain = output if self._layer.bias is None else output - self._layer.bias
             return (ratio - 1) * plain * strength + ratio * self._delta.product(x) * weight
-        rescaled = F.linear(x * (ratio - 1), self._layer.weight.to(x.dtype)) * strength
+        rescaled = F.linear(x * (ratio - 1), weight_of(self._layer, x.dtype)) * strength
         return rescaled + self._delta.product(x * ratio) * weight

@@ -46,6 +46,11 @@ class LoraFile:
         """How many layers and parameters it changes."""
         return len(self.changes) + len(self.differences)
 
+    @property
+    def reads_weights(self) -> bool:
+        """Whether what it adds depends on the network's own weights."""
+        return bool(self.differences) or any(change.magnitude is not None for change in self.changes.values())
+
     def to(self, device: str, dtype: torch.dtype) -> LoraFile:
         """The same on a device, factors in a number format; whole differences stay float32."""
         return LoraFile(

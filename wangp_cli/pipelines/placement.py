@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -10,25 +10,33 @@ from wangp_cli.errors import ResourceError
 from wangp_cli.pipelines.base import Placement
 
 if TYPE_CHECKING:
-    from wangp_cli.tasks.task import Runtime
-
-Dtype = Literal["float32", "bfloat16", "float16"]
+    from wangp_cli.tasks.runtime import Dtype, Runtime
 
 
 def choose(task: Runtime) -> Placement:
     """The placement of a task: what it says, and the best of this machine where it says auto.
+
+    The profile stays `auto` until the model is loaded, when its size and what is free are known.
 
     Raises:
         ResourceError: the device is not there.
     """
     device = best_device() if task.device == "auto" else task.device
     _check(device)
-    dtype = best_dtype(device) if task.dtype == "auto" else task.dtype
     return Placement(
         device=device,
-        dtype=dtype,
+        dtype=best_dtype(device) if task.dtype == "auto" else task.dtype,
+        mixed_precision=task.mixed_precision,
+        vae_dtype=task.vae_dtype,
+        transformer_quantization=task.transformer_quantization,
+        text_encoder_quantization=task.text_encoder_quantization,
+        profile=task.profile,
+        preload=task.preload,
+        compile=task.compile,
         attention="native" if task.attention == "auto" else task.attention,
         vae_tiling=task.vae_tiling,
+        boost=task.boost,
+        cache=task.cache,
         exact=task.exact,
     )
 

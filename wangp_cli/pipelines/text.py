@@ -22,10 +22,12 @@ class TextEncoder:
     Args:
         model: `UMT5EncoderModel` in evaluation mode.
         tokenizer: of the same vocabulary.
+        device: where it computes, wherever its weights wait.
     """
 
-    def __init__(self, model: Any, tokenizer: Any) -> None:
+    def __init__(self, model: Any, tokenizer: Any, device: str) -> None:
         self.model = model
+        self._device = device
         self._tokenizer = tokenizer
         self._kept: OrderedDict[tuple[str, int], torch.Tensor] = OrderedDict()
 
@@ -50,7 +52,7 @@ class TextEncoder:
             return_tensors="pt",
         )
         self._warn_if_cut(prompt, length)
-        device = self.model.device
+        device = self._device
         with torch.inference_mode():
             embeddings = self.model(
                 tokens.input_ids.to(device), tokens.attention_mask.to(device)

@@ -124,8 +124,13 @@ class Vae:
             with torch.inference_mode():
                 yield self._pixels(clip[:, :, max(0, end - self.temporal) : end])
 
-    def tiles(self, latents: torch.Tensor) -> int:
-        """How many tiles `decode_tiled` computes; 1 where the frame is small enough to be decoded whole."""
+    def tiles(self, latents: torch.Tensor, side: int) -> int:
+        """Make tiles of `side` pixels from here on, a quarter of it shared with each neighbour.
+
+        Returns:
+            How many `decode_tiled` computes; 1 where the frame is small enough to be decoded whole.
+        """
+        self.model.enable_tiling(side, side, side * 3 // 4, side * 3 // 4)
         if all(
             side <= least // self.model.spatial_compression_ratio
             for side, least in zip(

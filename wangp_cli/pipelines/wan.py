@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import logging
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from wangp_cli.errors import RequestError
-from wangp_cli.pipelines import attention
+from wangp_cli.pipelines import attention, memory, profiles, step_cache
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.pipelines.guidance import Ask, Guider
 from wangp_cli.pipelines.pictures import Canvas, check_inputs, to_tensor
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from wangp_cli.pipelines.sampling import Denoiser, Step
     from wangp_cli.pipelines.wan_architecture import Architecture, Condition
     from wangp_cli.tasks.shot import Shot
+
+log = logging.getLogger(__name__)
+
+MAX_SIDE = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,6 +60,7 @@ class Wan:
         networks: one transformer, or one for high and one for low noise.
         placement: device, precision and kernels.
         adapters: the LoRAs on the networks.
+        why: the profile was chosen.
     """
 
     def __init__(
@@ -63,13 +69,33 @@ class Wan:
         networks: Sequence[Any],
         placement: Placement,
         adapters: Adapters,
+        *,
+        why: str = "",
     ) -> None:
         self.spec = architecture.spec
         self._architecture = architecture
         self._networks = list(networks)
-        self._placement = placement
+        self.placement = placement
+        self.why = why
         self._adapters = adapters
         self._vae = architecture.parts.vae
+
+    def retune(self, placement: Placement) -> None:
+        """Compute as this placement says from here on; what `loading` tells apart stays as it was loaded.
+
+        Raises:
+            ResourceError: the attention backend is not available here.
+            ModelError: the step cache must be calibrated first.
+        """
+        attention.check(placement.attention, placement.device)
+        step_cache.check(placement, self.spec.name)
+        self.placement = replace(
+            self.placement,
+            attention=placement.attention,
+            vae_tiling=placement.vae_tiling,
+            boost=placement.boost,
+            cache=placement.cache,
+        )
 
     def adapt(self, loras: Sequence[Lora]) -> list[LoraPut]:
         """Put exactly these LoRAs on the networks; files that are on already are not read again.
@@ -117,23 +143,41 @@ class Wan:
         frames = condition.latent_frames(self._vae.latent_frames(canvas.frames))
         side = self._vae.spatial
         shape = (1, self._vae.channels, frames, canvas.height // side, canvas.width // side)
-        device, generator = self._placement.device, generator_of(shot.seed)
+        device, generator = self.placement.device, generator_of(shot.seed)
         steps = schedule(shot, device, experts=len(self._networks), generator=generator)
         latents = draw_noise(shape, generator, device)
-        with torch.inference_mode(), attention.using(self._placement.attention):
+        cached = step_cache.caching(self.placement, self.spec.name, self._networks, steps.steps)
+        with torch.inference_mode(), attention.using(self.placement.attention), cached:
             if conditioning.initial is not None:
                 latents = noisy(conditioning.initial, latents, steps.sigmas[0])
             latents = condition.sample(self._denoiser(shot, conditioning), steps, latents, progress)
             return condition.video(latents)
 
-    def decode(self, latents: torch.Tensor, progress: Progress) -> Iterator[Frames]:
+    def tiles(self, latents: torch.Tensor) -> list[int | None]:
+        """Sides of tiles to decode these latents with, None for whole: the one to take, then ever smaller."""
+        height, width = (side * self._vae.spatial for side in latents.shape[3:])
+        first = None if self.placement.vae_tiling in ("auto", "off") else int(self.placement.vae_tiling)
+        if self.placement.vae_tiling == "auto":
+            room = int(profiles.SHARE * memory.free(self.placement.device))
+            first = memory.tile_side(self._vae.model, height, width, room)
+            if first:
+                log.warning("vae_tiling: %d, as %s are free", first, memory.shown(room / profiles.SHARE))
+        limit = min(first or MAX_SIDE, max(height, width))
+        return [first, *(side for side in memory.TILE_SIDES if side < limit)]
+
+    def decode(self, latents: torch.Tensor, progress: Progress, tile: int | None = None) -> Iterator[Frames]:
         """Frames as float32 RGB `[1 or 4, H, W, 3]` in [0, 1], in order.
+
+        Args:
+            latents: normalised.
+            progress: told after each latent frame.
+            tile: side in pixels of tiles that are decoded one by one.
 
         Raises:
             GenerationError: the latents or the frames are not finite.
         """
         check_finite(latents, "before decoding")
-        tiles = self._vae.tiles(latents) if self._placement.vae_tiling else 1
+        tiles = self._vae.tiles(latents, tile) if tile else 1
         tick = counter(progress, "decode", tiles * latents.shape[2])
         if tiles > 1:
             return self._vae.decode_tiled(latents, tick)
@@ -142,7 +186,7 @@ class Wan:
     def close(self) -> None:
         """Give the network up; parts shared with other pipelines stay with whoever keeps them."""
         del self._networks, self._architecture, self._vae, self._adapters
-        if self._placement.device.startswith("cuda"):
+        if self.placement.device.startswith("cuda"):
             torch.cuda.empty_cache()
 
     def _check(self, shot: Shot, inputs: Inputs) -> Canvas:
@@ -171,7 +215,7 @@ class Wan:
 
     def _denoiser(self, shot: Shot, conditioning: Conditioning) -> Denoiser:
         condition = conditioning.condition
-        guider = Guider(shot, conditioning.prompt, conditioning.negative)
+        guider = Guider(shot, conditioning.prompt, conditioning.negative, boost=self.placement.boost)
 
         def denoiser(latents: torch.Tensor, step: Step) -> torch.Tensor:
             self._adapters.at(step)

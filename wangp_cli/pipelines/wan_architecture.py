@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import torch
+
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines import sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import torch
 
     from wangp_cli.catalogue import ModelSpec
     from wangp_cli.pipelines.base import Inputs, Progress
@@ -68,9 +68,11 @@ class Condition:
             network: as in `arguments`.
             latents: as in `arguments`.
             timestep: as in `arguments`.
-            prompt: `[1, L, D]` in the network's precision.
+            prompt: `[B, L, D]` in the network's precision; several are asked in one pass.
         """
         given = self.arguments(network, latents, timestep)
+        if prompt.shape[0] > 1:
+            given = {name: _repeated(name, value, prompt.shape[0]) for name, value in given.items()}
         given["hidden_states"] = given["hidden_states"].to(prompt.dtype)
         velocity: torch.Tensor = network(encoder_hidden_states=prompt, return_dict=False, **given)[0]
         return velocity
@@ -92,6 +94,13 @@ class Condition:
     def video(self, latents: torch.Tensor) -> torch.Tensor:
         """The latents of the video alone, of those that were denoised."""
         return latents
+
+
+def _repeated(name: str, value: Any, times: int) -> Any:
+    """An argument of a network for a batch; `control_hidden_states_scale` counts layers, not samples."""
+    if not isinstance(value, torch.Tensor) or name == "control_hidden_states_scale":
+        return value
+    return value.repeat(times, *[1] * (value.ndim - 1))
 
 
 class Architecture:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import diffusers
 import torch
 from transformers import AutoTokenizer, UMT5EncoderModel
 
-from wangp_cli.pipelines import attention, lora
+from wangp_cli.pipelines import attention, compiled, lora, profiles, step_cache
 from wangp_cli.pipelines.checkpoint import TRANSFORMERS, Checkpoint
+from wangp_cli.pipelines.offload import Shelf
+from wangp_cli.pipelines.quantized import quantize
 from wangp_cli.pipelines.text import TextEncoder
 from wangp_cli.pipelines.vae import Vae
 from wangp_cli.pipelines.wan import Wan, counter
@@ -19,12 +23,13 @@ from wangp_cli.pipelines.wan_architectures import ARCHITECTURES
 from wangp_cli.pipelines.wan_image import ImageEncoder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from wangp_cli.catalogue import ModelSpec
     from wangp_cli.pipelines.base import Components, Lora, Placement, Progress, Weights
     from wangp_cli.pipelines.wan_architecture import PartName
+    from wangp_cli.tasks.runtime import Quantization
 
 
 def load(
@@ -40,25 +45,34 @@ def load(
     Args:
         spec: the model's catalogue entry.
         weights: a folder in diffusers layout, or one with files of the transformers.
-        placement: device, precision and kernels; the VAE and CLIP are always float32.
+        placement: where and how it computes; CLIP is always float32.
         loras: those it will wear, checked before anything is loaded.
         components: where the text encoder, the VAE and CLIP are shared with other pipelines.
         progress: told after each part.
 
     Raises:
         ModelError: a file is missing or broken, or the checkpoint is not of the entry's architecture.
-        RequestError: the attention backend is not available here.
+        ResourceError: the attention backend or the compiler is not available here, or there is no room.
     """
     attention.check(placement.attention, placement.device)
+    step_cache.check(placement, spec.name)
+    if placement.compile:
+        compiled.check(placement.device)
     checkpoint = Checkpoint(weights)
     architecture = ARCHITECTURES[spec.architecture]
     architecture.check_checkpoint(spec, checkpoint)
     kind = getattr(diffusers, architecture.network)
-    lora.check(loras, lambda: kind.from_config(checkpoint.config("transformer")))
+    with torch.device("meta"):
+        empty = kind.from_config(checkpoint.config("transformer"))
+    lora.check(loras, empty)
     names = architecture.parts_of(checkpoint)
     transformers = TRANSFORMERS[: spec.experts]
     checkpoint.check([*transformers, *names, *(TOOLS[name] for name in names if name in TOOLS)])
     tick = counter(progress, "load", len(names) + len(transformers))
+    counts = dict.fromkeys(transformers, sum(weight.numel() for weight in empty.parameters()))
+    counts |= {name: checkpoint.weights(name) for name in names}
+    placement, why = _settled(placement, checkpoint, counts, components)
+    shelf = components.get(_shelf_key(placement), lambda: Shelf(placement))
     parts = {}
     for name in names:
         parts[name] = _part(name, checkpoint, placement, components)
@@ -66,42 +80,92 @@ def load(
     dtype = getattr(torch, placement.dtype)
     networks = []
     for part in transformers:
-        networks.append(checkpoint.network(part, kind, dtype, placement.device))
+        networks.append(checkpoint.network(part, kind, dtype, shelf.first_device))
+        _prepare(networks[-1], placement)
+        shelf.keep(networks[-1])
         tick(1)
-    adapters = lora.Adapters(networks, placement.device, dtype)
-    return Wan(architecture(spec, Parts(**parts), dtype), networks, placement, adapters)
+    adapters = lora.Adapters(networks, placement.device, dtype, shelf.opened, empty)
+    return Wan(architecture(spec, Parts(**parts), dtype), networks, placement, adapters, why=why)
+
+
+def _prepare(transformer: Any, placement: Placement) -> None:
+    """Bring a transformer into the form that its placement says."""
+    if not placement.mixed_precision:
+        transformer.to(getattr(torch, placement.dtype))
+    quantize(transformer, placement.transformer_quantization)
+    if placement.compile:
+        compiled.compile_blocks(transformer)
+
+
+def _settled(
+    placement: Placement, checkpoint: Checkpoint, counts: Mapping[str, int], components: Components
+) -> tuple[Placement, str]:
+    """The placement with its profile, chosen by how many weights each part has, and why it was."""
+    sizes = {name: count * _bytes_of(name, placement) for name, count in counts.items()}
+    whole = replace(placement, profile="1")
+    shared = (name for name in MAKERS if name in sizes)
+    held = sum(sizes[name] for name in shared if components.has(_key(name, checkpoint, whole)))
+    return profiles.settled(placement, sizes, held)
+
+
+def _bytes_of(name: str, placement: Placement) -> int:
+    """Bytes of a part's weight."""
+    whole = {"vae": placement.vae_dtype, "image_encoder": "float32"}.get(name, placement.dtype)
+    kept: dict[str, Quantization] = {
+        **dict.fromkeys(TRANSFORMERS, placement.transformer_quantization),
+        "text_encoder": placement.text_encoder_quantization,
+    }
+    return getattr(torch, whole).itemsize if kept.get(name, "none") == "none" else 1
 
 
 def _part(name: PartName, checkpoint: Checkpoint, placement: Placement, components: Components) -> Any:
     """A part beside the transformers, shared with all pipelines that have an equal one."""
+    shelf = components.get(_shelf_key(placement), lambda: Shelf(placement))
+    make = partial(MAKERS[name], checkpoint, placement, shelf)
+    return components.get(_key(name, checkpoint, placement), make)
+
+
+def _key(name: PartName, checkpoint: Checkpoint, placement: Placement) -> tuple[str, ...]:
     identities = [checkpoint.identity(part) for part in (name, TOOLS.get(name)) if part]
-    variant = {"text_encoder": placement.dtype, "vae": "exact" if placement.exact else "fast"}.get(name, "")
-    key = (name, *identities, placement.device, variant)
-    return components.get(key, lambda: MAKERS[name](checkpoint, placement))
+    variant = {
+        "text_encoder": f"{placement.dtype} {placement.text_encoder_quantization}",
+        "vae": f"{placement.vae_dtype} {'exact' if placement.exact else 'fast'}",
+    }.get(name, "")
+    return (name, *identities, variant, *_shelf_key(placement)[1:])
 
 
-def _text_encoder(checkpoint: Checkpoint, placement: Placement) -> TextEncoder:
+def _shelf_key(placement: Placement) -> tuple[str, ...]:
+    return ("shelf", placement.device, placement.profile, str(placement.preload), str(placement.work_dir))
+
+
+def _text_encoder(checkpoint: Checkpoint, placement: Placement, shelf: Shelf) -> TextEncoder:
     dtype = getattr(torch, placement.dtype)
-    model = checkpoint.encoder("text_encoder", UMT5EncoderModel, dtype, placement.device)
-    return TextEncoder(model, checkpoint.tool("tokenizer", AutoTokenizer))
+    model = checkpoint.encoder("text_encoder", UMT5EncoderModel, dtype, shelf.first_device)
+    quantize(model, placement.text_encoder_quantization)
+    shelf.keep(model)
+    return TextEncoder(model, checkpoint.tool("tokenizer", AutoTokenizer), placement.device)
 
 
-def _vae(checkpoint: Checkpoint, placement: Placement) -> Vae:
-    model = checkpoint.network("vae", diffusers.AutoencoderKLWan, torch.float32, placement.device)
+def _vae(checkpoint: Checkpoint, placement: Placement, shelf: Shelf) -> Vae:
+    dtype = getattr(torch, placement.vae_dtype)
+    model = checkpoint.network("vae", diffusers.AutoencoderKLWan, dtype, placement.device)
+    shelf.make_room_for(model.encoder)
+    shelf.make_room_for(model.decoder)
     return Vae(model, exact=placement.exact)
 
 
-def _image_encoder(checkpoint: Checkpoint, placement: Placement) -> ImageEncoder:
+def _image_encoder(checkpoint: Checkpoint, _placement: Placement, shelf: Shelf) -> ImageEncoder:
     # Few models have one, and the import warns on machines without torchvision.
     from transformers import CLIPImageProcessor, CLIPVisionModel
 
-    model = checkpoint.encoder("image_encoder", CLIPVisionModel, torch.float32, placement.device)
+    model = checkpoint.encoder("image_encoder", CLIPVisionModel, torch.float32, shelf.first_device)
+    shelf.keep(model)
     return ImageEncoder(model, checkpoint.tool("image_processor", CLIPImageProcessor))
 
 
 TOOLS = {"text_encoder": "tokenizer", "image_encoder": "image_processor"}
 """Parts without weights, by the part they come with."""
-MAKERS: dict[PartName, Callable[[Checkpoint, Placement], Any]] = {
+MAKERS: dict[PartName, Callable[[Checkpoint, Placement, Shelf], Any]] = {
     "text_encoder": _text_encoder,
     "vae": _vae,
     "image_encoder": _image_encoder,

@@ -18,7 +18,7 @@ from wangp_cli.runtime.leftovers import files_of, is_intact, remove_leftovers, r
 from wangp_cli.runtime.resolve import resolve
 from wangp_cli.runtime.settle import Request
 from wangp_cli.runtime.store import NewJob
-from wangp_cli.tasks.task import Runtime
+from wangp_cli.tasks.runtime import Runtime
 
 if TYPE_CHECKING:
     from wangp_cli.runtime.intake import Line

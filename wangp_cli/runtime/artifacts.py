@@ -28,7 +28,7 @@ def complete_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
         ConflictError: the file appeared meanwhile and `overwrite` is off.
         NoSpaceError: the disk is full or the folder cannot be written.
     """
-    partial = path.with_name(f".{_short_stem(path)}.{_node()}-{os.getpid()}.partial{path.suffix}")
+    partial = path.with_name(f".{_short_stem(path)}.{node()}-{os.getpid()}.partial{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
@@ -52,7 +52,7 @@ def _short_stem(path: Path) -> str:
     return path.stem.encode(errors="surrogateescape")[:80].decode(errors="ignore")
 
 
-def _node() -> str:
+def node() -> str:
     """This machine, short: others may work in the same folder, and their processes cannot be asked for."""
     return f"{zlib.crc32(platform.node().encode()):08x}"
 
@@ -91,11 +91,12 @@ def sweep(folder: Path) -> None:
     """Remove partial files whose process is gone; those of other machines are theirs to remove."""
     for file in folder.glob(".*.partial*"):
         match = re.search(r"\.(?:([0-9a-f]{8})-)?(\d+)\.partial(\.\w+)?$", file.name)
-        if match and match[1] in (None, _node()) and not _alive(int(match[2])):
+        if match and match[1] in (None, node()) and not alive(int(match[2])):
             file.unlink(missing_ok=True)
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Whether a process of this machine runs."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):

@@ -79,6 +79,11 @@ def loras_dir(settings: Settings, folders: Folders) -> Path:
     return (settings.loras_dir or folders.data / "loras").expanduser()
 
 
+def work_dir(settings: Settings, folders: Folders) -> Path:
+    """Folder for weights that memory cannot hold."""
+    return (settings.work_dir or folders.state / "work").expanduser().absolute()
+
+
 def control_folders(environment: Mapping[str, str] | None = None) -> list[Path]:
     """Where sockets of running runs may be: the user's runtime folder, else one of their own in /tmp."""
     environment = os.environ if environment is None else environment
@@ -132,6 +137,7 @@ def start(
         stream=Stream(str(uuid.uuid4()), [control.note, *sinks], trace=trace()),
         pool=Pool(models_dir(settings, folders)),
         loras_dir=loras_dir(settings, folders),
+        work_dir=work_dir(settings, folders),
         manifest_path=manifest_path,
         control=control,
         progress_interval=progress_interval,

@@ -117,7 +117,7 @@ class ModelLoading(Data):
 
 
 class ModelLoaded(Data):
-    """The model is ready."""
+    """The model is ready; `why` its profile was chosen, `parts` whether each was loaded or there already."""
 
     type = "model.loaded"
     scope = "either"
@@ -126,6 +126,13 @@ class ModelLoaded(Data):
     device: str
     dtype: str
     attention: str
+    vae_dtype: str
+    profile: str
+    why: str
+    transformer_quantization: str
+    text_encoder_quantization: str
+    compiled: bool
+    parts: dict[str, Literal["loaded", "shared"]]
 
 
 class LoraLoaded(Data):

@@ -11,7 +11,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from wangp_cli.errors import Cancelled, RequestError, WangpError
+from wangp_cli.errors import Cancelled, OutOfMemoryError, RequestError, WangpError
 from wangp_cli.presets import Layer
 from wangp_cli.runtime.artifacts import HISTORY, append_line, sweep
 from wangp_cli.runtime.events import (
@@ -35,11 +35,15 @@ from wangp_cli.runtime.loras import LoraUse, fetch_loras
 from wangp_cli.runtime.manifest import input_checksums, record
 from wangp_cli.runtime.progress import Meter
 from wangp_cli.runtime.resolve import label, resolve
+from wangp_cli.runtime.scratch import sweep_scratch
 from wangp_cli.runtime.session import Session
 from wangp_cli.runtime.settle import Request
 from wangp_cli.runtime.work import sweep_work
+from wangp_cli.tasks.runtime import LESS_MEMORY
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from wangp_cli.pipelines.base import Stage
 
 log = logging.getLogger(__name__)
@@ -76,7 +80,7 @@ class Again:
     """Another attempt: after which pause, and what it changes."""
 
     delay_seconds: float = 0.0
-    change: str | None = None
+    change: Layer | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +96,7 @@ class Attempt:
         begin: told the request before anything is written.
         done: keeps the manifest before the end is announced, so that no announced end is ever forgotten.
         again: whether and how to try again after an error that may pass.
+        latents: a file of latents to begin with.
     """
 
     number: int = 1
@@ -102,6 +107,7 @@ class Attempt:
     begin: Callable[[Request], None] | None = None
     done: Callable[[dict[str, Any]], None] | None = None
     again: Callable[[WangpError], Again | None] | None = None
+    latents: Path | None = None
 
 
 def execute(
@@ -118,7 +124,22 @@ def execute(
         task_id: the task's name in events; a new one where it is not known yet.
         attempt: the first and only one if not said.
     """
-    return finish(course(say, session, task_id or str(uuid.uuid4()), attempt or Attempt()))
+    task_id = task_id or str(uuid.uuid4())
+    first = attempt or Attempt(again=partial(with_less_memory, session))
+    outcome = finish(course(say, session, task_id, first))
+    if outcome.again is None or outcome.again.change is None:
+        return outcome
+    change, second = outcome.again.change, replace(first, number=2, announce=False, again=None)
+    return finish(course(lambda: [*say(), change], session, task_id, second))
+
+
+def with_less_memory(session: Session, error: WangpError) -> Again | None:
+    """After memory ran out: everything is freed, and the next profile needs less."""
+    if not isinstance(error, OutOfMemoryError):
+        return None
+    profile = LESS_MEMORY.get(session.pool.profile)
+    session.pool.free()
+    return Again(change=Layer(name="retry", values={"profile": profile})) if profile else None
 
 
 def finish(going: Generator[Any, None, T]) -> T:
@@ -183,7 +204,7 @@ def _fail(
         error=Fault.of(error),
         next_attempt=attempt.number + 1,
         delay_s=round(again.delay_seconds, 1),
-        change=again.change,
+        change=again.change and ", ".join(f"{name} {value}" for name, value in again.change.values.items()),
     )
     emit(retrying)
     return Outcome(status="retrying", artifacts=made, error=error, again=again)
@@ -222,6 +243,7 @@ class _Work:
             if folder not in session.swept:
                 sweep(folder)
                 sweep_work(folder)
+                sweep_scratch(session.work_dir)
                 session.swept.add(folder)
             about["checksums"] = input_checksums(request, folder)
             yield from self._stages(about["checksums"])
@@ -236,6 +258,8 @@ class _Work:
         made = [artifact.model_dump(mode="json", exclude_none=True) for artifact in self.made]
         manifest = record(request, about | {"status": "success", "artifacts": made}, self._seconds)
         append_line(history, manifest)
+        if request.task.preload_policy == "unload":
+            session.pool.free()
         return manifest
 
     def _fetched(self) -> list[LoraUse]:
@@ -261,7 +285,14 @@ class _Work:
         module, _, name = request.task.run.partition(":")
         workflow: Callable[[Job], Iterator[Stage]] = getattr(import_module(module), name)
         began = time.monotonic()
-        job = Job(request=request, session=self._session, emit=self._note, meter=meter, checksums=checksums)
+        job = Job(
+            request=request,
+            session=self._session,
+            emit=self._note,
+            meter=meter,
+            checksums=checksums,
+            latents=self._attempt.latents,
+        )
         for stage in workflow(job):
             paused = time.monotonic()
             self._seconds += paused - began

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wangp_cli.pipelines.base import Lora
+from wangp_cli.runtime.scratch import own_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from wangp_cli.pipelines.base import Pipeline, Placement
     from wangp_cli.runtime.events import Emit
@@ -19,13 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A settled request with its session, its events and its progress."""
+    """A settled request with its session, its events and its progress.
+
+    Args:
+        latents: a file of latents to begin with, in the place of noise.
+    """
 
     request: Request
     session: Session
     emit: Emit
     meter: Meter
     checksums: dict[str, str]
+    latents: Path | None = None
 
     def loras(self, factors: Sequence[float] | None = None) -> list[Lora]:
         """The request's LoRAs, strengths of the task's own multiplied by factors; 0 leaves one out."""
@@ -43,9 +50,10 @@ class Job:
             wear: whether it is to denoise, so that it must wear its LoRAs now.
             loras: instead of all the request's.
         """
-        return self.session.pool.pipeline(
+        session = self.session
+        return session.pool.pipeline(
             self.request.spec,
-            placement,
+            replace(placement, work_dir=own_folder(session.work_dir), data_dir=session.folders.data),
             self.loras() if loras is None else loras,
             wear=wear,
             progress=self.meter,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import traceback
 from pathlib import Path
 
 from wangp_cli.errors import DiskError, OutOfMemoryError, WangpError
@@ -29,9 +30,11 @@ def as_known(error: Exception) -> WangpError:
         return error
     if isinstance(error, MemoryError) or _is_out_of_memory(error):
         log.error("out of memory", exc_info=error)
+        # Its frames hold what filled the memory.
+        traceback.clear_frames(error.__traceback__)
         return OutOfMemoryError(
             f"out of memory: {str(error).splitlines()[0] if str(error) else 'the machine has none left'}",
-            hint="a smaller --size or fewer --frames, or --vae-tiling",
+            hint="a smaller --size or fewer --frames, --profile 5, or --transformer-quantization int8",
         )
     if isinstance(error, OSError) and error.errno in PASSING:
         return DiskError(f"{error.filename or 'a file'}: {error.strerror}", hint="--retries tries again")

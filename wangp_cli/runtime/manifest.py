@@ -17,7 +17,8 @@ from wangp_cli.runtime.inputs import sha256_of
 from wangp_cli.runtime.loras import LoraUse
 from wangp_cli.runtime.settle import Request
 from wangp_cli.tasks.adapters import Adapters
-from wangp_cli.tasks.task import Runtime, Task
+from wangp_cli.tasks.runtime import Runtime
+from wangp_cli.tasks.task import Task
 
 LOCAL = {
     "output", "output_dir", "overwrite", "skip_existing", "task_id", "visualize", "keep_intermediates",

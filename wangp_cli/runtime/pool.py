@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from wangp_cli.runtime.events import LoraLoaded, ModelLoaded, ModelLoading
 from wangp_cli.runtime.weights import locate
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from wangp_cli.catalogue import ModelSpec
     from wangp_cli.pipelines.base import Lora, Pipeline, Placement, Progress
     from wangp_cli.runtime.events import Emit
+    from wangp_cli.tasks.runtime import Profile
 
 T = TypeVar("T")
 
@@ -26,18 +28,29 @@ class SharedComponents:
     def __init__(self) -> None:
         self._parts: dict[tuple[str, ...], Any] = {}
         self._used: set[tuple[str, ...]] = set()
+        self._made: set[tuple[str, ...]] = set()
 
     def get(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
         """The part under `key`, made at the first call."""
         self._used.add(key)
         if key not in self._parts:
+            self._made.add(key)
             self._parts[key] = make()
         part: T = self._parts[key]
         return part
 
+    def has(self, key: tuple[str, ...]) -> bool:
+        """Whether there is a part under `key`."""
+        return key in self._parts
+
     def start_counting(self) -> None:
         """From here on, note which parts are asked for."""
         self._used.clear()
+        self._made.clear()
+
+    def counted(self) -> dict[str, Literal["loaded", "shared"]]:
+        """The parts asked for since then by name: whether each was made, or there already."""
+        return {key[0]: "loaded" if key in self._made else "shared" for key in self._used}
 
     def drop_unused(self) -> None:
         """Forget the parts nobody asked for since `start_counting`."""
@@ -96,8 +109,9 @@ class Pool:
     def _loaded(
         self, spec: ModelSpec, placement: Placement, loras: Sequence[Lora], progress: Progress, emit: Emit
     ) -> Pipeline:
-        key = (spec, placement)
+        key = (spec, placement.loading)
         if self._pipeline is not None and key == self._key:
+            self._pipeline.retune(placement)
             return self._pipeline
         weights = locate(spec, self._models_dir, placement.dtype)
         self.close()
@@ -107,22 +121,42 @@ class Pool:
         self._pipeline = adapter(spec.family)(spec, weights, placement, loras, self._components, progress)
         self._components.drop_unused()
         self._key = key
+        found = self._pipeline.placement
         emit(
             ModelLoaded(
                 model=spec.name,
                 seconds=round(time.monotonic() - began, 3),
-                device=placement.device,
-                dtype=placement.dtype,
-                attention=placement.attention,
+                device=found.device,
+                dtype=found.dtype,
+                attention=found.attention,
+                vae_dtype=found.vae_dtype,
+                profile=found.profile,
+                why=self._pipeline.why,
+                transformer_quantization=found.transformer_quantization,
+                text_encoder_quantization=found.text_encoder_quantization,
+                compiled=found.compile,
+                parts={"transformer": "loaded", **self._components.counted()},
             )
         )
         return self._pipeline
+
+    @property
+    def profile(self) -> Profile:
+        """Of the loaded pipeline."""
+        return self._pipeline.placement.profile if self._pipeline else "auto"
 
     def close(self) -> None:
         """Free the pipeline; shared parts stay until the next load shows which are needed."""
         if self._pipeline is not None:
             self._pipeline.close()
         self._pipeline, self._key = None, None
+
+    def free(self) -> None:
+        """Free the pipeline and every shared part."""
+        self._components = SharedComponents()
+        self.close()
+        # Networks and their hooks refer to each other.
+        gc.collect()
 
 
 def adapter(family: str) -> Callable[..., Pipeline]:

@@ -32,6 +32,7 @@ class Session:
     stream: Stream
     pool: Pool
     loras_dir: Path
+    work_dir: Path
     control: Control = field(default_factory=Control)
     manifest_path: Path | None = None
     progress_interval: float = SECONDS_BETWEEN

@@ -12,8 +12,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from wangp_cli.catalogue import read_yaml
 from wangp_cli.errors import ModelError, RequestError, nearest
-from wangp_cli.runtime import strict_json
-from wangp_cli.tasks.task import Codec, ImageFormat, MetadataMode, Output, Runtime
+from wangp_cli.tasks.fields import Flag
+from wangp_cli.tasks.runtime import Runtime
+from wangp_cli.tasks.task import Codec, ImageFormat, MetadataMode, Output
 
 ENVIRONMENT_PREFIX = "WANGP_"
 
@@ -36,27 +37,23 @@ def _parted(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-class Settings(BaseModel):
+class Settings(Runtime):
     """What holds for every task until a preset, a file or a flag says otherwise."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     model: Annotated[str | None, Field(description="Model of tasks that name none.")] = None
     output_dir: Annotated[Path, Field(description="Folder for results.")] = Path("outputs")
     models_dir: Annotated[Path | None, Field(description="Folder for fetched weights.")] = None
     hub_endpoint: Annotated[str | None, Field(description="Address of a mirror of the model hub.")] = None
-    offline: Annotated[bool, Field(description="Ask nothing of a network.")] = False
     loras_dir: Annotated[Path | None, Field(description="Folder where LoRAs are looked up by name.")] = None
     allow_url: Annotated[
         tuple[str, ...],
         BeforeValidator(_parted),
         Field(description="Hosts whose files task files may name; in the variable between commas."),
     ] = ()
-    device: Annotated[str, Field(description="auto, cpu, cuda, cuda:1 or mps.")] = "auto"
-    dtype: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"], Field(description="Number format of the models.")
-    ] = "auto"
-    attention: Annotated[str, Field(description="Attention backend.")] = "auto"
-    vae_tiling: Annotated[bool, Field(description="Decode in tiles.")] = False
+    work_dir: Annotated[
+        Path | None,
+        Field(description="Folder for weights that wait where memory cannot hold them."),
+    ] = None
     codec: Annotated[Codec | None, Field(description="Video codec.")] = None
     crf: Annotated[int | None, Field(ge=0, le=63, description="Quality of the codec.")] = None
     image_format: Annotated[ImageFormat, Field(description="Format of pictures.")] = "png"
@@ -65,6 +62,12 @@ class Settings(BaseModel):
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="Least level that is logged.")
     ] = "INFO"
+
+    @classmethod
+    def about(cls, name: str) -> str:
+        """What a setting is."""
+        field = cls.model_fields[name]
+        return field.description or next(mark.help for mark in field.metadata if isinstance(mark, Flag))
 
     def task_values(self) -> dict[str, Any]:
         """The settings that are also fields of tasks, by field name."""
@@ -109,70 +112,6 @@ def _validated(values: dict[str, Any], origin: dict[str, str]) -> Settings:
         first = error.errors()[0]
         name = str(first["loc"][0])
         raise RequestError(name, f"{first['input']!r} from {origin[name]}: {first['msg'].lower()}") from None
-
-
-_CODECS = {
-    "libx264_8": "h264",
-    "libx264_10": "h264-10",
-    "libx264_lossless": "h264-lossless",
-    "libx265_28": "hevc",
-    "libx265_8": "hevc",
-    "prores_422": "prores",
-    "dnxhr_hq": "dnxhr",
-}
-_ATTENTION = {
-    "auto": "auto",
-    "sdpa": "native",
-    "flash": "flash",
-    "xformers": "xformers",
-    "sage": "sage",
-    "sage2": "sage",
-}
-_METADATA = {"metadata": "embed", "json": "sidecar", "none": "none"}
-
-
-def translate_wgp_config(file: Path) -> tuple[dict[str, Any], list[str]]:
-    """Settings of the older app's `wgp_config.json`: the values that we know, and the names of the rest.
-
-    Raises:
-        RequestError: the file cannot be read, or is not a JSON object.
-    """
-    try:
-        data = strict_json.loads(file.read_bytes())
-    except OSError as error:
-        raise RequestError("file", f"cannot read {file}: {error.strerror}") from None
-    except ValueError as error:
-        raise RequestError("file", f"{file}: {error}") from None
-    if not isinstance(data, dict):
-        raise RequestError("file", f"{file} holds no JSON object")
-    values: dict[str, Any] = {}
-    rest: list[str] = []
-    for key, value in data.items():
-        known = _translate(key, value)
-        if known:
-            values[known[0]] = known[1]
-        else:
-            rest.append(key)
-    return values, sorted(rest)
-
-
-def _translate(key: str, value: Any) -> tuple[str, Any] | None:
-    if key == "checkpoints_paths" and isinstance(value, list) and value:
-        return "models_dir", str(value[0])
-    simple = {"save_path": "output_dir", "loras_root": "loras_dir"}
-    if key in simple and isinstance(value, str) and value:
-        return simple[key], value
-    tables = {
-        "video_output_codec": ("codec", _CODECS),
-        "attention_mode": ("attention", _ATTENTION),
-        "metadata_type": ("metadata_mode", _METADATA),
-    }
-    if key in tables and isinstance(value, str) and value in tables[key][1]:
-        return tables[key][0], tables[key][1][value]
-    if key == "image_output_codec" and isinstance(value, str):
-        format_ = {"jpeg": "jpg", "png": "png", "webp": "webp"}.get(value.split("_")[0])
-        return ("image_format", format_) if format_ else None
-    return None
 
 
 def save(folders: Folders, values: Mapping[str, Any]) -> Path:

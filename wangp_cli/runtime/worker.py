@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from wangp_cli.errors import OutOfMemoryError, WangpError
 from wangp_cli.presets import Layer
 from wangp_cli.runtime.events import Fault
-from wangp_cli.runtime.execute import Again, Attempt, Outcome, course, finish
+from wangp_cli.runtime.execute import Again, Attempt, Outcome, course, finish, with_less_memory
 from wangp_cli.runtime.leftovers import files_made, files_of, remove_leftovers, unpack
+from wangp_cli.tasks.runtime import LESS_MEMORY
 
 if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Stage
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from wangp_cli.runtime.settle import Request
     from wangp_cli.runtime.store import Store, StoredJob
 
-CAREFUL = Layer(name="retry", values={"vae_tiling": True})
-"""What an attempt after one that ran out of memory changes."""
+CAREFUL = Layer(name="retry", values={"profile": LESS_MEMORY["auto"]})
+"""What an attempt changes after one in another process that ran out of memory."""
 FIRST_PAUSE_SECONDS = 15.0
 LONGEST_PAUSE_SECONDS = 900.0
 PHASES: tuple[Stage, ...] = ("encode", "denoise", "decode")
@@ -45,6 +46,8 @@ class Worker:
     pause: float = FIRST_PAUSE_SECONDS
     _tried: set[str] = field(default_factory=set)
     """Jobs that the reader of events knows and that will be tried again."""
+    _changes: dict[str, Layer] = field(default_factory=dict)
+    """What the next attempt of a job changes."""
 
     def work(self, job: StoredJob) -> Outcome:
         """Run a claimed job and tell the store how it ended."""
@@ -71,7 +74,7 @@ class Worker:
             remove_leftovers(job)
         layers = unpack(job.said)
         if (job.error or {}).get("kind") == OutOfMemoryError.kind:
-            layers.append(CAREFUL)
+            layers.append(self._changes.pop(job.key, CAREFUL))
         attempt = Attempt(
             number=job.attempt,
             announce=job.key not in self._tried,
@@ -90,12 +93,15 @@ class Worker:
         self.store.begin(job, files_of(request))
 
     def _again(self, job: StoredJob, error: WangpError) -> Again | None:
+        if isinstance(error, OutOfMemoryError):
+            if (job.error or {}).get("kind") == OutOfMemoryError.kind:
+                return None
+            again = with_less_memory(self.session, error)
+            if again and again.change:
+                self._changes[job.key] = again.change
+            return again
         if job.attempt > self.retries:
             return None
-        if isinstance(error, OutOfMemoryError):
-            # What ran out of memory in the most careful way will do so again.
-            careful = (job.error or {}).get("kind") == OutOfMemoryError.kind
-            return None if careful else Again(change="vae_tiling")
         pause = min(LONGEST_PAUSE_SECONDS, self.pause * 2 ** (job.attempt - 1))
         return Again(delay_seconds=pause * random.uniform(0.5, 1.5))
 

@@ -9,8 +9,9 @@ from typing import ClassVar, NamedTuple, Self
 from wangp_cli.catalogue import Accepts, ModelSpec
 from wangp_cli.plan import Plan
 from wangp_cli.tasks.adapters import Adapters
+from wangp_cli.tasks.runtime import Runtime
 from wangp_cli.tasks.shot import Canvas, Sampling
-from wangp_cli.tasks.task import Output, Runtime, Task
+from wangp_cli.tasks.task import Output, Task
 
 SAME_SHAPE = 0.02
 Pixels = tuple[int, int]

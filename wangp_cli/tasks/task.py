@@ -108,31 +108,6 @@ class Output(Spec):
     ] = "embed"
 
 
-def _device(value: str) -> str:
-    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?|mps", value):
-        raise ValueError(f"{value!r} is not one of auto, cpu, cuda, cuda:1, mps")
-    return value
-
-
-class Runtime(Spec):
-    """Where and how the model computes."""
-
-    panel: ClassVar[str] = "Runtime"
-    device: Annotated[
-        str, AfterValidator(_device), Flag("auto, cpu, cuda, cuda:1 or mps.", metavar="NAME")
-    ] = "auto"
-    dtype: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"],
-        Flag("auto, float32, bfloat16 or float16, of transformer and text encoder.", metavar="TYPE"),
-    ] = "auto"
-    attention: Annotated[str, Flag("Attention backend, such as native, flash or sage.", metavar="NAME")] = (
-        "auto"
-    )
-    vae_tiling: Annotated[bool, Flag("Decode in tiles: less memory, a little slower.")] = False
-    exact: Annotated[bool, Flag("Bit for bit what diffusers' own pipeline gives.")] = False
-    offline: Annotated[bool, Flag("Fetch nothing from the network.")] = False
-
-
 def _task_id(value: str | None) -> str | None:
     if value is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", value):
         raise ValueError(f"{value!r} is not a plain name: at most 128 letters, digits, dots, dashes and _")

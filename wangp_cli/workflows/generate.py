@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from wangp_cli.media.clip import Audio, Clip, Frames, as_float, chunks
 from wangp_cli.media.read import read_audio
 from wangp_cli.pipelines.base import Pipeline, Stage
 from wangp_cli.pipelines.placement import choose
+from wangp_cli.runtime.events import ArtifactCreated
 from wangp_cli.runtime.job import Job
+from wangp_cli.runtime.work import remove_empty
 from wangp_cli.tasks.generate import Generate
+from wangp_cli.workflows.decoding import decoded, keep, kept
 from wangp_cli.workflows.inputs import prepare
 from wangp_cli.workflows.result import Result
 from wangp_cli.workflows.windows import make_windows
+
+log = logging.getLogger(__name__)
 
 
 def run(job: Job) -> Iterator[Stage]:
@@ -32,19 +40,44 @@ def run(job: Job) -> Iterator[Stage]:
             make_windows(job, index, path)
         return
     load = partial(job.pipeline, choose(task))
+    if task.preload_policy == "start":
+        load()
     conditioning, continued = _encode(job, load)
     for index, path in enumerate(job.request.outputs):
-        yield "denoise"
-        job.meter.begin(index + 1)
-        latents = load(wear=True).denoise(task.cut(seed=task.seed + index), conditioning, job.meter)
-        yield "decode"
-        frames = load().decode(latents, job.meter)
-        result = Result(job=job, index=index, path=path)
-        if job.request.frames == 1:
-            job.emit(result.write_picture(next(frames)))
+        file = job.latents
+        if file:
+            latents: Any = kept(file)
         else:
-            stream, count = _joined(frames, job.request.frames, continued)
-            job.emit(result.write_video(stream, count, continued.audio))
+            yield "denoise"
+            job.meter.begin(index + 1)
+            latents = load(wear=True).denoise(task.cut(seed=task.seed + index), conditioning, job.meter)
+            file = keep(job, task, index, latents)
+        yield "decode"
+        write = partial(_write, Result(job=job, index=index, path=path), continued)
+        with _told_where(file):
+            job.emit(decoded(load, latents, job, write))
+        if file:
+            file.unlink(missing_ok=True)
+            remove_empty(file.parent)
+
+
+def _write(result: Result, continued: _Continued, frames: Iterator[Frames]) -> ArtifactCreated:
+    count = result.job.request.frames
+    if count == 1:
+        return result.write_picture(next(frames))
+    stream, count = _joined(frames, count, continued)
+    return result.write_video(stream, count, continued.audio)
+
+
+@contextmanager
+def _told_where(file: Path | None) -> Iterator[None]:
+    """Whatever ends the block early, people are told where the latents are."""
+    try:
+        yield
+    except BaseException:
+        if file:
+            log.warning("the latents are kept for a week; to finish: wangp decode %s", file)
+        raise
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,7 +96,7 @@ def _encode(job: Job, load: Callable[[], Pipeline]) -> tuple[Any, _Continued]:
     audio = read_audio(task.audio_source) if task.audio_source else None
     if audio is None and prepared.before is not None:
         audio = prepared.before.audio
-    conditioning = load().encode(task, prepared.inputs, job.meter)
+    conditioning = None if job.latents else load().encode(task, prepared.inputs, job.meter)
     return conditioning, _Continued(before=prepared.before, overlap=prepared.overlap, audio=audio)
 
 

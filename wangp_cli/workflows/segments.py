@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +20,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from wangp_cli.errors import MediaError
+from wangp_cli.media.clip import Frames
 from wangp_cli.media.spool import Spool, write_spool
 from wangp_cli.pipelines.base import Inputs, Lora, Weights
 from wangp_cli.pipelines.placement import choose
@@ -34,6 +35,7 @@ from wangp_cli.runtime.weights import locate
 from wangp_cli.runtime.work import folder_beside, keep_seed, remove_empty
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
+from wangp_cli.workflows.decoding import decoded
 
 
 class Segments:
@@ -91,19 +93,24 @@ class Segments:
             self._job.meter("decode", 1, 1)
             return found
         with complete_file(file, overwrite=True) as partial:
-            write_spool(partial, self._made(shot, inputs, loras), shape, f"segment {segment.index}")
+            name = f"segment {segment.index}"
+            self._make(shot, inputs, loras, lambda frames: write_spool(partial, frames, shape, name))
             # Opened while nobody else can have removed it.
             return Spool(partial, shape)
 
-    def _made(self, shot: Shot, inputs: Inputs, loras: Sequence[Lora]) -> Iterable[Any]:
+    def _make(
+        self, shot: Shot, inputs: Inputs, loras: Sequence[Lora], write: Callable[[Iterator[Frames]], None]
+    ) -> None:
         pipeline, meter = self._job.pipeline(self._placement, wear=True, loras=loras), self._job.meter
         conditioning = pipeline.encode(shot, inputs, meter)
         latents = pipeline.denoise(shot, conditioning, meter)
-        return pipeline.decode(latents, meter)
+        decoded(lambda: pipeline, latents, self._job, write)
 
     def _hash(self, shot: Shot, inputs: Inputs, loras: Sequence[Lora]) -> str:
         request = self._job.request
-        placement = dataclasses.replace(self._placement, device=self._placement.device.partition(":")[0])
+        # Where weights wait changes no pixel.
+        device = self._placement.device.partition(":")[0]
+        placement = dataclasses.replace(self._placement, device=device, profile="1", preload=0)
         folder = request.outputs[0].parent
         worn = [
             (self._job.checksums[named(str(lora.path), request, folder)], lora.strength) for lora in loras

@@ -36,6 +36,12 @@ RENAMED = {
     "denoise_strength": "denoising_strength",
     "vid2vid_init_video": "video_initial",
     "vid2vid_init_strength": "denoising_strength",
+    "override_profile": "profile",
+    "override_attention": "attention",
+    "transformer_dtype_policy": "dtype",
+    "vae_precision": "vae_dtype",
+    "vae_config": "vae_tiling",
+    "skip_steps_cache_type": "cache",
 }
 """Old key to ours. `base_model_type` counts only where no other key names the model."""
 
@@ -72,7 +78,6 @@ DROPPED = frozenset(
 """Keys without effect on what we serve: bookkeeping, or numbers of features that a switch turns off."""
 
 NEUTRAL: dict[str, tuple[Any, ...]] = {
-    "skip_steps_cache_type": ("",),
     "tea_cache_setting": (0,),
     "self_refiner_setting": (0,),
     "input_video_strength": (1,),
@@ -84,7 +89,6 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "film_grain_intensity": (0,),
     "postprocess_audio": ("",),
     "replace_voice_method": ("",),
-    "override_attention": ("",),
     "model_mode": ("",),
     "keep_frames_video_source": ("",),
     "keep_frames_video_guide": ("",),
@@ -93,7 +97,6 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "audio_prompt_type": ("",),
     "motion_amplitude": (1,),
     "RIFLEx_setting": (0, 2),
-    "override_profile": (-1,),
     "attention_sparsity": (1,),
     "alt_prompt": ("",),
     "video_guide2": ("",),
@@ -125,6 +128,15 @@ HINTS = {
 """What to do instead of a switch; without an entry it is to leave the key out."""
 ACCELERATORS = {"use_causvid_lora": "causvid", "use_lighti2x_lora": "lightx2v"}
 """Switches that are accelerators here."""
+VALUES: dict[str, dict[Any, Any]] = {
+    "override_profile": {-1: None, 1: "1", 2: "2", 3: "3", 3.5: "3", 4: "4", 4.5: "4", 5: "5"},
+    "override_attention": {"": None},
+    "transformer_dtype_policy": {"": None, "bf16": "bfloat16", "fp16": "float16"},
+    "vae_precision": {"16": "bfloat16", 16: "bfloat16", "32": "float32", 32: "float32"},
+    "vae_config": {0: "auto", 1: 512, 2: 256, 3: 128},
+    "skip_steps_cache_type": {"": None, "mag": "magcache", "first_block": "fbcache"},
+}
+"""Old values of renamed keys in our words; None says nothing."""
 MARKS = frozenset(
     """
     settings_version model_type base_model_type video_length num_inference_steps resolution activated_loras
@@ -156,5 +168,28 @@ GONE_FLAGS = {
     "--image-refs": "--image-ref",
     "--gpu": "--device",
     "--verbose": "--log-level",
+    "--vae-config": "--vae-tiling",
+    "--vae-precision": "--vae-dtype",
+    "--tea-cache-level": "--cache magcache",
+    "--tea-cache-start-perc": "--cache magcache",
+    "--transformer-dtype-policy": "--dtype",
+    "--preload-model": "--preload-policy start",
+    **{
+        f"--wgp-{old}": f"--{new}"
+        for old, new in {
+            "attention-mode": "attention",
+            "compile": "compile",
+            "profile": "profile",
+            "vae-config": "vae-tiling",
+            "boost": "boost",
+            "transformer-quantization": "transformer-quantization",
+            "transformer-dtype-policy": "dtype",
+            "text-encoder-quantization": "text-encoder-quantization",
+            "vae-precision": "vae-dtype",
+            "mixed-precision": "mixed-precision",
+            "preload-policy": "preload-policy",
+            "preload": "preload",
+        }.items()
+    },
 }
 """Flags of the older tools, and what to type instead."""

@@ -13,7 +13,16 @@ from wangp_cli.tasks.legacy import sampling
 from wangp_cli.tasks.legacy.forms import short
 from wangp_cli.tasks.legacy.grammars import PROMPT_MODES, WINDOW_MODES, prompts, strengths
 from wangp_cli.tasks.legacy.letters import IMAGE, VIDEO, apply_letters
-from wangp_cli.tasks.legacy.names import ACCELERATORS, DROPPED, HANDLED, HINTS, MARKS, NEUTRAL, RENAMED
+from wangp_cli.tasks.legacy.names import (
+    ACCELERATORS,
+    DROPPED,
+    HANDLED,
+    HINTS,
+    MARKS,
+    NEUTRAL,
+    RENAMED,
+    VALUES,
+)
 from wangp_cli.tasks.legacy.types import as_generate, is_old, kind_of, opened
 
 BACKGROUND = "remove_background_images_ref"
@@ -68,6 +77,11 @@ def read(settings: Mapping[str, Any], *, given: Collection[str] | None = None) -
     if foreign and found.get("image_refs") and settings.get(BACKGROUND, 1):
         notices.append("image_refs: their background is kept, taking it out is not served")
     _accelerate(found, settings)
+    if found.get("cache") == "fbcache" and "skip_steps_multiplier" in settings:
+        # Of this cache the multiplier is the threshold.
+        found["cache"] = f"fbcache={settings['skip_steps_multiplier']}"
+    elif found.get("cache") == "magcache":
+        notices.append("skip_steps_multiplier: not read, magcache keeps its usual threshold")
     _loras(found, settings)
     _one_of(found)
     if foreign:
@@ -88,7 +102,8 @@ def _renamed(settings: Mapping[str, Any]) -> tuple[dict[str, Any], bool, dict[st
     ours = TASKS[kind].model_fields if kind in TASKS else {}
     found: dict[str, Any] = {}
     said_as: dict[str, str] = {}
-    for key, value in settings.items():
+    for key, said in settings.items():
+        value = _in_our_words(key, said)
         if value is None or key in HANDLED or key in ACCELERATORS:
             continue
         if key in ours:
@@ -126,6 +141,11 @@ def _say(name: str, key: str, value: Any, found: dict[str, Any], said_as: dict[s
     if other and other != "base_model_type" and found[name] != value:
         raise RequestError(key, f"{short(value)}, but {other} says {short(found[name])}")
     found[name], said_as[name] = value, key
+
+
+def _in_our_words(key: str, value: Any) -> Any:
+    known = key in VALUES and isinstance(value, str | int | float) and value in VALUES[key]
+    return VALUES[key][value] if known else value
 
 
 def _values(found: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:

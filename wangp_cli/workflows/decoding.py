@@ -1,0 +1,70 @@
+"""From latents to a written result, with less memory if it must be."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from wangp_cli.errors import OutOfMemoryError
+from wangp_cli.media.clip import Frames
+from wangp_cli.pipelines.base import Pipeline
+from wangp_cli.runtime.artifacts import complete_file
+from wangp_cli.runtime.job import Job
+from wangp_cli.runtime.known import as_known
+from wangp_cli.runtime.latents import KEY, latents_file
+from wangp_cli.tasks.render import Render
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def decoded(
+    load: Callable[[], Pipeline], latents: Any, job: Job, write: Callable[[Iterator[Frames]], T]
+) -> T:
+    """What `write` makes of the frames; where memory runs out it is called again, with smaller tiles.
+
+    Args:
+        load: gives the pipeline.
+        latents: of it.
+        job: whose progress is told.
+        write: takes the frames in order; what it began must be undone when they end early.
+
+    Raises:
+        OutOfMemoryError: the smallest tiles are too large.
+    """
+    sides = list(load().tiles(latents))
+    for side, smaller in zip(sides, [*sides[1:], None], strict=True):
+        try:
+            return write(load().decode(latents, job.meter, side))
+        except Exception as error:
+            known = as_known(error)
+            if smaller is None or not isinstance(known, OutOfMemoryError):
+                raise
+        # Outside of the handler: the error holds on to what filled the memory.
+        log.warning("decoding ran out of memory, again with tiles of %d pixels", smaller)
+    raise AssertionError("a pipeline names at least one way to decode")
+
+
+def keep(job: Job, task: Render, index: int, latents: Any) -> Path | None:
+    """Keep the latents of a result with the request that made them; None where they are no tensor."""
+    if not isinstance(latents, torch.Tensor):
+        return None
+    file = latents_file(job, index)
+    request = task.single(index).model_dump(mode="json") | {"output": str(job.request.outputs[index])}
+    for field, files in task.media().items():
+        paths = [str(path.absolute()) for path in files]
+        request[field] = paths if isinstance(request[field], list) else paths[0]
+    with complete_file(file, overwrite=True) as partial:
+        save_file({"latents": latents.contiguous().cpu()}, partial, metadata={KEY: json.dumps(request)})
+    return file
+
+
+def kept(file: Path) -> torch.Tensor:
+    """Latents as they were kept."""
+    return load_file(file)["latents"].clone()
