@@ -6,6 +6,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 from wangp_cli.accelerators import NONE
@@ -212,12 +213,15 @@ def _check_sampling(task: Render, spec: ModelSpec, origin: Mapping[str, str]) ->
         unused = [field for field in ("cfg_zero", "apg", "skip_layers") if getattr(task, field)]
         notices += [f"{field}: not used, the guidance scale is 1" for field in unused]
     if asked > 1:
-        spans = (
-            f"steps {first + 1} to {first + count}" if count else "no step"
-            for first, count in task.phase_spans
-        )
-        notices.append(f"phases: {', '.join(spans)}")
+        notices.append(f"phases: {', '.join(starmap(_steps, task.phase_spans))}")
     return notices
+
+
+def _steps(first: int, count: int) -> str:
+    """Steps in words; `first` is counted from 0."""
+    if count > 1:
+        return f"steps {first + 1} to {first + count}"
+    return f"step {first + 1}" if count else "no step"
 
 
 def _said(origin: str) -> bool:
