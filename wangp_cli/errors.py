@@ -33,6 +33,10 @@ class RequestError(WangpError):
         super().__init__(f"{field}: {message}", hint=hint)
         self.field = field
 
+    def named(self, field: str) -> RequestError:
+        """The same error, its field named as the one who said it knows it."""
+        return RequestError(field, self.message.removeprefix(f"{self.field}: "), hint=self.hint)
+
 
 class MediaError(WangpError):
     """A media file cannot be read."""

@@ -8,22 +8,11 @@ from hypothesis import strategies as st
 
 from wangp_cli.errors import RequestError
 from wangp_cli.tasks.legacy import RENAMED, read, translate
-from wangp_cli.tasks.legacy.names import DROPPED, HANDLED, NEUTRAL
+from wangp_cli.tasks.legacy.names import DROPPED, HANDLED, MARKS, NEUTRAL
 from wangp_cli.tasks.legacy.types import MODELS, REFUSED
 
-KEYS = [
-    *RENAMED,
-    *NEUTRAL,
-    *HANDLED,
-]
-KEYS += [
-    "type",
-    "prompt",
-    "loras",
-    "image_mode",
-    "settings_version",
-    "full_prompt",
-]
+KEYS = [*RENAMED, *NEUTRAL, *HANDLED, *MARKS]
+KEYS += ["type", "prompt", "loras", "image_mode", "full_prompt", "window_prompts", "video_initial"]
 # Letters of its own: the table of all there are takes seconds to make, in a folder without one.
 TEXT = st.text("aA1;,@|:. /\\\n\0é\u202e", max_size=5)
 JUNK = st.recursive(
@@ -196,3 +185,16 @@ def test_loras_join_their_strengths() -> None:
     assert translate({"activated_loras": ["a"], "loras_multipliers": "1;0"})["loras"] == ["a@1;0"]
     with pytest.raises(RequestError, match="is no strength"):
         translate({"activated_loras": ["a"], "loras_multipliers": "1:0"})
+
+
+def test_a_lora_named_twice_is_worn_once() -> None:
+    base = {
+        "task_type": "t2v",
+        "prompt": "a",
+        "activated_loras": ["a.safetensors"],
+        "loras_multipliers": "0.5",
+    }
+    for more, strength in (({"x/a.safetensors": 1}, "0.5"), ({"x/a.safetensors": "0.9;0.1"}, "0.9;0.1")):
+        assert translate(base | {"additional_loras": more})["loras"] == [f"a.safetensors@{strength}"]
+    both = translate(base | {"additional_loras": {"b.safetensors": 0}})["loras"]
+    assert both == ["a.safetensors@0.5", "b.safetensors@0"]

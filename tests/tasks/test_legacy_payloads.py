@@ -57,6 +57,21 @@ JOIN: dict[str, Any] = {
     "gap_frame_count": 23,
     "replace_mode": True,
 }
+HIGH, LOW = "https://hub.example.org/high.safetensors", "https://hub.example.org/low.safetensors"
+PHASES: dict[str, Any] = {
+    "mode": "vace",
+    "num_phases": 3,
+    "steps_per_phase": [2, 2, 2],
+    "flow_shift": 5,
+    "sample_solver": "euler",
+    "model_switch_phase": 2,
+    "phases": [
+        {"phase": 1, "guidance_scale": 3, "loras": [{"url": HIGH, "multiplier": "1.20"}]},
+        {"phase": 2, "loras": [{"url": HIGH, "multiplier": "0.9,0.5"}]},
+        {"phase": 3, "guidance_scale": 1, "loras": [{"url": LOW, "multiplier": 1}, {"url": ""}]},
+    ],
+}
+UNI3C = {"structure_type": "uni3c", "structure_video_path": "a.mp4"}
 EDIT: dict[str, Any] = {
     "source_video_url": "a.mp4",
     "source_video_fps": 24,
@@ -115,13 +130,28 @@ def test_a_travel_keeps_its_parts() -> None:
     assert task_of(found).type == "travel"
 
 
-def test_words_before_and_after_stand_around_every_prompt() -> None:
-    more = {"text_before_prompts": "oil ", "text_after_prompts": "at night", "base_prompt": "a fox"}
-    found = translate(
-        row("travel_orchestrator", TRAVEL | more | {"base_prompts_expanded": ["", ""]})["params"]
-        | {"task_type": "travel_orchestrator"}
-    )
-    assert found["prompt"] == ["oil a fox at night", "oil two cats at night"]
+def test_words_around_prompts_and_what_to_keep_out_stay_with_their_parts() -> None:
+    more: dict[str, Any] = {"text_before_prompts": "oil ", "text_after_prompts": "at night"}
+    more |= {"base_prompt": "a fox"}
+    more |= {
+        "base_prompts_expanded": ["", ""],
+        "negative_prompts_expanded": ["blur", ""],
+        "negative_prompt": "x",
+    }
+    found = line(row("travel_orchestrator", TRAVEL | more)).values
+    assert found is not None
+    assert (found["text_before"], found["text_after"]) == ("oil", "at night")
+    assert (found["prompt"], found["negative_prompt"]) == (["a fox", "two cats"], ["blur", "x"])
+
+
+def test_a_continued_video_meets_the_first_part_as_the_first_two_meet() -> None:
+    more = {"continue_from_video_resolved_path": "v.mp4", "input_image_paths_resolved": ["1.png", "2.png"]}
+    found = line(row("travel_orchestrator", TRAVEL | more))
+    assert found.values is not None
+    assert (found.values["video_source"], found.values["overlap"]) == ("/in/v.mp4", [10, 10])
+    assert task_of(found)
+    wrong = line(row("travel_orchestrator", TRAVEL | {"continue_from_video_resolved_path": "v.mp4"}))
+    assert "3 pictures, but 2 segments behind a video have 2" in str(wrong.error)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +266,11 @@ def test_a_range_to_fill_is_painted() -> None:
         ("travel_orchestrator", {"segment_frames_expanded": ["x", 81]}, "segment_frames_expanded", "item 1"),
         ("travel_orchestrator", {"segment_frames_expanded": [81] * 3}, "segment_frames_expanded", "3 values"),
         ("travel_orchestrator", {"input_image_paths_resolved": [1]}, "input_image_paths_resolved", "no file"),
-        ("travel_orchestrator", {"negative_prompts_expanded": ["a", "b"]}, "negative_prompts_expanded", ""),
+        ("travel_orchestrator", {"num_new_segments_to_generate": 9999}, "num_new_segments_to_generate", ""),
+        ("travel_orchestrator", {"structure_videos": [{"path": "a.mp4"}]}, "structure_type", "'flow'"),
+        ("travel_orchestrator", UNI3C, "structure_type", "uni3c"),
+        ("travel_orchestrator", {"phase_config": {"phases": [{}]}}, "phase_config", "describes 1"),
+        ("travel_orchestrator", {"phase_config": {"svi2pro": True}}, "phase_config", "svi2pro"),
         ("travel_orchestrator", {"enhance_prompt": True}, "enhance_prompt", "language model"),
         ("travel_orchestrator", {"use_svi": True}, "use_svi", "not served"),
         ("travel_orchestrator", {"use_uni3c": True}, "use_uni3c", "not served"),
@@ -293,7 +327,22 @@ def words_of(kind: str) -> list[str]:
 
 
 PLAUSIBLE = st.sampled_from(
-    [*(TRAVEL | JOIN | EDIT).values(), {}, [], [{}], ["a"], "832x480", 0, 1, 81, True, [81]]
+    [
+        PHASES,
+        {"path": "a.mp4", "structure_type": "raw"},
+        [{"path": "a.mp4", "start_frame": 5, "end_frame": 9, "structure_type": "canny"}],
+        *(TRAVEL | JOIN | EDIT).values(),
+        {},
+        [],
+        [{}],
+        ["a"],
+        "832x480",
+        0,
+        1,
+        81,
+        True,
+        [81],
+    ]
 )
 
 

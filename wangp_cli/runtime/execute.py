@@ -325,6 +325,5 @@ def guarded(make: Callable[[], T]) -> T | WangpError:
 
 def _relabelled(error: WangpError, request: Request) -> WangpError:
     if isinstance(error, RequestError):
-        text = error.message.removeprefix(f"{error.field}: ")
-        return RequestError(label(error.field, request.origin, type(request.task)), text, hint=error.hint)
+        return error.named(label(error.field, request.origin, type(request.task)))
     return error

@@ -117,8 +117,7 @@ def label(field: str, origin: dict[str, str], task: type[Render]) -> str:
 
 def labelled(error: RequestError, origin: dict[str, str], task: type[Render]) -> RequestError:
     """The same error, its field named as the one who said it knows it."""
-    text = error.message.removeprefix(f"{error.field}: ")
-    return RequestError(label(error.field, origin, task), text, hint=error.hint)
+    return error.named(label(error.field, origin, task))
 
 
 def _explain(fault: Any, known: list[str], origin: dict[str, str]) -> tuple[str, str, str | None]:

@@ -42,10 +42,7 @@ class Line:
 
     def wrong(self, error: RequestError) -> RequestError:
         """The same error, its field named as the line names it."""
-        name = self.said_as.get(error.field)
-        if name is None:
-            return error
-        return RequestError(name, error.message.removeprefix(f"{error.field}: "), hint=error.hint)
+        return error.named(self.said_as.get(error.field, error.field))
 
     @property
     def origin(self) -> str:

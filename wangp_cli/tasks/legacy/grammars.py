@@ -49,6 +49,16 @@ def _strength(token: str) -> str:
     return token
 
 
+def file_of(lora: str) -> str:
+    """The name of a LoRA's file, from a path or an address, with a strength or without."""
+    return bare(lora).split("?")[0].rpartition("/")[2]
+
+
+def bare(lora: str) -> str:
+    """A LoRA without its strength."""
+    return re.sub(r"@[^@/]*$", "", lora)
+
+
 def prompts(text: str, mode: Any) -> list[str]:
     """The prompts that one text of WanGP holds.
 

@@ -9,6 +9,7 @@ from wangp_cli.errors import RequestError
 from wangp_cli.plan.phases import thresholds_between, timesteps_of
 from wangp_cli.tasks.adapters import Strength
 from wangp_cli.tasks.legacy.forms import Form, entry, flag, many, number, raw, short, text, whole
+from wangp_cli.tasks.legacy.grammars import file_of
 from wangp_cli.tasks.legacy.letters import VIDEO
 
 OF_PHASE = {
@@ -19,6 +20,8 @@ OF_PHASE = {
 SCALES = ("guidance_scale", "guidance2_scale", "guidance3_scale")
 USUAL_SCALES = (3.0, 1.0, 1.0)
 """Of the older worker, for phases that say none."""
+USUAL_STEPS = [2, 2, 2]
+USUAL_SAMPLER = "euler"
 USUAL_LAYERS = [9]
 CONFIG = "phase_config"
 MOST_STEPS = 500
@@ -124,7 +127,8 @@ def phase_config(found: Mapping[str, Any], settings: Mapping[str, Any], notices:
     steps = sum(lengths)
     if found.get("steps") not in (None, steps):
         raise RequestError(CONFIG, f"{lengths} are {steps} steps, but steps says {found['steps']}")
-    sampler = config.get("sample_solver") or _formed("sampler", text, found.get("sampler")) or "unipc"
+    said = config.get("sample_solver", _formed("sampler", text, found.get("sampler", USUAL_SAMPLER)))
+    sampler = said or "unipc"
     shift = _formed("flow_shift", number, config.get("flow_shift", found.get("flow_shift", 5.0)))
     if shift <= 0:
         raise RequestError("flow_shift", f"{shift} is too small, must be more than 0")
@@ -145,13 +149,15 @@ def phase_config(found: Mapping[str, Any], settings: Mapping[str, Any], notices:
     if switch := config.get("model_switch_phase", found.get("model_switch_phase")):
         made["model_switch_phase"] = switch
     if loras := _loras(parts, lengths):
-        made["loras"] = [*found.get("loras", ()), *loras]
+        # Files that are also said beside it have their strengths from here.
+        files = set(map(file_of, loras))
+        made["loras"] = [*(lora for lora in found.get("loras", ()) if file_of(lora) not in files), *loras]
     return made
 
 
 def _lengths(config: Mapping[str, Any], parts: int, notices: list[str]) -> list[int]:
     """Steps of each phase; where the numbers of phases differ, that of the phases described counts."""
-    lengths: list[int] = config.get("steps_per_phase", [])
+    lengths: list[int] = config.get("steps_per_phase", USUAL_STEPS)
     count = config.get("num_phases", len(lengths))
     if len(lengths) != count:
         notices.append(f"{CONFIG}: num_phases is {count}, steps_per_phase has {len(lengths)}, phases {parts}")

@@ -8,9 +8,9 @@ from typing import Any
 
 from wangp_cli.errors import RequestError
 from wangp_cli.tasks.legacy.forms import file, many, short, table, whole
-from wangp_cli.tasks.legacy.payload import NESTS, Key, Part, Parts, Payload, To, flat
+from wangp_cli.tasks.legacy.payload import NESTS, Key, Only, Part, Parts, Payload, To, flat
 from wangp_cli.tasks.legacy.structure import guidance
-from wangp_cli.tasks.legacy.travel import DEFAULTS, SHARED, mode
+from wangp_cli.tasks.legacy.travel import CONTINUED, DEFAULTS, SHARED, mode
 
 OWN = "individual_segment_params"
 IMAGES, START, END = "input_image_paths_resolved", "start_image_url", "end_image_url"
@@ -28,6 +28,8 @@ KEYS: dict[str, Key] = {
     "seed_to_use": Part(whole, "seed"),
     "seed_base": Part(whole, "seed"),
     "segment_index": Part(whole),
+    CONTINUED: Only(("",), "give the travel_orchestrator as a whole"),
+    "continue_from_video_resolved_path_for_guide": Only(("",), "give the travel_orchestrator as a whole"),
     # Alone it has no neighbours.
     "frame_overlap_from_previous": Part(whole),
     "frame_overlap_with_next": Part(whole),
@@ -62,7 +64,9 @@ def _pick(settings: Mapping[str, Any], *, alone: bool) -> dict[str, Any]:
     each = _said({one: _item(travel.get(listed), index) for listed, one in PER_SEGMENT.items()})
     found = shared | each | top | own
     pictures = _pictures(own, top, travel, index)
-    return {key: value for key, value in found.items() if key not in (START, END)} | {IMAGES: pictures}
+    # With pictures of its own it continues nothing.
+    dropped = {START, END, *((CONTINUED,) if (own | top).keys() & {START, IMAGES} else ())}
+    return {key: value for key, value in found.items() if key not in dropped} | {IMAGES: pictures}
 
 
 def _said(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,8 +92,7 @@ def _pictures(own: Mapping[str, Any], top: Mapping[str, Any], travel: Mapping[st
 
 
 def _segment(parts: Parts, _notices: list[str]) -> dict[str, Any]:
-    around = parts.get("text_before_prompts", ""), parts.get("text_after_prompts", "")
-    prompt = " ".join(filter(None, (around[0], parts.get("base_prompt", ""), around[1])))
+    prompt = parts.get("base_prompt")
     return {
         "mode": mode(parts),
         "seed": parts.get("seed_to_use", parts.get("seed_base")),

@@ -11,7 +11,7 @@ from wangp_cli.errors import RequestError
 from wangp_cli.tasks import TASKS
 from wangp_cli.tasks.legacy import sampling
 from wangp_cli.tasks.legacy.forms import short
-from wangp_cli.tasks.legacy.grammars import PROMPT_MODES, WINDOW_MODES, prompts, strengths
+from wangp_cli.tasks.legacy.grammars import PROMPT_MODES, WINDOW_MODES, bare, file_of, prompts, strengths
 from wangp_cli.tasks.legacy.letters import IMAGE, VIDEO, apply_letters
 from wangp_cli.tasks.legacy.names import (
     ACCELERATORS,
@@ -23,6 +23,7 @@ from wangp_cli.tasks.legacy.names import (
     RENAMED,
     VALUES,
 )
+from wangp_cli.tasks.legacy.payload import Opened
 from wangp_cli.tasks.legacy.types import as_generate, is_old, kind_of, opened
 
 BACKGROUND = "remove_background_images_ref"
@@ -66,9 +67,24 @@ def read(settings: Mapping[str, Any], *, given: Collection[str] | None = None) -
         RequestError: a known old key asks for something that we do not serve.
     """
     payload = opened(settings)
+    found, foreign, said_as = _renamed(payload.values)
+    said_as = payload.said_as | said_as
+    try:
+        return _translated(found, payload, said_as, foreign=foreign or payload.is_old, given=given)
+    except RequestError as error:
+        raise error.named(said_as.get(error.field, error.field)) from None
+
+
+def _translated(
+    found: dict[str, Any],
+    payload: Opened,
+    said_as: dict[str, str],
+    *,
+    foreign: bool,
+    given: Collection[str] | None,
+) -> Translation:
+    """Values under our names, in our form as well."""
     settings, notices = payload.values, payload.notices
-    found, foreign, said_as = _renamed(settings)
-    foreign = foreign or payload.is_old
     for key in (IMAGE, VIDEO):
         if settings.get(key) is not None:
             ignored, told = apply_letters(key, settings[key], found, given)
@@ -82,16 +98,16 @@ def read(settings: Mapping[str, Any], *, given: Collection[str] | None = None) -
         found["cache"] = f"fbcache={settings['skip_steps_multiplier']}"
     elif found.get("cache") == "magcache":
         notices.append("skip_steps_multiplier: not read, magcache keeps its usual threshold")
-    _loras(found, settings)
+    _loras(found, settings, foreign=foreign)
     _one_of(found)
     if foreign:
         found = sampling.phases(_values(sampling.start(found, settings), settings))
-    found = sampling.phase_config(found, settings, notices) | sampling.guidance(settings)
+    before = found
+    found = sampling.phase_config(found, settings, notices)
+    said_as |= {name: sampling.CONFIG for name, value in found.items() if value != before.get(name)}
+    found |= sampling.guidance(settings)
     return Translation(
-        values=found,
-        prompts=_prompts(found, settings),
-        notices=tuple(notices),
-        said_as=payload.said_as | said_as,
+        values=found, prompts=_prompts(found, settings), notices=tuple(notices), said_as=said_as
     )
 
 
@@ -178,8 +194,14 @@ def _one_of(found: dict[str, Any]) -> None:
             found[name] = value[0] if value else None
 
 
-def _loras(found: dict[str, Any], settings: Mapping[str, Any]) -> None:
-    """Join LoRA files and their strengths, from wherever they are."""
+def _loras(found: dict[str, Any], settings: Mapping[str, Any], *, foreign: bool) -> None:
+    """Join LoRA files and their strengths, from wherever they are.
+
+    Args:
+        found: under our names.
+        settings: as they were said.
+        foreign: whether one of the older tools wrote them.
+    """
     loras, multipliers = found.get("loras"), found.pop("lora_multipliers", None)
     additional = settings.get("additional_loras") or {}
     if isinstance(loras, str):
@@ -189,12 +211,27 @@ def _loras(found: dict[str, Any], settings: Mapping[str, Any]) -> None:
     if not isinstance(additional, dict):
         raise RequestError("additional_loras", f"{short(additional)} is no table of LoRA files and strengths")
     if loras and (multipliers or "activated_loras" in settings or "lora_names" in settings):
-        numbers = strengths(multipliers or "", len(loras), commas="lora_multipliers" in settings)
+        # Where phases are said by semicolons, commas are between steps.
+        commas = foreign and "lora_multipliers" in settings and ";" not in str(multipliers)
+        numbers = strengths(multipliers or "", len(loras), commas=commas)
         loras = [f"{lora}@{number}" for lora, number in zip(loras, numbers, strict=True)]
-    more = [f"{name}@{strengths(value, 1)[0]}" for name, value in additional.items()]
-    if loras or more:
+    more = {name: strengths("" if value is None else value, 1)[0] for name, value in additional.items()}
+    loras = _without_twins(loras or [], more)
+    if loras:
         written = "settings_version" in settings or "type" in settings
-        found["loras"] = [_file_name(lora) if written else lora for lora in [*(loras or []), *more]]
+        found["loras"] = [_file_name(lora) if written else lora for lora in loras]
+
+
+def _without_twins(loras: list[str], more: Mapping[str, str]) -> list[str]:
+    """All LoRAs, each file once; a second strength of one counts if it is said by phase."""
+    found = list(loras)
+    for name, strength in more.items():
+        twin = next((i for i, lora in enumerate(found) if file_of(lora) == file_of(name)), None)
+        if twin is None:
+            found.append(f"{name}@{strength}")
+        elif ";" in strength:
+            found[twin] = f"{bare(found[twin])}@{strength}"
+    return found
 
 
 def _file_name(lora: str) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from wangp_cli.errors import RequestError
-from wangp_cli.tasks.legacy.forms import file, flag, many, number, one_of, size, text, whole
+from wangp_cli.tasks.legacy.forms import MOST, file, flag, many, number, one_of, size, text, whole
 from wangp_cli.tasks.legacy.payload import Key, Only, Part, Parts, Payload, To, Told
 from wangp_cli.tasks.legacy.structure import GUIDE, guidance
 
 RESULTS = "results go below the batch's output folder"
 SVI = "SVI is not served, chain_segments continues the motion by overlaps"
 LATER = "do it to the result"
-CONTINUED = "join the video and the travel"
+CONTINUED = "continue_from_video_resolved_path"
+T = TypeVar("T")
 
 SHARED: dict[str, Key] = {
     "parsed_resolution_wh": To("size", size),
@@ -24,8 +25,8 @@ SHARED: dict[str, Key] = {
     "chain_segments": Part(flag, "mode"),
     "independent_segments": Part(flag, "mode"),
     "base_prompt": Part(text, "prompt"),
-    "text_before_prompts": Part(text),
-    "text_after_prompts": Part(text),
+    "text_before_prompts": To("text_before", text),
+    "text_after_prompts": To("text_after", text),
     "negative_prompt": Part(text, "negative_prompt"),
     "enhance_prompt": Part(flag),
     # The length of a bar on the older program's page; num_inference_steps are those of the model.
@@ -39,8 +40,6 @@ SHARED: dict[str, Key] = {
     "svi_strength_2": Only((1,), SVI),
     "svi_predecessor_video_url": Only(("",), SVI),
     "vace_image_refs_to_prepare_by_worker": Only(([],), "travels take no reference pictures"),
-    "continue_from_video_resolved_path": Only(("",), CONTINUED),
-    "continue_from_video_resolved_path_for_guide": Only(("",), CONTINUED),
     "subsequent_starting_strength_adjustment": Only((0,)),
     "desaturate_subsequent_starting_frames": Only((0,)),
     "adjust_brightness_subsequent_starting_frames": Only((0,)),
@@ -58,7 +57,7 @@ SHARED: dict[str, Key] = {
 }
 """What travels and single segments of them share."""
 KEYS: dict[str, Key] = {
-    "input_image_paths_resolved": To("images", many(file)),
+    "input_image_paths_resolved": Part(many(file), "images"),
     "num_new_segments_to_generate": Part(whole),
     "segment_frames_expanded": Part(many(whole), "frames"),
     "frame_overlap_expanded": Part(many(whole), "overlap"),
@@ -66,35 +65,61 @@ KEYS: dict[str, Key] = {
     "enhanced_prompts_expanded": Part(many(text), "prompt"),
     "negative_prompts_expanded": Part(many(text), "negative_prompt"),
     "seed_base": To("seed", whole),
+    CONTINUED: Part(text, "video_source"),
     **SHARED,
 }
+PER_SEGMENT = (
+    "segment_frames_expanded",
+    "base_prompts_expanded",
+    "enhanced_prompts_expanded",
+    "negative_prompts_expanded",
+)
 DEFAULTS = {"seed": 12345, "fps": 16, "prompt": [""]}
 
 
 def _travel(parts: Parts, notices: list[str]) -> dict[str, Any]:
     count = _segments(parts)
-    found = guidance(parts) | {"mode": mode(parts), "frames": parts.get("segment_frames_expanded")}
-    found["prompt"] = _prompts(parts, count)
-    found["negative_prompt"] = _negative(parts)
+    frames = _spread(parts.get("segment_frames_expanded", []), count)
     overlaps = parts.get("frame_overlap_expanded", [])
-    if len(overlaps) >= count and any(overlaps[count - 1 :]):
-        notices.append(
-            f"frame_overlap_expanded: {count} segments have {count - 1} seams, the rest is left out"
-        )
-    if count > 1 and found["mode"] != "independent":
-        found["overlap"] = [*overlaps, *[0] * count][: count - 1]
+    found = guidance(parts, frames, overlaps) | {
+        "mode": mode(parts),
+        "images": parts.get("input_image_paths_resolved"),
+        "video_source": parts.get(CONTINUED),
+        "frames": frames,
+        "prompt": _prompts(parts, count),
+        "negative_prompt": _negative(parts, count),
+    }
+    if found["mode"] != "independent":
+        # A continued video meets the first segment as the first two meet.
+        seams = [*(overlaps[:1] if found["video_source"] else []), *overlaps]
+        wanted = count - 1 + bool(found["video_source"])
+        found["overlap"] = [*seams, *[0] * wanted][:wanted]
+        if any(seams[wanted:]):
+            notices.append(f"frame_overlap_expanded: there are {wanted} seams, the rest is left out")
     return found
 
 
 def _segments(parts: Parts) -> int:
-    """How many segments there are; the lists that have one item for each agree."""
-    lists = ("segment_frames_expanded", "base_prompts_expanded", "enhanced_prompts_expanded")
-    longest = max((len(parts.get(name, ())) for name in lists), default=0)
-    count: int = parts.get("num_new_segments_to_generate") or longest or 1
-    for name in lists:
-        given = len(parts.get(name, ()))
-        if given not in (0, 1, count):
-            raise RequestError(name, f"{given} values, but there are {count} segments")
+    """How many segments there are: all lists agree on it.
+
+    Raises:
+        RequestError: they do not, or there are too many.
+    """
+    continued = bool(parts.get(CONTINUED))
+    images = len(parts.get("input_image_paths_resolved", ()))
+    given = {name: len(parts.get(name, ())) for name in PER_SEGMENT}
+    count: int = parts.get("num_new_segments_to_generate") or max(*given.values(), images - 1 + continued, 1)
+    if count > MOST:
+        raise RequestError("num_new_segments_to_generate", f"{count}, at most {MOST} are made")
+    for name, several in given.items():
+        if several not in (0, 1, count):
+            raise RequestError(name, f"{several} values, but there are {count} segments")
+    if images > 1 and images != count + 1 - continued:
+        raise RequestError(
+            "input_image_paths_resolved",
+            f"{images} pictures, but {count} segments {'behind a video ' if continued else ''}have "
+            f"{count + 1 - continued}",
+        )
     return count
 
 
@@ -108,36 +133,28 @@ def mode(parts: Mapping[str, Any]) -> str | None:
 
 def _prompts(parts: Parts, count: int) -> list[str]:
     """What each segment is to show: its enhanced prompt, else its own, else the shared one."""
-    enhanced = _spread(parts.get("enhanced_prompts_expanded"), count)
+    enhanced = _spread(parts.get("enhanced_prompts_expanded", []), count) or [""] * count
     if parts.get("enhance_prompt") and not all(enhanced):
         raise RequestError(
             "enhance_prompt",
             "True asks a language model to write prompts, which is not served",
             hint="write them into enhanced_prompts_expanded, or leave it out",
         )
-    own = _spread(parts.get("base_prompts_expanded"), count)
+    own = _spread(parts.get("base_prompts_expanded", []), count) or [""] * count
     shared = parts.get("base_prompt", "")
-    around = parts.get("text_before_prompts", ""), parts.get("text_after_prompts", "")
-    chosen = [best or prompt or shared for best, prompt in zip(enhanced, own, strict=True)]
-    prompts = [" ".join(filter(None, (around[0], prompt, around[1]))) for prompt in chosen]
+    prompts = [best or prompt or shared for best, prompt in zip(enhanced, own, strict=True)]
     return prompts if any(prompts) else []
 
 
-def _spread(values: Sequence[str] | None, count: int) -> list[str]:
-    given = list(values or [""])
-    return given * count if len(given) == 1 else given
+def _negative(parts: Parts, count: int) -> list[str]:
+    shared = parts.get("negative_prompt", "")
+    own = _spread(parts.get("negative_prompts_expanded", []), count) or [shared]
+    prompts = [prompt or shared for prompt in own]
+    return prompts if any(prompts) else []
 
 
-def _negative(parts: Parts) -> str:
-    shared: str = parts.get("negative_prompt", "")
-    own = {prompt or shared for prompt in parts.get("negative_prompts_expanded", ())} or {shared}
-    if len(own) > 1:
-        raise RequestError(
-            "negative_prompts_expanded",
-            "differ from segment to segment, which is not served",
-            hint="write one",
-        )
-    return own.pop()
+def _spread(values: list[T], count: int) -> list[T]:
+    return values * count if len(values) == 1 else values
 
 
 TRAVEL = Payload(task="travel", keys=KEYS, build=_travel, defaults=DEFAULTS)
