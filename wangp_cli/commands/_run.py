@@ -55,6 +55,12 @@ EXTRA = [
         metavar="FILE",
     ),
     extra_option("dry_run", bool, "Print the resolved request as JSON and stop.", "--dry-run"),
+    extra_option(
+        "estimate",
+        bool,
+        "Print what it will take of memory, disk and time, and stop; loads no weights. JSON with --json.",
+        "--estimate",
+    ),
     extra_option("json", bool, "Write events as JSON lines to stdout.", "--json"),
     extra_option("quiet", bool, "Print only paths and errors.", "--quiet", "-q"),
     extra_option("manifest_path", Path, "File of the run history.", "--manifest-path", metavar="FILE"),
@@ -135,13 +141,13 @@ def run_command(command: str, said: Mapping[str, Any], extra: Mapping[str, Any])
     from wangp_cli.runtime.execute import execute
     from wangp_cli.runtime.resolve import resolve
 
-    dry = bool(extra.get("dry_run") or extra.get("plan"))
+    dry = any(extra.get(name) for name in ("dry_run", "plan", "estimate"))
     with errors_shown():
         with open_run(command, extra, silent=dry) as run:
             session = run.session
             if dry:
                 request = resolve(_layers(command, said, extra, session), session)
-                sys.stdout.write(_shown(request, extra) + "\n")
+                sys.stdout.write(_shown(request, extra, session) + "\n")
                 return
             run.begin(planned=1)
             outcome = execute(lambda: _layers(command, said, extra, session), session, said.get("task_id"))
@@ -150,8 +156,12 @@ def run_command(command: str, said: Mapping[str, Any], extra: Mapping[str, Any])
         leave(run)
 
 
-def _shown(request: Request, extra: Mapping[str, Any]) -> str:
-    """What a dry run prints: the plan alone where that is asked for, else the request."""
+def _shown(request: Request, extra: Mapping[str, Any], session: Session) -> str:
+    """What a dry run prints: the plan or the estimate alone where that is asked for, else the request."""
+    if extra.get("estimate"):
+        from wangp_cli.commands._estimate import shown
+
+        return shown(request, session, json=bool(extra.get("json")))
     if extra.get("plan") and (plan := request.plan or _one_run(request)):
         if extra.get("json"):
             return plan.model_dump_json(indent=2)

@@ -153,7 +153,7 @@ def _run(run: Run, plan: Plan, wishes: Wishes, said: Mapping[str, Any]) -> None:
 batch = bind(
     Generate,
     run_batch,
-    extra=[*OPTIONS, *(each for each in EXTRA if each.name not in ("settings_file", "json"))],
+    extra=[*OPTIONS, *(each for each in EXTRA if each.name not in ("settings_file", "json", "estimate"))],
     leave_out=("output", "task_id"),
 )
 batch.__name__, batch.__doc__ = "batch", "Run many tasks with models kept loaded; flags are defaults for all."

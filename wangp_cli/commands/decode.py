@@ -24,7 +24,7 @@ ARGUMENT = inspect.Parameter(
     annotation=Annotated[Path, typer.Argument(help="File of latents; it goes when done.", metavar="FILE")],
 )
 OWN = {*Output.model_fields, *Runtime.model_fields}
-EXTRAS = [extra for extra in EXTRA if extra.name not in ("preset", "settings_file", "dry_run")]
+EXTRAS = [extra for extra in EXTRA if extra.name not in ("preset", "settings_file", "dry_run", "estimate")]
 
 
 def _run(said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:

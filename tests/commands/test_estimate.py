@@ -1,0 +1,108 @@
+"""`--estimate`: what a task will take, before anything is loaded."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from diffusers import WanTransformer3DModel
+
+from tests import tiny
+from tests.conftest import Make, Run
+from tests.pipelines.layouts import written
+from wangp_cli.commands._estimate import shown
+from wangp_cli.presets import Layer
+from wangp_cli.runtime import bootstrap
+from wangp_cli.runtime.resolve import resolve
+from wangp_cli.runtime.sizes import numbers_in, part_sizes
+
+
+def estimated(tmp_path: Path, **said: Any) -> dict[str, Any]:
+    """The estimate of a request, as `--json` prints it."""
+    session = bootstrap.start([])
+    values = {"type": "generate", "prompt": "x", "device": "cpu", "output_dir": tmp_path} | said
+    request = resolve([Layer(name="flag", values=values)], session)
+    found: dict[str, Any] = json.loads(shown(request, session, json=True))
+    return found
+
+
+def test_an_estimate_is_printed_and_nothing_is_made(run: Run, tmp_path: Path) -> None:
+    printed = run("generate", "a red circle", "--estimate", "-o", "x.mp4", code=0).stdout
+    for word in ("starter on", "profile", "transformer", "at the peak", "all here", "to load"):
+        assert word in printed
+    assert not (tmp_path / "x.mp4").exists()
+
+
+def test_weights_are_counted_by_headers_and_not_read(make: Make, config: Path, tmp_path: Path) -> None:
+    model = tiny.transformer()
+    files, _ = written.quanto(model.state_dict(), tmp_path)
+    written.add_entry(config, "filed", model, files)
+    count = sum(value.numel() for value in model.parameters())
+    assert numbers_in(written.save(tmp_path / "plain.safetensors", model.state_dict())[0]) == count
+    found = estimated(tmp_path, model="tiny_t2v")
+    assert found["weights"]["transformer"] == 4 * count
+    assert found["disk"]["to_fetch_bytes"] == 0
+    assert estimated(tmp_path, model="tiny_t2v", dtype="bfloat16")["weights"]["transformer"] == 2 * count
+    folder = next(Path(found["disk"]["folder"]).glob("transformer/*.safetensors"))
+    folder_bytes = sum(file.stat().st_size for file in folder.parents[1].glob("*/*.safetensors"))
+    assert found["disk"]["bytes"] == folder_bytes
+
+
+def test_a_model_that_is_not_here_is_estimated_as_published(make: Make, config: Path, tmp_path: Path) -> None:
+    found = estimated(tmp_path, model="vace_14B", dtype="bfloat16", profile="1")
+    assert found["weights"]["transformer"] == 2 * 17_337_592_896
+    assert found["disk"]["to_fetch_bytes"] == found["disk"]["bytes"] > 40e9
+    whole, turns = (estimated(tmp_path, model="t2v", profile=profile)["device_bytes"] for profile in "13")
+    assert whole > turns
+    two = estimated(tmp_path, model="t2v_2_2", dtype="bfloat16")["weights"]
+    assert two["transformer"] == two["transformer_2"] == 2 * 14_288_491_584
+    small = estimated(tmp_path, model="t2v", transformer_quantization="int8")["weights"]
+    assert small["transformer"] == 14_288_491_584
+
+
+def test_more_work_is_estimated_to_take_more(make: Make, config: Path, tmp_path: Path) -> None:
+    one = estimated(tmp_path, model="t2v_1.3B", frames=17)
+    for changes in ({"frames": 81}, {"frames": 17, "size": "1280x720"}, {"frames": 17, "steps": 300}):
+        assert estimated(tmp_path, model="t2v_1.3B", **changes)["run_seconds"] > 1.5 * one["run_seconds"]
+    assert estimated(tmp_path, model="t2v_1.3B", frames=81)["device_bytes"] > one["device_bytes"]
+    assert all(math.isfinite(one[name]) for name in ("load_seconds", "run_seconds"))
+
+
+def test_a_damaged_header_counts_as_published(tmp_path: Path) -> None:
+    for data in (b"", b"\xff" * 20, b"\2\0\0\0\0\0\0\0[]", b"\2\0\0\0\0\0\0\0{"):
+        file = tmp_path / "bad.safetensors"
+        file.write_bytes(data)
+        assert numbers_in(file) is None
+
+
+@pytest.mark.parametrize("device", ["cuda:7", "mps"])
+def test_a_device_that_is_not_there_is_said(run: Run, device: str) -> None:
+    assert device in run("generate", "x", "--estimate", "--device", device, code=4).stderr
+
+
+def test_operations_are_those_that_torch_counts() -> None:
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from wangp_cli.pipelines.estimate import Model, pass_operations
+
+    with torch.device("meta"):
+        network = WanTransformer3DModel(
+            num_attention_heads=4, attention_head_dim=64, num_layers=4, ffn_dim=1024, text_dim=64
+        )
+        inputs = torch.empty(1, 16, 5, 32, 32), torch.empty(1), torch.empty(1, 512, 64)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(*inputs)
+    config = {"num_attention_heads": 4, "attention_head_dim": 64, "num_layers": 4}
+    weights = {"transformer": sum(value.numel() for value in network.parameters())}
+    model = Model(architecture="t2v", config=config, weights=weights, bytes=0)
+    assert pass_operations(model, 17, 256, 256) == pytest.approx(counter.get_total_flops(), rel=0.15)
+
+
+def test_sizes_need_no_network_in_the_catalogue() -> None:
+    session = bootstrap.start([])
+    sizes = part_sizes(session.catalogue.get("starter"), session.pool.models_dir)
+    assert all(size.here and size.weights and size.bytes for size in sizes.values())
