@@ -203,3 +203,22 @@ def test_whole_differences_of_weights_kept_in_eight_bits_are_refused(
     with pytest.raises(ModelError, match="kept in 8 bits") as caught:
         pipeline.adapt([saved(tmp_path, EXTRA["whole"])])
     assert caught.value.hint == "--transformer-quantization none"
+
+
+def test_each_expert_wears_what_its_phase_says(loaded: Any, tmp_path: Path) -> None:
+    pipeline = loaded("t2v_2_2")
+    shot = tiny.shot_for("t2v_2_2", steps=4)
+
+    def latents(*loras: Lora) -> torch.Tensor:
+        pipeline.adapt(loras)
+        made: torch.Tensor = pipeline.denoise(shot, pipeline.encode(shot, Inputs(), tiny.quiet), tiny.quiet)
+        return made
+
+    plain = latents()
+    high, low, both = (latents(style(tmp_path, text)) for text in ("1;0", "0;1", "1;1"))
+    assert torch.equal(latents(style(tmp_path, "1")), both)
+    assert torch.equal(latents(style(tmp_path, "0;0")), plain)
+    assert len({made.sum().item() for made in (plain, high, low, both)}) == 4
+    # One file for each expert, as Lightning comes: the same as one file on both.
+    assert torch.equal(latents(style(tmp_path, "1;0"), style(tmp_path, "0;1")), both)
+    pipeline.adapt([])

@@ -198,3 +198,31 @@ def test_a_lora_named_twice_is_worn_once() -> None:
         assert translate(base | {"additional_loras": more})["loras"] == [f"a.safetensors@{strength}"]
     both = translate(base | {"additional_loras": {"b.safetensors": 0}})["loras"]
     assert both == ["a.safetensors@0.5", "b.safetensors@0"]
+
+
+@pytest.mark.parametrize(
+    ("loras", "multipliers", "found"),
+    [
+        (["a"], "1,0.5,0.2", ["a@1,0.5,0.2"]),
+        (["a", "b"], "0.8,1.2", ["a@0.8", "b@1.2"]),
+        (["a", "b"], "0.8, 1.2", ["a@0.8", "b@1.2"]),
+        (["a", "b"], "0.8 1.2", ["a@0.8", "b@1.2"]),
+        (["a", "b"], "1,0.5 0.8", ["a@1,0.5", "b@0.8"]),
+        (["a", "b"], "1;0 0.5", ["a@1;0", "b@0.5"]),
+        (["a", "b", "c"], "0.8,1.2", ["a@0.8", "b@1.2", "c@1"]),
+    ],
+)
+def test_commas_of_the_older_worker_are_between_loras_unless_they_are_between_steps(
+    loras: list[str], multipliers: str, found: list[str]
+) -> None:
+    assert translate({"lora_names": loras, "lora_multipliers": multipliers})["loras"] == found
+
+
+def test_our_own_strengths_stay_as_they_are() -> None:
+    said = {
+        "loras": ["a", "b"],
+        "lora_multipliers": "0.9,0.5 | 1;0",
+        "accelerator": "lightning",
+        "prompt": "x",
+    }
+    assert translate(said) == said

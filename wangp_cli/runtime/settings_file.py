@@ -28,7 +28,7 @@ def load_settings_file(path: Path) -> Layer:
     if earlier := earlier_request(document, folder):
         values, checksums = earlier
     else:
-        values, checksums = absolute(translate(document), folder), {}
+        values, checksums = absolute(translate(document, addresses=True), folder), {}
     return Layer(name=f"file {path.name}", values=values, checksums=checksums)
 
 

@@ -166,7 +166,6 @@ def _older() -> Iterator[Bad]:
     yield Bad(_line(frames=None, task_type="join_clips_segment"), "starting_video_path: none")
     yield Bad(_line(use_causvid_lora="yes"), "is neither true nor false")
     yield Bad(_line(use_causvid_lora=True, use_lighti2x_lora=True), "is 'causvid' already")
-    yield Bad(_line(accelerator="gone"), "there is no accelerator 'gone'", "settle")
     yield Bad(_line(apg_switch=4), "is not served")
     yield Bad(_line(frames_positions="1 L"), "is not served")
     yield Bad(_line(video_prompt_type="PV", video_guide="a.mp4"), "finding poses")

@@ -12,7 +12,7 @@ def test_wangp_settings_and_task_files_are_read_by_one_mechanism() -> None:
     layer = load_settings_file(SAMPLES / "wangp_settings.json")
     assert layer.values["model"] == "t2v"
     assert layer.values["frames"] == 81
-    assert layer.values["loras"] == ["ink.safetensors@0.8"]
+    assert layer.values["loras"] == ["https://example.org/loras/ink.safetensors@0.8"]
 
 
 def test_settings_may_mean_inputs_that_flags_name(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ from wangp_cli.tasks.legacy.payload import Opened
 from wangp_cli.tasks.legacy.types import as_generate, is_old, kind_of, opened
 
 BACKGROUND = "remove_background_images_ref"
+FOREIGN_LORAS = {"activated_loras", "lora_names", "loras_multipliers", "loras_mult", "additional_loras"}
+"""Keys by which the older tools name LoRAs and their strengths."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,22 +48,29 @@ class Translation:
     said_as: Mapping[str, str] = field(default_factory=dict)
 
 
-def translate(settings: Mapping[str, Any]) -> dict[str, Any]:
+def translate(settings: Mapping[str, Any], *, addresses: bool = False) -> dict[str, Any]:
     """Values under our names, from a dictionary that may use the older tools' words.
+
+    Args:
+        settings: as in `read`.
+        addresses: as in `read`.
 
     Raises:
         RequestError: a known old key asks for something that we do not serve.
     """
-    return read(settings).values
+    return read(settings, addresses=addresses).values
 
 
-def read(settings: Mapping[str, Any], *, given: Collection[str] | None = None) -> Translation:
+def read(
+    settings: Mapping[str, Any], *, given: Collection[str] | None = None, addresses: bool = False
+) -> Translation:
     """What a dictionary says, in our words.
 
     Args:
         settings: of ours, of WanGP (any version of its settings) or of the older worker.
         given: input fields that get a value from elsewhere, so that a letter code may ask for one that
             `settings` lacks; None where that is not known yet.
+        addresses: keep the addresses that WanGP got LoRAs from, rather than the names of their files.
 
     Raises:
         RequestError: a known old key asks for something that we do not serve.
@@ -70,7 +79,11 @@ def read(settings: Mapping[str, Any], *, given: Collection[str] | None = None) -
     found, foreign, said_as = _renamed(payload.values)
     said_as = payload.said_as | said_as
     try:
-        return _translated(found, payload, said_as, foreign=foreign or payload.is_old, given=given)
+        made = _translated(found, payload, said_as, foreign=foreign or payload.is_old, given=given)
+        loras = made.values.get("loras")
+        if isinstance(loras, list) and "settings_version" in payload.values and not addresses:
+            made.values["loras"] = [_file_name(lora) for lora in loras]
+        return made
     except RequestError as error:
         raise error.named(said_as.get(error.field, error.field)) from None
 
@@ -98,7 +111,8 @@ def _translated(
         found["cache"] = f"fbcache={settings['skip_steps_multiplier']}"
     elif found.get("cache") == "magcache":
         notices.append("skip_steps_multiplier: not read, magcache keeps its usual threshold")
-    _loras(found, settings, foreign=foreign)
+    if foreign or settings.keys() & FOREIGN_LORAS:
+        _loras(found, settings)
     _one_of(found)
     if foreign:
         found = sampling.phases(_values(sampling.start(found, settings), settings))
@@ -194,14 +208,8 @@ def _one_of(found: dict[str, Any]) -> None:
             found[name] = value[0] if value else None
 
 
-def _loras(found: dict[str, Any], settings: Mapping[str, Any], *, foreign: bool) -> None:
-    """Join LoRA files and their strengths, from wherever they are.
-
-    Args:
-        found: under our names.
-        settings: as they were said.
-        foreign: whether one of the older tools wrote them.
-    """
+def _loras(found: dict[str, Any], settings: Mapping[str, Any]) -> None:
+    """Join LoRA files and their strengths, from wherever they are."""
     loras, multipliers = found.get("loras"), found.pop("lora_multipliers", None)
     additional = settings.get("additional_loras") or {}
     if isinstance(loras, str):
@@ -211,15 +219,12 @@ def _loras(found: dict[str, Any], settings: Mapping[str, Any], *, foreign: bool)
     if not isinstance(additional, dict):
         raise RequestError("additional_loras", f"{short(additional)} is no table of LoRA files and strengths")
     if loras and (multipliers or "activated_loras" in settings or "lora_names" in settings):
-        # Where phases are said by semicolons, commas are between steps.
-        commas = foreign and "lora_multipliers" in settings and ";" not in str(multipliers)
-        numbers = strengths(multipliers or "", len(loras), commas=commas)
+        numbers = strengths(multipliers or "", len(loras), commas=_part_loras(settings, len(loras)))
         loras = [f"{lora}@{number}" for lora, number in zip(loras, numbers, strict=True)]
     more = {name: strengths("" if value is None else value, 1)[0] for name, value in additional.items()}
     loras = _without_twins(loras or [], more)
     if loras:
-        written = "settings_version" in settings or "type" in settings
-        found["loras"] = [_file_name(lora) if written else lora for lora in loras]
+        found["loras"] = loras
 
 
 def _without_twins(loras: list[str], more: Mapping[str, str]) -> list[str]:
@@ -232,6 +237,13 @@ def _without_twins(loras: list[str], more: Mapping[str, str]) -> list[str]:
         elif ";" in strength:
             found[twin] = f"{bare(found[twin])}@{strength}"
     return found
+
+
+def _part_loras(settings: Mapping[str, Any], loras: int) -> bool:
+    """Whether commas are between LoRAs, as in the older worker, rather than between the steps of one."""
+    text = settings.get("lora_multipliers")
+    alone = isinstance(text, str) and ";" not in text and not re.search(r"[^,\s]\s+[^,\s]", text)
+    return alone and loras > 1
 
 
 def _file_name(lora: str) -> str:
