@@ -18,6 +18,7 @@ import pytest
 from tests.conftest import Make, clean_environment
 from tests.workflows.test_planned import clip
 from wangp_cli.errors import GenerationError
+from wangp_cli.media.read import read_video
 from wangp_cli.media.stills import write_image
 from wangp_cli.pipelines import wan
 from wangp_cli.runtime.work import FOLDER, KEPT_SECONDS
@@ -161,3 +162,39 @@ def test_a_killed_travel_ends_in_the_same_pixels(
     assert reused(done) == ["1", "2"]
     assert np.array_equal(done.frames, whole.frames)
     assert [path.name for path in done.path.parent.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.slow
+def test_two_runs_of_one_request_do_not_disturb_each_other(
+    make: Make, images: list[Path], tmp_path: Path, home: Path, tiny_env: dict[str, str]
+) -> None:
+    whole = make("tiny_vace", **SAID | {"name": "whole"}, images=images)
+    flags = ["--model", "tiny_vace", "--frames", "9", "--overlap", "4", "--steps", "6", "--seed", "7"]
+    flags += ["--prompt", "a red circle", "--codec", "ffv1", "--output-dir", "made"]
+    flags += [flag for image in images for flag in ("--image", image.name)]
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-m", "wangp_cli", "travel", *flags, "--name", name],
+            cwd=tmp_path, env=clean_environment(home) | tiny_env, stdout=subprocess.DEVNULL,
+        )
+        for name in ("one", "two")
+    ]  # fmt: skip
+    assert [run.wait(300) for run in runs] == [0, 0]
+    for name in ("one", "two"):
+        assert np.array_equal(read_video(tmp_path / "made" / f"{name}.mkv").frames, whole.frames)
+    assert not (tmp_path / "made" / FOLDER).exists()
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_number_of_segments(tmp_path: Path) -> None:
+    def above(segments: int) -> int:
+        command = ["-m", "benchmarks.memory", "--here", "--size", "416x240", "--frames", "33", "--segments"]
+        done = subprocess.run(
+            [sys.executable, *command, str(segments)], check=True, stdout=subprocess.PIPE, text=True,
+            env=os.environ | {"TMPDIR": str(tmp_path)},
+        )  # fmt: skip
+        result = json.loads(done.stdout.splitlines()[-1])
+        assert result["frames"] == segments * 33
+        return int(result["peak"] - result["baseline"])
+
+    assert above(12) < 1.2 * above(4)

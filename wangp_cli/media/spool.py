@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wangp_cli.errors import GenerationError, MediaError
-from wangp_cli.media.clip import Frames, as_uint16
+from wangp_cli.media.clip import Frames, as_uint16, chunks
 
 _BYTES = 2
 """Of a value."""
@@ -38,7 +38,7 @@ def write_spool(path: Path, pieces: Iterable[Frames], shape: Shape, name: str) -
     count = 0
     with path.open("wb") as file:
         file.write(_header(shape))
-        for piece in pieces:
+        for piece in (part for whole in pieces for part in chunks(whole)):
             if piece.shape[1:] != shape[1:]:
                 raise GenerationError(f"{name} has frames of {piece.shape[1:]}, planned were {shape[1:]}")
             if piece.dtype.kind == "f" and not np.isfinite(piece).all():

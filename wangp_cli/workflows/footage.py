@@ -3,17 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from wangp_cli.media.clip import Frames, as_float
+from wangp_cli.media.audio import fit_frames
+from wangp_cli.media.clip import Audio, Frames, as_float
 from wangp_cli.media.facts import VideoFacts
-from wangp_cli.media.read import stream_video
+from wangp_cli.media.read import read_audio, stream_video
 from wangp_cli.media.resize import fit
-from wangp_cli.plan import clipped
+from wangp_cli.plan import clipped, reached
 from wangp_cli.tasks.planned import Fit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A video to continue, read when its frames are asked for.
+
+    Args:
+        path: of the video.
+        facts: of the video.
+        fps: at which its frames are counted.
+        size: width and height that its frames are given, in pixels.
+    """
+
+    path: Path
+    facts: VideoFacts
+    fps: Fraction
+    size: tuple[int, int]
+
+    def __len__(self) -> int:
+        return reached(self.facts.frames, self.facts.fps or self.fps, self.fps)
+
+    def frames(self, first: int, end: int) -> Iterator[Frames]:
+        """Frames `first` to before `end`, in pieces of RGB."""
+        return clip_frames(self.path, self.facts, first, end, self.fps, self.size)
+
+    def sound(self) -> Audio | None:
+        """Its sound, as long as its frames."""
+        if not self.facts.audio_codec:
+            return None
+        return fit_frames(read_audio(self.path), self.facts.frames, self.facts.fps or self.fps)
 
 
 def clip_frames(

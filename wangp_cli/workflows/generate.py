@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from wangp_cli.media.clip import Audio, Clip, Frames, as_float, chunks
+from wangp_cli.media.clip import Audio, Frames, as_float
 from wangp_cli.media.read import read_audio
 from wangp_cli.pipelines.base import Pipeline, Stage
 from wangp_cli.pipelines.placement import choose
@@ -20,6 +20,7 @@ from wangp_cli.runtime.job import Job
 from wangp_cli.runtime.work import remove_empty
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.workflows.decoding import decoded, keep, kept
+from wangp_cli.workflows.footage import Source
 from wangp_cli.workflows.inputs import prepare
 from wangp_cli.workflows.result import Result
 from wangp_cli.workflows.windows import make_windows
@@ -84,7 +85,7 @@ def _told_where(file: Path | None) -> Iterator[None]:
 class _Continued:
     """What the new frames are joined to: a video before them, the frames they share with it, sound."""
 
-    before: Clip | None
+    before: Source | None
     overlap: int
     audio: Audio | None
 
@@ -95,7 +96,7 @@ def _encode(job: Job, load: Callable[[], Pipeline]) -> tuple[Any, _Continued]:
     prepared = prepare(task, job.request.spec)
     audio = read_audio(task.audio_source) if task.audio_source else None
     if audio is None and prepared.before is not None:
-        audio = prepared.before.audio
+        audio = prepared.before.sound()
     conditioning = None if job.latents else load().encode(task, prepared.inputs, job.meter)
     return conditioning, _Continued(before=prepared.before, overlap=prepared.overlap, audio=audio)
 
@@ -106,7 +107,7 @@ def _joined(frames: Iterator[Frames], count: int, continued: _Continued) -> tupl
     if before is None:
         return frames, count
     # One number format for the whole file: 8 bits survive as floats.
-    stream = chain(map(as_float, chunks(before.frames)), skip(frames, continued.overlap))
+    stream = chain(map(as_float, before.frames(0, len(before))), skip(frames, continued.overlap))
     return stream, count + len(before) - continued.overlap
 
 

@@ -20,6 +20,7 @@ from wangp_cli.pipelines.base import Inputs
 from wangp_cli.plan import Plan, Segment
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.generate import Generate
+from wangp_cli.workflows.footage import Source
 
 GREY = 0.5
 """The value VACE reads as unknown, together with a white mask."""
@@ -31,12 +32,12 @@ class Prepared:
 
     Args:
         inputs: for the model.
-        before: the video to continue, at the result's size.
+        before: the video to continue.
         overlap: how many of its last frames the model was given and draws again.
     """
 
     inputs: Inputs
-    before: Clip | None = None
+    before: Source | None = None
     overlap: int = 0
 
 
@@ -47,13 +48,13 @@ def prepare(task: Generate, spec: ModelSpec) -> Prepared:
         RequestError: a file does not decode.
     """
     reader = _Reader(task, 0, int(task.frames))
-    before = reader.source()
+    before = source_of(task)
     overlap = 0
     start = reader.still("image_start")
     if before is not None:
         overlap = min(len(before), spec.looks_back)
         overlap = (overlap - 1) // spec.grid.step * spec.grid.step + 1
-        start = Clip(frames=as_float(before.frames[-overlap:]), fps=before.fps)
+        start = reader.end_of(before, overlap)
     control = reader.control()
     return Prepared(
         inputs=Inputs(
@@ -67,6 +68,14 @@ def prepare(task: Generate, spec: ModelSpec) -> Prepared:
         before=before,
         overlap=overlap,
     )
+
+
+def source_of(task: Generate, fps: Fraction | None = None) -> Source | None:
+    """The video that a task continues, its frames counted at `fps`, or as they are."""
+    if not (path := task.video_source):
+        return None
+    facts = probe(path)
+    return Source(path=path, facts=facts, fps=fps or facts.fps or Fraction(task.fps), size=size_of(task.size))
 
 
 def prepare_window(task: Generate, segment: Segment, context: Frames | None, plan: Plan) -> Inputs:
@@ -111,16 +120,13 @@ class _Reader:
         frames = _read(field, path)
         return Clip(frames=fit(_rgb(frames), self._width, self._height), fps=self._fps)
 
-    def source(self) -> Clip | None:
-        if not (path := self._task.video_source):
-            return None
+    def end_of(self, source: Source, count: int) -> Clip:
+        """The last frames of the video to continue."""
         try:
-            clip = read_video(path)
+            frames = np.concatenate(list(source.frames(len(source) - count, len(source))))
         except MediaError as error:
             raise RequestError("video_source", error.message, hint=error.hint) from None
-        fits = clip.size == (self._width, self._height) and clip.frames.shape[-1] == 3
-        frames = clip.frames if fits else self._fit(clip.frames)
-        return Clip(frames=frames, fps=clip.fps, audio=clip.audio)
+        return Clip(frames=as_float(frames), fps=self._fps)
 
     def control(self) -> Clip | None:
         """The control video; frames it lacks are grey, which the model paints freely."""

@@ -6,15 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wangp_cli.media.clip import Audio, Frames
-from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio
 from wangp_cli.plan import Kept, Plan, Segment
 from wangp_cli.runtime.job import Job
-from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.generate import Generate
-from wangp_cli.workflows.footage import clip_frames
 from wangp_cli.workflows.guides import Known
-from wangp_cli.workflows.inputs import prepare_window
+from wangp_cli.workflows.inputs import prepare_window, source_of
 from wangp_cli.workflows.result import Result
 from wangp_cli.workflows.seams import match_seams, stitch
 from wangp_cli.workflows.segments import Segments
@@ -39,7 +36,7 @@ class _Windows:
         self._task: Generate = task.single(index)
         self._plan: Plan = plan
         self._runs = index * len(plan.segments)
-        self._source = (task.video_source, probe(task.video_source)) if task.video_source else None
+        self._source = source_of(task, plan.fps)
 
     def frames(self) -> Iterator[Frames]:
         """All of the video, as a stream."""
@@ -49,12 +46,11 @@ class _Windows:
         """That asked for, or that of the video it continues."""
         if self._task.audio_source:
             return read_audio(self._task.audio_source)
-        path, facts = self._source or (None, None)
-        return read_audio(path) if path and facts and facts.audio_codec else None
+        return self._source.sound() if self._source else None
 
     def _keep(self, part: Kept) -> Iterator[Frames]:
         assert self._source is not None
-        return clip_frames(*self._source, part.first, part.end, self._plan.fps, size_of(self._task.size))
+        return self._source.frames(part.first, part.end)
 
     def _make(self, segment: Segment, context: Frames | None) -> Iterator[Frames]:
         inputs = prepare_window(self._task, segment, context, self._plan)
