@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ from torch.nn import functional as nn
 
 from tests import tiny
 from wangp_cli.errors import RequestError
-from wangp_cli.pipelines import guidance, nag
-from wangp_cli.pipelines.base import Inputs
+from wangp_cli.pipelines import guidance, nag, wan_load
+from wangp_cli.pipelines.base import Inputs, Placement
 
 INPUTS = {
     "t2v": Inputs(),
@@ -116,6 +117,18 @@ def test_a_network_is_whole_again_after_an_error_in_a_guided_pass(loaded: Any) -
     with pytest.raises(RuntimeError, match="stop"), nag.guiding(network, random(1, 1, 24, 32), 5, 3, 0.5):
         raise RuntimeError("stop")
     assert (list(network.blocks), [block.attn2.processor for block in network.blocks]) == before
+
+
+@pytest.mark.parametrize("how", [{"nag_scale": 5.0}, {"skip_layers": (1,)}], ids=str)
+def test_weights_may_wait_elsewhere(checkpoint: Any, tmp_path: Path, how: dict[str, Any]) -> None:
+    shot = tiny.shot_for("t2v_2_2", steps=3, **how)
+    made = []
+    for profile in ("1", "3", "5"):
+        placement = Placement(profile=profile, work_dir=tmp_path)
+        spec, folder = tiny.spec("t2v_2_2"), checkpoint("t2v_2_2")
+        pipeline = wan_load.load(spec, folder, placement, [], tiny.Parts(), tiny.quiet)
+        made.append(denoised(pipeline, shot, Inputs()))
+    assert all(torch.equal(made[0], latents) for latents in made[1:])
 
 
 def test_zero_star_takes_the_factor_that_fits_best() -> None:

@@ -27,24 +27,36 @@ def guiding(network: Any, negative: torch.Tensor, scale: float, tau: float, alph
         tau: how much longer the guided answer may be than the plain one.
         alpha: share of the guided answer.
     """
-    text = network.condition_embedder.text_embedder(negative)
+    processor = GuidedAttention(scale, tau, alpha)
+
+    def embed(embedder: Any, *_: Any) -> None:
+        # Inside the network's own pass: where weights wait elsewhere, they are here only then.
+        processor.negative = embedder.text_embedder(negative)
+
     layers = [module for name, module in network.named_modules() if name.endswith("attn2")]
     kept = [layer.processor for layer in layers]
+    hook = network.condition_embedder.register_forward_hook(embed)
     try:
         for layer in layers:
-            layer.set_processor(GuidedAttention(text, scale, tau, alpha))
+            layer.set_processor(processor)
         yield
     finally:
-        for layer, processor in zip(layers, kept, strict=True):
-            layer.set_processor(processor)
+        hook.remove()
+        for layer, plain in zip(layers, kept, strict=True):
+            layer.set_processor(plain)
 
 
 class GuidedAttention(WanAttnProcessor):  # type: ignore[misc] # diffusers has no types here
-    """Cross-attention to the prompt's tokens and to the negative prompt's, mixed."""
+    """Cross-attention to the prompt's tokens and to the negative prompt's, mixed.
 
-    def __init__(self, negative: torch.Tensor, scale: float, tau: float, alpha: float) -> None:
+    Attributes:
+        negative: `[1, L, D]`, the tokens of the negative prompt, as the network's layers see them.
+    """
+
+    negative: torch.Tensor
+
+    def __init__(self, scale: float, tau: float, alpha: float) -> None:
         super().__init__()
-        self._negative = negative
         self._how = scale, tau, alpha
 
     def __call__(
@@ -62,7 +74,7 @@ class GuidedAttention(WanAttnProcessor):  # type: ignore[misc] # diffusers has n
         query = attn.norm_q(attn.to_q(hidden_states))
         positive, negative = (
             self._attend(attn, query, attn.norm_k(attn.to_k(tokens)), attn.to_v(tokens))
-            for tokens in (text, self._negative)
+            for tokens in (text, self.negative)
         )
         answer = normalised(positive, negative, *self._how)
         if picture is not None:
