@@ -98,6 +98,19 @@ def test_a_join_goes_on_and_other_requests_make_their_own(
     assert reused(make("tiny_vace", **said | {"name": "sharp", "sharpen": 0.5})) == ["1"]
 
 
+def test_an_inpainting_goes_on_and_ends_in_the_same_pixels(
+    make: Make, tmp_path: Path, breaking: Callable[[int], None]
+) -> None:
+    said: dict[str, Any] = {"type": "inpaint", "video": clip(tmp_path, "a", 20), "portion": "3-15"}
+    said |= {"context": 2, "frames": 9, "overlap": 2, "name": "{seed}"}
+    breaking(2)
+    make("tiny_vace", **said)
+    breaking(0)
+    done = make("tiny_vace", **said)
+    assert reused(done) == ["1"]
+    assert np.array_equal(done.frames, make("tiny_vace", **said | {"name": "whole"}).frames)
+
+
 def test_a_segment_serves_only_with_the_same_weights(
     make: Make, images: list[Path], tmp_path: Path, breaking: Callable[[int], None], tiny_models: Path
 ) -> None:
