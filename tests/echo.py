@@ -9,7 +9,7 @@ import numpy as np
 
 from wangp_cli.catalogue import ModelSpec
 from wangp_cli.media.clip import Frames, as_float
-from wangp_cli.pipelines.base import Inputs, Lora, LoraPut, Progress
+from wangp_cli.pipelines.base import Inputs, Lora, LoraPut, Pipeline, Placement, Progress
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
 
@@ -20,14 +20,23 @@ SHIFT = np.array([0.03, -0.02, 0.03], np.float32)
 class Echo:
     """The control video as it is; without one grey frames between start and end pictures."""
 
-    def __init__(self, spec: ModelSpec) -> None:
-        self.spec = spec
+    why = "as asked"
 
-    def adapt(self, _loras: Sequence[Lora]) -> list[LoraPut]:
+    def __init__(self, spec: ModelSpec, placement: Placement) -> None:
+        self.spec, self.placement = spec, placement
+
+    def retune(self, placement: Placement) -> None:
+        """Nothing to change."""
+
+    def adapt(self, loras: Sequence[Lora]) -> list[LoraPut]:  # noqa: ARG002 - it has no weights
         """Wear nothing."""
         return []
 
-    def encode(self, _shot: Shot, inputs: Inputs, progress: Progress) -> Inputs:
+    def tiles(self, latents: Frames) -> Sequence[int | None]:  # noqa: ARG002 - they are pictures
+        """No tiles."""
+        return [None]
+
+    def encode(self, shot: Shot, inputs: Inputs, progress: Progress) -> Inputs:  # noqa: ARG002 - nothing to read
         """The inputs themselves."""
         progress("encode", 1, 1)
         return inputs
@@ -45,7 +54,7 @@ class Echo:
             frames[len(frames) - len(inputs.end) :] = as_float(inputs.end.frames)
         return frames
 
-    def decode(self, latents: Frames, progress: Progress) -> Iterator[Frames]:
+    def decode(self, latents: Frames, progress: Progress, tile: int | None = None) -> Iterator[Frames]:  # noqa: ARG002 - there are none
         """The same in pieces."""
         progress("decode", 1, 1)
         yield latents[:1]
@@ -67,11 +76,11 @@ class Tint(Echo):
         return (frames[nearest] + SHIFT).clip(0, 1)
 
 
-def load(spec: ModelSpec, *_rest: Any) -> Echo:
+def load(spec: ModelSpec, _weights: Any, placement: Placement, *_rest: Any) -> Pipeline:
     """The adapter's `load`."""
-    return Echo(spec)
+    return Echo(spec, placement)
 
 
-def load_tint(spec: ModelSpec, *_rest: Any) -> Tint:
+def load_tint(spec: ModelSpec, _weights: Any, placement: Placement, *_rest: Any) -> Pipeline:
     """The `load` of the adapter that shifts colours."""
-    return Tint(spec)
+    return Tint(spec, placement)
