@@ -125,6 +125,8 @@ def test_a_travel_keeps_its_parts() -> None:
         "size": "902x508",
         "fps": 16,
         "seed": 789,
+        "part_saturation": 1,
+        "part_brightness": 0,
     }
     assert found.notices == ("main_output_dir_for_run: results go below the batch's output folder",)
     assert task_of(found).type == "travel"
@@ -204,15 +206,55 @@ def test_a_join_has_what_its_clips_share_and_what_one_join_says() -> None:
     found = line(row("join_clips_orchestrator", JOIN | {"per_join_settings": [{}, {"gap_frame_count": 9}]}))
     assert found.values is not None
     assert found.values["clips"] == ["/in/a.mp4", "/in/b.mp4", "/in/c.mp4"]
-    assert (found.values["gap"], found.values["context"], found.values["mode"]) == (
-        [23, 9],
-        [4, 4],
-        "replace",
-    )
+    assert (found.values["gap"], found.values["context"]) == ([23, 9], [4, 4])
+    assert found.values["mode"] == ["replace", "replace"]
     assert (found.values["size"], found.values["fps"]) == ("832x480", 16)
     assert task_of(found)
     of_clips = JOIN | {"use_input_video_resolution": True, "use_input_video_fps": True}
     assert not (line(row("join_clips_orchestrator", of_clips)).values or {}).keys() & {"size", "fps"}
+
+
+def test_frames_of_the_part_before_look_as_they_did() -> None:
+    said = {
+        "subsequent_starting_strength_adjustment": -0.25,
+        "desaturate_subsequent_starting_frames": 0.25,
+        "adjust_brightness_subsequent_starting_frames": 0.5,
+        "after_first_post_generation_saturation": 0.8,
+        "after_first_post_generation_brightness": 0.1,
+        "debug_mode_enabled": True,
+    }
+    task = task_of(line(row("travel_orchestrator", TRAVEL | said))).model_dump()
+    names = (
+        "context_strength",
+        "context_saturation",
+        "context_brightness",
+        "part_saturation",
+        "part_brightness",
+    )
+    assert [task[name] for name in names] == [0.75, 0.75, -0.5, 0.8, 0.1]
+    assert task["keep_intermediates"]
+
+
+def test_one_join_may_replace_where_others_insert() -> None:
+    own = [{"replace_mode": False, "negative_prompt": "blur"}, {}]
+    found = line(row("join_clips_orchestrator", JOIN | {"per_join_settings": own})).values
+    assert found is not None
+    assert (found["mode"], found["negative_prompt"]) == (["insert", "replace"], ["blur", ""])
+
+
+def test_a_join_that_names_no_model_has_the_older_worker_s_unless_a_flag_names_one() -> None:
+    payload = row("join_clips_orchestrator", JOIN | {"model": None})
+    assert (line(payload).values or {})["model"] == "wan_2_2_vace_lightning_baseline_2_2_2"
+    (flagged,) = lines_of(payload, Place(source="t", folder=Path("/in"), given={"model"}))
+    assert "model" not in (flagged.values or {})
+
+
+def test_addresses_of_loras_stay_to_be_fetched() -> None:
+    found = line(
+        row("travel_orchestrator", TRAVEL | {"phase_config": PHASES, "additional_loras": {LOW: 0.3}})
+    )
+    assert found.values is not None
+    assert found.values["loras"] == [f"{HIGH}@1.20;0.9,0.5;0", f"{LOW}@0;0;1"]
 
 
 def test_a_join_of_two_names_both() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wangp_cli.errors import MediaError
 
+LORA = ".safetensors"
 LONGEST = 64
 """Bytes that are looked at."""
 _STARTS: tuple[tuple[bytes, str], ...] = (
@@ -28,7 +29,7 @@ _STARTS: tuple[tuple[bytes, str], ...] = (
     (rb"OggS", ".ogg"),
     (rb"ID3|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]", ".mp3"),
     (rb"\xff[\xf0\xf1\xf8\xf9]", ".aac"),
-    (rb".{4}\0{4}\{", ".safetensors"),
+    (rb".{4}\0{4}\{", LORA),
 )
 
 

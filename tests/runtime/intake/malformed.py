@@ -245,7 +245,7 @@ def _media() -> Iterator[Bad]:
     yield Bad(_line(image_start="a.mp4|start_frame=3"), "a part of a file")
     yield Bad(_line(image_start=7), "image_start", "settle")
     yield Bad(_line(image_start="no-such-picture.png"), "image_start", "settle")
-    yield Bad(_line(loras=["https://example.org/a.safetensors"]), "is an address", "settle")
+    yield Bad(_line(image_end="https://example.org/a.png"), "is an address", "settle")
     yield Bad(_line(loras=["../../a.safetensors"]), "outside the folders", "settle")
     yield Bad(_line(loras=["a.safetensors@strong"]), "loras", "settle")
 

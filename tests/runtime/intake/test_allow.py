@@ -36,7 +36,7 @@ def test_files_inside_a_root_pass_and_others_do_not(tmp_path: Path) -> None:
     ["http://x.org/a", "HTTPS://x", "ftp://x", "file:///a", "file:a", "data:,a", "s3://b/c", "rtsp://x"],
 )
 def test_addresses_are_refused_by_their_field(address: str, tmp_path: Path) -> None:
-    for values in ({"video_guide": address}, {"loras": [address]}):
+    for values in ({"video_guide": address}, {"images": ["/a.png", address]}):
         with pytest.raises(RequestError, match="is an address"):
             check_paths(values, [Path("/")])
 

@@ -14,6 +14,7 @@ from wangp_cli.errors import Cancelled, FetchError, RequestError, WangpError
 from wangp_cli.runtime.intake import address
 from wangp_cli.runtime.intake.address import Allowed
 from wangp_cli.runtime.intake.fetch import Fetcher
+from wangp_cli.runtime.lora_sources import find
 
 PNG = (Path(__file__).parents[3] / "docs" / "samples" / "circle-1.png").read_bytes()
 SHA256 = hashlib.sha256(PNG).hexdigest()
@@ -40,7 +41,7 @@ def test_a_file_is_fetched_once_and_named_after_what_it_holds(web: Site, tmp_pat
     path = str(tmp_path / "f" / f"{SHA256}.png")
     assert found == {"images": [path, "/here.png", path], "prompt": web.url("/a.png")}
     assert addresses == {path: web.url("/b")}
-    assert [(event.done, event.total) for event in told] == [(0, 2), (1, 2), (2, 2)]
+    assert [(event.done, event.total) for event in told] == [(0, 2), (1, 2), (1, 2), (2, 2)]
     assert not any("token" in event.file for event in told)
     one.localised(values)
     assert [name for name, _ in web.asked] == ["/a.png?token=1", "/b"]
@@ -50,14 +51,25 @@ def test_a_file_is_fetched_once_and_named_after_what_it_holds(web: Site, tmp_pat
     assert [file.name for file in (tmp_path / "f").iterdir()] == [f"{SHA256}.png"]
 
 
-def test_a_lora_of_the_folder_stands_for_its_address(web: Site, tmp_path: Path) -> None:
-    (tmp_path / "loras").mkdir()
-    (tmp_path / "loras" / "ink.safetensors").touch()
+def test_a_lora_is_fetched_to_where_it_is_looked_for_and_stays(web: Site, tmp_path: Path) -> None:
+    folder = tmp_path / "loras"
+    folder.mkdir()
+    (folder / "ink.safetensors").touch()
     web.answers["/more.safetensors"] = sends(b"\x10\0\0\0\0\0\0\0{}              ")
-    one = fetcher(tmp_path, web.host, loras=tmp_path / "loras")
-    found, _ = one.localised({"loras": [web.url("/ink.safetensors@0.5"), web.url("/more.safetensors@1;0")]})
-    assert found["loras"][0] == f"{tmp_path}/loras/ink.safetensors@0.5"
-    assert found["loras"][1].endswith(".safetensors@1;0")
+    loras = [web.url("/ink.safetensors@0.5"), web.url("/more.safetensors@1;0"), "here@1"]
+    one = fetcher(tmp_path / "f", web.host, loras=folder)
+    assert one.localised({"loras": loras}) == ({"loras": loras}, {})
+    assert find(web.url("/more.safetensors"), folder).here
+    one.localised({"loras": loras})
+    assert [name for name, _ in web.asked] == ["/more.safetensors"]
+    assert not (tmp_path / "f").exists()
+    web.answers["/picture.safetensors"] = sends(PNG)
+    with pytest.raises(RequestError, match=r"loras: .* its content is png"):
+        one.localised({"loras": [web.url("/picture.safetensors")]})
+    with pytest.raises(RequestError, match=r"image_start: .* its content is safetensors"):
+        one.localised({"image_start": web.url("/more.safetensors")})
+    fetcher(tmp_path / "f", loras=folder).localised({"loras": [web.url("/other.safetensors")]})
+    assert web.asked[-1][0] == "/more.safetensors"
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])

@@ -17,6 +17,7 @@ from wangp_cli.runtime.artifacts import disk_error
 from wangp_cli.runtime.events import DownloadProgress, Emit
 from wangp_cli.runtime.intake.address import Address, Allowed, numbers_of
 from wangp_cli.runtime.intake.paths import is_url, media_fields, split_lora
+from wangp_cli.runtime.lora_sources import find as find_lora
 from wangp_cli.runtime.strict_json import shown
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Fetcher:
     Args:
         allowed: which addresses.
         folder: for the files; they are named after their sha256.
-        loras: folder whose files stand for the addresses of LoRAs that end in their names.
+        loras: folder of LoRAs; those are fetched to where `wangp loras fetch` puts them, and stay.
         emit: told of each file.
         stop: whether to give up.
         verify: what certificates of hosts are held to; the machine's own if not said.
@@ -73,33 +74,43 @@ class Fetcher:
             Cancelled: it is to stop.
         """
         found, addresses = dict(values), dict[str, str]()
-        wanted = [
-            (name, text) for name in (*sorted(media_fields()), "loras") for text in _urls(values.get(name))
-        ]
-        for done, (name, text) in enumerate(wanted):
-            address = self.allowed.check(name, _bare(name, text))
-            path = self._file(name, address, _bare(name, text), done, len(wanted))
-            addresses[str(path)] = str(address)
-            found[name] = _put(found[name], text, str(path) + text.removeprefix(_bare(name, text)))
-        if wanted and self.emit:
-            self.emit(DownloadProgress(file="", done=len(wanted), total=len(wanted)))
+        media = [(name, text) for name in sorted(media_fields()) for text in _urls(values.get(name))]
+        loras = [split_lora(text)[0] for text in _urls(values.get("loras"))] if self.allowed else []
+        for done, (name, text) in enumerate(media):
+            path = self._file(name, text, done, len(media) + len(loras))
+            addresses[str(path)] = str(self.allowed.check(name, text))
+            found[name] = _put(found[name], text, str(path))
+        for done, text in enumerate(loras, len(media)):
+            self._fetch_lora(text, done, len(media) + len(loras))
         return found, addresses
 
-    def _file(self, name: str, address: Address, text: str, done: int, total: int) -> Path:
-        if name == "loras" and self.loras and (self.loras / address.file_name).is_file():
-            return self.loras / address.file_name
-        known = self._found.get(text)
+    def _fetch_lora(self, text: str, done: int, total: int) -> None:
+        """Bring a LoRA to where its address is looked for, unless it is there."""
+        source = find_lora(text, self.loras) if self.loras else None
+        if source and not source.here:
+            address = self.allowed.check("loras", text)
+            self._tell(address, done, total)
+            self._fetched("loras", address, source.path)
+            self._tell(address, done + 1, total)
+
+    def _file(self, name: str, text: str, done: int, total: int) -> Path:
+        address, known = self.allowed.check(name, text), self._found.get(text)
         if known is None or not known.is_file():
-            if self.emit:
-                self.emit(DownloadProgress(file=str(address), done=done, total=total))
+            self._tell(address, done, total)
             known = self._found[text] = self._fetched(name, address)
+            self._tell(address, done + 1, total)
         return known
 
-    def _fetched(self, name: str, address: Address) -> Path:
-        partial = self.folder / f".{os.getpid()}.partial"
+    def _tell(self, address: Address, done: int, total: int) -> None:
+        if self.emit:
+            self.emit(DownloadProgress(file=str(address), done=done, total=total))
+
+    def _fetched(self, name: str, address: Address, path: Path | None = None) -> Path:
+        """The file of an address, at `path` or named after what it holds."""
+        partial = (path.parent if path else self.folder) / f".{os.getpid()}.partial"
         until = time.monotonic() + self.max_seconds
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            partial.parent.mkdir(parents=True, exist_ok=True)
             for attempt in range(1, ATTEMPTS + 1):
                 try:
                     sha256 = self._write(name, address, partial, until)
@@ -108,21 +119,14 @@ class Fetcher:
                     if attempt == ATTEMPTS or time.monotonic() + self.pause > until:
                         raise FetchError(error.message) from None
                     self._wait(self.pause * 2 ** (attempt - 1))
-            return self._named(name, address, partial, sha256)
+            suffix = _suffix(name, address, partial)
+            path = path or self.folder / (sha256 + suffix)
+            partial.replace(path)
+            return path
         except OSError as error:
             raise disk_error(error, partial) from None
         finally:
             partial.unlink(missing_ok=True)
-
-    def _named(self, name: str, address: Address, partial: Path, sha256: str) -> Path:
-        from wangp_cli.media.sniff import suffix_of
-
-        try:
-            path = self.folder / (sha256 + suffix_of(partial))
-        except MediaError as error:
-            raise RequestError(name, f"{shown(str(address))}: {error.message}") from None
-        partial.replace(path)
-        return path
 
     def _wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -229,13 +233,23 @@ def _reason(error: Exception) -> str:
     return ascii(str(error) or type(error).__name__)[1:-1][:120]
 
 
+def _suffix(name: str, address: Address, file: Path) -> str:
+    """The suffix that fits what a file holds, if that may stand in a field."""
+    from wangp_cli.media.sniff import LORA, suffix_of
+
+    try:
+        suffix = suffix_of(file)
+    except MediaError as error:
+        raise RequestError(name, f"{shown(str(address))}: {error.message}") from None
+    if (suffix == LORA) != (name == "loras"):
+        wanted = "safetensors are" if name == "loras" else "a picture, a video or sound is"
+        raise RequestError(name, f"{shown(str(address))}: its content is {suffix[1:]}, {wanted} wanted")
+    return suffix
+
+
 def _urls(value: Any) -> list[str]:
     values = value if isinstance(value, list | tuple) else [value]
     return [text for text in values if isinstance(text, str) and is_url(text)]
-
-
-def _bare(name: str, text: str) -> str:
-    return split_lora(text)[0] if name == "loras" else text
 
 
 def _put(value: Any, text: str, path: str) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from wangp_cli.errors import RequestError
 from wangp_cli.tasks.legacy.forms import entry, file, flag, many, number, text, whole
-from wangp_cli.tasks.legacy.join import PROMPT, SHAPE, SHARED, filled, of_each, shape
+from wangp_cli.tasks.legacy.join import MODEL, PROMPT, SHAPE, SHARED, filled, of_each, shape
 from wangp_cli.tasks.legacy.payload import Only, Part, Parts, Payload, To
 
 
@@ -24,6 +24,7 @@ def _edit(parts: Parts, notices: list[str]) -> dict[str, Any]:
         else [],
         "context": parts.get("context_frame_count"),
         "prompt": filled(of_each(parts, "prompt", len(portions)), PROMPT),
+        "negative_prompt": filled(of_each(parts, "negative_prompt", len(portions)), ""),
     }
 
 
@@ -58,12 +59,15 @@ EDIT = Payload(
         "source_video_fps": Part(number, "fps"),
         "source_video_total_frames": Part(whole),
         "portions_to_regenerate": Part(many(_portion), "portions"),
-        "per_join_settings": Part(many(entry(prompt=text, gap_frame_count=whole)), "prompt"),
+        "per_join_settings": Part(
+            many(entry(prompt=text, negative_prompt=text, gap_frame_count=whole)), "prompt"
+        ),
         "replace_mode": Part(flag, "keep_ends"),
         "keep_bridging_images": Only((False,)),
         "vid2vid_init_strength": Only((1,)),
     },
     build=_edit,
+    model=MODEL,
 )
 
 
@@ -86,5 +90,6 @@ INPAINT = Payload(
         "video_prompt_type": Only(("", "VM")),
     },
     build=_inpaint,
+    model=MODEL,
     defaults={"prompt": [""]},
 )

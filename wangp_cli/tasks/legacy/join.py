@@ -12,7 +12,14 @@ from wangp_cli.tasks.legacy.travel import RESULTS
 
 PROMPT = "smooth transition"
 DEFAULTS = {"fps": 16}
-ALONE = entry(prompt=text, gap_frame_count=whole, context_frame_count=whole)
+MODEL = "wan_2_2_vace_lightning_baseline_2_2_2"
+ALONE = entry(
+    prompt=text,
+    negative_prompt=text,
+    gap_frame_count=whole,
+    context_frame_count=whole,
+    replace_mode=flag,
+)
 """What one join may say for itself."""
 SHAPE: dict[str, Key] = {
     "resolution": Part(size, "size"),
@@ -27,6 +34,7 @@ SHARED: dict[str, Key] = {
     "gap_frame_count": Part(whole, "gap"),
     "context_frame_count": Part(whole, "context"),
     "prompt": Part(text, "prompt"),
+    "negative_prompt": Part(text, "negative_prompt"),
     "per_join_settings": Part(many(ALONE)),
     "replace_mode": Part(flag, "mode"),
     "keep_bridging_images": To("bridging", flag),
@@ -75,15 +83,16 @@ def filled(values: Sequence[Any], default: Any) -> list[Any]:
 def _join(parts: Parts, notices: list[str]) -> dict[str, Any]:
     clips = [clip["url"] for clip in parts.get("clip_list", [])]
     joins = max(len(clips) - 1, 1)
-    replaces = parts.get("replace_mode")
+    replaces = filled(of_each(parts, "replace_mode", joins), default=False)
     return shape(parts, notices) | {
         "clips": clips,
         "fit": "crop",
-        "mode": "replace" if replaces else None,
-        "denoising_strength": parts.get("vid2vid_init_strength") if replaces else None,
+        "mode": ["replace" if one else "insert" for one in replaces],
+        "denoising_strength": parts.get("vid2vid_init_strength") if any(replaces) else None,
         "gap": filled(of_each(parts, "gap_frame_count", joins), 53),
         "context": filled(of_each(parts, "context_frame_count", joins), 8),
         "prompt": filled(of_each(parts, "prompt", joins), PROMPT),
+        "negative_prompt": filled(of_each(parts, "negative_prompt", joins), ""),
     }
 
 
@@ -103,6 +112,7 @@ JOIN = Payload(
     },
     build=_join,
     defaults=DEFAULTS,
+    model=MODEL,
 )
 
 
@@ -123,4 +133,5 @@ PAIR = Payload(
     keys=SHARED | {"starting_video_path": Part(file, "clips"), "ending_video_path": Part(file, "clips")},
     build=_pair,
     defaults=DEFAULTS,
+    model=MODEL,
 )

@@ -79,12 +79,14 @@ class Opened:
         said_as: the key that each field of ours was said by.
         notices: what was left out, for people.
         is_old: whether the older worker wrote it.
+        model: that it runs where nothing else names one.
     """
 
     values: dict[str, Any]
     said_as: dict[str, str] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     is_old: bool = False
+    model: str | None = None
 
     def put(self, ours: str, name: str, value: Any) -> None:
         """A value of a field, by the key it was said.
@@ -108,6 +110,7 @@ class Payload:
         keys: what becomes of each key that means nothing, or something else, in other tasks.
         build: fields that parts make together; may tell what it left out.
         defaults: of the older worker, where they are not ours.
+        model: that the older worker takes where none is named.
         pick: what a task that is one of many says of its own, from all that is said of the many.
     """
 
@@ -115,6 +118,7 @@ class Payload:
     keys: Mapping[str, Key]
     build: Callable[[Parts, list[str]], dict[str, Any]]
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    model: str | None = None
     pick: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
 
     def open(self, settings: Mapping[str, Any]) -> Opened:
@@ -123,7 +127,8 @@ class Payload:
         Raises:
             RequestError: names the key that is wrong, or that asks for what is not served.
         """
-        found, parts = Opened(values={"type": self.task}, said_as=self._names(), is_old=True), Parts()
+        found = Opened(values={"type": self.task}, said_as=self._names(), is_old=True, model=self.model)
+        parts: Parts = {}
         for name, value in flat(self.pick(settings) if self.pick else settings).items():
             if name not in ("type", "task_type"):
                 self._take(name, value, found, parts)

@@ -10,7 +10,7 @@ from wangp_cli.errors import RequestError
 from wangp_cli.tasks.legacy.forms import file, many, short, table, whole
 from wangp_cli.tasks.legacy.payload import NESTS, Key, Only, Part, Parts, Payload, To, flat
 from wangp_cli.tasks.legacy.structure import guidance
-from wangp_cli.tasks.legacy.travel import CONTINUED, DEFAULTS, SHARED, mode
+from wangp_cli.tasks.legacy.travel import CONTINUED, DEFAULTS, SHARED, kept, mode
 
 OWN = "individual_segment_params"
 IMAGES, START, END = "input_image_paths_resolved", "start_image_url", "end_image_url"
@@ -99,6 +99,7 @@ def _segment(parts: Parts, _notices: list[str]) -> dict[str, Any]:
         "frames": parts.get("num_frames", parts.get("segment_frames_target")),
         "prompt": [prompt] if prompt else None,
         "negative_prompt": parts.get("negative_prompt", ""),
+        "keep_intermediates": kept(parts),
         **guidance(parts),
     }
 

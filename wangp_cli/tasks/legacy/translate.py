@@ -98,6 +98,8 @@ def _translated(
 ) -> Translation:
     """Values under our names, in our form as well."""
     settings, notices = payload.values, payload.notices
+    if payload.model and "model" not in (given or ()):
+        found.setdefault("model", payload.model)
     for key in (IMAGE, VIDEO):
         if settings.get(key) is not None:
             ignored, told = apply_letters(key, settings[key], found, given)
@@ -145,7 +147,7 @@ def _renamed(settings: Mapping[str, Any]) -> tuple[dict[str, Any], bool, dict[st
                 raise RequestError(
                     key, f"{short(value)} is not served", hint=HINTS.get(key, f"leave {key} out")
                 )
-        elif key == "type" and isinstance(value, str) and re.search(r"wan2?gp", value, re.IGNORECASE):
+        elif key == "type" and _is_wangp(value):
             foreign = True
         elif key == "base_model_type":
             found.setdefault("model", value)
@@ -164,6 +166,11 @@ def _accelerate(found: dict[str, Any], settings: Mapping[str, Any]) -> None:
             raise RequestError(key, f"{short(value)} is neither true nor false")
         if value and found.setdefault("accelerator", accelerator) != accelerator:
             raise RequestError(key, f"true, but the accelerator is {short(found['accelerator'])} already")
+
+
+def _is_wangp(kind: Any) -> bool:
+    """Whether a `type` is the sentence by which WanGP knows its files."""
+    return isinstance(kind, str) and bool(re.search(r"wan2?gp", kind, re.IGNORECASE))
 
 
 def _say(name: str, key: str, value: Any, found: dict[str, Any], said_as: dict[str, str]) -> None:

@@ -16,6 +16,16 @@ LATER = "do it to the result"
 CONTINUED = "continue_from_video_resolved_path"
 T = TypeVar("T")
 
+
+def _strength(value: Any) -> float:
+    return min(max(1 + number(value), 0), 1)
+
+
+def kept(parts: Parts) -> bool | None:
+    """Whether what a travel is made from is to be kept."""
+    return parts.get("debug_mode_enabled") or parts.get("skip_cleanup_enabled") or None
+
+
 SHARED: dict[str, Key] = {
     "parsed_resolution_wh": To("size", size),
     "fps_helpers": To("fps", number),
@@ -40,19 +50,20 @@ SHARED: dict[str, Key] = {
     "svi_strength_2": Only((1,), SVI),
     "svi_predecessor_video_url": Only(("",), SVI),
     "vace_image_refs_to_prepare_by_worker": Only(([],), "travels take no reference pictures"),
-    "subsequent_starting_strength_adjustment": Only((0,)),
-    "desaturate_subsequent_starting_frames": Only((0,)),
-    "adjust_brightness_subsequent_starting_frames": Only((0,)),
-    "after_first_post_generation_saturation": Only((1,)),
-    "after_first_post_generation_brightness": Only((0,)),
+    "subsequent_starting_strength_adjustment": To("context_strength", _strength),
+    "desaturate_subsequent_starting_frames": To("context_saturation", lambda value: 1 - number(value)),
+    # Of these frames alone the older worker made dark what is above 0.
+    "adjust_brightness_subsequent_starting_frames": To("context_brightness", lambda value: -number(value)),
+    "after_first_post_generation_saturation": To("part_saturation", number),
+    "after_first_post_generation_brightness": To("part_brightness", number),
     "consolidated_keyframe_positions": Only(([],)),
     "consolidated_end_anchor_idx": Only(()),
     "regenerate_anchors": Only((False,)),
     "upscale_factor": Only((0, 1), LATER),
     "upscale_model_name": Only(("",), LATER),
     "params_json_str_override": Only(("", "{}"), "say what it holds as keys of the payload"),
-    "debug_mode_enabled": Only((False,), "intermediate files are not kept"),
-    "skip_cleanup_enabled": Only((False,), "intermediate files are not kept"),
+    "debug_mode_enabled": Part(flag, "keep_intermediates"),
+    "skip_cleanup_enabled": Part(flag, "keep_intermediates"),
     **GUIDE,
 }
 """What travels and single segments of them share."""
@@ -88,6 +99,7 @@ def _travel(parts: Parts, notices: list[str]) -> dict[str, Any]:
         "frames": frames,
         "prompt": _prompts(parts, count),
         "negative_prompt": _negative(parts, count),
+        "keep_intermediates": kept(parts),
     }
     if found["mode"] != "independent":
         # A continued video meets the first segment as the first two meet.

@@ -65,6 +65,12 @@ REFUSED = {
     "comfy": "runs a ComfyUI workflow, which is not served",
 }
 """Old types without a counterpart here, and why."""
+INSTEAD = {
+    "travel_stitch": "give the travel_orchestrator",
+    "create_visualization": "`visualize` in a travel, a join or an edit draws one as it is made",
+    "rife_interpolate_images": "a travel_orchestrator makes the frames between two pictures",
+}
+"""What to use instead of some of them."""
 
 
 def kind_of(settings: Mapping[str, Any]) -> str:
@@ -106,7 +112,7 @@ def as_generate(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
         RequestError: there is no such task here.
     """
     if kind in REFUSED:
-        raise RequestError("type", f"{kind!r} {REFUSED[kind]}")
+        raise RequestError("type", f"{kind!r} {REFUSED[kind]}", hint=INSTEAD.get(kind))
     found = {"model": MODELS[kind], **values, "type": "generate"}
     if kind == "flux" and "frames" in found:
         # Of this model the older worker's video_length was the number of pictures.
