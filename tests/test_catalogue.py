@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import diffusers
@@ -39,19 +40,32 @@ def test_a_network_is_what_diffusers_builds_from_its_configuration(network: Netw
     assert network.config.keys() <= dict(built.config).keys()
 
 
-def test_an_unsupported_model_is_refused_with_its_reason(make: Make) -> None:
-    outcome = make("fantasy").outcome
+UNSUPPORTED = """family: wan
+models:
+  later:
+    {title: Later, source: {folder: /x}, accepts: [references], status: unsupported, status_note: it is early}
+"""
+
+
+def test_an_unsupported_model_is_refused_with_its_reason(make: Make, config: Path) -> None:
+    (config / "models" / "later.yaml").write_text(UNSUPPORTED)
+    outcome = make("later").outcome
     assert outcome.error is not None
     assert outcome.exit_code == 3
-    assert SHIPPED["fantasy"].status_note in outcome.error.message
+    assert "it is early" in outcome.error.message
 
 
-def test_unsupported_models_are_listed_as_such_and_never_proposed(run: Run) -> None:
-    entries = {entry["name"]: entry for entry in run("models", "--json", code=0).json()}
-    assert entries["fantasy"]["status"] == "unsupported"
-    assert entries["t2v"]["parameters"] == 14288491584
-    refused = run("generate", "x", "-m", "t2v", "--image-ref", "x.png", code=2)
-    assert "phantom" not in refused.stderr
+def test_unsupported_models_are_listed_as_such_and_never_proposed(run: Run, config: Path) -> None:
+    (config / "models" / "later.yaml").write_text(UNSUPPORTED)
+    env = {"WANGP_CONFIG_DIR": str(config)}
+    entries = {entry["name"]: entry for entry in run("models", "--json", env=env, code=0).json()}
+    assert entries["later"]["status"] == "unsupported"
+    assert entries["t2v"]["parameters"]["transformer"] == 14288491584
+    assert entries["t2v"]["bytes"] > 40e9
+    served = [name for name, spec in SHIPPED.items() if spec.status != "unsupported"]
+    assert all(entries[name]["bytes"] > 1e6 for name in served)
+    refused = run("generate", "x", "-m", "t2v", "--image-ref", "x.png", env=env, code=2)
+    assert "later" not in refused.stderr
 
 
 @pytest.mark.parametrize(

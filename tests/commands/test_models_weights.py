@@ -37,6 +37,12 @@ models:
     accepts: [negative, lora]
     defaults: {{size: 32x32, frames: 5, fps: "16", steps: 2, guidance_scale: 1.0, flow_shift: 3.0}}
     text_length: 24
+  later:
+    title: Not yet
+    source: {{repository: owner/whole}}
+    accepts: []
+    status: unsupported
+    status_note: it is early
   lost:
     title: A file that is not there
     architecture: t2v
@@ -122,7 +128,8 @@ def test_a_model_is_fetched_checked_used_and_removed(
     assert set(record["files"]) == set(hub.downloads())
     found = wangp("verify", "whole", "--json", code=0).json()
     assert {finding["state"] for finding in found} == {"ok", "readable"}
-    shell("generate", "a circle", "-m", "whole", "-o", "made.mkv", code=0)
+    env = {"WANGP_MODELS_DIR": ""}
+    shell("generate", "a circle", "-m", "whole", "-o", "made.mkv", "--models-dir", models, env=env, code=0)
     gone = wangp("remove", "whole", "--yes", "--json", code=0).json()
     assert len(gone["removed"]) == len(record["files"])
     assert not (models / "owner--whole").exists()
@@ -289,6 +296,7 @@ def test_what_a_hub_refuses_is_said_clearly(wangp: Call, hub: Hub, monkeypatch: 
     hub.put("owner/whole", {})
     assert "cannot fetch owner/whole" in wangp("fetch", "whole", code=3, env=nobody).stderr
     assert "no repository" in wangp("fetch", "starter", code=3).stderr
+    assert "it is early" in wangp("fetch", "later", code=3).stderr
 
 
 def test_a_mirror_of_the_settings_is_asked(wangp: Call, hub: Hub, models: Path, tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ EXTRA = [
     extra_option("json", bool, "Write events as JSON lines to stdout.", "--json"),
     extra_option("quiet", bool, "Print only paths and errors.", "--quiet", "-q"),
     extra_option("manifest_path", Path, "File of the run history.", "--manifest-path", metavar="FILE"),
+    extra_option("models_dir", Path, "Folder of the models' weights.", "--models-dir", metavar="FOLDER"),
     extra_option("log_level", str, "DEBUG, INFO, WARNING or ERROR.", "--log-level", metavar="LEVEL"),
     extra_option("events_file", Path, "Append the events to a file, too.", "--events-file", metavar="FILE"),
     extra_option(
@@ -120,6 +121,7 @@ def open_run(command: str, extra: Mapping[str, Any], *, silent: bool = False) ->
         outlets.sinks if outlets else [],
         log_level=extra.get("log_level"),
         manifest_path=extra.get("manifest_path"),
+        weights_dir=extra.get("models_dir"),
         progress_interval=reporting.progress_interval,
     )
     run = Run(command, session, outlets, reporting)

@@ -13,6 +13,7 @@ from wangp_cli.commands._models_weights import fetch_command, remove_command, ve
 from wangp_cli.commands._run import errors_shown
 from wangp_cli.commands._table import write_facts, write_json, write_table
 from wangp_cli.runtime import weights
+from wangp_cli.runtime.sizes import part_sizes
 
 app = typer.Typer(help="List, show, fetch and check models.", invoke_without_command=True)
 
@@ -44,7 +45,8 @@ def show(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
             return
         found = facts.pop("card", None)
         lines = {
-            key: _line(facts[key]) for key in ("source", "accepts", "requires", "defaults", "aliases", "grid")
+            key: _line(facts[key])
+            for key in ("source", "accepts", "requires", "defaults", "aliases", "grid", "parameters")
         }
         write_facts(facts | lines | {"network": spec.network.name if spec.network else ""})
         if found:
@@ -96,7 +98,9 @@ def _facts(spec: ModelSpec, folder: Any) -> dict[str, Any]:
     facts: dict[str, Any] = spec.model_dump(mode="json")
     facts["accepts"] = sorted(spec.accepts)
     facts["requires"] = sorted(spec.requires)
-    facts["parameters"] = spec.network.parameters if spec.network else None
+    sizes = part_sizes(spec, folder)
+    facts["parameters"] = {part: size.weights for part, size in sizes.items() if size.weights}
+    facts["bytes"] = sum(size.bytes for size in sizes.values())
     if found := weights.card(spec):
         facts["card"] = found
     return facts | {
@@ -113,7 +117,9 @@ def _weights(spec: ModelSpec, folder: Any) -> str:
 
 def _line(value: Any) -> str:
     if isinstance(value, dict):
-        return "; ".join(f"{key} {_line(item)}" for key, item in value.items() if item not in (None, []))
+        return "; ".join(
+            f"{key} {_line(item)}" for key, item in value.items() if item not in (None, [], False)
+        )
     if isinstance(value, str | int | float):
         return str(value)
     return ", ".join(map(str, value))

@@ -116,6 +116,7 @@ def start(
     *,
     log_level: str | None = None,
     manifest_path: Path | None = None,
+    weights_dir: Path | None = None,
     progress_interval: float = SECONDS_BETWEEN,
 ) -> Session:
     """A session with these consumers of events.
@@ -135,7 +136,7 @@ def start(
         presets=presets(folders),
         accelerators=accelerators(folders),
         stream=Stream(str(uuid.uuid4()), [control.note, *sinks], trace=trace()),
-        pool=Pool(models_dir(settings, folders)),
+        pool=Pool((weights_dir or models_dir(settings, folders)).expanduser()),
         loras_dir=loras_dir(settings, folders),
         work_dir=work_dir(settings, folders),
         manifest_path=manifest_path,

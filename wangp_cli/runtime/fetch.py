@@ -66,9 +66,11 @@ def fetch(
         NoSpaceError: the disk is too small.
         ConflictError: another process fetches into the same folder.
     """
+    if spec.status == "unsupported":
+        raise ModelError(f"model {spec.name!r} is not supported: {spec.status_note}")
     wanted = wants(spec)
     if not wanted:
-        raise ModelError(f"{spec.name!r} has no repository to fetch from", hint=spec.status_note or None)
+        raise ModelError(f"{spec.name!r} has no repository to fetch from")
     for want in wanted:
         folder = folder_of(Source(repository=want.repository), models_dir)
         with _alone(folder), hub_errors(want.repository):
