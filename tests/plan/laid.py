@@ -65,7 +65,8 @@ def _check_segment(segment: Segment, grid: Grid) -> None:
     assert (segment.generate - grid.minimum) % grid.step == 0 or segment.generate % grid.step == 1
     assert segment.generate == segment.lead + segment.frames + segment.overlap_after + segment.trim
     assert min(segment.drop, segment.trim, segment.overlap, segment.overlap_after, segment.context) >= 0
-    assert segment.overlap <= segment.context
+    # What is mixed was given to the segment, as context or as the picture it begins with.
+    assert segment.overlap <= segment.context or [p.at for p in segment.pictures[: segment.overlap]] == [0]
     assert segment.context in (segment.lead, 0)
     assert segment.overlap_after <= segment.context_after
     assert segment.after + segment.context_after <= segment.generate

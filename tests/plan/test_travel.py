@@ -108,7 +108,8 @@ def test_independent_segments_share_the_picture_between_them() -> None:
     plan = travel(5, [81], [0], WAN, mode="independent")
     assert column(plan, "generate") == [81] * 4
     assert column(plan, "context") == [0] * 4
-    assert column(plan, "drop") == [0, 1, 1, 1]
+    assert column(plan, "drop") == [0] * 4
+    assert column(plan, "overlap") == [0, 1, 1, 1]
     assert plan.total == 321
     assert plan.anchors == (0, 80, 160, 240, 320)
     assert [(picture.image, picture.at) for picture in plan.segments[2].pictures] == [(2, 0), (3, 80)]

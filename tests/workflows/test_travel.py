@@ -90,6 +90,21 @@ def test_a_model_of_first_and_last_pictures_travels_in_independent_parts(
     assert all(stands(made.frames, at, image) for at, image in zip([0, 8, 16, 24], images, strict=True))
 
 
+def test_the_picture_between_independent_parts_is_the_one_the_later_draws(
+    echo: Travel, images: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode = Echo.decode
+
+    def worse_at_the_end(self: Echo, latents: Any, *rest: Any) -> Any:
+        return decode(self, np.concatenate([latents[:-1], latents[-1:] / 2]), *rest)
+
+    monkeypatch.setattr(Echo, "decode", worse_at_the_end)
+    made = echo("tiny_flf2v", images, frames=9)
+    assert [stands(made.frames, at, image) for at, image in zip([0, 8, 16, 24], images, strict=True)] == [
+        True, True, True, False,
+    ]  # fmt: skip
+
+
 def test_a_single_picture_begins_as_many_parts_as_there_are_lengths(echo: Travel, images: list[Path]) -> None:
     made = echo("tiny_vace", images[:1], frames=[9, 5], overlap=2)
     assert (plan_of(made)["anchors"], len(made.frames)) == ([0], 14)
@@ -229,10 +244,10 @@ def test_frames_of_the_part_before_are_shown_as_asked(
     seen = []
     encode = Echo.encode
 
-    def listen(self: Echo, shot: Shot, inputs: Inputs, progress: Any) -> Any:
+    def listen(self: Echo, shot: Shot, inputs: Inputs, *rest: Any) -> Any:
         assert inputs.control is not None
         seen.append(np.asarray(as_float(inputs.control.frames)).mean(axis=(1, 2)))
-        return encode(self, shot, inputs, progress)
+        return encode(self, shot, inputs, *rest)
 
     monkeypatch.setattr(Echo, "encode", listen)
     said = {

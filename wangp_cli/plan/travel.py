@@ -31,8 +31,8 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
     Chained, a segment begins with frames of the one before, which it draws again: of `overlap` frames a
     crossfade is made, the rest that the model's grid asks for is dropped. The video has as many frames as
     the segments together, and picture k stands at the last frame of segment k - 1. Independent segments
-    begin with their own picture instead. Neighbours share that picture, so each after the first adds one
-    frame less; this is the mode of image-to-video models.
+    begin with their own picture instead. Neighbours share that picture, as the later one draws it, so each
+    after the first adds one frame less; this is the mode of image-to-video models.
 
     Args:
         images: how many are given; 0 only where a video is continued.
@@ -196,8 +196,9 @@ def _independent(index: int, start: int, length: int, grid: Grid, keys: list[Key
         frames=length - shared,
         generate=generate,
         context=0 if own else shared,
-        drop=shared,
-        overlap=0,
+        # A model draws the picture it begins with better than the one it ends with, so the new one stands.
+        drop=0 if own else shared,
+        overlap=shared if own else 0,
         start=start,
         trim=generate - length,
         pictures=tuple(Picture(image=image, at=max(place, 0)) for image, place in keys),
