@@ -103,6 +103,9 @@ def test_a_file_of_the_same_name_serves_an_address_unless_many_have_that_name(fo
         save_file(tensors(), folder / name)
     assert find("https://a.example/x/ink.safetensors", folder).path == folder / "ink.safetensors"
     assert not find("https://a.example/x/high_noise_model.safetensors", folder).here
+    assert find("ada/other:x/ink.safetensors", folder).path == folder / "ink.safetensors"
+    assert not find("ada/other:x/ink.safetensors@v2", folder).here
+    assert not find("ada/other:x/high_noise_model.safetensors", folder).here
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,8 @@ def only_file(folder: Path) -> Path:
 def _of_hub(name: str, repository: str, file: str | None, revision: str | None, folder: Path) -> Source:
     if file and (".." in file.split("/") or file.startswith("/")):
         raise RequestError("loras", f"{name!r} leads out of the repository")
+    if file and revision in (None, "main") and (known := _of_that_name(Path(file).name, folder)):
+        return Source(name=name, path=known)
     place = folder / repository.replace("/", "--")
     if revision and revision != "main":
         place = place.with_name(f"{place.name}@{revision.replace('/', '-')}")
@@ -130,8 +132,7 @@ def _of_address(name: str, folder: Path) -> Source:
         raise RequestError("loras", f"{last!r} is a pickle, only safetensors are read")
     if ending.lower() not in ENDINGS:
         stem, ending = last, ENDINGS[0]
-    known = folder / last
-    if known.is_file() and not GENERIC.match(last):
+    if known := _of_that_name(last, folder):
         return Source(name=name, path=known)
     # Many addresses end alike: the whole of it decides the name.
     digest = hashlib.sha256(url.encode()).hexdigest()[:8]
@@ -139,6 +140,12 @@ def _of_address(name: str, folder: Path) -> Source:
     sha256 = fragment.removeprefix("sha256=") if fragment.startswith("sha256=") else None
     path = folder / ("localhost" if host in LOOPBACK else host) / f"{plain}-{digest}{ending.lower()}"
     return Source(name=name, path=path, address=url, sha256=sha256)
+
+
+def _of_that_name(name: str, folder: Path) -> Path | None:
+    """The file of that name in the LoRA folder, where older tools put what they fetched."""
+    path = folder / name
+    return path if path.is_file() and not GENERIC.match(name) else None
 
 
 def _unknown(name: str, folder: Path) -> RequestError:
