@@ -56,11 +56,14 @@ def start(found: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, An
 
 
 def phases(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of the phases there are; the older tools write all three, and 0 for what is not said."""
+    """Values of the phases there are; the older tools write all three, and 0 for what is not said.
+
+    One phase says nothing: of a model with two networks it meant two, and others have one anyway.
+    """
     said = found.get("guidance_phases")
-    unused = {
-        key for key in ("switch_threshold", "switch_threshold2", "guidance_phases") if found.get(key) == 0
-    }
+    unused = {key for key in ("switch_threshold", "switch_threshold2") if found.get(key) == 0}
+    if said in (0, 1):
+        unused.add("guidance_phases")
     for phase, keys in OF_PHASE.items():
         if isinstance(said, int) and said < phase:
             unused |= keys
