@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import Run, clean_environment
+from wangp_cli.media.clip import as_float
+from wangp_cli.media.read import read_video
 from wangp_cli.media.stills import write_image
 
 IMAGES = ["--image", "0.png", "--image", "1.png", "--image", "2.png"]
@@ -88,6 +90,8 @@ def test_prompts_come_from_a_file(run: Run, folder: Path) -> None:
         ([*IMAGES, "--prompts-file", "none.txt"], "--prompts-file: none.txt has no prompts in it"),
         ([*IMAGES, "--prompts-file", "gone.txt"], "--prompts-file: cannot read gone.txt"),
         ([*IMAGES, "--prompts-file", "latin.txt"], "--prompts-file: latin.txt is not UTF-8 text"),
+        ([*IMAGES, "--prompts-file", "."], "--prompts-file: cannot read .: Is a directory"),
+        ([*IMAGES, "--prompts-file", "/dev/zero"], "--prompts-file: /dev/zero has more than 1048576 bytes"),
         ([*IMAGES, "--prompts-file", "two.txt", "-p", "x"], "--prompt: not together with --prompts-file"),
         (
             [*IMAGES, "-n", "x", "-n", "y", "-n", "z"],
@@ -116,3 +120,26 @@ def test_a_bad_request_names_its_flag(run: Run, folder: Path, words: list[str], 
     result = run("travel", *words, "--plan", code=2)
     assert f"error: {message}" in result.stderr
     assert folder
+
+
+@pytest.mark.slow
+def test_the_starter_passes_the_pictures_it_is_given(run: Run, tmp_path: Path) -> None:
+    from tests.media.pictures import psnr
+    from training.starter.world import Scene, draw
+
+    scene = Scene(
+        shape="circle", colour="red", background="blue", motion="right", size="", radius=0.2, across=0.5,
+        start=0.5, travel=1.0,
+    )  # fmt: skip
+    clip = ((draw([scene])[0].permute(1, 2, 3, 0).numpy() + 1) / 2).astype(np.float32)
+    ends = [clip[:1], clip[-1:], clip[:1]]
+    for index, picture in enumerate(ends):
+        write_image(tmp_path / f"{index}.png", picture)
+    words = [*IMAGES, "-p", "a red circle moves right on a blue background"]
+    words += ["-p", "a red circle moves left on a blue background", "--mode", "independent", "--seed", "1"]
+    run("travel", *words, "--codec", "ffv1", "--output", "travel.mkv", code=0)
+    frames = as_float(read_video(tmp_path / "travel.mkv").frames)
+    assert len(frames) == 33
+    assert [
+        psnr(frames[at : at + 1], picture) > 20 for at, picture in zip([0, 16, 32], ends, strict=True)
+    ] == [True] * 3

@@ -11,6 +11,7 @@ from wangp_cli.commands._run import EXTRA, PLAN, errors_shown, extra_option, run
 from wangp_cli.errors import RequestError
 from wangp_cli.tasks.travel import Travel
 
+MOST_BYTES = 1 << 20
 PROMPTS_FILE = extra_option(
     "prompts_file",
     Path,
@@ -33,7 +34,11 @@ def run_travel(said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
 
 def _prompts(file: Path) -> list[str]:
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        with file.open("rb") as stream:
+            data = stream.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise RequestError("--prompts-file", f"{file} has more than {MOST_BYTES} bytes")
+        lines = data.decode("utf-8-sig").splitlines()
     except OSError as error:
         raise RequestError("--prompts-file", f"cannot read {file}: {error.strerror}") from None
     except UnicodeDecodeError:
