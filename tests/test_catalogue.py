@@ -19,6 +19,7 @@ PROMISED = """t2v_1.3B t2v i2v i2v_720p i2v_fusionix fun_inp_1.3B fun_inp flf2v_
     vace_14B_cocktail vace_14B_fusionix vace_14B_sf t2v_fusionix t2v_sf moviigen phantom_1.3B phantom_14B
     recam_1.3B fantasy uni3c t2v_2_2 t2i_2_2 i2v_2_2 vace_14B_2_2 vace_fun_14B_2_2 vace_14B_cocktail_2_2
     vace_fun_14B_cocktail_2_2 vace_14B_lightning_3p_2_2 wan_2_2_vace_lightning_baseline_2_2_2
+    wan_2_2_i2v_lightning_baseline_2_2_2
     i2v_2_2_Enhanced_Lightning_v2 ti2v_2_2 ti2v_2_2_fastwan sky_df_1.3B sky_df_14B sky_df_720p_14B animate"""
 
 
@@ -79,6 +80,7 @@ def test_unsupported_models_are_listed_as_such_and_never_proposed(run: Run, conf
         ("vace_14B_cocktail_2_2", [3, 7]),
         ("vace_14B_lightning_3p_2_2", [1, 3, 4]),
         ("wan_2_2_vace_lightning_baseline_2_2_2", [2, 2, 2]),
+        ("wan_2_2_i2v_lightning_baseline_2_2_2", [4, 2]),
     ],
 )
 def test_the_phases_of_two_experts_are_those_that_users_know(name: str, lengths: list[int]) -> None:

@@ -341,6 +341,10 @@ def test_what_is_wrong_is_told_by_its_key(kind: str, details: dict[str, Any], fi
     assert words in f"{error.message} {error.hint}"
 
 
+def test_a_row_that_cannot_be_read_keeps_its_name() -> None:
+    assert line(row("travel_orchestrator", TRAVEL | {"use_svi": True})).task_id == "8d36d4e2-4f57"
+
+
 def test_a_segment_that_continues_another_is_refused() -> None:
     found = line(row("travel_segment", TRAVEL, segment_index=1))
     assert found.error is not None

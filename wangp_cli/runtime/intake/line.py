@@ -58,5 +58,8 @@ def digest_of(value: Any) -> str:
 
 def readable_id(value: Any) -> str | None:
     """The task id of a JSON value, if it has one that is fit to be shown."""
-    name = value.get("task_id") if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return None
+    # Rows of a database call it id.
+    name = value.get("task_id", value.get("id") if "params" in value else None)
     return name if isinstance(name, str) and TASK_ID.fullmatch(name) else None
