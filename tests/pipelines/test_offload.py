@@ -14,7 +14,7 @@ from diffusers import WanVACETransformer3DModel
 from tests import tiny
 from tests.pipelines.test_wan import INPUTS, load, run
 from wangp_cli.pipelines.base import Placement
-from wangp_cli.pipelines.offload import Shelf
+from wangp_cli.pipelines.offload import Shelf, _Visitor
 from wangp_cli.pipelines.profiles import ON_CPU, ON_GPU, Offload
 
 WAYS = {
@@ -159,3 +159,30 @@ def test_profiles_give_the_same_bits(
 def test_every_profile_has_a_meaning_everywhere() -> None:
     assert set(ON_CPU) == set(ON_GPU) == set("12345")
     assert not any(how.pinned for how in ON_CPU.values())
+
+
+@pytest.mark.parametrize("name", ["t2v_2_2", "i2v_2_2"])
+def test_two_experts_take_turns(checkpoint: Any, loaded: Any, name: str, tmp_path: Path) -> None:
+    shot, inputs = tiny.shot_for(name, steps=4), INPUTS[name.removesuffix("_2_2")]
+    pipeline = load(checkpoint(name), name, exact=True, profile="3", work_dir=tmp_path)
+    assert np.array_equal(run(pipeline, shot, inputs), run(loaded(name), shot, inputs))
+    assert sum(numbers(network) > 0 for network in pipeline._networks) == 0
+
+
+def test_phases_of_several_tasks_move_each_part_once(
+    checkpoint: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = load(checkpoint("t2v"), profile="3", work_dir=tmp_path)
+    moves: list[Any] = []
+    come = _Visitor.come
+
+    def counted(self: Any) -> None:
+        moves.extend([] if self._here else [self._module()])
+        come(self)
+
+    monkeypatch.setattr(_Visitor, "come", counted)
+    shots = [tiny.shot(prompt="a red circle"), tiny.shot(prompt="a blue square")]
+    conditionings = [pipeline.encode(shot, INPUTS["t2v"], tiny.quiet) for shot in shots]
+    for shot, conditioning in zip(shots, conditionings, strict=True):
+        pipeline.denoise(shot, conditioning, tiny.quiet)
+    assert [type(module).__name__ for module in moves] == ["UMT5EncoderModel", "WanTransformer3DModel"]

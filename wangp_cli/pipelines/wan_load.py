@@ -135,7 +135,8 @@ def _key(name: PartName, checkpoint: Checkpoint, placement: Placement) -> tuple[
 
 
 def _shelf_key(placement: Placement) -> tuple[str, ...]:
-    return ("shelf", placement.device, placement.profile, str(placement.preload), str(placement.work_dir))
+    # Without a name, as it is no part of the model.
+    return ("", placement.device, placement.profile, str(placement.preload), str(placement.work_dir))
 
 
 def _text_encoder(checkpoint: Checkpoint, placement: Placement, shelf: Shelf) -> TextEncoder:

@@ -49,8 +49,8 @@ class SharedComponents:
         self._made.clear()
 
     def counted(self) -> dict[str, Literal["loaded", "shared"]]:
-        """The parts asked for since then by name: whether each was made, or there already."""
-        return {key[0]: "loaded" if key in self._made else "shared" for key in self._used}
+        """The parts with a name that were asked for since then: whether each was made, or there already."""
+        return {key[0]: "loaded" if key in self._made else "shared" for key in self._used if key[0]}
 
     def drop_unused(self) -> None:
         """Forget the parts nobody asked for since `start_counting`."""

@@ -1,0 +1,130 @@
+"""Peak memory of each profile on a CPU, beside plain diffusers.
+
+    python -m benchmarks.profiles [--width N] [--layers N] [--text-width N]
+
+Each call has a process of its own, whose largest resident set is reported. What is above the libraries alone
+(`imports`) is what weights and computing take. Random weights, no network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+WAYS = ("imports", "diffusers", "1", "3", "4", "5", "1 int8", "3 int8", "4 int8")
+
+
+def save_checkpoint(folder: Path, width: int, layers: int, text_width: int) -> float:
+    """A text-to-video checkpoint; gives its megabytes."""
+    import torch
+    from transformers import UMT5Config, UMT5EncoderModel
+
+    from tests import tiny
+
+    torch.manual_seed(0)
+    config = UMT5Config(
+        vocab_size=256,
+        d_model=text_width,
+        d_kv=64,
+        d_ff=4 * text_width,
+        num_layers=layers,
+        num_heads=max(1, text_width // 64),
+        feed_forward_proj="gated-gelu",
+        tie_word_embeddings=False,
+    )
+    network = tiny.transformer(
+        num_attention_heads=width // 64,
+        attention_head_dim=64,
+        ffn_dim=4 * width,
+        num_layers=layers,
+        text_dim=text_width,
+    )
+    pipeline = tiny.pipeline("t2v")
+    pipeline.register_modules(transformer=network, text_encoder=UMT5EncoderModel(config).eval())
+    pipeline.save_pretrained(folder)
+    return sum(file.stat().st_size for file in folder.rglob("*.safetensors")) / 1e6
+
+
+def run(way: str, folder: Path) -> None:
+    """One call, in this process."""
+    import torch
+
+    from tests import tiny
+    from wangp_cli.pipelines import wan_load
+    from wangp_cli.pipelines.base import Inputs, Placement
+
+    torch.set_num_threads(1)
+    shot: Any = tiny.shot(size="64x64", frames=5, steps=2)
+    if way == "imports":
+        return
+    if way == "diffusers":
+        import diffusers
+
+        pipeline: Any = diffusers.WanPipeline.from_pretrained(folder)
+        pipeline(
+            prompt=shot.prompt,
+            negative_prompt=shot.negative_prompt,
+            height=64,
+            width=64,
+            num_frames=shot.frames,
+            num_inference_steps=shot.steps,
+            guidance_scale=shot.guidance_scale,
+            max_sequence_length=24,
+        )
+        return
+    profile, _, bits = way.partition(" ")
+    placement: Any = Placement(
+        profile=profile,  # type: ignore[arg-type]
+        work_dir=folder.parent / "work",
+        transformer_quantization=bits or "none",  # type: ignore[arg-type]
+        text_encoder_quantization=bits or "none",  # type: ignore[arg-type]
+    )
+    ours = wan_load.load(tiny.spec("t2v"), folder, placement, [], tiny.Parts(), tiny.quiet)
+    latents = ours.denoise(shot, ours.encode(shot, Inputs(), tiny.quiet), tiny.quiet)
+    list(ours.decode(latents, tiny.quiet))
+
+
+def main() -> int:
+    """Measure every way in a process of its own, and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--width", type=int, default=1024)
+    parser.add_argument("--layers", type=int, default=12)
+    parser.add_argument("--text-width", type=int, default=1024)
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    said = parser.parse_args()
+    if said.one:
+        began = time.monotonic()
+        run(said.one[0], Path(said.one[1]))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+        print(f"{peak:.0f} {time.monotonic() - began:.1f}")
+        return 0
+    table = Table("", "peak MB", "above the libraries", "seconds, imports included")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "checkpoint"
+        megabytes = save_checkpoint(folder, said.width, said.layers, said.text_width)
+        base = 0.0
+        for way in WAYS:
+            command = [sys.executable, "-m", "benchmarks.profiles", "--one", way, str(folder)]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            peak, seconds = map(float, done.stdout.split()[-2:])
+            base = base or peak
+            table.add_row(way, f"{peak:.0f}", f"{peak - base:.0f}", f"{seconds:.1f}")
+    console = Console()
+    console.print(f"weights of {megabytes:.0f} MB in float32")
+    console.print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
