@@ -90,3 +90,11 @@ def test_a_dry_run_fetches_what_it_must_see_and_keeps_nothing(batches: Batches, 
 def test_a_host_that_is_none_is_an_error(batches: Batches) -> None:
     result = batches.run(batches.tasks({"prompt": "x"}), "--allow-url", "https://example.org/", code=2)
     assert "--allow-url: 'https://example.org/' is no HOST" in result.stderr
+
+
+def test_what_was_fetched_waits_for_tasks_that_are_not_done(batches: Batches, web: Site) -> None:
+    task = {"task_id": "a", "prompt": "crash", "image_start": web.url("/a.png")}
+    assert ends(batches.run(batches.tasks(task), "--allow-url", web.host, code=1)) == {"a": "failed"}
+    assert ends(batches.run("--resume", code=1)) == {"a": "failed"}
+    assert len(web.asked) == 1
+    assert len(list((batches.out / ".wangp").glob("*fetched/*.png"))) == 1
