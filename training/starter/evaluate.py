@@ -124,11 +124,15 @@ def evaluate_text(
 def evaluate_given(
     pipeline: WanVACEPipeline, settings: Settings, use: str, count: int, *, seed: int = 77
 ) -> tuple[dict[str, Any], list[tuple[str, Clip]]]:
-    """How well given pixels are kept: PSNR in dB of the result, of the VAE alone, and their difference."""
+    """How well given pixels are kept: PSNR in dB of the result, of the VAE alone, and their difference.
+
+    `own` is the VAE's round trip of the clip that was made with the given pixels pasted into it: where a block is
+    given in part, what the VAE can say of the given pixels depends on what was painted beside them.
+    """
     rng = random.Random(seed)
     scenes = [sample_scene(rng, withheld=True, spread=0.6) for _ in range(count)]
     truths = draw(scenes, settings.frames, settings.side)
-    kept, alone, clips = [], [], []
+    kept, alone, own, clips = [], [], [], []
     hits: Counter[str] = Counter()
     for number, (scene, truth) in enumerate(zip(scenes, truths, strict=True)):
         keep = given_pixels(use, settings.frames, settings.side, number)
@@ -140,11 +144,14 @@ def evaluate_given(
         wanted = _array(truth)
         kept.append(psnr(clip[known], wanted[known]))
         alone.append(psnr(round_trip(pipeline, truth)[known], wanted[known]))
+        pasted = torch.from_numpy(np.where(known[..., None], wanted, clip)).permute(3, 0, 1, 2) * 2 - 1
+        own.append(psnr(round_trip(pipeline, pasted)[known], wanted[known]))
     figures = {name: 100 * hits[name] / count for name in BARS}
     loss = float(np.mean(alone) - np.mean(kept))
     return {
         "kept": float(np.mean(kept)),
         "vae": float(np.mean(alone)),
+        "own": float(np.mean(own)),
         "loss": loss,
         "clips": count,
         **figures,
