@@ -130,6 +130,7 @@ def test_a_travel_keeps_its_parts() -> None:
     }
     assert found.notices == ("main_output_dir_for_run: results go below the batch's output folder",)
     assert task_of(found).type == "travel"
+    assert found.said_as.keys() <= set(TASKS["travel"].model_fields)
 
 
 def test_words_around_prompts_and_what_to_keep_out_stay_with_their_parts() -> None:

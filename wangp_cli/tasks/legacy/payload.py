@@ -150,7 +150,8 @@ class Payload:
                 found.put(ours, name, _formed(name, form, value))
             case Part(form, ours):
                 parts[name] = _formed(name, form, value)
-                found.said_as[ours] = name
+                if ours:
+                    found.said_as[ours] = name
             case Only(allowed, why) if value not in allowed:
                 raise RequestError(name, f"{short(value)} is not served", hint=why or f"leave {name} out")
             case Told(why) if value not in ("", False):
@@ -159,7 +160,7 @@ class Payload:
     def _names(self) -> dict[str, str]:
         """The key by which each field is usually said."""
         fields = [(key.field, name) for name, key in self.keys.items() if isinstance(key, To | Part)]
-        return dict(reversed(fields))
+        return {field: name for field, name in reversed(fields) if field}
 
     def _check_known(self, name: str) -> None:
         fields = TASKS[self.task].model_fields
