@@ -71,3 +71,8 @@ def test_a_result_makes_itself_again(make: Make, tmp_path: Path) -> None:
     first = edit(make, clip(tmp_path, "a", 16), "4-8", seed=-1)
     again = make(None, layers=(load_settings_file(first.path),), name="again", type="edit")
     assert np.array_equal(first.frames, again.frames)
+
+
+def test_what_is_left_of_a_video_is_a_video_even_if_it_is_one_frame(make: Make, tmp_path: Path) -> None:
+    made = edit(make, clip(tmp_path, "a", 9), "0-7", gap=0)
+    assert (made.path.suffix, probe(made.path).frames) == (".mkv", 1)

@@ -45,13 +45,15 @@ def plan_outputs(
         ConflictError: a file is already there and `overwrite` is not said.
         NoSpaceError: the disk has too little room, or the folder cannot be written.
     """
-    paths = [_path(task, index, frames) for index in range(task.results)]
+    # What is put together by a plan is a video however short it is.
+    picture = frames == 1 and plan is None
+    paths = [_path(task, index, frames, picture=picture) for index in range(task.results)]
     check_folder("output" if task.output else "output_dir", paths[0].parent, writable)
     if len(set(paths)) < len(paths):
         raise RequestError(
             "name", f"{task.name!r} gives several results one name", hint="add {seed} or {index}"
         )
-    if frames > 1:
+    if not picture:
         _check_codec(task, size, paths[0].suffix)
     replaces = task.overwrite or task.skip_existing
     for path in paths:
@@ -121,15 +123,14 @@ def _check_codec(task: Render, size: Pixels, suffix: str) -> None:
             raise RequestError("crf", f"{task.crf} is out of range, {codec.name} takes {low} to {high}")
 
 
-def _path(task: Render, index: int, frames: int) -> Path:
-    is_picture = frames == 1
-    suffixes = IMAGE_SUFFIXES if is_picture else VIDEO_SUFFIXES
+def _path(task: Render, index: int, frames: int, *, picture: bool) -> Path:
+    suffixes = IMAGE_SUFFIXES if picture else VIDEO_SUFFIXES
     if task.output is None:
         usual = CODECS[task.codec].suffixes[0] if task.codec else ".mp4"
-        suffix = f".{task.image_format}" if is_picture else usual
+        suffix = f".{task.image_format}" if picture else usual
         return output_folder(task) / (expand_name(task, index, frames) + suffix)
     if task.output.suffix.lower() not in suffixes:
-        kind = "a picture" if is_picture else "a video"
+        kind = "a picture" if picture else "a video"
         raise RequestError(
             "output",
             f"{str(task.output)!r} does not end as {kind} does",
@@ -217,6 +218,10 @@ def check_folder(field: str, folder: Path, writable: set[Path]) -> None:
         # What counts is whether a file can be made: permissions say little to root and on network disks.
         TemporaryFile(dir=existing).close()
     except OSError as error:
+        if not existing.exists():
+            # Another run has removed it meanwhile, as it was empty.
+            check_folder(field, folder, writable)
+            return
         raise NoSpaceError(
             f"{field}: {existing} cannot be written: {error.strerror}",
             hint="--output-dir picks another folder",
