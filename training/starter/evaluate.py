@@ -126,8 +126,8 @@ def evaluate_given(
 ) -> tuple[dict[str, Any], list[tuple[str, Clip]]]:
     """How well given pixels are kept: PSNR in dB of the result, of the VAE alone, and their difference.
 
-    `own` is the VAE's round trip of the clip that was made with the given pixels pasted into it: where a block
-    is given in part, what the VAE can say of the given pixels depends on what was painted beside them.
+    `own` is the VAE's round trip of the clip that was made with the given pixels pasted into it: where a
+    block is given in part, what the VAE can say of the given pixels depends on what was painted beside them.
     """
     rng = random.Random(seed)
     scenes = [sample_scene(rng, withheld=True, spread=0.6) for _ in range(count)]
