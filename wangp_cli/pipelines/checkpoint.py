@@ -105,8 +105,15 @@ class Checkpoint:
             digest.update(file.name.encode() + b"\0" + _identity(file) + b"\0")
         return digest.hexdigest()
 
-    def network(self, part: str, kind: Any, dtype: torch.dtype, device: str) -> Any:
+    def network(self, part: str, kind: Any, dtype: torch.dtype, device: str, *, passing: bool = False) -> Any:
         """A diffusers model in evaluation mode, on its device.
+
+        Args:
+            part: of the checkpoint.
+            kind: its class.
+            dtype: of its weights.
+            device: where they go.
+            passing: they will be copied elsewhere at once, so mapping the file is enough.
 
         Raises:
             ModelError: the weights cannot be read, or do not fit the configuration.
@@ -117,7 +124,7 @@ class Checkpoint:
             del self._assemblies[part]
             return model.eval().requires_grad_(False)
         # A mapped file is misaligned, unless prepared, which costs speed and bits on a CPU.
-        copied = device == "cpu" and not self._place.mapped
+        copied = device == "cpu" and not self._place.mapped and not passing
         options = {"dtype": dtype, "disable_mmap": copied, "use_safetensors": True}
         return self._load(part, kind, device, options)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,11 @@ class Shelf:
         waits = self._how.turns or self._how.groups != "none"
         return "cpu" if waits else self._placement.device
 
+    @property
+    def on_disk(self) -> bool:
+        """Whether weights wait on the disk."""
+        return self._how.disk
+
     def keep(self, network: Any) -> None:
         """Take charge of a network on `first_device`: from here on its weights come when it is called."""
         how, device = self._how, self._placement.device
@@ -58,6 +64,8 @@ class Shelf:
             self._turns.add(visitor)
             self._visitors[network] = [visitor]
             visitor.leave()
+            if how.disk:
+                _give_memory_back()
         elif how.groups != "none" and how.pinned and device.startswith("cuda"):
             self._stream(network)
         elif how.groups != "none":
@@ -118,7 +126,10 @@ class Shelf:
             visitor.leave()
         for tensor in _tensors(network).values():
             if tensor.numel():
-                tensor.data = tensor.data.to(device)
+                # A copy of what stays: the file it was read from may only be mapped.
+                tensor.data = tensor.data.to(device, copy=self._how.disk)
+        if self._how.disk:
+            _give_memory_back()
 
     def _folder(self, network: Any) -> Path:
         """A new folder on the disk, which goes when the network does."""
@@ -220,6 +231,12 @@ class _Visitor:
             self._before()
         self.come()
         return send_to_device(args, self._device), send_to_device(kwargs, self._device)
+
+
+def _give_memory_back() -> None:
+    """Let the system have what was freed: the C library keeps it otherwise."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _tensors(module: Any) -> dict[str, torch.Tensor]:

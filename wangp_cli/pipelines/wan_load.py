@@ -80,7 +80,7 @@ def load(
     dtype = getattr(torch, placement.dtype)
     networks = []
     for part in transformers:
-        networks.append(checkpoint.network(part, kind, dtype, shelf.first_device))
+        networks.append(checkpoint.network(part, kind, dtype, shelf.first_device, passing=shelf.on_disk))
         _prepare(networks[-1], placement)
         shelf.keep(networks[-1])
         tick(1)
