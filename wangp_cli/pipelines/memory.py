@@ -11,7 +11,7 @@ import torch
 MEMORY_FACTS = Path("/proc/meminfo")
 CONTROL_GROUP = Path("/sys/fs/cgroup")
 DECODING_TENSORS = 7
-"""Tensors of the decoder's widest layer that live at once: measured on the Wan VAE, frames kept included."""
+"""Tensors of the decoder's widest layer that live at once, an estimate: frames kept, convolution and norm."""
 TILE_SIDES = (512, 256, 128)
 
 
