@@ -371,7 +371,7 @@ def test_settings_of_wangp_are_understood(dry: Dry) -> None:
 
 @pytest.mark.parametrize(
     "asked",
-    [{"NAG_scale": 5}, {"video_prompt_type": "PV"}, {"sample_solver": "causvid"}, {"image_mode": 2},
+    [{"video_prompt_type": "PV"}, {"sample_solver": "dpm++_sde"}, {"image_mode": 2},
      {"spatial_upsampling": "lanczos2"}, {"audio_guide": "voice.wav"}],
     ids=str,
 )  # fmt: skip

@@ -50,7 +50,7 @@ def test_report_counts_as_json_from_another_history(run: Run, run_dir: Path, tmp
 
 def test_the_command_on_the_page_asks_for_the_very_same(run: Run, run_dir: Path, home: Path) -> None:
     prompt = '-it\'s a "red" $circle!\n\x1b[31m'
-    said = [f"--prompt={prompt}", "--size", "90x90", "--frames", "3s", "--vae-tiling", "--no-exact"]
+    said = [f"--prompt={prompt}", "--size", "90x90", "--frames", "3s", "--vae-tiling", "256", "--no-exact"]
     asked = run("generate", *said, "--output-dir", run_dir, "--dry-run", code=0).json()
     local = {"output", "output_dir", "task_id", "overwrite"}
     request = {key: value for key, value in asked["request"].items() if key not in local}

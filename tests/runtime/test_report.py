@@ -75,7 +75,7 @@ def test_the_command_says_what_is_not_the_tasks_own_default(tmp_path: Path) -> N
     assert command_of(request, origin, Path("/out/run")) == (
         "wangp generate 'two foxes' --model vace_14B --image-start '/out/in/a b.png' "
         "--image-ref /out/run/x.png --image-ref /out/run/-y.png --fps 24000/1001 --steps 30 "
-        "--guidance-scale 5 --flow-shift 3.5 --seed 7 --lora s.safetensors@0.8 --vae-tiling 256"
+        "--flow-shift 3.5 --seed 7 --guidance-scale 5 --lora s.safetensors@0.8 --vae-tiling 256"
     )
 
 
