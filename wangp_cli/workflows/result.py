@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wangp_cli.media.clip import Audio, Frames
 from wangp_cli.media.stills import write_image
-from wangp_cli.media.write import write_video
+from wangp_cli.media.write import Written, write_video
 from wangp_cli.runtime.artifacts import complete_file
 from wangp_cli.runtime.events import ArtifactCreated
 from wangp_cli.runtime.inputs import sha256_of
@@ -55,15 +55,7 @@ class Result:
                 frames=count,
             )
         self.job.meter("write", count, count)
-        return self._artifact(
-            role="video",
-            width=written.width,
-            height=written.height,
-            frames=count,
-            fps=str(rate),
-            duration_s=round(float(count / rate), 6),
-            codec=written.codec,
-        )
+        return self._artifact(role="video", **_facts(written, count, rate))
 
     def write_visualization(self, stream: Iterable[Frames], count: int) -> ArtifactCreated:
         """Write the picture of how the result came about, beside it."""
@@ -71,16 +63,7 @@ class Result:
         path, rate = visualization_of(self.path), Fraction(task.fps)
         with complete_file(path, overwrite=task.overwrite or task.skip_existing) as partial:
             written = write_video(partial, stream, fps=rate, frames=count)
-        return _announced(
-            path,
-            role="visualization",
-            width=written.width,
-            height=written.height,
-            frames=count,
-            fps=str(rate),
-            duration_s=round(float(count / rate), 6),
-            codec=written.codec,
-        )
+        return _announced(path, role="visualization", **_facts(written, count, rate))
 
     def _embedded(self) -> str | None:
         return self._comment() if self.job.request.task.metadata_mode == "embed" else None
@@ -101,6 +84,17 @@ class Result:
             metadata_sidecar=str(sidecar) if sidecar else None,
             **facts,
         )
+
+
+def _facts(written: Written, count: int, rate: Fraction) -> dict[str, object]:
+    return {
+        "width": written.width,
+        "height": written.height,
+        "frames": count,
+        "fps": str(rate),
+        "duration_s": round(float(count / rate), 6),
+        "codec": written.codec,
+    }
 
 
 def _announced(path: Path, **facts: object) -> ArtifactCreated:
