@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from wangp_cli.errors import OutOfMemoryError
+from wangp_cli.errors import NoSpaceError, OutOfMemoryError
 from wangp_cli.media.clip import Frames
 from wangp_cli.pipelines.base import Pipeline
 from wangp_cli.runtime.artifacts import complete_file
 from wangp_cli.runtime.job import Job
 from wangp_cli.runtime.known import as_known
 from wangp_cli.runtime.latents import KEY, latents_file
+from wangp_cli.runtime.work import remove_empty
 from wangp_cli.tasks.render import Render
 
 log = logging.getLogger(__name__)
@@ -52,7 +54,7 @@ def decoded(
 
 
 def keep(job: Job, task: Render, index: int, latents: Any) -> Path | None:
-    """Keep the latents of a result with the request that made them; None where they are no tensor."""
+    """Keep the latents of a result with its request; None where they are no tensor, or find no room."""
     if not isinstance(latents, torch.Tensor):
         return None
     file = latents_file(job, index)
@@ -60,8 +62,14 @@ def keep(job: Job, task: Render, index: int, latents: Any) -> Path | None:
     for field, files in task.media().items():
         paths = [str(path.absolute()) for path in files]
         request[field] = paths if isinstance(request[field], list) else paths[0]
-    with complete_file(file, overwrite=True) as partial:
-        save_file({"latents": latents.contiguous().cpu()}, partial, metadata={KEY: json.dumps(request)})
+    try:
+        with complete_file(file, overwrite=True) as partial:
+            save_file({"latents": latents.contiguous().cpu()}, partial, metadata={KEY: json.dumps(request)})
+    except (NoSpaceError, OSError, SafetensorError) as error:
+        # They are only for another try; whether the result finds room is for its own writer to say.
+        log.warning("the latents are not kept: %s", error)
+        remove_empty(file.parent)
+        return None
     return file
 
 
