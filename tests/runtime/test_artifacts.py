@@ -102,3 +102,11 @@ def test_a_torn_last_line_is_ended_before_the_next(tmp_path: Path) -> None:
     assert first == '{"a": "ä", "b": 1}'
     assert torn == '{"torn": '
     assert json.loads(last) == {"c": 2}
+
+
+def test_a_begun_file_keeps_its_folder_from_being_removed_as_empty(tmp_path: Path) -> None:
+    with complete_file(tmp_path / "work" / "a.txt", overwrite=True) as partial:
+        with pytest.raises(OSError, match="not empty"):
+            partial.parent.rmdir()
+        partial.write_text("whole")
+    assert (tmp_path / "work" / "a.txt").read_text() == "whole"

@@ -30,7 +30,7 @@ def complete_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """
     partial = path.with_name(f".{_short_stem(path)}.{node()}-{os.getpid()}.partial{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _begin(partial)
         yield partial
         with partial.open("rb") as file:
             os.fsync(file.fileno())
@@ -46,6 +46,19 @@ def complete_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             partial.unlink()
+
+
+def _begin(file: Path, tries: int = 100) -> None:
+    """Make the file and its folder, which another run may remove as long as nothing is in it."""
+    for left in reversed(range(tries)):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            file.touch()
+        except FileNotFoundError:
+            if not left:
+                raise
+        else:
+            return
 
 
 def _short_stem(path: Path) -> str:
