@@ -55,7 +55,7 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 
 def waiting(folder: Path) -> list[Path]:
-    return sorted((folder / "made" / FOLDER).glob("*.npy"))
+    return sorted((folder / "made" / FOLDER).glob("[!.]*.npy"))
 
 
 def reused(made: Any) -> list[str]:
