@@ -165,20 +165,26 @@ def report(results: list[Result]) -> None:
     Console().print(table)
 
 
-def main() -> int:
-    """Measure, print, and say whether the limit holds."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--repeat", type=int, default=2)
-    parser.add_argument("--frames", type=int, default=17)
-    parser.add_argument("--side", type=int, default=96)
-    parser.add_argument("--steps", type=int, default=6)
+def asked(about: str | None, **defaults: int) -> tuple[argparse.Namespace, Shot]:
+    """The options and the shot they describe; on one thread, without bars of others.
+
+    Args:
+        about: the program's help.
+        defaults: of `repeat`, `frames`, `side` and `steps`.
+    """
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, value in defaults.items():
+        parser.add_argument(f"--{name}", type=int, default=value)
     said = parser.parse_args()
     torch.set_num_threads(1)
     transformers.utils.logging.disable_progress_bar()
     diffusers.utils.logging.disable_progress_bar()
-    shot = tiny.shot(size=f"{said.side}x{said.side}", frames=said.frames, steps=said.steps)
+    return said, tiny.shot(size=f"{said.side}x{said.side}", frames=said.frames, steps=said.steps)
+
+
+def main() -> int:
+    """Measure, print, and say whether the limit holds."""
+    said, shot = asked(__doc__, repeat=2, frames=17, side=96, steps=6)
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = save_checkpoint(Path(folder), tiny.vae(base=16))
         results = [

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -90,10 +91,12 @@ class Batches:
         self._started.append(process)
         return process
 
-    def command(self, *arguments: object) -> list[str]:
-        """A batch for a process that has its own pipes; it runs in `ROOT`."""
+    def piped(self, *arguments: object) -> subprocess.Popen[bytes]:
+        """A batch in a process with pipes of its own."""
         words = ["batch", *map(str, arguments), "--output-dir", str(self.out)]
-        return [sys.executable, "-m", "tests.noop", *words]
+        command = [sys.executable, "-m", "tests.noop", *words]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdin=pipe, stdout=pipe, stderr=pipe)
 
     def close(self) -> None:
         """End what still runs."""

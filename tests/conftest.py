@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, settings
 from tests.events import check_stream
 from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
-from wangp_cli.runtime.execute import Outcome, execute
+from wangp_cli.runtime.attempt import Outcome
+from wangp_cli.runtime.execute import execute
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -6,12 +6,11 @@ import json
 import os
 import random
 import signal
-import subprocess
 import time
 
 import pytest
 
-from tests.batches import ROOT, Batches, ends
+from tests.batches import Batches, ends
 from tests.runtime.intake.malformed import malformed
 
 SLEEP = {"prompt": "sleep", "seed": 1, "steps": 3}
@@ -192,13 +191,7 @@ def test_malformed_lines_are_rejected_one_by_one(batches: Batches) -> None:
 
 def test_a_reader_that_goes_away_ends_the_batch_after_its_task(batches: Batches) -> None:
     path = batches.tasks(*[{"task_id": f"t{n}", **SLEEP} for n in range(10)])
-    with subprocess.Popen(
-        batches.command(path),
-        cwd=ROOT,
-        env=batches.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
+    with batches.piped(path) as process:
         assert process.stdout
         assert process.stderr
         assert json.loads(process.stdout.readline())["type"] == "run.started"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 
-from tests.batches import ROOT, Batches, ends
+from tests.batches import Batches, ends
 from tests.events import check_stream
 
 
@@ -21,13 +20,7 @@ def ends_in(lines: list[bytes]) -> int:
 
 
 def test_a_stream_that_grows_runs_as_it_comes_and_a_stalled_reader_loses_nothing(batches: Batches) -> None:
-    with subprocess.Popen(
-        batches.command("-"),
-        cwd=ROOT,
-        env=batches.environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as process:
+    with batches.piped("-") as process:
         assert process.stdin
         assert process.stdout
         lines: list[bytes] = []
@@ -47,14 +40,7 @@ def test_a_stream_that_grows_runs_as_it_comes_and_a_stalled_reader_loses_nothing
 
 
 def test_a_signal_ends_a_batch_that_waits_for_lines(batches: Batches) -> None:
-    with subprocess.Popen(
-        batches.command("-"),
-        cwd=ROOT,
-        env=batches.environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
+    with batches.piped("-") as process:
         assert process.stdout
         assert process.stderr
         process.stdout.readline()

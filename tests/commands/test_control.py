@@ -20,7 +20,8 @@ from tests.conftest import Run, clean_environment
 from tests.events import check_stream
 from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap, control_client, control_files
-from wangp_cli.runtime.execute import Outcome, execute
+from wangp_cli.runtime.attempt import Outcome
+from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.stream import Event
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -28,7 +28,8 @@ EXTRAS = [extra for extra in EXTRA if extra.name not in ("preset", "settings_fil
 
 
 def _run(said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
-    from wangp_cli.runtime.execute import Attempt, execute
+    from wangp_cli.runtime.attempt import Attempt
+    from wangp_cli.runtime.execute import execute
     from wangp_cli.runtime.latents import said_by
 
     with errors_shown():

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 from wangp_cli.errors import NoSpaceError, RequestError, WangpError
 from wangp_cli.runtime.admit import Admitted, Door, Rules
 from wangp_cli.runtime.artifacts import HISTORY, sweep
+from wangp_cli.runtime.attempt import Outcome
 from wangp_cli.runtime.events import Fault, Log, TaskCompleted, TaskRejected
-from wangp_cli.runtime.execute import Outcome, guarded
+from wangp_cli.runtime.execute import guarded
 from wangp_cli.runtime.leftovers import finished_after_all, is_intact, remove_leftovers, remove_results
 from wangp_cli.runtime.worker import Worker
 

@@ -6,14 +6,15 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from wangp_cli.errors import Cancelled, OutOfMemoryError, RequestError, WangpError
+from wangp_cli.errors import Cancelled, RequestError, WangpError
 from wangp_cli.presets import Layer
 from wangp_cli.runtime.artifacts import HISTORY, append_line, sweep
+from wangp_cli.runtime.attempt import Attempt, Outcome, with_less_memory
 from wangp_cli.runtime.events import (
     ArtifactCreated,
     Data,
@@ -39,75 +40,12 @@ from wangp_cli.runtime.scratch import sweep_scratch
 from wangp_cli.runtime.session import Session
 from wangp_cli.runtime.settle import Request
 from wangp_cli.runtime.work import sweep_work
-from wangp_cli.tasks.runtime import LESS_MEMORY
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from wangp_cli.pipelines.base import Stage
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-Status = Literal["completed", "failed", "retrying", "cancelled", "rejected"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """How a request ended.
-
-    Args:
-        artifacts: the files it made, also where it did not end well.
-        manifest: its line of the run history.
-        reason: why it was cancelled.
-        again: of a request that is tried again, when and with what change.
-    """
-
-    status: Status
-    artifacts: list[ArtifactCreated] = field(default_factory=list)
-    error: WangpError | None = None
-    manifest: dict[str, Any] | None = None
-    reason: str | None = None
-    again: Again | None = None
-
-    @property
-    def exit_code(self) -> int:
-        """What the shell is told."""
-        return self.error.exit_code if self.error else 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Again:
-    """Another attempt: after which pause, and what it changes."""
-
-    delay_seconds: float = 0.0
-    change: Layer | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attempt:
-    """Which try of a task this is, and who is told how it goes.
-
-    Args:
-        number: counted from 1.
-        announce: whether the task is new to the reader of events.
-        line: of the file it came from.
-        notices: for people, from the reader of that file.
-        timeout: seconds of its own work after which it is given up.
-        begin: told the request before anything is written.
-        done: keeps the manifest before the end is announced, so that no announced end is ever forgotten.
-        again: whether and how to try again after an error that may pass.
-        latents: a file of latents to begin with.
-    """
-
-    number: int = 1
-    announce: bool = True
-    line: int | None = None
-    notices: Sequence[str] = ()
-    timeout: float | None = None
-    begin: Callable[[Request], None] | None = None
-    done: Callable[[dict[str, Any]], None] | None = None
-    again: Callable[[WangpError], Again | None] | None = None
-    latents: Path | None = None
 
 
 def execute(
@@ -131,15 +69,6 @@ def execute(
         return outcome
     change, second = outcome.again.change, replace(first, number=2, announce=False, again=None)
     return finish(course(lambda: [*say(), change], session, task_id, second))
-
-
-def with_less_memory(session: Session, error: WangpError) -> Again | None:
-    """After memory ran out: everything is freed, and the next profile needs less."""
-    if not isinstance(error, OutOfMemoryError):
-        return None
-    profile = LESS_MEMORY.get(session.pool.profile)
-    session.pool.free()
-    return Again(change=Layer(name="retry", values={"profile": profile})) if profile else None
 
 
 def finish(going: Generator[Any, None, T]) -> T:

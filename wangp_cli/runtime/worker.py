@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from wangp_cli.errors import OutOfMemoryError, WangpError
 from wangp_cli.presets import Layer
+from wangp_cli.runtime.attempt import Again, Attempt, Outcome, with_less_memory
 from wangp_cli.runtime.events import Fault
-from wangp_cli.runtime.execute import Again, Attempt, Outcome, course, finish, with_less_memory
+from wangp_cli.runtime.execute import course, finish
 from wangp_cli.runtime.leftovers import files_made, files_of, remove_leftovers, unpack
 from wangp_cli.tasks.runtime import LESS_MEMORY
 
