@@ -92,3 +92,14 @@ def test_the_phases_of_two_experts_are_those_that_users_know(name: str, lengths:
 def test_every_default_is_a_value_the_tasks_take() -> None:
     for spec in SHIPPED.values():
         Generate.model_validate({"model": spec.name, "prompt": "a"} | spec.defaults)
+
+
+@pytest.mark.parametrize(
+    "name", ["t2v_sf", "vace_14B_sf", "t2v_fusionix", "vace_14B_fusionix", "vace_14B_cocktail"]
+)
+def test_models_distilled_from_guidance_run_one_pass_in_few_steps(name: str) -> None:
+    spec = SHIPPED[name]
+    task = Generate.model_validate({"model": name, "prompt": "a"} | spec.defaults)
+    assert spec.status != "unsupported"
+    assert not task.guided
+    assert task.steps <= 10
