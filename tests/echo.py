@@ -18,7 +18,7 @@ SHIFT = np.array([0.03, -0.02, 0.03], np.float32)
 
 
 class Echo:
-    """The control video as it is; without one grey frames between start and end pictures."""
+    """The control video as it is; without one grey frames between the pictures at both ends."""
 
     why = "as asked"
 
@@ -50,6 +50,10 @@ class Echo:
             frames[:] = as_float(inputs.control.frames)
         if inputs.start is not None:
             frames[: len(inputs.start)] = as_float(inputs.start.frames)
+        if inputs.anchor is not None:
+            frames[:1] = as_float(inputs.anchor.frames)
+        if inputs.motion is not None:
+            frames[1:5] = as_float(inputs.motion.frames)[-4:]
         if inputs.end is not None:
             frames[len(frames) - len(inputs.end) :] = as_float(inputs.end.frames)
         return frames

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 ACCEPTS = {
     "t2v": {"initial", "lora", "negative"},
-    "i2v": {"start", "end", "initial", "lora", "negative"},
+    "i2v": {"start", "end", "anchor", "initial", "lora", "negative"},
     "flf2v": {"start", "end", "initial", "lora", "negative"},
     "vace": {"start", "end", "control", "mask", "references", "initial", "lora", "negative"},
     "ti2v": {"start", "initial", "lora", "negative"},

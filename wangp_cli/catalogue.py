@@ -14,7 +14,17 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, mo
 from wangp_cli.errors import ModelError, RequestError, nearest
 
 Accepts = Literal[
-    "start", "end", "control", "mask", "references", "source", "initial", "audio", "lora", "negative"
+    "start",
+    "end",
+    "anchor",
+    "control",
+    "mask",
+    "references",
+    "source",
+    "initial",
+    "audio",
+    "lora",
+    "negative",
 ]
 Architecture = Literal["t2v", "i2v", "flf2v", "vace", "ti2v", "none"]
 NetworkKind = Literal[

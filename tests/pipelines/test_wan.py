@@ -117,6 +117,51 @@ def test_every_picture_changes_the_result(loaded: Any, name: str, change: dict[s
     assert not np.array_equal(plain, run(pipeline, shot, replace(inputs, **change)))
 
 
+ANCHOR, MOTION, ENDING = tiny.clip(1, 1), tiny.clip(9, 2), tiny.clip(4, 3)
+SVI = Inputs(anchor=ANCHOR, motion=MOTION, end=ENDING)
+
+
+@pytest.mark.parametrize("name", ["i2v", "i2v_2_2"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"anchor": tiny.clip(1, 9)},
+        {"motion": tiny.clip(9, 9)},
+        {"motion": None},
+        {"end": tiny.clip(4, 9)},
+        {"end": tiny.clip(1, 3)},
+        {"end": None},
+    ],
+)
+def test_everything_that_svi_is_shown_changes_the_result(
+    loaded: Any, name: str, change: dict[str, Any]
+) -> None:
+    pipeline, shot = loaded(name), tiny.shot_for(name, guidance_scale=1.0, frames=17)
+    assert not np.array_equal(run(pipeline, shot, SVI), run(pipeline, shot, replace(SVI, **change)))
+
+
+def test_svi_lays_out_a_latent_for_each_picture_and_nothing_between(loaded: Any) -> None:
+    pipeline = loaded("i2v_2_2")
+    vae = pipeline._architecture.parts.vae
+    counted: list[tuple[int, int]] = []
+    shot = tiny.shot_for("i2v_2_2", frames=17)
+    known = pipeline.encode(shot, SVI, lambda _, done, total: counted.append((done, total))).condition.known
+    flags, latents = known[0, :4], known[0, 4:]
+
+    def encoded(clip: Clip) -> torch.Tensor:
+        return vae.encode(to_tensor(clip), lambda _: None)[0]
+
+    assert torch.equal(latents[:, :1], encoded(ANCHOR))
+    assert torch.equal(latents[:, 1:2], encoded(MOTION)[:, -1:])
+    assert not latents[:, 2:4].any()
+    still = Clip(frames=np.concatenate([ENDING.frames[:1], ENDING.frames]), fps=ENDING.fps)
+    assert torch.equal(latents[:, 4:], encoded(still)[:, -1:])
+    assert flags[:, :, 0, 0].sum(0).tolist() == [4, 0, 0, 0, 4]
+    assert counted[-1][0] == counted[-1][1]
+    single = replace(SVI, end=tiny.clip(1, 3))
+    assert pipeline.encode(shot, single, tiny.quiet).condition.known[0, :4, -1, 0, 0].tolist() == [0, 0, 0, 1]
+
+
 @pytest.mark.parametrize("name", tiny.ACCEPTS)
 def test_a_clip_to_start_from_shows_more_the_less_is_denoised(loaded: Any, name: str) -> None:
     shot = tiny.shot_for(name, steps=4, guidance_scale=1.0)
@@ -301,6 +346,12 @@ def test_decoding_may_interleave_with_another_call(loaded: Any) -> None:
         ("i2v", Inputs(start=tiny.clip(1, size=48)), {}, "start"),
         ("i2v", Inputs(start=tiny.clip(1), end=tiny.clip(3)), {}, "end"),
         ("i2v", Inputs(start=tiny.clip(1), references=(tiny.clip(1),)), {}, "references"),
+        ("i2v", Inputs(anchor=tiny.clip(1), start=tiny.clip(1)), {}, "start"),
+        ("i2v", Inputs(anchor=tiny.clip(2)), {}, "anchor"),
+        ("i2v", Inputs(anchor=tiny.clip(1), motion=tiny.clip(4)), {}, "motion"),
+        ("i2v", Inputs(anchor=tiny.clip(1), motion=tiny.clip(1)), {}, "motion"),
+        ("i2v", Inputs(motion=tiny.clip(5)), {}, "start"),
+        ("flf2v", Inputs(anchor=tiny.clip(1), end=tiny.clip(1)), {}, "anchor"),
         ("flf2v", Inputs(start=tiny.clip(1)), {}, "end"),
         ("vace", Inputs(control=tiny.clip(5)), {}, "control"),
         ("vace", Inputs(control=tiny.clip(9), mask=tiny.clip(5, channels=1)), {}, "mask"),

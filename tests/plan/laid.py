@@ -67,7 +67,8 @@ def _check_segment(segment: Segment, grid: Grid) -> None:
     assert min(segment.drop, segment.trim, segment.overlap, segment.overlap_after, segment.context) >= 0
     # What is mixed was given to the segment, as context or as the picture it begins with.
     assert segment.overlap <= segment.context or [p.at for p in segment.pictures[: segment.overlap]] == [0]
-    assert segment.context in (segment.lead, 0)
+    assert segment.anchor is not None or segment.context in (segment.lead, 0)
+    assert segment.again in (segment.lead - (segment.anchor is not None), 0)
     assert segment.overlap_after <= segment.context_after
     assert segment.after + segment.context_after <= segment.generate
     assert all(0 <= picture.at < segment.generate for picture in segment.pictures)

@@ -98,6 +98,52 @@ def test_svi_is_an_overlap_of_four() -> None:
     assert plan.total == 324
 
 
+def test_svi_holds_on_to_a_picture_and_shows_the_motion_before() -> None:
+    plan = travel(3, [81, 41], [0], WAN, mode="svi")
+    assert (plan.total, plan.anchors) == (122, (0, 80, 121))
+    first, second = plan.segments
+    assert (first.generate, first.context, first.anchor, first.lead) == (81, 0, 0, 0)
+    assert [(picture.image, picture.at) for picture in first.pictures] == [(0, 0), (1, 80)]
+    # A first frame for the anchor, a latent frame of motion, and all that the grid asks for.
+    assert (second.generate, second.context, second.anchor) == (49, 9, 1)
+    assert (second.drop, second.overlap, second.trim, second.again) == (1, 4, 3, 4)
+    # The end picture begins a latent frame, so that it can fill it.
+    assert [(picture.image, picture.at) for picture in second.pictures] == [(2, 45)]
+    check(plan, WAN)
+
+
+def test_svi_from_one_picture_holds_on_to_it_throughout() -> None:
+    plan = travel(1, [5, 9, 9], [], WAN, mode="svi", ends=False)
+    assert [segment.anchor for segment in plan.segments] == [0, 0, 0]
+    # Nine frames of motion, or as many as there are.
+    assert column(plan, "context") == [0, 5, 9]
+    assert plan.total == 23
+    check(plan, WAN)
+
+
+def test_svi_continues_a_video_and_closes_a_circle() -> None:
+    plan = travel(2, [9], [], WAN, mode="svi", before=7)
+    assert [segment.anchor for segment in plan.segments] == [-1, 0]
+    assert (plan.anchors, plan.total, column(plan, "context")) == ((15, 24), 25, [5, 9])
+    check(plan, WAN, [7])
+    plan = travel(2, [9], [], WAN, mode="svi", loop=True)
+    assert (plan.total, column(plan, "trim")) == (17, [0, 4])
+    check(plan, WAN)
+
+
+@pytest.mark.parametrize(
+    ("images", "more", "message"),
+    [
+        (2, {"ends": False}, "2, but SVI takes 1 with a model that is shown no picture to end with"),
+        (1, {"ends": False, "before": 9}, "1, but SVI takes 0"),
+        (0, {"before": 4}, "4 frames, SVI goes on from 5 or more"),
+    ],
+)
+def test_what_svi_cannot_go_by_is_refused(images: int, more: dict[str, Any], message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        travel(images, [9], [], WAN, mode="svi", **more)
+
+
 def test_without_overlap_a_segment_begins_with_its_picture() -> None:
     plan = travel(3, [81], [0], WAN)
     assert [(picture.image, picture.at) for picture in plan.segments[1].pictures] == [(1, 0), (2, 80)]

@@ -295,6 +295,32 @@ def test_portions_keep_their_prompts_and_their_length() -> None:
     assert (more.values["gap"], more.values["keep_ends"]) == ([5, 16], True)
 
 
+@pytest.mark.parametrize(
+    ("details", "strengths"),
+    [
+        ({}, None),
+        ({"svi_strength": 0.5}, "0.5;0 0;0.5 0.6;0 0;0.5|"),
+        ({"svi_strength_1": 0.7}, "0.7;0 0;1 0.84;0 0;1|"),
+        ({"svi_strength": 0.333, "svi_strength_1": 0.8}, "0.8;0 0;0.33 0.96;0 0;0.33|"),
+        ({"svi_strength": 0.5, "additional_loras": {"ink": 0.3}}, "0.5;0 0;0.5 0.6;0 0;0.5|"),
+    ],
+)
+def test_svi_is_a_mode_and_an_accelerator(details: dict[str, Any], strengths: str | None) -> None:
+    found = line(row("travel_orchestrator", TRAVEL | {"use_svi": True, "model_type": "i2v"} | details))
+    assert found.values is not None
+    assert (found.values["mode"], found.values["accelerator"]) == ("svi", "svi")
+    said = found.values.get("lora_multipliers")
+    assert (said.replace(" |", "|") if said else said) == strengths
+    assert "overlap" not in found.values
+    assert len(task_of(found).accelerator_strengths()) == (4 if strengths else 0)
+
+
+def test_a_phase_config_may_ask_for_svi() -> None:
+    found = line(row("travel_orchestrator", TRAVEL | {"phase_config": PHASES | {"svi2pro": True}}))
+    assert found.values is not None
+    assert (found.values["mode"], "accelerator" in found.values) == ("svi", False)
+
+
 def test_a_range_to_fill_is_painted() -> None:
     given = {"video_path": "a.mp4", "inpaint_start_frame": 45, "inpaint_end_frame": 61, "prompt": "a dog"}
     found = line({"task_type": "inpaint_frames", "model": "x", **given}).values
@@ -313,9 +339,10 @@ def test_a_range_to_fill_is_painted() -> None:
         ("travel_orchestrator", {"structure_videos": [{"path": "a.mp4"}]}, "structure_type", "'flow'"),
         ("travel_orchestrator", UNI3C, "structure_type", "uni3c"),
         ("travel_orchestrator", {"phase_config": {"phases": [{}]}}, "phase_config", "describes 1"),
-        ("travel_orchestrator", {"phase_config": {"svi2pro": True}}, "phase_config", "svi2pro"),
+        ("join_clips_orchestrator", {"phase_config": {"svi2pro": True}}, "phase_config", "svi2pro"),
+        ("travel_orchestrator", {"svi_predecessor_video_url": "a.mp4"}, "svi_predecessor_video_url", "whole"),
         ("travel_orchestrator", {"enhance_prompt": True}, "enhance_prompt", "language model"),
-        ("travel_orchestrator", {"use_svi": True}, "use_svi", "not served"),
+        ("travel_orchestrator", {"use_svi": 2}, "use_svi", "neither true nor false"),
         ("travel_orchestrator", {"use_uni3c": True}, "use_uni3c", "not served"),
         ("travel_orchestrator", {"regenerate_anchors": True}, "regenerate_anchors", "not served"),
         ("travel_orchestrator", {"parsed_resolution_wh": "big"}, "parsed_resolution_wh", "WIDTHxHEIGHT"),
@@ -343,7 +370,7 @@ def test_what_is_wrong_is_told_by_its_key(kind: str, details: dict[str, Any], fi
 
 
 def test_a_row_that_cannot_be_read_keeps_its_name() -> None:
-    assert line(row("travel_orchestrator", TRAVEL | {"use_svi": True})).task_id == "8d36d4e2-4f57"
+    assert line(row("travel_orchestrator", TRAVEL | {"use_uni3c": True})).task_id == "8d36d4e2-4f57"
 
 
 def test_a_segment_that_continues_another_is_refused() -> None:

@@ -106,7 +106,7 @@ def test_numbers_of_phases_that_differ_are_told_and_the_described_ones_count() -
         ({"phase_config": config(3, -1)}, "item 2: -1 is no whole number"),
         ({"phase_config": config(3, 3, flow_shift=0)}, "flow_shift: 0 is too small"),
         ({"phase_config": config(3, 3, solver="euler")}, "'solver' is no key of it"),
-        ({"phase_config": config(3, 3, svi2pro=True)}, "SVI is not served"),
+        ({"phase_config": config(3, 3, svi2pro=True)}, "SVI is a way to travel"),
         ({"phase_config": "x"}, "phase_config: 'x' is no object"),
         (
             {"phase_config": config(3, 3, phases=[{"loras": [{"url": "x", "multiplier": "abc"}]}, {}])},

@@ -105,6 +105,72 @@ def test_the_picture_between_independent_parts_is_the_one_the_later_draws(
     ]  # fmt: skip
 
 
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[Inputs]:
+    """What the model was given, run after run."""
+    given = []
+    encode = Echo.encode
+
+    def listen(self: Echo, shot: Shot, inputs: Inputs, *rest: Any) -> Any:
+        given.append(inputs)
+        return encode(self, shot, inputs, *rest)
+
+    monkeypatch.setattr(Echo, "encode", listen)
+    return given
+
+
+def test_svi_holds_on_to_each_picture_and_goes_on_from_the_frames_before(
+    echo: Travel, images: list[Path], shown: list[Inputs]
+) -> None:
+    made = echo("tiny_i2v", images[:3], frames=9, mode="svi")
+    assert (plan_of(made)["anchors"], len(made.frames)) == ([0, 8, 17], 18)
+    assert all(stands(made.frames, at, image) for at, image in zip([0, 8, 17], images[:3], strict=True))
+    first, second = shown
+    assert first.end
+    assert first.motion is None
+    assert second.anchor
+    assert second.motion
+    assert second.end
+    assert np.array_equal(second.anchor.frames, first.end.frames)
+    assert np.abs(as_float(second.motion.frames) - as_float(made.frames)[:9]).max() < 1 / 128
+    assert len(second.end) == 4
+
+
+def test_svi_continues_a_video_and_one_picture(
+    echo: Travel, images: list[Path], shown: list[Inputs], tmp_path: Path
+) -> None:
+    given = np.random.default_rng(9).integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
+    source = tmp_path / "before.mkv"
+    write_video(source, [given], fps=Fraction(16), codec="ffv1")
+    made = echo("tiny_i2v", [], video_source=source, frames=[5, 5], mode="svi")
+    assert len(made.frames) == 22
+    assert np.abs(as_uint8(made.frames[:12]).astype(int) - given).max() <= 1
+    assert shown[0].anchor
+    assert shown[0].motion
+    assert np.array_equal(as_uint8(shown[0].anchor.frames[0]), given[-1])
+    assert np.array_equal(as_uint8(shown[0].motion.frames), given[-9:])
+    made = echo("tiny_i2v", images[:1], frames=[9, 9, 9], mode="svi", name="one")
+    assert len(made.frames) == 27
+    anchors = [inputs.anchor.frames for inputs in shown[2:] if inputs.anchor]
+    assert len(anchors) == 3
+    assert all(np.array_equal(anchor, anchors[0]) for anchor in anchors)
+
+
+@pytest.mark.parametrize(
+    ("model", "said", "message"),
+    [
+        ("tiny_vace", {}, "model 'tiny_vace' takes no anchor picture"),
+        ("tiny_flf2v", {}, "model 'tiny_flf2v' takes no anchor picture"),
+        ("tiny_i2v", {"images": []}, "--image: none, wanted 1 or more"),
+    ],
+)
+def test_svi_is_for_image_to_video_models(
+    echo: Travel, images: list[Path], model: str, said: dict[str, Any], message: str
+) -> None:
+    made = echo(model, said.pop("images", images[:2]), frames=9, mode="svi", **said)
+    assert message in str(made.outcome.error)
+
+
 def test_a_single_picture_begins_as_many_parts_as_there_are_lengths(echo: Travel, images: list[Path]) -> None:
     made = echo("tiny_vace", images[:1], frames=[9, 5], overlap=2)
     assert (plan_of(made)["anchors"], len(made.frames)) == ([0], 14)
@@ -294,11 +360,13 @@ def test_size_and_bars_are_as_asked(echo: Travel, images: list[Path]) -> None:
     assert not as_uint8(made.frames)[0, :, [0, -1]].any()
 
 
-@pytest.mark.parametrize(("model", "mode"), [("tiny_vace", "chained"), ("tiny_flf2v", "independent")])
+@pytest.mark.parametrize(
+    ("model", "mode"), [("tiny_vace", "chained"), ("tiny_flf2v", "independent"), ("tiny_i2v", "svi")]
+)
 def test_a_real_model_travels_and_makes_the_same_again(
     make: Make, images: list[Path], model: str, mode: str
 ) -> None:
     made = make(model, type="travel", images=images[:3], frames=5, overlap=2, mode=mode)
-    assert len(made.frames) == plan_of(made)["total"] == (10 if mode == "chained" else 9)
+    assert len(made.frames) == plan_of(made)["total"] == (9 if mode == "independent" else 10)
     again = make(None, layers=(load_settings_file(made.path),), name="again", type="travel")
     assert np.array_equal(made.frames, again.frames)

@@ -122,6 +122,9 @@ class Inputs:
     Args:
         start: RGB, one frame or several to begin with.
         end: RGB, one frame or several to end with.
+        anchor: RGB, one frame that SVI holds on to; it stands in the first frame, in the place of `start`.
+        motion: RGB, 1, 5, 9, ... frames that came before; the last latent frame of them stands behind the
+            anchor.
         control: RGB, one frame for each of the shot.
         mask: one channel, white where the model paints; as long as the shot.
         references: RGB pictures of one frame each, in the order given.
@@ -132,6 +135,8 @@ class Inputs:
 
     start: Clip | None = None
     end: Clip | None = None
+    anchor: Clip | None = None
+    motion: Clip | None = None
     control: Clip | None = None
     mask: Clip | None = None
     references: tuple[Clip, ...] = ()

@@ -63,13 +63,15 @@ def check_inputs(inputs: Inputs, canvas: Canvas) -> None:
         raise RequestError("mask", "given without a control video")
     _check("start", inputs.start, canvas, channels=3)
     _check("end", inputs.end, canvas, channels=3)
+    _check("anchor", inputs.anchor, canvas, channels=3, frames=1)
+    _check("motion", inputs.motion, canvas, channels=3)
     _check("control", inputs.control, canvas, channels=3, frames=canvas.frames)
     _check("resting", inputs.resting, canvas, channels=3, frames=canvas.frames)
     _check("mask", inputs.mask, canvas, channels=1, frames=canvas.frames)
     _check("initial", inputs.initial, canvas, channels=3, frames=canvas.frames)
     for reference in inputs.references:
         _check("references", reference, canvas, channels=3, frames=1)
-    fixed = sum(len(clip) for clip in (inputs.start, inputs.end) if clip is not None)
+    fixed = sum(len(clip) for clip in (inputs.start, inputs.anchor, inputs.end) if clip is not None)
     if fixed > canvas.frames:
         raise RequestError(
             "start" if inputs.start is not None else "end",

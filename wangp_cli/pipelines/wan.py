@@ -194,8 +194,8 @@ class Wan:
         canvas.check_grid(self._vae.spatial * self._networks[0].config.patch_size[1], self._vae.temporal)
         served = self._architecture.reads & self.spec.accepts
         for field in fields(Inputs):
-            # What the control video is in some of the steps needs no ability of its own.
-            ability = "control" if field.name == "resting" else field.name
+            # What goes with another input needs no ability of its own.
+            ability = {"resting": "control", "motion": "anchor"}.get(field.name, field.name)
             if getattr(inputs, field.name) not in (None, ()) and ability not in served:
                 raise RequestError(field.name, f"is not read by {self.spec.name}")
         if shot.denoising_strength < 1 and inputs.initial is None:

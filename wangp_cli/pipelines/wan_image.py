@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wangp_cli.catalogue import ModelSpec
+    from wangp_cli.media.clip import Clip
     from wangp_cli.pipelines.base import Inputs
     from wangp_cli.pipelines.checkpoint import Checkpoint
     from wangp_cli.pipelines.pictures import Canvas
@@ -49,7 +50,7 @@ class KnownFrames(Condition):
 class ImageToVideo(Architecture):
     """Begins with given frames, and may end with some."""
 
-    reads = Architecture.reads | {"start", "end"}
+    reads = Architecture.reads | {"start", "end", "anchor"}
     both_ends = False
     """The network was trained on a first and a last picture, and needs both."""
 
@@ -80,7 +81,11 @@ class ImageToVideo(Architecture):
         check_known_frames(inputs, self.parts.vae.temporal, both_ends=self.both_ends)
 
     def encoded_frames(self, inputs: Inputs, canvas: Canvas) -> int:
-        """The whole video, gray where nothing is known."""
+        """The whole video, gray where nothing is known; of SVI the known pictures alone."""
+        if inputs.anchor is not None:
+            motion = 0 if inputs.motion is None else len(inputs.motion)
+            ending = 0 if inputs.end is None else _ending(inputs.end).shape[2]
+            return sum(self.parts.vae.latent_frames(count) for count in (1, motion, ending) if count)
         return self.parts.vae.latent_frames(canvas.frames)
 
     def encode(
@@ -91,7 +96,8 @@ class ImageToVideo(Architecture):
         tick: Callable[[int], None],
     ) -> KnownFrames:
         """The known frames as latents, and what CLIP sees in them."""
-        known = known_channels(self.parts.vae, inputs, canvas, tick)
+        channels = known_channels if inputs.anchor is None else anchored_channels
+        known = channels(self.parts.vae, inputs, canvas, tick)
         if self.parts.image_encoder is None:
             return KnownFrames(known=known)
         tokens = image_tokens(self.parts.image_encoder, inputs, both_ends=self.both_ends)
@@ -101,6 +107,7 @@ class ImageToVideo(Architecture):
 class FirstAndLastFrame(ImageToVideo):
     """Fills the frames between a first and a last picture."""
 
+    reads = ImageToVideo.reads - {"anchor"}
     both_ends = True
 
 
@@ -138,17 +145,28 @@ def check_known_frames(inputs: Inputs, step: int, *, both_ends: bool) -> None:
     Raises:
         RequestError: naming the input.
     """
-    if inputs.start is None:
+    if inputs.anchor is not None:
+        _check_motion(inputs, step)
+    elif inputs.start is None:
         raise RequestError("start", "this model needs a picture to start with", hint="--image-start FILE")
     if both_ends and inputs.end is None:
         raise RequestError("end", "this model needs a picture to end with", hint="--image-end FILE")
-    if len(inputs.start) % step != 1:
+    if inputs.start is not None and len(inputs.start) % step != 1:
         raise RequestError(
             "start", f"{len(inputs.start)} frames, but this model takes 1, {step + 1}, {2 * step + 1}, ..."
         )
     if inputs.end is not None and len(inputs.end) != 1 and len(inputs.end) % step:
         raise RequestError(
             "end", f"{len(inputs.end)} frames, but this model takes 1, {step}, {2 * step}, ..."
+        )
+
+
+def _check_motion(inputs: Inputs, step: int) -> None:
+    if inputs.start is not None:
+        raise RequestError("start", "given beside an anchor, which stands in its place")
+    if inputs.motion is not None and (len(inputs.motion) % step != 1 or len(inputs.motion) == 1):
+        raise RequestError(
+            "motion", f"{len(inputs.motion)} frames, but this model takes {step + 1}, {2 * step + 1}, ..."
         )
 
 
@@ -176,8 +194,50 @@ def known_channels(vae: Vae, inputs: Inputs, canvas: Canvas, tick: Callable[[int
         known[canvas.frames - len(inputs.end) :] = 1
     latents = vae.encode(video, tick)
     # The first latent frame is one frame of pixels, so its flag stands for all of its places.
-    flags = torch.cat([known[:1].repeat(vae.temporal - 1), known]).view(-1, vae.temporal).T
-    flags = flags[None, :, :, None, None].expand(-1, -1, -1, *latents.shape[3:])
+    return _flagged(torch.cat([known[:1].repeat(vae.temporal - 1), known]), latents, vae.temporal)
+
+
+def anchored_channels(vae: Vae, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]) -> torch.Tensor:
+    """The same channels as networks with SVI adapters were trained on: each picture a latent of its own.
+
+    The anchor comes first, behind it the last latent frame of the motion before, then nothing at all, which
+    is zero and not gray; an end picture fills the last places. Motion is shown, but never flagged as known.
+
+    Args:
+        vae: encodes the pictures.
+        inputs: with an anchor.
+        canvas: of the shot.
+        tick: told how many latent frames are encoded, `ImageToVideo.encoded_frames` in all.
+
+    Returns:
+        as `known_channels`.
+
+    Source: Stable Video Infinity 2.0 Pro, as WanGP's `i2v_2_2_svi2pro` runs it.
+    """
+    assert inputs.anchor is not None
+    anchor = vae.encode(to_tensor(inputs.anchor), tick)
+    frames = vae.latent_frames(canvas.frames)
+    latents = anchor.new_zeros(1, anchor.shape[1], frames, *anchor.shape[3:])
+    known = torch.zeros(frames * vae.temporal)
+    latents[:, :, :1], known[: vae.temporal] = anchor, 1
+    if inputs.motion is not None:
+        latents[:, :, 1:2] = vae.encode(to_tensor(inputs.motion), tick)[:, :, -1:]
+    if inputs.end is not None:
+        places = -(-len(inputs.end) // vae.temporal)
+        latents[:, :, -places:] = vae.encode(_ending(inputs.end), tick)[:, :, -places:]
+        known[-len(inputs.end) :] = 1
+    return _flagged(known, latents, vae.temporal)
+
+
+def _ending(end: Clip) -> torch.Tensor:
+    """Pixels of which the last latent frames are those of the end: several frames follow one."""
+    pixels = to_tensor(end)
+    return pixels if len(end) == 1 else torch.cat([pixels[:, :, :1], pixels], dim=2)
+
+
+def _flagged(known: torch.Tensor, latents: torch.Tensor, step: int) -> torch.Tensor:
+    """Latents behind the channels that flag them: `known` has `step` values for each latent frame."""
+    flags = known.view(-1, step).T[None, :, :, None, None].expand(-1, -1, -1, *latents.shape[3:])
     return torch.cat([flags.to(latents), latents], dim=1)
 
 
@@ -190,7 +250,6 @@ def image_tokens(encoder: ImageEncoder, inputs: Inputs, *, both_ends: bool) -> t
     Returns:
         `[1 or 2, tokens, D]`.
     """
-    pictures = [
-        clip.frames[index] for clip, index in ((inputs.start, 0), (inputs.end, -1)) if clip is not None
-    ]
+    first = inputs.start or inputs.anchor
+    pictures = [clip.frames[index] for clip, index in ((first, 0), (inputs.end, -1)) if clip is not None]
     return encoder.embed(pictures if both_ends else pictures[:1])

@@ -39,6 +39,8 @@ class Segment(Entry):
         trim: generated frames thrown away at the back.
         removed: frames cut out of the clips for this segment.
         pictures: given images and where they stand.
+        anchor: the given image that SVI holds on to, shown as the first generated frame; -1 is the last frame
+            of context. None of other segments.
         bridging: where in a join the last frame before it and the first after it stand again.
         portions: which of the portions to edit, or of the parts of a travel, this makes, in the order given.
     """
@@ -55,6 +57,7 @@ class Segment(Entry):
     trim: int = 0
     removed: int = 0
     pictures: tuple[Picture, ...] = ()
+    anchor: int | None = None
     bridging: tuple[int, ...] = ()
     portions: tuple[int, ...] = ()
 
@@ -62,6 +65,11 @@ class Segment(Entry):
     def lead(self) -> int:
         """Generated frames before the first new one."""
         return self.drop + self.overlap
+
+    @property
+    def again(self) -> int:
+        """Frames of context that the model draws again, directly before the first new one."""
+        return self.context if self.anchor is None else self.overlap
 
     @property
     def begins(self) -> int:

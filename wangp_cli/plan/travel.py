@@ -10,7 +10,11 @@ from wangp_cli.catalogue import Grid
 from wangp_cli.errors import RequestError
 from wangp_cli.plan.model import Kept, Picture, Plan, Segment, cover, spread
 
-Mode = Literal["chained", "independent"]
+Mode = Literal["chained", "independent", "svi"]
+SVI_LATENTS = 2
+"""Latent frames behind a first one that are encoded of the segment before; SVI is shown the last of them.
+
+Source: Headless-Wan2GP."""
 
 
 def plan_travel(  # noqa: PLR0913 - the numbers of one request
@@ -34,6 +38,10 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
     begin with their own picture instead. Neighbours share that picture, as the later one draws it, so each
     after the first adds one frame less; this is the mode of image-to-video models.
 
+    SVI segments are chained for image-to-video models: each is shown a picture to hold on to, which stands in
+    the first generated frame and is thrown away, and the last latent frame of the segment before, with which
+    it is crossfaded. The rest as chained; where the model is shown no last pictures, there is one alone.
+
     Args:
         images: how many are given; 0 only where a video is continued.
         frames: of each segment, or one value for all; set on the model's grid. There is a segment for each
@@ -54,20 +62,19 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
     Raises:
         RequestError: too few images, or lists of the wrong length.
     """
+    if mode == "svi" and not ends and images > (most := int(not before)):
+        raise RequestError(
+            "images",
+            f"{images}, but SVI takes {most} with a model that is shown no picture to end with",
+            hint="--mode independent, or a model that is",
+        )
     segments = _segment_count(images, len(frames), before, loop, ends)
     notices: list[str] = []
     lengths = _on_grid(spread("frames", frames, segments, "segment"), grid, notices)
     neighbours = [before, *lengths] if before else lengths
-    seams = [0] * (len(neighbours) - 1)
-    if mode == "independent":
-        if any(overlaps):
-            notices.append("overlap: independent segments have none")
-    elif seams:
-        seams = _even(spread("overlap", overlaps, len(seams), "seam"), neighbours, notices)
-    elif any(overlaps):
-        notices.append("overlap: one segment has no seam")
+    seams = _seams(mode, overlaps, neighbours, grid, notices)
     leads = seams if before else [0, *seams]
-    runs = [[i] for i in range(segments)] if mode == "independent" else _runs(lengths, leads, grid, longest)
+    runs = _runs(lengths, leads, grid, longest if mode == "chained" else None)
     made: list[Segment] = []
     start = before
     for run in runs:
@@ -76,6 +83,8 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
         if mode == "independent":
             keys = keys if ends else [key for key in keys if key[1] == -1]
             segment = _independent(len(made), start, sizes[0], grid, keys, ends=ends)
+        elif mode == "svi":
+            segment = _anchored(len(made), start, sizes[0], grid, keys, before)
         else:
             segment = _chained(len(made), start, sum(sizes), leads[run[0]], grid, keys)
         if loop and run[-1] == segments - 1:
@@ -117,6 +126,23 @@ def _on_grid(frames: list[int], grid: Grid, notices: list[str]) -> list[int]:
         if asked != given:
             notices.append(f"frames: {asked} became {given}, which the model can make")
     return lengths
+
+
+def _seams(
+    mode: Mode, overlaps: Sequence[int], neighbours: list[int], grid: Grid, notices: list[str]
+) -> list[int]:
+    """The overlap of each seam."""
+    count = len(neighbours) - 1
+    if mode == "chained" and count:
+        return _even(spread("overlap", overlaps, count, "seam"), neighbours, notices)
+    if mode == "svi" and count:
+        if any(overlap not in (0, grid.step) for overlap in overlaps):
+            notices.append(f"overlap: {grid.step} in each seam, as SVI has it")
+        return [grid.step] * count
+    if any(overlaps):
+        alone = "independent segments have none" if mode == "independent" else "one segment has no seam"
+        notices.append(f"overlap: {alone}")
+    return [0] * count
 
 
 def _even(overlaps: list[int], lengths: list[int], notices: list[str]) -> list[int]:
@@ -202,6 +228,40 @@ def _independent(index: int, start: int, length: int, grid: Grid, keys: list[Key
         start=start,
         trim=generate - length,
         pictures=tuple(Picture(image=image, at=max(place, 0)) for image, place in keys),
+    )
+
+
+def _anchored(index: int, start: int, frames: int, grid: Grid, keys: list[Key], before: int) -> Segment:
+    own = [image for image, place in keys if place == -1]
+    if not start:
+        pictures = [Picture(image=image, at=max(place, 0)) for image, place in keys]
+        return Segment(
+            index=index,
+            frames=frames,
+            generate=frames,
+            context=0,
+            drop=0,
+            overlap=0,
+            start=0,
+            anchor=own[0],
+            pictures=tuple(pictures),
+        )
+    if start <= grid.step:
+        raise RequestError("video_source", f"{start} frames, SVI goes on from {grid.step + 1} or more")
+    lead = 1 + grid.step
+    generate = cover(grid, lead + frames)
+    return Segment(
+        index=index,
+        frames=frames,
+        generate=generate,
+        context=min(SVI_LATENTS, (start - 1) // grid.step) * grid.step + 1,
+        drop=1,
+        overlap=grid.step,
+        start=start,
+        trim=generate - lead - frames,
+        # A travel from one picture holds on to it throughout.
+        anchor=own[0] if own else -1 if before else 0,
+        pictures=tuple(Picture(image=image, at=lead + place) for image, place in keys if place >= 0),
     )
 
 

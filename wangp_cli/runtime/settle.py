@@ -41,6 +41,7 @@ OWN = ("file", "line")
 WORDS: dict[Accepts, str] = {
     "start": "start picture",
     "end": "end picture",
+    "anchor": "anchor picture, as --mode svi shows it",
     "references": "reference pictures",
     "source": "video to continue",
     "initial": "video to start from",

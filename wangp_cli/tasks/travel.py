@@ -67,7 +67,8 @@ class Route(Spec):
     mode: Annotated[
         Mode | None,
         Flag(
-            "Continue the motion of the part before, or begin each with its picture.",
+            "Continue the motion of the part before, or begin each with its picture; svi continues it with "
+            "image-to-video models and their SVI LoRAs.",
             default="chained, or independent where the model takes no control video",
         ),
     ] = None
@@ -130,6 +131,8 @@ class Travel(Appearance, Structure, Route, Legs, Anchors, Planned):
 
     def abilities(self, spec: ModelSpec) -> frozenset[Accepts]:
         """Models that follow no control video can travel from a first picture, some to a last one."""
+        if self.mode == "svi":
+            return frozenset({"start", "anchor"})
         if self._mode(spec) == "chained" or "control" in spec.accepts:
             return super().abilities(spec)
         ends = "end" in spec.accepts and (len(self.images) > 1 or self.loop)

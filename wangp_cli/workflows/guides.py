@@ -137,6 +137,30 @@ def ends(segment: Segment, known: Known, fps: Fraction, grid: Grid) -> Inputs:
     )
 
 
+def anchored(segment: Segment, known: Known, fps: Fraction) -> Inputs:
+    """What an image-to-video model is given for SVI.
+
+    Args:
+        segment: of a plan, with an anchor.
+        known: pictures and context.
+        fps: of the video.
+    """
+    assert segment.anchor is not None
+    context = _exactly("context", known.context, segment.context)
+    anchor = context[-1:] if segment.anchor < 0 else known.pictures[segment.anchor]
+    closing = next((picture for picture in segment.pictures if picture.at >= max(segment.lead, 1)), None)
+    end = None
+    if closing is not None:
+        # It stands still to the end, where frames are thrown away: a latent frame holds one picture.
+        still = np.repeat(known.pictures[closing.image], segment.generate - closing.at, axis=0)
+        end = Clip(frames=still, fps=fps)
+    return Inputs(
+        anchor=Clip(frames=anchor, fps=fps),
+        motion=Clip(frames=context, fps=fps) if len(context) else None,
+        end=end,
+    )
+
+
 def ease(curve: Curve, time: float) -> float:
     """Progress along a curve, 0 to 1, at a time from 0 to 1."""
     return _CURVES[curve](time)

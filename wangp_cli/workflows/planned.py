@@ -24,7 +24,7 @@ from wangp_cli.tasks.look import PLAIN, Appearance
 from wangp_cli.tasks.planned import Fit, Planned
 from wangp_cli.tasks.structure import Structure
 from wangp_cli.workflows.footage import clip_frames
-from wangp_cli.workflows.guides import Known, ends, fit_picture, guide
+from wangp_cli.workflows.guides import Known, anchored, ends, fit_picture, guide
 from wangp_cli.workflows.result import Result
 from wangp_cli.workflows.seams import match_seams, stitch
 from wangp_cli.workflows.segments import Segments
@@ -134,6 +134,8 @@ class Assembly:
     def _shown(self, segment: Segment, known: Known) -> Inputs:
         """What the model is given for a segment."""
         spec = self._job.request.spec
+        if segment.anchor is not None:
+            return anchored(segment, known, self._plan.fps)
         if "control" in spec.accepts:
             look = self._task.look if isinstance(self._task, Appearance) else PLAIN
             return guide(segment, known, self._canvas, look).inputs(self._plan.fps)

@@ -166,9 +166,8 @@ def _shares(frames: Frames | Spool, segment: Segment, known: Known, strength: fl
 
 
 def _front(frames: Frames | Spool, segment: Segment, known: Known) -> Match | None:
-    if segment.context and known.context is not None:
-        first = segment.lead - segment.context
-        return _difference(frames[first : segment.lead], known.context)
+    if (again := segment.again) and known.context is not None:
+        return _difference(frames[segment.lead - again : segment.lead], known.context[-again:])
     opening = [picture for picture in segment.pictures if picture.at == 0]
     return _difference(frames[:1], known.pictures[opening[0].image]) if opening else None
 

@@ -69,13 +69,14 @@ class Shown:
 
 
 def _guide(inputs: Inputs, count: int) -> Frames:
-    """The control video, or grey between the pictures at the ends."""
+    """The control video, or grey between what is known at the ends."""
     if inputs.control is not None:
         return inputs.control.frames
-    ends = [clip.frames for clip in (inputs.start, inputs.end) if clip is not None]
+    first = [clip for clip in (inputs.start, inputs.anchor) if clip is not None]
+    ends = [clip.frames for clip in (*first, inputs.end) if clip is not None]
     frames = np.full((count, *ends[0].shape[1:]), GREY, np.float32)
-    if inputs.start is not None:
-        frames[: len(inputs.start)] = as_float(inputs.start.frames)
+    for clip in first:
+        frames[: len(clip)] = as_float(clip.frames)
     if inputs.end is not None:
         frames[count - len(inputs.end) :] = as_float(inputs.end.frames)
     return frames

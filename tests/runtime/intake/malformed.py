@@ -162,7 +162,7 @@ def _keys() -> Iterator[Bad]:
 def _older() -> Iterator[Bad]:
     for kind in ("qwen_image_edit", "magic_edit", "comfy"):
         yield Bad(_line(task_type=kind), "not served")
-    yield Bad(_line(task_type="travel_orchestrator", use_svi=True), "use_svi: true is not served")
+    yield Bad(_line(task_type="travel_orchestrator", use_svi="yes"), "use_svi: 'yes'")
     yield Bad(_line(frames=None, task_type="join_clips_segment"), "starting_video_path: none")
     yield Bad(_line(use_causvid_lora="yes"), "is neither true nor false")
     yield Bad(_line(use_causvid_lora=True, use_lighti2x_lora=True), "is 'causvid' already")

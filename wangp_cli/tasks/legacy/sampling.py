@@ -124,7 +124,9 @@ def phase_config(found: Mapping[str, Any], settings: Mapping[str, Any], notices:
         return dict(found)
     config: dict[str, Any] = _formed(CONFIG, _CONFIG, settings[CONFIG])
     if config.get("svi2pro"):
-        raise RequestError(CONFIG, "svi2pro: SVI is not served")
+        if found.get("type") != "travel":
+            raise RequestError(CONFIG, "svi2pro: SVI is a way to travel, and served there alone")
+        found = {**found, "mode": "svi"}
     parts: list[dict[str, Any]] = config.get("phases", [])
     lengths = _lengths(config, len(parts), notices)
     steps = sum(lengths)

@@ -10,7 +10,7 @@ from wangp_cli.errors import RequestError
 from wangp_cli.tasks.legacy.forms import file, many, short, table, whole
 from wangp_cli.tasks.legacy.payload import NESTS, Key, Only, Part, Parts, Payload, To, flat
 from wangp_cli.tasks.legacy.structure import guidance
-from wangp_cli.tasks.legacy.travel import CONTINUED, DEFAULTS, SHARED, kept, mode
+from wangp_cli.tasks.legacy.travel import CONTINUED, DEFAULTS, SHARED, WHOLE, kept, mode, svi
 
 OWN = "individual_segment_params"
 IMAGES, START, END = "input_image_paths_resolved", "start_image_url", "end_image_url"
@@ -28,8 +28,8 @@ KEYS: dict[str, Key] = {
     "seed_to_use": Part(whole, "seed"),
     "seed_base": Part(whole, "seed"),
     "segment_index": Part(whole),
-    CONTINUED: Only(("",), "give the travel_orchestrator as a whole"),
-    "continue_from_video_resolved_path_for_guide": Only(("",), "give the travel_orchestrator as a whole"),
+    CONTINUED: Only(("",), WHOLE),
+    "continue_from_video_resolved_path_for_guide": Only(("",), WHOLE),
     # Alone it has no neighbours.
     "frame_overlap_from_previous": Part(whole),
     "frame_overlap_with_next": Part(whole),
@@ -58,7 +58,7 @@ def _pick(settings: Mapping[str, Any], *, alone: bool) -> dict[str, Any]:
         raise RequestError(
             "segment_index",
             f"{index} continues the segment before it, which is another task",
-            hint="give the travel_orchestrator as a whole",
+            hint=WHOLE,
         )
     shared = {key: value for key, value in travel.items() if key not in PER_SEGMENT and key != IMAGES}
     each = _said({one: _item(travel.get(listed), index) for listed, one in PER_SEGMENT.items()})
@@ -100,6 +100,7 @@ def _segment(parts: Parts, _notices: list[str]) -> dict[str, Any]:
         "prompt": [prompt] if prompt else None,
         "negative_prompt": parts.get("negative_prompt", ""),
         "keep_intermediates": kept(parts),
+        **svi(parts),
         **guidance(parts),
     }
 

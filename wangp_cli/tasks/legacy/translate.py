@@ -219,6 +219,10 @@ def _loras(found: dict[str, Any], settings: Mapping[str, Any]) -> None:
     """Join LoRA files and their strengths, from wherever they are."""
     loras, multipliers = found.get("loras"), found.pop("lora_multipliers", None)
     additional = settings.get("additional_loras") or {}
+    if found.get("accelerator") and isinstance(multipliers, str) and "|" in multipliers:
+        # Those of the accelerator come first; it has its LoRAs itself.
+        accelerated, _, multipliers = multipliers.partition("|")
+        found["lora_multipliers"] = f"{accelerated}|"
     if isinstance(loras, str):
         loras = [item for item in re.split(r"\s*,\s*", loras.strip()) if item]
     if loras is not None and not (isinstance(loras, list) and all(isinstance(item, str) for item in loras)):

@@ -11,7 +11,10 @@ from wangp_cli.tasks.legacy.payload import Key, Only, Part, Parts, Payload, To, 
 from wangp_cli.tasks.legacy.structure import GUIDE, guidance
 
 RESULTS = "results go below the batch's output folder"
-SVI = "SVI is not served, chain_segments continues the motion by overlaps"
+WHOLE = "give the travel_orchestrator as a whole"
+SVI_STRENGTHS = (("svi_strength_1", "{:.2g};0"), ("svi_strength_2", "0;{:.2g}")) * 2
+"""Which strength each LoRA of the accelerator svi is multiplied by, and the phase it acts in."""
+SVI_USUAL = (1, 1, 1.2, 1)
 LATER = "do it to the result"
 CONTINUED = "continue_from_video_resolved_path"
 T = TypeVar("T")
@@ -43,12 +46,12 @@ SHARED: dict[str, Key] = {
     "steps": Part(number),
     "video_prompt_type": Only(("", "V", "VM", "M", "U", "UV", "UM", "I")),
     "image_prompt_type": Only(("", "T", "S", "SE")),
-    "use_svi": Only((False,), SVI),
-    "svi2pro": Only((False,), SVI),
-    "svi_strength": Only((1,), SVI),
-    "svi_strength_1": Only((1,), SVI),
-    "svi_strength_2": Only((1,), SVI),
-    "svi_predecessor_video_url": Only(("",), SVI),
+    "use_svi": Part(flag, "mode"),
+    "svi2pro": Part(flag),
+    "svi_strength": Part(number, "lora_multipliers"),
+    "svi_strength_1": Part(number),
+    "svi_strength_2": Part(number),
+    "svi_predecessor_video_url": Only(("",), WHOLE),
     "vace_image_refs_to_prepare_by_worker": Only(([],), "travels take no reference pictures"),
     "subsequent_starting_strength_adjustment": To("context_strength", _strength),
     "desaturate_subsequent_starting_frames": To("context_saturation", lambda value: 1 - number(value)),
@@ -100,8 +103,9 @@ def _travel(parts: Parts, notices: list[str]) -> dict[str, Any]:
         "prompt": _prompts(parts, count),
         "negative_prompt": _negative(parts, count),
         "keep_intermediates": kept(parts),
+        **svi(parts),
     }
-    if found["mode"] != "independent":
+    if found["mode"] not in ("independent", "svi"):
         # A continued video meets the first segment as the first two meet.
         seams = [*(overlaps[:1] if found["video_source"] else []), *overlaps]
         wanted = count - 1 + bool(found["video_source"])
@@ -136,11 +140,27 @@ def _segments(parts: Parts) -> int:
 
 
 def mode(parts: Mapping[str, Any]) -> str | None:
-    """Whether segments continue each other, as only VACE can; None where nothing is said of it."""
+    """How segments hang together; None where nothing is said of it. Without SVI only VACE continues them."""
+    if parts.get("use_svi"):
+        return "svi"
     if not parts.keys() & {"chain_segments", "independent_segments", "model_type"}:
         return None
     chained = parts.get("chain_segments", not parts.get("independent_segments", False))
     return "chained" if chained and parts.get("model_type", "vace") == "vace" else "independent"
+
+
+def svi(parts: Parts) -> dict[str, Any]:
+    """The accelerator of SVI, with the strengths asked for."""
+    if not parts.get("use_svi"):
+        return {}
+    both: float = parts.get("svi_strength", 1)
+    each: list[float] = [parts.get(name, both) for name, _ in SVI_STRENGTHS]
+    numbers = (
+        form.format(usual * strength)
+        for usual, strength, (_, form) in zip(SVI_USUAL, each, SVI_STRENGTHS, strict=True)
+    )
+    said = any(strength != 1 for strength in each)
+    return {"accelerator": "svi", "lora_multipliers": f"{' '.join(numbers)} |" if said else None}
 
 
 def _prompts(parts: Parts, count: int) -> list[str]:
