@@ -112,7 +112,7 @@ TINY_MODEL = """  tiny_{name}:
     defaults: {{size: {size}, frames: 5, fps: "16", steps: 2, guidance_scale: 1.0, flow_shift: 3.0{more}}}
     text_length: {text_length}
 """
-REQUIRES = {"i2v": "start", "flf2v": "start, end"}
+REQUIRES = {"i2v": "start", "flf2v": "start, end", "phantom": "references"}
 
 
 @pytest.fixture(scope="session")
@@ -124,7 +124,7 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = TINY
     for name in (*tiny.ACCEPTS, "t2v_2_2"):
         folder = tiny.save(name, tmp_path_factory.mktemp(f"tiny_{name}"))
-        more = {"audio"} if name == "t2v" else {"audio", "source"}
+        more = {"audio"} if name in ("t2v", "phantom") else {"audio", "source"}
         accepts = ", ".join(sorted(tiny.ACCEPTS[tiny.architecture(name)] | more))
         two = name in tiny.BOUNDARY
         text += TINY_MODEL.format(

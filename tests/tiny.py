@@ -24,6 +24,7 @@ ACCEPTS = {
     "flf2v": {"start", "end", "initial", "lora", "negative"},
     "vace": {"start", "end", "control", "mask", "references", "initial", "lora", "negative"},
     "ti2v": {"start", "initial", "lora", "negative"},
+    "phantom": {"references", "initial", "lora", "negative"},
 }
 """What each architecture accepts."""
 CLIP_TEXT_LENGTH = 512
@@ -42,8 +43,9 @@ STOCK = {
     "flf2v": "WanImageToVideoPipeline",
     "vace": "WanVACEPipeline",
     "ti2v": "WanPipeline",
+    "phantom": "WanPipeline",
 }
-"""The stock pipeline of each architecture."""
+"""The stock pipeline of each architecture; that of Phantom, which has none, is only like its files."""
 
 
 def architecture(name: str) -> str:

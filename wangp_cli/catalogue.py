@@ -26,7 +26,7 @@ Accepts = Literal[
     "lora",
     "negative",
 ]
-Architecture = Literal["t2v", "i2v", "flf2v", "vace", "ti2v", "none"]
+Architecture = Literal["t2v", "i2v", "flf2v", "vace", "ti2v", "phantom", "none"]
 NetworkKind = Literal[
     "WanTransformer3DModel",
     "WanVACETransformer3DModel",
@@ -147,6 +147,7 @@ class ModelSpec(Entry):
         network: its transformer; None where only the weights' own configuration tells.
         experts: how many transformers it has, one for each range of noise.
         phases: the most its denoising can have.
+        most_references: reference pictures that it takes at once; any number where it is None.
         licence_note: what the licence does not allow.
         status: `tested`: its architecture runs in the tests with random weights; `converted`: the layout of
             its files is converted in the tests, too; `unsupported`: it cannot be used.
@@ -165,6 +166,7 @@ class ModelSpec(Entry):
     phases: Literal[1, 2, 3] = 3
     accepts: frozenset[Accepts]
     requires: frozenset[Accepts] = frozenset()
+    most_references: int | None = None
     grid: Grid = Grid()
     defaults: dict[str, Any] = {}
     text_length: int = 512

@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from wangp_cli.catalogue import read_yaml
 from wangp_cli.errors import ModelError, RequestError, nearest
 
+OWN = ("file", "line")
+"""Layers that speak to one task alone."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
@@ -54,6 +57,11 @@ def merge(layers: Iterable[Layer]) -> Resolved:
                 values[name] = value
                 origin[name] = layer.name
     return Resolved(values=values, origin=origin, checksums=checksums, addresses=addresses)
+
+
+def said(origin: str) -> bool:
+    """Whether a person chose the value for this very task, rather than a default, a setting or a preset."""
+    return origin == "flag" or origin.startswith(OWN)
 
 
 class Named(BaseModel):

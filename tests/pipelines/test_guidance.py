@@ -33,7 +33,7 @@ def denoised(pipeline: Any, shot: Any, inputs: Inputs) -> torch.Tensor:
     return latents
 
 
-@pytest.mark.parametrize("name", tiny.ACCEPTS)
+@pytest.mark.parametrize("name", INPUTS)
 @pytest.mark.parametrize(
     "how",
     [
@@ -102,6 +102,23 @@ def test_skipped_layers_have_a_window_of_steps(loaded: Any) -> None:
     finally:
         hook.remove()
     assert counts == {(0.0, 1.0): 4, (0.0, 0.5): 6, (0.5, 0.75): 7, (0.1, 0.9): 5}
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("phantom", {"cfg_zero": True}),
+        ("phantom", {"apg": True}),
+        ("phantom", {"skip_layers": (1,)}),
+        ("t2v", {"image_guidance_scale": 4.0}),
+    ],
+)
+def test_ways_to_guide_that_a_model_does_not_know_are_refused(
+    loaded: Any, name: str, how: dict[str, Any]
+) -> None:
+    with pytest.raises(RequestError) as caught:
+        loaded(name).encode(tiny.shot(**how), Inputs(), tiny.quiet)
+    assert caught.value.field == next(iter(how))
 
 
 def test_layers_that_are_not_there_are_refused(loaded: Any) -> None:

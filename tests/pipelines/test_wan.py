@@ -39,6 +39,7 @@ INPUTS = {
     "flf2v": BOTH_ENDS,
     "vace": EVERYTHING,
     "ti2v": Inputs(start=tiny.clip(1, 1, size=64)),
+    "phantom": Inputs(references=EVERYTHING.references),
 }
 
 
@@ -103,6 +104,9 @@ def test_every_setting_changes_the_result(loaded: Any, name: str, change: dict[s
         ("ti2v", {"start": tiny.clip(1, 9, size=64)}),
         ("ti2v", {"start": tiny.clip(5, 1, size=64)}),
         ("ti2v", {"start": None}),
+        ("phantom", {"references": EVERYTHING.references[::-1]}),
+        ("phantom", {"references": EVERYTHING.references[:1]}),
+        ("phantom", {"references": (tiny.clip(1, 9), EVERYTHING.references[1])}),
         ("i2v_2_2", {"start": tiny.clip(1, 9)}),
         ("i2v_2_2", {"end": tiny.clip(1, 9)}),
         ("i2v_2_2", {"end": None}),
@@ -365,6 +369,9 @@ def test_decoding_may_interleave_with_another_call(loaded: Any) -> None:
         ("ti2v", Inputs(start=tiny.clip(2, size=64)), {"size": "64x64"}, "start"),
         ("ti2v", Inputs(end=tiny.clip(1, size=64)), {"size": "64x64"}, "end"),
         ("ti2v", Inputs(), {"size": "64x48"}, "size"),
+        ("phantom", Inputs(), {}, "references"),
+        ("phantom", Inputs(references=(tiny.clip(1, size=16),)), {}, "references"),
+        ("phantom", Inputs(control=tiny.clip(9)), {}, "control"),
         ("t2v", Inputs(initial=tiny.clip(5)), {"denoising_strength": 0.5}, "initial"),
         ("t2v", Inputs(), {"denoising_strength": 0.5}, "denoising_strength"),
     ],

@@ -36,7 +36,16 @@ Like = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
-ENTRY = ("architecture", "experts", "accepts", "requires", "grid", "defaults", "text_length")
+ENTRY = (
+    "architecture",
+    "experts",
+    "accepts",
+    "requires",
+    "most_references",
+    "grid",
+    "defaults",
+    "text_length",
+)
 """What a new entry takes over from the model it is like."""
 
 

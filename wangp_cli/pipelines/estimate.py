@@ -12,6 +12,7 @@ import torch
 
 from wangp_cli.pipelines import memory, profiles
 from wangp_cli.pipelines.placement import choose
+from wangp_cli.tasks.guidance import OWN_SCALES
 
 if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Placement
@@ -180,7 +181,8 @@ def pass_operations(model: Model, frames: int, width: int, height: int) -> float
 def _operations(task: Render, model: Model, frames: int, width: int, height: int) -> float:
     """Floating point operations of one run."""
     weights = model.weights
-    passes = task.steps * (2 if task.guidance_scale > 1 else 1)
+    guided = 3 if model.architecture in OWN_SCALES else 2
+    passes = task.steps * (guided if task.guidance_scale > 1 else 1)
     text = 2 * weights.get("text_encoder", 0) * TEXT_TOKENS * (2 if task.guidance_scale > 1 else 1)
     five = model.architecture == "ti2v"
     decode = DECODE_OPERATIONS_5B if five else DECODE_OPERATIONS

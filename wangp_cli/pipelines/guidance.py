@@ -79,19 +79,23 @@ class Guider:
 
     def __call__(self, ask: Ask) -> torch.Tensor:
         """The guided velocity of one step; one pass where the step's guidance is 1 or less."""
-        scale, shot = ask.step.guidance_scale, self._shot
-        if self.negative is None or scale <= 1:
+        scale, shot, away_from = ask.step.guidance_scale, self._shot, self.away_from(ask)
+        if away_from is None:
             return self.positive(ask)
         if shot.cfg_zero and ask.step.index < shot.zero_init_steps:
             return torch.zeros_like(ask.latents)
-        positive, negative = self._both(ask, self.negative)
+        positive, negative = self.both(ask, away_from)
         if shot.apg:
             return self._projected(positive, negative, scale)
         if shot.cfg_zero:
             negative = best_fit(positive, negative) * negative
         return guide(positive, negative, scale)
 
-    def _both(self, ask: Ask, negative: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def away_from(self, ask: Ask) -> torch.Tensor | None:
+        """The negative prompt, in a step that is guided away from it."""
+        return self.negative if ask.step.guidance_scale > 1 else None
+
+    def both(self, ask: Ask, negative: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The velocities under the prompt and under the negative one."""
         if self._boost and not self._skips(ask):
             return ask.together(self.prompt, negative)

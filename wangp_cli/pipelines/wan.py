@@ -202,6 +202,7 @@ class Wan:
             raise RequestError(
                 "denoising_strength", f"{shot.denoising_strength}, but there is no video to start from"
             )
+        shot.check_guidance(self.spec)
         layers = len(self._networks[0].blocks)
         if shot.skip_layers and (last := max(shot.skip_layers)) >= layers:
             raise RequestError("skip_layers", f"{last}, but {self.spec.name} has layers 0 to {layers - 1}")

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from wangp_cli.pipelines.wan_architecture import Architecture
 from wangp_cli.pipelines.wan_image import FirstAndLastFrame, ImageToVideo
+from wangp_cli.pipelines.wan_phantom import Phantom
 from wangp_cli.pipelines.wan_tokens import TextAndImageToVideo
 from wangp_cli.pipelines.wan_vace import Vace
 
@@ -16,6 +17,7 @@ ARCHITECTURES: MappingProxyType[str, type[Architecture]] = MappingProxyType(
         "flf2v": FirstAndLastFrame,
         "vace": Vace,
         "ti2v": TextAndImageToVideo,
+        "phantom": Phantom,
     }
 )
 """By `ModelSpec.architecture`."""

@@ -6,21 +6,19 @@ import re
 import secrets
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
-from wangp_cli.accelerators import NONE
-from wangp_cli.catalogue import Accepts, Catalogue, ModelSpec
+from wangp_cli.catalogue import ModelSpec
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.plan import reached
-from wangp_cli.presets import Resolved
+from wangp_cli.presets import Resolved, said
 from wangp_cli.runtime.inputs import Facts, check_inputs
 from wangp_cli.runtime.loras import LoraUse, find_loras, to_fetch
 from wangp_cli.runtime.outputs import check_folder, output_folder, plan_outputs
+from wangp_cli.runtime.served import check_accepted, check_sampling
 from wangp_cli.runtime.weights import shipped_vocabulary
 from wangp_cli.runtime.work import seed_of_interrupted
 from wangp_cli.tasks.fields import MAX_FRAMES, MAX_SEED, frame_count, size_of
-from wangp_cli.tasks.flags import flag_of
 from wangp_cli.tasks.render import Pixels, Render, Shape
 from wangp_cli.tasks.shot import Length
 
@@ -31,25 +29,9 @@ if TYPE_CHECKING:
     from wangp_cli.plan import Plan
     from wangp_cli.runtime.session import Session
 
-OF_PHASE = {2: ("guidance2_scale", "switch_threshold"), 3: ("guidance3_scale", "switch_threshold2")}
-"""What only runs of so many phases read."""
 DRAWN_SEEDS = 2**32
 DRAWN = "drawn"
 DRAWN_BEFORE = "drawn by the run that was interrupted"
-OWN = ("file", "line")
-"""Layers that speak to one task alone."""
-WORDS: dict[Accepts, str] = {
-    "start": "start picture",
-    "end": "end picture",
-    "anchor": "anchor picture, as --mode svi shows it",
-    "references": "reference pictures",
-    "source": "video to continue",
-    "initial": "video to start from",
-    "control": "control video",
-    "mask": "mask",
-    "audio": "sound",
-    "lora": "LoRA",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,14 +91,14 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
             f"model {spec.name!r} is not supported: {spec.status_note}",
             hint="`wangp models` lists those that are",
         )
-    _check_accepted(task, spec, session.catalogue)
-    notices += _check_sampling(task, spec, origin)
+    check_accepted(task, spec, session.catalogue)
+    notices += check_sampling(task, spec, origin)
     loras = find_loras(task, origin, spec, session)
     facts = check_inputs(task, [lora.path for lora in loras if lora.source.here], merged.checksums)
     if session.manifest_path:
         check_folder("manifest_path", session.manifest_path.absolute().parent, session.writable)
     shapes = _shapes(facts)
-    notices += task.check_shapes(shapes, sized=_said(origin["size"]))
+    notices += task.check_shapes(shapes, sized=said(origin["size"]))
     changes: dict[str, Any] = {"model": spec.name}
     rate, origin["fps"] = _settle_rate(task, facts, origin["fps"])
     changes["fps"] = str(rate)
@@ -167,73 +149,10 @@ def _draw_seed(task: Render, plan: Plan | None, notices: list[str]) -> tuple[int
     return secrets.randbelow(DRAWN_SEEDS), DRAWN
 
 
-def _check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
-    asked: dict[Accepts, str] = dict.fromkeys(sorted(task.abilities(spec)), "model")
-    given: dict[Accepts, str] = {
-        mark.ability: field for field, mark in task.inputs().items() if mark.ability and getattr(task, field)
-    }
-    if task.loras:
-        given["lora"] = "loras"
-    elif task.accelerator not in (None, NONE):
-        given["lora"] = "accelerator"
-    for feature, field in (asked | given).items():
-        if feature not in spec.accepts:
-            able = catalogue.accepting(feature)
-            hint = f"models that do: {', '.join(able)}" if able else None
-            raise RequestError(field, f"model {spec.name!r} takes no {WORDS[feature]}", hint=hint)
-    has = set(given) | set(asked) | ({"start"} if "source" in given else set())
-    for feature in sorted(spec.requires - has):
-        taking = (name for name, mark in task.inputs().items() if mark.ability == feature)
-        field = next(taking, "model")
-        hint = f"give {option(field, type(task))}"
-        raise RequestError(field, f"model {spec.name!r} needs a {WORDS[feature]}", hint=hint)
-    if "mask" in given and "control" not in given and "control" not in asked:
-        raise RequestError(
-            given["mask"], "there is no control video to mask", hint="give --video-guide or --image-guide"
-        )
-
-
-def _check_sampling(task: Render, spec: ModelSpec, origin: Mapping[str, str]) -> list[str]:
-    """Refuse phases that the model does not have; say where they begin, and what nothing reads."""
-    asked = task.guidance_phases
-    if asked > spec.phases:
-        most = f"{spec.phases} phases" if spec.phases > 1 else "one phase"
-        raise RequestError("guidance_phases", f"{asked}, but model {spec.name!r} has at most {most}")
-    if asked < spec.experts:
-        raise RequestError(
-            "guidance_phases",
-            f"{asked}, but model {spec.name!r} needs {spec.experts}: one network each for high and low noise",
-        )
-    notices = [
-        f"{field}: not used, there {'are two phases' if asked > 1 else 'is one phase'}"
-        for phase, fields in OF_PHASE.items()
-        for field in fields
-        if asked < phase and _said(origin.get(field, ""))
-    ]
-    if not task.guided:
-        unused = [field for field in ("cfg_zero", "apg", "skip_layers") if getattr(task, field)]
-        notices += [f"{field}: not used, the guidance scale is 1" for field in unused]
-    if asked > 1:
-        notices.append(f"phases: {', '.join(starmap(_steps, task.phase_spans))}")
-    return notices
-
-
-def _steps(first: int, count: int) -> str:
-    """Steps in words; `first` is counted from 0."""
-    if count > 1:
-        return f"steps {first + 1} to {first + count}"
-    return f"step {first + 1}" if count else "no step"
-
-
-def _said(origin: str) -> bool:
-    """Whether a person chose the value for this very task, rather than a default, a setting or a preset."""
-    return origin == "flag" or origin.startswith(OWN)
-
-
 def _settle_rate(task: Render, facts: Facts, origin: str) -> tuple[Fraction, str]:
     """The rate of the file: a video that is shown in it keeps its own, or it would play faster or slower."""
     rated = next((field for field in task.rated_by if field in facts), None)
-    if rated and not _said(origin):
+    if rated and not said(origin):
         found = facts[rated][0].fps
         if found and found != Fraction(task.fps):
             return found, f"rate of {rated}"
@@ -270,7 +189,7 @@ def _settle_frames(task: Length, spec: ModelSpec, rate: Fraction, origin: str) -
 def _settle_size(task: Render, facts: Facts, spec: ModelSpec, origin: str) -> tuple[str, str]:
     width, height = size_of(task.size)
     shaping = next((field for field in task.shaped_by if field in facts), None)
-    if shaping and not _said(origin):
+    if shaping and not said(origin):
         found = facts[shaping][0]
         if task.keeps_size:
             size = "{}x{}".format(*spec.grid.size(found.width, found.height))
@@ -295,9 +214,3 @@ def unknown_words(prompt: str, spec: ModelSpec) -> list[str]:
     return [
         f"{spec.name} was not trained on: {words}; for anything else use a real model, see `wangp models`"
     ]
-
-
-def option(field: str, task: type[Render]) -> str:
-    """The option that sets a field, for hints."""
-    flag = flag_of(task, field)
-    return flag.option(field) if flag else field

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from wangp_cli.catalogue import Architecture, ModelSpec
+from wangp_cli.errors import RequestError
 from wangp_cli.tasks.fields import FINITE, Flag, Spec
 
 Scale = Annotated[float, FINITE, Field(ge=0, le=100)]
 Share = Annotated[float, FINITE, Field(ge=0, le=1)]
 Layer = Annotated[int, Field(ge=0, le=1000)]
+OWN_SCALES: MappingProxyType[Architecture, str] = MappingProxyType({"phantom": "image_guidance_scale"})
+"""Architectures with passes of their own beside that of the prompt, and the scale of these."""
 
 
 class Guidance(Spec):
@@ -29,6 +34,9 @@ class Guidance(Spec):
         Scale | None,
         Flag("The same in the third phase.", metavar="X", default="that of the phase before"),
     ] = None
+    image_guidance_scale: Annotated[
+        Scale, Flag("How strongly Phantom follows the reference pictures.", metavar="X")
+    ] = 5.0
     cfg_zero: Annotated[
         bool, Flag("CFG-Zero*: fit the negative pass to the positive one before guiding away from it.")
     ] = False
@@ -87,6 +95,25 @@ class Guidance(Spec):
     def skip_layer_span(self, steps: int) -> tuple[int, int]:
         """The first step that skips layers, and the first after it that does not again."""
         return int(self.skip_layer_start * steps), int(self.skip_layer_stop * steps)
+
+    def check_guidance(self, spec: ModelSpec) -> None:
+        """Refuse ways to guide that the model's passes have no place for.
+
+        Raises:
+            RequestError: naming the field.
+        """
+        own = OWN_SCALES.get(spec.architecture)
+        for field in OWN_SCALES.values():
+            usual = type(self).model_fields[field].default
+            if field != own and (said := getattr(self, field)) != usual:
+                raise RequestError(field, f"{said}, but model {spec.name!r} has no such guidance")
+        for field in ("cfg_zero", "apg", "skip_layers"):
+            if own and getattr(self, field):
+                raise RequestError(
+                    field,
+                    f"model {spec.name!r} guides in passes of its own, which this does not change",
+                    hint=f"--guidance-scale and --{own.replace('_', '-')} steer them",
+                )
 
     @model_validator(mode="after")
     def _one_way_to_guide(self) -> Self:

@@ -62,7 +62,7 @@ def prepare(task: Generate, spec: ModelSpec) -> Prepared:
             end=reader.still("image_end"),
             control=control,
             mask=reader.mask(None if control is None else len(control)),
-            references=tuple(reader.picture("image_refs", path) for path in task.image_refs),
+            references=reader.references(),
             initial=reader.initial(),
         ),
         before=before,
@@ -98,7 +98,7 @@ def prepare_window(task: Generate, segment: Segment, context: Frames | None, pla
         end=reader.still("image_end") if segment.index == len(plan.segments) - 1 else None,
         control=control,
         mask=reader.mask(None if control is None else len(control)),
-        references=tuple(reader.picture("image_refs", path) for path in task.image_refs),
+        references=reader.references(),
         initial=reader.initial(),
     )
 
@@ -119,6 +119,12 @@ class _Reader:
     def picture(self, field: str, path: Path) -> Clip:
         frames = _read(field, path)
         return Clip(frames=fit(_rgb(frames), self._width, self._height), fps=self._fps)
+
+    def references(self) -> tuple[Clip, ...]:
+        """The reference pictures, whole, on white."""
+        pictures = (_rgb(_read("image_refs", path), behind=1) for path in self._task.image_refs)
+        fitted = (fit(picture, self._width, self._height, "pad", fill=1) for picture in pictures)
+        return tuple(Clip(frames=frames, fps=self._fps) for frames in fitted)
 
     def end_of(self, source: Source, count: int) -> Clip:
         """The last frames of the video to continue."""
@@ -192,9 +198,12 @@ def _read(field: str, path: Path) -> Frames:
         raise RequestError(field, error.message, hint=error.hint) from None
 
 
-def _rgb(frames: Frames) -> Frames:
-    """Float RGB; grey is spread over three channels, what is transparent shows black."""
+def _rgb(frames: Frames, behind: float = 0) -> Frames:
+    """Float RGB; grey is spread over three channels, what is transparent shows black or what is behind."""
     pixels = as_float(frames)
     if pixels.shape[-1] == 1:
         return np.repeat(pixels, 3, axis=-1)
-    return pixels[..., :3] * pixels[..., 3:] if pixels.shape[-1] == 4 else pixels
+    if pixels.shape[-1] == 3:
+        return pixels
+    alpha = pixels[..., 3:]
+    return pixels[..., :3] * alpha + np.float32(behind) * (1 - alpha)

@@ -1,0 +1,119 @@
+"""Whether a model serves what a task asks of it."""
+
+from __future__ import annotations
+
+from itertools import starmap
+from typing import TYPE_CHECKING
+
+from wangp_cli.accelerators import NONE
+from wangp_cli.errors import RequestError
+from wangp_cli.presets import said
+from wangp_cli.tasks.flags import flag_of
+from wangp_cli.tasks.guidance import OWN_SCALES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wangp_cli.catalogue import Accepts, Catalogue, ModelSpec
+    from wangp_cli.tasks.render import Render
+
+OF_PHASE = {2: ("guidance2_scale", "switch_threshold"), 3: ("guidance3_scale", "switch_threshold2")}
+"""What only runs of so many phases read."""
+WORDS: dict[Accepts, str] = {
+    "start": "start picture",
+    "end": "end picture",
+    "anchor": "anchor picture, as --mode svi shows it",
+    "references": "reference picture",
+    "source": "video to continue",
+    "initial": "video to start from",
+    "control": "control video",
+    "mask": "mask",
+    "audio": "sound",
+    "lora": "LoRA",
+}
+
+
+def check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
+    """Refuse inputs that the model does not take, and a task that lacks what it needs.
+
+    Raises:
+        RequestError: naming the field.
+    """
+    asked: dict[Accepts, str] = dict.fromkeys(sorted(task.abilities(spec)), "model")
+    given: dict[Accepts, str] = {
+        mark.ability: field for field, mark in task.inputs().items() if mark.ability and getattr(task, field)
+    }
+    if task.loras:
+        given["lora"] = "loras"
+    elif task.accelerator not in (None, NONE):
+        given["lora"] = "accelerator"
+    for feature, field in (asked | given).items():
+        if feature not in spec.accepts:
+            able = catalogue.accepting(feature)
+            hint = f"models that do: {', '.join(able)}" if able else None
+            raise RequestError(field, f"model {spec.name!r} takes no {WORDS[feature]}", hint=hint)
+    has = set(given) | set(asked) | ({"start"} if "source" in given else set())
+    for feature in sorted(spec.requires - has):
+        taking = (name for name, mark in task.inputs().items() if mark.ability == feature)
+        field = next(taking, "model")
+        hint = f"give {_option(field, type(task))}"
+        raise RequestError(field, f"model {spec.name!r} needs a {WORDS[feature]}", hint=hint)
+    _check_references(task, spec)
+    if "mask" in given and "control" not in given and "control" not in asked:
+        raise RequestError(
+            given["mask"], "there is no control video to mask", hint="give --video-guide or --image-guide"
+        )
+
+
+def _check_references(task: Render, spec: ModelSpec) -> None:
+    for field, files in task.media().items():
+        most = spec.most_references
+        if most and task.inputs()[field].ability == "references" and len(files) > most:
+            raise RequestError(field, f"{len(files)} pictures, but model {spec.name!r} takes at most {most}")
+
+
+def check_sampling(task: Render, spec: ModelSpec, origin: Mapping[str, str]) -> list[str]:
+    """Refuse phases and guidance that the model does not have.
+
+    Returns:
+        where phases begin, and what nothing reads, a sentence each.
+
+    Raises:
+        RequestError: naming the field.
+    """
+    asked = task.guidance_phases
+    if asked > spec.phases:
+        most = f"{spec.phases} phases" if spec.phases > 1 else "one phase"
+        raise RequestError("guidance_phases", f"{asked}, but model {spec.name!r} has at most {most}")
+    if asked < spec.experts:
+        raise RequestError(
+            "guidance_phases",
+            f"{asked}, but model {spec.name!r} needs {spec.experts}: one network each for high and low noise",
+        )
+    notices = [
+        f"{field}: not used, there {'are two phases' if asked > 1 else 'is one phase'}"
+        for phase, fields in OF_PHASE.items()
+        for field in fields
+        if asked < phase and said(origin.get(field, ""))
+    ]
+    task.check_guidance(spec)
+    if not task.guided:
+        unused = [field for field in ("cfg_zero", "apg", "skip_layers") if getattr(task, field)]
+        unused += [field for field in OWN_SCALES.values() if said(origin.get(field, ""))]
+        notices += [f"{field}: not used, the guidance scale is 1" for field in unused]
+    if asked > 1:
+        notices.append(f"phases: {', '.join(starmap(_steps, task.phase_spans))}")
+    return notices
+
+
+def _steps(first: int, count: int) -> str:
+    """Steps in words; `first` is counted from 0."""
+    if count > 1:
+        return f"steps {first + 1} to {first + count}"
+    return f"step {first + 1}" if count else "no step"
+
+
+def _option(field: str, task: type[Render]) -> str:
+    """The option that sets a field, for hints."""
+    flag = flag_of(task, field)
+    return flag.option(field) if flag else field
