@@ -50,6 +50,28 @@ def test_frames_outside_the_portions_are_kept(
         check(plan, WAN, [length])
 
 
+def test_a_portion_too_long_for_a_run_goes_in_windows() -> None:
+    plan = edit(300, (50, 249), window=81)
+    assert [(s.start, s.frames, s.generate, s.overlap) for s in plan.segments] == [
+        (50, 69, 77, 8), (119, 72, 77, 5), (191, 59, 73, 5),
+    ]  # fmt: skip
+    assert [s.portions for s in plan.segments] == [(0,)] * 3
+    assert [s.removed for s in plan.segments] == [69, 72, 59]
+    assert (plan.segments[0].context_after, plan.segments[-1].overlap_after) == (0, 8)
+    assert plan.total == 300
+    check(plan, WAN, [300])
+
+
+def test_windows_share_what_a_shorter_or_longer_portion_replaces() -> None:
+    chosen = [Portion(first=10, last=29, gap=60), Portion(first=50, last=119, gap=20)]
+    plan = plan_edit(200, chosen, grid=WAN, fps=Fraction(16), window=33, context=4)
+    of = [[s.removed for s in plan.segments if s.portions == (number,)] for number in (0, 1)]
+    assert (sum(of[0]), sum(of[1])) == (20, 70)
+    assert len(of[0]) > 1
+    assert plan.total == 200 - 90 + 80
+    check(plan, WAN, [200])
+
+
 def test_the_tail_is_made_from_what_comes_before() -> None:
     (segment,) = edit(50, (40, 49)).segments
     assert (segment.start, segment.frames, segment.generate) == (40, 10, 21)
@@ -113,9 +135,12 @@ def test_every_edit_is_what_its_plan_says(data: st.DataObject) -> None:
     gap = st.none() | st.integers(0, 40)
     portions = [Portion(first=first, last=end - 1, gap=data.draw(gap)) for first, end in pairs]
     keep_ends = data.draw(st.booleans())
-    context = data.draw(st.integers(1, 20))
+    said = {"context": data.draw(st.integers(1, 20)), "overlap": data.draw(st.integers(1, 20))}
+    window = data.draw(st.none() | st.integers(1, 40))
     try:
-        plan = plan_edit(length, portions, grid=grid, fps=Fraction(16), context=context, keep_ends=keep_ends)
+        plan = plan_edit(
+            length, portions, grid=grid, fps=Fraction(16), keep_ends=keep_ends, window=window, **said
+        )
     except RequestError as error:
         if error.field == "portions":
             return
@@ -132,4 +157,9 @@ def test_every_edit_is_what_its_plan_says(data: st.DataObject) -> None:
     assert [owner[2] for owner in laid(plan) if owner[0] == "clip"] == [
         frame for frame in range(length) if frame not in gone
     ]
-    assert sorted(i for segment in plan.segments for i in segment.portions) == list(range(len(portions)))
+    of_gap = {segment.portions for segment in plan.segments}
+    assert sorted(i for places in of_gap for i in places) == list(range(len(portions)))
+    if window is None:
+        assert len(plan.segments) == len(of_gap)
+    else:
+        assert max(s.generate for s in plan.segments) <= max(grid.minimum, grid.frames(window))

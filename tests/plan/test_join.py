@@ -149,15 +149,23 @@ def test_every_join_is_what_its_plan_says(data: st.DataObject) -> None:
         bridging=st.booleans(),
     )
     bridges = data.draw(st.lists(bridge, min_size=count, max_size=count))
+    window = data.draw(st.none() | st.integers(1, 40))
     try:
-        plan = plan_join(lengths, bridges, grid=grid, fps=Fraction(16), loop=loop)
+        plan = plan_join(lengths, bridges, grid=grid, fps=Fraction(16), loop=loop, window=window)
     except RequestError as error:
         if error.field == "gap":
             return
         raise
     check(plan, grid, lengths)
     assert plan.total == sum(lengths) + sum(bridge.gap for bridge in bridges if not bridge.replace)
-    assert [segment.frames for segment in plan.segments] == [bridge.gap for bridge in bridges]
+    assert [
+        sum(segment.frames for segment in plan.segments if segment.portions == (index,))
+        for index in range(count)
+    ] == [bridge.gap for bridge in bridges]
+    if window is None:
+        assert len(plan.segments) == count
+    else:
+        assert max((s.generate for s in plan.segments), default=0) <= max(grid.minimum, grid.frames(window))
     kept = [owner for owner in laid(plan) if owner[0] == "clip"]
     assert kept == sorted(kept), "frames of the clips stay in order"
     assert {owner[1] for owner in kept} == set(range(len(lengths))), "every clip keeps a frame"

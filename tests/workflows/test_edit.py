@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from tests.workflows.test_planned import clip, plan_of, unchanged
 from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio, read_video
+from wangp_cli.pipelines import families
+from wangp_cli.pipelines.base import Inputs
 from wangp_cli.runtime.settings_file import load_settings_file
 from wangp_cli.tasks.shot import Shot
 
@@ -46,13 +49,39 @@ def test_a_portion_may_become_longer_and_silent(make: Make, tmp_path: Path) -> N
     assert sound[14_000:].any()
 
 
+def test_a_long_portion_is_made_in_windows_that_go_on_from_each_other(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Inputs] = []
+    encode = Echo.encode
+
+    def look(self: Echo, shot: Shot, inputs: Inputs, *rest: Any) -> Any:
+        seen.append(inputs)
+        return encode(self, shot, inputs, *rest)
+
+    monkeypatch.setattr(families, "ADAPTERS", MappingProxyType({"wan": "tests.echo:load"}))
+    monkeypatch.setattr(Echo, "encode", look)
+    video = clip(tmp_path, "a", 40)
+    said = {"sliding_window_size": 13, "denoising_strength": 0.5, "part_seeds": [4, 5]}
+    made = edit(make, video, "5-24", "30-33", **said)
+    segments = plan_of(made)["segments"]
+    assert [segment["portions"] for segment in segments] == [[0], [0], [0], [1]]
+    count, equal = unchanged(made, [video])
+    assert 0 < count == equal
+    given, frames = as_uint8(read_video(video).frames), as_uint8(made.frames)
+    for segment, inputs in zip(segments, seen, strict=True):
+        assert inputs.initial is not None
+        assert inputs.control is not None
+        start, lead = segment["start"], segment["drop"] + segment["overlap"]
+        new = slice(lead, lead + segment["frames"])
+        assert np.array_equal(as_uint8(inputs.initial.frames)[new], given[start : start + segment["frames"]])
+        shown = as_uint8(inputs.control.frames)[:lead].astype(int)
+        assert np.abs(shown - frames[start - lead : start]).max() <= 1
+
+
 def test_each_portion_has_its_own_prompt_or_the_shared_one(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from types import MappingProxyType
-
-    from wangp_cli.pipelines import families
-
     heard = []
     encode = Echo.encode
 

@@ -8,9 +8,10 @@ from fractions import Fraction
 
 from wangp_cli.catalogue import Entry, Grid
 from wangp_cli.errors import RequestError
+from wangp_cli.plan.fill import Gap, Runs
 from wangp_cli.plan.join import join_plan
 from wangp_cli.plan.model import JoinPlan
-from wangp_cli.plan.weave import Gap, Range, weave
+from wangp_cli.plan.weave import Range, weave
 
 
 class Portion(Entry):
@@ -38,6 +39,8 @@ def plan_edit(
     fps: Fraction,
     context: int = 8,
     keep_ends: bool = False,
+    window: int | None = None,
+    overlap: int = 5,
 ) -> JoinPlan:
     """Plan new frames for portions of a video.
 
@@ -51,6 +54,8 @@ def plan_edit(
         fps: of the video.
         context: frames beside each portion that the model is given.
         keep_ends: leave the first and the last frame of each portion as they are.
+        window: frames of one run of the model at most; what is longer goes in several.
+        overlap: frames that these share.
 
     Raises:
         RequestError: portions overlap or lie outside the video, or nothing is left of it.
@@ -81,7 +86,8 @@ def plan_edit(
     if not any(part.end > part.first for part in ranges):
         raise RequestError("portions", f"cover all {length} frames, so nothing is left to go by")
     notices: list[str] = []
-    kept, segments = weave(ranges, gaps, grid, notices)
+    runs = Runs.asked(grid, window, overlap, "sliding_window_size", notices)
+    kept, segments = weave(ranges, gaps, runs, notices)
     return join_plan(kept, segments, fps, notices)
 
 

@@ -6,8 +6,9 @@ from fractions import Fraction
 
 from wangp_cli.catalogue import Grid
 from wangp_cli.errors import RequestError
+from wangp_cli.plan.fill import Gap, Runs, fill
 from wangp_cli.plan.join import join_plan
-from wangp_cli.plan.model import JoinPlan, Kept, Segment, cover
+from wangp_cli.plan.model import JoinPlan, Kept
 
 
 def plan_inpaint(
@@ -42,61 +43,14 @@ def plan_inpaint(
     """
     if not 0 <= start < end <= length:
         raise RequestError("portion", f"{start}-{end - 1} is not within 0-{length - 1}")
-    for field, value in (("context", context), ("overlap", overlap)):
-        if value < 1:
-            raise RequestError(field, f"{value}, must be 1 or more")
-    notices = []
-    front, back = min(context, start), min(context, length - end)
-    whole = cover(grid, front + end - start + back)
-    size = whole if longest is None else max(grid.minimum, grid.frames(longest))
-    if longest not in (None, size):
-        notices.append(f"frames: {longest} became {size}, which the model can make")
-    if whole <= size:
-        overlap = 0
-    else:
-        most = max(size // 4, 1)
-        notices += [
-            f"{field}: {value} became {most}, a quarter of a window of {size}"
-            for field, value in (("context", max(front, back)), ("overlap", overlap))
-            if value > most
-        ]
-        front, back, overlap = min(front, most), min(back, most), min(overlap, most)
-    segments = _windows(length, range(start, end), (front, back), size, overlap, grid)
+    if context < 1:
+        raise RequestError("context", f"{context}, must be 1 or more")
+    notices: list[str] = []
+    runs = Runs.asked(grid, longest, overlap, "frames", notices)
+    gap = Gap(frames=end - start, context=context, removed=end - start)
+    windows = fill(gap, start, start, length - end, runs, notices)
+    # Nothing beside the range changes.
+    windows[0] = windows[0].unmixed_before
+    windows[-1] = windows[-1].unmixed_after
     parts = (Kept(clip=0, first=0, end=start, start=0), Kept(clip=0, first=end, end=length, start=end))
-    return join_plan([part for part in parts if part.frames], segments, fps, notices)
-
-
-def _windows(
-    length: int, new: range, context: tuple[int, int], size: int, overlap: int, grid: Grid
-) -> list[Segment]:
-    front, back = context
-    # Every window but the first begins with the overlap, none makes more than `size`.
-    count = max(1, -(-(front + len(new) + back - overlap) // (size - overlap)))
-    segments = []
-    for index in range(count):
-        lead = overlap if index else front
-        left = count - index - 1
-        share = -(-(lead + len(new) + back + left * overlap) // (left + 1))
-        frames = max(1, min(cover(grid, share) - lead, len(new) - left)) if left else len(new)
-        after = 0 if left else back
-        generate = cover(grid, lead + frames + after)
-        spare = generate - lead - frames - after
-        # What the grid asks for is context in front; behind, where that is short; else made in vain.
-        more = min(spare, new.start - lead)
-        behind = after + (0 if left else min(spare - more, length - new.stop - after))
-        segments.append(
-            Segment(
-                index=index,
-                frames=frames,
-                generate=generate,
-                context=lead + more,
-                drop=more if index else lead + more,
-                overlap=lead if index else 0,
-                start=new.start,
-                context_after=behind,
-                trim=generate - lead - more - frames,
-                removed=frames,
-            )
-        )
-        new = new[frames:]
-    return segments
+    return join_plan([part for part in parts if part.frames], windows, fps, notices)

@@ -7,8 +7,9 @@ from fractions import Fraction
 
 from wangp_cli.catalogue import Entry, Grid
 from wangp_cli.errors import RequestError
+from wangp_cli.plan.fill import Gap, Runs
 from wangp_cli.plan.model import JoinPlan, Kept, Segment, spread
-from wangp_cli.plan.weave import Gap, Range, weave
+from wangp_cli.plan.weave import Range, weave
 
 
 class Bridge(Entry):
@@ -34,6 +35,8 @@ def plan_join(
     grid: Grid,
     fps: Fraction,
     loop: bool = False,
+    window: int | None = None,
+    overlap: int = 5,
 ) -> JoinPlan:
     """Plan bridges between clips.
 
@@ -47,6 +50,8 @@ def plan_join(
         grid: of the model.
         fps: of the output.
         loop: one more bridge from the last clip back to the first.
+        window: frames of one run of the model at most; what is longer goes in several.
+        overlap: frames that these share.
 
     Raises:
         RequestError: too few clips, or a gap that replaces more than the clips have.
@@ -66,11 +71,13 @@ def plan_join(
             context=bridge.context,
             removed=bridge.gap if bridge.replace else 0,
             bridging=bridge.bridging,
+            portions=(index,),
         )
-        for bridge in chosen
+        for index, bridge in enumerate(chosen)
     ]
     notices: list[str] = []
-    kept, segments = weave(ranges, gaps, grid, notices)
+    runs = Runs.asked(grid, window, overlap, "sliding_window_size", notices)
+    kept, segments = weave(ranges, gaps, runs, notices)
     return join_plan(kept, segments, fps, notices)
 
 

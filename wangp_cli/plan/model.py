@@ -82,6 +82,16 @@ class Segment(Entry):
         return self.lead + self.frames
 
     @property
+    def unmixed_after(self) -> Segment:
+        """The same without a crossfade into what follows."""
+        return self.model_copy(update={"overlap_after": 0, "trim": self.trim + self.overlap_after})
+
+    @property
+    def unmixed_before(self) -> Segment:
+        """The same without a crossfade from what it begins with."""
+        return self.model_copy(update={"overlap": 0, "drop": self.lead})
+
+    @property
     def changed(self) -> tuple[int, int]:
         """First output frame this may change, and the first one behind that it may not."""
         return self.start - self.overlap, self.start + self.frames + self.overlap_after
@@ -132,14 +142,23 @@ class Plan(Entry):
         """The kept ranges on both sides; a segment that closes a circle is followed by the first one."""
         parts = self.parts
         index = parts.index(segment)
-        before = parts[index - 1] if index else None
-        behind = parts[index + 1] if index + 1 < len(parts) else None
-        if behind is None and segment.context_after:
-            behind = parts[0]
-        return (
-            before if isinstance(before, Kept) else None,
-            behind if isinstance(behind, Kept) else None,
-        )
+        before = next((part for part in reversed(parts[:index]) if isinstance(part, Kept)), None)
+        behind = next((part for part in parts[index:] if isinstance(part, Kept)), None)
+        if behind is None and any(part.context_after for part in self.together(segment)):
+            behind = self.kept[0]
+        return before, behind
+
+    def together(self, segment: Segment) -> list[Segment]:
+        """The windows that fill one gap, of which a segment is one."""
+        found: list[Segment] = []
+        for part in self.parts:
+            if isinstance(part, Segment):
+                found.append(part)
+            elif segment in found:
+                break
+            else:
+                found = []
+        return found
 
 
 class JoinPlan(Plan):

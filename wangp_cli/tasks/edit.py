@@ -13,7 +13,7 @@ from wangp_cli.catalogue import ModelSpec
 from wangp_cli.plan import JoinPlan, plan_edit
 from wangp_cli.plan.model import spread
 from wangp_cli.tasks.fields import MAX_FRAMES, Flag, Input, Rate, Size, Spec
-from wangp_cli.tasks.planned import MANY, Counts, Planned, Sound
+from wangp_cli.tasks.planned import MANY, Counts, Planned, Sound, Windows
 from wangp_cli.tasks.portions import frames_of, portion, prompt_of
 
 
@@ -49,7 +49,7 @@ class Surroundings(Spec):
     )
 
 
-class Edit(Surroundings, Changed, Planned):
+class Edit(Surroundings, Windows, Changed, Planned):
     """Make portions of a video anew; all the rest stays as it is."""
 
     shaped_by: ClassVar[tuple[str, ...]] = ("video",)
@@ -98,5 +98,12 @@ class Edit(Surroundings, Changed, Planned):
         ]
         (length,) = lengths["video"]
         return plan_edit(
-            length, portions, grid=spec.grid, fps=rate, context=self.context, keep_ends=self.keep_ends
+            length,
+            portions,
+            grid=spec.grid,
+            fps=rate,
+            context=self.context,
+            keep_ends=self.keep_ends,
+            window=self.sliding_window_size or None,
+            overlap=self.window_overlap(spec),
         )

@@ -11,34 +11,17 @@ from pydantic import Field, model_validator
 from wangp_cli.catalogue import ModelSpec
 from wangp_cli.errors import RequestError
 from wangp_cli.plan import Plan, Segment, plan_windows
-from wangp_cli.tasks.fields import MAX_FRAMES, Flag, Spec, frame_count
-from wangp_cli.tasks.planned import MANY, Seams
+from wangp_cli.tasks.fields import MAX_FRAMES, Flag, frame_count
+from wangp_cli.tasks.planned import MANY, Seams, Windows
 from wangp_cli.tasks.render import Render
 from wangp_cli.tasks.shot import Shot, shot_of
 from wangp_cli.tasks.task import MediaInputs
 
 
-class Windows(Spec):
-    """A video longer than a model makes in one go."""
+class Continued(Windows):
+    """How windows end, and what each shows."""
 
     panel: ClassVar[str] = "Size and length"
-    sliding_window_size: Annotated[
-        int,
-        Field(ge=0, le=MAX_FRAMES),
-        Flag(
-            "Make longer videos in windows of so many frames, to the frame; 0 makes all in one run.",
-            metavar="N",
-            default="the model's, or 0",
-        ),
-    ] = 0
-    sliding_window_overlap: Annotated[
-        Annotated[int, Field(ge=1, le=MAX_FRAMES)] | None,
-        Flag(
-            "Frames of a window that the next one continues.",
-            metavar="N",
-            default="5 for VACE, 1 for image to video",
-        ),
-    ] = None
     sliding_window_discard_last_frames: Annotated[
         int,
         Field(ge=0, le=MAX_FRAMES),
@@ -55,7 +38,7 @@ class Windows(Spec):
     ] = ()
 
 
-class Generate(MediaInputs, Seams, Windows, Shot, Render):
+class Generate(MediaInputs, Seams, Continued, Shot, Render):
     """Make a video from a prompt, pictures and videos; one frame makes a picture."""
 
     run: ClassVar[str] = "wangp_cli.workflows.generate:run"
@@ -97,7 +80,7 @@ class Generate(MediaInputs, Seams, Windows, Shot, Render):
         plan = plan_windows(
             frames,
             window=self.sliding_window_size,
-            overlap=self.sliding_window_overlap or spec.looks_back,
+            overlap=self.window_overlap(spec),
             discard=self.sliding_window_discard_last_frames,
             grid=spec.grid,
             fps=rate,

@@ -14,7 +14,7 @@ from wangp_cli.errors import RequestError
 from wangp_cli.plan import Bridge, JoinPlan, plan_join
 from wangp_cli.plan.model import spread
 from wangp_cli.tasks.fields import Flag, Input, Rate, Size, Spec
-from wangp_cli.tasks.planned import MANY, Counts, Fit, Planned, Sound
+from wangp_cli.tasks.planned import MANY, Counts, Fit, Planned, Sound, Windows
 from wangp_cli.tasks.render import Shape
 
 
@@ -62,7 +62,7 @@ class Bridges(Spec):
     ] = "crossfade"
 
 
-class Join(Bridges, Clips, Planned):
+class Join(Bridges, Windows, Clips, Planned):
     """Join clips by generated frames."""
 
     shaped_by: ClassVar[tuple[str, ...]] = ("clips",)
@@ -124,4 +124,12 @@ class Join(Bridges, Clips, Planned):
             Bridge(gap=gap, context=context, replace=mode == "replace", bridging=self.bridging)
             for gap, context, mode in zip(gaps, contexts, modes, strict=True)
         ]
-        return plan_join(lengths.get("clips", ()), bridges, grid=spec.grid, fps=rate, loop=self.loop)
+        return plan_join(
+            lengths.get("clips", ()),
+            bridges,
+            grid=spec.grid,
+            fps=rate,
+            loop=self.loop,
+            window=self.sliding_window_size or None,
+            overlap=self.window_overlap(spec),
+        )

@@ -110,6 +110,33 @@ class Seams(Spec):
     ] = 0.0
 
 
+class Windows(Spec):
+    """More frames than a model makes in one go."""
+
+    panel: ClassVar[str] = "Size and length"
+    sliding_window_size: Annotated[
+        int,
+        Field(ge=0, le=MAX_FRAMES),
+        Flag(
+            "Make what is longer in windows of so many frames, to the frame; 0 makes all in one run.",
+            metavar="N",
+            default="the model's, or 0",
+        ),
+    ] = 0
+    sliding_window_overlap: Annotated[
+        Annotated[int, Field(ge=1, le=MAX_FRAMES)] | None,
+        Flag(
+            "Frames of a window that the next one continues.",
+            metavar="N",
+            default="5 for VACE, 1 for image to video",
+        ),
+    ] = None
+
+    def window_overlap(self, spec: ModelSpec) -> int:
+        """Frames that windows share: those asked for, or as many as the model goes on from."""
+        return self.sliding_window_overlap or spec.looks_back
+
+
 class Workings(Spec):
     """What shows how the result came about."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import overload
 
@@ -143,23 +145,31 @@ class Assembly:
 
     def _initial(self, segment: Segment, known: Known) -> Clip:
         """The frames that a segment replaces, and their context."""
-        gone = [self._fit_canvas(piece) for span in self._replaced(segment) for piece in self._clip(*span)]
-        count = sum(map(len, gone))
-        new = [np.concatenate(gone)[adjusted(count, segment.frames)]] if count else []
+        new = list(self._replaced(segment))
         around = (None if frames is None else as_float(frames) for frames in (known.context, known.after))
         before, behind = ([] if frames is None else [frames] for frames in around)
         shown = np.concatenate([*before, *new, *behind])
         return Clip(frames=match_length(shown, segment.generate, "hold"), fps=self._plan.fps)
 
-    def _replaced(self, segment: Segment) -> list[tuple[int, int, int]]:
-        """Where the frames were for which a segment stands: clip, first frame and end."""
+    def _replaced(self, segment: Segment) -> Iterator[Frames]:
+        """The frames for which a segment stands, one for each new one, at the size the model works at."""
         before, behind = self._plan.beside(segment)
         if before and behind and before.clip == behind.clip and before.end <= behind.first:
             spans = [(before.clip, before.end, behind.first)]
         else:
             spans = [(before.clip, before.end, self._length(before.clip))] if before else []
             spans += [(behind.clip, 0, behind.first)] if behind else []
-        return [span for span in spans if span[1] < span[2]]
+        there = [(span, frame) for span in spans for frame in range(*span[1:])]
+        if not there:
+            return
+        windows = self._plan.together(segment)
+        numbers = adjusted(len(there), sum(window.frames for window in windows))
+        first = segment.start - windows[0].start
+        own = [there[number] for number in numbers[first : first + segment.frames]]
+        for (clip, *_), places in groupby(own, key=itemgetter(0)):
+            frames = [frame for _, frame in places]
+            pieces = [self._fit_canvas(piece) for piece in self._clip(clip, frames[0], frames[-1] + 1)]
+            yield np.concatenate(pieces)[[frame - frames[0] for frame in frames]]
 
     def _length(self, number: int) -> int:
         """Frames of a clip, counted at the plan's rate."""
