@@ -25,6 +25,7 @@ ACCEPTS = {
     "vace": {"start", "end", "control", "mask", "references", "initial", "lora", "negative"},
     "ti2v": {"start", "initial", "lora", "negative"},
     "phantom": {"references", "initial", "lora", "negative"},
+    "diffusion_forcing": {"start", "initial", "lora", "negative"},
 }
 """What each architecture accepts."""
 CLIP_TEXT_LENGTH = 512
@@ -44,6 +45,7 @@ STOCK = {
     "vace": "WanVACEPipeline",
     "ti2v": "WanPipeline",
     "phantom": "WanPipeline",
+    "diffusion_forcing": "SkyReelsV2DiffusionForcingPipeline",
 }
 """The stock pipeline of each architecture; that of Phantom, which has none, is only like its files."""
 
@@ -153,6 +155,9 @@ def pipeline(name: str, **changes: Any) -> Any:
     elif kind == "ti2v":
         parts |= {"vae": vae_5b(), "expand_timesteps": True}
         changes |= {"in_channels": 48, "out_channels": 48}
+    elif kind == "diffusion_forcing":
+        changes = {"inject_sample_info": True} | changes
+        part = partial(transformer, "SkyReelsV2Transformer3DModel")
     elif kind in ("i2v", "flf2v"):
         changes |= {"in_channels": 36}
         parts |= {"image_encoder": None, "image_processor": None}

@@ -26,7 +26,7 @@ Accepts = Literal[
     "lora",
     "negative",
 ]
-Architecture = Literal["t2v", "i2v", "flf2v", "vace", "ti2v", "phantom", "none"]
+Architecture = Literal["t2v", "i2v", "flf2v", "vace", "ti2v", "phantom", "diffusion_forcing", "none"]
 NetworkKind = Literal[
     "WanTransformer3DModel",
     "WanVACETransformer3DModel",
@@ -182,8 +182,8 @@ class ModelSpec(Entry):
 
     @property
     def looks_back(self) -> int:
-        """Frames of a video to continue that is shown to it: one, or two latent ones."""
-        return self.grid.step + 1 if self.architecture == "vace" else 1
+        """Frames of a video to continue that is shown to it: one, or several latent ones."""
+        return {"vace": 1, "diffusion_forcing": 4}.get(self.architecture, 0) * self.grid.step + 1
 
     @model_validator(mode="after")
     def _honest(self) -> Self:

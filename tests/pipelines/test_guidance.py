@@ -21,6 +21,7 @@ INPUTS = {
     "flf2v": Inputs(start=tiny.clip(1), end=tiny.clip(1, 1)),
     "vace": Inputs(control=tiny.clip(9)),
     "ti2v": Inputs(),
+    "diffusion_forcing": Inputs(start=tiny.clip(1)),
 }
 
 
@@ -64,7 +65,7 @@ def test_every_way_to_guide_changes_the_result_and_leaves_the_network_as_it_was(
     assert torch.equal(plain, denoised(pipeline, shot, inputs))
 
 
-@pytest.mark.parametrize("name", ["t2v", "i2v", "vace"])
+@pytest.mark.parametrize("name", ["t2v", "i2v", "vace", "diffusion_forcing"])
 def test_attention_guidance_brings_the_negative_prompt_into_one_pass(loaded: Any, name: str) -> None:
     pipeline, inputs = loaded(name), INPUTS[name]
     shot = tiny.shot(guidance_scale=1.0)

@@ -144,7 +144,7 @@ def test_what_waits_on_the_disk_goes_with_its_network(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["t2v", "i2v", "vace"])
+@pytest.mark.parametrize("name", ["t2v", "i2v", "vace", "diffusion_forcing"])
 @pytest.mark.parametrize("profile", ["2", "3", "4", "5"])
 def test_profiles_give_the_same_bits(
     checkpoint: Any, loaded: Any, name: str, profile: str, tmp_path: Path

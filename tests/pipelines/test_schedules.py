@@ -37,8 +37,9 @@ def test_a_velocity_that_is_known_leads_to_its_clean_sample(sampler: str) -> Non
         run = made(6, 5.0, sampler, denoising_strength=first)
         noise = torch.randn(clean.shape, generator=generator_of(1))
         latents = run.sigmas[0] * noise + (1 - run.sigmas[0]) * clean
+        solver = run.new_solver()
         for step, sigma in zip(run.steps, run.sigmas, strict=False):
-            latents = run.solver.step((latents - clean) / sigma, step.timestep, latents, return_dict=False)[0]
+            latents = solver.step((latents - clean) / sigma, step.timestep, latents, return_dict=False)[0]
         assert torch.allclose(latents, clean, atol=1e-4)
 
 
@@ -47,8 +48,9 @@ def test_the_sample_keeps_its_precision_whatever_the_network_has(sampler: str) -
     run = made(4, 5.0, sampler)
     latents = torch.randn(1, 1, 1, 4, 4, generator=generator_of(2))
     velocity = torch.ones_like(latents, dtype=torch.bfloat16)
+    solver = run.new_solver()
     for step in run.steps:
-        latents = run.solver.step(velocity, step.timestep, latents, return_dict=False)[0]
+        latents = solver.step(velocity, step.timestep, latents, return_dict=False)[0]
         assert latents.dtype == torch.float32
 
 
@@ -57,7 +59,7 @@ def test_lcm_draws_new_noise_from_the_run_s_own_source() -> None:
         run = schedule(tiny.shot(sampler="lcm", steps=4), "cpu", generator=generator_of(seed))
         latents = torch.zeros(1, 1, 1, 4, 4)
         step = run.steps[0]
-        return run.solver.step(latents, step.timestep, latents, return_dict=False)[0]
+        return run.new_solver().step(latents, step.timestep, latents, return_dict=False)[0]
 
     assert torch.equal(walked(1), walked(1))
     assert not torch.equal(walked(1), walked(2))
@@ -98,5 +100,24 @@ def test_many_steps_with_equal_timesteps_start_at_the_first() -> None:
     run = made(500, 50.0, "unipc")
     assert run.timesteps[0] == run.timesteps[1]
     sample = run.timesteps.new_zeros((1, 1)).float()
-    run.solver.step(sample, run.timesteps[0], sample, return_dict=False)
-    assert run.solver.step_index == 1
+    solver = run.new_solver()
+    solver.step(sample, run.timesteps[0], sample, return_dict=False)
+    assert solver.step_index == 1
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_solvers_of_one_run_know_nothing_of_each_other(sampler: str) -> None:
+    run = made(4, 5.0, sampler)
+    noise = torch.randn(1, 1, 4, 4, generator=generator_of(3))
+
+    def walk(*solvers: Any) -> list[torch.Tensor]:
+        latents = [noise] * len(solvers)
+        for step in run.steps:
+            for index, solver in enumerate(solvers):
+                sample = latents[index]
+                latents[index] = solver.step(0.3 * sample, step.timestep, sample, return_dict=False)[0]
+        return latents
+
+    [alone] = walk(run.new_solver())
+    if sampler != "lcm":  # which adds noise, new to each
+        assert all(torch.equal(alone, found) for found in walk(run.new_solver(), run.new_solver()))

@@ -32,7 +32,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return made
 
 
-@pytest.mark.parametrize("name", ["t2v", "vace"])
+@pytest.mark.parametrize("name", ["t2v", "vace", "diffusion_forcing"])
 @pytest.mark.parametrize("cache", ["fbcache=0", "magcache=0"])
 def test_a_cache_that_skips_nothing_changes_nothing(
     checkpoint: Any, loaded: Any, name: str, cache: str, tmp_path: Path

@@ -40,7 +40,12 @@ INPUTS = {
     "vace": EVERYTHING,
     "ti2v": Inputs(start=tiny.clip(1, 1, size=64)),
     "phantom": Inputs(references=EVERYTHING.references),
+    "diffusion_forcing": Inputs(start=tiny.clip(1, 1)),
 }
+
+
+SHOW_THEIR_START = ("ti2v", "diffusion_forcing")
+"""Also where nothing is denoised."""
 
 
 def run(pipeline: Any, shot: Shot, inputs: Inputs = NOTHING, progress: Any = tiny.quiet) -> Any:
@@ -107,6 +112,9 @@ def test_every_setting_changes_the_result(loaded: Any, name: str, change: dict[s
         ("phantom", {"references": EVERYTHING.references[::-1]}),
         ("phantom", {"references": EVERYTHING.references[:1]}),
         ("phantom", {"references": (tiny.clip(1, 9), EVERYTHING.references[1])}),
+        ("diffusion_forcing", {"start": tiny.clip(1, 9)}),
+        ("diffusion_forcing", {"start": tiny.clip(5, 1)}),
+        ("diffusion_forcing", {"start": None}),
         ("i2v_2_2", {"start": tiny.clip(1, 9)}),
         ("i2v_2_2", {"end": tiny.clip(1, 9)}),
         ("i2v_2_2", {"end": None}),
@@ -178,7 +186,7 @@ def test_a_clip_to_start_from_shows_more_the_less_is_denoised(loaded: Any, name:
     vae = pipeline._vae
     latents = vae.encode(to_tensor(clip), [].append)
     itself = np.concatenate(list(vae.decode(latents, [].append)))
-    assert np.array_equal(none, itself) or name == "ti2v"  # which shows its start as well
+    assert np.array_equal(none, itself) or name in SHOW_THEIR_START
     apart = [np.abs(made - itself).mean() for made in (quarter, half, from_noise)]
     assert apart == sorted(apart)
     assert apart[0] > 0
@@ -372,6 +380,8 @@ def test_decoding_may_interleave_with_another_call(loaded: Any) -> None:
         ("phantom", Inputs(), {}, "references"),
         ("phantom", Inputs(references=(tiny.clip(1, size=16),)), {}, "references"),
         ("phantom", Inputs(control=tiny.clip(9)), {}, "control"),
+        ("diffusion_forcing", Inputs(start=tiny.clip(2)), {}, "start"),
+        ("diffusion_forcing", Inputs(end=tiny.clip(1)), {}, "end"),
         ("t2v", Inputs(initial=tiny.clip(5)), {"denoising_strength": 0.5}, "initial"),
         ("t2v", Inputs(), {"denoising_strength": 0.5}, "denoising_strength"),
     ],
@@ -449,7 +459,9 @@ def test_a_missing_shard_is_named(copy: Path) -> None:
         load(copy)
 
 
-@pytest.mark.parametrize(("folder", "name"), [("t2v", "vace"), ("i2v", "t2v"), ("flf2v", "i2v")])
+@pytest.mark.parametrize(
+    ("folder", "name"), [("t2v", "vace"), ("i2v", "t2v"), ("flf2v", "i2v"), ("t2v", "diffusion_forcing")]
+)
 def test_a_checkpoint_of_another_architecture_is_refused(checkpoint: Any, folder: str, name: str) -> None:
     with pytest.raises(ModelError):
         load(checkpoint(folder), name)
@@ -531,7 +543,7 @@ def test_float_pictures_are_as_good_as_whole_numbers(loaded: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["t2v", "i2v", "flf2v", "vace"])
+@pytest.mark.parametrize("name", ["t2v", "i2v", "flf2v", "vace", "diffusion_forcing"])
 def test_boost_asks_under_both_prompts_in_one_pass(checkpoint: Any, loaded: Any, name: str) -> None:
     passes: list[int] = []
     pipeline = load(checkpoint(name), name, boost=True)

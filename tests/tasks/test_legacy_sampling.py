@@ -150,3 +150,14 @@ def test_switches_of_guidance_become_its_flags() -> None:
     assert translate(off | {"cfg_zero_step": 5, "slg_layers": [1], "NAG_scale": 1, "NAG_tau": 3.5}) == {}
     with pytest.raises(RequestError, match="perturbation_switch: 2 is not served"):
         translate({"perturbation_switch": 2})
+
+
+def test_the_mode_of_a_skyreels_model_is_the_lag_of_its_blocks() -> None:
+    found = translate({"model_type": "sky_df_14B", "model_mode": 5, "sliding_window_overlap_noise": 20})
+    said = {"ar_step": 5, "causal_block_size": 5, "addnoise_condition": 20}
+    assert found == {"model": "sky_df_14B"} | said
+    assert Generate.model_validate({"prompt": "a"} | found).forcing == list(said)
+    assert translate({"model_type": "sky_df_14B", "model_mode": 0}) == {"model": "sky_df_14B"}
+    assert translate({"model_type": "t2v", "sliding_window_overlap_noise": 20}) == {"model": "t2v"}
+    with pytest.raises(RequestError, match="model_mode: 5 is not served"):
+        translate({"model_type": "t2v", "model_mode": 5})

@@ -113,7 +113,7 @@ def test_a_video_that_fits_one_window_is_one_run(echo: Callable[..., Any], heard
     assert len(echo(frames=30, sliding_window_size=0, name="off").frames) == 29
 
 
-@pytest.mark.parametrize("model", ["tiny_vace", "tiny_i2v"])
+@pytest.mark.parametrize("model", ["tiny_vace", "tiny_i2v", "tiny_diffusion_forcing"])
 def test_real_models_make_windows_with_sound(make: Make, tmp_path: Path, model: str) -> None:
     start = picture(tmp_path / "start.png", 3)
     sound = tone(tmp_path / "s.wav", 5.0)

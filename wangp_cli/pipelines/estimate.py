@@ -12,6 +12,7 @@ import torch
 
 from wangp_cli.pipelines import memory, profiles
 from wangp_cli.pipelines.placement import choose
+from wangp_cli.plan.forcing import waves, whole_blocks
 from wangp_cli.tasks.guidance import OWN_SCALES
 
 if TYPE_CHECKING:
@@ -181,8 +182,10 @@ def pass_operations(model: Model, frames: int, width: int, height: int) -> float
 def _operations(task: Render, model: Model, frames: int, width: int, height: int) -> float:
     """Floating point operations of one run."""
     weights = model.weights
+    latent = whole_blocks((frames - 1) // 4 + 1, task.causal_block_size)
+    steps = waves(latent, task.steps, lag=task.ar_step, block=task.causal_block_size)
     guided = 3 if model.architecture in OWN_SCALES else 2
-    passes = task.steps * (guided if task.guidance_scale > 1 else 1)
+    passes = len(steps) * (guided if task.guidance_scale > 1 else 1)
     text = 2 * weights.get("text_encoder", 0) * TEXT_TOKENS * (2 if task.guidance_scale > 1 else 1)
     five = model.architecture == "ti2v"
     decode = DECODE_OPERATIONS_5B if five else DECODE_OPERATIONS
@@ -190,7 +193,7 @@ def _operations(task: Render, model: Model, frames: int, width: int, height: int
     encoded = {"vace": 2, "i2v": 1, "flf2v": 1}.get(model.architecture, 0)
     scale = weights.get("vae", 0) / (704_688_668 if five else 126_892_531)
     pixels = frames * width * height
-    one = pass_operations(model, frames, width, height)
+    one = pass_operations(model, 4 * latent - 3, width, height)
     return one * passes + text + pixels * (decode + encoded * encode) * scale / SHARE_OF_VAE
 
 

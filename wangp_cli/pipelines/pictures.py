@@ -79,6 +79,21 @@ def check_inputs(inputs: Inputs, canvas: Canvas) -> None:
         )
 
 
+def check_whole_start(inputs: Inputs, step: int) -> None:
+    """Refuse frames to start with that fill a latent frame in part: it would be shown as known.
+
+    Args:
+        inputs: of the shot.
+        step: frames in a latent frame.
+
+    Raises:
+        RequestError: they are not 1, `step` + 1, 2 * `step` + 1, ...
+    """
+    if inputs.start is not None and len(inputs.start) % step != 1:
+        taken = f"1, {step + 1}, {2 * step + 1}, ..."
+        raise RequestError("start", f"{len(inputs.start)} frames, but this model takes {taken}")
+
+
 def to_tensor(clip: Clip) -> torch.Tensor:
     """RGB float32 `[1, 3, T, H, W]` in [-1, 1]."""
     frames = torch.from_numpy(as_float(clip.frames)) * 2.0 - 1.0

@@ -28,7 +28,7 @@ class Step:
         phase_index: of the step in its phase, from 0.
         phase_steps: of the phase.
         expert: which of the model's transformers is asked: 0, or 1 for the one for low noise.
-        timestep: a scalar, 0 to 1000, what the model is told.
+        timestep: 0 to 1000, what the model is told: a scalar, or `[t]` where frames are denoised apart.
         guidance_scale: of the phase.
     """
 
@@ -79,9 +79,10 @@ def sample(denoiser: Denoiser, schedule: Schedule, latents: torch.Tensor, progre
     Raises:
         GenerationError: the latents are no longer finite.
     """
+    solver = schedule.new_solver()
     for done, step in enumerate(schedule.steps, start=1):
         velocity = denoiser(latents, step)
-        latents = schedule.solver.step(velocity, step.timestep, latents, return_dict=False)[0]
+        latents = solver.step(velocity, step.timestep, latents, return_dict=False)[0]
         if done % STEPS_BETWEEN_CHECKS == 0 or done == len(schedule):
             check_finite(latents, f"after step {done} of {len(schedule)}")
         progress("denoise", done, len(schedule))

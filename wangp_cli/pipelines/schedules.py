@@ -40,12 +40,14 @@ class Schedule:
     Args:
         steps: that are made, in order.
         sigmas: float32, one more than `steps`, falling to 0; what the solver computes with.
-        solver: holds the run's history, so it serves one run only.
+        new_solver: makes what walks; one holds the history of what it walked, so it serves one sample only.
+        generator: of the noise that is added on the way.
     """
 
     steps: Sequence[Step]
     sigmas: torch.Tensor
-    solver: Solver
+    new_solver: Callable[[], Solver]
+    generator: torch.Generator | None = None
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -59,19 +61,26 @@ class Schedule:
 def schedule(
     shot: Sampling, device: str, *, experts: int = 1, generator: torch.Generator | None = None
 ) -> Schedule:
-    """A fresh schedule and solver for one run.
+    """A fresh schedule for one run.
 
     Args:
         shot: says the sampler, the steps and their phases; begins later where its denoising strength is
             below 1.
         device: where the timesteps lie.
         experts: transformers of the model.
-        generator: of the noise that some samplers add.
+        generator: of the noise that is added on the way.
     """
     first = start_step(shot.steps, shot.denoising_strength)
-    solver = _solver(shot.sampler, shot.steps, shot.flow_shift, device)
-    # Without it the solver looks its position up by timestep and may take the second of two equal ones.
-    solver.set_begin_index(first)
+
+    def new_solver() -> Any:
+        solver = _solver(shot.sampler, shot.steps, shot.flow_shift, device)
+        # Without it the solver looks its position up by timestep and may take the second of two equal ones.
+        solver.set_begin_index(first)
+        if isinstance(solver, FlowMatchLCMScheduler):
+            solver.step = partial(solver.step, generator=generator)
+        return solver
+
+    solver = new_solver()
     steps = [
         Step(
             index=start + index,
@@ -86,9 +95,9 @@ def schedule(
         for phase, (start, length) in enumerate(shot.phase_spans)
         for index in range(length)
     ]
-    if isinstance(solver, FlowMatchLCMScheduler):
-        solver.step = partial(solver.step, generator=generator)
-    return Schedule(steps=steps[first:], sigmas=solver.sigmas[first:], solver=solver)
+    return Schedule(
+        steps=steps[first:], sigmas=solver.sigmas[first:], new_solver=new_solver, generator=generator
+    )
 
 
 def _solver(sampler: Sampler, steps: int, shift: float, device: str) -> Any:

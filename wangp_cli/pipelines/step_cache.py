@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from diffusers import FirstBlockCacheConfig, MagCacheConfig
 from diffusers.hooks import HookRegistry
+from diffusers.hooks._helpers import TransformerBlockMetadata, TransformerBlockRegistry
 from diffusers.hooks.hooks import CacheContext, _set_cache_context
 from diffusers.hooks.mag_cache import _MAG_CACHE_BLOCK_HOOK
+from diffusers.models.transformers.transformer_skyreels_v2 import SkyReelsV2TransformerBlock
 
 from wangp_cli.errors import ModelError
 from wangp_cli.tasks.runtime import CALIBRATE
@@ -56,6 +58,10 @@ def caching(
     if not placement.cache:
         yield
         return
+    # The caches know the blocks of most networks, but not these.
+    TransformerBlockRegistry.register(
+        SkyReelsV2TransformerBlock, TransformerBlockMetadata(return_hidden_states_index=0)
+    )
     with ExitStack() as stack:
         for expert, network in enumerate(networks):
             count = sum(step.expert == expert for step in steps)

@@ -52,7 +52,7 @@ class Condition:
         Args:
             network: a transformer.
             latents: float32 `[1, C, t, h, w]`.
-            timestep: a scalar, 0 to 1000.
+            timestep: of the step, 0 to 1000.
 
         Returns:
             `hidden_states` in float32, `timestep`, and what else the network reads, in its precision.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from wangp_cli.pipelines.wan_architecture import Architecture
+from wangp_cli.pipelines.wan_forcing import DiffusionForcing
 from wangp_cli.pipelines.wan_image import FirstAndLastFrame, ImageToVideo
 from wangp_cli.pipelines.wan_phantom import Phantom
 from wangp_cli.pipelines.wan_tokens import TextAndImageToVideo
@@ -18,6 +19,7 @@ ARCHITECTURES: MappingProxyType[str, type[Architecture]] = MappingProxyType(
         "vace": Vace,
         "ti2v": TextAndImageToVideo,
         "phantom": Phantom,
+        "diffusion_forcing": DiffusionForcing,
     }
 )
 """By `ModelSpec.architecture`."""

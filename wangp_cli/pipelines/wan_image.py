@@ -10,7 +10,7 @@ from PIL import Image
 
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.media.clip import as_uint8
-from wangp_cli.pipelines.pictures import to_tensor
+from wangp_cli.pipelines.pictures import check_whole_start, to_tensor
 from wangp_cli.pipelines.wan_architecture import Architecture, Condition
 
 if TYPE_CHECKING:
@@ -151,10 +151,7 @@ def check_known_frames(inputs: Inputs, step: int, *, both_ends: bool) -> None:
         raise RequestError("start", "this model needs a picture to start with", hint="--image-start FILE")
     if both_ends and inputs.end is None:
         raise RequestError("end", "this model needs a picture to end with", hint="--image-end FILE")
-    if inputs.start is not None and len(inputs.start) % step != 1:
-        raise RequestError(
-            "start", f"{len(inputs.start)} frames, but this model takes 1, {step + 1}, {2 * step + 1}, ..."
-        )
+    check_whole_start(inputs, step)
     if inputs.end is not None and len(inputs.end) != 1 and len(inputs.end) % step:
         raise RequestError(
             "end", f"{len(inputs.end)} frames, but this model takes 1, {step}, {2 * step}, ..."

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from wangp_cli.errors import RequestError
-from wangp_cli.pipelines.pictures import to_tensor
+from wangp_cli.pipelines.pictures import check_whole_start, to_tensor
 from wangp_cli.pipelines.wan_architecture import Architecture, Condition
 
 if TYPE_CHECKING:
@@ -59,11 +58,8 @@ class TextAndImageToVideo(Architecture):
     expand_timesteps = True
 
     def check(self, inputs: Inputs, canvas: Canvas) -> None:
-        """Refuse frames that fill a latent frame in part: it would be shown as known."""
-        step = self.parts.vae.temporal
-        if inputs.start is not None and len(inputs.start) % step != 1:
-            frames = f"1, {step + 1}, {2 * step + 1}, ..."
-            raise RequestError("start", f"{len(inputs.start)} frames, but this model takes {frames}")
+        """Refuse frames that fill a latent frame in part."""
+        check_whole_start(inputs, self.parts.vae.temporal)
 
     def encoded_frames(self, inputs: Inputs, canvas: Canvas) -> int:
         """The frames to begin with."""

@@ -10,6 +10,7 @@ from wangp_cli.errors import RequestError
 from wangp_cli.presets import said
 from wangp_cli.tasks.flags import flag_of
 from wangp_cli.tasks.guidance import OWN_SCALES
+from wangp_cli.tasks.runtime import MASKLESS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 OF_PHASE = {2: ("guidance2_scale", "switch_threshold"), 3: ("guidance3_scale", "switch_threshold2")}
 """What only runs of so many phases read."""
+FORCED = "diffusion_forcing"
+"""The architecture that denoises frames apart."""
 WORDS: dict[Accepts, str] = {
     "start": "start picture",
     "end": "end picture",
@@ -104,6 +107,36 @@ def check_sampling(task: Render, spec: ModelSpec, origin: Mapping[str, str]) -> 
     if asked > 1:
         notices.append(f"phases: {', '.join(starmap(_steps, task.phase_spans))}")
     return notices
+
+
+def check_forcing(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
+    """Refuse what the model, the step cache or the attention backend cannot do with frames apart.
+
+    Raises:
+        RequestError: naming the field.
+    """
+    if not task.forcing:
+        return
+    field = task.forcing[0]
+    if spec.architecture != FORCED:
+        able = [other.name for other in catalogue.models.values() if other.architecture == FORCED]
+        raise RequestError(
+            field,
+            f"model {spec.name!r} does no diffusion forcing",
+            hint=f"models that do: {', '.join(able)}",
+        )
+    if task.ar_step and str(task.cache).startswith("magcache"):
+        raise RequestError(
+            "cache",
+            "magcache knows the steps of frames denoised together",
+            hint="--cache fbcache, or --ar-step 0",
+        )
+    if task.causal_block_size > 1 and task.attention.startswith(MASKLESS):
+        raise RequestError(
+            "attention",
+            f"{task.attention!r} takes no mask, which causal_block_size needs",
+            hint="--attention native",
+        )
 
 
 def _steps(first: int, count: int) -> str:

@@ -15,7 +15,7 @@ from wangp_cli.presets import Resolved, said
 from wangp_cli.runtime.inputs import Facts, check_inputs
 from wangp_cli.runtime.loras import LoraUse, find_loras, to_fetch
 from wangp_cli.runtime.outputs import check_folder, output_folder, plan_outputs
-from wangp_cli.runtime.served import check_accepted, check_sampling
+from wangp_cli.runtime.served import check_accepted, check_forcing, check_sampling
 from wangp_cli.runtime.weights import shipped_vocabulary
 from wangp_cli.runtime.work import seed_of_interrupted
 from wangp_cli.tasks.fields import MAX_FRAMES, MAX_SEED, frame_count, size_of
@@ -93,6 +93,7 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
         )
     check_accepted(task, spec, session.catalogue)
     notices += check_sampling(task, spec, origin)
+    check_forcing(task, spec, session.catalogue)
     loras = find_loras(task, origin, spec, session)
     facts = check_inputs(task, [lora.path for lora in loras if lora.source.here], merged.checksums)
     if session.manifest_path:

@@ -19,6 +19,7 @@ PANELS = (
     "Sampling",
     "Guidance",
     "Phases",
+    "Diffusion forcing",
     "LoRA",
     "Output",
     "Runtime",

@@ -128,7 +128,7 @@ class Windows(Spec):
         Flag(
             "Frames of a window that the next one continues.",
             metavar="N",
-            default="5 for VACE, 1 for image to video",
+            default="5 for VACE, 17 for SkyReels, 1 for image to video",
         ),
     ] = None
 

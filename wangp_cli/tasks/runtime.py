@@ -29,6 +29,8 @@ BACKENDS = (
     "_sage_qk_int8_pv_fp16_triton", "xformers", "_native_cudnn", "_native_efficient", "_native_flash",
     "_native_math",
 )  # fmt: skip
+MASKLESS = ("flash", "_flash", "sage", "_sage", "_native_flash")
+"""How backends begin that hide no token from another."""
 UNSERVED_ATTENTION = {
     "sage3": "comes as code from a hub only, which is not run",
     "radial": "is a kernel of the older app alone",

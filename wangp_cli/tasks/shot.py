@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from wangp_cli.errors import RequestError
 from wangp_cli.plan.phases import MOST_STEPS, check_steps, phase_lengths, timesteps_of
 from wangp_cli.tasks.fields import FINITE, MAX_SEED, Flag, FrameCount, Rate, Size, Spec
+from wangp_cli.tasks.forcing import Forcing
 from wangp_cli.tasks.guidance import Guidance
 
 MODELS = "the model's"
@@ -164,7 +165,7 @@ class Solving(Spec):
         return self
 
 
-class Sampling(Phases, Guidance, Solving):
+class Sampling(Forcing, Phases, Guidance, Solving):
     """How a model gets from noise to a picture."""
 
     @property
@@ -184,6 +185,14 @@ class Sampling(Phases, Guidance, Solving):
     def negated(self) -> bool:
         """Whether anything reads the negative prompt."""
         return self.guided or self.nag_scale > 1
+
+    @model_validator(mode="after")
+    def _waves_are_of_one_kind(self) -> Self:
+        if self.ar_step and self.guidance_phases > 1:
+            raise ValueError("ar_step: blocks are at different timesteps, so the run has no phases")
+        if self.ar_step and self.zero_init_steps:
+            raise ValueError("ar_step: blocks begin one by one, so zero_init_steps would stop only the first")
+        return self
 
 
 class Shot(Sampling, Length, Canvas, Negative, Prompt):

@@ -54,6 +54,8 @@ def prepare(task: Generate, spec: ModelSpec) -> Prepared:
     if before is not None:
         overlap = min(len(before), spec.looks_back)
         overlap = (overlap - 1) // spec.grid.step * spec.grid.step + 1
+        if overlap >= int(task.frames):
+            raise RequestError("frames", f"{task.frames}, but {overlap} of them are of the video to continue")
         start = reader.end_of(before, overlap)
     control = reader.control()
     return Prepared(

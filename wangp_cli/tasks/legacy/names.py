@@ -48,9 +48,9 @@ RENAMED = {
 HANDLED = frozenset(
     """
     additional_loras apg_switch cfg_star_switch cfg_zero_step embedded image_prompt_type
-    multi_prompts_gen_type NAG_alpha NAG_scale NAG_tau perturbation_end_perc perturbation_layers
+    model_mode multi_prompts_gen_type NAG_alpha NAG_scale NAG_tau perturbation_end_perc perturbation_layers
     perturbation_start_perc perturbation_switch phase_config remove_background_images_ref slg_end_perc
-    slg_layers slg_start_perc slg_switch video_prompt_type
+    sliding_window_overlap_noise slg_layers slg_start_perc slg_switch video_prompt_type
     """.split()  # noqa: SIM905
 )
 """Keys that are read on their own."""
@@ -69,7 +69,7 @@ DROPPED = frozenset(
     self_refiner_certain_percentage self_refiner_f_uncertainty self_refiner_plan settings_version
     skip_steps_multiplier skip_steps_start_step_perc
     sliding_window_color_correction_strength
-    sliding_window_overlap_noise sliding_window_trim_first_frames speakers_locations
+    sliding_window_trim_first_frames speakers_locations
     state sub_parallel_window_overlap sub_parallel_window_size
     tea_cache_start_step_perc temperature top_k top_p transformer_loras_filenames
     transformer_loras_multipliers video_guide_outpainting_ratio video_quality window_no
@@ -89,7 +89,6 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "film_grain_intensity": (0,),
     "postprocess_audio": ("",),
     "replace_voice_method": ("",),
-    "model_mode": ("",),
     "keep_frames_video_source": ("",),
     "keep_frames_video_guide": ("",),
     "frames_positions": ("",),

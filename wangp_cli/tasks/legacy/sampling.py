@@ -23,6 +23,9 @@ USUAL_SCALES = (3.0, 1.0, 1.0)
 USUAL_STEPS = [2, 2, 2]
 USUAL_SAMPLER = "euler"
 USUAL_LAYERS = [9]
+FORCED = "sky_df"
+"""How the names of models of diffusion forcing begin."""
+WANGP_BLOCK = 5
 CONFIG = "phase_config"
 MOST_STEPS = 500
 
@@ -100,6 +103,23 @@ def guidance(settings: Mapping[str, Any]) -> dict[str, Any]:
             "nag_alpha": said("NAG_alpha", number, 0.5),
         }
     return found
+
+
+def forcing(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """How a SkyReels model denoises frames apart; its mode in WanGP is the lag of a block of five.
+
+    Raises:
+        RequestError: naming the key; of other models a mode means something that is not served.
+    """
+    mode, noise = (settings.get(key) or 0 for key in ("model_mode", "sliding_window_overlap_noise"))
+    if not model.startswith(FORCED):
+        if mode:
+            raise RequestError("model_mode", f"{short(mode)} is not served", hint="leave model_mode out")
+        return {}
+    waves = {"ar_step": _formed("model_mode", whole, mode), "causal_block_size": WANGP_BLOCK} if mode else {}
+    return waves | (
+        {"addnoise_condition": _formed("sliding_window_overlap_noise", whole, noise)} if noise else {}
+    )
 
 
 def _switched(key: str, settings: Mapping[str, Any]) -> bool:

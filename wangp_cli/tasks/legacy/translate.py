@@ -121,7 +121,7 @@ def _translated(
     before = found
     found = sampling.phase_config(found, settings, notices)
     said_as |= {name: sampling.CONFIG for name, value in found.items() if value != before.get(name)}
-    found |= sampling.guidance(settings)
+    found |= sampling.guidance(settings) | sampling.forcing(str(found.get("model")), settings)
     return Translation(
         values=found, prompts=_prompts(found, settings), notices=tuple(notices), said_as=said_as
     )
