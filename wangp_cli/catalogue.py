@@ -22,11 +22,24 @@ Accepts = Literal[
     "references",
     "source",
     "initial",
+    "speech",
     "audio",
     "lora",
     "negative",
 ]
-Architecture = Literal["t2v", "i2v", "flf2v", "vace", "ti2v", "phantom", "diffusion_forcing", "none"]
+Architecture = Literal[
+    "t2v",
+    "i2v",
+    "flf2v",
+    "vace",
+    "ti2v",
+    "phantom",
+    "diffusion_forcing",
+    "fantasy",
+    "none",
+]
+Module = Literal["speech", "audio_encoder"]
+"""Parts of a model that no checkpoint in diffusers layout holds; they come as files beside it."""
 NetworkKind = Literal[
     "WanTransformer3DModel",
     "WanVACETransformer3DModel",
@@ -106,6 +119,7 @@ class Source(Entry):
             `hf://owner/name/path`; later files add to earlier ones.
         file_2: the same of the second transformer, of models that have two.
         components: where all other parts are, for a source of files.
+        modules: files of further parts, each named like `file`; those of `components` count too.
         allow_pickle: read files that are pickles, without running what they hold.
     """
 
@@ -116,7 +130,15 @@ class Source(Entry):
     file: tuple[str, ...] = ()
     file_2: tuple[str, ...] = ()
     components: Source | None = None
+    modules: dict[Module, tuple[str, ...]] = {}
     allow_pickle: bool = False
+
+    @property
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """The files of every part that is in files."""
+        transformers = {"transformer": self.file, "transformer_2": self.file_2}
+        beside = self.components.modules if self.components else {}
+        return {name: files for name, files in (transformers | beside | self.modules).items() if files}
 
     @model_validator(mode="before")
     @classmethod

@@ -14,7 +14,8 @@ from tests.conftest import Make, Run
 from tests.pipelines.layouts import written
 from wangp_cli.catalogue import ModelSpec, Source
 from wangp_cli.errors import ModelError
-from wangp_cli.runtime import weights
+from wangp_cli.runtime import prepared, weights
+from wangp_cli.runtime.fetch import wants
 
 
 @pytest.mark.parametrize("kind", ["t2v", "vace"])
@@ -94,3 +95,33 @@ def test_a_part_that_is_not_there_is_missed(tmp_path: Path) -> None:
     assert weights.lacking(spec, tmp_path) == folder / "transformer"
     with pytest.raises(ModelError, match="transformer is missing"):
         weights.locate(spec, tmp_path)
+
+
+def test_modules_are_wanted_lacked_and_found_beside_prepared_weights(tmp_path: Path) -> None:
+    base, files = tiny.save("i2v", tmp_path / "base"), ("hf://who/mod/speech.safetensors",)
+    modules = {"speech": files, "audio_encoder": ("hf://who/mod/wav/model.safetensors",)}
+    spec = tiny.spec("i2v", source=Source(folder=base, modules=modules))
+    [want] = wants(spec)
+    assert (want.repository, want.paths) == ("who/mod", ("speech.safetensors", "wav/model.safetensors"))
+    speech, encoder = (
+        tmp_path / "who--mod" / "speech.safetensors",
+        tmp_path / "who--mod/wav/model.safetensors",
+    )
+    encoder.parent.mkdir(parents=True)
+    encoder.touch()
+    assert weights.lacking(spec, tmp_path) == speech
+    with pytest.raises(ModelError, match=r"speech\.safetensors is missing"):
+        weights.locate(spec, tmp_path)
+    speech.touch()
+    found = weights.locate(spec, tmp_path)
+    assert (found.folder, found.network) == (base, None)
+    assert dict(found.files) == {"speech": (speech,), "audio_encoder": (encoder,)}
+    ready = prepared.folder_of(spec, tmp_path, "bfloat16")
+    ready.mkdir(parents=True)
+    marker = {"of": prepared.fingerprint(found), "dtype": "bfloat16"}
+    (ready / prepared.MARKER).write_text(json.dumps(marker))
+    found = weights.locate(spec, tmp_path, "bfloat16")
+    assert (found.folder, found.mapped) == (ready, True)
+    assert dict(found.files)["speech"] == (speech,)
+    file = spec.model_copy(update={"source": Source(file=("a.safetensors",), components=spec.source)})
+    assert set(dict(weights.expected(file, tmp_path).files)) == {"transformer", "speech", "audio_encoder"}

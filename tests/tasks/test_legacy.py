@@ -111,7 +111,7 @@ def test_two_words_for_one_thing_must_agree() -> None:
         translate({"frames": 49, "video_length": 81})
 
 
-@pytest.mark.parametrize("key", ["prompt_enhancer", "audio_guide", "mode"])
+@pytest.mark.parametrize("key", ["prompt_enhancer", "audio_guide2", "mode"])
 def test_what_is_not_served_is_refused_by_name(key: str) -> None:
     assert translate({key: NEUTRAL[key][0], "prompt": "a"}) == {"prompt": "a"}
     with pytest.raises(RequestError, match=key):

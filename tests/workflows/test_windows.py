@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from tests.conftest import Make
 from tests.echo import Echo
@@ -143,3 +144,40 @@ def test_what_cannot_be_is_refused_before_anything_is_loaded(
     error = make(model, **WINDOWS | said).outcome.error
     assert isinstance(error, RequestError)
     assert message in error.message
+
+
+@pytest.fixture
+def hears(config: Path) -> str:
+    """The name of a model that takes a recording of speech."""
+    file = config / "models" / "tiny.yaml"
+    document = yaml.safe_load(file.read_text())
+    document["models"]["tiny_i2v"]["accepts"].append("speech")
+    file.write_text(yaml.safe_dump(document))
+    return "tiny_i2v"
+
+
+def test_each_window_hears_its_own_part(
+    echo: Callable[..., Any], heard: Shots, hears: str, tmp_path: Path
+) -> None:
+    speech = tone(tmp_path / "a.wav", 1.2)
+    said = {"frames": 25, "sliding_window_overlap": 1, "image_start": picture(tmp_path / "start.png", 1)}
+    made = echo(hears, audio_guide=speech, **said)
+    samples = read_audio(speech).samples
+    first, second = (inputs.speech.samples for _, inputs in heard)
+    assert np.array_equal(first, samples[:13_000])
+    assert np.array_equal(second[:7200], samples[12_000:])
+    assert len(second) == 13_000
+    assert not second[7200:].any()
+    assert len(read_audio(made.path).samples) == pytest.approx(25_000, abs=1100)
+
+
+def test_what_continues_a_video_speaks_after_it(
+    echo: Callable[..., Any], heard: Shots, hears: str, tmp_path: Path
+) -> None:
+    before, speech = clip(tmp_path, "before", 16), tone(tmp_path / "a.wav", 1.0)
+    made = echo(hears, video_source=before, audio_guide=speech, frames=9, sliding_window_size=0)
+    assert np.array_equal(heard[0][1].speech.samples, read_audio(speech).samples[:9000])
+    sound = read_audio(made.path).samples[:, 0]
+    assert len(made.frames) == 24
+    assert np.abs(sound[:15_000]).max() < 0.01
+    assert np.abs(sound[17_000:23_000]).max() > 0.3

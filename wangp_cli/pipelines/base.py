@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wangp_cli.catalogue import ModelSpec, Network
-    from wangp_cli.media.clip import Clip, Frames
+    from wangp_cli.media.clip import Audio, Clip, Frames
     from wangp_cli.tasks.runtime import Dtype, Profile, Quantization
     from wangp_cli.tasks.shot import Shot
 
@@ -56,8 +56,8 @@ class Weights:
 
     Args:
         folder: in diffusers layout, holds every part that has no files.
-        files: of the transformers, in any layout that is read, by part.
-        network: what the files' weights are of.
+        files: of the transformers and of further parts, in any layout that is read, by part.
+        network: what the transformers' files are of; None where the folder holds them.
         allow_pickle: read pickles too, without running what they hold.
         mapped: the folder was prepared to be mapped: aligned, in the number format that is asked for.
     """
@@ -131,6 +131,7 @@ class Inputs:
         resting: RGB, as long as the shot, the control video of those steps in which `control` has no effect;
             without it they have none.
         initial: RGB, as long as the shot, what a denoising strength below 1 starts from instead of noise.
+        speech: sound exactly as long as the shot, what a person in it says.
     """
 
     start: Clip | None = None
@@ -142,6 +143,7 @@ class Inputs:
     references: tuple[Clip, ...] = ()
     resting: Clip | None = None
     initial: Clip | None = None
+    speech: Audio | None = None
 
 
 class Components(Protocol):

@@ -15,12 +15,12 @@ from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.base import Weights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
     import torch
 
-    from wangp_cli.pipelines.layouts.assemble import Assembly
+    from wangp_cli.pipelines.layouts.assemble import Assembly, FromFiles
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ TOOLS = {
 
 
 class Checkpoint:
-    """The parts of a model, in a folder in diffusers layout; transformers also in files of any layout.
+    """The parts of a model, in a folder in diffusers layout or in files.
 
     Args:
         place: the folder, or the folder and files.
@@ -55,19 +55,19 @@ class Checkpoint:
         if not self.folder.is_dir():
             raise ModelError(f"{self.folder} is not a folder", hint=FETCH)
         self.index = _read_json(self.folder / "model_index.json")
-        if self._files and weights.network:
+        if weights.network:
             kind = ["diffusers", weights.network.kind]
             self.index |= {part: kind if part in self._files else [None, None] for part in TRANSFORMERS}
 
     def has(self, part: str) -> bool:
-        """The index names this part and a class for it."""
-        return bool((self.index.get(part) or [None])[0])
+        """The index names this part and a class for it, or there are files of it."""
+        return part in self._files or bool((self.index.get(part) or [None])[0])
 
     def config(self, part: str) -> dict[str, Any]:
-        """The part's `config.json`; ours for a part in files."""
-        if part in self._files and (network := self._place.network):
+        """The part's `config.json`; ours for a transformer in files."""
+        if part in self._files and part in TRANSFORMERS and (network := self._place.network):
             return {"_class_name": network.kind} | network.config
-        return _read_json(self.folder / part / "config.json")
+        return _read_json(self._folder(part) / "config.json")
 
     def check(self, parts: Iterable[str]) -> None:
         """Look whether the files of these parts are there and whole, without reading the weights.
@@ -76,8 +76,11 @@ class Checkpoint:
             ModelError: a file is missing or cut; the message names it.
         """
         for part in parts:
+            if part in self._files and part in TRANSFORMERS:
+                self._transformer(part)
+                continue
             if part in self._files:
-                self._assembly(part)
+                self._check_files(part)
                 continue
             if part in TOOLS:
                 _check_any(self.folder / part, TOOLS[part])
@@ -86,8 +89,37 @@ class Checkpoint:
             for file in self.tensor_files(part):
                 _check_weights(file)
 
+    def _check_files(self, part: str) -> None:
+        from wangp_cli.pipelines.layouts.files import open_weights
+
+        for file in self._files[part]:
+            if file.suffix == ".json":
+                _read_json(file)
+            else:
+                open_weights(file, allow_pickle=self._place.allow_pickle)
+
+    def module(self, part: str, empty: Any, name: str, original: Callable[[str], str]) -> FromFiles:
+        """A part in files as a network of ours, checked by the headers of the files.
+
+        Args:
+            part: of the checkpoint.
+            empty: the network without memory for its weights.
+            name: of it, for messages.
+            original: what its own code calls a parameter.
+
+        Raises:
+            ModelError: there is no such part, or it is not of the network.
+        """
+        from wangp_cli.pipelines.layouts.assemble import FromFiles
+
+        if part not in self._files:
+            raise ModelError(f"{self.folder} has no {part}")
+        return FromFiles(
+            empty, self._files[part], name=name, original=original, allow_pickle=self._place.allow_pickle
+        )
+
     def weights(self, part: str) -> int:
-        """How many numbers the part's folder holds, by the headers of its files."""
+        """How many numbers the part's files hold, by their headers."""
         total = 0
         for file in self.tensor_files(part):
             with safe_open(file, framework="pt") as tensors:
@@ -120,7 +152,7 @@ class Checkpoint:
         """
         if part in self._files:
             log.info("loading %s from %s", part, ", ".join(map(str, self._files[part])))
-            model = self._assembly(part).build(dtype, device)
+            model = self._transformer(part).build(dtype, device)
             del self._assemblies[part]
             return model.eval().requires_grad_(False)
         # A mapped file is misaligned, unless prepared, which costs speed and bits on a CPU.
@@ -128,13 +160,22 @@ class Checkpoint:
         options = {"dtype": dtype, "disable_mmap": copied, "use_safetensors": True}
         return self._load(part, kind, device, options)
 
-    def encoder(self, part: str, kind: Any, dtype: torch.dtype, device: str) -> Any:
+    def encoder(
+        self, part: str, kind: Any, dtype: torch.dtype, device: str, *, unread: Collection[str] = ()
+    ) -> Any:
         """A transformers model in evaluation mode, on its device.
+
+        Args:
+            part: of the checkpoint.
+            kind: its class.
+            dtype: of its weights.
+            device: where they go.
+            unread: weights that may be missing or too many, as nothing here reads them.
 
         Raises:
             ModelError: the weights cannot be read, or do not fit the configuration.
         """
-        return self._load(part, kind, device, {"dtype": dtype, "use_safetensors": True})
+        return self._load(part, kind, device, {"dtype": dtype, "use_safetensors": True}, unread)
 
     def tool(self, part: str, kind: Any) -> Any:
         """A part without weights: a tokenizer or an image processor.
@@ -143,12 +184,18 @@ class Checkpoint:
             ModelError: a file is missing or broken.
         """
         try:
-            return kind.from_pretrained(self.folder / part, local_files_only=True)
+            return kind.from_pretrained(self._folder(part), local_files_only=True)
         except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-            raise ModelError(f"{self.folder / part} cannot be loaded: {_first_line(error)}") from error
+            raise ModelError(f"{self._folder(part)} cannot be loaded: {_first_line(error)}") from error
 
-    def _load(self, part: str, kind: Any, device: str, options: dict[str, Any]) -> Any:
-        where = self.folder / part
+    def _folder(self, part: str) -> Path:
+        """Where a part lies with its configuration."""
+        return self._files[part][0].parent if part in self._files else self.folder / part
+
+    def _load(
+        self, part: str, kind: Any, device: str, options: dict[str, Any], unread: Collection[str] = ()
+    ) -> Any:
+        where = self._folder(part)
         try:
             model, found = kind.from_pretrained(
                 where, local_files_only=True, output_loading_info=True, **options
@@ -158,13 +205,13 @@ class Checkpoint:
                 raise
             raise ModelError(f"{where} cannot be loaded: {_first_line(error)}") from error
         for word in ("missing", "unexpected", "mismatched"):
-            if keys := sorted(str(key) for key in found.get(f"{word}_keys", ())):
+            if keys := sorted({str(key) for key in found.get(f"{word}_keys", ())} - set(unread)):
                 raise ModelError(f"{where} has {len(keys)} {word} keys: {', '.join(keys[:SHOWN_KEYS])}")
         log.info("loaded %s on %s", where, device)
         return model.to(device).eval().requires_grad_(False)
 
-    def _assembly(self, part: str) -> Assembly:
-        """How a part in files is put together; worked out once, as headers of large files take a while."""
+    def _transformer(self, part: str) -> Assembly:
+        """How one in files is put together; worked out once, as headers of large files take a while."""
         from wangp_cli.pipelines.layouts.assemble import Assembly
 
         place = self._place
@@ -175,11 +222,13 @@ class Checkpoint:
         return self._assemblies[part]
 
     def tensor_files(self, part: str) -> list[Path]:
-        """The safetensors files of a part in diffusers layout.
+        """The safetensors files of a part.
 
         Raises:
             ModelError: there are none.
         """
+        if part in self._files:
+            return [file for file in self._files[part] if file.suffix == ".safetensors"]
         where = self.folder / part
         if indexes := sorted(where.glob("*.safetensors.index.json")):
             return sorted({where / name for name in _read_json(indexes[0])["weight_map"].values()})

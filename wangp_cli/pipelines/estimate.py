@@ -13,13 +13,14 @@ import torch
 from wangp_cli.pipelines import memory, profiles
 from wangp_cli.pipelines.placement import choose
 from wangp_cli.plan.forcing import waves, whole_blocks
-from wangp_cli.tasks.guidance import OWN_SCALES
 
 if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Placement
     from wangp_cli.tasks.render import Render
 
 TRANSFORMERS = ("transformer", "transformer_2")
+WHOLE = ("image_encoder", "audio_encoder")
+"""Small parts that are never rounded."""
 HIDDEN_COPIES = 12
 """Tensors as wide as the network that live at once in a block, besides two as wide as its inner layer."""
 DECODE_OPERATIONS, ENCODE_OPERATIONS = 8.6e6, 5.1e6
@@ -143,7 +144,7 @@ def bytes_of(name: str, placement: Placement) -> int:
     }
     if quantization.get(name, "none") != "none":
         return 1
-    whole = {"vae": placement.vae_dtype, "image_encoder": "float32"}.get(name, placement.dtype)
+    whole = {"vae": placement.vae_dtype, **dict.fromkeys(WHOLE, "float32")}.get(name, placement.dtype)
     return int(getattr(torch, whole).itemsize)
 
 
@@ -184,13 +185,14 @@ def _operations(task: Render, model: Model, frames: int, width: int, height: int
     weights = model.weights
     latent = whole_blocks((frames - 1) // 4 + 1, task.causal_block_size)
     steps = waves(latent, task.steps, lag=task.ar_step, block=task.causal_block_size)
-    guided = 3 if model.architecture in OWN_SCALES else 2
-    passes = len(steps) * (guided if task.guidance_scale > 1 else 1)
+    guided = task.guidance_scale > 1
+    own = {"phantom": guided, "fantasy": task.audio_guidance_scale != 1}.get(model.architecture, False)
+    passes = len(steps) * (1 + guided + own)
     text = 2 * weights.get("text_encoder", 0) * TEXT_TOKENS * (2 if task.guidance_scale > 1 else 1)
     five = model.architecture == "ti2v"
     decode = DECODE_OPERATIONS_5B if five else DECODE_OPERATIONS
     encode = ENCODE_OPERATIONS_5B if five else ENCODE_OPERATIONS
-    encoded = {"vace": 2, "i2v": 1, "flf2v": 1}.get(model.architecture, 0)
+    encoded = {"vace": 2, "i2v": 1, "flf2v": 1, "fantasy": 1}.get(model.architecture, 0)
     scale = weights.get("vae", 0) / (704_688_668 if five else 126_892_531)
     pixels = frames * width * height
     one = pass_operations(model, 4 * latent - 3, width, height)

@@ -51,6 +51,19 @@ class Ask:
         return first, second
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Guided:
+    """What became of one step's passes.
+
+    Args:
+        velocity: of the step.
+        positive: under the prompt; None in a step that asks nothing and makes no move.
+    """
+
+    velocity: torch.Tensor
+    positive: torch.Tensor | None = None
+
+
 class Guider:
     """Asks a network under a prompt, and away from a negative one; serves one run.
 
@@ -79,17 +92,22 @@ class Guider:
 
     def __call__(self, ask: Ask) -> torch.Tensor:
         """The guided velocity of one step; one pass where the step's guidance is 1 or less."""
+        return self.guided(ask).velocity
+
+    def guided(self, ask: Ask) -> Guided:
+        """The guided velocity of one step, and the one under the prompt that it began with."""
         scale, shot, away_from = ask.step.guidance_scale, self._shot, self.away_from(ask)
         if away_from is None:
-            return self.positive(ask)
+            positive = self.positive(ask)
+            return Guided(velocity=positive, positive=positive)
         if shot.cfg_zero and ask.step.index < shot.zero_init_steps:
-            return torch.zeros_like(ask.latents)
+            return Guided(velocity=torch.zeros_like(ask.latents))
         positive, negative = self.both(ask, away_from)
         if shot.apg:
-            return self._projected(positive, negative, scale)
+            return Guided(velocity=self._projected(positive, negative, scale), positive=positive)
         if shot.cfg_zero:
             negative = best_fit(positive, negative) * negative
-        return guide(positive, negative, scale)
+        return Guided(velocity=guide(positive, negative, scale), positive=positive)
 
     def away_from(self, ask: Ask) -> torch.Tensor | None:
         """The negative prompt, in a step that is guided away from it."""

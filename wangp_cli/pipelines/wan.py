@@ -148,9 +148,12 @@ class Wan:
         latents = draw_noise(shape, generator, device)
         cached = step_cache.caching(self.placement, self.spec.name, self._networks, steps.steps)
         with torch.inference_mode(), attention.using(self.placement.attention), cached:
+            condition = self._architecture.ready(condition)
             if conditioning.initial is not None:
                 latents = noisy(conditioning.initial, latents, steps.sigmas[0])
-            latents = condition.sample(self._denoiser(shot, conditioning), steps, latents, progress)
+            latents = condition.sample(
+                self._denoiser(shot, conditioning, condition), steps, latents, progress
+            )
             return condition.video(latents)
 
     def tiles(self, latents: torch.Tensor) -> list[int | None]:
@@ -214,8 +217,7 @@ class Wan:
         text = self._architecture.parts.text_encoder
         return text.embed(prompt, self.spec.text_length).to(self._architecture.dtype)
 
-    def _denoiser(self, shot: Shot, conditioning: Conditioning) -> Denoiser:
-        condition = conditioning.condition
+    def _denoiser(self, shot: Shot, conditioning: Conditioning, condition: Condition) -> Denoiser:
         guider = Guider(shot, conditioning.prompt, conditioning.negative, boost=self.placement.boost)
 
         def denoiser(latents: torch.Tensor, step: Step) -> torch.Tensor:

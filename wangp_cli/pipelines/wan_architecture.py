@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from wangp_cli.pipelines.pictures import Canvas
     from wangp_cli.pipelines.sampling import Denoiser
     from wangp_cli.pipelines.schedules import Schedule
+    from wangp_cli.pipelines.speech import AudioEncoder, SpeechModule
     from wangp_cli.pipelines.text import TextEncoder
     from wangp_cli.pipelines.vae import Vae
     from wangp_cli.pipelines.wan_image import ImageEncoder
     from wangp_cli.tasks.shot import Shot
 
-PartName = Literal["text_encoder", "vae", "image_encoder"]
+PartName = Literal["text_encoder", "vae", "image_encoder", "audio_encoder", "speech"]
 """Parts beside the transformers, as checkpoints call them."""
 
 
@@ -36,6 +37,8 @@ class Parts:
     text_encoder: TextEncoder
     vae: Vae
     image_encoder: ImageEncoder | None = None
+    audio_encoder: AudioEncoder | None = None
+    speech: SpeechModule | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -120,6 +123,8 @@ class Architecture:
     """The fields of `Inputs` it has code for; a model's catalogue entry may allow fewer."""
     expand_timesteps: ClassVar[bool] = False
     """Its network is told a timestep for every token."""
+    compiles: ClassVar[bool] = True
+    """Its network's blocks can be compiled: nothing is hung on their layers for a single pass."""
 
     def __init__(self, spec: ModelSpec, parts: Parts, dtype: torch.dtype) -> None:
         self.spec = spec
@@ -185,3 +190,7 @@ class Architecture:
             tick: told how many latent frames are encoded, `encoded_frames` in all.
         """
         return Condition()
+
+    def ready(self, condition: Condition) -> Condition:
+        """The condition for a run that begins now, with what would take too much memory to keep before."""
+        return condition

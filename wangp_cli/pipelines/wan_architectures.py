@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from wangp_cli.pipelines.wan_architecture import Architecture
 from wangp_cli.pipelines.wan_forcing import DiffusionForcing
+from wangp_cli.pipelines.wan_fantasy import FantasyTalking
 from wangp_cli.pipelines.wan_image import FirstAndLastFrame, ImageToVideo
 from wangp_cli.pipelines.wan_phantom import Phantom
 from wangp_cli.pipelines.wan_tokens import TextAndImageToVideo
@@ -20,6 +21,7 @@ ARCHITECTURES: MappingProxyType[str, type[Architecture]] = MappingProxyType(
         "ti2v": TextAndImageToVideo,
         "phantom": Phantom,
         "diffusion_forcing": DiffusionForcing,
+        "fantasy": FantasyTalking,
     }
 )
 """By `ModelSpec.architecture`."""

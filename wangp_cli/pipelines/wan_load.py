@@ -11,15 +11,19 @@ import diffusers
 import torch
 from transformers import AutoTokenizer, UMT5EncoderModel
 
+from wangp_cli.errors import ResourceError
 from wangp_cli.pipelines import attention, compiled, lora, profiles, step_cache
 from wangp_cli.pipelines.checkpoint import TRANSFORMERS, Checkpoint
+from wangp_cli.pipelines.estimate import bytes_of
 from wangp_cli.pipelines.offload import Shelf
 from wangp_cli.pipelines.quantized import quantize
+from wangp_cli.pipelines.speech import AudioEncoder
 from wangp_cli.pipelines.text import TextEncoder
 from wangp_cli.pipelines.vae import Vae
 from wangp_cli.pipelines.wan import Wan, counter
 from wangp_cli.pipelines.wan_architecture import Parts
 from wangp_cli.pipelines.wan_architectures import ARCHITECTURES
+from wangp_cli.pipelines.wan_fantasy import module_of
 from wangp_cli.pipelines.wan_image import ImageEncoder
 
 if TYPE_CHECKING:
@@ -28,8 +32,8 @@ if TYPE_CHECKING:
 
     from wangp_cli.catalogue import ModelSpec
     from wangp_cli.pipelines.base import Components, Lora, Placement, Progress, Weights
+    from wangp_cli.pipelines.speech import SpeechModule
     from wangp_cli.pipelines.wan_architecture import PartName
-    from wangp_cli.tasks.runtime import Quantization
 
 
 def load(
@@ -56,10 +60,12 @@ def load(
     """
     attention.check(placement.attention, placement.device)
     step_cache.check(placement, spec.name)
+    architecture = ARCHITECTURES[spec.architecture]
+    if placement.compile and not architecture.compiles:
+        raise ResourceError(f"compile: is not served for {spec.name}", hint="leave --compile out")
     if placement.compile:
         compiled.check(placement.device)
     checkpoint = Checkpoint(weights)
-    architecture = ARCHITECTURES[spec.architecture]
     architecture.check_checkpoint(spec, checkpoint)
     kind = getattr(diffusers, architecture.network)
     with torch.device("meta"):
@@ -101,21 +107,11 @@ def _settled(
     placement: Placement, checkpoint: Checkpoint, counts: Mapping[str, int], components: Components
 ) -> tuple[Placement, str]:
     """The placement with its profile, chosen by how many weights each part has, and why it was."""
-    sizes = {name: count * _bytes_of(name, placement) for name, count in counts.items()}
+    sizes = {name: count * bytes_of(name, placement) for name, count in counts.items()}
     whole = replace(placement, profile="1")
     shared = (name for name in MAKERS if name in sizes)
     held = sum(sizes[name] for name in shared if components.has(_key(name, checkpoint, whole)))
     return profiles.settled(placement, sizes, held)
-
-
-def _bytes_of(name: str, placement: Placement) -> int:
-    """Bytes of a part's weight."""
-    whole = {"vae": placement.vae_dtype, "image_encoder": "float32"}.get(name, placement.dtype)
-    kept: dict[str, Quantization] = {
-        **dict.fromkeys(TRANSFORMERS, placement.transformer_quantization),
-        "text_encoder": placement.text_encoder_quantization,
-    }
-    return getattr(torch, whole).itemsize if kept.get(name, "none") == "none" else 1
 
 
 def _part(name: PartName, checkpoint: Checkpoint, placement: Placement, components: Components) -> Any:
@@ -130,6 +126,7 @@ def _key(name: PartName, checkpoint: Checkpoint, placement: Placement) -> tuple[
     variant = {
         "text_encoder": f"{placement.dtype} {placement.text_encoder_quantization}",
         "vae": f"{placement.vae_dtype} {'exact' if placement.exact else 'fast'}",
+        "speech": placement.dtype,
     }.get(name, "")
     return (name, *identities, variant, *_shelf_key(placement)[1:])
 
@@ -164,11 +161,31 @@ def _image_encoder(checkpoint: Checkpoint, _placement: Placement, shelf: Shelf) 
     return ImageEncoder(model, checkpoint.tool("image_processor", CLIPImageProcessor))
 
 
+def _audio_encoder(checkpoint: Checkpoint, _placement: Placement, shelf: Shelf) -> AudioEncoder:
+    from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2Model
+
+    model = checkpoint.encoder(
+        "audio_encoder", Wav2Vec2Model, torch.float32, shelf.first_device, unread=UNREAD_OF_WAV2VEC
+    )
+    shelf.keep(model)
+    return AudioEncoder(model, checkpoint.tool("audio_encoder", Wav2Vec2FeatureExtractor))
+
+
+def _speech(checkpoint: Checkpoint, placement: Placement, shelf: Shelf) -> SpeechModule:
+    model: SpeechModule = module_of(checkpoint).build(getattr(torch, placement.dtype), shelf.first_device)
+    shelf.keep(model.eval().requires_grad_(False))
+    return model
+
+
+UNREAD_OF_WAV2VEC = ("lm_head.weight", "lm_head.bias", "masked_spec_embed")
+"""What finds letters, and what hides sound in training."""
 TOOLS = {"text_encoder": "tokenizer", "image_encoder": "image_processor"}
 """Parts without weights, by the part they come with."""
 MAKERS: dict[PartName, Callable[[Checkpoint, Placement, Shelf], Any]] = {
     "text_encoder": _text_encoder,
     "vae": _vae,
     "image_encoder": _image_encoder,
+    "audio_encoder": _audio_encoder,
+    "speech": _speech,
 }
 """How each part is made."""

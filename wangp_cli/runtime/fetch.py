@@ -83,7 +83,7 @@ def wants(spec: ModelSpec) -> list[Want]:
     """What a model needs of which repositories on a hub; nothing if its weights are elsewhere."""
     source = spec.source
     single = []
-    for name in (*source.file, *source.file_2):
+    for name in (name for names in source.parts.values() for name in names):
         if remote := hub_file(name):
             single.append(Want(repository=remote.repository, revision=remote.revision, paths=(remote.path,)))
     merged = {want.repository: want for want in single}
@@ -95,9 +95,7 @@ def wants(spec: ModelSpec) -> list[Want]:
         merged[repository] = Want(repository=repository, revision=same[0].revision, paths=paths)
     whole = source.components or source
     if whole.repository:
-        own = Want(
-            repository=whole.repository, revision=whole.revision, transformers=source.components is None
-        )
+        own = Want(repository=whole.repository, revision=whole.revision, transformers=not source.file)
         return [*merged.values(), own]
     return list(merged.values())
 

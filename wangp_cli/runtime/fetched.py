@@ -91,7 +91,8 @@ def _readable(spec: ModelSpec, models_dir: Path) -> Finding:
         parts = [
             part for part, kind in checkpoint.index.items() if isinstance(kind, list) and kind[:1] != [None]
         ]
-        checkpoint.check([part for part in parts if part != "scheduler"])
+        beside = [part for part, _ in place.files if part not in parts]
+        checkpoint.check([*(part for part in parts if part != "scheduler"), *beside])
     except ModelError as error:
         return Finding(path=place.folder, state="broken", note=error.message)
     return Finding(path=place.folder, state="readable")

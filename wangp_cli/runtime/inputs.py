@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,15 @@ def check_inputs(task: Task, loras: Sequence[Path], checksums: Mapping[str, str]
     return found
 
 
+def silence_after(facts: Facts, frames: int, rate: Fraction) -> list[str]:
+    """A notice if a recording of speech ends before the frames that it is for."""
+    spoken = facts.get("audio_guide")
+    if not spoken or spoken[0].seconds * rate >= frames - 1:
+        return []
+    seconds = float(frames / rate)
+    return [f"audio_guide: {spoken[0].seconds:.2f} s, but {seconds:.2f} s are made, silence follows it"]
+
+
 def _check_unchanged(field: str, path: Path, checksums: Mapping[str, str]) -> None:
     wanted = checksums.get(os.path.normpath(path.absolute()))
     if wanted and sha256_of(path) != wanted:
@@ -65,7 +75,8 @@ def _check_media(task: Task, field: str, path: Path) -> VideoFacts:
         other = next((name for name in task.inputs() if name == field.replace(kinds[0], facts.kind)), None)
         hint = f"{other} takes it" if other else None
         wanted = " or ".join(_WORDS[kind] for kind in kinds)
-        raise RequestError(field, f"{path} is {_WORDS[facts.kind]}, {wanted} is wanted", hint=hint)
+        silent = " without sound" if facts.kind == "video" and "audio" in kinds else ""
+        raise RequestError(field, f"{path} is {_WORDS[facts.kind]}{silent}, {wanted} is wanted", hint=hint)
     return facts
 
 

@@ -9,7 +9,7 @@ from wangp_cli.accelerators import NONE
 from wangp_cli.errors import RequestError
 from wangp_cli.presets import said
 from wangp_cli.tasks.flags import flag_of
-from wangp_cli.tasks.guidance import OWN_SCALES
+from wangp_cli.tasks.guidance import FIXED, OWN_SCALES
 from wangp_cli.tasks.runtime import MASKLESS
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ WORDS: dict[Accepts, str] = {
     "initial": "video to start from",
     "control": "control video",
     "mask": "mask",
+    "speech": "recording of speech",
     "audio": "sound",
     "lora": "LoRA",
 }
@@ -102,8 +103,11 @@ def check_sampling(task: Render, spec: ModelSpec, origin: Mapping[str, str]) -> 
     task.check_guidance(spec)
     if not task.guided:
         unused = [field for field in ("cfg_zero", "apg", "skip_layers") if getattr(task, field)]
-        unused += [field for field in OWN_SCALES.values() if said(origin.get(field, ""))]
+        own = OWN_SCALES.get(spec.architecture, "")
+        unused += [own] if spec.architecture in FIXED and said(origin.get(own, "")) else []
         notices += [f"{field}: not used, the guidance scale is 1" for field in unused]
+    if "speech" not in spec.accepts and said(origin.get("audio_scale", "")):
+        notices.append(f"audio_scale: not used, model {spec.name!r} hears nothing")
     if asked > 1:
         notices.append(f"phases: {', '.join(starmap(_steps, task.phase_spans))}")
     return notices

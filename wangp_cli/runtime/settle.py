@@ -12,7 +12,7 @@ from wangp_cli.catalogue import ModelSpec
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.plan import reached
 from wangp_cli.presets import Resolved, said
-from wangp_cli.runtime.inputs import Facts, check_inputs
+from wangp_cli.runtime.inputs import Facts, check_inputs, silence_after
 from wangp_cli.runtime.loras import LoraUse, find_loras, to_fetch
 from wangp_cli.runtime.outputs import check_folder, output_folder, plan_outputs
 from wangp_cli.runtime.served import check_accepted, check_forcing, check_sampling
@@ -116,6 +116,7 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
         changes["frames"] = frames
         if frames != task.frames:
             notices.append(f"frames: {origin['frames']}, makes {frames}")
+    notices += silence_after(facts, frames - plan.segments[0].begins if plan else frames, rate)
     size, origin["size"] = _settle_size(task, facts, spec, origin["size"])
     changes["size"] = size
     if size != task.size:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wangp_cli.catalogue import ModelSpec
+from wangp_cli.catalogue import ModelSpec, Module
 from wangp_cli.pipelines.base import Weights
 from wangp_cli.runtime.weights import TRANSFORMERS, expected, lacking
 
@@ -18,6 +18,8 @@ VAE = 126_892_531
 VAE_OF_5B = 704_688_668
 IMAGE_ENCODER = 630_766_080
 """Weights of the parts that all published Wan models share."""
+MODULES: dict[Module, int] = {"audio_encoder": 94_371_712, "speech": 840_437_760}
+"""Those of further parts, as published."""
 MOST_HEADER_BYTES = 100 << 20
 
 
@@ -65,7 +67,7 @@ def _usual(spec: ModelSpec) -> dict[str, int]:
     usual |= {"text_encoder": TEXT_ENCODER, "vae": VAE_OF_5B if spec.architecture == "ti2v" else VAE}
     if spec.network and spec.network.config.get("image_dim"):
         usual["image_encoder"] = IMAGE_ENCODER
-    return usual
+    return usual | {name: size for name, size in MODULES.items() if name in spec.source.parts}
 
 
 def _of_files(name: str, place: Weights, usual: int) -> PartSize | None:
@@ -74,7 +76,7 @@ def _of_files(name: str, place: Weights, usual: int) -> PartSize | None:
         return None
     size = sum(file.stat().st_size for file in files)
     counts = [numbers_in(file) for file in files]
-    weights = usual if usual and place.files and name in TRANSFORMERS else sum(filter(None, counts))
+    weights = usual if usual and place.network and name in TRANSFORMERS else sum(filter(None, counts))
     return PartSize(weights=weights or usual, bytes=size, here=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -31,14 +31,17 @@ def locate(spec: ModelSpec, models_dir: Path, dtype: str | None = None) -> Weigh
     Raises:
         ModelError: they are not on this machine.
     """
-    source = expected(spec, models_dir) if present(spec, models_dir) else None
-    for wanted in (dtype,) if dtype else DTYPES:
-        if found := prepared.find(spec, models_dir, wanted, source):
-            return found
+    place = expected(spec, models_dir)
+    source = place if present(spec, models_dir) else None
+    beside = tuple((part, files) for part, files in place.files if part not in TRANSFORMERS)
+    if all(file.is_file() for _, files in beside for file in files):
+        for wanted in (dtype,) if dtype else DTYPES:
+            if found := prepared.find(spec, models_dir, wanted, source):
+                return replace(found, files=beside)
     if missing := lacking(spec, models_dir):
         hint = f"wangp models fetch {spec.name}" if fetchable(spec.source) else "put the weights there"
         raise ModelError(f"weights of {spec.name!r} are not here: {missing} is missing", hint=hint)
-    return expected(spec, models_dir)
+    return place
 
 
 def present(spec: ModelSpec, models_dir: Path) -> bool:
@@ -49,8 +52,8 @@ def present(spec: ModelSpec, models_dir: Path) -> bool:
 def lacking(spec: ModelSpec, models_dir: Path) -> Path | None:
     """The first file or folder of the weights that is not on this machine, None if all are."""
     found = expected(spec, models_dir)
-    of_transformers = (file for _, several in found.files for file in several)
-    if missing := next((file for file in of_transformers if not file.is_file()), None):
+    of_parts = (file for _, several in found.files for file in several)
+    if missing := next((file for file in of_parts if not file.is_file()), None):
         return missing
     if not (found.folder / INDEX).is_file():
         return found.folder / INDEX
@@ -59,7 +62,7 @@ def lacking(spec: ModelSpec, models_dir: Path) -> Path | None:
         parts = [part for part, kind in index.items() if isinstance(kind, list) and kind[:1] != [None]]
     except (OSError, ValueError, AttributeError):
         return None  # Broken, not missing: whoever reads it says so.
-    parts = [part for part in parts if not (found.files and part in TRANSFORMERS)]
+    parts = [part for part in parts if not (found.network and part in TRANSFORMERS)]
     return next((where for part in parts if (where := _lacking_of(found.folder / part))), None)
 
 
@@ -80,16 +83,11 @@ def _lacking_of(part: Path) -> Path | None:
 def expected(spec: ModelSpec, models_dir: Path) -> Weights:
     """Where the weights are, or belong."""
     source = spec.source
-    if source.components is None:
-        return Weights(folder=folder_of(source, models_dir))
-    named = {"transformer": source.file, "transformer_2": source.file_2}
-    files = {
-        part: tuple(file_of(name, models_dir) for name in names) for part, names in named.items() if names
-    }
+    files = {part: tuple(file_of(name, models_dir) for name in names) for part, names in source.parts.items()}
     return Weights(
-        folder=folder_of(source.components, models_dir),
+        folder=folder_of(source.components or source, models_dir),
         files=tuple(files.items()),
-        network=spec.network,
+        network=spec.network if source.file else None,
         allow_pickle=source.allow_pickle,
     )
 
@@ -137,7 +135,7 @@ def fetchable(source: Source) -> bool:
     """Whether any of it is on a hub."""
     whole = (source, source.components) if source.components else (source,)
     return any(place.repository for place in whole) or any(
-        hub_file(name) for name in (*source.file, *source.file_2)
+        hub_file(name) for names in source.parts.values() for name in names
     )
 
 

@@ -14,8 +14,12 @@ from wangp_cli.tasks.fields import FINITE, Flag, Spec
 Scale = Annotated[float, FINITE, Field(ge=0, le=100)]
 Share = Annotated[float, FINITE, Field(ge=0, le=1)]
 Layer = Annotated[int, Field(ge=0, le=1000)]
-OWN_SCALES: MappingProxyType[Architecture, str] = MappingProxyType({"phantom": "image_guidance_scale"})
+OWN_SCALES: MappingProxyType[Architecture, str] = MappingProxyType(
+    {"phantom": "image_guidance_scale", "fantasy": "audio_guidance_scale"}
+)
 """Architectures with passes of their own beside that of the prompt, and the scale of these."""
+FIXED: frozenset[Architecture] = frozenset({"phantom"})
+"""Of these the ones whose passes come together in one way alone, and only under guidance."""
 
 
 class Guidance(Spec):
@@ -37,6 +41,9 @@ class Guidance(Spec):
     image_guidance_scale: Annotated[
         Scale, Flag("How strongly Phantom follows the reference pictures.", metavar="X")
     ] = 5.0
+    audio_guidance_scale: Annotated[
+        Scale, Flag("How strongly to follow the recording of speech.", metavar="X", default="the model's")
+    ] = 1.0
     cfg_zero: Annotated[
         bool, Flag("CFG-Zero*: fit the negative pass to the positive one before guiding away from it.")
     ] = False
@@ -108,7 +115,7 @@ class Guidance(Spec):
             if field != own and (said := getattr(self, field)) != usual:
                 raise RequestError(field, f"{said}, but model {spec.name!r} has no such guidance")
         for field in ("cfg_zero", "apg", "skip_layers"):
-            if own and getattr(self, field):
+            if own and spec.architecture in FIXED and getattr(self, field):
                 raise RequestError(
                     field,
                     f"model {spec.name!r} guides in passes of its own, which this does not change",

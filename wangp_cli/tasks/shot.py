@@ -144,6 +144,13 @@ class Solving(Spec):
         Flag("Share of the steps after which the control video has no effect.", metavar="X"),
     ] = 1.0
 
+    audio_scale: Annotated[
+        float,
+        FINITE,
+        Field(ge=0, le=10),
+        Flag("Weight of the recording of speech; 0 does not hear it.", metavar="X"),
+    ] = 1.0
+
     @property
     def control_always(self) -> bool:
         """Whether the control video has effect in all steps."""

@@ -67,6 +67,11 @@ class MediaInputs(Spec):
         Input(("image",), "mask"),
         Flag("Mask picture, held for all frames; white is painted anew."),
     ] = None
+    audio_guide: Annotated[
+        Path | None,
+        Input(("audio",), "speech"),
+        Flag("Recording of what a person says; the result is heard with it."),
+    ] = None
     audio_source: Annotated[
         Path | None, Input(("audio",), "audio"), Flag("Sound for the result, cut to its length.")
     ] = None

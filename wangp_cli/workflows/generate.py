@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from wangp_cli.media.clip import Audio, Frames, as_float
-from wangp_cli.media.read import read_audio
 from wangp_cli.pipelines.base import Pipeline, Stage
 from wangp_cli.pipelines.placement import choose
 from wangp_cli.runtime.events import ArtifactCreated
@@ -23,6 +22,7 @@ from wangp_cli.workflows.decoding import decoded, keep, kept
 from wangp_cli.workflows.footage import Source
 from wangp_cli.workflows.inputs import prepare
 from wangp_cli.workflows.result import Result
+from wangp_cli.workflows.sound import sound_beside
 from wangp_cli.workflows.windows import make_windows
 
 log = logging.getLogger(__name__)
@@ -94,9 +94,7 @@ def _encode(job: Job, load: Callable[[], Pipeline]) -> tuple[Any, _Continued]:
     """The model's conditioning; the inputs themselves are let go, as many tasks may wait here at once."""
     task = _task(job)
     prepared = prepare(task, job.request.spec)
-    audio = read_audio(task.audio_source) if task.audio_source else None
-    if audio is None and prepared.before is not None:
-        audio = prepared.before.sound()
+    audio = sound_beside(task, prepared.before, prepared.overlap, job.request.frames - prepared.overlap)
     conditioning = None if job.latents else load().encode(task, prepared.inputs, job.meter)
     return conditioning, _Continued(before=prepared.before, overlap=prepared.overlap, audio=audio)
 

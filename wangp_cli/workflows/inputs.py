@@ -10,10 +10,11 @@ import numpy as np
 
 from wangp_cli.catalogue import ModelSpec
 from wangp_cli.errors import MediaError, RequestError
-from wangp_cli.media.clip import Clip, Frames, as_float
+from wangp_cli.media.audio import cut, fit_frames
+from wangp_cli.media.clip import Audio, Clip, Frames, as_float
 from wangp_cli.media.facts import probe
 from wangp_cli.media.mask import threshold
-from wangp_cli.media.read import read_video
+from wangp_cli.media.read import read_audio, read_video
 from wangp_cli.media.resize import fit, fit_mask, match_length
 from wangp_cli.media.stills import read_image
 from wangp_cli.pipelines.base import Inputs
@@ -66,6 +67,7 @@ def prepare(task: Generate, spec: ModelSpec) -> Prepared:
             mask=reader.mask(None if control is None else len(control)),
             references=reader.references(),
             initial=reader.initial(),
+            speech=reader.speech(),
         ),
         before=before,
         overlap=overlap,
@@ -102,6 +104,7 @@ def prepare_window(task: Generate, segment: Segment, context: Frames | None, pla
         mask=reader.mask(None if control is None else len(control)),
         references=reader.references(),
         initial=reader.initial(),
+        speech=reader.speech(),
     )
 
 
@@ -154,6 +157,12 @@ class _Reader:
         frames = self._part("video_initial", path)
         return Clip(frames=self._fit(match_length(frames, self._frames, "hold")), fps=self._fps)
 
+    def speech(self) -> Audio | None:
+        """The recording of these frames; silence follows where it ends."""
+        if not (path := self._task.audio_guide):
+            return None
+        return fit_frames(cut(speech_of(path), self._fps, start=self._first), self._frames, self._fps)
+
     def mask(self, control_frames: int | None) -> Clip | None:
         """The mask; white where the control video has ended."""
         found = self._moving("video_mask", "image_mask")
@@ -191,6 +200,18 @@ class _Reader:
 
     def _fit(self, frames: Frames) -> Frames:
         return fit(_rgb(frames), self._width, self._height)
+
+
+def speech_of(path: Path) -> Audio:
+    """A recording of speech.
+
+    Raises:
+        RequestError: the file does not decode.
+    """
+    try:
+        return read_audio(path)
+    except MediaError as error:
+        raise RequestError("audio_guide", error.message, hint=error.hint) from None
 
 
 def _read(field: str, path: Path) -> Frames:

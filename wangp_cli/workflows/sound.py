@@ -1,4 +1,4 @@
-"""The sound of a planned video."""
+"""The sound of a result."""
 
 from __future__ import annotations
 
@@ -9,11 +9,35 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from wangp_cli.media.audio import fit_frames, mix, resample, samples_at
+from wangp_cli.media.audio import cut, fit_frames, join, mix, resample, samples_at
 from wangp_cli.media.clip import Audio
+from wangp_cli.media.read import read_audio
 from wangp_cli.plan import Kept, Plan
+from wangp_cli.tasks.generate import Generate
+from wangp_cli.workflows.footage import Source
+from wangp_cli.workflows.inputs import speech_of
 
 Samples = NDArray[np.float32]
+
+
+def sound_beside(task: Generate, before: Source | None, overlap: int, frames: int) -> Audio | None:
+    """The sound of a generated video: the one asked for; else that of the video it continues, then speech.
+
+    Args:
+        task: settled.
+        before: the video it continues.
+        overlap: last frames of it that the model drew again, so that speech begins there.
+        frames: that follow it.
+    """
+    if task.audio_source:
+        return read_audio(task.audio_source)
+    sound = before.sound() if before else None
+    if not task.audio_guide:
+        return sound
+    speech, fps = speech_of(task.audio_guide), Fraction(task.fps)
+    if before is None:
+        return speech
+    return join([(sound, len(before)), (cut(speech, fps, start=overlap), frames)], fps)
 
 
 def sound_of(

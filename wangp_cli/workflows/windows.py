@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wangp_cli.media.clip import Audio, Frames
-from wangp_cli.media.read import read_audio
 from wangp_cli.plan import Kept, Plan, Segment
 from wangp_cli.runtime.job import Job
 from wangp_cli.tasks.generate import Generate
@@ -15,6 +14,7 @@ from wangp_cli.workflows.inputs import prepare_window, source_of
 from wangp_cli.workflows.result import Result
 from wangp_cli.workflows.seams import match_seams, stitch
 from wangp_cli.workflows.segments import Segments
+from wangp_cli.workflows.sound import sound_beside
 
 
 def make_windows(job: Job, index: int, path: Path) -> None:
@@ -43,10 +43,10 @@ class _Windows:
         return stitch(self._plan, self._keep, self._make, sharpen=self._task.sharpen)
 
     def sound(self) -> Audio | None:
-        """That asked for, or that of the video it continues."""
-        if self._task.audio_source:
-            return read_audio(self._task.audio_source)
-        return self._source.sound() if self._source else None
+        """That asked for, or that of the video it continues and of the recording."""
+        before = len(self._source) if self._source else 0
+        overlap = before - self._plan.segments[0].begins
+        return sound_beside(self._task, self._source, overlap, self._plan.total - before)
 
     def _keep(self, part: Kept) -> Iterator[Frames]:
         assert self._source is not None

@@ -14,7 +14,7 @@ from wangp_cli.pipelines.layouts.forms import Stored, parameters
 from wangp_cli.pipelines.layouts.names import known_names, original
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from wangp_cli.catalogue import Network
@@ -22,27 +22,38 @@ if TYPE_CHECKING:
 SHOWN_KEYS = 3
 
 
-class Assembly:
+class FromFiles:
     """The weights of one network in files of any known layout, checked by their headers.
 
     Args:
-        network: what is to be built.
+        empty: what is to be built, without memory for its weights.
         files: in which its parameters are.
+        name: of the network, for messages.
+        original: what its own code calls a parameter; files may use either name.
         allow_pickle: read pickles too, without running what they hold.
 
     Raises:
         ModelError: a file cannot be read, a parameter is missing, left over or of a wrong shape.
     """
 
-    def __init__(self, network: Network, files: Sequence[Path], *, allow_pickle: bool = False) -> None:
-        self._network, self._names = network, ", ".join(file.name for file in files)
-        self.empty = empty(network)
+    def __init__(
+        self,
+        empty: Any,
+        files: Sequence[Path],
+        *,
+        name: str,
+        original: Callable[[str], str],
+        allow_pickle: bool = False,
+    ) -> None:
+        self._name, self._names = name, ", ".join(file.name for file in files)
+        self._original = original
+        self.empty = empty
         self._wanted = self.empty.state_dict()
         opened = [open_weights(file, allow_pickle=allow_pickle) for file in files]
         self._stored = self._matched(parameters(opened))
 
     def _matched(self, found: dict[str, Stored]) -> dict[str, Stored]:
-        known = known_names(self._wanted)
+        known = known_names(self._wanted, self._original)
         stored: dict[str, Stored] = {}
         strange = []
         for name, parameter in found.items():
@@ -53,9 +64,9 @@ class Assembly:
                 raise ModelError(f"{self._names} holds {own} twice, as {stored[own].numbers.key} and {name}")
             else:
                 stored[own] = parameter
-        name = self._network.name
+        name = self._name
         if missing := [own for own in self._wanted if own not in stored]:
-            raise self._wrong(f"has no {_few([original(own) for own in missing])}, which {name} needs")
+            raise self._wrong(f"has no {_few([self._original(own) for own in missing])}, which {name} needs")
         if strange:
             raise self._wrong(f"has keys that {name} does not know: {_few(strange)}")
         for own, parameter in stored.items():
@@ -71,7 +82,7 @@ class Assembly:
 
     def dtype(self, parameter: str, dtype: torch.dtype) -> torch.dtype:
         """The number format of a parameter in a network of `dtype`; diffusers keeps a few in float32."""
-        kept = type(self.empty)._keep_in_fp32_modules or ()
+        kept = getattr(self.empty, "_keep_in_fp32_modules", None) or ()
         return torch.float32 if set(kept) & set(parameter.split(".")) else dtype
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -88,6 +99,24 @@ class Assembly:
         weights = {own: self.tensor(own, dtype, device) for own in self._wanted}
         self.empty.load_state_dict(weights, strict=True, assign=True)
         return self.empty
+
+
+class Assembly(FromFiles):
+    """The weights of a transformer of the catalogue.
+
+    Args:
+        network: what is to be built.
+        files: in which its parameters are.
+        allow_pickle: read pickles too, without running what they hold.
+
+    Raises:
+        ModelError: as for `FromFiles`.
+    """
+
+    def __init__(self, network: Network, files: Sequence[Path], *, allow_pickle: bool = False) -> None:
+        super().__init__(
+            empty(network), files, name=network.name, original=original, allow_pickle=allow_pickle
+        )
 
 
 def empty(network: Network) -> Any:

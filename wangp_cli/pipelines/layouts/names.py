@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING
 from wangp_cli.pipelines.lora_names import original_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-PREFIXES = ("model.diffusion_model.", "diffusion_model.", "transformer.")
+PREFIXES = (
+    "model.diffusion_model.",
+    "diffusion_model.",
+    "transformer.",
+    "proj_model.",
+    "audio_processor.",
+)
 """What tools put before every key."""
 OTHERS = {
     "scale_shift_table": "head.modulation",
@@ -27,7 +33,7 @@ def bare(key: str) -> str:
     return next((key.removeprefix(prefix) for prefix in PREFIXES if key.startswith(prefix)), key)
 
 
-def known_names(parameters: Iterable[str]) -> dict[str, str]:
+def known_names(parameters: Iterable[str], original: Callable[[str], str]) -> dict[str, str]:
     """Every name a file may use for a parameter, and the parameter's own."""
     return {name: own for own in parameters for name in (own, original(own))}
 

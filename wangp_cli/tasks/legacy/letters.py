@@ -7,7 +7,7 @@ from typing import Any
 
 from wangp_cli.errors import RequestError
 
-IMAGE, VIDEO = "image_prompt_type", "video_prompt_type"
+IMAGE, VIDEO, AUDIO = "image_prompt_type", "video_prompt_type", "audio_prompt_type"
 USED_BY: dict[str, dict[str, tuple[str, ...]]] = {
     IMAGE: {"S": ("image_start",), "E": ("image_end",), "V": ("video_source",)},
     VIDEO: {
@@ -18,10 +18,12 @@ USED_BY: dict[str, dict[str, tuple[str, ...]]] = {
         "I": ("image_refs",),
         "K": ("image_refs",),
     },
+    AUDIO: {"A": ("audio_guide",)},
 }
 """Served letters that use an input, and the fields that can be it."""
-SILENT = {IMAGE: "T", VIDEO: "UT"}
-"""Letters that ask for nothing: text only, leave the control video as it is, align to the only window."""
+SILENT = {IMAGE: "T", VIDEO: "UT", AUDIO: "L"}
+"""Letters that ask for nothing: text only, leave the control video as it is, align to the only window, let a
+video be longer than its recording."""
 MEANINGS = {
     IMAGE: {"L": "continuing the last video made"},
     VIDEO: {
@@ -48,6 +50,16 @@ MEANINGS = {
         "-": "reference videos",
         "|": "cutting the control video",
     },
+    AUDIO: {
+        "B": "a second speaker",
+        "X": "telling speakers apart",
+        "C": "speakers one after another",
+        "P": "speakers at the same time",
+        "K": "the sound of the control video",
+        "R": "the sound of the control video",
+        "V": "taking out all but the voice",
+        "N": "making two recordings equally loud",
+    },
 }
 """Letters of what is not served, in words."""
 
@@ -58,7 +70,7 @@ def apply_letters(
     """Fields that the letters leave unused, as WanGP does, and what to tell about it.
 
     Args:
-        key: `image_prompt_type` or `video_prompt_type`.
+        key: `image_prompt_type`, `video_prompt_type` or `audio_prompt_type`.
         letters: the code.
         values: the task under our names.
         given: fields that get a value from elsewhere; None if that is not known yet.

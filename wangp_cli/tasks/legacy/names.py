@@ -47,7 +47,7 @@ RENAMED = {
 
 HANDLED = frozenset(
     """
-    additional_loras apg_switch cfg_star_switch cfg_zero_step embedded image_prompt_type
+    additional_loras apg_switch audio_prompt_type cfg_star_switch cfg_zero_step embedded image_prompt_type
     model_mode multi_prompts_gen_type NAG_alpha NAG_scale NAG_tau perturbation_end_perc perturbation_layers
     perturbation_start_perc perturbation_switch phase_config remove_background_images_ref slg_end_perc
     sliding_window_overlap_noise slg_layers slg_start_perc slg_switch video_prompt_type
@@ -57,7 +57,7 @@ HANDLED = frozenset(
 
 DROPPED = frozenset(
     """
-    _api adapter_payloads alt_guidance_scale alt_scale audio_guidance_scale audio_scale
+    _api adapter_payloads alt_guidance_scale alt_scale
     client_id config control_net_weight2 control_net_weight_alt creation_date creation_timestamp
     custom_settings
     duration_seconds embedded_guidance_scale film_grain_saturation generation_time
@@ -93,13 +93,11 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "keep_frames_video_guide": ("",),
     "frames_positions": ("",),
     "prompt_enhancer": ("",),
-    "audio_prompt_type": ("",),
     "motion_amplitude": (1,),
     "RIFLEx_setting": (0, 2),
     "attention_sparsity": (1,),
     "alt_prompt": ("",),
     "video_guide2": ("",),
-    "audio_guide": ("",),
     "audio_guide2": ("",),
     "custom_guide": ("",),
     "replace_voice_sample": ("",),

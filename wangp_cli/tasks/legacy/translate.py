@@ -12,7 +12,7 @@ from wangp_cli.tasks import TASKS
 from wangp_cli.tasks.legacy import sampling
 from wangp_cli.tasks.legacy.forms import short
 from wangp_cli.tasks.legacy.grammars import PROMPT_MODES, WINDOW_MODES, bare, file_of, prompts, strengths
-from wangp_cli.tasks.legacy.letters import IMAGE, VIDEO, apply_letters
+from wangp_cli.tasks.legacy.letters import AUDIO, IMAGE, VIDEO, apply_letters
 from wangp_cli.tasks.legacy.names import (
     ACCELERATORS,
     DROPPED,
@@ -27,6 +27,8 @@ from wangp_cli.tasks.legacy.payload import Opened
 from wangp_cli.tasks.legacy.types import as_generate, is_old, kind_of, opened
 
 BACKGROUND = "remove_background_images_ref"
+OF_SPEECH = {"audio_guidance_scale", "audio_scale"}
+"""What the older tools write into every file, though few models hear anything."""
 FOREIGN_LORAS = {"activated_loras", "lora_names", "loras_multipliers", "loras_mult", "additional_loras"}
 """Keys by which the older tools name LoRAs and their strengths."""
 
@@ -100,13 +102,15 @@ def _translated(
     settings, notices = payload.values, payload.notices
     if payload.model and "model" not in (given or ()):
         found.setdefault("model", payload.model)
-    for key in (IMAGE, VIDEO):
+    for key in (IMAGE, VIDEO, AUDIO):
         if settings.get(key) is not None:
             ignored, told = apply_letters(key, settings[key], found, given)
             found = {name: value for name, value in found.items() if name not in ignored}
             notices += told
     if foreign and found.get("image_refs") and settings.get(BACKGROUND, 1):
         notices.append("image_refs: their background is kept, taking it out is not served")
+    if foreign and not found.get("audio_guide"):
+        found = {name: value for name, value in found.items() if name not in OF_SPEECH}
     _accelerate(found, settings)
     if found.get("cache") == "fbcache" and "skip_steps_multiplier" in settings:
         # Of this cache the multiplier is the threshold.
