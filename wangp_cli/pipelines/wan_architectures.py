@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from wangp_cli.pipelines.wan_architecture import Architecture
-from wangp_cli.pipelines.wan_forcing import DiffusionForcing
 from wangp_cli.pipelines.wan_fantasy import FantasyTalking
+from wangp_cli.pipelines.wan_forcing import DiffusionForcing
 from wangp_cli.pipelines.wan_image import FirstAndLastFrame, ImageToVideo
 from wangp_cli.pipelines.wan_phantom import Phantom
 from wangp_cli.pipelines.wan_tokens import TextAndImageToVideo

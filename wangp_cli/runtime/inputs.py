@@ -15,6 +15,7 @@ from wangp_cli.tasks.task import Task
 
 if TYPE_CHECKING:
     from wangp_cli.media.facts import VideoFacts
+    from wangp_cli.plan import Plan
 
 Facts = dict[str, list["VideoFacts"]]
 """What each input file is, by field."""
@@ -48,12 +49,14 @@ def check_inputs(task: Task, loras: Sequence[Path], checksums: Mapping[str, str]
     return found
 
 
-def silence_after(facts: Facts, frames: int, rate: Fraction) -> list[str]:
-    """A notice if a recording of speech ends before the frames that it is for."""
-    spoken = facts.get("audio_guide")
-    if not spoken or spoken[0].seconds * rate >= frames - 1:
+def silence_after(facts: Facts, plan: Plan | None, frames: int, rate: Fraction) -> list[str]:
+    """A notice if a recording of speech ends before the frames that are made to it, of so many in all."""
+    if not (spoken := facts.get("audio_guide")):
         return []
-    seconds = float(frames / rate)
+    made = frames - (plan.segments[0].begins if plan else 0)
+    if spoken[0].seconds * rate >= made - 1:
+        return []
+    seconds = float(made / rate)
     return [f"audio_guide: {spoken[0].seconds:.2f} s, but {seconds:.2f} s are made, silence follows it"]
 
 

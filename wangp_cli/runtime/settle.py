@@ -116,7 +116,6 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
         changes["frames"] = frames
         if frames != task.frames:
             notices.append(f"frames: {origin['frames']}, makes {frames}")
-    notices += silence_after(facts, frames - plan.segments[0].begins if plan else frames, rate)
     size, origin["size"] = _settle_size(task, facts, spec, origin["size"])
     changes["size"] = size
     if size != task.size:
@@ -126,7 +125,11 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
     settled = task.cut(**changes)
     if settled.seed + settled.results - 1 > MAX_SEED:
         raise RequestError("seed", f"{settled.seed} leaves no room for {settled.results} results")
-    notices += [*unknown_words(settled.text, spec), *to_fetch(loras)]
+    notices += [
+        *silence_after(facts, plan, frames, rate),
+        *unknown_words(settled.text, spec),
+        *to_fetch(loras),
+    ]
     made = shapes[task.shaped_by[0]][0][:2] if task.splices else size_of(size)
     return Request(
         task=settled,
