@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+LONGEST = 1000
+"""Characters of a message: it repeats what was given, and that may be a megabyte."""
+
 
 class WangpError(Exception):
     """A failure with one clear message.
@@ -18,6 +21,8 @@ class WangpError(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
+        if len(message) > LONGEST:
+            message = f"{message[: LONGEST - 300]} ... {message[-295:]}"
         super().__init__(message)
         self.message = message
         self.hint = hint

@@ -24,6 +24,12 @@ FINITE = Field(allow_inf_nan=False)
 MAX_FRAMES = 10_000
 MAX_SEED = 2**53 - 1
 """The largest integer that JSON readers keep exact."""
+# Digits are bounded: ten thousand of them, or an exponent, are a value that takes hours to compute.
+NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,18})?"
+_COUNT = re.compile(r"[0-9]{1,9}")
+_SECONDS = re.compile(NUMBER + "s")
+_RATE = re.compile(NUMBER + "|[0-9]{1,9}/0*[1-9][0-9]{0,8}")
+_SIZE = re.compile(r"([0-9]{1,5})\s*[xX*]\s*([0-9]{1,5})")
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ class Spec(BaseModel):
 
 
 def _size(value: str) -> str:
-    match = re.fullmatch(r"(\d{1,5})\s*[xX*]\s*(\d{1,5})", value.strip())
+    match = _SIZE.fullmatch(value.strip())
     if not match:
         raise ValueError(f"{value!r} is not WIDTHxHEIGHT, such as 832x480")
     width, height = int(match[1]), int(match[2])
@@ -93,13 +99,13 @@ def _size(value: str) -> str:
 
 
 def _frames(value: int | str) -> int | str:
-    if isinstance(value, str) and value.strip().isdigit():
+    if isinstance(value, str) and _COUNT.fullmatch(value.strip()):
         value = int(value)
     if isinstance(value, int):
         if not 1 <= value <= MAX_FRAMES:
             raise ValueError(f"{value} is out of range, must be 1 to {MAX_FRAMES}")
         return value
-    if not re.fullmatch(r"\d+(\.\d+)?s", value := value.strip()):
+    if not _SECONDS.fullmatch(value := value.strip()):
         raise ValueError(f"{value!r} is neither a count nor seconds, such as 81 or 5s")
     return value
 
@@ -108,10 +114,9 @@ def _rate(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return value
     text = str(value).strip()
-    try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{value!r} is not a frame rate, such as 16 or 24000/1001") from None
+    if not _RATE.fullmatch(text):
+        raise ValueError(f"{value!r} is not a frame rate, such as 16 or 24000/1001")
+    rate = Fraction(text)
     if not 1 <= rate <= 240:
         raise ValueError(f"{value!r} is out of range, must be 1 to 240")
     ntsc = Fraction(round(rate * 1001 / 1000) * 1000, 1001)

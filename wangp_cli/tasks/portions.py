@@ -7,8 +7,9 @@ from fractions import Fraction
 
 from wangp_cli.errors import RequestError
 from wangp_cli.plan import Portion
+from wangp_cli.tasks.fields import NUMBER
 
-_PORTION = re.compile(r"(?P<first>\d+(?:\.\d+)?s?)-(?P<last>\d+(?:\.\d+)?s?)(?::(?P<prompt>.*))?", re.DOTALL)
+_PORTION = re.compile(rf"(?P<first>{NUMBER}s?)-(?P<last>{NUMBER}s?)(?::(?P<prompt>.*))?", re.DOTALL)
 
 
 def portion(value: str) -> str:

@@ -74,7 +74,7 @@ def _tiling(value: Any) -> Any:
     text = str(value).strip().lower()
     if text in ("auto", "off"):
         return text
-    if not text.isdigit() or not TILE_BLOCK <= int(text) <= 8192 or int(text) % TILE_BLOCK:
+    if not re.fullmatch("[0-9]{1,4}", text) or not TILE_BLOCK <= int(text) <= 8192 or int(text) % TILE_BLOCK:
         raise ValueError(
             f"{value!r} is not auto, off or the side of a tile in pixels, a multiple of {TILE_BLOCK}"
         )
