@@ -33,6 +33,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_image(tmp_path / "start.png", pixels[:1])
     write_video(tmp_path / "nine.mp4", [pixels], fps=Fraction(16))
     write_video(tmp_path / "five.mp4", [pixels[:5]], fps=Fraction(16))
+    write_image(tmp_path / "thin.png", np.zeros((1, 1, 20_000, 3), np.uint8))
+    write_video(tmp_path / "slow.mp4", [pixels], fps=Fraction(1, 2))
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n rest")
     (tmp_path / "broken.mp4").write_bytes((tmp_path / "nine.mp4").read_bytes()[:600])
     (tmp_path / "empty.png").write_bytes(b"")
@@ -164,6 +166,8 @@ REFUSED = [
     (["--image-start", "broken.png", "-m", "i2v"], 2, ["--image-start", "broken.png"]),
     (["--image-start", "empty.png", "-m", "i2v"], 2, ["--image-start", "empty"]),
     (["--image-start", "notes.txt", "-m", "i2v"], 2, ["--image-start", "notes.txt", ".png"]),
+    (["--image-start", "thin.png"], 2, ["--image-start", "20000x1", "16 to 8192", "--size"]),
+    (["--video-source", "slow.mp4"], 2, ["--video-source", "0.5 frames a second", "1 to 240", "--fps"]),
     (["--image-start", "nine.mp4", "-m", "i2v"], 2, ["--image-start", "nine.mp4", "a picture is wanted"]),
     (["--image-start", "https://example.com/a.png", "-m", "i2v"], 2, ["--image-start", "download it first"]),
     (["--image-start", "folder.mp4", "-m", "i2v"], 2, ["--image-start", "folder"]),
@@ -185,6 +189,7 @@ REFUSED = [
     (["--frames", "0.01s"], 2, ["--frames", "0.01s"]),
     (["--fps", "0"], 2, ["--fps", "'0'", "1 to 240"]),
     (["--fps", "1/0"], 2, ["--fps", "'1/0'"]),
+    (["--fps", "1e999999999"], 2, ["--fps", "'1e999999999'"]),
     (["--seed", "-2"], 2, ["--seed", "-2", "at least -1"]),
     (["--seed", "9007199254740991", "--count", "2"], 2, ["--seed", "9007199254740991"]),
     (["--steps", "0"], 2, ["--steps", "0", "at least 1"]),

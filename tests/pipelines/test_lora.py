@@ -228,7 +228,13 @@ def test_a_file_without_factors_is_refused(network: Any, tmp_path: Path) -> None
 
 
 def test_metadata_that_cannot_be_read_is_refused(network: Any, factors: Factors, tmp_path: Path) -> None:
-    for said in ("no json", "[1]", '{"lora_alpha": NaN}'):
+    for said in (
+        "no json",
+        "[1]",
+        '{"lora_alpha": NaN}',
+        '{"alpha_pattern": {"(": 1}}',
+        '{"alpha_pattern": 5}',
+    ):
         lora = saved(tmp_path, LAYOUTS["diffusers"](factors), lora_adapter_metadata=said)
         with pytest.raises(ModelError, match=r"metadata|fits no layer.*alpha"):
             adapted(network, lora)

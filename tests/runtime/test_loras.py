@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -130,6 +131,7 @@ def test_what_names_nothing_is_refused(folder: Path, name: str, message: str) ->
         (b"", "begins with no safetensors header"),
         (b"<!DOCTYPE html><html>please log in</html>", "begins with a web page"),
         (b"\xff" * 64, "begins with no safetensors header"),
+        (struct.pack("<Q", 100_000) + b"[" * 100_000, "begins with no safetensors header"),
         (save(tensors())[:-9], "its header wants"),
         (save(tensors()) + b"more", "its header wants"),
         (save({"blocks.0.attn1.to_q.weight": np.zeros((2, 2))}), "holds no weights of a LoRA"),

@@ -287,11 +287,15 @@ def tensors_of(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
 def _alpha_in(metadata: Mapping[str, Any], layer: str, rank: int) -> float | None:
     """The alpha that metadata states for a layer, after peft's rules."""
     alpha = metadata.get("lora_alpha")
-    for pattern, value in (metadata.get("alpha_pattern") or {}).items():
-        if re.fullmatch(rf"(.*\.)?({pattern})", layer):
-            alpha = value
-    if alpha is None:
+    try:
+        for pattern, value in (metadata.get("alpha_pattern") or {}).items():
+            if re.fullmatch(rf"(.*\.)?({pattern})", layer):
+                alpha = value
+        number = None if alpha is None else float(alpha)
+    except (re.error, AttributeError, TypeError, ValueError):
+        raise _MisfitError("the metadata has an alpha that cannot be read") from None
+    if number is None:
         return None
-    if not math.isfinite(number := float(alpha)):
+    if not math.isfinite(number):
         raise _MisfitError(f"the metadata has alpha {alpha}")
     return number * math.sqrt(rank) if metadata.get("use_rslora") else number

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from typing import TYPE_CHECKING, Any
 
 from wangp_cli.errors import RequestError
+from wangp_cli.runtime import strict_json
+from wangp_cli.runtime.safetensors_header import read_header
 from wangp_cli.runtime.work import folder_beside
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 KEY = "wangp"
 """Of the request in a file's metadata."""
-LONGEST_HEADER = 1 << 24
 
 
 def latents_file(job: Job, index: int) -> Path:
@@ -32,13 +31,11 @@ def said_by(file: Path) -> dict[str, Any]:
         RequestError: the file is not one of latents.
     """
     try:
-        with file.open("rb") as stream:
-            (length,) = struct.unpack("<Q", stream.read(8))
-            header = json.loads(stream.read(length)) if length <= LONGEST_HEADER else {}
-        said: dict[str, Any] = json.loads(header["__metadata__"][KEY])
+        header, _ = read_header(file)
+        said: dict[str, Any] = strict_json.loads(header["__metadata__"][KEY])
     except OSError as error:
         raise RequestError("latents", f"cannot read {file}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, struct.error):
+    except (ValueError, KeyError, TypeError):
         raise RequestError(
             "latents", f"{file} holds no latents of ours", hint="a failed decode names the file"
         ) from None

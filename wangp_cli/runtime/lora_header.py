@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import struct
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,9 +12,8 @@ from typing import Any
 from wangp_cli.catalogue import Network
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.lora_names import bare_name, split_key
+from wangp_cli.runtime import safetensors_header, strict_json
 
-MOST_BYTES = 100 << 20
-"""Of a header; the format's own limit."""
 ENDINGS = (".safetensors", ".sft")
 KINDS = {"down": "LoRA", "w1": "LoKr", "w1_a": "LoKr", "magnitude": "DoRA", "weight": "differences"}
 SHOWN_WORDS = 8
@@ -70,8 +67,9 @@ class Header:
             if said := self.metadata.get(key):
                 return tuple(word.strip() for word in said.strip('[]"').split(",") if word.strip())
         tags: Counter[str] = Counter()
+        said = self.metadata.get("ss_tag_frequency", "{}")
         try:
-            for counts in json.loads(self.metadata.get("ss_tag_frequency", "{}")).values():
+            for counts in strict_json.loads(said).values():
                 tags.update({str(tag).strip(): int(count) for tag, count in counts.items()})
         except (ValueError, AttributeError, TypeError):
             return ()
@@ -115,11 +113,7 @@ def read_header(path: Path) -> Header:
             f"LoRA {path} is not a safetensors file", hint="pickles are not read; convert it to safetensors"
         )
     try:
-        with path.open("rb") as file:
-            start = file.read(8)
-            (length,) = struct.unpack("<Q", start) if len(start) == 8 else (MOST_BYTES + 1,)
-            head = file.read(length) if length <= MOST_BYTES else b""
-        data = json.loads(head)
+        data, before = safetensors_header.read_header(path)
         metadata = data.pop("__metadata__", {})
         shapes = {key: tuple(map(int, tensor["shape"])) for key, tensor in data.items()}
         end = max((tensor["data_offsets"][1] for tensor in data.values()), default=0)
@@ -128,11 +122,12 @@ def read_header(path: Path) -> Header:
     except OSError as error:
         raise ModelError(f"LoRA {path} cannot be read: {(error.strerror or str(error)).lower()}") from None
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-        what = "a web page" if start[:1] == b"<" else "no safetensors header"
+        with path.open("rb") as file:
+            what = "a web page" if file.read(1) == b"<" else "no safetensors header"
         raise ModelError(f"LoRA {path} is broken: it begins with {what}", hint="fetch it again") from None
-    if (size := path.stat().st_size) != 8 + length + end:
+    if (size := path.stat().st_size) != before + end:
         raise ModelError(
-            f"LoRA {path} is broken: it has {size} bytes, its header wants {8 + length + end}",
+            f"LoRA {path} is broken: it has {size} bytes, its header wants {before + end}",
             hint="fetch it again",
         )
     return Header(shapes=shapes, metadata={str(key): str(value) for key, value in metadata.items()})

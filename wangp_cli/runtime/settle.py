@@ -18,7 +18,7 @@ from wangp_cli.runtime.outputs import check_folder, output_folder, plan_outputs
 from wangp_cli.runtime.served import check_accepted, check_forcing, check_sampling
 from wangp_cli.runtime.weights import shipped_vocabulary
 from wangp_cli.runtime.work import seed_of_interrupted
-from wangp_cli.tasks.fields import MAX_FRAMES, MAX_SEED, frame_count, size_of
+from wangp_cli.tasks.fields import MAX_FRAMES, MAX_RATE, MAX_SEED, MAX_SIDE, MIN_SIDE, frame_count, size_of
 from wangp_cli.tasks.render import Pixels, Render, Shape
 from wangp_cli.tasks.shot import Length
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from wangp_cli.media.facts import VideoFacts
     from wangp_cli.plan import Plan
     from wangp_cli.runtime.session import Session
 
@@ -159,6 +160,12 @@ def _settle_rate(task: Render, facts: Facts, origin: str) -> tuple[Fraction, str
     rated = next((field for field in task.rated_by if field in facts), None)
     if rated and not said(origin):
         found = facts[rated][0].fps
+        if found and not 1 <= found <= MAX_RATE:
+            raise RequestError(
+                rated,
+                f"plays {float(found):g} frames a second, wanted 1 to {MAX_RATE}",
+                hint="--fps sets another rate",
+            )
         if found and found != Fraction(task.fps):
             return found, f"rate of {rated}"
     return Fraction(task.fps), origin
@@ -195,16 +202,28 @@ def _settle_size(task: Render, facts: Facts, spec: ModelSpec, origin: str) -> tu
     width, height = size_of(task.size)
     shaping = next((field for field in task.shaped_by if field in facts), None)
     if shaping and not said(origin):
-        found = facts[shaping][0]
-        if task.keeps_size:
-            size = "{}x{}".format(*spec.grid.size(found.width, found.height))
-            return size, f"size of {shaping}"
-        from wangp_cli.media.resize import budget_size
-
-        width, height = budget_size(found.width, found.height, width, height, spec.grid.block)
-        return f"{width}x{height}", f"shape of {shaping}"
+        return _size_like(facts[shaping][0], shaping, task, spec)
     size = "{}x{}".format(*spec.grid.size(width, height))
     return size, origin if size == task.size else f"snapped from {task.size}"
+
+
+def _size_like(found: VideoFacts, field: str, task: Render, spec: ModelSpec) -> tuple[str, str]:
+    """The size of an input, or one of its shape with about as many pixels as the model usually makes."""
+    if task.keeps_size:
+        (width, height), origin = spec.grid.size(found.width, found.height), f"size of {field}"
+    else:
+        from wangp_cli.media.resize import budget_size
+
+        sides = size_of(task.size)
+        width, height = budget_size(found.width, found.height, *sides, spec.grid.block)
+        origin = f"shape of {field}"
+    if not all(MIN_SIDE <= side <= MAX_SIDE for side in (width, height)):
+        raise RequestError(
+            field,
+            f"{found.width}x{found.height} makes {width}x{height}, sides must be {MIN_SIDE} to {MAX_SIDE}",
+            hint="--size crops it to another shape",
+        )
+    return f"{width}x{height}", origin
 
 
 def unknown_words(prompt: str, spec: ModelSpec) -> list[str]:

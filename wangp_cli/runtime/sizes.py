@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wangp_cli.catalogue import ModelSpec, Module
 from wangp_cli.pipelines.base import Weights
+from wangp_cli.runtime.safetensors_header import read_header
 from wangp_cli.runtime.weights import TRANSFORMERS, expected, lacking
 
 TEXT_ENCODER = 5_680_910_336
@@ -20,7 +20,6 @@ IMAGE_ENCODER = 630_766_080
 """Weights of the parts that all published Wan models share."""
 MODULES: dict[Module, int] = {"audio_encoder": 94_371_712, "speech": 840_437_760}
 """Those of further parts, as published."""
-MOST_HEADER_BYTES = 100 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,12 +82,8 @@ def _of_files(name: str, place: Weights, usual: int) -> PartSize | None:
 def numbers_in(file: Path) -> int | None:
     """How many numbers a safetensors file holds, by its header alone; None of other or broken files."""
     try:
-        with file.open("rb") as data:
-            (length,) = struct.unpack("<Q", data.read(8))
-            if length > MOST_HEADER_BYTES:
-                return None
-            header = json.loads(data.read(length))
+        header, _ = read_header(file)
         shapes = [entry["shape"] for key, entry in header.items() if key != "__metadata__"]
         return sum(int(math.prod(shape)) for shape in shapes)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error):
+    except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -22,13 +22,15 @@ from wangp_cli.catalogue import Accepts
 Kind = Literal["image", "video", "audio"]
 FINITE = Field(allow_inf_nan=False)
 MAX_FRAMES = 10_000
+MAX_RATE = 240
+MIN_SIDE, MAX_SIDE = 16, 8192
 MAX_SEED = 2**53 - 1
 """The largest integer that JSON readers keep exact."""
 # Digits are bounded: ten thousand of them, or an exponent, are a value that takes hours to compute.
 NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,18})?"
 _COUNT = re.compile(r"[0-9]{1,9}")
 _SECONDS = re.compile(NUMBER + "s")
-_RATE = re.compile(NUMBER + "|[0-9]{1,9}/0*[1-9][0-9]{0,8}")
+_RATE = re.compile(NUMBER + "|[0-9]{1,18}/0*[1-9][0-9]{0,17}")
 _SIZE = re.compile(r"([0-9]{1,5})\s*[xX*]\s*([0-9]{1,5})")
 
 
@@ -93,8 +95,8 @@ def _size(value: str) -> str:
     if not match:
         raise ValueError(f"{value!r} is not WIDTHxHEIGHT, such as 832x480")
     width, height = int(match[1]), int(match[2])
-    if not (16 <= width <= 8192 and 16 <= height <= 8192):
-        raise ValueError(f"{value!r} is out of range, each side must be 16 to 8192 pixels")
+    if not all(MIN_SIDE <= side <= MAX_SIDE for side in (width, height)):
+        raise ValueError(f"{value!r} is out of range, each side must be {MIN_SIDE} to {MAX_SIDE} pixels")
     return f"{width}x{height}"
 
 
@@ -117,8 +119,8 @@ def _rate(value: Any) -> Any:
     if not _RATE.fullmatch(text):
         raise ValueError(f"{value!r} is not a frame rate, such as 16 or 24000/1001")
     rate = Fraction(text)
-    if not 1 <= rate <= 240:
-        raise ValueError(f"{value!r} is out of range, must be 1 to 240")
+    if not 1 <= rate <= MAX_RATE:
+        raise ValueError(f"{value!r} is out of range, must be 1 to {MAX_RATE}")
     ntsc = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
     return str(ntsc if abs(rate - ntsc) < Fraction(1, 1000) else rate.limit_denominator(1001))
 
