@@ -190,3 +190,19 @@ def test_a_step_cache_works_in_waves(checkpoint: Any, loaded: Any) -> None:
     plain = run(loaded(NAME), shot)
     assert np.array_equal(run(load(checkpoint(NAME), NAME, exact=True, cache="fbcache=0"), shot), plain)
     assert not np.array_equal(run(load(checkpoint(NAME), NAME, exact=True, cache="fbcache=10"), shot), plain)
+
+
+@pytest.mark.parametrize("boost", [False, True])
+@pytest.mark.parametrize(
+    "how", [{}, {"nag_scale": 5.0, "guidance_scale": 1.0}, {"skip_layers": (1,)}], ids=str
+)
+def test_blocks_that_attend_one_by_one_are_those_of_the_mask(
+    checkpoint: Any, loaded: Any, how: dict[str, Any], boost: bool
+) -> None:
+    shot = tiny.shot(steps=3, frames=13, size="48x32", **WAVES, **how)
+    pipeline = load(checkpoint(NAME), NAME, boost=boost, attention="_native_flash")  # which takes no mask
+    mine, exact = (run(each, shot) for each in (pipeline, loaded(NAME)))
+    assert 10 * np.log10(1 / np.mean((mine - exact).astype(np.float64) ** 2)) >= 60
+    network = pipeline._networks[0]
+    assert {type(block.attn1.processor).__name__ for block in network.blocks} == {"SkyReelsV2AttnProcessor"}
+    assert network.config.num_frame_per_block == 1

@@ -20,8 +20,16 @@ MODEL = "tiny_diffusion_forcing"
         ("tiny_vace", {"ar_step": 5}, "--ar-step: model 'tiny_vace' does no diffusion forcing"),
         ("tiny_t2v", {"addnoise_condition": 20}, "--addnoise-condition: model 'tiny_t2v' does no"),
         ("tiny_t2v", {"causal_block_size": 5}, "--causal-block-size: model 'tiny_t2v' does no"),
-        (MODEL, {"causal_block_size": 2, "attention": "sage"}, "--attention: 'sage' takes no mask"),
-        (MODEL, {"causal_block_size": 2, "attention": "flash3"}, "--attention: '_flash_3' takes no mask"),
+        (
+            MODEL,
+            {"exact": True, "causal_block_size": 2, "attention": "sage"},
+            "--attention: 'sage' takes no mask",
+        ),
+        (
+            MODEL,
+            {"exact": True, "causal_block_size": 2, "attention": "flash3"},
+            "--attention: '_flash_3' takes no mask",
+        ),
         (MODEL, {"ar_step": 1, "cache": "magcache=calibrate"}, "--cache: magcache knows the steps of frames"),
         (
             MODEL,

@@ -115,6 +115,7 @@ class Architecture:
         spec: the model's catalogue entry.
         parts: of its checkpoint.
         dtype: of its transformers.
+        exact: leave out faster kernels.
     """
 
     network: ClassVar[str] = "WanTransformer3DModel"
@@ -126,10 +127,11 @@ class Architecture:
     compiles: ClassVar[bool] = True
     """Its network's blocks can be compiled: nothing is hung on their layers for a single pass."""
 
-    def __init__(self, spec: ModelSpec, parts: Parts, dtype: torch.dtype) -> None:
+    def __init__(self, spec: ModelSpec, parts: Parts, dtype: torch.dtype, *, exact: bool = False) -> None:
         self.spec = spec
         self.parts = parts
         self.dtype = dtype
+        self.exact = exact
 
     @classmethod
     def check_checkpoint(cls, spec: ModelSpec, checkpoint: Checkpoint) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from wangp_cli.pipelines import causal
 from wangp_cli.pipelines.pictures import check_whole_start, to_tensor
 from wangp_cli.pipelines.sampling import STEPS_BETWEEN_CHECKS, check_finite, draw_noise
 from wangp_cli.pipelines.wan_architecture import Architecture, Condition
 from wangp_cli.plan.forcing import waves, whole_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from wangp_cli.pipelines.base import Inputs, Progress
     from wangp_cli.pipelines.guidance import Ask, Guider
@@ -39,6 +41,7 @@ class Waves(Condition):
         block: latent frames of a block, which sees none of those after it; 1 lets every frame see all.
         haze: noise that known frames are shown with, 0 to 1000.
         rate: 0 for a video of `SLOW` frames per second, else 1.
+        exact: let the network hide blocks by its own mask.
     """
 
     frames: int
@@ -47,6 +50,7 @@ class Waves(Condition):
     block: int
     haze: int
     rate: int
+    exact: bool
 
     @property
     def known(self) -> int:
@@ -78,7 +82,7 @@ class Waves(Condition):
 
     def velocity(self, ask: Ask, guider: Guider) -> torch.Tensor:
         """The guided velocity; blocks see those before them alone."""
-        with causal(ask.network, self.block):
+        with self._causal(ask):
             return guider(ask)
 
     def sample(
@@ -109,6 +113,15 @@ class Waves(Condition):
                 check_finite(latents, f"after pass {done + 1} of {len(passes)}")
             progress("denoise", done + 1, len(passes))
         return latents
+
+    def _causal(self, ask: Ask) -> AbstractContextManager[None]:
+        if self.block == 1:
+            return nullcontext()
+        if self.exact:
+            return causal.masked(ask.network, self.block)
+        _, rows, columns = ask.network.config.patch_size
+        height, width = ask.latents.shape[3:]
+        return causal.blockwise(ask.network, self.block * (height // rows) * (width // columns))
 
     def _timesteps(self, schedule: Schedule, made: list[int]) -> torch.Tensor:
         """What the network is told of each latent frame, those that wait like those that begin."""
@@ -158,15 +171,5 @@ class DiffusionForcing(Architecture):
             block=shot.causal_block_size,
             haze=shot.addnoise_condition,
             rate=int(Fraction(shot.fps) != SLOW),
+            exact=self.exact,
         )
-
-
-@contextmanager
-def causal(network: Any, block: int) -> Iterator[None]:
-    """A context in which blocks of a SkyReels network see none of those after them; 1 makes no blocks."""
-    before = network.config.num_frame_per_block
-    network.register_to_config(num_frame_per_block=block)
-    try:
-        yield
-    finally:
-        network.register_to_config(num_frame_per_block=before)

@@ -91,7 +91,8 @@ def load(
         shelf.keep(networks[-1])
         tick(1)
     adapters = lora.Adapters(networks, placement.device, dtype, shelf.opened, empty)
-    return Wan(architecture(spec, Parts(**parts), dtype), networks, placement, adapters, why=why)
+    made = architecture(spec, Parts(**parts), dtype, exact=placement.exact)
+    return Wan(made, networks, placement, adapters, why=why)
 
 
 def _prepare(transformer: Any, placement: Placement) -> None:

@@ -135,11 +135,11 @@ def check_forcing(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
             "magcache knows the steps of frames denoised together",
             hint="--cache fbcache, or --ar-step 0",
         )
-    if task.causal_block_size > 1 and task.attention.startswith(MASKLESS):
+    if task.exact and task.causal_block_size > 1 and task.attention.startswith(MASKLESS):
         raise RequestError(
             "attention",
-            f"{task.attention!r} takes no mask, which causal_block_size needs",
-            hint="--attention native",
+            f"{task.attention!r} takes no mask, which causal_block_size needs with exact",
+            hint="--attention native, or without --exact",
         )
 
 
