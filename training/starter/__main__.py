@@ -48,7 +48,9 @@ class Plan:
         return (
             Phase(seconds=self.seconds * _SMALL_PART, side=64, batch=48, near=near, wide=wide),
             native,
-            replace(last, conditional=0.6, late=0.35, known_weight=4.0, pixel_weight=10.0),
+            replace(
+                last, conditional=0.7, late=0.4, known_weight=4.0, pixel_weight=20.0, decoded_weight=10.0
+            ),
         )
 
 

@@ -34,6 +34,8 @@ class Batch:
     """float32 [B, N, 1]: part of each token's pixels that are given."""
     keep: Tensor
     """float32 [B, T, H, W]: 1 at given pixels."""
+    clips: Tensor
+    """float32 [G, 3, T, H, W] in [-1, 1]: those of which something is given, in order."""
 
 
 class LinearEncoder:
@@ -77,18 +79,19 @@ class LinearEncoder:
             keep: float32 [B, T, H, W], 1 at given pixels.
 
         Returns:
-            Squared errors as a scalar, of the size of those of latents where everything is given.
+            Squared errors of cells, float32 [B, T', H', W'], of the size of those of latents where everything
+            is given.
         """
         kept_first, kept_rest = self._blocks(keep.unsqueeze(1))
         cells = errors.permute(0, 2, 3, 4, 1)
-        total = torch.zeros(())
+        groups = []
         for codes, inverse, kept in (
-            (cells[:, 0], self.first_inverse, kept_first),
+            (cells[:, :1], self.first_inverse, kept_first.unsqueeze(1)),
             (cells[:, 1:], self.rest_inverse, kept_rest),
         ):
             pixels = (codes @ inverse).unflatten(-1, (3, -1)).square() * kept.unsqueeze(-2)
-            total = total + pixels.sum() * CONTENT_CHANNELS / inverse.square().sum()
-        return total / errors.numel()
+            groups.append(pixels.sum((-1, -2)) / inverse.square().sum())
+        return torch.cat(groups, dim=1)
 
     @staticmethod
     def _blocks(clips: Tensor) -> tuple[Tensor, Tensor]:
@@ -147,18 +150,21 @@ class ScenePool:
         mask = self.all_unknown.expand(size, -1, -1).clone()
         known_tokens = torch.zeros(size, latents.shape[1], 1)
         kept = torch.zeros(size, FRAMES, self.side, self.side)
+        clips = torch.zeros(0, 3, FRAMES, self.side, self.side)
         if known.any():
             keep = torch.stack([random_keep(self.rng, FRAMES, self.side) for _ in range(int(known.sum()))])
             alpha = self.coverages[[i for i, flag in zip(indices, given, strict=True) if flag]].float() / 255
             base, change = base[known].unsqueeze(-1), change[known].unsqueeze(-1)
-            content[known] = to_tokens(self.encode((base + change * alpha.unsqueeze(1)) * keep.unsqueeze(1)))
+            clips = base + change * alpha.unsqueeze(1)
+            content[known] = to_tokens(self.encode(clips * keep.unsqueeze(1)))
             mask[known] = to_tokens(pack_mask(1 - keep))
             known_tokens[known] = known_part(keep)
             kept[known] = keep
         captions = [
-            "" if self.rng.random() < empty_captions else caption(scene, self.rng) for scene in scenes
+            "" if self.rng.random() < (0.25 if known else empty_captions) else caption(scene, self.rng)
+            for scene, known in zip(scenes, given, strict=True)
         ]
-        return Batch(latents, self.control(content, mask), captions, ~known, known_tokens, kept)
+        return Batch(latents, self.control(content, mask), captions, ~known, known_tokens, kept, clips)
 
     def control(self, content: Tensor, mask: Tensor) -> Tensor:
         """Control tokens of known content; what is to be changed is gray, so it holds position alone."""
@@ -206,17 +212,17 @@ def random_keep(rng: random.Random, frames: int, side: int) -> Tensor:
     """Which pixels are given, float32 [T, H, W]: some frames, or all but a part of the picture."""
     keep = torch.zeros(frames, side, side)
     kind = rng.random()
-    if kind < 0.12:
+    if kind < 0.08:
         keep[0] = 1
-    elif kind < 0.34:
+    elif kind < 0.26:
         keep[0] = keep[-1] = 1
-    elif kind < 0.39:
+    elif kind < 0.30:
         keep[-1] = 1
-    elif kind < 0.51:
+    elif kind < 0.38:
         keep[: rng.choice((5, 5, 9, 9, rng.randrange(2, 13)))] = 1
-    elif kind < 0.66:
-        keep[: rng.choice((4, 5, 8, rng.randrange(2, 8)))] = 1
-        keep[-rng.choice((4, 5, 8, rng.randrange(2, 8))) :] = 1
+    elif kind < 0.54:
+        keep[: rng.choice((4, 5, 8, rng.randrange(2, 9)))] = 1
+        keep[-rng.choice((1, 1, 4, 5, 8, rng.randrange(2, 8))) :] = 1
     else:
         inside = kind < 0.95
         height, width = (int(side * rng.uniform(0.25, 0.7 if inside else 0.85)) for _ in range(2))

@@ -50,7 +50,7 @@ def train_decoder(vae: AutoencoderKLWan, plan: DecoderPlan, save: Callable[[], N
     pool = Pool(vae, plan, rng)
     deviation = torch.tensor(vae.config.latents_std).view(1, -1, 1, 1, 1)
     decoder = vae.decoder.requires_grad_(True).train()
-    _prefer_channels_last(decoder)
+    prefer_channels_last(decoder)
     optimisers = _optimisers(decoder)
     average = Average(list(decoder.parameters()), 0.995)
     start = time.monotonic()
@@ -164,7 +164,7 @@ def _optimisers(decoder: nn.Module) -> tuple[torch.optim.Optimizer, ...]:
     return optimisers
 
 
-def _prefer_channels_last(module: nn.Module) -> None:
+def prefer_channels_last(module: nn.Module) -> None:
     """The convolutions of a CPU are faster so."""
     for part in module.modules():
         if isinstance(part, nn.Conv3d):

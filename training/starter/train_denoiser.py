@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from training.starter.autoencoder import CONTENT_CHANNELS
 from training.starter.data import Batch, ScenePool
+from training.starter.decoded import decoded_error
 from training.starter.fast import FastDenoiser, to_latents
 from training.starter.networks import (
     WORDS,
@@ -26,6 +27,7 @@ from training.starter.networks import (
 )
 from training.starter.optim import Average, Muon, rate
 from training.starter.probe import probe_motion
+from training.starter.train_decoder import prefer_channels_last
 from training.starter.world import SIDE
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,8 @@ class Phase:
     """Weight of the error where every pixel is given; elsewhere it is 1."""
     pixel_weight: float = 0.0
     """Weight of what the error means at given pixels, also where a block or four frames are given in part."""
+    decoded_weight: float = 0.0
+    """Weight of the error at given pixels of decoded crops."""
     rate_from: float = 1.0
     rate_to: float = 1.0
     """Factor on learning rates at the start and the end; between them it follows a cosine."""
@@ -80,6 +84,7 @@ class Trainer:
     def __init__(self, vae: AutoencoderKLWan, model: Model, *, seed: int, compiled: bool) -> None:
         torch.manual_seed(seed)
         self.vae, self.model, self.compiled = vae, model, compiled
+        prefer_channels_last(vae.decoder)
         self.rng = random.Random(seed)
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.average = Average(self.parameters, 0.997)
@@ -130,8 +135,13 @@ class Trainer:
         wrong = velocity - (noise - batch.latents)
         errors = wrong.square()
         loss = (errors * (1 + (phase.known_weight - 1) * batch.known)).mean()
-        at_given = pool.encode.given_error(to_latents(wrong, pool.grid), batch.keep)
-        (loss + phase.pixel_weight * at_given).backward()
+        by_cell = pool.encode.given_error(to_latents(wrong, pool.grid), batch.keep)
+        loss = loss + phase.pixel_weight * by_cell.mean()
+        decoded = torch.zeros(())
+        if phase.decoded_weight:
+            clean = to_latents(noisy - level * velocity, pool.grid)
+            decoded = decoded_error(self.vae, clean, sigma, batch, by_cell.detach(), self.rng)
+        (loss + phase.decoded_weight * decoded).backward()
         known = (errors * batch.known).sum((1, 2)) / batch.known.sum((1, 2)).clamp(min=1) / errors.shape[2]
         errors = errors.mean((1, 2))
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
@@ -149,7 +159,8 @@ class Trainer:
             "all": errors,
             "text": errors[free],
             "given": errors[~free],
-            "given pixels": at_given.detach().unsqueeze(0),
+            "given pixels": by_cell.detach().mean().unsqueeze(0),
+            "decoded": decoded.detach().unsqueeze(0),
             "known": known[~free],
             "known, noise < .5": known[~free & (sigma < 0.5)],
             "text, noise > .85": errors[free & (sigma > 0.85)],
