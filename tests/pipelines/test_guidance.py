@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests import tiny
 from wangp_cli.errors import RequestError
 from wangp_cli.pipelines import guidance, nag, wan_load
 from wangp_cli.pipelines.base import Inputs, Placement
+from wangp_cli.pipelines.wan_vace import latents_given
 
 INPUTS = {
     "t2v": Inputs(),
@@ -63,6 +65,45 @@ def test_every_way_to_guide_changes_the_result_and_leaves_the_network_as_it_was(
     first = dict(list(how.items())[:1])
     assert how == first or not torch.equal(guided, denoised(pipeline, shot.cut(**first), inputs))
     assert torch.equal(plain, denoised(pipeline, shot, inputs))
+
+
+def kept(*first_and_last: int) -> Inputs:
+    """A control video of nine frames of which these alone are given."""
+    mask = tiny.clip(9, channels=1)
+    frames = np.full_like(mask.frames, 255)
+    frames[list(first_and_last)] = 0
+    return Inputs(control=tiny.clip(9), mask=replace(mask, frames=frames))
+
+
+@pytest.mark.parametrize("how", [{}, {"apg": True}, {"cfg_zero": True}], ids=str)
+def test_given_pixels_can_be_left_out_of_guidance(loaded: Any, how: dict[str, Any]) -> None:
+    pipeline, shot = loaded("vace"), tiny.shot(guide_given=False, **how)
+    everywhere, unguided = shot.cut(guide_given=True), shot.cut(guidance_scale=1.0)
+    for inputs, same in ((kept(*range(9)), unguided), (kept(), everywhere)):
+        assert torch.equal(denoised(pipeline, shot, inputs), denoised(pipeline, same, inputs))
+    partly = denoised(pipeline, shot, kept(0, 8))
+    assert not torch.equal(partly, denoised(pipeline, everywhere, kept(0, 8)))
+    assert not torch.equal(partly, denoised(pipeline, unguided, kept(0, 8)))
+
+
+def test_a_latent_is_given_where_any_of_its_pixels_is(loaded: Any) -> None:
+    mask = torch.ones(1, 1, 9, 32, 32)
+    mask[:, :, 8, 3, 31] = mask[:, :, 0, 20] = 0
+    given = latents_given(mask, loaded("vace")._vae)
+    assert given.shape == (1, 1, 3, 4, 4)
+    assert given.nonzero()[:, 2:].tolist() == [[0, 2, column] for column in range(4)] + [[2, 0, 3]]
+
+
+def test_references_are_given(loaded: Any) -> None:
+    pipeline, shot = loaded("vace"), tiny.shot(guide_given=False)
+    given = pipeline.encode(shot, Inputs(references=(tiny.clip(1),)), tiny.quiet).condition.given
+    assert given.flatten(3).all(dim=3).flatten().tolist() == [True, False, False, False]
+    assert not given[:, :, 1:].any()
+
+
+def test_only_vace_knows_what_is_given(loaded: Any) -> None:
+    with pytest.raises(RequestError, match="guide_given: false, but model 'tiny_t2v' is no VACE"):
+        loaded("t2v").encode(tiny.shot(guide_given=False), Inputs(), tiny.quiet)
 
 
 @pytest.mark.parametrize("name", ["t2v", "i2v", "vace", "diffusion_forcing"])

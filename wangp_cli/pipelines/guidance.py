@@ -103,11 +103,10 @@ class Guider:
         if shot.cfg_zero and ask.step.index < shot.zero_init_steps:
             return Guided(velocity=torch.zeros_like(ask.latents))
         positive, negative = self.both(ask, away_from)
-        if shot.apg:
-            return Guided(velocity=self._projected(positive, negative, scale), positive=positive)
-        if shot.cfg_zero:
-            negative = best_fit(positive, negative) * negative
-        return Guided(velocity=guide(positive, negative, scale), positive=positive)
+        velocity = self._away(positive, negative, scale)
+        if not shot.guide_given and ask.condition.given is not None:
+            velocity = torch.where(ask.condition.given, positive, velocity)
+        return Guided(velocity=velocity, positive=positive)
 
     def away_from(self, ask: Ask) -> torch.Tensor | None:
         """The negative prompt, in a step that is guided away from it."""
@@ -133,6 +132,13 @@ class Guider:
         """Whether the step leaves layers out under the negative prompt."""
         first, end = self._shot.skip_layer_span(ask.step.steps)
         return bool(self._shot.skip_layers) and first <= ask.step.index < end
+
+    def _away(self, positive: torch.Tensor, negative: torch.Tensor, scale: float) -> torch.Tensor:
+        if self._shot.apg:
+            return self._projected(positive, negative, scale)
+        if self._shot.cfg_zero:
+            negative = best_fit(positive, negative) * negative
+        return guide(positive, negative, scale)
 
     def _projected(self, positive: torch.Tensor, negative: torch.Tensor, scale: float) -> torch.Tensor:
         away = (positive - negative).float()

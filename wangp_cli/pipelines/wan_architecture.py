@@ -43,7 +43,13 @@ class Parts:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Condition:
-    """What a network sees besides noise and text: plain data, good for any seed. This one shows nothing."""
+    """What a network sees besides noise and text: plain data, good for any seed. This one shows nothing.
+
+    Args:
+        given: bool `[1, 1, t, h, w]`, latents that hold given pixels; None where no such map is kept.
+    """
+
+    given: torch.Tensor | None = None
 
     def latent_frames(self, frames: int) -> int:
         """Latent frames that are denoised for a video of so many; more where references lie beside it."""

@@ -13,8 +13,9 @@ from wangp_cli.pipelines.pictures import to_tensor
 from wangp_cli.pipelines.wan_architecture import Architecture, Condition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from wangp_cli.media.clip import Clip
     from wangp_cli.pipelines.base import Inputs
     from wangp_cli.pipelines.guidance import Ask, Guider
     from wangp_cli.pipelines.pictures import Canvas
@@ -57,8 +58,9 @@ class Control(Condition):
         first, end = self.window
         if first <= ask.step.index / ask.step.steps < end:
             return guider(ask)
-        idle = replace(self, strength=0.0) if self.resting is None else replace(self, channels=self.resting)
-        return guider(replace(ask, condition=idle))
+        if self.resting is not None:
+            return guider(replace(ask, condition=replace(self, channels=self.resting)))
+        return guider(replace(ask, condition=replace(self, strength=0.0, given=None)))
 
     def beside(self, video: torch.Tensor) -> torch.Tensor:
         """The references before the video, as the control channels hold them."""
@@ -83,22 +85,31 @@ class Vace(Architecture):
 
     def encode(self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]) -> Control:
         """All inputs in one tensor."""
-        channels = control_channels(self.parts.vae, inputs, canvas, tick)
+        vae, references = self.parts.vae, inputs.references
+        video, mask = control_and_mask(inputs, canvas)
+        channels = control_channels(vae, video, mask, references, tick)
         resting = None
         if inputs.resting is not None:
-            idle = replace(inputs, control=inputs.resting)
-            resting = control_channels(self.parts.vae, idle, canvas, tick).to(self.dtype)
+            idle = control_and_mask(replace(inputs, control=inputs.resting), canvas)
+            resting = control_channels(vae, *idle, references, tick).to(self.dtype)
         return Control(
+            given=F.pad(latents_given(mask, vae), (0, 0, 0, 0, len(references), 0), value=True).to(
+                channels.device
+            ),
             channels=channels.to(self.dtype),
             strength=shot.control_strength,
-            references=len(inputs.references),
+            references=len(references),
             window=(shot.control_start, shot.control_end),
             resting=resting,
         )
 
 
 def control_channels(
-    vae: WanVae, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]
+    vae: WanVae,
+    video: torch.Tensor,
+    mask: torch.Tensor,
+    references: Sequence[Clip],
+    tick: Callable[[int], None],
 ) -> torch.Tensor:
     """The tensor that VACE's control blocks read.
 
@@ -107,8 +118,9 @@ def control_channels(
 
     Args:
         vae: encodes.
-        inputs: at the canvas's size.
-        canvas: of the shot.
+        video: see `control_and_mask`.
+        mask: see `control_and_mask`.
+        references: pictures of the video's size.
         tick: told how many latent frames are encoded, `Vace.encoded_frames` in all.
 
     Returns:
@@ -116,16 +128,30 @@ def control_channels(
 
     Source: Jiang et al. 2025, arXiv:2503.07598, and the VACE reference code.
     """
-    video, mask = control_and_mask(inputs, canvas)
     known = vae.encode(video * (1 - mask), tick)
     painted = vae.encode(video * mask, tick)
     control = torch.cat([known, painted], dim=1)
     masks = fold_mask(mask, vae).to(control.device)
-    for reference in reversed(inputs.references):
+    for reference in reversed(references):
         latents = vae.encode(to_tensor(reference), tick)
         control = torch.cat([torch.cat([latents, torch.zeros_like(latents)], dim=1), control], dim=2)
         masks = torch.cat([torch.zeros_like(masks[:, :, :1]), masks], dim=2)
     return torch.cat([control, masks], dim=1)
+
+
+def latents_given(mask: torch.Tensor, vae: WanVae) -> torch.Tensor:
+    """Which latents hold a given pixel, among others perhaps.
+
+    Args:
+        mask: `[1, 1, T, H, W]`, see `control_and_mask`.
+        vae: gives the scales; its first latent frame holds one frame.
+
+    Returns:
+        bool `[1, 1, t, h, w]`.
+    """
+    blocks = (vae.temporal, vae.spatial, vae.spatial)
+    padded = F.pad(1 - mask, (0, 0, 0, 0, vae.temporal - 1, 0))
+    return F.max_pool3d(padded, blocks) > 0
 
 
 def control_and_mask(inputs: Inputs, canvas: Canvas) -> tuple[torch.Tensor, torch.Tensor]:

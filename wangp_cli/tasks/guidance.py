@@ -44,6 +44,9 @@ class Guidance(Spec):
     audio_guidance_scale: Annotated[
         Scale, Flag("How strongly to follow the recording of speech.", metavar="X", default="the model's")
     ] = 1.0
+    guide_given: Annotated[
+        bool, Flag("Guide also where VACE is given pixels; without it they are kept better.")
+    ] = True
     cfg_zero: Annotated[
         bool, Flag("CFG-Zero*: fit the negative pass to the positive one before guiding away from it.")
     ] = False
@@ -110,6 +113,8 @@ class Guidance(Spec):
             RequestError: naming the field.
         """
         own = OWN_SCALES.get(spec.architecture)
+        if not self.guide_given and spec.architecture != "vace":
+            raise RequestError("guide_given", f"false, but model {spec.name!r} is no VACE, which it is for")
         for field in OWN_SCALES.values():
             usual = type(self).model_fields[field].default
             if field != own and (said := getattr(self, field)) != usual:
