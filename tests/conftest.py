@@ -112,7 +112,12 @@ TINY_MODEL = """  tiny_{name}:
     defaults: {{size: {size}, frames: 5, fps: "16", steps: 2, guidance_scale: 1.0, flow_shift: 3.0{more}}}
     text_length: {text_length}
 """
-REQUIRES = {"i2v": "start", "flf2v": "start, end", "phantom": "references"}
+REQUIRES = {
+    "i2v": "start",
+    "flf2v": "start, end",
+    "phantom": "references",
+    "animate": "references, control, face",
+}
 
 
 @pytest.fixture(scope="session")

@@ -26,10 +26,21 @@ ACCEPTS = {
     "ti2v": {"start", "initial", "lora", "negative"},
     "phantom": {"references", "initial", "lora", "negative"},
     "diffusion_forcing": {"start", "initial", "lora", "negative"},
+    "animate": {
+        "start",
+        "control",
+        "mask",
+        "face",
+        "background",
+        "references",
+        "initial",
+        "lora",
+        "negative",
+    },
 }
 """What each architecture accepts."""
 CLIP_TEXT_LENGTH = 512
-TEXT_LENGTH = {"i2v": CLIP_TEXT_LENGTH, "flf2v": CLIP_TEXT_LENGTH}
+TEXT_LENGTH = dict.fromkeys(("i2v", "flf2v", "animate"), CLIP_TEXT_LENGTH)
 """Tokens of a prompt where the network fixes them, else `SHORT_TEXT`."""
 SHORT_TEXT = 24
 BOUNDARY = {"t2v_2_2": 0.875, "i2v_2_2": 0.9, "vace_2_2": 0.875}
@@ -38,6 +49,18 @@ NAMES = (*ACCEPTS, *BOUNDARY)
 """All tiny checkpoints."""
 WORDS = ("a", "the", "red", "blue", "green", "circle", "square", "moves", "right", "left", "on", "blurry")
 CLIP_TOKENS = 17
+FACE_SIDE = 16
+FACE: dict[str, Any] = {
+    "motion_encoder_size": FACE_SIDE,
+    "motion_encoder_channel_sizes": {"4": 16, "8": 16, "16": 16},
+    "motion_style_dim": 8,
+    "motion_dim": 4,
+    "motion_encoder_dim": 16,
+    "face_encoder_hidden_dim": 16,
+    "face_encoder_num_heads": 2,
+    "inject_face_latents_blocks": 2,
+}
+"""What Animate's transformer has besides, in small."""
 STOCK = {
     "t2v": "WanPipeline",
     "i2v": "WanImageToVideoPipeline",
@@ -46,6 +69,7 @@ STOCK = {
     "ti2v": "WanPipeline",
     "phantom": "WanPipeline",
     "diffusion_forcing": "SkyReelsV2DiffusionForcingPipeline",
+    "animate": "WanAnimatePipeline",
 }
 """The stock pipeline of each architecture; that of Phantom, which has none, is only like its files."""
 
@@ -158,7 +182,7 @@ def pipeline(name: str, **changes: Any) -> Any:
     elif kind == "diffusion_forcing":
         changes = {"inject_sample_info": True} | changes
         part = partial(transformer, "SkyReelsV2Transformer3DModel")
-    elif kind in ("i2v", "flf2v"):
+    elif kind in ("i2v", "flf2v", "animate"):
         changes |= {"in_channels": 36}
         parts |= {"image_encoder": None, "image_processor": None}
         if name in TEXT_LENGTH:
@@ -166,6 +190,9 @@ def pipeline(name: str, **changes: Any) -> Any:
             parts["image_encoder"], parts["image_processor"] = image_encoder()
         if kind == "flf2v":
             changes["pos_embed_seq_len"] = 2 * CLIP_TOKENS
+        if kind == "animate":
+            changes = FACE | changes
+            part = partial(transformer, "WanAnimateTransformer3DModel")
     parts["transformer"] = part(**changes)
     if name in BOUNDARY:
         parts["transformer_2"] = part(seed=1, **changes)

@@ -19,6 +19,8 @@ Accepts = Literal[
     "anchor",
     "control",
     "mask",
+    "face",
+    "background",
     "references",
     "source",
     "initial",
@@ -36,6 +38,7 @@ Architecture = Literal[
     "phantom",
     "diffusion_forcing",
     "fantasy",
+    "animate",
     "none",
 ]
 Module = Literal["speech", "audio_encoder"]
@@ -170,6 +173,7 @@ class ModelSpec(Entry):
         experts: how many transformers it has, one for each range of noise.
         phases: the most its denoising can have.
         most_references: reference pictures that it takes at once; any number where it is None.
+        means: what an input is to it, where the usual words for it say too little.
         licence_note: what the licence does not allow.
         status: `tested`: its architecture runs in the tests with random weights; `converted`: the layout of
             its files is converted in the tests, too; `unsupported`: it cannot be used.
@@ -189,6 +193,7 @@ class ModelSpec(Entry):
     accepts: frozenset[Accepts]
     requires: frozenset[Accepts] = frozenset()
     most_references: int | None = None
+    means: dict[Accepts, str] = {}
     grid: Grid = Grid()
     defaults: dict[str, Any] = {}
     text_length: int = 512
@@ -206,6 +211,11 @@ class ModelSpec(Entry):
     def looks_back(self) -> int:
         """Frames of a video to continue that is shown to it: one, or several latent ones."""
         return {"vace": 1, "diffusion_forcing": 4}.get(self.architecture, 0) * self.grid.step + 1
+
+    @property
+    def animates(self) -> bool:
+        """Whether it moves one character, by poses and a face in every frame."""
+        return self.architecture == "animate"
 
     @model_validator(mode="after")
     def _honest(self) -> Self:

@@ -8,10 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from tests import tiny
 from tests.pipelines.test_wan import INPUTS, load, run
 from wangp_cli.errors import ModelError
+from wangp_cli.pipelines.sampling import draw_noise, generator_of
+from wangp_cli.pipelines.schedules import schedule
+from wangp_cli.pipelines.step_cache import caching
 
 SHOT = tiny.shot(steps=6)
 
@@ -32,7 +36,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return made
 
 
-@pytest.mark.parametrize("name", ["t2v", "vace", "diffusion_forcing"])
+@pytest.mark.parametrize("name", ["t2v", "vace", "diffusion_forcing", "animate"])
 @pytest.mark.parametrize("cache", ["fbcache=0", "magcache=0"])
 def test_a_cache_that_skips_nothing_changes_nothing(
     checkpoint: Any, loaded: Any, name: str, cache: str, tmp_path: Path
@@ -59,6 +63,25 @@ def test_a_cache_that_skips_computes_less_and_forgets_between_runs(
     assert np.array_equal(run(pipeline, SHOT), first)
     pipeline.retune(load(checkpoint("t2v")).placement)
     assert np.array_equal(run(pipeline, SHOT), whole)
+
+
+@pytest.mark.parametrize("name", ["vace", "animate"])
+@pytest.mark.parametrize("cache", ["fbcache=10", "magcache=10"])
+def test_what_is_added_between_blocks_counts_once_where_they_are_left_out(
+    checkpoint: Any, name: str, cache: str, tmp_path: Path
+) -> None:
+    ratios(tmp_path, f"tiny_{name}", [1.0] * 6)
+    pipeline = load(checkpoint(name), name, cache=cache, data_dir=tmp_path)
+    given, [network] = pipeline.encode(SHOT, INPUTS[name], tiny.quiet), pipeline._networks
+    latents = draw_noise((1, 16, given.condition.latent_frames(3), 4, 4), generator_of(0), "cpu")
+    steps = schedule(SHOT, "cpu", experts=1, generator=generator_of(0)).steps
+    first, second = (step.timestep for step in steps[:2])
+    with torch.inference_mode(), caching(pipeline.placement, f"tiny_{name}", [network], steps):
+        whole, other, left_out = (
+            given.condition.ask(network, latents, time, given.prompt) for time in (first, second, first)
+        )
+    assert torch.allclose(whole, left_out, atol=1e-5)
+    assert not torch.allclose(whole, other, atol=1e-3)
 
 
 def test_magcache_asks_to_be_calibrated_before_anything_is_loaded(checkpoint: Any, tmp_path: Path) -> None:

@@ -41,6 +41,13 @@ INPUTS = {
     "ti2v": Inputs(start=tiny.clip(1, 1, size=64)),
     "phantom": Inputs(references=EVERYTHING.references),
     "diffusion_forcing": Inputs(start=tiny.clip(1, 1)),
+    "animate": Inputs(
+        control=tiny.clip(9, 3),
+        mask=tiny.clip(9, 4, channels=1),
+        face=tiny.clip(9, 5, size=20),
+        background=tiny.clip(9, 6),
+        references=(tiny.clip(1, 7),),
+    ),
 }
 
 
@@ -118,6 +125,14 @@ def test_every_setting_changes_the_result(loaded: Any, name: str, change: dict[s
         ("i2v_2_2", {"start": tiny.clip(1, 9)}),
         ("i2v_2_2", {"end": tiny.clip(1, 9)}),
         ("i2v_2_2", {"end": None}),
+        ("animate", {"start": tiny.clip(1, 9)}),
+        ("animate", {"start": tiny.clip(5, 9)}),
+        ("animate", {"control": tiny.clip(9, 9)}),
+        ("animate", {"mask": tiny.clip(9, 9, channels=1)}),
+        ("animate", {"background": tiny.clip(9, 9)}),
+        ("animate", {"background": None, "mask": None}),
+        ("animate", {"face": tiny.clip(9, 9, size=20)}),
+        ("animate", {"references": (tiny.clip(1, 9),)}),
         ("vace_2_2", {"control": tiny.clip(9, 9)}),
         ("vace_2_2", {"references": EVERYTHING.references[:1]}),
     ],

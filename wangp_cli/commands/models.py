@@ -46,7 +46,7 @@ def show(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
         found = facts.pop("card", None)
         lines = {
             key: _line(facts[key])
-            for key in ("source", "accepts", "requires", "defaults", "aliases", "grid", "parameters")
+            for key in ("source", "accepts", "requires", "means", "defaults", "aliases", "grid", "parameters")
         }
         write_facts(facts | lines | {"network": spec.network.name if spec.network else ""})
         if found:

@@ -127,6 +127,8 @@ class Inputs:
             anchor.
         control: RGB, one frame for each of the shot.
         mask: one channel, white where the model paints; as long as the shot.
+        face: RGB, square, of a size of its own, as long as the shot: the expressions of a character.
+        background: RGB, as long as the shot: what stays where the mask is black.
         references: RGB pictures of one frame each, in the order given.
         resting: RGB, as long as the shot, the control video of those steps in which `control` has no effect;
             without it they have none.
@@ -140,6 +142,8 @@ class Inputs:
     motion: Clip | None = None
     control: Clip | None = None
     mask: Clip | None = None
+    face: Clip | None = None
+    background: Clip | None = None
     references: tuple[Clip, ...] = ()
     resting: Clip | None = None
     initial: Clip | None = None

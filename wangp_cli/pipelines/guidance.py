@@ -114,11 +114,15 @@ class Guider:
 
     def both(self, ask: Ask, negative: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The velocities under the prompt and under the negative one."""
+        other = ask.condition.under_negative
+        if self._boost and other is not ask.condition:
+            log.warning("boost: the negative prompt comes with other pictures, so each has its own pass")
+            self._boost = False
         if self._boost and not self._skips(ask):
             return ask.together(self.prompt, negative)
         positive = self.positive(ask)
         with skipping(ask.network, self._shot.skip_layers) if self._skips(ask) else nullcontext():
-            return positive, ask(negative)
+            return positive, ask(negative, other)
 
     def positive(self, ask: Ask) -> torch.Tensor:
         """The velocity under the prompt."""

@@ -74,6 +74,11 @@ ORIGINAL = (
     (r"\battn2\.norm_added_k$", "cross_attn.norm_k_img"),
     (r"\bnorm2$", "norm3"),
     (r"(blocks\.\d+)\.scale_shift_table$", r"\1.modulation"),
+    (r"^face_adapter\.(\d+)\.to_q$", r"face_adapter.fuser_blocks.\1.linear1_q"),
+    (r"^face_adapter\.(\d+)\.to_(k|v)$", r"face_adapter.fuser_blocks.\1.linear1_\2"),
+    (r"^face_adapter\.(\d+)\.to_out$", r"face_adapter.fuser_blocks.\1.linear2"),
+    (r"^face_adapter\.(\d+)\.norm_(q|k)$", r"face_adapter.fuser_blocks.\1.\2_norm"),
+    (r"^face_encoder\.conv(1_local|2|3)$", r"face_encoder.conv\1.conv"),
     (r"^scale_shift_table$", "head.modulation"),
 )
 """Layers and tables of diffusers' Wan networks and their names in the original code."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -68,7 +68,13 @@ def check_inputs(inputs: Inputs, canvas: Canvas) -> None:
     _check("control", inputs.control, canvas, channels=3, frames=canvas.frames)
     _check("resting", inputs.resting, canvas, channels=3, frames=canvas.frames)
     _check("mask", inputs.mask, canvas, channels=1, frames=canvas.frames)
+    _check("background", inputs.background, canvas, channels=3, frames=canvas.frames)
     _check("initial", inputs.initial, canvas, channels=3, frames=canvas.frames)
+    if inputs.face is not None:
+        side = inputs.face.size[0]
+        _check(
+            "face", inputs.face, replace(canvas, width=side, height=side), channels=3, frames=canvas.frames
+        )
     for reference in inputs.references:
         _check("references", reference, canvas, channels=3, frames=1)
     fixed = sum(len(clip) for clip in (inputs.start, inputs.anchor, inputs.end) if clip is not None)

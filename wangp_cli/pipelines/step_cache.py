@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from diffusers import FirstBlockCacheConfig, MagCacheConfig
 from diffusers.hooks import HookRegistry
 from diffusers.hooks._helpers import TransformerBlockMetadata, TransformerBlockRegistry
+from diffusers.hooks.first_block_cache import _FBC_BLOCK_HOOK
 from diffusers.hooks.hooks import CacheContext, _set_cache_context
 from diffusers.hooks.mag_cache import _MAG_CACHE_BLOCK_HOOK
-from diffusers.models.transformers.transformer_skyreels_v2 import SkyReelsV2TransformerBlock
 
 from wangp_cli.errors import ModelError
 from wangp_cli.tasks.runtime import CALIBRATE
@@ -58,16 +58,14 @@ def caching(
     if not placement.cache:
         yield
         return
-    # The caches know the blocks of most networks, but not these.
-    TransformerBlockRegistry.register(
-        SkyReelsV2TransformerBlock, TransformerBlockMetadata(return_hidden_states_index=0)
-    )
     with ExitStack() as stack:
         for expert, network in enumerate(networks):
             count = sum(step.expert == expert for step in steps)
+            _describe_blocks(network)
             network.enable_cache(_config(placement, model, expert, count))
             stack.callback(network.disable_cache)
             stack.enter_context(_passes_told_apart(network))
+            stack.enter_context(_added_once(network))
         yield
         if _calibrates(placement):
             _write(placement, model, [_measured(network) for network in networks])
@@ -104,6 +102,43 @@ def _passes_told_apart(network: Any) -> Iterator[None]:
     finally:
         handle.remove()
         _set_cache_context(network, None)
+
+
+def _describe_blocks(network: Any) -> None:
+    """Tell diffusers how blocks are called that it does not know: all of Wan's kinds are alike."""
+    kind = type(network.blocks[0])
+    if kind not in TransformerBlockRegistry._registry:
+        TransformerBlockRegistry.register(kind, TransformerBlockMetadata(return_hidden_states_index=0))
+
+
+@contextmanager
+def _added_once(network: Any) -> Iterator[None]:
+    """Add what a network adds between its blocks, as VACE does, no second time where blocks are left out.
+
+    The first block then gives the answer of all, which has it already.
+    """
+    first, last = network.blocks[0], network.blocks[-1]
+    whole: Any = None
+
+    def remember(_block: Any, _args: Any, answer: Any) -> None:
+        nonlocal whole
+        whole = answer
+
+    def restore(block: Any, args: Any) -> Any:
+        return (whole, *args[1:]) if _is_left_out(block) else args
+
+    handles = [first.register_forward_hook(remember), last.register_forward_pre_hook(restore)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _is_left_out(block: Any) -> bool:
+    registry = HookRegistry.check_if_exists_or_initialize(block)
+    hook = registry.get_hook(_FBC_BLOCK_HOOK) or registry.get_hook(_MAG_CACHE_BLOCK_HOOK)
+    return not hook.state_manager.get_state().should_compute
 
 
 def _calibrates(placement: Placement) -> bool:

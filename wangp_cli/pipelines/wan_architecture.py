@@ -11,7 +11,7 @@ from wangp_cli.errors import ModelError
 from wangp_cli.pipelines import sampling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from wangp_cli.catalogue import ModelSpec
     from wangp_cli.pipelines.base import Inputs, Progress
@@ -86,6 +86,11 @@ class Condition:
         velocity: torch.Tensor = network(encoder_hidden_states=prompt, return_dict=False, **given)[0]
         return velocity
 
+    @property
+    def under_negative(self) -> Condition:
+        """What the network sees besides a negative prompt; here the same."""
+        return self
+
     def velocity(self, ask: Ask, guider: Guider) -> torch.Tensor:
         """The velocity of one step, guidance included; networks with passes of their own override it."""
         return guider(ask)
@@ -121,6 +126,7 @@ class Architecture:
         spec: the model's catalogue entry.
         parts: of its checkpoint.
         dtype: of its transformers.
+        config: of its transformers.
         exact: leave out faster kernels.
     """
 
@@ -133,10 +139,19 @@ class Architecture:
     compiles: ClassVar[bool] = True
     """Its network's blocks can be compiled: nothing is hung on their layers for a single pass."""
 
-    def __init__(self, spec: ModelSpec, parts: Parts, dtype: torch.dtype, *, exact: bool = False) -> None:
+    def __init__(
+        self,
+        spec: ModelSpec,
+        parts: Parts,
+        dtype: torch.dtype,
+        config: Mapping[str, Any],
+        *,
+        exact: bool = False,
+    ) -> None:
         self.spec = spec
         self.parts = parts
         self.dtype = dtype
+        self.config = config
         self.exact = exact
 
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+from wangp_cli.pipelines.wan_animate import Animate
 from wangp_cli.pipelines.wan_architecture import Architecture
 from wangp_cli.pipelines.wan_fantasy import FantasyTalking
 from wangp_cli.pipelines.wan_forcing import DiffusionForcing
@@ -22,6 +23,7 @@ ARCHITECTURES: MappingProxyType[str, type[Architecture]] = MappingProxyType(
         "phantom": Phantom,
         "diffusion_forcing": DiffusionForcing,
         "fantasy": FantasyTalking,
+        "animate": Animate,
     }
 )
 """By `ModelSpec.architecture`."""

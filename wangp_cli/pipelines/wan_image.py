@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.nn.functional as F  # noqa: N812 - its usual name
 from PIL import Image
 
 from wangp_cli.errors import ModelError, RequestError
-from wangp_cli.media.clip import as_uint8
+from wangp_cli.media.clip import as_float, as_uint8
 from wangp_cli.pipelines.pictures import check_whole_start, to_tensor
 from wangp_cli.pipelines.wan_architecture import Architecture, Condition
 
@@ -171,18 +172,22 @@ def known_channels(vae: Vae, inputs: Inputs, canvas: Canvas, tick: Callable[[int
     """The channels an image-to-video network sees beside the noisy latents.
 
     Args:
-        vae: encodes the known frames, gray between them.
-        inputs: with frames to start with, perhaps some to end with.
+        vae: encodes the known frames, gray between them, or a background.
+        inputs: with frames to start with or to end with, or a background and a mask over it.
         canvas: of the shot.
         tick: told how many latent frames are encoded.
 
     Returns:
-        float32 `[1, temporal + C, t, h, w]`: 1 where a frame is known, then latents.
+        float32 `[1, temporal + C, t, h, w]`: 1 where a pixel is known, then latents.
 
     Source: the Wan 2.1 reference code; more than one known frame extends its mask in the same way.
     """
     video = torch.zeros(1, 3, canvas.frames, canvas.height, canvas.width)
-    known = torch.zeros(canvas.frames)
+    known = torch.zeros(canvas.frames, canvas.height // vae.spatial, canvas.width // vae.spatial)
+    if inputs.background is not None and inputs.mask is not None:
+        video = to_tensor(inputs.background).clone()
+        kept = 1 - torch.from_numpy(as_float(inputs.mask.frames)).permute(3, 0, 1, 2)
+        known = F.interpolate(kept, size=known.shape[1:], mode="nearest")[0]
     if inputs.start is not None:
         video[:, :, : len(inputs.start)] = to_tensor(inputs.start)
         known[: len(inputs.start)] = 1
@@ -191,7 +196,7 @@ def known_channels(vae: Vae, inputs: Inputs, canvas: Canvas, tick: Callable[[int
         known[canvas.frames - len(inputs.end) :] = 1
     latents = vae.encode(video, tick)
     # The first latent frame is one frame of pixels, so its flag stands for all of its places.
-    return _flagged(torch.cat([known[:1].repeat(vae.temporal - 1), known]), latents, vae.temporal)
+    return _flagged(torch.cat([known[:1].expand(vae.temporal - 1, -1, -1), known]), latents, vae.temporal)
 
 
 def anchored_channels(vae: Vae, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]) -> torch.Tensor:
@@ -215,7 +220,7 @@ def anchored_channels(vae: Vae, inputs: Inputs, canvas: Canvas, tick: Callable[[
     anchor = vae.encode(to_tensor(inputs.anchor), tick)
     frames = vae.latent_frames(canvas.frames)
     latents = anchor.new_zeros(1, anchor.shape[1], frames, *anchor.shape[3:])
-    known = torch.zeros(frames * vae.temporal)
+    known = torch.zeros(frames * vae.temporal, *anchor.shape[3:])
     latents[:, :, :1], known[: vae.temporal] = anchor, 1
     if inputs.motion is not None:
         latents[:, :, 1:2] = vae.encode(to_tensor(inputs.motion), tick)[:, :, -1:]
@@ -233,8 +238,8 @@ def _ending(end: Clip) -> torch.Tensor:
 
 
 def _flagged(known: torch.Tensor, latents: torch.Tensor, step: int) -> torch.Tensor:
-    """Latents behind the channels that flag them: `known` has `step` values for each latent frame."""
-    flags = known.view(-1, step).T[None, :, :, None, None].expand(-1, -1, -1, *latents.shape[3:])
+    """Latents behind the channels that flag them: `known` is `[step * t, h, w]` of latents of `t` frames."""
+    flags = known.unflatten(0, (-1, step)).transpose(0, 1)[None]
     return torch.cat([flags.to(latents), latents], dim=1)
 
 

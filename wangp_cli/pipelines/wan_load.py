@@ -91,7 +91,7 @@ def load(
         shelf.keep(networks[-1])
         tick(1)
     adapters = lora.Adapters(networks, placement.device, dtype, shelf.opened, empty)
-    made = architecture(spec, Parts(**parts), dtype, exact=placement.exact)
+    made = architecture(spec, Parts(**parts), dtype, empty.config, exact=placement.exact)
     return Wan(made, networks, placement, adapters, why=why)
 
 

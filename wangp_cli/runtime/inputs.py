@@ -10,13 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wangp_cli.errors import MediaError, RequestError
-from wangp_cli.tasks.fields import Kind
+from wangp_cli.tasks.fields import Kind, frame_count
+from wangp_cli.tasks.render import Render
+from wangp_cli.tasks.shot import Length
 from wangp_cli.tasks.task import Task
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from wangp_cli.catalogue import ModelSpec
     from wangp_cli.media.facts import VideoFacts
     from wangp_cli.plan import Plan
 
+BESIDE_THE_GUIDE = ("video_mask", "video_face", "video_background")
+"""Videos that are shown frame by frame with a control video."""
 Facts = dict[str, list["VideoFacts"]]
 """What each input file is, by field."""
 
@@ -39,13 +46,14 @@ def check_inputs(task: Task, loras: Sequence[Path], checksums: Mapping[str, str]
             _check_unchanged(field, path, checksums)
     for path in loras:
         _check_unchanged("loras", path, checksums)
-    guide, mask = found.get("video_guide"), found.get("video_mask")
-    if guide and mask and mask[0].frames != guide[0].frames:
-        raise RequestError(
-            "video_mask",
-            f"{mask[0].frames} frames, but the control video has {guide[0].frames}",
-            hint="cut or loop the mask to its length",
-        )
+    for field in BESIDE_THE_GUIDE:
+        for guide, other in zip(found.get("video_guide", ()), found.get(field, ()), strict=False):
+            if other.frames != guide.frames:
+                raise RequestError(
+                    field,
+                    f"{other.frames} frames, but the control video has {guide.frames}",
+                    hint="cut or loop it to that length",
+                )
     return found
 
 
@@ -58,6 +66,36 @@ def silence_after(facts: Facts, plan: Plan | None, frames: int, rate: Fraction) 
         return []
     seconds = float(made / rate)
     return [f"audio_guide: {spoken[0].seconds:.2f} s, but {seconds:.2f} s are made, silence follows it"]
+
+
+def check_character(task: Render, spec: ModelSpec, facts: Facts, rate: Fraction) -> None:
+    """Refuse what a model that animates cannot use: it needs poses and a face throughout.
+
+    Args:
+        task: the task.
+        spec: its model.
+        facts: of its input files.
+        rate: frames per second of the result.
+
+    Raises:
+        RequestError: naming the field.
+    """
+    if not spec.animates or not isinstance(task, Length):
+        return
+    frames = frame_count(task.frames, rate)
+    masks = [field for field in ("video_mask", "image_mask") if field in facts]
+    if masks and "video_background" not in facts:
+        raise RequestError(
+            masks[0], f"model {spec.name!r} needs the video it lies over", hint="give --video-background"
+        )
+    for field in ("video_guide", *BESIDE_THE_GUIDE):
+        if field in facts and (found := facts[field][0].frames) < frames:
+            raise RequestError(field, f"{found} frames, but {frames} are asked for", hint=f"--frames {found}")
+    for field in ("control_strength", "control_start", "control_end"):
+        if (value := getattr(task, field)) != type(task).model_fields[field].default:
+            raise RequestError(
+                field, f"{value}, but model {spec.name!r} follows its poses wholly", hint="leave it out"
+            )
 
 
 def _check_unchanged(field: str, path: Path, checksums: Mapping[str, str]) -> None:

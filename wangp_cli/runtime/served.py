@@ -32,6 +32,8 @@ WORDS: dict[Accepts, str] = {
     "control": "control video",
     "mask": "mask",
     "speech": "recording of speech",
+    "face": "face video",
+    "background": "background video",
     "audio": "sound",
     "lora": "LoRA",
 }
@@ -60,8 +62,9 @@ def check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
     for feature in sorted(spec.requires - has):
         taking = (name for name, mark in task.inputs().items() if mark.ability == feature)
         field = next(taking, "model")
-        hint = f"give {_option(field, type(task))}"
-        raise RequestError(field, f"model {spec.name!r} needs a {WORDS[feature]}", hint=hint)
+        hint = f"give {_option(field, type(task))}" if field != "model" else "`wangp generate` takes it"
+        words = spec.means.get(feature, WORDS[feature])
+        raise RequestError(field, f"model {spec.name!r} needs a {words}", hint=hint)
     _check_references(task, spec)
     if "mask" in given and "control" not in given and "control" not in asked:
         raise RequestError(

@@ -12,7 +12,7 @@ from wangp_cli.catalogue import ModelSpec
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.plan import reached
 from wangp_cli.presets import Resolved, said
-from wangp_cli.runtime.inputs import Facts, check_inputs, silence_after
+from wangp_cli.runtime.inputs import Facts, check_character, check_inputs, silence_after
 from wangp_cli.runtime.loras import LoraUse, find_loras, to_fetch
 from wangp_cli.runtime.outputs import check_folder, output_folder, plan_outputs
 from wangp_cli.runtime.served import check_accepted, check_forcing, check_sampling
@@ -101,14 +101,12 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
         check_folder("manifest_path", session.manifest_path.absolute().parent, session.writable)
     shapes = _shapes(facts)
     notices += task.check_shapes(shapes, sized=said(origin["size"]))
-    changes: dict[str, Any] = {"model": spec.name}
     rate, origin["fps"] = _settle_rate(task, facts, origin["fps"])
-    changes["fps"] = str(rate)
+    changes: dict[str, Any] = {"model": spec.name, "fps": str(rate)}
     if rate != Fraction(task.fps):
         notices.append(f"fps: {origin['fps']}, makes {rate}")
-    plan = task.plan(_lengths(facts, rate), spec, rate)
+    plan = _plan(task, spec, facts, rate)
     if plan is not None:
-        task.check_plan(plan)
         frames = plan.total
         notices += plan.notices
     else:
@@ -144,6 +142,15 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
         notices=notices,
         addresses=merged.addresses,
     )
+
+
+def _plan(task: Render, spec: ModelSpec, facts: Facts, rate: Fraction) -> Plan | None:
+    """The frames of a task that is made in several runs; either way its inputs are long enough."""
+    check_character(task, spec, facts, rate)
+    plan = task.plan(_lengths(facts, rate), spec, rate)
+    if plan is not None:
+        task.check_plan(plan)
+    return plan
 
 
 def _draw_seed(task: Render, plan: Plan | None, notices: list[str]) -> tuple[int, str]:

@@ -13,7 +13,7 @@ from wangp_cli.errors import RequestError
 from wangp_cli.plan import Plan, Segment, plan_windows
 from wangp_cli.tasks.fields import MAX_FRAMES, Flag, frame_count
 from wangp_cli.tasks.planned import MANY, Seams, Windows
-from wangp_cli.tasks.render import Render
+from wangp_cli.tasks.render import Render, Shape
 from wangp_cli.tasks.shot import Shot, shot_of
 from wangp_cli.tasks.task import MediaInputs
 
@@ -95,6 +95,19 @@ class Generate(MediaInputs, Seams, Continued, Shot, Render):
         """The run of the model that makes a window."""
         prompts = self.window_prompts or (self.prompt,)
         return shot_of(self, prompt=prompts[min(segment.index, len(prompts) - 1)], frames=segment.generate)
+
+    def check_shapes(self, shapes: Mapping[str, Sequence[Shape]], *, sized: bool) -> list[str]:  # noqa: ARG002 - any size will do
+        """What lies over a background must have its shape; of a face the square in the middle is read."""
+        for background in shapes.get("video_background", ()):
+            for field in ("video_guide", "image_guide", "video_mask", "image_mask"):
+                for shape in shapes.get(field, ()):
+                    if not shape.like(background):
+                        raise RequestError(field, f"{shape}, but the background video is {background}")
+        return [
+            f"video_face: {face}, of which the square in the middle is read"
+            for face in shapes.get("video_face", ())
+            if not face.like(Shape(1, 1))
+        ]
 
     @property
     def unwanted(self) -> str:

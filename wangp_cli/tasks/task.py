@@ -59,6 +59,16 @@ class MediaInputs(Spec):
         Input(("video",), "mask"),
         Flag("Mask video over the control video; white is painted anew."),
     ] = None
+    video_face: Annotated[
+        Path | None,
+        Input(("video",), "face"),
+        Flag("Video of a face alone, whose expressions a character takes."),
+    ] = None
+    video_background: Annotated[
+        Path | None,
+        Input(("video",), "background"),
+        Flag("Video in which the mask says what a character replaces."),
+    ] = None
     image_guide: Annotated[
         Path | None, Input(("image",), "control"), Flag("Control picture, held for all frames.")
     ] = None
@@ -83,6 +93,8 @@ class MediaInputs(Spec):
                 raise ValueError(f"{picture}: not together with {video}, give one of them")
         if self.video_source and self.image_start:
             raise ValueError("image_start: not together with video_source, give one of them")
+        if self.video_background and not (self.video_mask or self.image_mask):
+            raise ValueError("video_background: there is no mask that says what is replaced, give video_mask")
         return self
 
 

@@ -25,6 +25,7 @@ from wangp_cli.workflows.footage import Source
 
 GREY = 0.5
 """The value VACE reads as unknown, together with a white mask."""
+WHITE = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,7 +49,7 @@ def prepare(task: Generate, spec: ModelSpec) -> Prepared:
     Raises:
         RequestError: a file does not decode.
     """
-    reader = _Reader(task, 0, int(task.frames))
+    reader = _Reader(task, spec, 0, int(task.frames))
     before = source_of(task)
     overlap = 0
     start = reader.still("image_start")
@@ -58,20 +59,7 @@ def prepare(task: Generate, spec: ModelSpec) -> Prepared:
         if overlap >= int(task.frames):
             raise RequestError("frames", f"{task.frames}, but {overlap} of them are of the video to continue")
         start = reader.end_of(before, overlap)
-    control = reader.control()
-    return Prepared(
-        inputs=Inputs(
-            start=start,
-            end=reader.still("image_end"),
-            control=control,
-            mask=reader.mask(None if control is None else len(control)),
-            references=reader.references(),
-            initial=reader.initial(),
-            speech=reader.speech(),
-        ),
-        before=before,
-        overlap=overlap,
-    )
+    return Prepared(inputs=reader.inputs(start, reader.still("image_end")), before=before, overlap=overlap)
 
 
 def source_of(task: Generate, fps: Fraction | None = None) -> Source | None:
@@ -82,11 +70,14 @@ def source_of(task: Generate, fps: Fraction | None = None) -> Source | None:
     return Source(path=path, facts=facts, fps=fps or facts.fps or Fraction(task.fps), size=size_of(task.size))
 
 
-def prepare_window(task: Generate, segment: Segment, context: Frames | None, plan: Plan) -> Inputs:
+def prepare_window(
+    task: Generate, spec: ModelSpec, segment: Segment, context: Frames | None, plan: Plan
+) -> Inputs:
     """Read and fit what one window shows: its own part of every input, and the frames before it.
 
     Args:
         task: settled.
+        spec: of its model.
         segment: of its plan.
         context: `[segment.context, H, W, 3]`, the last frames of the output so far.
         plan: the windows.
@@ -94,42 +85,41 @@ def prepare_window(task: Generate, segment: Segment, context: Frames | None, pla
     Raises:
         RequestError: a file does not decode.
     """
-    reader = _Reader(task, segment.begins - plan.segments[0].begins, segment.generate)
-    control = reader.control()
+    reader = _Reader(task, spec, segment.begins - plan.segments[0].begins, segment.generate)
     before = None if context is None else Clip(frames=context, fps=plan.fps)
-    return Inputs(
-        start=before or (reader.still("image_start") if segment.index == 0 else None),
-        end=reader.still("image_end") if segment.index == len(plan.segments) - 1 else None,
-        control=control,
-        mask=reader.mask(None if control is None else len(control)),
-        references=reader.references(),
-        initial=reader.initial(),
-        speech=reader.speech(),
+    return reader.inputs(
+        before or (reader.still("image_start") if segment.index == 0 else None),
+        reader.still("image_end") if segment.index == len(plan.segments) - 1 else None,
     )
 
 
 class _Reader:
     """Reads the files of one task at its size: `frames` of them from frame `first` on."""
 
-    def __init__(self, task: Generate, first: int, frames: int) -> None:
-        self._task = task
+    def __init__(self, task: Generate, spec: ModelSpec, first: int, frames: int) -> None:
+        self._task, self._spec = task, spec
         self._width, self._height = size_of(task.size)
         self._first, self._frames = first, frames
         self._fps = Fraction(task.fps)
 
+    def inputs(self, start: Clip | None, end: Clip | None) -> Inputs:
+        """What the model is shown, between frames to begin and to end with."""
+        control = self._control()
+        return Inputs(
+            start=start,
+            end=end,
+            control=control,
+            mask=self._mask(None if control is None else len(control)),
+            face=self._face(),
+            background=self._held("video_background"),
+            references=self._references(),
+            initial=self._held("video_initial"),
+            speech=self._speech(),
+        )
+
     def still(self, field: str) -> Clip | None:
         path = getattr(self._task, field)
-        return self.picture(field, path) if path else None
-
-    def picture(self, field: str, path: Path) -> Clip:
-        frames = _read(field, path)
-        return Clip(frames=fit(_rgb(frames), self._width, self._height), fps=self._fps)
-
-    def references(self) -> tuple[Clip, ...]:
-        """The reference pictures, whole, on white."""
-        pictures = (_rgb(_read("image_refs", path), behind=1) for path in self._task.image_refs)
-        fitted = (fit(picture, self._width, self._height, "pad", fill=1) for picture in pictures)
-        return tuple(Clip(frames=frames, fps=self._fps) for frames in fitted)
+        return self._clip(self._fit(_read(field, path))) if path else None
 
     def end_of(self, source: Source, count: int) -> Clip:
         """The last frames of the video to continue."""
@@ -139,41 +129,63 @@ class _Reader:
             raise RequestError("video_source", error.message, hint=error.hint) from None
         return Clip(frames=as_float(frames), fps=self._fps)
 
-    def control(self) -> Clip | None:
+    def _control(self) -> Clip | None:
         """The control video; frames it lacks are grey, which the model paints freely."""
         if (found := self._moving("video_guide", "image_guide")) is None:
             return None
-        frames = self._fit(found)[: self._left("video_guide")]
-        missing = self._frames - len(frames)
-        if missing > 0:
-            grey = np.full((missing, *frames.shape[1:]), GREY, np.float32)
-            frames = np.concatenate([frames, grey])
-        return Clip(frames=frames, fps=self._fps)
+        return self._filled(self._fit(found), "video_guide", GREY)
 
-    def initial(self) -> Clip | None:
-        """The video to start from; where it is shorter, its last frame stands still."""
-        if not (path := self._task.video_initial):
-            return None
-        frames = self._part("video_initial", path)
-        return Clip(frames=self._fit(match_length(frames, self._frames, "hold")), fps=self._fps)
-
-    def speech(self) -> Audio | None:
+    def _speech(self) -> Audio | None:
         """The recording of these frames; silence follows where it ends."""
         if not (path := self._task.audio_guide):
             return None
         return fit_frames(cut(speech_of(path), self._fps, start=self._first), self._frames, self._fps)
 
-    def mask(self, control_frames: int | None) -> Clip | None:
+    def _mask(self, control_frames: int | None) -> Clip | None:
         """The mask; white where the control video has ended."""
         found = self._moving("video_mask", "image_mask")
         if found is None or control_frames is None:
             return None
-        frames = fit_mask(threshold(found), self._width, self._height)[: self._left("video_mask")]
+        return self._filled(
+            as_float(fit_mask(threshold(found), self._width, self._height)), "video_mask", WHITE
+        )
+
+    def _filled(self, frames: Frames, field: str, value: float) -> Clip:
+        """Frames up to the end of their video, then plain ones; poses stand still instead."""
+        if self._spec.animates:
+            return self._clip(match_length(frames, self._frames, "hold"))
+        frames = frames[: self._left(field)]
         missing = self._frames - len(frames)
-        if missing > 0:
-            white = np.ones((missing, *frames.shape[1:]), np.float32)
-            frames = np.concatenate([as_float(frames), white])
-        return Clip(frames=as_float(frames), fps=self._fps)
+        return self._clip(
+            np.concatenate([frames, np.full((missing, *frames.shape[1:]), value, np.float32)])
+            if missing > 0
+            else frames
+        )
+
+    def _held(self, field: str) -> Clip | None:
+        """A video; where it is shorter, its last frame stands still."""
+        if not (path := getattr(self._task, field)):
+            return None
+        return self._clip(self._fit(match_length(self._part(field, path), self._frames, "hold")))
+
+    def _face(self) -> Clip | None:
+        """The square in the middle of the face video, at its own size."""
+        if not (path := self._task.video_face):
+            return None
+        frames = match_length(self._part("video_face", path), self._frames, "hold")
+        side = min(frames.shape[1:3])
+        return self._clip(fit(_rgb(frames), side, side))
+
+    def _references(self) -> tuple[Clip, ...]:
+        """The reference pictures, whole, on white; a character to be animated is on black."""
+        behind = 0.0 if self._spec.animates else 1.0
+        pictures = (_rgb(_read("image_refs", path), behind) for path in self._task.image_refs)
+        return tuple(
+            self._clip(fit(picture, self._width, self._height, "pad", fill=behind)) for picture in pictures
+        )
+
+    def _clip(self, frames: Frames) -> Clip:
+        return Clip(frames=frames, fps=self._fps)
 
     def _moving(self, video: str, picture: str) -> Frames | None:
         """The frames of a video, cut to the shot, or of a picture held for all of it."""

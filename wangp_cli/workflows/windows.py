@@ -53,7 +53,7 @@ class _Windows:
         return self._source.frames(part.first, part.end)
 
     def _make(self, segment: Segment, context: Frames | None) -> Iterator[Frames]:
-        inputs = prepare_window(self._task, segment, context, self._plan)
+        inputs = prepare_window(self._task, self._job.request.spec, segment, context, self._plan)
         self._job.meter.begin(self._runs + segment.index + 1)
         shot = self._task.window(segment)
         with self._segments.take(segment, shot, inputs, self._job.loras()) as made:

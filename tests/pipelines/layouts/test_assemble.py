@@ -12,6 +12,7 @@ import pytest
 import torch
 from diffusers import WanTransformer3DModel, WanVACETransformer3DModel
 from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffusers
+from safetensors.torch import load_file, save_file
 
 from tests import tiny
 from tests.pipelines.layouts import written
@@ -19,7 +20,7 @@ from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.layouts.assemble import Assembly
 from wangp_cli.pipelines.layouts.names import original
 
-IMAGE = {"in_channels": 36, "image_dim": 16, "added_kv_proj_dim": 48}
+IMAGE: dict[str, Any] = {"in_channels": 36, "image_dim": 16, "added_kv_proj_dim": 48}
 NETWORKS: dict[str, Any] = {
     "t2v": ("WanTransformer3DModel", {}),
     "i2v": ("WanTransformer3DModel", IMAGE),
@@ -27,6 +28,7 @@ NETWORKS: dict[str, Any] = {
     "i2v 2.2": ("WanTransformer3DModel", {"in_channels": 36}),
     "ti2v": ("WanTransformer3DModel", {"in_channels": 48, "out_channels": 48}),
     "vace": ("WanVACETransformer3DModel", {"vace_layers": [0, 1], "vace_in_channels": 96}),
+    "animate": ("WanAnimateTransformer3DModel", IMAGE | tiny.FACE),
     "diffusion forcing": ("SkyReelsV2Transformer3DModel", {}),
     "diffusion forcing with rate": ("SkyReelsV2Transformer3DModel", {"inject_sample_info": True}),
 }
@@ -64,10 +66,37 @@ def test_every_network_is_read_by_its_original_names(name: str, tmp_path: Path) 
 def test_the_original_names_are_those_that_diffusers_converts(name: str) -> None:
     kind, changes = NETWORKS[name]
     weights = tiny.transformer(kind, **changes).state_dict()
-    asked = {original(key): value for key, value in weights.items()}
+    asked = written.original_names(weights)
     asked = {key: value for key, value in asked.items() if not key.startswith(NOT_RENAMED)}
-    left = {key for key in weights if not original(key).startswith(NOT_RENAMED)}
-    assert set(convert_wan_transformer_to_diffusers(dict(asked))) == left
+    converted = convert_wan_transformer_to_diffusers(dict(asked))
+    assert set(converted) == {key for key in weights if not original(key).startswith(NOT_RENAMED)}
+    assert all(torch.equal(value, weights[key]) for key, value in converted.items())
+
+
+@pytest.mark.parametrize(("layout", "prefix"), [("bf16", ""), ("prefixed", "model.diffusion_model.")])
+def test_animate_is_read_without_the_blur_kernels_of_its_file(
+    layout: str, prefix: str, tmp_path: Path
+) -> None:
+    model = tiny.transformer("WanAnimateTransformer3DModel", **IMAGE | tiny.FACE)
+    [file], expected = written.LAYOUTS[layout](model.state_dict(), tmp_path)
+    block = f"{prefix}motion_encoder.enc.net_app.convs.1"
+    blur = {f"{block}.{name}.0.kernel": torch.ones(4, 4) for name in ("conv2", "skip")}
+    save_file(load_file(file) | blur, file)
+    assert same(Assembly(written.network_of(model), [file]).build(torch.float32, "cpu"), expected)
+
+
+def test_a_fused_layer_is_halved_after_its_scales_are_used(tmp_path: Path) -> None:
+    model = tiny.transformer("WanAnimateTransformer3DModel", **IMAGE | tiny.FACE)
+    weights = written.original_names(model.state_dict())
+    key = "face_adapter.fuser_blocks.0.linear1_kv.weight"
+    scale = weights[key].abs().amax(1, keepdim=True) / 127
+    numbers = (weights.pop(key) / scale).round().to(torch.int8)
+    files = written.save(
+        tmp_path / "quanto.safetensors", weights | {f"{key}._data": numbers, f"{key}._scale": scale}
+    )
+    built = Assembly(written.network_of(model), files).build(torch.float32, "cpu")
+    both = torch.cat([built.face_adapter[0].to_k.weight, built.face_adapter[0].to_v.weight])
+    assert torch.equal(both, numbers.float() * scale)
 
 
 def test_half_precision_keeps_what_diffusers_keeps_in_float32(tmp_path: Path) -> None:

@@ -36,8 +36,15 @@ def vace() -> Any:
 
 
 def original_names(weights: Weights) -> Weights:
-    """The same weights under the original code's names."""
-    return {original(name): value.contiguous() for name, value in weights.items()}
+    """The same weights under the original code's names, in its shapes."""
+    named = {original(name): value.contiguous() for name, value in weights.items()}
+    for key in [key for key in named if ".linear1_k." in key]:
+        halves = named.pop(key), named.pop(key.replace("linear1_k", "linear1_v"))
+        named[key.replace("linear1_k", "linear1_kv")] = torch.cat(halves)
+    return {
+        key: value[None, :, None, None] if "net_app" in key and key.endswith(".bias") else value
+        for key, value in named.items()
+    }
 
 
 def save(path: Path, weights: Weights) -> list[Path]:

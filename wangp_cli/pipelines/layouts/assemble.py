@@ -70,7 +70,7 @@ class FromFiles:
         if strange:
             raise self._wrong(f"has keys that {name} does not know: {_few(strange)}")
         for own, parameter in stored.items():
-            if parameter.shape != (shape := tuple(self._wanted[own].shape)):
+            if _plain(parameter.shape) != _plain(shape := tuple(self._wanted[own].shape)):
                 sides = f"{[*parameter.shape]}, {name} needs {[*shape]}"
                 raise self._wrong(f"holds {parameter.numbers.key} of {sides}")
         return stored
@@ -91,7 +91,7 @@ class FromFiles:
 
     def tensor(self, parameter: str, dtype: torch.dtype, device: str = "cpu") -> torch.Tensor:
         """One parameter, in memory of its own: a mapped file is misaligned and can change under us."""
-        value = self._stored[parameter].tensor()
+        value = self._stored[parameter].tensor().reshape(self._wanted[parameter].shape)
         return value.to(device, self.dtype(parameter, dtype), copy=True).contiguous()
 
     def build(self, dtype: torch.dtype, device: str) -> Any:
@@ -124,6 +124,11 @@ def empty(network: Network) -> Any:
     kind = getattr(diffusers, network.kind)
     with init_empty_weights(include_buffers=False):
         return kind.from_config(network.config)
+
+
+def _plain(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without axes of one, which some files have more of."""
+    return tuple(side for side in shape if side != 1)
 
 
 def _few(names: Sequence[str]) -> str:

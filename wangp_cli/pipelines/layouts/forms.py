@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from wangp_cli.errors import ModelError
-from wangp_cli.pipelines.layouts.names import bare
+from wangp_cli.pipelines.layouts.names import bare, halves
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,8 @@ GGUF_BLOCKS = re.compile(r"(I?Q\d\w*|TQ\d_\d|MXFP4|NVFP4)")
 SCALE = re.compile(r"^(.*)\.(?:scale_weight|weight_scale)$")
 ACTIVATIONS = (".scale_input", ".input_scale", ".output_scale")
 """Scales of what flows between layers, for kernels that compute in few bits; the weights do not need them."""
+BLUR = re.compile(r"motion_encoder\..*\.kernel")
+"""Constants that the network holds itself."""
 FORMATS = ("float8_e4m3fn", "float8_e5m2")
 
 
@@ -45,18 +47,24 @@ class Place:
 
 @dataclass(frozen=True)
 class Stored:
-    """A parameter in a file: its numbers, and what they are multiplied with."""
+    """A parameter in a file: its numbers, what they are multiplied with, and which half of them it is."""
 
     numbers: Place
     scale: Place | None = None
+    half: int | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Of the parameter."""
-        return self.numbers.held.shape
+        rows, *rest = self.numbers.held.shape or (1,)
+        return self.numbers.held.shape if self.half is None else (rows // 2, *rest)
 
     def tensor(self) -> torch.Tensor:
         """The parameter; float32 if it was quantised, else in the file's number format."""
+        whole = self._whole()
+        return whole if self.half is None else whole.chunk(2)[self.half]
+
+    def _whole(self) -> torch.Tensor:
         numbers = self.numbers.tensor()
         if self.scale is None:
             return numbers
@@ -90,7 +98,11 @@ def parameters(files: Sequence[WeightFile]) -> dict[str, Stored]:
         raise ModelError(
             f"{found.scales[lone[0]].file.path.name}: {found.scales[lone[0]].key} scales nothing"
         )
-    return {name: Stored(place, found.scales.get(name)) for name, place in found.numbers.items()}
+    return {
+        own: Stored(place, found.scales.get(name), half)
+        for name, place in found.numbers.items()
+        for own, half in halves(name)
+    }
 
 
 def _sort(place: Place, found: _Found) -> None:
@@ -99,7 +111,7 @@ def _sort(place: Place, found: _Found) -> None:
         found.marked = True
     elif key.endswith(".comfy_quant"):
         _check_comfy(place)
-    elif key.endswith(ACTIVATIONS):
+    elif key.endswith(ACTIVATIONS) or BLUR.fullmatch(key):
         pass
     elif match := SCALE.match(key):
         found.scales[f"{match[1]}.weight"] = place
