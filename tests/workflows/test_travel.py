@@ -123,6 +123,7 @@ def test_svi_holds_on_to_each_picture_and_goes_on_from_the_frames_before(
     echo: Travel, images: list[Path], shown: list[Inputs]
 ) -> None:
     made = echo("tiny_i2v", images[:3], frames=9, mode="svi")
+    assert "svi without a LoRA" in plan_of(made)["notices"][0]
     assert (plan_of(made)["anchors"], len(made.frames)) == ([0, 8, 17], 18)
     assert all(stands(made.frames, at, image) for at, image in zip([0, 8, 17], images[:3], strict=True))
     first, second = shown
@@ -235,19 +236,97 @@ def test_a_run_of_several_parts_has_the_words_of_all(
     assert [shot.seed for shot in heard] == [3, 2]
 
 
-def test_each_part_has_its_own_share_of_loras(
-    echo: Travel, images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    worn = []
+@pytest.fixture
+def worn(monkeypatch: pytest.MonkeyPatch) -> list[list[tuple[str, str]]]:
+    """The LoRAs of each run, by name, with their strengths."""
+    found = []
 
     def adapt(_: Echo, loras: Sequence[Lora]) -> list[LoraPut]:
-        worn.append([(lora.path.name, str(lora.strength)) for lora in loras])
+        found.append([(lora.path.name, str(lora.strength)) for lora in loras])
         return []
 
     monkeypatch.setattr(Echo, "adapt", adapt)
-    a, b = "a.safetensors", "b.safetensors"
-    for name in (a, b):
-        save_file({f"blocks.0.{name}.lora_A.weight": np.ones((1, 4), np.float32)}, tmp_path / name)
+    return found
+
+
+def lora_files(folder: Path) -> list[Path]:
+    """Two small LoRAs."""
+    paths = [folder / "a.safetensors", folder / "b.safetensors"]
+    for path in paths:
+        save_file({f"blocks.0.{path.name}.lora_A.weight": np.ones((1, 4), np.float32)}, path)
+    return paths
+
+
+def test_each_part_has_its_own_phases(
+    echo: Travel, images: list[Path], tmp_path: Path, heard: list[Shot], worn: list[Any], make: Make
+) -> None:
+    phases = [
+        "steps=3 guidance_scale=2",
+        {"steps": 4, "guidance_phases": 2, "switch_threshold": 800, "lora_multipliers": "1;0 0;0.5"},
+        "sampler=euler flow_shift=7",
+    ]
+    loras = lora_files(tmp_path)
+    made = echo(
+        "tiny_vace",
+        images,
+        frames=5,
+        part_phases=phases,
+        loras=list(map(str, loras)),
+        part_lora_factors="1 2",
+    )
+    assert made.outcome.error is None
+    assert [(shot.steps, shot.guidance_scale, shot.guidance_phases) for shot in heard] == [
+        (3, 2, 1), (4, 1, 2), (2, 1, 1),
+    ]  # fmt: skip
+    assert [(shot.sampler, shot.flow_shift) for shot in heard] == [("unipc", 3), ("unipc", 3), ("euler", 7)]
+    a, b = (path.name for path in loras)
+    assert worn == [[(a, "1"), (b, "2")], [(a, "1;0"), (b, "0;1")], [(a, "1"), (b, "2")]]
+    said = made.outcome.manifest["request"]["part_phases"]
+    assert said[0] == {"steps": 3, "guidance_scale": 2.0}
+    again = make(None, layers=(load_settings_file(made.path),), name="again", type="travel")
+    assert again.outcome.manifest is not None
+    assert again.outcome.manifest["request"]["part_phases"] == said
+    assert heard[3:] == heard[:3]
+
+
+def test_one_value_of_phases_serves_all_parts(echo: Travel, images: list[Path], heard: list[Shot]) -> None:
+    echo("tiny_vace", images, frames=5, part_phases={"steps": 7})
+    assert [shot.steps for shot in heard] == [7, 7, 7]
+
+
+@pytest.mark.parametrize(
+    ("phases", "message"),
+    [
+        (["steps=3"] * 2, "--part-phases: 2 values, wanted 1 or 3, one for each part"),
+        (["steps=0"], "--part-phases: steps: '0' is too small, must be at least 1"),
+        (["stps=3"], "--part-phases: stps: there is no such key"),
+        (["steps"], "--part-phases: 'steps' is not KEY=VALUE, such as steps=8"),
+        (["guidance_phases=2"], "--part-phases: number 0: switch_threshold: is needed for 2 phases"),
+        (["lora_multipliers=1"], "--part-phases: number 0: lora_multipliers: 1 strengths for 0 LoRAs"),
+        (
+            ["steps=2", "guidance_phases=3 switch_threshold=900 switch_threshold2=500", "steps=2"],
+            "--part-phases: number 1: guidance_phases: 3, but model 'tiny_vace' has at most",
+        ),
+    ],
+)
+def test_phases_that_no_part_can_have_are_refused(
+    echo: Travel, images: list[Path], tiny_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    phases: Any, message: str,
+) -> None:  # fmt: skip
+    entries = (tiny_models / "models" / "tiny.yaml").read_text()
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "tiny.yaml").write_text(
+        entries.replace("    experts: 1\n", "    experts: 1\n    phases: 2\n")
+    )
+    monkeypatch.setenv("WANGP_CONFIG_DIR", str(tmp_path))
+    made = echo("tiny_vace", images, frames=5, part_phases=phases)
+    assert message in str(made.outcome.error)
+
+
+def test_each_part_has_its_own_share_of_loras(
+    echo: Travel, images: list[Path], tmp_path: Path, worn: list[Any]
+) -> None:
+    a, b = (path.name for path in lora_files(tmp_path))
     loras = [f"{tmp_path / a}@0.5", str(tmp_path / b)]
     factors = ["1 0", "0.5 0.25", "0 0"]
     made = echo("tiny_vace", images, frames=5, loras=loras, part_lora_factors=factors)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from wangp_cli.runtime.progress import Meter
     from wangp_cli.runtime.session import Session
     from wangp_cli.runtime.settle import Request
+    from wangp_cli.tasks.adapters import Strength
+    from wangp_cli.tasks.shot import Sampling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +36,22 @@ class Job:
     checksums: dict[str, str]
     latents: Path | None = None
 
-    def loras(self, factors: Sequence[float] | None = None) -> list[Lora]:
-        """The request's LoRAs, strengths of the task's own multiplied by factors; 0 leaves one out."""
-        of_task = iter(factors or ())
-        each = [(lora, next(of_task, 1.0) if lora.own else 1.0) for lora in self.request.loras]
-        return [Lora(path=lora.path, strength=lora.strength.times(factor)) for lora, factor in each if factor]
+    def loras(self, shot: Sampling | None = None, own: Sequence[Strength] = ()) -> list[Lora]:
+        """The request's LoRAs with their strengths in the phases of a run.
+
+        Args:
+            shot: the run; that of the task if it is not said.
+            own: strengths of the task's own LoRAs in this run; one that is 0 throughout is left out.
+        """
+        run, of_task = shot or self.request.task, iter(own)
+        each = [
+            (lora, next(of_task, lora.strength) if lora.own else lora.strength) for lora in self.request.loras
+        ]
+        return [
+            Lora(path=lora.path, strength=strength.in_phases(run.guidance_phases, run.model_switch_phase))
+            for lora, strength in each
+            if strength.any or not own
+        ]
 
     def pipeline(
         self, placement: Placement, *, wear: bool = False, loras: Sequence[Lora] | None = None

@@ -28,7 +28,7 @@ class LoraUse:
 
     Args:
         source: where it is, or comes from.
-        strength: in the phases of the run.
+        strength: as it was said; a run says in which phases.
         own: said by the task, rather than part of its accelerator.
     """
 
@@ -58,9 +58,11 @@ def find_loras(task: Render, origin: Mapping[str, str], spec: ModelSpec, session
     named = [(*each, False) for each in _of_accelerator(task, spec, session)]
     named += [(*each, True) for each in task.strengths()]
     found = [
-        LoraUse(source=find(name, session.loras_dir), strength=_in_phases(task, name, strength), own=own)
+        LoraUse(source=find(name, session.loras_dir), strength=strength, own=own)
         for name, strength, own in named
     ]
+    for name, strength, _ in named:
+        _check_phases(task, name, strength)
     for lora in found:
         source = lora.source
         if source.here:
@@ -94,9 +96,10 @@ def _of_accelerator(task: Render, spec: ModelSpec, session: Session) -> list[tup
     return [(lora.file, strength) for lora, strength in zip(loras, said + own[len(said) :], strict=True)]
 
 
-def _in_phases(task: Render, name: str, strength: Strength) -> Strength:
+def _check_phases(task: Render, name: str, strength: Strength) -> None:
     try:
-        return strength.in_phases(task.guidance_phases, task.model_switch_phase)
+        for run in task.samplings:
+            strength.in_phases(run.guidance_phases, run.model_switch_phase)
     except ValueError as error:
         raise RequestError("loras", f"{name}: {error}") from None
 

@@ -132,6 +132,8 @@ def _explain(fault: Any, known: list[str], origin: dict[str, str]) -> tuple[str,
                 field, _, text = text.partition(": ")
         case "missing":
             text = "is needed"
+        case "extra_forbidden" if len(fault["loc"]) > 1:
+            text = "there is no such key"
         case "extra_forbidden":
             return field, f"there is no such key ({origin[field]})", nearest(field, known) or None
         case "greater_than_equal" | "greater_than":
@@ -145,7 +147,10 @@ def _explain(fault: Any, known: list[str], origin: dict[str, str]) -> tuple[str,
         case _:
             shown = repr(value) if len(repr(value)) <= 80 else repr(value)[:77] + "..."
             text = f"{shown}: {text}"
-    return field, text, None
+    inner = [key for key in fault["loc"][1:] if isinstance(key, str)]
+    # A number's place among alternatives is no key of ours.
+    named = [key for key in inner if key.isidentifier()]
+    return field, ": ".join([*named, text]), None
 
 
 def _limit(fault: Any) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from wangp_cli.catalogue import Accepts, Catalogue, ModelSpec
     from wangp_cli.tasks.render import Render
+    from wangp_cli.tasks.shot import Sampling
 
 OF_PHASE = {2: ("guidance2_scale", "switch_threshold"), 3: ("guidance3_scale", "switch_threshold2")}
 """What only runs of so many phases read."""
@@ -80,7 +81,7 @@ def _check_references(task: Render, spec: ModelSpec) -> None:
 
 
 def check_sampling(task: Render, spec: ModelSpec, origin: Mapping[str, str]) -> list[str]:
-    """Refuse phases and guidance that the model does not have.
+    """Refuse phases and guidance that the model does not have, in the task or in a part of it.
 
     Returns:
         where phases begin, and what nothing reads, a sentence each.
@@ -88,6 +89,21 @@ def check_sampling(task: Render, spec: ModelSpec, origin: Mapping[str, str]) -> 
     Raises:
         RequestError: naming the field.
     """
+    notices = []
+    for number, run in enumerate(task.samplings):
+        try:
+            found = _check_run(run, spec, origin)
+        except RequestError as error:
+            if run is task:
+                raise
+            message = f"number {number}: {error.message}"
+            raise RequestError("part_phases", message, hint=error.hint) from None
+        part = f"part {number}: " if len(task.samplings) > 1 else ""
+        notices += [part + notice for notice in found]
+    return notices
+
+
+def _check_run(task: Sampling, spec: ModelSpec, origin: Mapping[str, str]) -> list[str]:
     asked = task.guidance_phases
     if asked > spec.phases:
         most = f"{spec.phases} phases" if spec.phases > 1 else "one phase"

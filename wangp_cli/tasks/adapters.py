@@ -64,6 +64,11 @@ class Strength:
     def __str__(self) -> str:
         return ";".join(",".join(repr(value).removesuffix(".0") for value in phase) for phase in self.phases)
 
+    @property
+    def any(self) -> bool:
+        """Whether there is any of it, at any step."""
+        return any(value for phase in self.phases for value in phase)
+
     def times(self, factor: float) -> Self:
         """The strength, more or less of it."""
         if factor == 1:

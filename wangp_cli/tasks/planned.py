@@ -6,15 +6,17 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from wangp_cli.catalogue import Accepts, ModelSpec
 from wangp_cli.errors import RequestError
 from wangp_cli.plan import Plan, Segment
 from wangp_cli.plan.model import one_of, spread
+from wangp_cli.tasks.adapters import Strength, read_multipliers
 from wangp_cli.tasks.fields import FINITE, MAX_FRAMES, MAX_SEED, Flag, Spec
+from wangp_cli.tasks.phased import Own, PartPhases, check_multipliers, sampling_of
 from wangp_cli.tasks.render import Render
-from wangp_cli.tasks.shot import Shot, shot_of
+from wangp_cli.tasks.shot import Sampling, Shot, shot_of
 
 Fit = Literal["crop", "pad"]
 Sound = Literal["crossfade", "silence"]
@@ -151,7 +153,7 @@ class Workings(Spec):
     ] = False
 
 
-class Planned(PartAdapters, PartNoise, Seams, Workings, Render, Prompts):
+class Planned(PartAdapters, PartPhases, PartNoise, Seams, Workings, Render, Prompts):
     """A task made from several runs of the model, by a plan."""
 
     run: ClassVar[str] = "wangp_cli.workflows.planned:run"
@@ -218,7 +220,7 @@ class Planned(PartAdapters, PartNoise, Seams, Workings, Render, Prompts):
         Raises:
             RequestError: naming the field, the values given and the values wanted.
         """
-        for field in ("prompt", "negative_prompt", "part_seeds", "part_lora_factors"):
+        for field in ("prompt", "negative_prompt", "part_seeds", "part_phases", "part_lora_factors"):
             if values := getattr(self, field):
                 spread(field, values, parts, unit)
 
@@ -233,13 +235,23 @@ class Planned(PartAdapters, PartNoise, Seams, Workings, Render, Prompts):
             negative_prompt=_together(*(one_of(self.negative_prompt, part) for part in parts)),
             frames=segment.generate,
             seed=one_of(self.part_seeds, parts[0]) if self.part_seeds else self.seed,
+            **(sampling_of(one_of(self.part_phases, parts[0])) if self.part_phases else {}),
         )
 
-    def lora_factors(self, segment: Segment) -> list[float] | None:
-        """What the strength of each LoRA is multiplied by in a segment, where that is said."""
+    @property
+    def samplings(self) -> tuple[Sampling, ...]:
+        """That of each part, or the one of all."""
+        return tuple(map(self._sampling, self.part_phases)) or (self,)
+
+    def lora_strengths(self, segment: Segment) -> list[Strength]:
+        """How strong each LoRA of the task is in a segment."""
+        part = _parts(segment)[0]
+        own = one_of(self.part_phases, part).lora_multipliers if self.part_phases else None
+        found = [strength for _, strength in self.strengths()] if own is None else read_multipliers(own)
         if not self.part_lora_factors:
-            return None
-        return [float(number) for number in one_of(self.part_lora_factors, _parts(segment)[0]).split()]
+            return found
+        factors = map(float, one_of(self.part_lora_factors, part).split())
+        return [strength.times(factor) for strength, factor in zip(found, factors, strict=True)]
 
     @model_validator(mode="after")
     def _a_factor_for_each_lora(self) -> Self:
@@ -250,6 +262,22 @@ class Planned(PartAdapters, PartNoise, Seams, Workings, Render, Prompts):
                     f"part_lora_factors: {text!r} has {count} numbers, wanted {loras}, one for each LoRA"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _every_part_samples(self) -> Self:
+        for number, own in enumerate(self.part_phases):
+            try:
+                run = self._sampling(own)
+                check_multipliers(own.lora_multipliers, run, len(self.loras))
+            except ValidationError as error:
+                fault = error.errors()[0]
+                raise ValueError(f"part_phases: number {number}: {fault['ctx']['error']}") from None
+            except ValueError as error:
+                raise ValueError(f"part_phases: number {number}: lora_multipliers: {error}") from None
+        return self
+
+    def _sampling(self, own: Own) -> Sampling:
+        return Sampling(**self.model_dump(include=set(Sampling.model_fields)) | sampling_of(own))
 
 
 def _parts(segment: Segment) -> tuple[int, ...]:

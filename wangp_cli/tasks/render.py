@@ -64,6 +64,11 @@ class Render(Runtime, Output, Adapters, Sampling, Canvas, Task):
         """How many files it makes."""
         return 1
 
+    @property
+    def samplings(self) -> tuple[Sampling, ...]:
+        """How its parts are denoised, one for each if they differ."""
+        return (self,)
+
     def single(self, index: int) -> Self:
         """A task that makes result `index` alone."""
         return self.cut(seed=self.seed + index)

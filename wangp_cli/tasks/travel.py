@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from wangp_cli.accelerators import NONE
 from wangp_cli.catalogue import Accepts, ModelSpec
 from wangp_cli.plan import Plan, plan_travel
 from wangp_cli.plan.travel import Mode
@@ -159,6 +160,8 @@ class Travel(Appearance, Structure, Route, Legs, Anchors, Planned):
         if not self.overlap:
             # Nobody asked for an overlap, so nobody needs to hear that it became another.
             notices = tuple(notice for notice in notices if not notice.startswith("overlap: "))
+        if self.mode == "svi" and not self.loras and self.accelerator in (None, NONE):
+            notices += ("mode: svi without a LoRA that was made for it, such as --accelerator svi",)
         return plan.model_copy(update={"guides": guides, "notices": notices})
 
     def _mode(self, spec: ModelSpec) -> Mode:

@@ -108,7 +108,7 @@ class Assembly:
         if shot.denoising_strength < 1:
             inputs = replace(inputs, initial=self._initial(segment, known))
         job.meter.begin(segment.index + 1)
-        loras = job.loras(self._task.lora_factors(segment))
+        loras = job.loras(shot, self._task.lora_strengths(segment))
         with self.segments.take(segment, shot, inputs, loras) as made:
             self._tell(segment, inputs, made)
             yield from self._finished(made, segment, known, inputs)

@@ -1,0 +1,91 @@
+"""Steps, guidance and phases of one part of a video that is made in several."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, SerializerFunctionWrapHandler, create_model, model_serializer
+
+from wangp_cli.tasks.adapters import read_multipliers
+from wangp_cli.tasks.fields import Flag, Spec
+from wangp_cli.tasks.shot import Phases, Sampling
+
+NAMES = ("steps", "sampler", "flow_shift", "guidance_scale", "guidance2_scale", "guidance3_scale")
+"""What a part may have of its own, besides its phases."""
+
+
+class Own(Spec):
+    """What a part has of its own; nothing else is written."""
+
+    lora_multipliers: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _what_is_said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in write(self).items() if value is not None}
+
+
+def _unsaid(spec: type[Spec], names: tuple[str, ...]) -> dict[str, Any]:
+    """Fields as they are declared, none of which must be said."""
+    fields = {name: spec.model_fields[name] for name in names}
+    return {
+        name: (Annotated[(field.annotation, *field.metadata)] | None, None) for name, field in fields.items()
+    }
+
+
+Phased = create_model("Phased", __base__=Own, **_unsaid(Sampling, (*NAMES, *Phases.model_fields)))
+"""Values of one part, under the names of the task's own."""
+
+
+def sampling_of(own: Own) -> dict[str, Any]:
+    """What a part samples with of its own, by field."""
+    found: dict[str, Any] = own.model_dump(exclude={"lora_multipliers"})
+    return found
+
+
+def check_multipliers(text: str | None, run: Sampling, loras: int) -> None:
+    """Refuse strengths of a part that are not one for each LoRA in the phases of its run.
+
+    Raises:
+        ValueError: says why.
+    """
+    if text is None:
+        return
+    strengths = read_multipliers(text)
+    if len(strengths) != loras:
+        raise ValueError(f"{len(strengths)} strengths for {loras} LoRAs")
+    for strength in strengths:
+        strength.in_phases(run.guidance_phases, run.model_switch_phase)
+
+
+def _table(value: Any) -> Any:
+    """`steps=8 guidance_scale=1` as a table."""
+    if not isinstance(value, str):
+        return value
+    try:
+        words = shlex.split(value)
+    except ValueError as error:
+        raise ValueError(f"{value!r} is not KEY=VALUE ...: {error}") from None
+    if bad := next((word for word in words if "=" not in word), None):
+        raise ValueError(f"{bad!r} is not KEY=VALUE, such as steps=8")
+    return dict(word.split("=", 1) for word in words)
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str | dict) else value
+
+
+class PartPhases(Spec):
+    """How each part is denoised."""
+
+    panel: ClassVar[str] = "Phases"
+    part_phases: Annotated[
+        tuple[Annotated[Phased, BeforeValidator(_table)], ...],
+        BeforeValidator(_as_list),
+        Flag(
+            f"What one generated part has of its own: {', '.join(NAMES)}, phases, lora_multipliers, as in "
+            "'steps=8 guidance_scale=1'; repeatable, one for each part.",
+            metavar="'KEY=VALUE ...'",
+            default="the task's, for all",
+        ),
+    ] = ()
