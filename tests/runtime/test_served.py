@@ -51,10 +51,14 @@ def test_what_cannot_be_honoured_is_refused_before_anything_is_loaded(
         assert "models that do: sky_df_1.3B, sky_df_14B" in str(outcome.error.hint)
 
 
-def test_a_video_is_continued_in_waves(make: Make, tmp_path: Path) -> None:
-    source = clip(tmp_path, "source", 20)
-    made = make(MODEL, video_source=source, frames=25, ar_step=1, causal_block_size=2, addnoise_condition=20)
-    assert len(made.frames) == 20 + 25 - 17
+@pytest.mark.parametrize(("said", "shown"), [({}, 17), ({"sliding_window_overlap": 10}, 9)])
+def test_a_video_is_continued_in_waves(make: Make, tmp_path: Path, said: dict[str, Any], shown: int) -> None:
+    source, waves = (
+        clip(tmp_path, "source", 20),
+        {"ar_step": 1, "causal_block_size": 2, "addnoise_condition": 20},
+    )
+    made = make(MODEL, video_source=source, frames=25, **waves, **said)
+    assert len(made.frames) == 20 + 25 - shown
     assert (made.outcome.manifest or {})["request"]["causal_block_size"] == 2
 
 

@@ -18,6 +18,7 @@ from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.console import show_error
 from wangp_cli.runtime.known import as_known
+from wangp_cli.tasks.generate import Generate
 
 if TYPE_CHECKING:
     from wangp_cli.plan import Plan
@@ -175,19 +176,19 @@ def _shown(request: Request, extra: Mapping[str, Any], session: Session) -> str:
 
 def _one_run(request: Request) -> Plan | None:
     """The plan of a video that the model makes in one run; None of a picture."""
-    if request.frames == 1:
+    task = request.task
+    if request.frames == 1 or not isinstance(task, Generate):
         return None
     from wangp_cli.media.facts import probe
     from wangp_cli.plan import plan_windows
 
-    continued = getattr(request.task, "video_source", None)
     return plan_windows(
         request.frames,
         window=request.frames,
-        overlap=request.spec.looks_back,
+        overlap=task.window_overlap(request.spec) if task.video_source else 1,
         grid=request.spec.grid,
-        fps=Fraction(request.task.fps),
-        before=probe(continued).frames if continued else 0,
+        fps=Fraction(task.fps),
+        before=probe(task.video_source).frames if task.video_source else 0,
     )
 
 

@@ -97,8 +97,8 @@ class Waves(Condition):
             latents[:, :, :known] = self.start
         passes = waves(latents.shape[2], steps, known=known, lag=self.lag, block=self.block)
         solvers = [schedule.new_solver() for _ in range(latents.shape[2] - known)]
-        for done, made in enumerate(passes):
-            step = schedule.steps[done * steps // len(passes)]
+        for done, made in enumerate(passes, start=1):
+            step = schedule.steps[(done - 1) * steps // len(passes)]
             told = self._timesteps(schedule, made)
             velocity = denoiser(self._shown(latents, schedule), replace(step, timestep=told))
             for index, (solver, count) in enumerate(zip(solvers, made, strict=True)):
@@ -109,9 +109,9 @@ class Waves(Condition):
                     latents[:, :, frame] = solver.step(
                         velocity[:, :, frame], told[frame], latents[:, :, frame], return_dict=False
                     )[0]
-            if done % STEPS_BETWEEN_CHECKS == 0 or done + 1 == len(passes):
-                check_finite(latents, f"after pass {done + 1} of {len(passes)}")
-            progress("denoise", done + 1, len(passes))
+            if done % STEPS_BETWEEN_CHECKS == 0 or done == len(passes):
+                check_finite(latents, f"after pass {done} of {len(passes)}")
+            progress("denoise", done, len(passes))
         return latents
 
     def _causal(self, ask: Ask) -> AbstractContextManager[None]:
