@@ -18,6 +18,7 @@ from tests.workflows.test_generate import noise, picture, video
 from wangp_cli.catalogue import Catalogue
 from wangp_cli.errors import RequestError
 from wangp_cli.media.clip import as_uint8
+from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_video
 from wangp_cli.media.write import write_video
 from wangp_cli.pipelines import families
@@ -166,6 +167,13 @@ def test_what_does_not_go_together_is_refused_before_anything_is_loaded(
     assert message in made.outcome.error.message
     assert (hint or "") in (made.outcome.error.hint or "")
     assert not any(event.type == "task.stage" for event in made.events)
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_result_has_the_rate_of_the_poses(make: Make, files: Files, tmp_path: Path) -> None:
+    poses = video(tmp_path, "slow", 2, 17, fps=Fraction(12))
+    assert probe(make("tiny_animate", **files | {"video_guide": poses}).path).fps == 12
+    assert probe(make("tiny_animate", fps="24", name="said", **files).path).fps == 24
 
 
 def test_the_shipped_model_says_what_other_tools_make_and_shows_one_character(

@@ -42,6 +42,7 @@ ENTRY = (
     "accepts",
     "requires",
     "most_references",
+    "means",
     "grid",
     "defaults",
     "text_length",

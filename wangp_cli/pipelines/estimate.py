@@ -192,7 +192,7 @@ def _operations(task: Render, model: Model, frames: int, width: int, height: int
     five = model.architecture == "ti2v"
     decode = DECODE_OPERATIONS_5B if five else DECODE_OPERATIONS
     encode = ENCODE_OPERATIONS_5B if five else ENCODE_OPERATIONS
-    encoded = {"vace": 2, "i2v": 1, "flf2v": 1, "fantasy": 1}.get(model.architecture, 0)
+    encoded = {"vace": 2, "i2v": 1, "flf2v": 1, "fantasy": 1, "animate": 2}.get(model.architecture, 0)
     scale = weights.get("vae", 0) / (704_688_668 if five else 126_892_531)
     pixels = frames * width * height
     one = pass_operations(model, 4 * latent - 3, width, height)

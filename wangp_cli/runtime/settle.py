@@ -101,7 +101,7 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
         check_folder("manifest_path", session.manifest_path.absolute().parent, session.writable)
     shapes = _shapes(facts)
     notices += task.check_shapes(shapes, sized=said(origin["size"]))
-    rate, origin["fps"] = _settle_rate(task, facts, origin["fps"])
+    rate, origin["fps"] = _settle_rate(task, spec, facts, origin["fps"])
     changes: dict[str, Any] = {"model": spec.name, "fps": str(rate)}
     if rate != Fraction(task.fps):
         notices.append(f"fps: {origin['fps']}, makes {rate}")
@@ -162,9 +162,10 @@ def _draw_seed(task: Render, plan: Plan | None, notices: list[str]) -> tuple[int
     return secrets.randbelow(DRAWN_SEEDS), DRAWN
 
 
-def _settle_rate(task: Render, facts: Facts, origin: str) -> tuple[Fraction, str]:
+def _settle_rate(task: Render, spec: ModelSpec, facts: Facts, origin: str) -> tuple[Fraction, str]:
     """The rate of the file: a video that is shown in it keeps its own, or it would play faster or slower."""
-    rated = next((field for field in task.rated_by if field in facts), None)
+    rated_by = (*task.rated_by, "video_guide") if spec.animates else task.rated_by
+    rated = next((field for field in rated_by if field in facts), None)
     if rated and not said(origin):
         found = facts[rated][0].fps
         if found and not 1 <= found <= MAX_RATE:

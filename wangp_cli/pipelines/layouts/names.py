@@ -31,8 +31,6 @@ OTHERS = {
     "motion_encoder.conv_out.weight": "motion_encoder.enc.net_app.convs.8.weight",
 }
 """Parameters that the original code does not name after a layer of diffusers'."""
-
-
 IN_A_MOTION_BLOCK = {
     "conv1": "conv1.0",
     "conv1.act_fn": "conv1.1",
