@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import shutil
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
+from typer.testing import CliRunner
 
+from tests.conftest import clean_environment
 from wangp_cli.main import app
+from wangp_cli.media.write import write_video
+from wangp_cli.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]
+SAMPLES = ROOT / "docs" / "samples"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -40,3 +49,35 @@ def test_every_flag_in_the_documents_exists(page: str, line: str) -> None:
         w.split("=")[0] for w in words if w.startswith("--") and w.split("=")[0] not in known | {"--help"}
     ]
     assert not strange, f"{page}: wangp {line}"
+
+
+@pytest.mark.slow
+def test_every_line_of_the_cookbook_can_be_resolved(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In order, in one folder, with the files that the lines before have made."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in clean_environment(home).items():
+        monkeypatch.setenv(name, value)
+    for sample in (SAMPLES / "cookbook").iterdir():
+        shutil.copy(sample, tmp_path)
+    lines_of_tasks = [line for page, line in lines() if page == "COOKBOOK.md" and line.split()[0] in TASKS]
+    assert len(lines_of_tasks) > 30
+    for line in lines_of_tasks:
+        words = [word for word in shlex.split(line) if word != "--plan"]
+        result = CliRunner().invoke(app, [*words, "--dry-run"])
+        assert result.exit_code == 0, f"wangp {line}\n{result.output}"
+        made = json.loads(result.stdout)
+        if "--output" not in words:
+            continue
+        asked, output = made["request"], Path(made["outputs"][0])
+        if output.suffix == ".png":
+            shutil.copy(SAMPLES / "cookbook" / "star.png", output)
+            continue
+        frames = made["plan"]["total"] if "plan" in made else asked["frames"]
+        write_video(
+            output,
+            [np.zeros((frames, 96, 96, 3), np.uint8)],
+            fps=Fraction(asked["fps"]),
+            comment=json.dumps({name: value for name, value in asked.items() if name != "output"}),
+        )

@@ -202,7 +202,7 @@ REFUSED = [
     (["--preset", "drafft"], 2, ["preset", "'drafft'", "draft"]),
     (["--settings-file", "gone.json"], 2, ["settings_file", "gone.json"]),
     (["--settings-file", "nine.mp4"], 2, ["settings_file", "nine.mp4", "no settings"]),
-    (["--output", "there.mp4"], 5, ["output", "there.mp4", "--overwrite"]),
+    (["--output", "there.mp4"], 5, ["output", "there.mp4", "--overwrite", "--output picks another"]),
     (["--output", "folder.mp4"], 2, ["--output", "folder.mp4", "--output-dir"]),
     (["--output", "clip.txt"], 2, ["--output", "clip.txt", ".mp4"]),
     (["--output", "clip"], 2, ["--output", "clip", ".mp4"]),

@@ -41,6 +41,11 @@ def test_the_folder_is_listed_with_what_fits(run: Run, folder: Path) -> None:
     assert "inkwash" in table
 
 
+def test_an_empty_folder_is_said_to_be_empty(run: Run) -> None:
+    assert run("loras", code=0).stdout.startswith("no LoRAs are in ")
+    assert run("loras", "--json", code=0).json() == []
+
+
 def test_one_is_shown(run: Run, folder: Path) -> None:
     shown = run("loras", "show", "wan/ink", "--json", code=0).json()
     assert shown["path"] == str(folder / "wan/ink.safetensors")

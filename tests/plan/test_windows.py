@@ -106,7 +106,7 @@ def test_a_plan_reads_like_this() -> None:
         "        114-194  segment 1, made as 93, context 12, crossfade 10, dropped 2",
         "        195-275  segment 2, made as 93, context 12, crossfade 10, dropped 2",
         "images at frames 113, 194, 275",
-        "notice: frames: 80 became 81, which the model can make",
+        "note: frames: 80 became 81, which the model can make",
     ]
     joined = plan_join([9, 9], [Bridge(gap=0)], grid=WAN, fps=Fraction(30000, 1001))
     assert describe(joined).splitlines()[::2] == [

@@ -29,9 +29,9 @@ def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, who
     Console(file=sys.stdout, highlight=False).print(table)
 
 
-def values_line(values: Mapping[str, object]) -> str:
-    """Values of fields on one line."""
-    return ", ".join(f"{key} {value}" for key, value in values.items())
+def values_line(values: Mapping[str, object], between: str = ", ") -> str:
+    """Values of fields, on one line or one a line."""
+    return between.join(f"{key} {value}" for key, value in values.items())
 
 
 def write_facts(facts: Mapping[str, object]) -> None:

@@ -40,6 +40,9 @@ def list_loras(json: Json = False) -> None:
         if json:
             write_json(found)
             return
+        if not found:
+            typer.echo(f"no LoRAs are in {folder}; `wangp loras fetch` fills it")
+            return
         rows = [
             (
                 facts["name"],
@@ -120,12 +123,18 @@ def presets(json: Json = False) -> None:
             write_json({"accelerators": accelerators, "files": [_preset_facts(path) for path in files]})
             return
         rows = [
-            (each.name, each.description, variant.made_for, values_line(variant.values), len(variant.loras))
+            (
+                each.name,
+                each.description,
+                variant.made_for,
+                values_line(variant.values, "\n"),
+                len(variant.loras),
+            )
             for each in found
             for variant in each.variants
         ]
         columns = ("--accelerator", "what it is", "networks", "values", "LoRAs")
-        write_table(columns, rows, whole=columns[0])
+        write_table(columns, rows, whole="values")
         if files:
             write_table(("--settings-file", "LoRAs"), [tuple(_preset_facts(path).values()) for path in files])
 

@@ -15,6 +15,9 @@ from wangp_cli.commands._table import write_facts, write_json, write_table
 from wangp_cli.runtime import weights
 from wangp_cli.runtime.sizes import part_sizes
 
+WEIGHTS = ("here", "to fetch", "unsupported")
+"""Where a model's weights are, in the order of the list."""
+
 app = typer.Typer(help="List, show, fetch and check models.", invoke_without_command=True)
 
 
@@ -30,6 +33,7 @@ def list_models(context: typer.Context, json: Json = False, models_dir: ModelsDi
             write_json([_facts(spec, folder) for spec in specs.values()])
             return
         rows = [(spec.name, spec.title, _weights(spec, folder)) for spec in specs.values()]
+        rows.sort(key=lambda row: WEIGHTS.index(row[2]))
         write_table(("model", "what it is", "weights"), rows, whole="model")
 
 
@@ -110,9 +114,10 @@ def _facts(spec: ModelSpec, folder: Any) -> dict[str, Any]:
 
 
 def _weights(spec: ModelSpec, folder: Any) -> str:
+    here, absent, unsupported = WEIGHTS
     if spec.status == "unsupported":
-        return spec.status
-    return "here" if weights.present(spec, folder) else "to fetch"
+        return unsupported
+    return here if weights.present(spec, folder) else absent
 
 
 def _line(value: Any) -> str:

@@ -41,6 +41,7 @@ def show(json: Json = False) -> None:
                 (name, values[name], origin.get(name, "default"), Settings.about(name))
                 for name in Settings.model_fields
             ],
+            whole="setting",
         )
 
 

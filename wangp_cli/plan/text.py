@@ -18,7 +18,7 @@ def describe(plan: Plan) -> str:
     if plan.anchors:
         lines.append(f"images at frames {', '.join(map(str, plan.anchors))}")
     lines += [_guide(guide) for guide in plan.guides]
-    return "\n".join(lines + [f"notice: {notice}" for notice in plan.notices])
+    return "\n".join(lines + [f"note: {notice}" for notice in plan.notices])
 
 
 def _kept(part: Kept) -> str:

@@ -58,7 +58,7 @@ def plan_outputs(
     replaces = task.overwrite or task.skip_existing
     for path in paths:
         for file in files_beside(task, path):
-            _check_free(file, overwrite=replaces)
+            _check_free(file, overwrite=replaces, named_by="--output" if task.output else "--name")
     width, height = size
     results = width * height * frames * task.results * BYTES_PER_PIXEL
     waiting = sum(part.generate for part in plan.segments) if plan else 0
@@ -88,7 +88,7 @@ def output_folder(task: Render) -> Path:
     return _expanded("output_dir", task.output_dir)
 
 
-def _check_free(path: Path, *, overwrite: bool) -> None:
+def _check_free(path: Path, *, overwrite: bool, named_by: str) -> None:
     if len(path.name.encode(errors="surrogateescape")) > LONGEST_FILE_NAME:
         raise RequestError("output", f"{path.name[:40]!r}... is too long, at most {LONGEST_FILE_NAME} bytes")
     if path.is_dir():
@@ -96,7 +96,7 @@ def _check_free(path: Path, *, overwrite: bool) -> None:
     if path.exists() and not overwrite:
         raise ConflictError(
             f"output: {path} exists",
-            hint="--overwrite replaces it, --skip-existing keeps it, --name picks another",
+            hint=f"--overwrite replaces it, --skip-existing keeps it, {named_by} picks another",
         )
 
 

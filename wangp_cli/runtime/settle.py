@@ -19,6 +19,7 @@ from wangp_cli.runtime.served import check_accepted, check_forcing, check_sampli
 from wangp_cli.runtime.weights import shipped_vocabulary
 from wangp_cli.runtime.work import seed_of_interrupted
 from wangp_cli.tasks.fields import MAX_FRAMES, MAX_RATE, MAX_SEED, MAX_SIDE, MIN_SIDE, frame_count, size_of
+from wangp_cli.tasks.planned import UNPROMPTED
 from wangp_cli.tasks.render import Pixels, Render, Shape
 from wangp_cli.tasks.shot import Length
 
@@ -239,7 +240,8 @@ def unknown_words(prompt: str, spec: ModelSpec) -> list[str]:
     world = shipped_vocabulary(spec.source.package) if spec.source.package else None
     if not world:
         return []
-    strange = [word for word in re.findall(r"[^\W\d_]+", prompt.lower()) if word not in world]
+    known = world | set(UNPROMPTED.split())
+    strange = [word for word in re.findall(r"[^\W\d_]+", prompt.lower()) if word not in known]
     if not strange:
         return []
     words = ", ".join(dict.fromkeys(strange))

@@ -30,6 +30,9 @@ MANY = BeforeValidator(_as_list)
 """A single value is a list of one."""
 Counts = Annotated[tuple[Annotated[int, Field(ge=0, le=MAX_FRAMES)], ...], MANY]
 
+UNPROMPTED = "smooth transition"
+"""What a generated part shows where nobody says it."""
+
 
 class Prompts(Spec):
     """What to show."""
@@ -40,7 +43,7 @@ class Prompts(Spec):
         MANY,
         Field(min_length=1),
         Flag("What to show; repeatable, one for each generated part.", "-p", metavar="TEXT"),
-    ] = ("smooth transition",)
+    ] = (UNPROMPTED,)
     text_before: Annotated[str, Flag("Put before every prompt.", metavar="TEXT")] = ""
     text_after: Annotated[str, Flag("Put after every prompt.", metavar="TEXT")] = ""
     negative_prompt: Annotated[

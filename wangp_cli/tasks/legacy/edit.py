@@ -6,8 +6,9 @@ from typing import Any
 
 from wangp_cli.errors import RequestError
 from wangp_cli.tasks.legacy.forms import entry, file, flag, many, number, text, whole
-from wangp_cli.tasks.legacy.join import MODEL, PROMPT, SHAPE, SHARED, filled, of_each, shape
+from wangp_cli.tasks.legacy.join import MODEL, SHAPE, SHARED, filled, of_each, shape
 from wangp_cli.tasks.legacy.payload import Only, Part, Parts, Payload, To
+from wangp_cli.tasks.planned import UNPROMPTED
 
 
 def _edit(parts: Parts, notices: list[str]) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def _edit(parts: Parts, notices: list[str]) -> dict[str, Any]:
         if any(gap is not None for gap in gaps)
         else [],
         "context": parts.get("context_frame_count"),
-        "prompt": filled(of_each(parts, "prompt", len(portions)), PROMPT),
+        "prompt": filled(of_each(parts, "prompt", len(portions)), UNPROMPTED),
         "negative_prompt": filled(of_each(parts, "negative_prompt", len(portions)), ""),
     }
 

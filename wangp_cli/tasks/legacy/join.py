@@ -9,8 +9,8 @@ from wangp_cli.errors import RequestError
 from wangp_cli.tasks.legacy.forms import entry, file, flag, many, number, short, size, text, whole
 from wangp_cli.tasks.legacy.payload import Key, Only, Part, Parts, Payload, To, Told
 from wangp_cli.tasks.legacy.travel import RESULTS
+from wangp_cli.tasks.planned import UNPROMPTED
 
-PROMPT = "smooth transition"
 DEFAULTS = {"fps": 16}
 MODEL = "wan_2_2_vace_lightning_baseline_2_2_2"
 ALONE = entry(
@@ -91,7 +91,7 @@ def _join(parts: Parts, notices: list[str]) -> dict[str, Any]:
         "denoising_strength": parts.get("vid2vid_init_strength") if any(replaces) else None,
         "gap": filled(of_each(parts, "gap_frame_count", joins), 53),
         "context": filled(of_each(parts, "context_frame_count", joins), 8),
-        "prompt": filled(of_each(parts, "prompt", joins), PROMPT),
+        "prompt": filled(of_each(parts, "prompt", joins), UNPROMPTED),
         "negative_prompt": filled(of_each(parts, "negative_prompt", joins), ""),
     }
 
