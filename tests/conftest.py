@@ -117,6 +117,7 @@ REQUIRES = {
     "flf2v": "start, end",
     "phantom": "references",
     "animate": "references, control, face",
+    "recam": "control, camera",
 }
 
 
@@ -129,7 +130,7 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = TINY
     for name in (*tiny.ACCEPTS, "t2v_2_2"):
         folder = tiny.save(name, tmp_path_factory.mktemp(f"tiny_{name}"))
-        more = {"audio"} if name in ("t2v", "phantom") else {"audio", "source"}
+        more = {"audio"} if name in ("t2v", "phantom", "recam") else {"audio", "source"}
         accepts = ", ".join(sorted(tiny.ACCEPTS[tiny.architecture(name)] | more))
         two = name in tiny.BOUNDARY
         text += TINY_MODEL.format(

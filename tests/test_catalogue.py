@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import diffusers
 import pytest
 from accelerate import init_empty_weights
 
 from tests.conftest import Make, Run
 from wangp_cli.catalogue import Catalogue, Network, presets_dir
+from wangp_cli.pipelines.kinds import network_class
 from wangp_cli.tasks.generate import Generate
 
 SHIPPED = Catalogue(presets_dir() / "models").models
@@ -34,7 +33,7 @@ def test_every_promised_model_is_listed_with_what_is_true_of_it() -> None:
 
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=list(NETWORKS))
 def test_a_network_is_what_diffusers_builds_from_its_configuration(network: Network) -> None:
-    kind: Any = getattr(diffusers, network.kind)
+    kind = network_class(network.kind)
     with init_empty_weights(include_buffers=False):
         built = kind.from_config(network.config)
     assert sum(weight.numel() for weight in built.parameters()) == network.parameters
@@ -87,6 +86,11 @@ def test_the_phases_of_two_experts_are_those_that_users_know(name: str, lengths:
     task = Generate.model_validate({"model": name, "prompt": "a"} | SHIPPED[name].defaults)
     assert [length for _, length in task.phase_spans] == lengths
     assert SHIPPED[name].experts == 2
+
+
+@pytest.mark.parametrize("asked", [1, 5, 81, 100, 200])
+def test_a_model_of_one_length_makes_it_whatever_is_asked(asked: int) -> None:
+    assert SHIPPED["recam_1.3B"].grid.frames(asked) == 81
 
 
 def test_every_default_is_a_value_the_tasks_take() -> None:

@@ -37,6 +37,7 @@ ACCEPTS = {
         "lora",
         "negative",
     },
+    "recam": {"control", "camera", "initial", "lora", "negative"},
 }
 """What each architecture accepts."""
 CLIP_TEXT_LENGTH = 512
@@ -67,11 +68,12 @@ STOCK = {
     "flf2v": "WanImageToVideoPipeline",
     "vace": "WanVACEPipeline",
     "ti2v": "WanPipeline",
-    "phantom": "WanPipeline",
     "diffusion_forcing": "SkyReelsV2DiffusionForcingPipeline",
     "animate": "WanAnimatePipeline",
+    "phantom": "WanPipeline",
+    "recam": "WanPipeline",
 }
-"""The stock pipeline of each architecture; that of Phantom, which has none, is only like its files."""
+"""The stock pipeline of each architecture; the last two have none, and only files like its own."""
 
 
 def architecture(name: str) -> str:
@@ -172,10 +174,13 @@ def pipeline(name: str, **changes: Any) -> Any:
     }
     if name in BOUNDARY:
         parts["boundary_ratio"] = BOUNDARY[name]
-    kind, part = architecture(name), transformer
+    kind: str = architecture(name)
+    part: Any = transformer
     if kind == "vace":
         changes |= {"vace_layers": [0, 1], "vace_in_channels": 96}
         part = partial(transformer, "WanVACETransformer3DModel")
+    elif kind == "recam":
+        part = recam
     elif kind == "ti2v":
         parts |= {"vae": vae_5b(), "expand_timesteps": True}
         changes |= {"in_channels": 48, "out_channels": 48}
@@ -283,7 +288,7 @@ def vae_5b() -> Any:
 
 def transformer(kind: str = "WanTransformer3DModel", *, seed: int = 0, **changes: Any) -> Any:
     """A Wan transformer of two layers, 48 wide."""
-    import diffusers
+    from wangp_cli.pipelines.kinds import network_class
 
     torch.manual_seed(seed)
     config = {
@@ -300,7 +305,16 @@ def transformer(kind: str = "WanTransformer3DModel", *, seed: int = 0, **changes
         "in_channels": 16,
         "out_channels": 16,
     }
-    return getattr(diffusers, kind)(**(config | changes)).eval()
+    return network_class(kind)(**(config | changes)).eval()
+
+
+def recam(**changes: Any) -> Any:
+    """A transformer of ReCamMaster whose camera matters."""
+    network = transformer("ReCamTransformer3DModel", **changes)
+    for name, weight in network.named_parameters():
+        if "cam_encoder" in name or "projector" in name:
+            torch.nn.init.normal_(weight, std=0.2)
+    return network
 
 
 def scheduler() -> Any:

@@ -18,6 +18,7 @@ Accepts = Literal[
     "end",
     "anchor",
     "control",
+    "camera",
     "mask",
     "face",
     "background",
@@ -39,12 +40,14 @@ Architecture = Literal[
     "diffusion_forcing",
     "fantasy",
     "animate",
+    "recam",
     "none",
 ]
 Module = Literal["speech", "audio_encoder"]
 """Parts of a model that no checkpoint in diffusers layout holds; they come as files beside it."""
 NetworkKind = Literal[
     "WanTransformer3DModel",
+    "ReCamTransformer3DModel",
     "WanVACETransformer3DModel",
     "WanAnimateTransformer3DModel",
     "SkyReelsV2Transformer3DModel",
@@ -65,16 +68,21 @@ class Grid(Entry):
     Args:
         step: frames come as a multiple of this plus one.
         minimum: fewest frames of a video.
+        maximum: most frames; where it is the minimum too, there are always so many.
         block: width and height are multiples of this.
     """
 
     step: int = 4
     minimum: int = 5
+    maximum: int | None = None
     block: int = 16
 
     def frames(self, count: int) -> int:
-        """The count on the grid: `(count // step) * step + 1`; 1 stays 1, a picture."""
-        return 1 if count <= 1 else max(self.minimum, count // self.step * self.step + 1)
+        """The count on the grid: `(count // step) * step + 1`; 1 stays 1, a picture, unless it is fixed."""
+        if count <= 1 and self.minimum != self.maximum:
+            return 1
+        found = max(self.minimum, count // self.step * self.step + 1)
+        return min(found, self.maximum) if self.maximum else found
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         """Both sides floored to the block, at least one block."""
@@ -206,6 +214,16 @@ class ModelSpec(Entry):
     def continues(self) -> bool:
         """Whether it makes the frames that follow given ones, from these alone."""
         return "source" in self.accepts and "end" not in self.requires
+
+    @property
+    def films_again(self) -> bool:
+        """Whether its result is the control video, seen by another camera."""
+        return self.architecture == "recam"
+
+    @property
+    def follows_wholly(self) -> bool:
+        """Whether its result is as long and as fast as the control video, which it sees in every step."""
+        return self.animates or self.films_again
 
     @property
     def looks_back(self) -> int:

@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional as nn
 
 from tests import tiny
+from tests.pipelines.test_wan import camera
 from wangp_cli.errors import RequestError
 from wangp_cli.pipelines import guidance, nag, wan_load
 from wangp_cli.pipelines.base import Inputs, Placement
@@ -24,6 +25,7 @@ INPUTS = {
     "vace": Inputs(control=tiny.clip(9)),
     "ti2v": Inputs(),
     "diffusion_forcing": Inputs(start=tiny.clip(1)),
+    "recam": Inputs(control=tiny.clip(9), camera=camera("arc-left")),
 }
 
 

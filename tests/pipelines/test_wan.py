@@ -21,8 +21,15 @@ from wangp_cli.media.clip import Clip
 from wangp_cli.pipelines import memory, wan, wan_load
 from wangp_cli.pipelines.base import Inputs, Placement
 from wangp_cli.pipelines.pictures import to_tensor
+from wangp_cli.plan.camera import Pose, basic, relative
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
+
+
+def camera(path: str, frames: int = 9) -> tuple[Pose, ...]:
+    """Poses on a known path."""
+    return tuple(relative(basic(path, frames)))
+
 
 NOTHING = Inputs()
 EVERYTHING = Inputs(
@@ -48,6 +55,7 @@ INPUTS = {
         background=tiny.clip(9, 6),
         references=(tiny.clip(1, 7),),
     ),
+    "recam": Inputs(control=tiny.clip(9, 3), camera=camera("arc-left")),
 }
 
 
@@ -122,6 +130,9 @@ def test_every_setting_changes_the_result(loaded: Any, name: str, change: dict[s
         ("diffusion_forcing", {"start": tiny.clip(1, 9)}),
         ("diffusion_forcing", {"start": tiny.clip(5, 1)}),
         ("diffusion_forcing", {"start": None}),
+        ("recam", {"control": tiny.clip(9, 9)}),
+        ("recam", {"camera": camera("arc-right")}),
+        ("recam", {"camera": camera("zoom-in")}),
         ("i2v_2_2", {"start": tiny.clip(1, 9)}),
         ("i2v_2_2", {"end": tiny.clip(1, 9)}),
         ("i2v_2_2", {"end": None}),
@@ -397,6 +408,11 @@ def test_decoding_may_interleave_with_another_call(loaded: Any) -> None:
         ("phantom", Inputs(control=tiny.clip(9)), {}, "control"),
         ("diffusion_forcing", Inputs(start=tiny.clip(2)), {}, "start"),
         ("diffusion_forcing", Inputs(end=tiny.clip(1)), {}, "end"),
+        ("recam", Inputs(camera=camera("arc-left")), {}, "control"),
+        ("recam", Inputs(control=tiny.clip(9)), {}, "camera"),
+        ("recam", Inputs(control=tiny.clip(9), camera=camera("arc-left", 8)), {}, "camera"),
+        ("recam", Inputs(control=tiny.clip(8), camera=camera("arc-left")), {}, "control"),
+        ("t2v", Inputs(camera=camera("arc-left")), {}, "camera"),
         ("t2v", Inputs(initial=tiny.clip(5)), {"denoising_strength": 0.5}, "initial"),
         ("t2v", Inputs(), {"denoising_strength": 0.5}, "denoising_strength"),
     ],

@@ -226,3 +226,9 @@ def test_our_own_strengths_stay_as_they_are() -> None:
         "prompt": "x",
     }
     assert translate(said) == said
+
+
+def test_the_mode_of_a_model_that_films_again_is_its_camera() -> None:
+    assert translate({"model_type": "recam_1.3B", "model_mode": 9}) == {"model": "recam_1.3B", "camera": 9}
+    with pytest.raises(RequestError, match="model_mode: 9 is not served"):
+        translate({"model_type": "t2v", "model_mode": 9})

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from wangp_cli.catalogue import ModelSpec, Network
     from wangp_cli.media.clip import Audio, Clip, Frames
+    from wangp_cli.plan.camera import Pose
     from wangp_cli.tasks.runtime import Dtype, Profile, Quantization
     from wangp_cli.tasks.shot import Shot
 
@@ -134,6 +135,7 @@ class Inputs:
             without it they have none.
         initial: RGB, as long as the shot, what a denoising strength below 1 starts from instead of noise.
         speech: sound exactly as long as the shot, what a person in it says.
+        camera: the camera's pose in every frame, as that of the first one sees it.
     """
 
     start: Clip | None = None
@@ -148,6 +150,7 @@ class Inputs:
     resting: Clip | None = None
     initial: Clip | None = None
     speech: Audio | None = None
+    camera: tuple[Pose, ...] | None = None
 
 
 class Components(Protocol):

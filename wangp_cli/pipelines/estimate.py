@@ -92,7 +92,8 @@ class Model:
     def tokens(self, frames: int, width: int, height: int) -> int:
         """What the transformer sees of a shot: patches of 2 x 2 latents."""
         side = 32 if self.architecture == "ti2v" else 16
-        return ((frames - 1) // 4 + 1) * (width // side) * (height // side)
+        videos = 2 if self.architecture == "recam" else 1
+        return videos * ((frames - 1) // 4 + 1) * (width // side) * (height // side)
 
 
 def estimate(task: Render, model: Model, runs: Sequence[int]) -> Estimate:
@@ -192,7 +193,8 @@ def _operations(task: Render, model: Model, frames: int, width: int, height: int
     five = model.architecture == "ti2v"
     decode = DECODE_OPERATIONS_5B if five else DECODE_OPERATIONS
     encode = ENCODE_OPERATIONS_5B if five else ENCODE_OPERATIONS
-    encoded = {"vace": 2, "i2v": 1, "flf2v": 1, "fantasy": 1, "animate": 2}.get(model.architecture, 0)
+    seen = {"vace": 2, "i2v": 1, "flf2v": 1, "fantasy": 1, "animate": 2, "recam": 1}
+    encoded = seen.get(model.architecture, 0)
     scale = weights.get("vae", 0) / (704_688_668 if five else 126_892_531)
     pixels = frames * width * height
     one = pass_operations(model, 4 * latent - 3, width, height)

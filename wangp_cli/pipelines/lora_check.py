@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import diffusers
 import torch
 
 from wangp_cli.pipelines import lora_file
+from wangp_cli.pipelines.kinds import network_class
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ def fits(path: Path, networks: Sequence[Network]) -> list[Fit]:
     found = []
     for network in networks:
         with torch.device("meta"):
-            model = getattr(diffusers, network.kind).from_config(network.config)
+            model = network_class(network.kind).from_config(network.config)
         fit = lora_file.fit(tensors, metadata, model)
         found.append(
             Fit(network=network.name, layers=fit.layers, left_out=fit.left_out, rejected=fit.rejected)

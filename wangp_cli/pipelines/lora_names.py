@@ -52,6 +52,7 @@ PICTURES = re.compile(r"k_img|v_img|img_emb|add_k_proj|add_v_proj|image_embedder
 ORIGINAL = (
     (r"\battn1\.to_(q|k|v)$", r"self_attn.\1"),
     (r"\battn1\.to_out\.0$", "self_attn.o"),
+    (r"(blocks\.\d+)\.attn1\.(cam_encoder|projector)$", r"\1.\2"),
     (r"\battn2\.to_(q|k|v)$", r"cross_attn.\1"),
     (r"\battn2\.to_out\.0$", "cross_attn.o"),
     (r"\battn2\.add_(k|v)_proj$", r"cross_attn.\1_img"),

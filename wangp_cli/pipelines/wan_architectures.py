@@ -10,6 +10,7 @@ from wangp_cli.pipelines.wan_fantasy import FantasyTalking
 from wangp_cli.pipelines.wan_forcing import DiffusionForcing
 from wangp_cli.pipelines.wan_image import FirstAndLastFrame, ImageToVideo
 from wangp_cli.pipelines.wan_phantom import Phantom
+from wangp_cli.pipelines.wan_recam import ReCamMaster
 from wangp_cli.pipelines.wan_tokens import TextAndImageToVideo
 from wangp_cli.pipelines.wan_vace import Vace
 
@@ -24,6 +25,7 @@ ARCHITECTURES: MappingProxyType[str, type[Architecture]] = MappingProxyType(
         "diffusion_forcing": DiffusionForcing,
         "fantasy": FantasyTalking,
         "animate": Animate,
+        "recam": ReCamMaster,
     }
 )
 """By `ModelSpec.architecture`."""

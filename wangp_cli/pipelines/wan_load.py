@@ -15,6 +15,7 @@ from wangp_cli.errors import ResourceError
 from wangp_cli.pipelines import attention, compiled, lora, profiles, step_cache
 from wangp_cli.pipelines.checkpoint import TRANSFORMERS, Checkpoint
 from wangp_cli.pipelines.estimate import bytes_of
+from wangp_cli.pipelines.kinds import network_class
 from wangp_cli.pipelines.offload import Shelf
 from wangp_cli.pipelines.quantized import quantize
 from wangp_cli.pipelines.speech import AudioEncoder
@@ -67,7 +68,7 @@ def load(
         compiled.check(placement.device)
     checkpoint = Checkpoint(weights)
     architecture.check_checkpoint(spec, checkpoint)
-    kind = getattr(diffusers, architecture.network)
+    kind = network_class(architecture.network)
     with torch.device("meta"):
         empty = kind.from_config(checkpoint.config("transformer"))
     lora.check(loras, empty)

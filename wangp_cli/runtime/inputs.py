@@ -42,7 +42,8 @@ def check_inputs(task: Task, loras: Sequence[Path], checksums: Mapping[str, str]
     found: Facts = {}
     for field, paths in task.media().items():
         for path in paths:
-            found.setdefault(field, []).append(_check_media(task, field, path))
+            if "poses" not in task.inputs()[field].kinds:
+                found.setdefault(field, []).append(_check_media(task, field, path))
             _check_unchanged(field, path, checksums)
     for path in loras:
         _check_unchanged("loras", path, checksums)
@@ -91,11 +92,6 @@ def check_character(task: Render, spec: ModelSpec, facts: Facts, rate: Fraction)
     for field in ("video_guide", *BESIDE_THE_GUIDE):
         if field in facts and (found := facts[field][0].frames) < frames:
             raise RequestError(field, f"{found} frames, but {frames} are asked for", hint=f"--frames {found}")
-    for field in ("control_strength", "control_start", "control_end"):
-        if (value := getattr(task, field)) != type(task).model_fields[field].default:
-            raise RequestError(
-                field, f"{value}, but model {spec.name!r} follows its poses wholly", hint="leave it out"
-            )
 
 
 def _check_unchanged(field: str, path: Path, checksums: Mapping[str, str]) -> None:
@@ -121,7 +117,7 @@ def _check_media(task: Task, field: str, path: Path) -> VideoFacts:
     return facts
 
 
-_WORDS: dict[Kind, str] = {"image": "a picture", "video": "a video", "audio": "sound"}
+_WORDS: dict[Kind, str] = {"image": "a picture", "video": "a video", "audio": "sound", "poses": "poses"}
 
 
 def sha256_of(path: Path) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from wangp_cli.accelerators import NONE
 from wangp_cli.errors import RequestError
 from wangp_cli.presets import said
+from wangp_cli.runtime.cameras import poses
+from wangp_cli.tasks.camera import Filming
 from wangp_cli.tasks.flags import flag_of
 from wangp_cli.tasks.guidance import FIXED, OWN_SCALES
 from wangp_cli.tasks.runtime import MASKLESS
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from wangp_cli.catalogue import Accepts, Catalogue, ModelSpec
+    from wangp_cli.runtime.inputs import Facts
     from wangp_cli.tasks.render import Render
     from wangp_cli.tasks.shot import Sampling
 
@@ -31,6 +34,7 @@ WORDS: dict[Accepts, str] = {
     "source": "video to continue",
     "initial": "video to start from",
     "control": "control video",
+    "camera": "path of the camera",
     "mask": "mask",
     "speech": "recording of speech",
     "face": "face video",
@@ -40,12 +44,23 @@ WORDS: dict[Accepts, str] = {
 }
 
 
-def check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
-    """Refuse inputs that the model does not take, and a task that lacks what it needs.
+def check_served(task: Render, spec: ModelSpec, origin: Mapping[str, str], catalogue: Catalogue) -> list[str]:
+    """Refuse what the model does not have or take, and a task that lacks what it needs.
+
+    Returns:
+        where phases begin, and what nothing reads, a sentence each.
 
     Raises:
         RequestError: naming the field.
     """
+    _check_accepted(task, spec, catalogue)
+    _check_references(task, spec)
+    _check_control(task, spec)
+    _check_forcing(task, spec, catalogue)
+    return _check_sampling(task, spec, origin)
+
+
+def _check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
     asked: dict[Accepts, str] = dict.fromkeys(sorted(task.abilities(spec)), "model")
     given: dict[Accepts, str] = {
         mark.ability: field for field, mark in task.inputs().items() if mark.ability and getattr(task, field)
@@ -54,6 +69,8 @@ def check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
         given["lora"] = "loras"
     elif task.accelerator not in (None, NONE):
         given["lora"] = "accelerator"
+    if isinstance(task, Filming) and task.camera:
+        given.setdefault("camera", "camera")
     for feature, field in (asked | given).items():
         if feature not in spec.accepts:
             able = catalogue.accepting(feature)
@@ -62,11 +79,10 @@ def check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
     has = set(given) | set(asked) | ({"start"} if "source" in given else set())
     for feature in sorted(spec.requires - has):
         taking = (name for name, mark in task.inputs().items() if mark.ability == feature)
-        field = next(taking, "model")
+        field = feature if feature in type(task).model_fields else next(taking, "model")
         hint = f"give {_option(field, type(task))}" if field != "model" else "`wangp generate` takes it"
         words = spec.means.get(feature, WORDS[feature])
         raise RequestError(field, f"model {spec.name!r} needs a {words}", hint=hint)
-    _check_references(task, spec)
     if "mask" in given and "control" not in given and "control" not in asked:
         raise RequestError(
             given["mask"], "there is no control video to mask", hint="give --video-guide or --image-guide"
@@ -80,15 +96,32 @@ def _check_references(task: Render, spec: ModelSpec) -> None:
             raise RequestError(field, f"{len(files)} pictures, but model {spec.name!r} takes at most {most}")
 
 
-def check_sampling(task: Render, spec: ModelSpec, origin: Mapping[str, str]) -> list[str]:
-    """Refuse phases and guidance that the model does not have, in the task or in a part of it.
+def _check_control(task: Render, spec: ModelSpec) -> None:
+    if not spec.follows_wholly:
+        return
+    for field in ("control_strength", "control_start", "control_end"):
+        if (value := getattr(task, field)) != type(task).model_fields[field].default:
+            raise RequestError(
+                field, f"{value}, but model {spec.name!r} follows its video wholly", hint="leave it out"
+            )
 
-    Returns:
-        where phases begin, and what nothing reads, a sentence each.
+
+def check_filmed(task: Render, spec: ModelSpec, facts: Facts, frames: int) -> None:
+    """Refuse what leaves frames of a video that is filmed again without a picture or a pose.
 
     Raises:
         RequestError: naming the field.
     """
+    if not spec.films_again:
+        return
+    if "video_guide" in facts and (found := facts["video_guide"][0].frames) < frames:
+        raise RequestError("video_guide", f"{found} frames, but model {spec.name!r} films {frames}")
+    if isinstance(task, Filming):
+        poses(task, frames)
+
+
+def _check_sampling(task: Render, spec: ModelSpec, origin: Mapping[str, str]) -> list[str]:
+    """Refuse phases and guidance that the model does not have, in the task or in a part of it."""
     notices = []
     for number, run in enumerate(task.samplings):
         try:
@@ -132,12 +165,8 @@ def _check_run(task: Sampling, spec: ModelSpec, origin: Mapping[str, str]) -> li
     return notices
 
 
-def check_forcing(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
-    """Refuse what the model, the step cache or the attention backend cannot do with frames apart.
-
-    Raises:
-        RequestError: naming the field.
-    """
+def _check_forcing(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
+    """Refuse what the model, the step cache or the attention backend cannot do with frames apart."""
     if not task.forcing:
         return
     field = task.forcing[0]

@@ -15,7 +15,7 @@ from wangp_cli.presets import Resolved, said
 from wangp_cli.runtime.inputs import Facts, check_character, check_inputs, silence_after
 from wangp_cli.runtime.loras import LoraUse, find_loras, to_fetch
 from wangp_cli.runtime.outputs import check_folder, output_folder, plan_outputs
-from wangp_cli.runtime.served import check_accepted, check_forcing, check_sampling
+from wangp_cli.runtime.served import check_filmed, check_served
 from wangp_cli.runtime.weights import shipped_vocabulary
 from wangp_cli.runtime.work import seed_of_interrupted
 from wangp_cli.tasks.fields import MAX_FRAMES, MAX_RATE, MAX_SEED, MAX_SIDE, MIN_SIDE, frame_count, size_of
@@ -93,9 +93,7 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
             f"model {spec.name!r} is not supported: {spec.status_note}",
             hint="`wangp models` lists those that are",
         )
-    check_accepted(task, spec, session.catalogue)
-    notices += check_sampling(task, spec, origin)
-    check_forcing(task, spec, session.catalogue)
+    notices += check_served(task, spec, origin, session.catalogue)
     loras = find_loras(task, origin, spec, session)
     facts = check_inputs(task, [lora.path for lora in loras if lora.source.here], merged.checksums)
     if session.manifest_path:
@@ -116,6 +114,7 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
         changes["frames"] = frames
         if frames != task.frames:
             notices.append(f"frames: {origin['frames']}, makes {frames}")
+    check_filmed(task, spec, facts, frames)
     size, origin["size"] = _settle_size(task, facts, spec, origin["size"])
     changes["size"] = size
     if size != task.size:
@@ -165,7 +164,7 @@ def _draw_seed(task: Render, plan: Plan | None, notices: list[str]) -> tuple[int
 
 def _settle_rate(task: Render, spec: ModelSpec, facts: Facts, origin: str) -> tuple[Fraction, str]:
     """The rate of the file: a video that is shown in it keeps its own, or it would play faster or slower."""
-    rated_by = (*task.rated_by, "video_guide") if spec.animates else task.rated_by
+    rated_by = (*task.rated_by, "video_guide") if spec.follows_wholly else task.rated_by
     rated = next((field for field in rated_by if field in facts), None)
     if rated and not said(origin):
         found = facts[rated][0].fps

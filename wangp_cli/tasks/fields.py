@@ -19,7 +19,7 @@ from pydantic import (
 
 from wangp_cli.catalogue import Accepts
 
-Kind = Literal["image", "video", "audio"]
+Kind = Literal["image", "video", "audio", "poses"]
 FINITE = Field(allow_inf_nan=False)
 MAX_FRAMES = 10_000
 MAX_RATE = 240

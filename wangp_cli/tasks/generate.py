@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from wangp_cli.catalogue import ModelSpec
 from wangp_cli.errors import RequestError
 from wangp_cli.plan import Plan, Segment, plan_windows
+from wangp_cli.tasks.camera import Filming
 from wangp_cli.tasks.fields import MAX_FRAMES, Flag, frame_count
 from wangp_cli.tasks.planned import MANY, Seams, Windows
 from wangp_cli.tasks.render import Render, Shape
@@ -38,7 +39,7 @@ class Continued(Windows):
     ] = ()
 
 
-class Generate(MediaInputs, Seams, Continued, Shot, Render):
+class Generate(MediaInputs, Filming, Seams, Continued, Shot, Render):
     """Make a video from a prompt, pictures and videos; one frame makes a picture."""
 
     run: ClassVar[str] = "wangp_cli.workflows.generate:run"

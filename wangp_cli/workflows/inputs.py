@@ -19,6 +19,7 @@ from wangp_cli.media.resize import fit, fit_mask, match_length
 from wangp_cli.media.stills import read_image
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.plan import Plan, Segment
+from wangp_cli.runtime.cameras import poses
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.workflows.footage import Source
@@ -115,6 +116,7 @@ class _Reader:
             references=self._references(),
             initial=self._held("video_initial"),
             speech=self._speech(),
+            camera=poses(self._task, self._frames),
         )
 
     def still(self, field: str) -> Clip | None:

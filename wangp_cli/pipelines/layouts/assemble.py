@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import diffusers
 import torch
 from accelerate import init_empty_weights
 
 from wangp_cli.errors import ModelError
+from wangp_cli.pipelines.kinds import network_class
 from wangp_cli.pipelines.layouts.files import open_weights
 from wangp_cli.pipelines.layouts.forms import Stored, parameters
 from wangp_cli.pipelines.layouts.names import known_names, original
@@ -121,7 +121,7 @@ class Assembly(FromFiles):
 
 def empty(network: Network) -> Any:
     """The network without memory for its weights."""
-    kind = getattr(diffusers, network.kind)
+    kind = network_class(network.kind)
     with init_empty_weights(include_buffers=False):
         return kind.from_config(network.config)
 

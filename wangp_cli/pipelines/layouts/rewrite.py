@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import torch
 import transformers
 
 from wangp_cli.errors import ModelError, NoSpaceError
 from wangp_cli.pipelines.base import Weights
 from wangp_cli.pipelines.checkpoint import TRANSFORMERS, Checkpoint
+from wangp_cli.pipelines.kinds import network_class
 from wangp_cli.pipelines.layouts.assemble import Assembly
 from wangp_cli.pipelines.layouts.files import open_weights
 from wangp_cli.pipelines.layouts.write import Form, Tensors, total, write_part
@@ -149,8 +149,8 @@ def _cast(checkpoint: Checkpoint, name: str, dtype: torch.dtype) -> _Part:
 
 def _kept(library: str, kind: str, dtype: torch.dtype) -> set[str]:
     """Layers that the library keeps in float32; transformers keeps most of its own for float16 alone."""
-    if library == "diffusers":
-        return set(getattr(diffusers, kind)._keep_in_fp32_modules or ())
+    if library != "transformers":
+        return set(network_class(kind)._keep_in_fp32_modules or ())
     found: Any = getattr(transformers, kind)
     kept = set(found._keep_in_fp32_modules_strict or ())
     return kept | set(found._keep_in_fp32_modules or ()) if dtype == torch.float16 else kept

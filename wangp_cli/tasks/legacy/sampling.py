@@ -25,6 +25,7 @@ USUAL_SAMPLER = "euler"
 USUAL_LAYERS = [9]
 FORCED = "sky_df"
 """How the names of models of diffusion forcing begin."""
+FILMS_AGAIN = "recam_1.3B"
 WANGP_BLOCK = 5
 CONFIG = "phase_config"
 MOST_STEPS = 500
@@ -105,18 +106,22 @@ def guidance(settings: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def forcing(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """How a SkyReels model denoises frames apart; its mode in WanGP is the lag of a block of five.
+def mode(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model's mode in WanGP says, and what noise: each model means something else by them.
+
+    Of SkyReels it is the lag of a block of five, of ReCamMaster the path of the camera.
 
     Raises:
         RequestError: naming the key; of other models a mode means something that is not served.
     """
-    mode, noise = (settings.get(key) or 0 for key in ("model_mode", "sliding_window_overlap_noise"))
+    said, noise = (settings.get(key) or 0 for key in ("model_mode", "sliding_window_overlap_noise"))
+    if model == FILMS_AGAIN:
+        return {"camera": said} if said else {}
     if not model.startswith(FORCED):
-        if mode:
-            raise RequestError("model_mode", f"{short(mode)} is not served", hint="leave model_mode out")
+        if said:
+            raise RequestError("model_mode", f"{short(said)} is not served", hint="leave model_mode out")
         return {}
-    waves = {"ar_step": _formed("model_mode", whole, mode), "causal_block_size": WANGP_BLOCK} if mode else {}
+    waves = {"ar_step": _formed("model_mode", whole, said), "causal_block_size": WANGP_BLOCK} if said else {}
     return waves | (
         {"addnoise_condition": _formed("sliding_window_overlap_noise", whole, noise)} if noise else {}
     )

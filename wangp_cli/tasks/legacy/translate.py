@@ -125,7 +125,7 @@ def _translated(
     before = found
     found = sampling.phase_config(found, settings, notices)
     said_as |= {name: sampling.CONFIG for name, value in found.items() if value != before.get(name)}
-    found |= sampling.guidance(settings) | sampling.forcing(str(found.get("model")), settings)
+    found |= sampling.guidance(settings) | sampling.mode(str(found.get("model")), settings)
     return Translation(
         values=found, prompts=_prompts(found, settings), notices=tuple(notices), said_as=said_as
     )

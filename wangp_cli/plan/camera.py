@@ -1,0 +1,133 @@
+"""Paths of a camera: known ones by formula, and poses as a network is told them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import atan, cos, radians, sin
+from types import MappingProxyType
+from typing import NamedTuple
+
+Vector = tuple[float, float, float]
+Pose = tuple[float, ...]
+"""Twelve numbers: the rows of a matrix `[3, 4]`, a camera seen from another one."""
+
+
+class Camera(NamedTuple):
+    """Where a camera is and looks, in a world whose axes are forward, right and up.
+
+    Args:
+        forward: its view, of length 1, as are `right` and `up`.
+        right: of its picture.
+        up: of its picture.
+        position: in centimetres.
+    """
+
+    forward: Vector
+    right: Vector
+    up: Vector
+    position: Vector
+
+
+FRAMES = 80.5
+"""A path is whole behind this frame, so that the last of 81 lies half a frame before its end."""
+PAN, TILT, ARC = 20.0, 10.0, 30.0
+"""Degrees."""
+ZOOM, LIFT = 200.0, 100.0
+"""Centimetres."""
+SUBJECT = 400.0
+"""Centimetres to the point that a camera which turns as it moves keeps in its middle."""
+
+
+def _turned(yaw: float = 0.0, pitch: float = 0.0, position: Vector = (0.0, 0.0, 0.0)) -> Camera:
+    """A camera turned right and up, by radians; by one of the two."""
+    return Camera(
+        forward=(cos(yaw) * cos(pitch), sin(yaw) * cos(pitch), sin(pitch)),
+        right=(-sin(yaw), cos(yaw), 0.0),
+        up=(-sin(pitch), 0.0, cos(pitch)),
+        position=position,
+    )
+
+
+def _pan(way: int, done: float) -> Camera:
+    return _turned(yaw=way * radians(PAN) * done)
+
+
+def _tilt(way: int, done: float) -> Camera:
+    return _turned(pitch=way * radians(TILT) * done)
+
+
+def _zoom(way: int, done: float) -> Camera:
+    return _turned(position=(way * ZOOM * done, 0.0, 0.0))
+
+
+def _lift(way: int, done: float) -> Camera:
+    height = way * LIFT * done
+    return _turned(pitch=-atan(height / SUBJECT), position=(0.0, 0.0, height))
+
+
+def _arc(way: int, done: float) -> Camera:
+    """Moves along the chord of an arc around the subject."""
+    ahead = SUBJECT * (1 - cos(radians(ARC))) * done
+    aside = SUBJECT * sin(radians(ARC)) * done
+    return _turned(yaw=-way * atan(aside / (SUBJECT - ahead)), position=(ahead, way * aside, 0.0))
+
+
+PATHS: MappingProxyType[str, tuple[Callable[[int, float], Camera], int]] = MappingProxyType(
+    {
+        "pan-right": (_pan, 1),
+        "pan-left": (_pan, -1),
+        "tilt-up": (_tilt, 1),
+        "tilt-down": (_tilt, -1),
+        "zoom-in": (_zoom, 1),
+        "zoom-out": (_zoom, -1),
+        "translate-up": (_lift, 1),
+        "translate-down": (_lift, -1),
+        "arc-left": (_arc, -1),
+        "arc-right": (_arc, 1),
+    }
+)
+"""The basic paths by name, in the order of their numbers from 1.
+
+Source: the ten basic trajectories of MultiCamVideo, Bai et al. 2025, arXiv:2503.11647, whose published
+poses these formulas give to the digits they are written with.
+"""
+
+
+def number(path: str) -> int:
+    """The number of a path, from 1."""
+    return list(PATHS).index(path) + 1
+
+
+def basic(path: str, frames: int) -> list[Camera]:
+    """The camera of each frame on one of `PATHS`; frames after the 81st go on at the same speed."""
+    move, way = PATHS[path]
+    return [move(way, frame / FRAMES) for frame in range(frames)]
+
+
+def relative(cameras: Sequence[Camera]) -> list[Pose]:
+    """Each camera as the first one sees it: axes right, down and forward, metres."""
+    origin = cameras[0].position
+    axes = _axes(cameras[0])
+    return [
+        tuple(
+            number
+            for axis in axes
+            for number in (
+                *(_dot(axis, other) for other in _axes(camera)),
+                _dot(axis, _minus(camera.position, origin)) / 100,
+            )
+        )
+        for camera in cameras
+    ]
+
+
+def _axes(camera: Camera) -> tuple[Vector, Vector, Vector]:
+    return camera.right, _minus((0.0, 0.0, 0.0), camera.up), camera.forward
+
+
+def _minus(one: Vector, other: Vector) -> Vector:
+    return one[0] - other[0], one[1] - other[1], one[2] - other[2]
+
+
+def _dot(one: Vector, other: Vector) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))
