@@ -18,7 +18,7 @@ PROMISED = """t2v_1.3B t2v i2v i2v_720p i2v_fusionix fun_inp_1.3B fun_inp flf2v_
     vace_14B_cocktail vace_14B_fusionix vace_14B_sf t2v_fusionix t2v_sf moviigen phantom_1.3B phantom_14B
     recam_1.3B fantasy uni3c t2v_2_2 t2i_2_2 i2v_2_2 vace_14B_2_2 vace_fun_14B_2_2 vace_14B_cocktail_2_2
     vace_fun_14B_cocktail_2_2 vace_14B_lightning_3p_2_2 wan_2_2_vace_lightning_baseline_2_2_2
-    wan_2_2_i2v_lightning_baseline_2_2_2
+    wan_2_2_i2v_lightning_baseline_2_2_2 wan_2_2_i2v_lightning_svi_3_3
     i2v_2_2_Enhanced_Lightning_v2 ti2v_2_2 ti2v_2_2_fastwan sky_df_1.3B sky_df_14B sky_df_720p_14B animate"""
 
 

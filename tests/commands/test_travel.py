@@ -54,7 +54,12 @@ def test_the_model_says_how_long_parts_are_where_nobody_does(run: Run, folder: P
 
 @pytest.mark.parametrize(
     ("model", "total", "anchors"),
-    [("flf2v_720p", 161, [0, 80, 160]), ("i2v", 243, [0, 81, 162]), ("vace_14B", 162, [0, 80, 161])],
+    [
+        ("flf2v_720p", 161, [0, 80, 160]),
+        ("i2v", 243, [0, 81, 162]),
+        ("vace_14B", 162, [0, 80, 161]),
+        ("wan_2_2_i2v_lightning_svi_3_3", 162, [0, 80, 161]),
+    ],
 )
 def test_the_model_decides_how_parts_hang_together(
     run: Run, folder: Path, model: str, total: int, anchors: list[int]

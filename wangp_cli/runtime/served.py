@@ -29,7 +29,7 @@ FORCED = "diffusion_forcing"
 WORDS: dict[Accepts, str] = {
     "start": "start picture",
     "end": "end picture",
-    "anchor": "anchor picture, as --mode svi shows it",
+    "anchor": "picture to hold on to",
     "references": "reference picture",
     "source": "video to continue",
     "initial": "video to start from",
@@ -80,7 +80,8 @@ def _check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None
     for feature in sorted(spec.requires - has):
         taking = (name for name, mark in task.inputs().items() if mark.ability == feature)
         field = feature if feature in type(task).model_fields else next(taking, "model")
-        hint = f"give {_option(field, type(task))}" if field != "model" else "`wangp generate` takes it"
+        taker = "wangp travel --mode svi" if feature == "anchor" else "wangp generate"
+        hint = f"give {_option(field, type(task))}" if field != "model" else f"`{taker}` takes it"
         words = spec.means.get(feature, WORDS[feature])
         raise RequestError(field, f"model {spec.name!r} needs a {words}", hint=hint)
     if "mask" in given and "control" not in given and "control" not in asked:

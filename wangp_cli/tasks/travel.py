@@ -132,7 +132,7 @@ class Travel(Appearance, Structure, Route, Legs, Anchors, Planned):
 
     def abilities(self, spec: ModelSpec) -> frozenset[Accepts]:
         """Models that follow no control video can travel from a first picture, some to a last one."""
-        if self.mode == "svi":
+        if self._mode(spec) == "svi":
             return frozenset({"start", "anchor"})
         if self._mode(spec) == "chained" or "control" in spec.accepts:
             return super().abilities(spec)
@@ -160,9 +160,10 @@ class Travel(Appearance, Structure, Route, Legs, Anchors, Planned):
         if not self.overlap:
             # Nobody asked for an overlap, so nobody needs to hear that it became another.
             notices = tuple(notice for notice in notices if not notice.startswith("overlap: "))
-        if self.mode == "svi" and not self.loras and self.accelerator in (None, NONE):
+        if self._mode(spec) == "svi" and not self.loras and self.accelerator in (None, NONE):
             notices += ("mode: svi without a LoRA that was made for it, such as --accelerator svi",)
         return plan.model_copy(update={"guides": guides, "notices": notices})
 
     def _mode(self, spec: ModelSpec) -> Mode:
-        return self.mode or ("chained" if "control" in spec.accepts else "independent")
+        usual: Mode = "svi" if "anchor" in spec.requires else "independent"
+        return self.mode or ("chained" if "control" in spec.accepts else usual)
