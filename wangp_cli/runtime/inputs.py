@@ -16,8 +16,6 @@ from wangp_cli.tasks.shot import Length
 from wangp_cli.tasks.task import Task
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from wangp_cli.catalogue import ModelSpec
     from wangp_cli.media.facts import VideoFacts
     from wangp_cli.plan import Plan
