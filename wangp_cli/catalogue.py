@@ -41,9 +41,11 @@ Architecture = Literal[
     "fantasy",
     "animate",
     "recam",
+    "uni3c_t2v",
+    "uni3c_i2v",
     "none",
 ]
-Module = Literal["speech", "audio_encoder"]
+Module = Literal["speech", "audio_encoder", "control"]
 """Parts of a model that no checkpoint in diffusers layout holds; they come as files beside it."""
 NetworkKind = Literal[
     "WanTransformer3DModel",
@@ -234,6 +236,11 @@ class ModelSpec(Entry):
     def animates(self) -> bool:
         """Whether it moves one character, by poses and a face in every frame."""
         return self.architecture == "animate"
+
+    @property
+    def unguided(self) -> float:
+        """How bright frames of a control video are that say nothing: VACE takes grey so, Uni3C black."""
+        return 0.0 if self.architecture.startswith("uni3c") else 0.5
 
     @model_validator(mode="after")
     def _honest(self) -> Self:

@@ -118,6 +118,20 @@ class Checkpoint:
             empty, self._files[part], name=name, original=original, allow_pickle=self._place.allow_pickle
         )
 
+    def shapes(self, part: str) -> dict[str, tuple[int, ...]]:
+        """The shape of every parameter of a part in files.
+
+        Raises:
+            ModelError: there is no such part, or a file cannot be read.
+        """
+        from wangp_cli.pipelines.layouts.files import open_weights
+        from wangp_cli.pipelines.layouts.forms import parameters
+
+        if part not in self._files:
+            raise ModelError(f"{self.folder} has no {part}")
+        files = [open_weights(file, allow_pickle=self._place.allow_pickle) for file in self._files[part]]
+        return {name: stored.shape for name, stored in parameters(files).items()}
+
     def weights(self, part: str) -> int:
         """How many numbers the part's files hold, by their headers."""
         total = 0

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,8 +20,14 @@ if TYPE_CHECKING:
     from wangp_cli.tasks.render import Render
 
 TRANSFORMERS = ("transformer", "transformer_2")
+STAYING = ("vae", "control")
+"""Parts that never leave the device."""
 WHOLE = ("image_encoder", "audio_encoder")
 """Small parts that are never rounded."""
+ENCODED = MappingProxyType(
+    {"vace": 2, "i2v": 1, "flf2v": 1, "fantasy": 1, "animate": 2, "recam": 1, "uni3c_t2v": 1, "uni3c_i2v": 2}
+)
+"""Videos as long as the shot that an architecture encodes."""
 HIDDEN_COPIES = 12
 """Tensors as wide as the network that live at once in a block, besides two as wide as its inner layer."""
 DECODE_OPERATIONS, ENCODE_OPERATIONS = 8.6e6, 5.1e6
@@ -153,10 +160,11 @@ def resident(sizes: Mapping[str, int], profile: str, device: str) -> int:
     """Bytes of weights that are on the device at once, at most."""
     how = profiles.offload(profile, device)  # type: ignore[arg-type]
     largest, small = max(sizes.values()), sum(sizes.values()) - max(sizes.values())
+    staying = sum(sizes.get(name, 0) for name in STAYING)
     if how.groups != "none":
         # A block is about a fortieth; what is small stays.
-        return largest // 40 * how.blocks + sizes.get("vae", 0)
-    return largest + sizes.get("vae", 0) if how.turns else largest + small
+        return largest // 40 * how.blocks + staying
+    return largest + staying if how.turns else largest + small
 
 
 def denoising_bytes(model: Model, frames: int, width: int, height: int, placement: Placement) -> int:
@@ -193,8 +201,7 @@ def _operations(task: Render, model: Model, frames: int, width: int, height: int
     five = model.architecture == "ti2v"
     decode = DECODE_OPERATIONS_5B if five else DECODE_OPERATIONS
     encode = ENCODE_OPERATIONS_5B if five else ENCODE_OPERATIONS
-    seen = {"vace": 2, "i2v": 1, "flf2v": 1, "fantasy": 1, "animate": 2, "recam": 1}
-    encoded = seen.get(model.architecture, 0)
+    encoded = ENCODED.get(model.architecture, 0)
     scale = weights.get("vae", 0) / (704_688_668 if five else 126_892_531)
     pixels = frames * width * height
     one = pass_operations(model, 4 * latent - 3, width, height)

@@ -41,6 +41,11 @@ class Step:
     timestep: torch.Tensor
     guidance_scale: float
 
+    def within(self, window: tuple[float, float]) -> bool:
+        """Whether the step is between these shares of the run."""
+        first, end = window
+        return first <= self.index / self.steps < end
+
 
 class Denoiser(Protocol):
     """One pass or several of a model, guidance included."""

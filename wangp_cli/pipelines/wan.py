@@ -88,6 +88,7 @@ class Wan:
             ModelError: the step cache must be calibrated first.
         """
         attention.check(placement.attention, placement.device)
+        self._architecture.check_placement(self.spec, placement)
         step_cache.check(placement, self.spec.name)
         self.placement = replace(
             self.placement,

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 
-from wangp_cli.errors import ModelError
+from wangp_cli.errors import ModelError, ResourceError
 from wangp_cli.pipelines import sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from wangp_cli.catalogue import ModelSpec
-    from wangp_cli.pipelines.base import Inputs, Progress
+    from wangp_cli.pipelines.base import Inputs, Placement, Progress
     from wangp_cli.pipelines.checkpoint import Checkpoint
     from wangp_cli.pipelines.guidance import Ask, Guider
     from wangp_cli.pipelines.pictures import Canvas
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from wangp_cli.pipelines.schedules import Schedule
     from wangp_cli.pipelines.speech import AudioEncoder, SpeechModule
     from wangp_cli.pipelines.text import TextEncoder
+    from wangp_cli.pipelines.uni3c import ControlNetwork
     from wangp_cli.pipelines.vae import Vae
     from wangp_cli.pipelines.wan_image import ImageEncoder
     from wangp_cli.tasks.shot import Shot
 
-PartName = Literal["text_encoder", "vae", "image_encoder", "audio_encoder", "speech"]
+PartName = Literal["text_encoder", "vae", "image_encoder", "audio_encoder", "speech", "control"]
 """Parts beside the transformers, as checkpoints call them."""
 
 
@@ -39,6 +40,7 @@ class Parts:
     image_encoder: ImageEncoder | None = None
     audio_encoder: AudioEncoder | None = None
     speech: SpeechModule | None = None
+    control: ControlNetwork | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -138,6 +140,8 @@ class Architecture:
     """Its network is told a timestep for every token."""
     compiles: ClassVar[bool] = True
     """Its network's blocks can be compiled: nothing is hung on their layers for a single pass."""
+    caches: ClassVar[bool] = True
+    """Its network's blocks can be left out by a step cache: nothing is added to what they give."""
 
     def __init__(
         self,
@@ -175,6 +179,17 @@ class Architecture:
                 )
             if expands != cls.expand_timesteps or not cls.fits(config):
                 raise ModelError(f"{checkpoint.folder} is not of the architecture {spec.architecture}")
+
+    @classmethod
+    def check_placement(cls, spec: ModelSpec, placement: Placement) -> None:
+        """Refuse ways to compute that this code would do wrongly.
+
+        Raises:
+            ResourceError: naming the field.
+        """
+        for field, served in (("compile", cls.compiles), ("cache", cls.caches)):
+            if getattr(placement, field) and not served:
+                raise ResourceError(f"{field}: is not served for {spec.name}", hint=f"leave --{field} out")
 
     @classmethod
     def fits(cls, config: dict[str, Any]) -> bool:

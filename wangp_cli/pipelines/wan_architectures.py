@@ -12,6 +12,7 @@ from wangp_cli.pipelines.wan_image import FirstAndLastFrame, ImageToVideo
 from wangp_cli.pipelines.wan_phantom import Phantom
 from wangp_cli.pipelines.wan_recam import ReCamMaster
 from wangp_cli.pipelines.wan_tokens import TextAndImageToVideo
+from wangp_cli.pipelines.wan_uni3c import CameraControl, ImageToVideoWithCamera
 from wangp_cli.pipelines.wan_vace import Vace
 
 ARCHITECTURES: MappingProxyType[str, type[Architecture]] = MappingProxyType(
@@ -26,6 +27,8 @@ ARCHITECTURES: MappingProxyType[str, type[Architecture]] = MappingProxyType(
         "fantasy": FantasyTalking,
         "animate": Animate,
         "recam": ReCamMaster,
+        "uni3c_t2v": CameraControl,
+        "uni3c_i2v": ImageToVideoWithCamera,
     }
 )
 """By `ModelSpec.architecture`."""

@@ -11,7 +11,6 @@ import diffusers
 import torch
 from transformers import AutoTokenizer, UMT5EncoderModel
 
-from wangp_cli.errors import ResourceError
 from wangp_cli.pipelines import attention, compiled, lora, profiles, step_cache
 from wangp_cli.pipelines.checkpoint import TRANSFORMERS, Checkpoint
 from wangp_cli.pipelines.estimate import bytes_of
@@ -26,6 +25,7 @@ from wangp_cli.pipelines.wan_architecture import Parts
 from wangp_cli.pipelines.wan_architectures import ARCHITECTURES
 from wangp_cli.pipelines.wan_fantasy import module_of
 from wangp_cli.pipelines.wan_image import ImageEncoder
+from wangp_cli.pipelines.wan_uni3c import control_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from wangp_cli.catalogue import ModelSpec
     from wangp_cli.pipelines.base import Components, Lora, Placement, Progress, Weights
     from wangp_cli.pipelines.speech import SpeechModule
+    from wangp_cli.pipelines.uni3c import ControlNetwork
     from wangp_cli.pipelines.wan_architecture import PartName
 
 
@@ -62,8 +63,7 @@ def load(
     attention.check(placement.attention, placement.device)
     step_cache.check(placement, spec.name)
     architecture = ARCHITECTURES[spec.architecture]
-    if placement.compile and not architecture.compiles:
-        raise ResourceError(f"compile: is not served for {spec.name}", hint="leave --compile out")
+    architecture.check_placement(spec, placement)
     if placement.compile:
         compiled.check(placement.device)
     checkpoint = Checkpoint(weights)
@@ -129,6 +129,7 @@ def _key(name: PartName, checkpoint: Checkpoint, placement: Placement) -> tuple[
         "text_encoder": f"{placement.dtype} {placement.text_encoder_quantization}",
         "vae": f"{placement.vae_dtype} {'exact' if placement.exact else 'fast'}",
         "speech": placement.dtype,
+        "control": placement.dtype,
     }.get(name, "")
     return (name, *identities, variant, *_shelf_key(placement)[1:])
 
@@ -179,6 +180,13 @@ def _speech(checkpoint: Checkpoint, placement: Placement, shelf: Shelf) -> Speec
     return model
 
 
+def _control(checkpoint: Checkpoint, placement: Placement, _shelf: Shelf) -> ControlNetwork:
+    # It is asked in the middle of the transformer's passes, so it stays where they compute.
+    model: ControlNetwork = control_of(checkpoint).build(getattr(torch, placement.dtype), placement.device)
+    model.eval().requires_grad_(False)
+    return model
+
+
 UNREAD_OF_WAV2VEC = ("lm_head.weight", "lm_head.bias", "masked_spec_embed")
 """What finds letters, and what hides sound in training."""
 TOOLS = {"text_encoder": "tokenizer", "image_encoder": "image_processor"}
@@ -189,5 +197,6 @@ MAKERS: dict[PartName, Callable[[Checkpoint, Placement, Shelf], Any]] = {
     "image_encoder": _image_encoder,
     "audio_encoder": _audio_encoder,
     "speech": _speech,
+    "control": _control,
 }
 """How each part is made."""

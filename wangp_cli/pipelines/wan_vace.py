@@ -55,8 +55,7 @@ class Control(Condition):
 
     def velocity(self, ask: Ask, guider: Guider) -> torch.Tensor:
         """The guided velocity; the control that counts is the one of this step."""
-        first, end = self.window
-        if first <= ask.step.index / ask.step.steps < end:
+        if ask.step.within(self.window):
             return guider(ask)
         if self.resting is not None:
             return guider(replace(ask, condition=replace(self, channels=self.resting)))

@@ -18,8 +18,8 @@ VAE = 126_892_531
 VAE_OF_5B = 704_688_668
 IMAGE_ENCODER = 630_766_080
 """Weights of the parts that all published Wan models share."""
-MODULES: dict[Module, int] = {"audio_encoder": 94_371_712, "speech": 840_437_760}
-"""Those of further parts, as published."""
+MODULES: dict[Module, int] = {"audio_encoder": 94_371_712, "speech": 840_437_760, "control": 1_000_000_000}
+"""Those of further parts, as published; of Uni3C's control network about."""
 
 
 @dataclass(frozen=True, kw_only=True)

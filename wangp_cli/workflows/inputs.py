@@ -24,8 +24,6 @@ from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.workflows.footage import Source
 
-GREY = 0.5
-"""The value VACE reads as unknown, together with a white mask."""
 WHITE = 1.0
 
 
@@ -132,10 +130,10 @@ class _Reader:
         return Clip(frames=as_float(frames), fps=self._fps)
 
     def _control(self) -> Clip | None:
-        """The control video; frames it lacks are grey, which the model paints freely."""
+        """The control video; frames it lacks say nothing, so that the model paints freely."""
         if (found := self._moving("video_guide", "image_guide")) is None:
             return None
-        return self._filled(self._fit(found), "video_guide", GREY)
+        return self._filled(self._fit(found), "video_guide", self._spec.unguided)
 
     def _speech(self) -> Audio | None:
         """The recording of these frames; silence follows where it ends."""

@@ -98,7 +98,8 @@ class FromFiles:
         """The network with its weights."""
         weights = {own: self.tensor(own, dtype, device) for own in self._wanted}
         self.empty.load_state_dict(weights, strict=True, assign=True)
-        return self.empty
+        # Buffers that no file holds, such as places, are still where the network was made.
+        return self.empty.to(device)
 
 
 class Assembly(FromFiles):

@@ -69,7 +69,7 @@ GUIDE: dict[str, Key] = {
     "structure_original_video_url": Part(raw),
     "structure_trimmed_video_url": Part(raw),
     "use_uni3c": Part(flag),
-    # How Uni3C is used, which is not served.
+    # How Uni3C is used in a travel, which is not served.
     "uni3c_guide_video": Part(raw),
     "uni3c_strength": Part(number),
     "uni3c_start_percent": Part(number),
@@ -95,14 +95,16 @@ def guidance(parts: Parts, frames: Sequence[int] = (), overlaps: Sequence[int] =
         RequestError: names the key that asks for what is not served.
     """
     if parts.get("use_uni3c"):
-        raise RequestError("use_uni3c", "True is not served", hint="structure_type raw guides VACE models")
+        raise RequestError(
+            "use_uni3c", "True is not served", hint="generate with model uni3c and a video_guide"
+        )
     block = parts.get("structure_guidance") or _old_block(parts)
     made = block.get("_guidance_video_url")
     if not made and not block.get("videos"):
         return {}
     key = "structure_guidance" if parts.get("structure_guidance") else "structure_type"
     if block.get("target") == "uni3c":
-        raise RequestError(key, "'uni3c' is not served", hint="target vace guides VACE models")
+        raise RequestError(key, "'uni3c' is not served", hint="generate with model uni3c and a video_guide")
     found = _window(block) | ({"video_guide": [made]} if made else _videos(block, key, frames, overlaps))
     if made:
         # Made for the whole travel, of which one segment has a part.
