@@ -20,8 +20,9 @@ from tests.pipelines.test_step_cache import ratios
 from tests.pipelines.test_wan import INPUTS, camera, load, run
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines import wan_load
-from wangp_cli.pipelines.base import Inputs, Lora, Placement
+from wangp_cli.pipelines.base import Inputs, Lora, Placement, Weights
 from wangp_cli.pipelines.layouts.assemble import Assembly
+from wangp_cli.pipelines.layouts.rewrite import rewrite
 from wangp_cli.tasks.shot import Shot
 
 FILM = INPUTS["recam"]
@@ -208,3 +209,22 @@ def test_a_folder_that_lacks_a_key_is_refused_by_it(checkpoint: Any, tmp_path: P
     save_file(kept, file, metadata={"format": "pt"})
     with pytest.raises(ModelError, match=r"2 missing keys: blocks.0.attn1.projector.bias"):
         wan_load.load(tiny.spec("recam"), copy, Placement(), [], tiny.Parts(), tiny.quiet)
+
+
+def test_a_file_in_original_names_makes_the_same_and_is_written_as_a_folder(
+    checkpoint: Any, loaded: Any, tmp_path: Path
+) -> None:
+    network = loaded("recam")._networks[0]
+    files = written.save(tmp_path / "recam.safetensors", written.original_names(network.state_dict()))
+    place = Weights(
+        folder=checkpoint("recam"),
+        files=(("transformer", tuple(files)),),
+        network=written.network_of(network),
+    )
+    rewrite(place, tmp_path / "made", torch.float32, lambda *_: None, of="a", everything=True)
+    shot, expected = tiny.shot(), denoised(loaded("recam"), tiny.shot())
+    for where in (place, tmp_path / "made"):
+        pipeline = wan_load.load(
+            tiny.spec("recam"), where, Placement(exact=True), [], tiny.Parts(), tiny.quiet
+        )
+        assert torch.equal(denoised(pipeline, shot), expected)
