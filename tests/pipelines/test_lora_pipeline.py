@@ -222,3 +222,15 @@ def test_each_expert_wears_what_its_phase_says(loaded: Any, tmp_path: Path) -> N
     # One file for each expert, as Lightning comes: the same as one file on both.
     assert torch.equal(latents(style(tmp_path, "1;0"), style(tmp_path, "0;1")), both)
     pipeline.adapt([])
+
+
+@pytest.mark.slow
+def test_compiled_blocks_wear_what_comes_and_goes(checkpoint: Any, latents: Latents, tmp_path: Path) -> None:
+    compiled = wan_load.load(
+        tiny.spec("t2v"), checkpoint("t2v"), Placement(compile=True), [], tiny.Parts(), tiny.quiet
+    )
+    shot = tiny.shot(steps=4, guidance_scale=1.0)
+    for loras in ([], [style(tmp_path)], [], [style(tmp_path, "0.9,0.3", seed=1)]):
+        compiled.adapt(loras)
+        made = compiled.denoise(shot, compiled.encode(shot, Inputs(), tiny.quiet), tiny.quiet)
+        assert torch.allclose(made, latents(*loras), atol=1e-4)
