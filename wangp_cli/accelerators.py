@@ -34,7 +34,7 @@ class Variant(BaseModel):
         source: of the numbers.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     networks: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     experts: Literal[1, 2] = 1

@@ -61,7 +61,7 @@ MAX_YAML_BYTES = 1 << 20
 class Entry(BaseModel):
     """A part of the catalogue: frozen, unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Grid(Entry):

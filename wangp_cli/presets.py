@@ -67,7 +67,7 @@ def said(origin: str) -> bool:
 class Named(BaseModel):
     """What has a YAML file of its own, whose name it has."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     name: str
     title: str = ""
     description: str = ""

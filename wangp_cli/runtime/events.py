@@ -39,7 +39,7 @@ class Data(BaseModel):
     `scope` says whose event it is; one that is `lossy` may be left out when the reader is slow.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     type: ClassVar[str]
     scope: ClassVar[Scope] = "task"
     lossy: ClassVar[bool] = False
@@ -72,7 +72,7 @@ class TaskAccepted(Data):
 class Fault(BaseModel):
     """An error as data."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     kind: str
     message: str
     hint: str | None = None

@@ -17,7 +17,7 @@ NAME = "wangp.json"
 class FileRecord(BaseModel):
     """A file that was fetched whole."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     size: int
     sha256: str
 
@@ -25,7 +25,7 @@ class FileRecord(BaseModel):
 class Record(BaseModel):
     """One folder of fetched files."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     repository: str
     revision: str
     files: Mapping[str, FileRecord] = {}

@@ -73,7 +73,7 @@ class Input:
 class Spec(BaseModel):
     """A frozen declaration; unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_max_length=32_768)
+    model_config = ConfigDict(frozen=True, extra="forbid", str_max_length=32_768, defer_build=True)
     panel: ClassVar[str] = "Options"
 
     @field_validator("*", mode="before")
