@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.batches import Batches, ends
+from tests.conftest import Run
 from wangp_cli.media.stills import read_image
 
 A, B, C = ({"task_id": name, "prompt": f"a {name}", "seed": 3} for name in "abc")
@@ -236,3 +238,12 @@ def test_a_task_reads_only_where_it_may(batches: Batches, tmp_path_factory: pyte
     assert ends(batches.run(batches.tasks(C | {"image_start": "in.png"}), "--untrusted", code=1)) == {
         "c": "rejected"
     }
+
+
+@pytest.mark.parametrize(("given", "code"), [("-", 2), ("tasks.jsonl", 0)])
+def test_a_closed_standard_input_matters_only_where_it_is_read(
+    run: Run, tmp_path: Path, given: str, code: int
+) -> None:
+    (tmp_path / "tasks.jsonl").write_text("# nothing to do\n")
+    done = run("batch", given, "--json", preexec_fn=lambda: os.close(0), stdin=None, code=code)
+    assert ("standard input is closed" in done.stderr) == (code == 2)

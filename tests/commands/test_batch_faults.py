@@ -130,7 +130,7 @@ def test_a_full_disk_stops_the_batch_and_leaves_the_rest_ready(batches: Batches)
     small = {"prompt": "a", "metadata_mode": "sidecar"}
     big = {"task_id": "big", "prompt": "noise", "size": "1024x1024"}
     path = batches.tasks({"task_id": "t0", **small}, big, {"task_id": "t1", **small})
-    result = batches.run(path, limit=1_500_000, code=1)
+    result = batches.run(path, limit=1_500_000, code=4)
     assert ends(result) == {"t0": "completed", "big": "failed"}
     assert result.only("task.failed")["error"]["kind"] == "no_space"
     assert batches.files() == ["t0.json", "t0.png"]

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 from pydantic import Field
 
@@ -136,14 +136,21 @@ def lines_of(wishes: Wishes, said: Mapping[str, Any], folder: Path) -> Iterator[
             hint="give a file of tasks, - for standard input, --each-image, --each-video or --watch",
         )
     if wishes.tasks is not None:
-        # A descriptor of its own: one that the interpreter closes at its end would wait for the reader.
-        stdin = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+        stdin = _stdin() if wishes.tasks == "-" else None
         return read_lines(wishes.tasks, stdin=stdin, work=folder / OURS, given=frozenset(said))
     # What names no file is a flag like any other; a line would have to be allowed to say it.
     template = {name: value for name, value in said.items() if MARK in str(value)}
     if wishes.each_image:
         return each_image(wishes.each_image, template)
     return each_video(wishes.each_video, template) if wishes.each_video else iter(())
+
+
+def _stdin() -> BinaryIO:
+    """Standard input, by a descriptor of its own: closing the usual one would wait for its writer."""
+    # None where a service or a scheduler starts us without one.
+    if sys.stdin is None:
+        raise RequestError("tasks", "standard input is closed", hint="give a file of tasks")
+    return os.fdopen(os.dup(sys.stdin.fileno()), "rb")
 
 
 @dataclass

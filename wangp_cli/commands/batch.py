@@ -13,6 +13,7 @@ import typer
 
 from wangp_cli.commands._bind import bind, parameter
 from wangp_cli.commands._run import EXTRA, errors_shown, extra_option, leave, open_run
+from wangp_cli.errors import NoSpaceError
 from wangp_cli.runtime.artifacts import HISTORY
 from wangp_cli.tasks.fields import Order
 from wangp_cli.tasks.generate import Generate
@@ -143,17 +144,19 @@ def _run(run: Run, plan: Plan, wishes: Wishes, said: Mapping[str, Any]) -> None:
         run.begin(folders=(folder,))
         if watch:
             lines = watch.lines(control.wait_end)
-        stopped = Batch(plan, session, store, watch).run(lines)
+        batch = Batch(plan, session, store, watch)
+        stopped = batch.run(lines)
         if store.all_done():
             remove_fetched(folder, plan.rules.shard)
         counts = session.stream.counts
-        run.finish(1 if counts["failed"] + counts["rejected"] + counts["cancelled"] else 0, stopped=stopped)
+        failed = counts["failed"] + counts["rejected"] + counts["cancelled"]
+        run.finish(NoSpaceError.exit_code if batch.out_of_room else int(failed > 0), stopped=stopped)
 
 
 batch = bind(
     Generate,
     run_batch,
-    extra=[*OPTIONS, *(each for each in EXTRA if each.name not in ("settings_file", "json", "estimate"))],
+    extra=[*OPTIONS, *(each for each in EXTRA if each.name not in ("settings_file", "estimate"))],
     leave_out=("output", "task_id"),
 )
 batch.__name__, batch.__doc__ = "batch", "Run many tasks with models kept loaded; flags are defaults for all."

@@ -66,7 +66,11 @@ class Origin(Protocol):
 
 
 class Batch:
-    """Runs the lines of one batch."""
+    """Runs the lines of one batch.
+
+    Attributes:
+        out_of_room: a full disk ended it, and left the rest ready.
+    """
 
     def __init__(self, plan: Plan, session: Session, store: Store, origin: Origin | None = None) -> None:
         self._plan = plan
@@ -78,7 +82,7 @@ class Batch:
         self._worker = Worker(store=store, session=session, retries=plan.retries, timeout=plan.timeout)
         self._feed: queue.Queue[Line | WangpError | None] = queue.Queue(AHEAD)
         self._admitted = self._ended = 0
-        self._fed = self._stopping = self._held = False
+        self._fed = self._stopping = self._held = self.out_of_room = False
         self._affinity: str | None = None
 
     def run(self, lines: Iterable[Line] | None) -> bool:
@@ -200,7 +204,7 @@ class Batch:
             self._stopping = True
         if isinstance(outcome.error, NoSpaceError):
             # The next job would meet the same end.
-            self._stopping = True
+            self._stopping = self.out_of_room = True
         self._tell(self._lines.pop(job.key, None), outcome.error)
 
     def _tell(self, line: Line | None, error: WangpError | None) -> None:
@@ -276,7 +280,8 @@ class Batch:
         number = line.number if line else None
         self._session.stream.emit(TaskRejected(line=number, error=Fault.of(error)), task=key)
         self._tell(line, error)
-        if self._plan.fail_fast or isinstance(error, NoSpaceError):
+        self.out_of_room = self.out_of_room or isinstance(error, NoSpaceError)
+        if self._plan.fail_fast or self.out_of_room:
             self._stopping = True
 
     def _report_missing(self) -> None:

@@ -30,14 +30,14 @@ STDIN = "stdin"
 
 
 def read_lines(
-    source: str | Path, *, stdin: BinaryIO, work: Path, given: Collection[str] = ()
+    source: str | Path, *, stdin: BinaryIO | None, work: Path, given: Collection[str] = ()
 ) -> Iterator[Line]:
     """Every task that `source` names, as it is read; a wrong line is a Line with an error, no exception.
 
     Args:
         source: a JSONL file (also a run history), a JSON file (a list, one task, WanGP settings or a WanGP
             queue), a WanGP `queue.zip`, or `-` for standard input, which may still be growing.
-        stdin: standard input, binary.
+        stdin: standard input, binary; None where `source` is not `-`.
         work: folder for media that come inside an archive.
         given: input fields that flags name for every line.
 
@@ -45,6 +45,7 @@ def read_lines(
         RequestError: at once, when there is no such file.
     """
     if str(source) == "-":
+        assert stdin is not None
         return read_stream(stdin, Place(source=STDIN, folder=Path.cwd(), given=given))
     path = Path(source)
     place = Place(source=path.name, folder=path.absolute().parent, given=given)
