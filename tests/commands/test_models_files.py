@@ -18,6 +18,8 @@ from typer.testing import CliRunner
 from tests import tiny
 from tests.conftest import Make, Result, Run
 from tests.pipelines.layouts import written
+from wangp_cli.commands._models import open_shelf
+from wangp_cli.commands._models_files import _only
 from wangp_cli.commands.models import app
 from wangp_cli.pipelines.base import Placement, Weights
 from wangp_cli.pipelines.wan_load import load
@@ -208,3 +210,10 @@ def test_too_little_room_is_said_before_anything_is_written(
     refused = wangp("convert", file, tmp_path / "made", "--like", "tiny_t2v", code=4)
     assert "GB free" in refused.stderr
     assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.usefixtures("config")
+def test_models_with_modules_are_not_what_a_file_alone_works_as() -> None:
+    shelf = open_shelf()
+    assert _only(shelf, {"t2v_14B"}, experts=1).name == "t2v"
+    assert shelf.catalogue.get("uni3c_t2v").network == shelf.catalogue.get("t2v").network

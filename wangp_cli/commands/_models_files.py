@@ -148,7 +148,7 @@ def _only(shelf: Shelf, names: set[str], *, experts: int) -> ModelSpec:
         for spec in shelf.catalogue.models.values()
         if spec.network and spec.network.name in names and spec.status != "unsupported"
     ]
-    fitting = [spec for spec in served if spec.experts == experts and not spec.source.file]
+    fitting = [spec for spec in served if spec.experts == experts and not spec.source.parts]
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
