@@ -24,6 +24,7 @@ WAN_14B = {"transformer": 28 * GB, "text_encoder": 11 * GB, "vae": GB // 2}
         ("cuda", 40, 64, "3"),
         ("cuda", 24, 128, "2"),
         ("cuda", 24, 52, "4"),
+        ("cuda", 3, 128, "4"),
         ("cuda", 24, 32, "5"),
         ("cpu", 64, 64, "1"),
         ("cpu", 40, 40, "3"),
@@ -43,6 +44,32 @@ def test_parts_that_are_there_already_are_not_counted_twice(monkeypatch: pytest.
     placement = Placement(profile="auto", device="cuda")
     assert settled(placement, WAN_14B)[0].profile == "3"
     assert settled(placement, WAN_14B, held=11 * GB)[0].profile == "1"
+
+
+@pytest.mark.parametrize(
+    ("profile", "device", "on_gpu", "main", "said"),
+    [
+        ("auto", "cpu", 0, 0.1, r"5 holds \S+ GB of 39.5 GB of weights on cpu, which has 0.1 GB free"),
+        ("1", "cpu", 0, 24, "1 holds 39.5 GB"),
+        ("1", "cuda", 24, 200, "1 holds 39.5 GB of 39.5 GB of weights on cuda"),
+        ("4", "cuda", 24, 32, "4 holds 39.5 GB of 39.5 GB of weights on cpu, which has 32.0 GB free"),
+        ("auto", "cuda", 0.1, 200, "5 holds 1.2 GB of 39.5 GB of weights on cuda, which has 0.1 GB free"),
+    ],
+)
+def test_too_little_memory_is_said_before_anything_is_loaded(
+    profile: Any, device: str, on_gpu: float, main: float, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "free", lambda where: int((main if where == "cpu" else on_gpu) * GB))
+    with pytest.raises(ResourceError, match=said) as caught:
+        settled(Placement(profile=profile, device=device), WAN_14B)
+    assert caught.value.retryable == (profile != "auto")
+    assert caught.value.exit_code == 4
+    assert "--estimate" in str(caught.value.hint)
+
+
+def test_mapped_weights_need_no_memory_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free", lambda _device: 24 * GB)
+    assert settled(Placement(profile="1"), WAN_14B, mapped=True)[0].profile == "1"
 
 
 def test_a_disk_that_is_too_small_is_said_with_the_estimate(tmp_path: Path) -> None:

@@ -59,6 +59,11 @@ class Checkpoint:
             kind = ["diffusers", weights.network.kind]
             self.index |= {part: kind if part in self._files else [None, None] for part in TRANSFORMERS}
 
+    @property
+    def mapped(self) -> bool:
+        """Whether the folder was prepared to be mapped."""
+        return self._place.mapped
+
     def has(self, part: str) -> bool:
         """The index names this part and a class for it, or there are files of it."""
         return part in self._files or bool((self.index.get(part) or [None])[0])

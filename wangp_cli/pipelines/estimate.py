@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from wangp_cli.tasks.render import Render
 
 TRANSFORMERS = ("transformer", "transformer_2")
-STAYING = ("vae", "control")
-"""Parts that never leave the device."""
 WHOLE = ("image_encoder", "audio_encoder")
 """Small parts that are never rounded."""
 ENCODED = MappingProxyType(
@@ -126,7 +124,7 @@ def estimate(task: Render, model: Model, runs: Sequence[int]) -> Estimate:
         denoising_bytes(model, frames, width, height, placement),
         decoding_bytes(frames, width, height, placement),
     )
-    held = resident(sizes, profile, placement.device)
+    held = profiles.resident(sizes, profile, placement.device)
     on_cpu = placement.device == "cpu"
     waiting = 0 if on_cpu or profile in ("1", "5") else sum(sizes.values())
     operations = sum(_operations(task, model, count, width, height) for count in runs)
@@ -154,17 +152,6 @@ def bytes_of(name: str, placement: Placement) -> int:
         return 1
     whole = {"vae": placement.vae_dtype, **dict.fromkeys(WHOLE, "float32")}.get(name, placement.dtype)
     return int(getattr(torch, whole).itemsize)
-
-
-def resident(sizes: Mapping[str, int], profile: str, device: str) -> int:
-    """Bytes of weights that are on the device at once, at most."""
-    how = profiles.offload(profile, device)  # type: ignore[arg-type]
-    largest, small = max(sizes.values()), sum(sizes.values()) - max(sizes.values())
-    staying = sum(sizes.get(name, 0) for name in STAYING)
-    if how.groups != "none":
-        # A block is about a fortieth; what is small stays.
-        return largest // 40 * how.blocks + staying
-    return largest + staying if how.turns else largest + small
 
 
 def denoising_bytes(model: Model, frames: int, width: int, height: int, placement: Placement) -> int:

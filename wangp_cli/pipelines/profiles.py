@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from wangp_cli.errors import ResourceError
+from wangp_cli.errors import OutOfMemoryError, ResourceError
 from wangp_cli.pipelines import memory
 from wangp_cli.pipelines.memory import shown
 
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 SHARE = 0.8
 """Of free memory that weights may take; the rest is for what is computed."""
+STAYING = ("vae", "control")
+"""Parts that never leave the device."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,27 +81,62 @@ def offload(profile: Profile, device: str) -> Offload:
     return (ON_CPU if device == "cpu" else ON_GPU)[profile]
 
 
-def settled(placement: Placement, sizes: Mapping[str, int], held: int = 0) -> tuple[Placement, str]:
+def settled(
+    placement: Placement, sizes: Mapping[str, int], held: int = 0, *, mapped: bool = False
+) -> tuple[Placement, str]:
     """A placement with its profile chosen, and why it was; options without effect are said in the log.
 
     Args:
         placement: perhaps with the profile `auto`.
         sizes: bytes of each part's weights.
         held: bytes of these that are on the device already.
+        mapped: the system can take their memory back, as their files are mapped.
 
     Raises:
-        ResourceError: the machine has no room for them in any way.
+        OutOfMemoryError: memory has no room for them in this profile.
+        ResourceError: the disk has none, or memory in any profile.
     """
     device, why = placement.device, "as asked"
+    free = memory.free(device) + held
     if placement.profile == "auto":
-        free, main = memory.free(device) + held, memory.free("cpu")
-        profile, why = automatic(sizes, device, free, main)
+        profile, why = automatic(sizes, device, free, memory.free("cpu"))
         placement = replace(placement, profile=profile)
     if offload(placement.profile, device).disk:
         _check_disk(placement, sum(sizes.values()))
+    if not (mapped and device == "cpu"):
+        _check_memory(placement, sizes, free)
     log.info("profile %s, %s: %s", placement.profile, MEANINGS[placement.profile], why)
     _tell_what_does_nothing(placement)
     return placement, why
+
+
+def resident(sizes: Mapping[str, int], profile: Profile, device: str) -> int:
+    """Bytes of weights that are on the device at once, at most."""
+    how = offload(profile, device)
+    largest, total = max(sizes.values(), default=0), sum(sizes.values())
+    staying = sum(sizes.get(name, 0) for name in STAYING)
+    if how.groups != "none":
+        # A block is about a fortieth; what is small stays.
+        return largest // 40 * how.blocks + staying
+    return largest + staying if how.turns else total
+
+
+def _check_memory(placement: Placement, sizes: Mapping[str, int], free: int) -> None:
+    """Refuse what the device, or the memory in which weights wait for it, cannot hold."""
+    profile, device = placement.profile, placement.device
+    how, total = offload(profile, device), sum(sizes.values())
+    rooms = [(resident(sizes, profile, device), device, free)]
+    if device != "cpu" and not how.disk and how != Offload():
+        rooms.append((total, "cpu", memory.free("cpu")))
+    for needed, where, room in rooms:
+        if needed > room:
+            # After the last profile there is nothing left to try.
+            kind = ResourceError if profile == "5" else OutOfMemoryError
+            raise kind(
+                f"profile: {profile} holds {shown(needed)} of {shown(total)} of weights on {where}, "
+                f"which has {shown(room)} free",
+                hint="a smaller model, --transformer-quantization int8, or see --estimate",
+            )
 
 
 def _tell_what_does_nothing(placement: Placement) -> None:
@@ -129,10 +166,10 @@ def automatic(sizes: Mapping[str, int], device: str, free: int, free_memory: int
         return "1", facts
     if largest <= room and (not on_gpu or total <= waiting):
         return "3", f"{facts}, the largest part takes {shown(largest)}"
-    if on_gpu and total * 1.2 <= waiting:
+    if on_gpu and total * 1.2 <= waiting and resident(sizes, "2", device) <= free:
         # Pinned memory is a copy that cannot be swapped out.
         return "2", f"{facts}, {shown(free_memory)} of memory"
-    if on_gpu and total <= waiting:
+    if on_gpu and total <= waiting and resident(sizes, "4", device) <= free:
         return "4", f"{facts}, {shown(free_memory)} of memory"
     if not on_gpu and largest / 4 <= room:
         return "4", f"{facts}, the largest part takes {shown(largest)}"

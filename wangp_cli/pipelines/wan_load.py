@@ -113,7 +113,7 @@ def _settled(
     whole = replace(placement, profile="1")
     shared = (name for name in MAKERS if name in sizes)
     held = sum(sizes[name] for name in shared if components.has(_key(name, checkpoint, whole)))
-    return profiles.settled(placement, sizes, held)
+    return profiles.settled(placement, sizes, held, mapped=checkpoint.mapped)
 
 
 def _part(name: PartName, checkpoint: Checkpoint, placement: Placement, components: Components) -> Any:
