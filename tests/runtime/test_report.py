@@ -15,7 +15,7 @@ from wangp_cli.runtime.report import page as pages
 from wangp_cli.runtime.report.command import command_of
 from wangp_cli.runtime.report.history import read_history
 from wangp_cli.runtime.report.page import Page
-from wangp_cli.runtime.report.text import quote, visible
+from wangp_cli.runtime.strange_text import quote
 
 
 def test_the_last_line_of_a_task_counts_and_torn_and_foreign_lines_are_counted(tmp_path: Path) -> None:
@@ -104,10 +104,6 @@ def test_the_command_gives_the_program_the_very_prompt(text: str, tmp_path: Path
     )
     words = done.stdout.decode().split("\0")
     assert words[1] == (f"--prompt={text}" if text.startswith("-") else text)
-
-
-def test_control_characters_and_turned_writing_are_shown_as_escapes() -> None:
-    assert visible("a\x1b[1m\u202eb\nc") == "a\\x1b[1m\\u202eb\nc"
 
 
 def test_strangers_texts_stay_inside_the_data(tmp_path: Path) -> None:

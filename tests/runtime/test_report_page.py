@@ -10,7 +10,7 @@ from tests.browser import Browser, browser
 from tests.runtime.reports import NASTY, clip, history, line, written
 from wangp_cli.runtime.artifacts import HISTORY
 from wangp_cli.runtime.report.history import read_history
-from wangp_cli.runtime.report.text import quote
+from wangp_cli.runtime.strange_text import quote
 
 __all__ = ["browser"]
 

@@ -25,6 +25,7 @@ from wangp_cli.runtime.pool import Pool
 from wangp_cli.runtime.progress import SECONDS_BETWEEN
 from wangp_cli.runtime.session import Session
 from wangp_cli.runtime.settings import Folders, Settings
+from wangp_cli.runtime.strange_text import visible
 from wangp_cli.runtime.stream import Sink, Stream
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 LOG_BYTES = 2_000_000
 SECRET = re.compile(r"--?[\w-]*(token|password|secret|api-?key)", re.IGNORECASE)
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def user_folders(environment: Mapping[str, str] | None = None) -> Folders:
@@ -174,9 +174,7 @@ class _OneLine(logging.Formatter):
     """Control characters shown as escapes, so that no prompt can draw on a terminal or forge a line."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name logging calls
-        return CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", super().formatMessage(record)).replace(
-            "\n", "\\n"
-        )
+        return visible(super().formatMessage(record)).replace("\n", "\\n")
 
 
 def prepare_libraries() -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from wangp_cli.runtime.bootstrap import CONTROL
+from wangp_cli.runtime.strange_text import visible
 from wangp_cli.runtime.stream import Event
 
 STAGES = {
@@ -23,7 +23,7 @@ STAGES = {
 
 def plain(text: str) -> Text:
     """Text as it is: no markup, control characters shown as escapes."""
-    return Text(CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text))
+    return Text(visible(text))
 
 
 def stderr_console() -> Console:

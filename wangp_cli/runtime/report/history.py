@@ -12,7 +12,7 @@ from wangp_cli.errors import RequestError
 from wangp_cli.runtime import strict_json
 from wangp_cli.runtime.inputs import sha256_of
 from wangp_cli.runtime.report.command import command_of
-from wangp_cli.runtime.report.text import visible
+from wangp_cli.runtime.strange_text import visible
 
 Status = Literal["done", "failed", "cancelled", "rejected"]
 Kind = Literal["video", "image", "audio", "file"]

@@ -19,7 +19,7 @@ from wangp_cli.errors import ConflictError
 from wangp_cli.runtime.artifacts import complete_file
 from wangp_cli.runtime.events import MIME
 from wangp_cli.runtime.report.history import Entry, History, Result
-from wangp_cli.runtime.report.text import visible
+from wangp_cli.runtime.strange_text import visible
 
 MARK = '<meta name="generator" content="wangp report">'
 """What tells a page of ours from any other."""
