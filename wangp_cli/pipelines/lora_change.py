@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
@@ -13,28 +12,9 @@ from wangp_cli.pipelines.quantized import weight_of
 # R rank, I inputs, O outputs of a layer
 
 
-class Delta(Protocol):
-    """A matrix `[O, I]` that is added to a layer's weight, times `scale`; kept as its factors."""
-
-    scale: float
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Outputs and inputs."""
-
-    def product(self, x: torch.Tensor) -> torch.Tensor:
-        """The matrix times `x [..., I]`, without `scale`."""
-
-    def dense(self) -> torch.Tensor:
-        """The matrix with `scale`, float32 `[O, I]`."""
-
-    def to(self, device: str, dtype: torch.dtype) -> Self:
-        """The same on a device, in a number format."""
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LowRank:
-    """`up @ down`.
+    """A matrix `[O, I]` that is added to a layer's weight, times `scale`, kept as its factors: `up @ down`.
 
     Args:
         down: `[R, I]`.

@@ -185,10 +185,6 @@ class Control:
         self._wait(lambda: self.ending, timeout)
         return self.ending
 
-    def is_cancelled(self, task: str) -> bool:
-        """Whether the user cancelled this task."""
-        return task in self._cancelled
-
     @property
     def cancelling(self) -> list[str]:
         """The tasks that the user cancelled and that have not ended yet."""

@@ -71,11 +71,6 @@ class Address:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}{port}{self.target.partition('?')[0]}"
 
-    @property
-    def file_name(self) -> str:
-        """The last part of its path."""
-        return self.target.partition("?")[0].rpartition("/")[2]
-
     def leads_to(self, location: str) -> str:
         """The address that a redirect names."""
         return urljoin(str(self), location)
