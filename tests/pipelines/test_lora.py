@@ -115,13 +115,19 @@ def test_whole_differences_are_added(network: Any, factors: Factors, tmp_path: P
     assert apart(adapted(network, lora, other), merged(network, dense(factors, 0.5), own)) < NEAR
 
 
-def lokr(kind: str) -> tuple[Tensors, torch.Tensor]:
-    """LoKr on a layer of 48 x 48, and its dense matrix."""
+def product(kind: str) -> tuple[Tensors, torch.Tensor]:
+    """LoKr or LoHa on a layer of 48 x 48, and its dense matrix."""
     left, right = torch.randn(4, 2), torch.randn(12, 24) * 0.2
     low, wide = torch.randn(12, 3) * 0.4, torch.randn(3, 24) * 0.4
     first, second = torch.randn(4, 1), torch.randn(1, 2)
     alpha = torch.tensor(6.0)
+    sides = {f"hada_w{side}_{part}": torch.randn(48, 3) for side in "12" for part in "ab"}
+    hada = {key: value if key.endswith("a") else value.T.contiguous() for key, value in sides.items()}
     return {
+        "hadamard": (
+            hada | {"alpha": alpha},
+            (hada["hada_w1_a"] @ hada["hada_w1_b"]) * (hada["hada_w2_a"] @ hada["hada_w2_b"]) * 2,
+        ),
         "whole": ({"lokr_w1": left, "lokr_w2": right, "alpha": alpha}, torch.kron(left, right)),
         "right": (
             {"lokr_w1": left, "lokr_w2_a": low, "lokr_w2_b": wide, "alpha": alpha},
@@ -134,11 +140,11 @@ def lokr(kind: str) -> tuple[Tensors, torch.Tensor]:
     }[kind]
 
 
-@pytest.mark.parametrize("kind", ["whole", "right", "both"])
+@pytest.mark.parametrize("kind", ["whole", "right", "both", "hadamard"])
 @pytest.mark.parametrize("prefix", ["diffusion_model.blocks.1.cross_attn.k", "lycoris_blocks_1_cross_attn_k"])
-def test_lokr_equals_the_dense_merge(network: Any, tmp_path: Path, kind: str, prefix: str) -> None:
+def test_lokr_and_loha_equal_the_dense_merge(network: Any, tmp_path: Path, kind: str, prefix: str) -> None:
     torch.manual_seed(3)
-    parts, matrix = lokr(kind)
+    parts, matrix = product(kind)
     lora = saved(tmp_path, {f"{prefix}.{part}": value for part, value in parts.items()}, "0.7")
     result = adapted(network, lora)
     assert apart(result, output(network)) > 1e-3
@@ -189,7 +195,8 @@ def draw_like(text: Any, image: Any) -> Factors:
 REFUSED: list[tuple[Tensors, str]] = [
     ({"transformer.blocks.9.attn1.to_q.lora_A.weight": torch.zeros(4, 48)}, "blocks.9.*has no block 9"),
     ({"transformer.blocks.0.attn1.to_x.lora_A.weight": torch.zeros(4, 48)}, "to_x.*no such layer"),
-    ({"transformer.blocks.0.attn1.to_q.hada_w1_a": torch.zeros(2, 2)}, "hada_w1_a.*nothing that is known"),
+    ({"transformer.blocks.0.attn1.to_q.hada_w1_a": torch.zeros(2, 2)}, "holds factors of two kinds"),
+    ({"condition_embedder.time_proj.hada_w1_a": torch.zeros(4, 4)}, "comes without hada_w1_b"),
     ({"diffusion_model.patch_embedding.diff": torch.zeros(2)}, "patch_embedding.diff.*is 2, the network"),
     ({"diffusion_model.blocks.0.modulation.diff": torch.zeros(1, 5, 48)}, "modulation.diff.*1 x 5 x 48"),
     ({"diffusion_model.blocks.0.self_attn.norm_q.diff_b": torch.zeros(48)}, "norm_q.*has no bias"),

@@ -83,6 +83,40 @@ class Kronecker:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Hadamard:
+    """Two matrices `up @ down`, multiplied number by number.
+
+    Args:
+        left: one of them.
+        right: the other, of the same shape.
+        scale: the file's own, alpha over rank.
+
+    Source: Hyeon-Woo et al. 2022, arXiv:2108.06098; LoHa.
+    """
+
+    left: LowRank
+    right: LowRank
+    scale: float = 1.0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Outputs and inputs."""
+        return self.left.shape
+
+    def product(self, x: torch.Tensor) -> torch.Tensor:
+        """The matrix times `x [..., I]`, without `scale`."""
+        return F.linear(x, (self.left.up @ self.left.down) * (self.right.up @ self.right.down))
+
+    def dense(self) -> torch.Tensor:
+        """The matrix with `scale`, float32 `[O, I]`."""
+        return self.left.dense() * self.right.dense() * self.scale
+
+    def to(self, device: str, dtype: torch.dtype) -> Hadamard:
+        """The same on a device, in a number format."""
+        return replace(self, left=self.left.to(device, dtype), right=self.right.to(device, dtype))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Change:
     """What a file says about a linear layer.
 
@@ -94,7 +128,7 @@ class Change:
     Source of the magnitude: Liu et al. 2024, arXiv:2402.09353, DoRA.
     """
 
-    delta: LowRank | Kronecker
+    delta: LowRank | Kronecker | Hadamard
     magnitude: torch.Tensor | None = None
 
     def to(self, device: str, dtype: torch.dtype) -> Change:

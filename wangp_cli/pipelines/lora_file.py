@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from wangp_cli.errors import ModelError
-from wangp_cli.pipelines.lora_change import Change, Kronecker, LowRank
+from wangp_cli.pipelines.lora_change import Change, Hadamard, Kronecker, LowRank
 from wangp_cli.pipelines.lora_names import PICTURES, TEXT_ENCODERS, aliases, bare_name, split_key
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 SHOWN_KEYS = 3
 WHOLE = ("weight", "bias")
 """Parts that hold a whole difference of a parameter."""
+KINDS = {"d": "LoRA", "u": "LoRA", "w": "LoKr", "h": "LoHa"}
+"""What factors are of, by the first letter of a part."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -181,10 +183,14 @@ def _change(
 ) -> Change:
     """A layer's change, from the parts that a file has of it."""
     alpha = float(held["alpha"]) if "alpha" in held else None
+    if len({KINDS[part[0]] for part in held if part[0] in KINDS}) > 1:
+        raise _MisfitError("holds factors of two kinds")
     if {"down", "up"} & held.keys():
-        delta: LowRank | Kronecker = _low_rank(held, alpha, metadata, name)
+        delta: LowRank | Kronecker | Hadamard = _low_rank(held, alpha, metadata, name)
     elif any(part.startswith("w") for part in held):
         delta = _kronecker(held, alpha)
+    elif any(part.startswith("h") for part in held):
+        delta = _hadamard(held, alpha)
     else:
         raise _MisfitError("comes without factors")
     if delta.shape != shape:
@@ -229,6 +235,21 @@ def _factor(held: Mapping[str, torch.Tensor], part: str) -> tuple[torch.Tensor, 
     if whole.ndim != 2:
         raise _MisfitError(f"lokr_{part} is {_shape(whole)}, two sides are wanted")
     return whole, rank
+
+
+def _hadamard(held: Mapping[str, torch.Tensor], alpha: float | None) -> Hadamard:
+    sides = []
+    for side in ("1", "2"):
+        up, down = (held.get(f"h{side}_{part}") for part in "ab")
+        if up is None or down is None:
+            raise _MisfitError(f"comes without hada_w{side}_{'a' if up is None else 'b'}")
+        if up.ndim != 2 or down.ndim != 2 or up.shape[1] != down.shape[0]:
+            raise _MisfitError(f"hada_w{side}_a is {_shape(up)}, hada_w{side}_b is {_shape(down)}")
+        sides.append(LowRank(down=down, up=up))
+    left, right = sides
+    if left.shape != right.shape:
+        raise _MisfitError(f"its sides are {left.shape} and {right.shape}")
+    return Hadamard(left=left, right=right, scale=1.0 if alpha is None else alpha / left.down.shape[0])
 
 
 def _magnitude(held: torch.Tensor | None, shape: tuple[int, int]) -> torch.Tensor | None:

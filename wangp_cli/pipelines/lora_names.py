@@ -40,6 +40,10 @@ PARTS = {
     "lokr_w2": "w2",
     "lokr_w2_a": "w2_a",
     "lokr_w2_b": "w2_b",
+    "hada_w1_a": "h1_a",
+    "hada_w1_b": "h1_b",
+    "hada_w2_a": "h2_a",
+    "hada_w2_b": "h2_b",
 }
 """What the last part of a key says that it holds, and what we call it."""
 _PART = re.compile(

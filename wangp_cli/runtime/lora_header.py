@@ -15,7 +15,14 @@ from wangp_cli.pipelines.lora_names import bare_name, split_key
 from wangp_cli.runtime import safetensors_header, strict_json
 
 ENDINGS = (".safetensors", ".sft")
-KINDS = {"down": "LoRA", "w1": "LoKr", "w1_a": "LoKr", "magnitude": "DoRA", "weight": "differences"}
+KINDS = {
+    "down": "LoRA",
+    "w1": "LoKr",
+    "w1_a": "LoKr",
+    "h1_a": "LoHa",
+    "magnitude": "DoRA",
+    "weight": "differences",
+}
 SHOWN_WORDS = 8
 
 
@@ -28,7 +35,7 @@ class Header:
 
     @cached_property
     def kinds(self) -> tuple[str, ...]:
-        """What it holds: LoRA, LoKr, DoRA, differences."""
+        """What it holds: LoRA, LoKr, LoHa, DoRA, differences."""
         return tuple(dict.fromkeys(KINDS[part] for _, part, _ in self._parts if part in KINDS))
 
     @cached_property
