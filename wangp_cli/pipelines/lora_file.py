@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,18 +11,18 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from wangp_cli.errors import ModelError
-from wangp_cli.pipelines.lora_change import Change, Hadamard, Kronecker, LowRank
+from wangp_cli.pipelines.lora_factors import MisfitError, change_of, sides_of
 from wangp_cli.pipelines.lora_names import PICTURES, TEXT_ENCODERS, aliases, bare_name, split_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from wangp_cli.pipelines.lora_change import Change
+
 SHOWN_KEYS = 3
 WHOLE = ("weight", "bias")
 """Parts that hold a whole difference of a parameter."""
-KINDS = {"d": "LoRA", "u": "LoRA", "w": "LoKr", "h": "LoHa"}
-"""What factors are of, by the first letter of a part."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -114,19 +113,15 @@ def fit(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, Any], networ
             else:
                 parts.setdefault(name, {})[part] = tensor
                 keys.setdefault(name, key)
-        except _MisfitError as misfit:
+        except MisfitError as misfit:
             found.rejected[key] = str(misfit)
     for name, held in parts.items():
         try:
             layer = places.linear(name)
-            found.changes[name] = _change(held, (layer.out_features, layer.in_features), metadata, name)
-        except _MisfitError as misfit:
+            found.changes[name] = change_of(held, (layer.out_features, layer.in_features), metadata, name)
+        except MisfitError as misfit:
             found.rejected[keys[name]] = str(misfit)
     return found
-
-
-class _MisfitError(Exception):
-    """Why a key fits nothing."""
 
 
 class _Places:
@@ -148,122 +143,34 @@ class _Places:
         if raw in self._known:
             return self._known[raw]
         if raw.startswith(TEXT_ENCODERS):
-            raise _MisfitError("is of a text encoder, which takes no LoRA")
+            raise MisfitError("is of a text encoder, which takes no LoRA")
         block = re.match(r"(vace_)?(blocks)[._](\d+)", raw)
         if block and not any(name.startswith(f"{block[1] or ''}blocks.{block[3]}.") for name in self._layers):
-            raise _MisfitError(f"the network has no {block[1] or ''}block {block[3]}")
-        raise _MisfitError("the network has no such layer")
+            raise MisfitError(f"the network has no {block[1] or ''}block {block[3]}")
+        raise MisfitError("the network has no such layer")
 
     def linear(self, name: str) -> torch.nn.Linear:
         """A layer that factors can change."""
         layer = self._layers.get(name)
         if not isinstance(layer, torch.nn.Linear):
-            raise _MisfitError("only linear layers take factors")
+            raise MisfitError("only linear layers take factors")
         return layer
 
     def parameter(self, name: str, part: str, tensor: torch.Tensor) -> str:
         """The parameter that a whole difference is of."""
         own = f"{name}.{part}" if name in self._layers else name
         if own not in self._parameters:
-            raise _MisfitError(f"the layer has no {part}")
+            raise MisfitError(f"the layer has no {part}")
         if self._parameters[own].shape != tensor.shape:
-            raise _MisfitError(f"is {_shape(tensor)}, the network has {_shape(self._parameters[own])}")
+            raise MisfitError(f"is {sides_of(tensor)}, the network has {sides_of(self._parameters[own])}")
         return own
 
 
 def _check(tensor: torch.Tensor, part: str) -> None:
     if not part:
-        raise _MisfitError("holds nothing that is known, such as the factors of LoRA or LoKr")
+        raise MisfitError("holds nothing that is known, such as the factors of LoRA or LoKr")
     if not torch.isfinite(tensor.float()).all():
-        raise _MisfitError("is not finite")
-
-
-def _change(
-    held: Mapping[str, torch.Tensor], shape: tuple[int, int], metadata: Mapping[str, Any], name: str
-) -> Change:
-    """A layer's change, from the parts that a file has of it."""
-    alpha = float(held["alpha"]) if "alpha" in held else None
-    if len({KINDS[part[0]] for part in held if part[0] in KINDS}) > 1:
-        raise _MisfitError("holds factors of two kinds")
-    if {"down", "up"} & held.keys():
-        delta: LowRank | Kronecker | Hadamard = _low_rank(held, alpha, metadata, name)
-    elif any(part.startswith("w") for part in held):
-        delta = _kronecker(held, alpha)
-    elif any(part.startswith("h") for part in held):
-        delta = _hadamard(held, alpha)
-    else:
-        raise _MisfitError("comes without factors")
-    if delta.shape != shape:
-        raise _MisfitError(f"makes {delta.shape[0]} x {delta.shape[1]}, the layer is {shape[0]} x {shape[1]}")
-    return Change(delta=delta, magnitude=_magnitude(held.get("magnitude"), shape))
-
-
-def _low_rank(
-    held: Mapping[str, torch.Tensor], alpha: float | None, metadata: Mapping[str, Any], name: str
-) -> LowRank:
-    for part, other in (("down", "up"), ("up", "down")):
-        if part not in held:
-            raise _MisfitError(f"{other} comes without {part}")
-    down, up = held["down"], held["up"]
-    if down.ndim != 2 or up.ndim != 2 or down.shape[0] != up.shape[1]:
-        raise _MisfitError(f"down is {_shape(down)}, up is {_shape(up)}")
-    rank = down.shape[0]
-    alpha = _alpha_in(metadata, name, rank) if alpha is None else alpha
-    return LowRank(down=down, up=up, scale=1.0 if alpha is None else alpha / rank)
-
-
-def _kronecker(held: Mapping[str, torch.Tensor], alpha: float | None) -> Kronecker:
-    left, left_rank = _factor(held, "w1")
-    right, right_rank = _factor(held, "w2")
-    rank = right_rank or left_rank
-    # Two whole matrices carry their scale themselves.
-    scale = alpha / rank if alpha is not None and rank else 1.0
-    return Kronecker(left=left, right=right, scale=scale)
-
-
-def _factor(held: Mapping[str, torch.Tensor], part: str) -> tuple[torch.Tensor, int]:
-    """One side of a Kronecker product, and its rank if it is given as two factors."""
-    if part in held:
-        whole, rank = held[part], 0
-    elif {f"{part}_a", f"{part}_b"} <= held.keys():
-        first, second = held[f"{part}_a"], held[f"{part}_b"]
-        if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[0]:
-            raise _MisfitError(f"{part}_a is {_shape(first)}, {part}_b is {_shape(second)}")
-        whole, rank = first.float() @ second.float(), second.shape[0]
-    else:
-        raise _MisfitError(f"comes without lokr_{part}")
-    if whole.ndim != 2:
-        raise _MisfitError(f"lokr_{part} is {_shape(whole)}, two sides are wanted")
-    return whole, rank
-
-
-def _hadamard(held: Mapping[str, torch.Tensor], alpha: float | None) -> Hadamard:
-    sides = []
-    for side in ("1", "2"):
-        up, down = (held.get(f"h{side}_{part}") for part in "ab")
-        if up is None or down is None:
-            raise _MisfitError(f"comes without hada_w{side}_{'a' if up is None else 'b'}")
-        if up.ndim != 2 or down.ndim != 2 or up.shape[1] != down.shape[0]:
-            raise _MisfitError(f"hada_w{side}_a is {_shape(up)}, hada_w{side}_b is {_shape(down)}")
-        sides.append(LowRank(down=down, up=up))
-    left, right = sides
-    if left.shape != right.shape:
-        raise _MisfitError(f"its sides are {left.shape} and {right.shape}")
-    return Hadamard(left=left, right=right, scale=1.0 if alpha is None else alpha / left.down.shape[0])
-
-
-def _magnitude(held: torch.Tensor | None, shape: tuple[int, int]) -> torch.Tensor | None:
-    if held is None:
-        return None
-    if held.shape in ((shape[0],), (shape[0], 1)):
-        return held.float().reshape(shape[0], 1)
-    if held.shape == (1, shape[1]):
-        return held.float()
-    raise _MisfitError(f"its magnitude is {_shape(held)}, the layer is {shape[0]} x {shape[1]}")
-
-
-def _shape(tensor: torch.Tensor) -> str:
-    return " x ".join(map(str, tensor.shape)) or "a number"
+        raise MisfitError("is not finite")
 
 
 def opened(path: Path) -> Any:
@@ -303,20 +210,3 @@ def tensors_of(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         return tensors, {bare_name(key): value for key, value in said.items()}
     except (ValueError, AttributeError) as error:
         raise ModelError(f"LoRA {path.name} has metadata that cannot be read: {error}") from None
-
-
-def _alpha_in(metadata: Mapping[str, Any], layer: str, rank: int) -> float | None:
-    """The alpha that metadata states for a layer, after peft's rules."""
-    alpha = metadata.get("lora_alpha")
-    try:
-        for pattern, value in (metadata.get("alpha_pattern") or {}).items():
-            if re.fullmatch(rf"(.*\.)?({pattern})", layer):
-                alpha = value
-        number = None if alpha is None else float(alpha)
-    except (re.error, AttributeError, TypeError, ValueError):
-        raise _MisfitError("the metadata has an alpha that cannot be read") from None
-    if number is None:
-        return None
-    if not math.isfinite(number):
-        raise _MisfitError(f"the metadata has alpha {alpha}")
-    return number * math.sqrt(rank) if metadata.get("use_rslora") else number
