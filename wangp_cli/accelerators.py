@@ -17,7 +17,7 @@ NONE = "none"
 class AcceleratorLora(BaseModel):
     """One LoRA of an accelerator: a reference as `--lora` takes it, and its strength."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True, defer_build=True)
     file: str
     strength: str = "1"
 

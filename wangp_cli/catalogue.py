@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from wangp_cli.errors import ModelError, RequestError, nearest
 
@@ -204,7 +204,7 @@ class ModelSpec(Entry):
     requires: frozenset[Accepts] = frozenset()
     most_references: int | None = None
     means: dict[Accepts, str] = {}
-    grid: Grid = Grid()
+    grid: Grid = Field(default_factory=Grid)
     defaults: dict[str, Any] = {}
     text_length: int = 512
     licence: str = "unknown"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.table import Table
 
@@ -27,6 +27,7 @@ MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[red
 class Check(BaseModel):
     """One thing that was looked at."""
 
+    model_config = ConfigDict(defer_build=True)
     name: str
     status: Literal["ok", "warning", "problem"]
     found: str

@@ -30,7 +30,7 @@ class Bridge(Entry):
 
 def plan_join(
     lengths: Sequence[int],
-    bridges: Sequence[Bridge] = (Bridge(),),
+    bridges: Sequence[Bridge] = (),
     *,
     grid: Grid,
     fps: Fraction,
@@ -46,7 +46,7 @@ def plan_join(
 
     Args:
         lengths: frames of each clip.
-        bridges: one for each join, or one for all.
+        bridges: one for each join, or one for all; the usual one where none is given.
         grid: of the model.
         fps: of the output.
         loop: one more bridge from the last clip back to the first.
@@ -62,7 +62,7 @@ def plan_join(
         if length < 1:
             raise RequestError("clips", f"clip {index} has no frames")
     pairs = [(i, i + 1) for i in range(len(lengths) - 1)] + ([(len(lengths) - 1, 0)] if loop else [])
-    chosen = spread("bridges", bridges, len(pairs), "join")
+    chosen = spread("bridges", bridges or (Bridge(),), len(pairs), "join")
     ends = _removed(lengths, pairs, chosen)
     ranges = [Range(clip=i, first=first, end=end) for i, (first, end) in enumerate(ends)]
     gaps = [

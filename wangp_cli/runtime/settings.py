@@ -22,7 +22,7 @@ ENVIRONMENT_PREFIX = "WANGP_"
 class Folders(BaseModel):
     """Where this user's files are."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
     config: Path
     data: Path
     state: Path
