@@ -13,7 +13,8 @@ def test_the_starter_runs_as_it_was_measured() -> None:
     card = json.loads((Path(wangp_cli.__file__).parent / "starter" / "card.json").read_text())
     spec = Catalogue(presets_dir() / "models").get("starter")
     shown = {
-        name: spec.defaults[name] for name in ("size", "frames", "steps", "guidance_scale", "flow_shift")
+        name: spec.defaults[name]
+        for name in ("size", "frames", "steps", "guidance_scale", "guide_given", "flow_shift")
     }
     assert shown == {name: card[name] for name in shown}
     assert float(spec.defaults["fps"]) == card["fps"]

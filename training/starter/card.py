@@ -8,7 +8,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from training.starter.evaluate import BARS, CHANCE, USES, Settings
+from training.starter.evaluate import BARS, CHANCE, Settings
+from training.starter.given import USES
 from training.starter.world import COLOURS, MOTIONS, SHAPES, SIZE_WORDS
 
 FRAMES_PER_SECOND = 8
@@ -34,6 +35,7 @@ def write_card(folder: Path, settings: Settings, figures: dict[str, Any], comput
         "fps": FRAMES_PER_SECOND,
         "steps": settings.steps,
         "guidance_scale": settings.guidance_scale,
+        "guide_given": settings.guide_given,
         "flow_shift": settings.flow_shift,
         "max_sequence_length": settings.max_sequence_length,
         "negative_prompt": "",

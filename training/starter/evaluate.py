@@ -13,6 +13,7 @@ import random
 import sys
 import time
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +24,7 @@ from diffusers import UniPCMultistepScheduler, WanVACEPipeline
 from PIL import Image
 from torch import Tensor
 
+from training.starter.given import USES, given_pixels, unguided_where_given
 from training.starter.metric import Clip, psnr, read, score
 from training.starter.world import COLOURS, FRAMES, MOTIONS, SHAPES, SIDE, Scene, caption, draw, sample_scene
 
@@ -35,17 +37,17 @@ CHANCE = {
     "motion": 100 / len(MOTIONS),
     "shape": 100 / len(SHAPES),
 }
-USES = ("first frame", "first and last frame", "inpainting", "extension", "joining")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """How clips are sampled."""
 
-    steps: int = 20
+    steps: int = 16
     guidance_scale: float = 3.0
-    flow_shift: float = 5.0
+    flow_shift: float = 8.0
     max_sequence_length: int = 32
+    guide_given: bool = False
     side: int = SIDE
     frames: int = FRAMES
 
@@ -76,23 +78,27 @@ def generate(
         float32 [T, H, W, 3] in [0, 1].
     """
     video, mask = None, None
+    sampling: AbstractContextManager[None] = nullcontext()
     if given is not None:
         clip, keep = given
+        if not settings.guide_given:
+            sampling = unguided_where_given(pipeline.transformer, keep)
         video = [_picture(frame) for frame in (clip * keep).unbind(1)]
         mask = [_picture((1 - frame).mul(2).sub(1).expand(3, -1, -1)) for frame in keep]
-    result = pipeline(
-        prompt,
-        video=video,
-        mask=mask,
-        height=settings.side,
-        width=settings.side,
-        num_frames=settings.frames,
-        num_inference_steps=settings.steps,
-        guidance_scale=settings.guidance_scale,
-        max_sequence_length=settings.max_sequence_length,
-        generator=torch.Generator().manual_seed(seed),
-        output_type="np",
-    )
+    with sampling:
+        result = pipeline(
+            prompt,
+            video=video,
+            mask=mask,
+            height=settings.side,
+            width=settings.side,
+            num_frames=settings.frames,
+            num_inference_steps=settings.steps,
+            guidance_scale=settings.guidance_scale,
+            max_sequence_length=settings.max_sequence_length,
+            generator=torch.Generator().manual_seed(seed),
+            output_type="np",
+        )
     return cast("Clip", result.frames[0])
 
 
@@ -174,22 +180,6 @@ def round_trip(pipeline: WanVACEPipeline, clip: Tensor) -> Clip:
     return _array(pipeline.vae.decode(latents).sample[0].clamp(-1, 1))
 
 
-def given_pixels(use: str, frames: int, side: int, number: int) -> Tensor:
-    """Which pixels a use gives, float32 [T, H, W]."""
-    keep = torch.zeros(frames, side, side)
-    if use == "inpainting":
-        keep[:] = 1
-        top, left = (side // 12 + number * step % (side // 3) for step in (7, 11))
-        keep[:, top : top + side // 2, left : left + side // 2] = 0
-        return keep
-    keep[: {"extension": 5, "joining": 5}.get(use, 1)] = 1
-    if use == "first and last frame":
-        keep[-1] = 1
-    if use == "joining":
-        keep[-5:] = 1
-    return keep
-
-
 def contact_sheet(clips: list[tuple[str, Clip]], path: Path, columns: int = 2) -> None:
     """One row of five frames per clip, `columns` clips side by side."""
     rows = []
@@ -228,6 +218,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=Settings.steps)
     parser.add_argument("--guidance-scale", type=float, default=Settings.guidance_scale)
     parser.add_argument("--flow-shift", type=float, default=Settings.flow_shift)
+    parser.add_argument("--guide-given", action="store_true", default=Settings.guide_given)
     parser.add_argument("--max-sequence-length", type=int, default=Settings.max_sequence_length)
     parser.add_argument("--seed", type=int, default=2024)
     parser.add_argument("--uses", default=",".join(("text", "vae", *USES)))
@@ -240,6 +231,7 @@ def main() -> None:
         steps=options.steps,
         guidance_scale=options.guidance_scale,
         flow_shift=options.flow_shift,
+        guide_given=options.guide_given,
         max_sequence_length=options.max_sequence_length,
     )
     pipeline = load(options.folder, settings)
