@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from wangp_cli.catalogue import ModelSpec
 from wangp_cli.media.clip import Frames, as_float
+from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines.base import Inputs, Lora, LoraPut, Pipeline, Placement, Progress
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot

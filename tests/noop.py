@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from wangp_cli.catalogue import ModelSpec
 from wangp_cli.errors import OutOfMemoryError
 from wangp_cli.media.clip import Frames
+from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines import families
 from wangp_cli.pipelines.base import Inputs, Lora, LoraPut, Placement, Progress
 from wangp_cli.tasks.fields import size_of

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 from tests import tiny
-from wangp_cli.catalogue import ModelSpec
 from wangp_cli.media.clip import Audio
+from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines.base import Inputs, Weights
 from wangp_cli.pipelines.speech import SpeechModule, original
 

@@ -8,7 +8,8 @@ import pytest
 from accelerate import init_empty_weights
 
 from tests.conftest import Make, Run
-from wangp_cli.catalogue import Catalogue, Network, presets_dir
+from wangp_cli.catalogue import Catalogue, presets_dir
+from wangp_cli.models import Network
 from wangp_cli.pipelines.kinds import network_class
 from wangp_cli.tasks.generate import Generate
 

@@ -23,7 +23,7 @@ LIGHT_FILES = [
     PACKAGE / "pipelines" / "base.py",
     PACKAGE / "pipelines" / "families.py",
 ]
-VOCABULARY = {"accelerators", "errors", "catalogue", "presets", "plan", "tasks", "__init__"}
+VOCABULARY = {"accelerators", "errors", "models", "catalogue", "presets", "plan", "tasks", "__init__"}
 MAY_IMPORT = {
     "tasks": set(),
     "media": set(),

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from wangp_cli.catalogue import ModelSpec, Source
 from wangp_cli.media.clip import Clip
+from wangp_cli.models import ModelSpec, Source
 from wangp_cli.tasks.shot import Shot
 
 T = TypeVar("T")

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from wangp_cli.catalogue import ModelSpec
 from wangp_cli.errors import RequestError
+from wangp_cli.models import ModelSpec
 from wangp_cli.presets import Named, Shelf
 
 NONE = "none"

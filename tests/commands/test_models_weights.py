@@ -312,8 +312,8 @@ def test_a_mirror_of_the_settings_is_asked(wangp: Call, hub: Hub, models: Path, 
 def test_too_little_room_is_said_before_anything_is_fetched(
     hub: Hub, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from wangp_cli.catalogue import ModelSpec, Source
     from wangp_cli.errors import NoSpaceError
+    from wangp_cli.models import ModelSpec, Source
     from wangp_cli.runtime import download, fetch
     from wangp_cli.runtime.hub import Hub as Where
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import get_args
 
-from wangp_cli.catalogue import ModelSpec
+from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines.base import Pipeline
 from wangp_cli.pipelines.families import ADAPTERS
 from wangp_cli.pipelines.wan import Wan

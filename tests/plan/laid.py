@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wangp_cli.catalogue import Grid
+from wangp_cli.models import Grid
 from wangp_cli.plan import Kept, Plan, Segment
 
 Owner = tuple[str, int, int]

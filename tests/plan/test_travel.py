@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.plan.laid import check
-from wangp_cli.catalogue import Grid
 from wangp_cli.errors import RequestError
+from wangp_cli.models import Grid
 from wangp_cli.plan import Plan, plan_travel
 
 FREE = Grid(minimum=1)

@@ -12,8 +12,8 @@ import pytest
 from tests import tiny
 from tests.conftest import Make, Run
 from tests.pipelines.layouts import written
-from wangp_cli.catalogue import ModelSpec, Source
 from wangp_cli.errors import ModelError
+from wangp_cli.models import ModelSpec, Source
 from wangp_cli.runtime import prepared, weights
 from wangp_cli.runtime.fetch import wants
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.media.pictures import flat, moving
-from wangp_cli.catalogue import Grid
 from wangp_cli.errors import RequestError
 from wangp_cli.media.clip import Frames
+from wangp_cli.models import Grid
 from wangp_cli.pipelines.pictures import Canvas
 from wangp_cli.pipelines.wan_vace import control_and_mask
 from wangp_cli.plan import Bridge, Plan, plan_edit, plan_join, plan_travel, plan_windows

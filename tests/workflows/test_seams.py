@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.media.pictures import moving
-from wangp_cli.catalogue import Grid
 from wangp_cli.errors import GenerationError
 from wangp_cli.media.blend import crossfade
 from wangp_cli.media.clip import Frames, as_float, chunks
+from wangp_cli.models import Grid
 from wangp_cli.plan import (
     Bridge,
     Kept,

@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal
 import typer
 import yaml
 
-from wangp_cli.catalogue import ModelSpec
 from wangp_cli.commands._models import Json, ModelsDir, Name, Shelf, complete_name, open_shelf
 from wangp_cli.commands._run import errors_shown
 from wangp_cli.commands._table import write_json
 from wangp_cli.errors import ConflictError, ModelError, NoSpaceError, RequestError
+from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines.base import Weights
 from wangp_cli.runtime import bootstrap, prepared, weights
 from wangp_cli.runtime.console import stderr_console

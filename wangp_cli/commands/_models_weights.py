@@ -7,11 +7,11 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from wangp_cli.catalogue import ModelSpec
 from wangp_cli.commands._models import Events, Json, ModelsDir, Name, Names, Shelf, open_shelf
 from wangp_cli.commands._run import errors_shown, leave, open_run
 from wangp_cli.commands._table import write_json, write_table
 from wangp_cli.errors import ModelError, RequestError
+from wangp_cli.models import ModelSpec
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.console import stderr_console
 from wangp_cli.runtime.events import DownloadProgress

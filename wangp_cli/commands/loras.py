@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from wangp_cli.catalogue import Catalogue, ModelSpec, Network
+from wangp_cli.catalogue import Catalogue
 from wangp_cli.commands._run import errors_shown
 from wangp_cli.commands._table import values_line, write_facts, write_json, write_table
 from wangp_cli.errors import ModelError, RequestError, WangpError
+from wangp_cli.models import ModelSpec, Network
 from wangp_cli.runtime import bootstrap, weights
 from wangp_cli.runtime.console import stderr_console
 from wangp_cli.runtime.hub import Hub

@@ -6,12 +6,12 @@ from typing import Any
 
 import typer
 
-from wangp_cli.catalogue import ModelSpec
 from wangp_cli.commands._models import Json, ModelsDir, Name, open_shelf
 from wangp_cli.commands._models_files import add_command, convert_command, prepare_command
 from wangp_cli.commands._models_weights import fetch_command, remove_command, verify_command
 from wangp_cli.commands._run import errors_shown
 from wangp_cli.commands._table import write_facts, write_json, write_table
+from wangp_cli.models import ModelSpec
 from wangp_cli.runtime import weights
 from wangp_cli.runtime.sizes import part_sizes
 

@@ -11,8 +11,8 @@ from wangp_cli.tasks.adapters import Strength
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wangp_cli.catalogue import ModelSpec, Network
     from wangp_cli.media.clip import Audio, Clip, Frames
+    from wangp_cli.models import ModelSpec, Network
     from wangp_cli.plan.camera import Pose
     from wangp_cli.tasks.runtime import Dtype, Profile, Quantization
     from wangp_cli.tasks.shot import Shot

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from wangp_cli.catalogue import Network
+    from wangp_cli.models import Network
 
 
 @dataclass(frozen=True, kw_only=True)

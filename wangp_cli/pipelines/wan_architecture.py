@@ -13,7 +13,7 @@ from wangp_cli.pipelines import sampling
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from wangp_cli.catalogue import ModelSpec
+    from wangp_cli.models import ModelSpec
     from wangp_cli.pipelines.base import Inputs, Placement, Progress
     from wangp_cli.pipelines.checkpoint import Checkpoint
     from wangp_cli.pipelines.guidance import Ask, Guider

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from wangp_cli.catalogue import ModelSpec
+    from wangp_cli.models import ModelSpec
     from wangp_cli.pipelines.base import Inputs
     from wangp_cli.pipelines.checkpoint import Checkpoint
     from wangp_cli.pipelines.guidance import Ask, Guider

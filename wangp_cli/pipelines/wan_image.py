@@ -17,8 +17,8 @@ from wangp_cli.pipelines.wan_architecture import Architecture, Condition
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wangp_cli.catalogue import ModelSpec
     from wangp_cli.media.clip import Clip
+    from wangp_cli.models import ModelSpec
     from wangp_cli.pipelines.base import Inputs
     from wangp_cli.pipelines.checkpoint import Checkpoint
     from wangp_cli.pipelines.pictures import Canvas

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from wangp_cli.catalogue import ModelSpec
+    from wangp_cli.models import ModelSpec
     from wangp_cli.pipelines.base import Components, Lora, Placement, Progress, Weights
     from wangp_cli.pipelines.speech import SpeechModule
     from wangp_cli.pipelines.uni3c import ControlNetwork

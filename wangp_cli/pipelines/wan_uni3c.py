@@ -17,7 +17,7 @@ from wangp_cli.pipelines.wan_image import ImageToVideo
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wangp_cli.catalogue import ModelSpec
+    from wangp_cli.models import ModelSpec
     from wangp_cli.pipelines.base import Inputs
     from wangp_cli.pipelines.checkpoint import Checkpoint
     from wangp_cli.pipelines.guidance import Ask, Guider

@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Sequence
 from fractions import Fraction
 
-from wangp_cli.catalogue import Entry, Grid
 from wangp_cli.errors import RequestError
+from wangp_cli.models import Entry, Grid
 from wangp_cli.plan.fill import Gap, Runs
 from wangp_cli.plan.join import join_plan
 from wangp_cli.plan.model import JoinPlan

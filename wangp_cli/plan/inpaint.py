@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from wangp_cli.catalogue import Grid
 from wangp_cli.errors import RequestError
+from wangp_cli.models import Grid
 from wangp_cli.plan.fill import Gap, Runs, fill
 from wangp_cli.plan.join import join_plan
 from wangp_cli.plan.model import JoinPlan, Kept

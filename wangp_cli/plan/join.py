@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from wangp_cli.catalogue import Entry, Grid
 from wangp_cli.errors import RequestError
+from wangp_cli.models import Entry, Grid
 from wangp_cli.plan.fill import Gap, Runs
 from wangp_cli.plan.model import JoinPlan, Kept, Segment, spread
 from wangp_cli.plan.weave import Range, weave

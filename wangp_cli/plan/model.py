@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TypeVar
 
-from wangp_cli.catalogue import Entry, Grid
 from wangp_cli.errors import RequestError
+from wangp_cli.models import Entry, Grid
 from wangp_cli.plan.timeline import Guided
 
 T = TypeVar("T")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Literal
 
-from wangp_cli.catalogue import Entry
 from wangp_cli.errors import RequestError
+from wangp_cli.models import Entry
 
 Ending = Literal["hold", "loop", "off"]
 Timing = Literal["fit", "trim", "loop", "off"]

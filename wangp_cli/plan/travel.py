@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Literal
 
-from wangp_cli.catalogue import Grid
 from wangp_cli.errors import RequestError
+from wangp_cli.models import Grid
 from wangp_cli.plan.model import Kept, Picture, Plan, Segment, cover, spread
 
 Mode = Literal["chained", "independent", "svi"]

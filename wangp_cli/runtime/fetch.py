@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from wangp_cli.catalogue import ModelSpec, Source
 from wangp_cli.errors import ConflictError, ModelError
+from wangp_cli.models import ModelSpec, Source
 from wangp_cli.runtime.download import Remote, check_room, checksums, download
 from wangp_cli.runtime.hub import Hub, files_of, hub_errors
 from wangp_cli.runtime.record import FileRecord, Record

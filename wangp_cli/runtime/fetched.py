@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from wangp_cli.catalogue import Catalogue, ModelSpec, Source
+from wangp_cli.catalogue import Catalogue
 from wangp_cli.errors import ModelError
+from wangp_cli.models import ModelSpec, Source
 from wangp_cli.runtime import prepared
 from wangp_cli.runtime.download import checksums
 from wangp_cli.runtime.fetch import wants

@@ -16,8 +16,8 @@ from wangp_cli.tasks.shot import Length
 from wangp_cli.tasks.task import Task
 
 if TYPE_CHECKING:
-    from wangp_cli.catalogue import ModelSpec
     from wangp_cli.media.facts import VideoFacts
+    from wangp_cli.models import ModelSpec
     from wangp_cli.plan import Plan
 
 BESIDE_THE_GUIDE = ("video_mask", "video_face", "video_background")

@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from wangp_cli.catalogue import Network
 from wangp_cli.errors import ModelError
+from wangp_cli.models import Network
 from wangp_cli.pipelines.lora_names import bare_name, split_key
 from wangp_cli.runtime import safetensors_header, strict_json
 

@@ -15,7 +15,7 @@ from wangp_cli.runtime.lora_sources import Source, fetch, find
 from wangp_cli.tasks.adapters import Strength
 
 if TYPE_CHECKING:
-    from wangp_cli.catalogue import ModelSpec
+    from wangp_cli.models import ModelSpec
     from wangp_cli.runtime.events import Emit
     from wangp_cli.runtime.hub import Hub
     from wangp_cli.runtime.session import Session

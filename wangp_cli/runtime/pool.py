@@ -14,7 +14,7 @@ from wangp_cli.runtime.weights import locate
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wangp_cli.catalogue import ModelSpec
+    from wangp_cli.models import ModelSpec
     from wangp_cli.pipelines.base import Lora, Pipeline, Placement, Progress
     from wangp_cli.runtime.events import Emit
     from wangp_cli.tasks.runtime import Profile

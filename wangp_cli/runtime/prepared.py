@@ -6,7 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from wangp_cli.catalogue import ModelSpec
+from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines.base import Weights
 
 FOLDER = "prepared"

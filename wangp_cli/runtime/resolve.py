@@ -18,7 +18,7 @@ from wangp_cli.tasks.flags import flag_of
 from wangp_cli.tasks.render import Render
 
 if TYPE_CHECKING:
-    from wangp_cli.catalogue import ModelSpec
+    from wangp_cli.models import ModelSpec
     from wangp_cli.runtime.session import Session
 
 

@@ -17,7 +17,8 @@ from wangp_cli.tasks.runtime import MASKLESS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wangp_cli.catalogue import Accepts, Catalogue, ModelSpec
+    from wangp_cli.catalogue import Catalogue
+    from wangp_cli.models import Accepts, ModelSpec
     from wangp_cli.runtime.inputs import Facts
     from wangp_cli.tasks.render import Render
     from wangp_cli.tasks.shot import Sampling

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from wangp_cli.catalogue import ModelSpec
 from wangp_cli.errors import ModelError, RequestError
+from wangp_cli.models import ModelSpec
 from wangp_cli.plan import reached
 from wangp_cli.presets import Resolved, said
 from wangp_cli.runtime.inputs import Facts, check_character, check_inputs, silence_after

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wangp_cli.catalogue import ModelSpec, Module
+from wangp_cli.models import ModelSpec, Module
 from wangp_cli.pipelines.base import Weights
 from wangp_cli.runtime.safetensors_header import read_header
 from wangp_cli.runtime.weights import TRANSFORMERS, expected, lacking

@@ -10,8 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from wangp_cli.catalogue import ModelSpec, Source
 from wangp_cli.errors import ModelError
+from wangp_cli.models import ModelSpec, Source
 from wangp_cli.pipelines.base import Weights
 from wangp_cli.runtime import prepared
 

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from wangp_cli.catalogue import ModelSpec
+from wangp_cli.models import ModelSpec
 from wangp_cli.plan import JoinPlan, plan_edit
 from wangp_cli.plan.model import spread
 from wangp_cli.tasks.fields import MAX_FRAMES, Flag, Input, Rate, Size, Spec

@@ -17,7 +17,7 @@ from pydantic import (
     field_validator,
 )
 
-from wangp_cli.catalogue import Accepts
+from wangp_cli.models import Accepts
 
 Kind = Literal["image", "video", "audio", "poses"]
 FINITE = Field(allow_inf_nan=False)

@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from wangp_cli.catalogue import ModelSpec
 from wangp_cli.errors import RequestError
+from wangp_cli.models import ModelSpec
 from wangp_cli.plan import Plan, Segment, plan_windows
 from wangp_cli.tasks.camera import Filming
 from wangp_cli.tasks.fields import MAX_FRAMES, Flag, frame_count

@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from wangp_cli.catalogue import Architecture, ModelSpec
 from wangp_cli.errors import RequestError
+from wangp_cli.models import Architecture, ModelSpec
 from wangp_cli.tasks.fields import FINITE, Flag, Spec
 
 Scale = Annotated[float, FINITE, Field(ge=0, le=100)]

@@ -9,8 +9,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from wangp_cli.catalogue import ModelSpec
 from wangp_cli.errors import RequestError
+from wangp_cli.models import ModelSpec
 from wangp_cli.plan import JoinPlan, plan_inpaint
 from wangp_cli.tasks.fields import MAX_FRAMES, Flag, FrameCount, Input, Rate, Size, Spec, frame_count
 from wangp_cli.tasks.planned import MANY, Planned

@@ -9,8 +9,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from wangp_cli.catalogue import ModelSpec
 from wangp_cli.errors import RequestError
+from wangp_cli.models import ModelSpec
 from wangp_cli.plan import Bridge, JoinPlan, plan_join
 from wangp_cli.plan.model import spread
 from wangp_cli.tasks.fields import Flag, Input, Rate, Size, Spec

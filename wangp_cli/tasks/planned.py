@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from wangp_cli.catalogue import Accepts, ModelSpec
 from wangp_cli.errors import RequestError
+from wangp_cli.models import Accepts, ModelSpec
 from wangp_cli.plan import Plan, Segment
 from wangp_cli.plan.model import one_of, spread
 from wangp_cli.tasks.adapters import Strength, read_multipliers

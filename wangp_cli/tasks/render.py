@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import ClassVar, NamedTuple, Self
 
-from wangp_cli.catalogue import Accepts, ModelSpec
+from wangp_cli.models import Accepts, ModelSpec
 from wangp_cli.plan import Plan
 from wangp_cli.tasks.adapters import Adapters
 from wangp_cli.tasks.runtime import Runtime

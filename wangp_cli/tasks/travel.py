@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from wangp_cli.accelerators import NONE
-from wangp_cli.catalogue import Accepts, ModelSpec
+from wangp_cli.models import Accepts, ModelSpec
 from wangp_cli.plan import Plan, plan_travel
 from wangp_cli.plan.travel import Mode
 from wangp_cli.tasks.fields import MAX_FRAMES, Flag, FrameCount, Input, Spec, frame_count

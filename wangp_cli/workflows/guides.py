@@ -11,11 +11,11 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from wangp_cli.catalogue import Grid
 from wangp_cli.errors import RequestError
 from wangp_cli.media.clip import Clip, Frames, as_float
 from wangp_cli.media.match import adjust
 from wangp_cli.media.resize import fit
+from wangp_cli.models import Grid
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.plan import Segment
 from wangp_cli.tasks.look import PLAIN, Curve, Fade, Look

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from wangp_cli.catalogue import ModelSpec
 from wangp_cli.errors import MediaError, RequestError
 from wangp_cli.media.audio import cut, fit_frames
 from wangp_cli.media.clip import Audio, Clip, Frames, as_float
@@ -17,6 +16,7 @@ from wangp_cli.media.mask import threshold
 from wangp_cli.media.read import read_audio, read_video
 from wangp_cli.media.resize import fit, fit_mask, match_length
 from wangp_cli.media.stills import read_image
+from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.plan import Plan, Segment
 from wangp_cli.runtime.cameras import poses

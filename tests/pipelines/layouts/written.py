@@ -13,7 +13,7 @@ import yaml
 from safetensors.torch import save_file
 
 from tests import tiny
-from wangp_cli.catalogue import Network
+from wangp_cli.models import Network
 from wangp_cli.pipelines.layouts.names import original
 
 Weights = dict[str, torch.Tensor]

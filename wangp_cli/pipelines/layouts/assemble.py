@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from wangp_cli.catalogue import Network
+    from wangp_cli.models import Network
 
 SHOWN_KEYS = 3
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from wangp_cli.catalogue import Network
+    from wangp_cli.models import Network
 
 FIRST = "patch_embedding.weight"
 
