@@ -175,7 +175,8 @@ def test_what_continues_a_video_speaks_after_it(
     echo: Callable[..., Any], heard: Shots, hears: str, tmp_path: Path
 ) -> None:
     before, speech = clip(tmp_path, "before", 16), tone(tmp_path / "a.wav", 1.0)
-    made = echo(hears, video_source=before, audio_guide=speech, frames=9, sliding_window_size=0)
+    said = {"frames": 9, "sliding_window_size": 0, "sliding_window_overlap": 1}
+    made = echo(hears, video_source=before, audio_guide=speech, **said)
     assert np.array_equal(heard[0][1].speech.samples, read_audio(speech).samples[:9000])
     sound = read_audio(made.path).samples[:, 0]
     assert len(made.frames) == 24
