@@ -3,15 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import pytest
 
 from wangp_cli.media.clip import Frames, as_float
 from wangp_cli.models import ModelSpec
+from wangp_cli.pipelines import families
 from wangp_cli.pipelines.base import Inputs, Lora, LoraPut, Pipeline, Placement, Progress
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the model was told, run after run."""
+
+    shots: list[Shot] = field(default_factory=list)
+    inputs: list[Inputs] = field(default_factory=list)
+
+
+def serve(monkeypatch: pytest.MonkeyPatch, load: str = "load") -> Told:
+    """Let every model give back what it is shown, and listen; `load` names the adapter in this module."""
+    told, encode = Told(), Echo.encode
+
+    def listen(self: Echo, shot: Shot, inputs: Inputs, progress: Progress) -> Inputs:
+        told.shots.append(shot)
+        told.inputs.append(inputs)
+        return encode(self, shot, inputs, progress)
+
+    monkeypatch.setattr(families, "ADAPTERS", MappingProxyType({"wan": f"{__name__}:{load}"}))
+    monkeypatch.setattr(Echo, "encode", listen)
+    return told
+
 
 SHIFT = np.array([0.03, -0.02, 0.03], np.float32)
 """Of red, green and blue."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from diffusers import WanAnimatePipeline
 from PIL import Image
 
 from tests.conftest import Make
-from tests.echo import Echo
+from tests.echo import serve
 from tests.workflows.test_generate import noise, picture, video
 from wangp_cli.catalogue import Catalogue
 from wangp_cli.errors import RequestError
@@ -21,7 +20,6 @@ from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_video
 from wangp_cli.media.write import write_video
-from wangp_cli.pipelines import families
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.pipelines.sampling import draw_noise, generator_of
 
@@ -50,16 +48,7 @@ def place(tmp_path: Path) -> Files:
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[Inputs]:
     """What a model is shown that gives it back."""
-    heard: list[Inputs] = []
-    encode = Echo.encode
-
-    def listen(self: Echo, shot: Any, inputs: Inputs, progress: Any) -> Inputs:
-        heard.append(inputs)
-        return encode(self, shot, inputs, progress)
-
-    monkeypatch.setattr(families, "ADAPTERS", MappingProxyType({"wan": "tests.echo:load"}))
-    monkeypatch.setattr(Echo, "encode", listen)
-    return heard
+    return serve(monkeypatch).inputs
 
 
 def images(path: Path) -> list[Image.Image]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pytest
 
 from tests.conftest import Make
+from tests.echo import serve
 from tests.media.pictures import moving
 from wangp_cli.media.clip import as_float, as_uint8
 from wangp_cli.media.match import to_lab
 from wangp_cli.media.stills import write_image
-from wangp_cli.pipelines import families
 
 SEGMENTS = 6
 
@@ -22,7 +21,7 @@ SEGMENTS = 6
 def test_colours_do_not_drift_along_a_chain(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, images: int
 ) -> None:
-    monkeypatch.setattr(families, "ADAPTERS", MappingProxyType({"wan": "tests.echo:load_tint"}))
+    serve(monkeypatch, "load_tint")
     pictures = [as_uint8(as_float(moving(1, 32, 32)) * 0.4 + 0.2 + 0.03 * (i % 3)) for i in range(images)]
     for index, picture in enumerate(pictures):
         write_image(tmp_path / f"{index}.png", picture)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.conftest import Make
-from tests.echo import Echo
+from tests.echo import serve
 from tests.workflows.test_planned import clip, plan_of, unchanged
 from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio, read_video
-from wangp_cli.pipelines import families
-from wangp_cli.pipelines.base import Inputs
 from wangp_cli.runtime.settings_file import load_settings_file
-from wangp_cli.tasks.shot import Shot
 
 
 def edit(make: Make, video: Path, *portions: str, **said: Any) -> Any:
@@ -52,15 +48,7 @@ def test_a_portion_may_become_longer_and_silent(make: Make, tmp_path: Path) -> N
 def test_a_long_portion_is_made_in_windows_that_go_on_from_each_other(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[Inputs] = []
-    encode = Echo.encode
-
-    def look(self: Echo, shot: Shot, inputs: Inputs, *rest: Any) -> Any:
-        seen.append(inputs)
-        return encode(self, shot, inputs, *rest)
-
-    monkeypatch.setattr(families, "ADAPTERS", MappingProxyType({"wan": "tests.echo:load"}))
-    monkeypatch.setattr(Echo, "encode", look)
+    seen = serve(monkeypatch).inputs
     video = clip(tmp_path, "a", 40)
     said = {"sliding_window_size": 13, "denoising_strength": 0.5, "part_seeds": [4, 5]}
     made = edit(make, video, "5-24", "30-33", **said)
@@ -82,17 +70,9 @@ def test_a_long_portion_is_made_in_windows_that_go_on_from_each_other(
 def test_each_portion_has_its_own_prompt_or_the_shared_one(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard = []
-    encode = Echo.encode
-
-    def listen(self: Echo, shot: Shot, *rest: Any) -> Any:
-        heard.append(shot.prompt)
-        return encode(self, shot, *rest)
-
-    monkeypatch.setattr(families, "ADAPTERS", MappingProxyType({"wan": "tests.echo:load"}))
-    monkeypatch.setattr(Echo, "encode", listen)
+    told = serve(monkeypatch)
     made = edit(make, clip(tmp_path, "a", 40), "30-33:a blue square", "4-8", "9-12:the red square")
-    assert heard == ["a red circle the red square", "a blue square"]
+    assert [shot.prompt for shot in told.shots] == ["a red circle the red square", "a blue square"]
     assert made.outcome.manifest["inputs"]["prompt"] == "a blue square a red circle the red square"
 
 

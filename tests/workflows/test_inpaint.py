@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.conftest import Make
-from tests.echo import Echo
+from tests.echo import Echo, serve
 from tests.workflows.test_planned import clip, plan_of
 from wangp_cli.media.clip import Frames, as_float, as_uint8
 from wangp_cli.media.facts import probe
@@ -19,10 +18,8 @@ from wangp_cli.media.match import to_lab
 from wangp_cli.media.read import read_audio, read_video
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import write_video
-from wangp_cli.pipelines import families
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.runtime.settings_file import load_settings_file
-from wangp_cli.tasks.shot import Shot
 
 
 def inpaint(make: Make, video: Path, **said: Any) -> Any:
@@ -46,16 +43,7 @@ def mask_of(folder: Path, *, left: int = 16, size: tuple[int, int] = (32, 32), f
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[Inputs]:
     """What a model is shown that gives it back, with grey where it was to paint."""
-    found = []
-    encode = Echo.encode
-
-    def look(self: Echo, shot: Shot, inputs: Inputs, *rest: Any) -> Any:
-        found.append(inputs)
-        return encode(self, shot, inputs, *rest)
-
-    monkeypatch.setattr(families, "ADAPTERS", MappingProxyType({"wan": "tests.echo:load"}))
-    monkeypatch.setattr(Echo, "encode", look)
-    return found
+    return serve(monkeypatch).inputs
 
 
 def test_a_range_is_new_and_every_other_frame_and_the_sound_stay(make: Make, tmp_path: Path) -> None:

@@ -5,23 +5,19 @@ from __future__ import annotations
 import json
 from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.conftest import Make, Run
-from tests.echo import Echo
+from tests.echo import serve
 from tests.workflows.test_generate import noise
 from wangp_cli.media.clip import Audio, as_uint8
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio, read_video
 from wangp_cli.media.write import write_video
-from wangp_cli.pipelines import families
-from wangp_cli.pipelines.base import Inputs
 from wangp_cli.runtime.settings_file import load_settings_file
-from wangp_cli.tasks.shot import Shot
 from wangp_cli.workflows.footage import picked
 
 
@@ -151,15 +147,7 @@ def test_a_batch_joins_clips(run: Run, tiny_env: dict[str, str], tmp_path: Path)
 def test_a_start_from_a_video_is_the_frames_that_are_replaced(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(families, "ADAPTERS", MappingProxyType({"wan": "tests.echo:load"}))
-    seen: list[Inputs] = []
-    encode = Echo.encode
-
-    def look(self: Echo, shot: Shot, inputs: Inputs, *rest: Any) -> Any:
-        seen.append(inputs)
-        return encode(self, shot, inputs, *rest)
-
-    monkeypatch.setattr(Echo, "encode", look)
+    seen = serve(monkeypatch).inputs
     clips = [clip(tmp_path, "a", 11), clip(tmp_path, "b", 9)]
     a, b = (as_uint8(read_video(path).frames) for path in clips)
     said: dict[str, Any] = {"context": 2, "denoising_strength": 0.5}

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.conftest import Make
+from tests.echo import serve
 from wangp_cli.media.canny import canny
 from wangp_cli.media.clip import as_float
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import write_video
-from wangp_cli.pipelines import families
 
 Travel = Callable[..., Any]
 SIDE = 32
@@ -35,7 +34,7 @@ def images(tmp_path: Path) -> list[Path]:
 @pytest.fixture
 def echo(make: Make, monkeypatch: pytest.MonkeyPatch) -> Travel:
     """Travel with a model that gives back what it is shown."""
-    monkeypatch.setattr(families, "ADAPTERS", MappingProxyType({"wan": "tests.echo:load"}))
+    serve(monkeypatch)
     return lambda images, **said: make(
         "tiny_vace", type="travel", images=images, colour_match=0, frames=9, overlap=2, **said
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,14 +12,13 @@ import pytest
 from safetensors.numpy import save_file
 
 from tests.conftest import Make
-from tests.echo import Echo
+from tests.echo import Echo, serve
 from tests.workflows.test_generate import tone
 from wangp_cli.media.clip import as_float, as_uint8
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import write_video
-from wangp_cli.pipelines import families
 from wangp_cli.pipelines.base import Inputs, Lora, LoraPut
 from wangp_cli.runtime.settings_file import load_settings_file
 from wangp_cli.tasks.shot import Shot
@@ -43,7 +41,7 @@ def images(tmp_path: Path) -> list[Path]:
 @pytest.fixture
 def echo(make: Make, monkeypatch: pytest.MonkeyPatch) -> Travel:
     """Travel with a model that gives back what it is shown."""
-    monkeypatch.setattr(families, "ADAPTERS", MappingProxyType({"wan": "tests.echo:load"}))
+    serve(monkeypatch)
     return lambda model, images, **said: make(model, type="travel", images=images, colour_match=0, **said)
 
 
@@ -108,15 +106,7 @@ def test_the_picture_between_independent_parts_is_the_one_the_later_draws(
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[Inputs]:
     """What the model was given, run after run."""
-    given = []
-    encode = Echo.encode
-
-    def listen(self: Echo, shot: Shot, inputs: Inputs, *rest: Any) -> Any:
-        given.append(inputs)
-        return encode(self, shot, inputs, *rest)
-
-    monkeypatch.setattr(Echo, "encode", listen)
-    return given
+    return serve(monkeypatch).inputs
 
 
 def test_svi_holds_on_to_each_picture_and_goes_on_from_the_frames_before(
@@ -200,15 +190,7 @@ def test_pictures_stand_inside_a_run_that_makes_several_parts(echo: Travel, imag
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> list[Shot]:
     """The runs of the model."""
-    shots = []
-    encode = Echo.encode
-
-    def listen(self: Echo, shot: Shot, *rest: Any) -> Any:
-        shots.append(shot)
-        return encode(self, shot, *rest)
-
-    monkeypatch.setattr(Echo, "encode", listen)
-    return shots
+    return serve(monkeypatch).shots
 
 
 def test_each_part_has_its_own_values(echo: Travel, images: list[Path], heard: list[Shot]) -> None:
@@ -384,17 +366,8 @@ def test_parts_after_the_first_are_graded(echo: Travel, plain: list[Path]) -> No
 
 
 def test_frames_of_the_part_before_are_shown_as_asked(
-    echo: Travel, plain: list[Path], monkeypatch: pytest.MonkeyPatch
+    echo: Travel, plain: list[Path], shown: list[Inputs]
 ) -> None:
-    seen = []
-    encode = Echo.encode
-
-    def listen(self: Echo, shot: Shot, inputs: Inputs, *rest: Any) -> Any:
-        assert inputs.control is not None
-        seen.append(np.asarray(as_float(inputs.control.frames)).mean(axis=(1, 2)))
-        return encode(self, shot, inputs, *rest)
-
-    monkeypatch.setattr(Echo, "encode", listen)
     said = {
         "context_strength": 0.5,
         "context_brightness": -0.2,
@@ -402,13 +375,14 @@ def test_frames_of_the_part_before_are_shown_as_asked(
         "fade_in": "0.25:1:1",
     }
     made = echo("tiny_vace", plain, frames=9, overlap=4, **said)
-    first, second = (np.rint(part * 255).astype(int).tolist() for part in seen)
+    controls = [as_float(inputs.control.frames) for inputs in shown if inputs.control]
+    first, second = (np.rint(frames.mean(axis=(1, 2)) * 255).astype(int).tolist() for frames in controls)
     assert plan_of(made)["segments"][1]["context"] == 4
     # Of seven unknown frames one fades in, all fade out.
     assert first[1] == [164, 114, 114]
     assert first[7] == [100, 200, 100]
-    shown = [round((value + 127.5) / 2 * 0.8) for value in first[5]]
-    assert np.abs(np.array(second[0]) - shown).max() <= 1
+    wanted = [round((value + 127.5) / 2 * 0.8) for value in first[5]]
+    assert np.abs(np.array(second[0]) - wanted).max() <= 1
     assert second[3] == [100, 200, 100]
 
 

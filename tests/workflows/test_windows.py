@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,39 +11,28 @@ import pytest
 import yaml
 
 from tests.conftest import Make
-from tests.echo import Echo
+from tests.echo import Told, serve
 from tests.workflows.test_generate import noise, tone
 from tests.workflows.test_planned import clip
 from wangp_cli.errors import RequestError
 from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.read import read_audio, read_video
 from wangp_cli.media.stills import write_image
-from wangp_cli.pipelines import families
-from wangp_cli.tasks.shot import Shot
 
 WINDOWS = {"sliding_window_size": 13, "sliding_window_overlap": 5, "colour_match": 0}
-Shots = list[tuple[Shot, Any]]
 
 
 @pytest.fixture
 def echo(make: Make, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Generate with a model that gives back what it is shown."""
-    monkeypatch.setattr(families, "ADAPTERS", MappingProxyType({"wan": "tests.echo:load"}))
+    serve(monkeypatch)
     return lambda model="tiny_vace", **said: make(model, **WINDOWS | said)
 
 
 @pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> Shots:
+def heard(monkeypatch: pytest.MonkeyPatch) -> Told:
     """What the model is told, run by run."""
-    shots: Shots = []
-    encode = Echo.encode
-
-    def listen(self: Echo, shot: Shot, inputs: Any, progress: Any) -> Any:
-        shots.append((shot, inputs))
-        return encode(self, shot, inputs, progress)
-
-    monkeypatch.setattr(Echo, "encode", listen)
-    return shots
+    return serve(monkeypatch)
 
 
 def picture(path: Path, seed: int) -> Path:
@@ -58,13 +46,13 @@ def same(frames: Any, others: Any) -> bool:
 
 @pytest.mark.parametrize("frames", [14, 21, 30, 40])
 def test_each_window_follows_its_part_of_the_control_video(
-    echo: Callable[..., Any], heard: Shots, tmp_path: Path, frames: int
+    echo: Callable[..., Any], heard: Told, tmp_path: Path, frames: int
 ) -> None:
     guide = clip(tmp_path, "guide", 33)
     made = echo(frames=frames, video_guide=guide)
     plan = made.outcome.manifest["plan"]
     assert len(made.frames) == plan["total"] == frames
-    assert [int(shot.frames) for shot, _ in heard] == [part["generate"] for part in plan["segments"]]
+    assert [int(shot.frames) for shot in heard.shots] == [part["generate"] for part in plan["segments"]]
     shown = min(frames, 33)
     assert same(made.frames[:shown], read_video(guide, count=shown).frames)
     # What the control video lacks is grey.
@@ -72,15 +60,15 @@ def test_each_window_follows_its_part_of_the_control_video(
 
 
 def test_windows_are_shown_pictures_where_they_belong(
-    echo: Callable[..., Any], heard: Shots, tmp_path: Path
+    echo: Callable[..., Any], heard: Told, tmp_path: Path
 ) -> None:
     first, last, look = (picture(tmp_path / f"{n}.png", n) for n in range(3))
     made = echo(frames=30, image_start=first, image_end=last, image_refs=[look])
     assert len(made.frames) == 30
     assert same(made.frames[:1], noise(1, seed=0))
     assert same(made.frames[-1:], noise(1, seed=1))
-    assert [inputs.end is not None for _, inputs in heard] == [False] * (len(heard) - 1) + [True]
-    assert all(len(inputs.references) == 1 for _, inputs in heard)
+    assert [inputs.end is not None for inputs in heard.inputs] == [False] * (len(heard.inputs) - 1) + [True]
+    assert all(len(inputs.references) == 1 for inputs in heard.inputs)
 
 
 def test_a_continued_video_stays_as_it_is(echo: Callable[..., Any], tmp_path: Path) -> None:
@@ -92,13 +80,13 @@ def test_a_continued_video_stays_as_it_is(echo: Callable[..., Any], tmp_path: Pa
 
 
 def test_windows_have_prompts_and_results_have_seeds(
-    echo: Callable[..., Any], heard: Shots, tmp_path: Path
+    echo: Callable[..., Any], heard: Told, tmp_path: Path
 ) -> None:
     said = {"window_prompts": ["a red circle", "a blue square"], "count": 2, "name": "{seed}", "seed": 5}
     made = echo(frames=29, video_guide=clip(tmp_path, "guide", 33), **said)
     assert made.outcome.error is None
     words = ["a red circle", "a blue square", "a blue square"]
-    assert [(shot.prompt, shot.seed) for shot, _ in heard] == [
+    assert [(shot.prompt, shot.seed) for shot in heard.shots] == [
         (word, seed) for seed in (5, 6) for word in words
     ]
     stages = [(e.data["result"], e.data["results"]) for e in made.events if e.type == "task.stage"]
@@ -107,10 +95,10 @@ def test_windows_have_prompts_and_results_have_seeds(
     assert sorted(path.name for path in (tmp_path / "made").glob("*.mkv")) == ["5.mkv", "6.mkv"]
 
 
-def test_a_video_that_fits_one_window_is_one_run(echo: Callable[..., Any], heard: Shots) -> None:
+def test_a_video_that_fits_one_window_is_one_run(echo: Callable[..., Any], heard: Told) -> None:
     made = echo(frames=12)
     assert "plan" not in made.outcome.manifest
-    assert (len(heard), len(made.frames)) == (1, 13)
+    assert (len(heard.shots), len(made.frames)) == (1, 13)
     assert len(echo(frames=30, sliding_window_size=0, name="off").frames) == 29
 
 
@@ -157,13 +145,13 @@ def hears(config: Path) -> str:
 
 
 def test_each_window_hears_its_own_part(
-    echo: Callable[..., Any], heard: Shots, hears: str, tmp_path: Path
+    echo: Callable[..., Any], heard: Told, hears: str, tmp_path: Path
 ) -> None:
     speech = tone(tmp_path / "a.wav", 1.2)
     said = {"frames": 25, "sliding_window_overlap": 1, "image_start": picture(tmp_path / "start.png", 1)}
     made = echo(hears, audio_guide=speech, **said)
     samples = read_audio(speech).samples
-    first, second = (inputs.speech.samples for _, inputs in heard)
+    first, second = (inputs.speech.samples for inputs in heard.inputs if inputs.speech)
     assert np.array_equal(first, samples[:13_000])
     assert np.array_equal(second[:7200], samples[12_000:])
     assert len(second) == 13_000
@@ -172,12 +160,13 @@ def test_each_window_hears_its_own_part(
 
 
 def test_what_continues_a_video_speaks_after_it(
-    echo: Callable[..., Any], heard: Shots, hears: str, tmp_path: Path
+    echo: Callable[..., Any], heard: Told, hears: str, tmp_path: Path
 ) -> None:
     before, speech = clip(tmp_path, "before", 16), tone(tmp_path / "a.wav", 1.0)
     said = {"frames": 9, "sliding_window_size": 0, "sliding_window_overlap": 1}
     made = echo(hears, video_source=before, audio_guide=speech, **said)
-    assert np.array_equal(heard[0][1].speech.samples, read_audio(speech).samples[:9000])
+    [spoken] = [inputs.speech for inputs in heard.inputs if inputs.speech]
+    assert np.array_equal(spoken.samples, read_audio(speech).samples[:9000])
     sound = read_audio(made.path).samples[:, 0]
     assert len(made.frames) == 24
     assert np.abs(sound[:15_000]).max() < 0.01
