@@ -86,11 +86,19 @@ def test_facts_tell_what_is_in_a_file(tmp_path: Path) -> None:
     write_video(path, [moving(9)], fps=Fraction(24000, 1001), audio=tone(1, 44100, 2))
     facts = probe(path)
     assert (facts.kind, facts.width, facts.height, facts.frames) == ("video", 64, 48, 9)
-    assert (facts.container, facts.codec, facts.pixel_format) == ("mov", "h264", "yuv420p")
+    assert (facts.container, facts.codec, facts.pixel_format) == ("mp4", "h264", "yuv420p")
     assert facts.fps == Fraction(24000, 1001)
     assert facts.seconds == pytest.approx(9 * 1001 / 24000)
     assert (facts.audio_codec, facts.audio_rate, facts.audio_channels) == ("aac", 44100, 2)
     assert facts.bytes == path.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("name", "container"), [("clip.mov", "mov"), ("clip.mkv", "matroska"), ("clip.webm", "webm")]
+)
+def test_the_container_is_called_what_the_file_is(tmp_path: Path, name: str, container: str) -> None:
+    write_video(tmp_path / name, [moving(2)], fps=Fraction(8))
+    assert probe(tmp_path / name).container == container
 
 
 def test_facts_of_pictures_and_sound(tmp_path: Path) -> None:

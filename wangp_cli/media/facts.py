@@ -102,7 +102,7 @@ def _container_facts(opened: av.container.InputContainer, path: Path) -> VideoFa
             "audio_rate": sound.codec_context.sample_rate,
             "audio_channels": sound.codec_context.channels,
         }
-    shared = heard | {"container": opened.format.name.split(",")[0], "bytes": path.stat().st_size}
+    shared = heard | {"container": _container_name(opened, path), "bytes": path.stat().st_size}
     if sound is not None and path.suffix.lower() in SOUNDS:
         return VideoFacts(kind="audio", seconds=float((opened.duration or 0) / av.time_base), **shared)
     stream = picture_stream(opened, path)
@@ -123,6 +123,13 @@ def _container_facts(opened: av.container.InputContainer, path: Path) -> VideoFa
         matrix=_tag(colour.MATRICES, frame.colorspace, context.colorspace),
         range=_tag(colour.RANGES, frame.color_range, context.color_range), **shared,
     )  # fmt: skip
+
+
+def _container_name(opened: av.container.InputContainer, path: Path) -> str:
+    """Of the names of a family of formats the one that the file goes by, else the first."""
+    names = opened.format.name.split(",")
+    ending = path.suffix.lower().removeprefix(".")
+    return ending if ending in names else names[0]
 
 
 def _tag(names: dict[int, str], frame: int, stream: int) -> str:

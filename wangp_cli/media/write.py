@@ -16,22 +16,15 @@ import av
 import numpy as np
 
 from wangp_cli.errors import GenerationError, MediaError
-from wangp_cli.media import colour
-from wangp_cli.media.audio import fit_samples, layout_of, packed, resample, samples_at
 from wangp_cli.media.clip import Audio, Frames
-from wangp_cli.media.codecs import Codec, hush, pick, steady
+from wangp_cli.media.codecs import Codec, pick
+from wangp_cli.media.encoding import PictureEncoder, SoundEncoder
 from wangp_cli.media.facts import VideoFacts, probe
 from wangp_cli.media.metadata import read_comment
 from wangp_cli.media.stills import write_image
 
 __all__ = ["Written", "write_image", "write_video"]
 
-_AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000})
-_OPUS_RATES = frozenset({8000, 12000, 16000, 24000, 48000})
-_LOSSY_AUDIO_BITS = 192_000
-_X265_DELAY = 2
-"""Frames by which x265 sends a picture ahead of its turn. Of clips shorter than that it leaves the decode
-times uninitialised, so they are counted here."""
 _MOV_COMMENT = 65_535
 _MILLISECONDS = frozenset({".mkv", ".webm"})
 
@@ -113,8 +106,10 @@ def write_video(
         if comment is not None:
             container.metadata["comment"] = comment
         with _refusals(chosen, first):
-            encoder = _Encoder(container, chosen, quality, first, fps)
-            sound = None if audio is None else _Sound(container, chosen, path.suffix.lower(), audio, fps)
+            encoder = PictureEncoder(container, chosen, quality, first, fps)
+            sound = (
+                None if audio is None else SoundEncoder(container, chosen, path.suffix.lower(), audio, fps)
+            )
         for chunk in _same(first, source):
             with _refusals(chosen, first):
                 encoder.add(chunk)
@@ -137,85 +132,6 @@ def write_video(
         seconds=facts.seconds, container=facts.container, codec=chosen.name, pixel_format=encoder.pixels,
         crf=quality, audio_codec=facts.audio_codec, bytes=facts.bytes,
     )  # fmt: skip
-
-
-class _Encoder:
-    """The picture's stream."""
-
-    def __init__(self, container: Any, codec: Codec, crf: int | None, first: Frames, fps: Fraction) -> None:
-        self.container, self.codec, self.fps = container, codec, fps
-        self.count = self.packets = 0
-        _, self.height, self.width, channels = first.shape
-        self.pixels = codec.pixel_format(alpha=channels == 4, deep=first.dtype != np.uint8)
-        _check_size(codec, self.pixels, self.width, self.height)
-        parts = av.VideoFormat(self.pixels).components
-        self.deep = max(part.bits for part in parts) > 8
-        hush()
-        options = dict(codec.options) | steady(codec.encoder) | ({} if crf is None else {"crf": str(crf)})
-        self.stream = container.add_stream(codec.encoder, rate=fps, options=options)
-        self.stream.width, self.stream.height, self.stream.pix_fmt = self.width, self.height, self.pixels
-        self.stream.time_base = 1 / fps
-        context = self.stream.codec_context
-        context.time_base = 1 / fps
-        if codec.tag and container.format.name != "matroska":
-            context.codec_tag = codec.tag
-        context.color_primaries = context.color_trc = colour.BT709
-        context.colorspace = colour.GBR if codec.rgb else colour.BT709
-        context.color_range = colour.FULL if codec.rgb else colour.LIMITED
-        self.converter: colour.Converter | None = None
-
-    def add(self, frames: Frames) -> None:
-        """Encode frames after those before."""
-        ready, name = colour.source_frames(frames, deep=self.deep)
-        if self.converter is None:
-            self.converter = colour.to_encoder(self.width, self.height, name, self.pixels)
-        for pixels in ready:
-            frame = self.converter.convert(av.VideoFrame.from_ndarray(pixels, format=name))
-            frame.pts, frame.time_base = self.count, 1 / self.fps
-            self._mux(self.stream.encode(frame))
-            self.count += 1
-
-    def finish(self) -> None:
-        """Encode what the encoder still holds."""
-        self._mux(self.stream.encode(None))
-
-    def _mux(self, packets: list[Any]) -> None:
-        for packet in packets:
-            if self.codec.encoder == "libx265":
-                packet.dts = self.packets - _X265_DELAY
-            self.packets += 1
-            self.container.mux(packet)
-
-
-class _Sound:
-    """The sound's stream, kept in step with the picture so that the container never waits for it."""
-
-    def __init__(self, container: Any, codec: Codec, suffix: str, audio: Audio, fps: Fraction) -> None:
-        encoder = codec.audio_encoder(suffix)
-        rates = {"aac": _AAC_RATES, "libopus": _OPUS_RATES}.get(encoder)
-        self.audio = audio if rates is None or audio.rate in rates else resample(audio, 48_000)
-        self.container, self.fps, self.sent = container, fps, 0
-        self.layout = layout_of(audio.samples.shape[1])
-        self.stream = container.add_stream(encoder, rate=self.audio.rate, layout=self.layout)
-        if encoder in {"aac", "libopus"}:
-            self.stream.bit_rate = _LOSSY_AUDIO_BITS
-        if encoder == "flac":
-            self.stream.format = "s32"
-
-    def reach(self, frames: int) -> None:
-        """Encode the sound of the first `frames` frames that is not encoded yet."""
-        end = samples_at(frames, self.audio.rate, self.fps)
-        if end <= self.sent:
-            return
-        piece = Audio(samples=self.audio.samples[self.sent : end], rate=self.audio.rate)
-        frame = packed(fit_samples(piece, end - self.sent).samples.clip(-1, 1), self.layout, self.audio.rate)
-        frame.pts, frame.time_base = self.sent, Fraction(1, self.audio.rate)
-        self.container.mux(self.stream.encode(frame))
-        self.sent = end
-
-    def finish(self) -> None:
-        """Encode what the encoder still holds."""
-        self.container.mux(self.stream.encode(None))
 
 
 class _refusals:  # noqa: N801 - reads as a clause: with _refusals(...)
@@ -249,22 +165,6 @@ def _check_comment(path: Path, comment: str | None) -> None:
         )
 
 
-def _check_size(codec: Codec, pixels: str, width: int, height: int) -> None:
-    least_width, least_height = codec.smallest
-    if width < least_width or height < least_height:
-        raise MediaError(
-            f"size: {width}x{height}, codec {codec.name} takes {least_width}x{least_height} or more"
-        )
-    step_x, step_y = codec.block(pixels)
-    if width % step_x or height % step_y:
-        even = f"{width - width % step_x}x{height - height % step_y}"
-        suited = "prores4444" if codec.name == "prores" else "h264-444"
-        raise MediaError(
-            f"size: {width}x{height}, but codec {codec.name} needs even sizes such as {even}",
-            hint=f"--size {even}, or --codec {suited}",
-        )
-
-
 def _checked(chunk: Frames | None, first: Frames | None, count: int) -> Frames:
     if chunk is None or (first is None and not len(chunk)):
         raise GenerationError("there are no frames to write")
@@ -289,7 +189,7 @@ def _same(first: Frames, rest: Iterator[Frames]) -> Iterator[Frames]:
 
 
 def _verified(
-    path: Path, encoder: _Encoder, fps: Fraction, frames: int | None, comment: str | None
+    path: Path, encoder: PictureEncoder, fps: Fraction, frames: int | None, comment: str | None
 ) -> VideoFacts:
     facts = probe(path)
     wanted = encoder.count if frames is None else frames
