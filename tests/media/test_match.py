@@ -12,7 +12,6 @@ from wangp_cli.media.match import (
     changed,
     colours,
     from_lab,
-    match_colour,
     matching,
     mix_weights,
     shares_between,
@@ -23,6 +22,12 @@ from wangp_cli.media.match import (
 def tinted(frames: Frames, *shift: float) -> Frames:
     """The frames with a constant added in L*, a* and b*."""
     return from_lab(to_lab(frames) + np.array(shift, np.float32))
+
+
+def matched(frames: Frames, reference: Frames, strength: float = 1.0) -> Frames:
+    """The frames in the colours of a reference, by one change for all."""
+    change = matching(colours(frames), colours(reference))
+    return changed(frames, [(change, np.full(len(frames), strength))])
 
 
 @pytest.mark.parametrize(
@@ -49,15 +54,15 @@ def test_a_tint_is_taken_off_again() -> None:
     clip = as_float(moving(4)) * 0.6 + 0.2
     drifted = tinted(clip, 4, 6, -5)
     assert np.abs(drifted - clip).max() > 0.05
-    assert np.abs(match_colour(drifted, clip) - clip).max() < 2 / 255
-    half = to_lab(match_colour(drifted, clip, 0.5)).mean() - to_lab(clip).mean()
+    assert np.abs(matched(drifted, clip) - clip).max() < 2 / 255
+    half = to_lab(matched(drifted, clip, 0.5)).mean() - to_lab(clip).mean()
     assert half == pytest.approx((4 + 6 - 5) / 3 / 2, abs=0.1)
 
 
 def test_the_reference_may_have_another_size_and_length() -> None:
     clip = as_float(moving(4)) * 0.6 + 0.2
-    matched = colours(match_colour(tinted(clip, 4, 6, -5), moving(9, 30, 20)))
-    assert matched.mean == pytest.approx(colours(moving(9, 30, 20)).mean, abs=3)
+    found = colours(matched(tinted(clip, 4, 6, -5), moving(9, 30, 20)))
+    assert found.mean == pytest.approx(colours(moving(9, 30, 20)).mean, abs=3)
 
 
 def test_colours_of_some_pixels_are_those_alone() -> None:
@@ -71,15 +76,15 @@ def test_colours_of_some_pixels_are_those_alone() -> None:
 
 def test_no_strength_changes_no_bit() -> None:
     clip = moving(3)
-    assert np.array_equal(match_colour(clip, flat(1, 0.2), 0), clip)
+    assert np.array_equal(matched(clip, flat(1, 0.2), 0), clip)
 
 
 def test_plane_colours_are_moved_not_stretched() -> None:
     noisy = flat(2, 0.5) + np.random.default_rng(0).normal(0, 0.002, (2, 8, 8, 3)).astype(np.float32)
     change = matching(colours(noisy), colours(moving(2)))
     assert change.gain.max() <= 10
-    assert match_colour(noisy, flat(1, 0.25))[..., 0].std() < 0.004
-    assert match_colour(noisy, flat(1, 0.25)).mean() == pytest.approx(0.25, abs=0.01)
+    assert matched(noisy, flat(1, 0.25))[..., 0].std() < 0.004
+    assert matched(noisy, flat(1, 0.25)).mean() == pytest.approx(0.25, abs=0.01)
 
 
 def test_the_spread_has_limits() -> None:
@@ -90,9 +95,9 @@ def test_the_spread_has_limits() -> None:
 
 def test_alpha_and_dtype_are_kept() -> None:
     clip = moving(2, channels=4)
-    matched = match_colour(clip, moving(1))
-    assert matched.dtype == np.uint8
-    assert np.array_equal(matched[..., 3], clip[..., 3])
+    found = matched(clip, moving(1))
+    assert found.dtype == np.uint8
+    assert np.array_equal(found[..., 3], clip[..., 3])
 
 
 def test_shares_between_two_ends() -> None:

@@ -16,6 +16,8 @@ from training.starter.fast import to_tokens
 from training.starter.world import COLOURS, FRAMES, SIDE, Scene, caption, coverage, is_withheld, sample_scene
 
 _CELL = 8
+_TRIES = 3
+"""Boxes that are drawn until one cuts the shape."""
 Grid = tuple[int, int, int]
 
 
@@ -71,27 +73,42 @@ class LinearEncoder:
         rests = self.rest.view(3, -1, CONTENT_CHANNELS)
         return torch.stack([_join(first @ firsts[i], rest @ rests[i]) for i in range(3)], dim=1)
 
-    def given_error(self, errors: Tensor, keep: Tensor) -> Tensor:
-        """What errors of latents mean at given pixels, by the inverse of the encoder.
+    def given_part(self, codes: Tensor, keep: Tensor) -> Tensor:
+        """The part of latents that given pixels account for, by the inverse of the encoder.
 
         Args:
-            errors: float32 [B, content channels, T', H', W'].
+            codes: float32 [B, content channels, T', H', W'].
             keep: float32 [B, T, H, W], 1 at given pixels.
+
+        Returns:
+            Latents of the same shape: all of them where a block is given as a whole, 0 where none of it is.
+        """
+        first, rest = self._given_pixels(codes, keep)
+        return _join((first @ self.first).squeeze(1), rest @ self.rest)
+
+    def given_error(self, errors: Tensor, keep: Tensor) -> Tensor:
+        """What errors of latents mean at given pixels; arguments as those of `given_part`.
 
         Returns:
             Squared errors of cells, float32 [B, T', H', W'], of the size of those of latents where everything
             is given.
         """
-        kept_first, kept_rest = self._blocks(keep.unsqueeze(1))
-        cells = errors.permute(0, 2, 3, 4, 1)
-        groups = []
-        for codes, inverse, kept in (
-            (cells[:, :1], self.first_inverse, kept_first.unsqueeze(1)),
-            (cells[:, 1:], self.rest_inverse, kept_rest),
-        ):
-            pixels = (codes @ inverse).unflatten(-1, (3, -1)).square() * kept.unsqueeze(-2)
-            groups.append(pixels.sum((-1, -2)) / inverse.square().sum())
-        return torch.cat(groups, dim=1)
+        pixels = self._given_pixels(errors, keep)
+        inverses = (self.first_inverse, self.rest_inverse)
+        cells = [
+            part.square().sum(-1) / inverse.square().sum()
+            for part, inverse in zip(pixels, inverses, strict=True)
+        ]
+        return torch.cat(cells, dim=1)
+
+    def _given_pixels(self, codes: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixels of the blocks of the first frame and of the rest [B, T', H', W', pixels], 0 if not given."""
+        first, rest = self._blocks(keep.unsqueeze(1))
+        cells = codes.permute(0, 2, 3, 4, 1)
+        return (
+            cells[:, :1] @ self.first_inverse * first.unsqueeze(1).repeat(1, 1, 1, 1, 3),
+            cells[:, 1:] @ self.rest_inverse * rest.repeat(1, 1, 1, 1, 3),
+        )
 
     @staticmethod
     def _blocks(clips: Tensor) -> tuple[Tensor, Tensor]:
@@ -152,8 +169,8 @@ class ScenePool:
         kept = torch.zeros(size, FRAMES, self.side, self.side)
         clips = torch.zeros(0, 3, FRAMES, self.side, self.side)
         if known.any():
-            keep = torch.stack([random_keep(self.rng, FRAMES, self.side) for _ in range(int(known.sum()))])
             alpha = self.coverages[[i for i, flag in zip(indices, given, strict=True) if flag]].float() / 255
+            keep = torch.stack([random_keep(self.rng, drawn) for drawn in alpha])
             base, change = base[known].unsqueeze(-1), change[known].unsqueeze(-1)
             clips = base + change * alpha.unsqueeze(1)
             content[known] = to_tokens(self.encode(clips * keep.unsqueeze(1)))
@@ -208,28 +225,45 @@ def known_part(keep: Tensor) -> Tensor:
     return functional.avg_pool2d(torch.cat([first, rest], dim=1), 2 * _CELL).flatten(1).unsqueeze(-1)
 
 
-def random_keep(rng: random.Random, frames: int, side: int) -> Tensor:
-    """Which pixels are given, float32 [T, H, W]: some frames, or all but a part of the picture."""
-    keep = torch.zeros(frames, side, side)
+def random_keep(rng: random.Random, drawn: Tensor) -> Tensor:
+    """Which pixels are given: some frames, or all but a part of the picture, which cuts the shape if it can.
+
+    Args:
+        rng: decides.
+        drawn: float32 [T, H, W], 1 where the shape is.
+
+    Returns:
+        float32 [T, H, W], 1 at given pixels.
+    """
+    keep = torch.zeros_like(drawn)
     kind = rng.random()
-    if kind < 0.08:
+    if kind < 0.06:
         keep[0] = 1
-    elif kind < 0.26:
+    elif kind < 0.24:
         keep[0] = keep[-1] = 1
-    elif kind < 0.30:
+    elif kind < 0.27:
         keep[-1] = 1
-    elif kind < 0.38:
+    elif kind < 0.33:
         keep[: rng.choice((5, 5, 9, 9, rng.randrange(2, 13)))] = 1
-    elif kind < 0.54:
+    elif kind < 0.46:
         keep[: rng.choice((4, 5, 8, rng.randrange(2, 9)))] = 1
         keep[-rng.choice((1, 1, 4, 5, 8, rng.randrange(2, 8))) :] = 1
     else:
-        inside = kind < 0.95
-        height, width = (int(side * rng.uniform(0.25, 0.7 if inside else 0.85)) for _ in range(2))
-        top, left = rng.randrange(side - height + 1), rng.randrange(side - width + 1)
+        inside = kind < 0.96
+        for _ in range(_TRIES):
+            area = _box(rng, drawn.shape[1], largest=0.7 if inside else 0.85)
+            if 0.05 < float(drawn[area].sum() / drawn.sum().clamp(min=1)) < 0.95:
+                break
         keep[:] = float(inside)
-        keep[:, top : top + height, left : left + width] = 1 - float(inside)
+        keep[area] = 1 - float(inside)
     return keep
+
+
+def _box(rng: random.Random, side: int, *, largest: float) -> tuple[slice, slice, slice]:
+    """A part of the picture in every frame."""
+    height, width = (int(side * rng.uniform(0.25, largest)) for _ in range(2))
+    top, left = rng.randrange(side - height + 1), rng.randrange(side - width + 1)
+    return slice(None), slice(top, top + height), slice(left, left + width)
 
 
 def _join(first: Tensor, rest: Tensor) -> Tensor:

@@ -18,12 +18,14 @@ _CROPS, _SIDE = 6, 6
 """Crops a step, and cells on a side of each."""
 _LATE, _LEAST = 0.6, 0.15
 """Noise levels above the first are left out; below the second, errors weigh no more."""
+_UNKNOWN = 0.3
+"""Weight of pixels that are not given; of those that are it is 1."""
 
 
 def decoded_error(
     vae: AutoencoderKLWan, clean: Tensor, sigma: Tensor, batch: Batch, by_cell: Tensor, rng: random.Random
 ) -> Tensor:
-    """Squared error of given pixels in decoded crops, each about a cell where it is probably large.
+    """Squared error of decoded crops, most of given pixels, each about a cell where it is probably large.
 
     Args:
         clean: float32 [B, content channels, T', H', W'], normalised latents as the denoiser sees them clean.
@@ -39,20 +41,22 @@ def decoded_error(
     chosen = [(place, index) for place, index in enumerate(given) if sigma[index] < _LATE][:_CROPS]
     if not chosen:
         return clean.sum() * 0
-    latents, wanted, keep = [], [], []
+    latents, wanted, weight = [], [], []
     for place, index in chosen:
         rows, columns = _around(by_cell[index].sum(0), rng)
         latents.append(clean[index, :, :, slice(*rows), slice(*columns)])
         area = (..., *(slice(_CELL * begin, _CELL * end) for begin, end in (rows, columns)))
         wanted.append(batch.clips[place][area])
-        keep.append((batch.keep[index] * _inner(batch.keep[index], rows, columns))[area])
+        weight.append(
+            (batch.keep[index].clamp(min=_UNKNOWN) * _inner(batch.keep[index], rows, columns))[area]
+        )
     deviation = torch.tensor(vae.config.latents_std)[:CONTENT_CHANNELS].view(1, -1, 1, 1, 1)
     crops = functional.pad(torch.stack(latents) * deviation, (0,) * 7 + (POSITION_CHANNELS,))
     with torch.autocast("cpu", torch.bfloat16):
         decoded = decode_clip(vae, crops.contiguous(memory_format=torch.channels_last_3d))
-    errors = (decoded.float() - torch.stack(wanted)).square().mean(1) * torch.stack(keep)
-    weights = 1 / sigma[[index for _, index in chosen]].clamp(min=_LEAST)
-    return (errors.mean((1, 2, 3)) * weights).mean()
+    errors = (decoded.float() - torch.stack(wanted)).square().mean(1) * torch.stack(weight)
+    precision = 1 / sigma[[index for _, index in chosen]].clamp(min=_LEAST)
+    return (errors.mean((1, 2, 3)) * precision).mean()
 
 
 def _around(scores: Tensor, rng: random.Random) -> tuple[tuple[int, int], tuple[int, int]]:

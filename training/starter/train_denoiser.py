@@ -14,9 +14,9 @@ from diffusers import AutoencoderKLWan
 from torch import Tensor, nn
 
 from training.starter.autoencoder import CONTENT_CHANNELS
-from training.starter.data import Batch, ScenePool
+from training.starter.data import Batch, Grid, ScenePool
 from training.starter.decoded import decoded_error
-from training.starter.fast import FastDenoiser, to_latents
+from training.starter.fast import FastDenoiser, to_latents, to_tokens
 from training.starter.networks import (
     WORDS,
     encode_words,
@@ -127,7 +127,8 @@ class Trainer:
         size = len(batch.captions)
         sigma = sample_sigmas(size, phase.shift, phase.late)
         level = sigma.view(-1, 1, 1)
-        noise = torch.randn_like(batch.latents) + mistakes((batch.known == 1).float())
+        wrong_given = pool.encode.given_part(mistakes(size, pool.grid), batch.keep)
+        noise = torch.randn_like(batch.latents) + to_tokens(wrong_given)
         lengths = (WORDS + 1) * torch.pow(512 / (WORDS + 1), torch.rand(size) ** 3)
         words, padding = self.model.words(batch.captions, lengths)
         noisy = (1 - level) * batch.latents + level * noise
@@ -180,17 +181,17 @@ def sample_sigmas(count: int, shift: float, late: float = 0.0) -> Tensor:
     return torch.where(torch.rand(count) < late, 0.05 + 0.55 * torch.rand(count), levels)
 
 
-def mistakes(known: Tensor) -> Tensor:
-    """Extra noise where pixels are given, even over a clip in half of it.
+def mistakes(size: int, grid: Grid) -> Tensor:
+    """Extra noise for what is given of clips, even over a clip in half of it: [B, content channels, *grid].
 
-    While sampling, small errors settle in the known part; a model that has only seen clean ones takes them
-    for content. With these it learns to trust what is given more than what it made itself.
+    While sampling, small errors settle in what is given, also in latents that are given in part; a model that
+    has only seen clean ones takes them for content. With these it learns to trust what is given more than
+    what it made itself.
     """
-    strength = torch.rand(len(known), 1, 1) * (torch.rand(len(known), 1, 1) < 0.7)
-    channels = 4 * CONTENT_CHANNELS
-    even = torch.randn(len(known), 1, CONTENT_CHANNELS, 1).expand(-1, -1, -1, 4).flatten(2)
-    rough = torch.randn(*known.shape[:2], channels)
-    return known * strength * (0.7 * even + 0.7 * rough)
+    strength = torch.rand(size, 1, 1, 1, 1) * (torch.rand(size, 1, 1, 1, 1) < 0.7)
+    even = torch.randn(size, CONTENT_CHANNELS, 1, 1, 1)
+    rough = torch.randn(size, CONTENT_CHANNELS, *grid)
+    return strength * (0.7 * even + 0.7 * rough)
 
 
 class _Losses:

@@ -114,21 +114,6 @@ def matching(source: Colours, target: Colours) -> Match:
     return Match(gain=gain, offset=target.mean - gain * source.mean)
 
 
-def match_colour(frames: Frames, reference: Frames, strength: float = 1.0) -> Frames:
-    """Frames with the colours of a reference; one change for all, so that they stay steady.
-
-    Args:
-        frames: `[T, H, W, C]` RGB or RGBA, any dtype of `Frames`.
-        reference: the same of any length and size.
-        strength: 0 changes nothing, 1 is the full match.
-
-    Returns:
-        `[T, H, W, C]`, same dtype.
-    """
-    change = matching(colours(frames), colours(reference))
-    return changed(frames, [(change, np.full(len(frames), strength))])
-
-
 Share = tuple[Match, NDArray[np.float64]]
 """A change of colours and how much of it each frame gets, `[T]`."""
 
