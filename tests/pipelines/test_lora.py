@@ -82,7 +82,8 @@ def test_loras_add_up_whatever_their_layers_and_ranks(network: Any, factors: Fac
 
 
 def test_alpha_in_the_metadata_counts(network: Any, factors: Factors, tmp_path: Path) -> None:
-    said = {"transformer.r": RANK, "transformer.lora_alpha": 8, "transformer.alpha_pattern": {"proj_out": 2}}
+    pattern = r"blocks\.\d+\..*proj_out|proj_out"
+    said = {"transformer.r": RANK, "transformer.lora_alpha": 8, "transformer.alpha_pattern": {pattern: 2}}
     lora = saved(tmp_path, LAYOUTS["diffusers"](factors), lora_adapter_metadata=json.dumps(said))
     low = {name: pair for name, pair in factors.items() if name.endswith("proj_out")}
     high = {name: pair for name, pair in factors.items() if name not in low}
@@ -240,6 +241,8 @@ def test_metadata_that_cannot_be_read_is_refused(network: Any, factors: Factors,
         "[1]",
         '{"lora_alpha": NaN}',
         '{"alpha_pattern": {"(": 1}}',
+        '{"alpha_pattern": {"((.|.)+)+x": 1}}',
+        '{"alpha_pattern": {".*.*.*.*.*.*.*.*x": 1}}',
         '{"alpha_pattern": 5}',
     ):
         lora = saved(tmp_path, LAYOUTS["diffusers"](factors), lora_adapter_metadata=said)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from wangp_cli.pipelines.lora_change import Change, Hadamard, Kronecker, LowRank
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 KINDS = {"d": "LoRA", "u": "LoRA", "w": "LoKr", "h": "LoHa"}
 """What factors are of, by the first letter of a part."""
+_PLAIN = re.compile(r"(?:[\w.^$|-]|\\[.dw])+", re.ASCII)
+_REPEATS = 2
+"""Patterns of layers: names, of which parts may be repeated so often."""
 
 
 class MisfitError(Exception):
@@ -115,7 +119,7 @@ def _alpha_in(metadata: Mapping[str, Any], layer: str, rank: int) -> float | Non
     alpha = metadata.get("lora_alpha")
     try:
         for pattern, value in (metadata.get("alpha_pattern") or {}).items():
-            if re.fullmatch(rf"(.*\.)?({pattern})", layer):
+            if _layers_of(pattern).fullmatch(layer):
                 alpha = value
         number = None if alpha is None else float(alpha)
     except (re.error, AttributeError, TypeError, ValueError):
@@ -125,3 +129,12 @@ def _alpha_in(metadata: Mapping[str, Any], layer: str, rank: int) -> float | Non
     if not math.isfinite(number):
         raise MisfitError(f"the metadata has alpha {alpha}")
     return number * math.sqrt(rank) if metadata.get("use_rslora") else number
+
+
+@cache
+def _layers_of(pattern: str) -> re.Pattern[str]:
+    """The layers that a pattern means to peft. One that could take for ever to match raises ValueError."""
+    plain, repeated = re.subn(r"[*+]", "", pattern)
+    if repeated > _REPEATS or not _PLAIN.fullmatch(plain):
+        raise ValueError(pattern)
+    return re.compile(rf"(.*\.)?({pattern})")
