@@ -3,30 +3,94 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from wangp_cli import __version__
-from wangp_cli.commands import loras, models, presets, settings
-from wangp_cli.commands.batch import batch
-from wangp_cli.commands.control import control
-from wangp_cli.commands.decode import decode
-from wangp_cli.commands.docs import docs
-from wangp_cli.commands.doctor import doctor
-from wangp_cli.commands.edit import edit
-from wangp_cli.commands.generate import generate
-from wangp_cli.commands.inpaint import inpaint
-from wangp_cli.commands.join import join
-from wangp_cli.commands.report import report
-from wangp_cli.commands.schema import schema
-from wangp_cli.commands.show import show
-from wangp_cli.commands.travel import travel
-from wangp_cli.runtime.bootstrap import private_stdout
-from wangp_cli.runtime.console import show_error
-from wangp_cli.tasks.legacy import GONE_FLAGS
+from wangp_cli.commands._gone import refuse_gone_flags
+from wangp_cli.runtime.stdout import private_stdout
+
+COMMANDS = {
+    "generate": "Make a video from a prompt, pictures and videos; one frame makes a picture.",
+    "travel": "Travel from picture to picture in one continuous video.",
+    "join": "Join clips by generated frames.",
+    "edit": "Make portions of a video anew; all the rest stays as it is.",
+    "inpaint": "Paint a range of frames or a masked region anew; every other pixel stays as it is.",
+    "decode": "Finish a result whose latents were kept when its decoding failed.",
+    "batch": "Run many tasks with models kept loaded; flags are defaults for all.",
+    "show": "Show the request a file was made from and the file's facts.",
+    "report": "Write one HTML page with every task of a run: results, requests, failures.",
+    "models": "List, show, fetch and check models.",
+    "loras": "List, show, check and fetch LoRAs.",
+    "presets": "List and show presets.",
+    "settings": "Settings of this machine and user.",
+    "control": "Steer a running generate or batch: hold it, go on, cancel a task, end it.",
+    "doctor": "Look at python, torch, device, memory, disk, attention, folders, hub and versions.",
+    "schema": "Print a JSON Schema.",
+    "docs": "Write docs/CLI.md anew.",
+}
+"""The commands, each of the module of its name, and the first lines of their help."""
+_RUN_BARE = frozenset({"report", "doctor", "docs"})
+"""Commands that do their work when called without arguments; the others show their help."""
+
+
+class _Loaded(Mapping[str, Any]):
+    """The commands themselves, imported when they are asked for."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in COMMANDS:
+            raise KeyError(name)
+        return _load(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+@cache
+def _load(name: str) -> Any:
+    module = import_module(f"wangp_cli.commands.{name}")
+    part = typer.Typer(add_completion=False)
+    part.callback()(lambda: None)
+    if hasattr(module, "app"):
+        part.add_typer(module.app, name=name)
+    else:
+        part.command(name, no_args_is_help=name not in _RUN_BARE)(getattr(module, name))
+    group = typer.main.get_command(part)
+    assert isinstance(group, TyperGroup)
+    return group.commands[name]
+
+
+class _Commands(TyperGroup):
+    """All commands; whoever lists them gets their names and first lines, and nothing is imported."""
+
+    commands: Any
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.loaded, self.listed = _Loaded(), {n: TyperCommand(n, help=line) for n, line in COMMANDS.items()}
+        self.commands = self.loaded
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Show the help, with the list of commands."""
+        self.commands = self.listed
+        super().format_help(ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Complete the name of a command."""
+        self.commands = self.listed
+        return super().shell_complete(ctx, incomplete)
+
 
 app = typer.Typer(
+    cls=_Commands,
     name="wangp",
     help="Make video with open diffusion models from the shell.",
     no_args_is_help=True,
@@ -50,42 +114,13 @@ def options(
     """Make video with open diffusion models from the shell."""
 
 
-app.command(no_args_is_help=True)(generate)
-app.command(no_args_is_help=True)(travel)
-app.command(no_args_is_help=True)(join)
-app.command(no_args_is_help=True)(edit)
-app.command(no_args_is_help=True)(inpaint)
-app.command(no_args_is_help=True)(decode)
-app.command(no_args_is_help=True)(batch)
-app.command()(show)
-app.command()(report)
-app.add_typer(models.app, name="models")
-app.add_typer(loras.app, name="loras")
-app.add_typer(presets.app, name="presets")
-app.add_typer(settings.app, name="settings")
-app.command(no_args_is_help=True)(control)
-app.command()(doctor)
-app.command(no_args_is_help=True)(schema)
-app.command()(docs)
-
-
 def main() -> None:
     """Run the command line of this process."""
     stdout = private_stdout()
-    _refuse_gone_flags(sys.argv[1:])
+    refuse_gone_flags(sys.argv[1:])
     try:
         app()
     finally:
         sys.stdout.flush()
         if stdout.reader_gone:
             raise SystemExit(141)
-
-
-def _refuse_gone_flags(arguments: list[str]) -> None:
-    for argument in arguments:
-        if argument == "--":
-            return
-        name = argument.split("=")[0]
-        if name in GONE_FLAGS:
-            show_error(f"{name}: there is no such flag any more", f"use {GONE_FLAGS[name]}")
-            raise SystemExit(2)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from wangp_cli.tasks.legacy import GONE_FLAGS, read
+from wangp_cli.tasks.legacy import read
 from wangp_cli.tasks.runtime import Runtime
 
 
@@ -81,16 +81,3 @@ def test_keys_of_the_older_tools(old: dict[str, Any], ours: dict[str, Any]) -> N
 def test_a_multiplier_that_magcache_does_not_read_is_said() -> None:
     found = read({"model_type": "t2v", "skip_steps_cache_type": "mag", "skip_steps_multiplier": 2})
     assert any("skip_steps_multiplier" in notice for notice in found.notices)
-
-
-@pytest.mark.parametrize(
-    "flag",
-    [
-        "attention-mode", "compile", "profile", "vae-config", "boost", "transformer-quantization",
-        "transformer-dtype-policy", "text-encoder-quantization", "vae-precision", "mixed-precision",
-        "preload-policy", "preload",
-    ],
-)  # fmt: skip
-def test_every_old_override_has_a_new_flag(flag: str) -> None:
-    name = GONE_FLAGS[f"--wgp-{flag}"].removeprefix("--").replace("-", "_")
-    assert name in Runtime.model_fields

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import re
@@ -29,7 +28,7 @@ from wangp_cli.runtime.strange_text import visible
 from wangp_cli.runtime.stream import Sink, Stream
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer
+    pass
 
 LOG_BYTES = 2_000_000
 SECRET = re.compile(r"--?[\w-]*(token|password|secret|api-?key)", re.IGNORECASE)
@@ -187,37 +186,3 @@ def prepare_libraries() -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
     os.environ.setdefault("SVT_LOG", "1")
-
-
-class Stdout(io.FileIO):
-    """The real stdout; after its reader has gone, what is written goes nowhere and raises nothing."""
-
-    reader_gone = False
-
-    def write(self, data: Buffer, /) -> int:
-        """Write all of `data`, or nothing."""
-        if not self.reader_gone:
-            try:
-                return super().write(data)
-            except BrokenPipeError:
-                self.reader_gone = True
-        return memoryview(data).nbytes
-
-
-def private_stdout() -> Stdout:
-    """Keep the real stdout for us alone, as `sys.stdout`: descriptor 1 becomes stderr."""
-    for descriptor in (1, 2):
-        _open_if_closed(descriptor)
-    if sys.stdout:
-        sys.stdout.flush()
-    private = Stdout(os.dup(1), "w")
-    os.dup2(2, 1)
-    sys.stdout = io.TextIOWrapper(io.BufferedWriter(private), encoding="utf-8", errors="backslashreplace")
-    return private
-
-
-def _open_if_closed(descriptor: int) -> None:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wangp_cli.tasks.legacy.names import GONE_FLAGS, RENAMED
+from wangp_cli.tasks.legacy.names import RENAMED
 from wangp_cli.tasks.legacy.translate import Translation, read, translate
 from wangp_cli.tasks.legacy.types import owner_of
 
-__all__ = ["GONE_FLAGS", "RENAMED", "Translation", "owner_of", "read", "translate"]
+__all__ = ["RENAMED", "Translation", "owner_of", "read", "translate"]

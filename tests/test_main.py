@@ -1,0 +1,50 @@
+"""The root command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from tests.conftest import clean_environment
+from wangp_cli.main import COMMANDS, app
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_says_what_the_command_says(name: str) -> None:
+    root: Any = typer.main.get_command(app)
+    first = root.commands[name].help.split("\n\n")[0]
+    assert " ".join(first.split()) == COMMANDS[name]
+
+
+def test_the_list_imports_no_command(home: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "wangp_cli", "--help"],
+        env=clean_environment(home), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert all(name in done.stdout for name in COMMANDS)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "|" in line}
+    assert "wangp_cli.main" in imported
+    assert not imported & {"pydantic", "yaml", *(f"wangp_cli.commands.{name}" for name in COMMANDS)}
+
+
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [("wangp tr", "travel"), ("wangp models fe", "fetch"), ("wangp travel --mod", "--mode")],
+)
+def test_names_are_completed(line: str, completed: str) -> None:
+    said = {"_WANGP_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    result = CliRunner().invoke(app, env=said, prog_name="wangp")
+    assert result.exit_code == 0
+    assert completed in result.output.split()
+
+
+def test_a_command_that_does_not_exist_is_refused_with_the_nearest() -> None:
+    result = CliRunner().invoke(app, ["traval"])
+    assert result.exit_code == 2
+    assert "travel" in result.output

@@ -1,0 +1,45 @@
+"""The real stdout, kept for results and events alone."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+
+class Stdout(io.FileIO):
+    """The real stdout; after its reader has gone, what is written goes nowhere and raises nothing."""
+
+    reader_gone = False
+
+    def write(self, data: Buffer, /) -> int:
+        """Write all of `data`, or nothing."""
+        if not self.reader_gone:
+            try:
+                return super().write(data)
+            except BrokenPipeError:
+                self.reader_gone = True
+        return memoryview(data).nbytes
+
+
+def private_stdout() -> Stdout:
+    """Keep the real stdout for us alone, as `sys.stdout`: descriptor 1 becomes stderr."""
+    for descriptor in (1, 2):
+        _open_if_closed(descriptor)
+    if sys.stdout:
+        sys.stdout.flush()
+    private = Stdout(os.dup(1), "w")
+    os.dup2(2, 1)
+    sys.stdout = io.TextIOWrapper(io.BufferedWriter(private), encoding="utf-8", errors="backslashreplace")
+    return private
+
+
+def _open_if_closed(descriptor: int) -> None:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
