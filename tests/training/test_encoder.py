@@ -7,7 +7,7 @@ import torch
 from diffusers import AutoencoderKLWan
 
 from training.starter.autoencoder import CONTENT_CHANNELS, decode_clip, encode_clip
-from training.starter.data import LinearEncoder, known_part, pack_mask
+from training.starter.data import LinearEncoder, known_part, pack_mask, random_keep
 from training.starter.encoder import build_autoencoder, normalise
 from training.starter.fast import FastDenoiser, to_latents, to_tokens
 from training.starter.networks import make_denoiser, pad_bias
@@ -55,6 +55,28 @@ def test_position_is_the_same_in_every_clip(vae: AutoencoderKLWan, clips: torch.
 def test_the_encoder_is_two_matrices(vae: AutoencoderKLWan, clips: torch.Tensor) -> None:
     wanted = normalise(vae, encode_clip(vae, clips[:2]))[:, :CONTENT_CHANNELS]
     assert (LinearEncoder(vae)(clips[:2]) - wanted).abs().max() < 0.01
+
+
+def test_a_latent_is_what_its_pixels_account_for_together(vae: AutoencoderKLWan) -> None:
+    encode = LinearEncoder(vae)
+    codes = torch.randn(2, CONTENT_CHANNELS, 5, 2, 2, generator=torch.Generator().manual_seed(0))
+    keep = (torch.rand(2, 17, 16, 16, generator=torch.Generator().manual_seed(1)) < 0.5).float()
+    keep[:, :, :8, 8:] = 1
+    part, rest = encode.given_part(codes, keep), encode.given_part(codes, 1 - keep)
+    assert (part + rest - codes).abs().max() < 1e-3
+    assert (rest[..., 0, 1] == 0).all()
+    assert (part[..., 1, 0] - codes[..., 1, 0]).abs().mean() > 0.1
+
+
+def test_most_holes_cut_the_shape() -> None:
+    drawn = torch.zeros(17, 48, 48)
+    drawn[:, 4:16, 4:16] = 1
+    rng = random.Random(0)
+    kept = [random_keep(rng, drawn) for _ in range(400)]
+    holes = [keep for keep in kept if (keep == keep[0]).all()]
+    assert 150 < len(holes) < 300
+    cut = [keep for keep in holes if 0 < float((drawn * keep).sum()) < float(drawn.sum())]
+    assert len(cut) > 0.65 * len(holes)
 
 
 def test_errors_count_at_given_pixels_alone(vae: AutoencoderKLWan) -> None:
