@@ -12,7 +12,7 @@ from wangp_cli.pipelines.sampling import generator_of
 from wangp_cli.pipelines.schedules import schedule
 from wangp_cli.plan.phases import sigmas_of
 
-SAMPLERS = ["unipc", "euler", "dpm++", "causvid", "lcm"]
+SAMPLERS = ["unipc", "euler", "euler_ancestral", "dpm++", "causvid", "lcm"]
 
 
 def made(steps: int, shift: float, sampler: str, *, experts: int = 1, **changes: Any) -> Any:
@@ -54,15 +54,28 @@ def test_the_sample_keeps_its_precision_whatever_the_network_has(sampler: str) -
         assert latents.dtype == torch.float32
 
 
-def test_lcm_draws_new_noise_from_the_run_s_own_source() -> None:
+@pytest.mark.parametrize("sampler", ["euler_ancestral", "lcm"])
+def test_new_noise_is_drawn_from_the_run_s_own_source(sampler: str) -> None:
     def walked(seed: int) -> torch.Tensor:
-        run = schedule(tiny.shot(sampler="lcm", steps=4), "cpu", generator=generator_of(seed))
+        run = schedule(tiny.shot(sampler=sampler, steps=4), "cpu", generator=generator_of(seed))
         latents = torch.zeros(1, 1, 1, 4, 4)
         step = run.steps[0]
         return run.new_solver().step(latents, step.timestep, latents, return_dict=False)[0]
 
     assert torch.equal(walked(1), walked(1))
     assert not torch.equal(walked(1), walked(2))
+
+
+def test_ancestral_steps_keep_the_noise_at_the_level_of_the_schedule() -> None:
+    """Of Gaussian data of standard deviation 2 the best prediction is known, and so is the spread."""
+    run = made(300, 3.0, "euler_ancestral")
+    latents = torch.randn(1, 1, 1, 100, 100, generator=generator_of(4))
+    solver = run.new_solver()
+    for step, (sigma, following) in zip(run.steps, run.sigmas.unfold(0, 2, 1), strict=True):
+        clean = latents * 4 * (1 - sigma) / (4 * (1 - sigma) ** 2 + sigma**2)
+        latents = solver.step((latents - clean) / sigma, step.timestep, latents, return_dict=False)[0]
+        wanted = (4 * (1 - following) ** 2 + following**2) ** 0.5
+        assert latents.std() == pytest.approx(float(wanted), rel=0.06)
 
 
 def test_steps_know_their_phase_and_its_guidance() -> None:
@@ -119,5 +132,5 @@ def test_solvers_of_one_run_know_nothing_of_each_other(sampler: str) -> None:
         return latents
 
     [alone] = walk(run.new_solver())
-    if sampler != "lcm":  # which adds noise, new to each
+    if sampler not in ("euler_ancestral", "lcm"):  # which add noise, new to each
         assert all(torch.equal(alone, found) for found in walk(run.new_solver(), run.new_solver()))

@@ -89,6 +89,7 @@ def copy(checkpoint: Any, tmp_path: Path) -> Path:
         {"seed": 8},
         {"flow_shift": 5.0},
         {"sampler": "euler"},
+        {"sampler": "euler_ancestral"},
         {"sampler": "dpm++"},
         {"sampler": "causvid"},
         {"sampler": "lcm"},

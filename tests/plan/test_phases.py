@@ -16,7 +16,7 @@ from wangp_cli.plan.phases import (
     timesteps_of,
 )
 
-SAMPLERS = ("unipc", "euler", "dpm++")
+SAMPLERS = ("unipc", "euler", "euler_ancestral", "dpm++")
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from wangp_cli.tasks.shot import Sampler, Sampling
 
 
+_NOISY = ("euler_ancestral", "lcm")
+"""Samplers that add noise on the way."""
+
+
 class Solver(Protocol):
     """The part of a diffusers scheduler that a sampling loop needs."""
 
@@ -76,7 +80,7 @@ def schedule(
         solver = _solver(shot.sampler, shot.steps, shot.flow_shift, device)
         # Without it the solver looks its position up by timestep and may take the second of two equal ones.
         solver.set_begin_index(first)
-        if isinstance(solver, FlowMatchLCMScheduler):
+        if shot.sampler in _NOISY:
             solver.step = partial(solver.step, generator=generator)
         return solver
 
@@ -113,7 +117,10 @@ def _solver(sampler: Sampler, steps: int, shift: float, device: str) -> Any:
         solver = UniPCMultistepScheduler(**_flow(), flow_shift=1.0)
         solver.set_timesteps(sigmas=sigmas, device=device)
     else:
-        solver = DPMSolverMultistepScheduler(**_flow())
+        # Of first order, the stochastic solver is Euler's with ancestral noise. Source: Lu et al. 2022,
+        # arXiv:2211.01095.
+        noisy = {"algorithm_type": "sde-dpmsolver++", "solver_order": 1} if sampler in _NOISY else {}
+        solver = DPMSolverMultistepScheduler(**_flow(), **noisy)
         solver.set_timesteps(steps, device=device)
         # This one is asked for a number of steps and finds sigmas of its own; ours go in their place.
         solver.sigmas = torch.from_numpy(np.append(sigmas, 0)).float()

@@ -26,9 +26,9 @@ def shift_sigma(sigma: float, shift: float) -> float:
 def sigmas_of(sampler: str, steps: int, shift: float) -> list[float]:
     """The noise levels at which the model is asked, `steps` of them, falling from about 1.
 
-    `euler` ends close to 0 and thus repeats almost clean latents once; `unipc`, `dpm++` and `lcm` divide the
-    range into one more part and leave out the last; `causvid` has its own, whatever the shift. Source: the
-    schedules of the Wan 2.1 reference code and WanGP.
+    `euler` ends close to 0 and thus repeats almost clean latents once; the others divide the range into one
+    more part and leave out the last; `causvid` has its own, whatever the shift. Source: the schedules of the
+    Wan 2.1 reference code and WanGP.
 
     Raises:
         RequestError: the sampler is for fewer steps.

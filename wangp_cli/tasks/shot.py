@@ -14,7 +14,7 @@ from wangp_cli.tasks.forcing import Forcing
 from wangp_cli.tasks.guidance import Guidance
 
 MODELS = "the model's"
-Sampler = Literal["unipc", "euler", "dpm++", "causvid", "lcm"]
+Sampler = Literal["unipc", "euler", "euler_ancestral", "dpm++", "causvid", "lcm"]
 MOST_PHASES = 3
 Threshold = Annotated[float, FINITE, Field(ge=0, le=1000)]
 
@@ -117,7 +117,11 @@ class Solving(Spec):
         Flag("Moves the noise schedule towards high noise.", metavar="X", default=MODELS),
     ] = 5.0
     sampler: Annotated[
-        Sampler, Flag("Solver of the denoising equation; causvid and lcm are for distilled models.")
+        Sampler,
+        Flag(
+            "Solver of the denoising equation; euler_ancestral adds noise at every step, which mends earlier "
+            "mistakes; causvid and lcm are for distilled models."
+        ),
     ] = "unipc"
     seed: Annotated[
         int, Field(ge=-1, le=MAX_SEED), Flag("Start of the noise; -1 draws one.", metavar="N", default="")
