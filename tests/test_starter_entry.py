@@ -14,7 +14,7 @@ def test_the_starter_runs_as_it_was_measured() -> None:
     spec = Catalogue(presets_dir() / "models").get("starter")
     shown = {
         name: spec.defaults[name]
-        for name in ("size", "frames", "steps", "guidance_scale", "guide_given", "flow_shift")
+        for name in ("size", "frames", "sampler", "steps", "guidance_scale", "guide_given", "flow_shift")
     }
     assert shown == {name: card[name] for name in shown}
     assert float(spec.defaults["fps"]) == card["fps"]

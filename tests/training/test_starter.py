@@ -19,7 +19,7 @@ STARTER = ROOT / "wangp_cli" / "starter"
 @pytest.fixture(scope="module")
 def settings() -> Settings:
     card = json.loads((STARTER / "card.json").read_text())
-    names = ("steps", "guidance_scale", "guide_given", "flow_shift", "max_sequence_length")
+    names = ("sampler", "steps", "guidance_scale", "guide_given", "flow_shift", "max_sequence_length")
     return Settings(**{name: card[name] for name in names})
 
 

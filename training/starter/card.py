@@ -33,6 +33,7 @@ def write_card(folder: Path, settings: Settings, figures: dict[str, Any], comput
         "frames": settings.frames,
         "size": f"{settings.side}x{settings.side}",
         "fps": FRAMES_PER_SECOND,
+        "sampler": settings.sampler,
         "steps": settings.steps,
         "guidance_scale": settings.guidance_scale,
         "guide_given": settings.guide_given,

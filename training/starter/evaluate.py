@@ -15,17 +15,19 @@ import time
 from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
-from diffusers import UniPCMultistepScheduler, WanVACEPipeline
+from diffusers import WanVACEPipeline
 from PIL import Image
 from torch import Tensor
 
 from training.starter.given import USES, given_pixels, unguided_where_given
 from training.starter.metric import Clip, psnr, read, score
+from training.starter.networks import make_sampler
 from training.starter.world import COLOURS, FRAMES, MOTIONS, SHAPES, SIDE, Scene, caption, draw, sample_scene
 
 log = logging.getLogger(__name__)
@@ -43,9 +45,10 @@ CHANCE = {
 class Settings:
     """How clips are sampled."""
 
+    sampler: str = "euler_ancestral"
     steps: int = 16
     guidance_scale: float = 3.0
-    flow_shift: float = 8.0
+    flow_shift: float = 5.0
     max_sequence_length: int = 32
     guide_given: bool = False
     side: int = SIDE
@@ -53,11 +56,9 @@ class Settings:
 
 
 def load(folder: Path, settings: Settings) -> WanVACEPipeline:
-    """A pipeline in float32 with the scheduler of the settings."""
+    """A pipeline in float32 with the sampler of the settings."""
     pipeline = WanVACEPipeline.from_pretrained(folder, dtype=torch.float32)
-    pipeline.scheduler = UniPCMultistepScheduler.from_config(
-        pipeline.scheduler.config, flow_shift=settings.flow_shift
-    )
+    pipeline.scheduler = make_sampler(settings.flow_shift)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
@@ -77,6 +78,9 @@ def generate(
     Returns:
         float32 [T, H, W, 3] in [0, 1].
     """
+    generator = torch.Generator().manual_seed(seed)
+    # The pipeline draws the first noise from its generator, but leaves that of the steps to the process.
+    pipeline.scheduler.step = partial(type(pipeline.scheduler).step, pipeline.scheduler, generator=generator)
     video, mask = None, None
     sampling: AbstractContextManager[None] = nullcontext()
     if given is not None:
@@ -96,7 +100,7 @@ def generate(
             num_inference_steps=settings.steps,
             guidance_scale=settings.guidance_scale,
             max_sequence_length=settings.max_sequence_length,
-            generator=torch.Generator().manual_seed(seed),
+            generator=generator,
             output_type="np",
         )
     return cast("Clip", result.frames[0])

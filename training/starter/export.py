@@ -6,8 +6,9 @@ import copy
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanVACEPipeline
+from diffusers import AutoencoderKLWan, WanVACEPipeline
 
+from training.starter.networks import make_sampler
 from training.starter.train_denoiser import Model
 
 SIZE_LIMIT = 12_000_000
@@ -23,18 +24,12 @@ def export(vae: AutoencoderKLWan, model: Model, folder: Path, *, flow_shift: flo
     Raises:
         ValueError: the checkpoint is larger than `SIZE_LIMIT`.
     """
-    scheduler = UniPCMultistepScheduler(
-        prediction_type="flow_prediction",
-        use_flow_sigmas=True,
-        num_train_timesteps=1000,
-        flow_shift=flow_shift,
-    )
     pipeline = WanVACEPipeline(
         tokenizer=model.tokenizer,
         text_encoder=copy.deepcopy(model.text_encoder).to(torch.float16),
         vae=copy.deepcopy(vae).to(torch.float16),
         transformer=copy.deepcopy(model.denoiser).to(torch.float16),
-        scheduler=scheduler,
+        scheduler=make_sampler(flow_shift),
     )
     pipeline.save_pretrained(folder, safe_serialization=True)
     for path in folder.rglob("*.safetensors"):

@@ -1,5 +1,5 @@
 # mypy: allow-untyped-decorators
-"""The starter's tokenizer, text encoder and denoiser at their start."""
+"""The starter's tokenizer, text encoder and denoiser at their start, and its sampler."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 import torch
-from diffusers import WanVACETransformer3DModel
+from diffusers import DPMSolverMultistepScheduler, WanVACETransformer3DModel
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast, UMT5Config, UMT5EncoderModel
@@ -115,6 +115,17 @@ def make_denoiser() -> WanVACETransformer3DModel:
         block.proj_out.weight.mul_(0.3)
         block.proj_out.bias.zero_()
     return model
+
+
+def make_sampler(flow_shift: float) -> DPMSolverMultistepScheduler:
+    """Euler's solver with ancestral noise, which mends mistakes of earlier steps."""
+    return DPMSolverMultistepScheduler(
+        algorithm_type="sde-dpmsolver++",
+        solver_order=1,
+        prediction_type="flow_prediction",
+        use_flow_sigmas=True,
+        flow_shift=flow_shift,
+    )
 
 
 def encode_words(encoder: UMT5EncoderModel, tokenizer: Any, captions: list[str]) -> tuple[Tensor, Tensor]:
