@@ -86,7 +86,7 @@ def test_a_dry_run_prints_each_value_with_where_it_came_from(dry: Dry) -> None:
     }
     assert (origin["steps"], origin["negative_prompt"], origin["prompt"]) == ("flag", "flag", "flag")
     assert (values["steps"], values["negative_prompt"], values["prompt"]) == (7, "rain", "a fox")
-    assert origin["sampler"] == "default"
+    assert origin["denoising_strength"] == "default"
     assert not Path("outputs").exists()
 
 
