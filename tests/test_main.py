@@ -48,3 +48,16 @@ def test_a_command_that_does_not_exist_is_refused_with_the_nearest() -> None:
     result = CliRunner().invoke(app, ["traval"])
     assert result.exit_code == 2
     assert "travel" in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["generate", "--dtype", "half"], "Invalid value for '--dtype': 'half' is not one of 'auto',"),
+        (["batch", "--order", "any"], "Invalid value for '--order': 'any' is not one of 'given',"),
+    ],
+)
+def test_a_wrong_choice_is_said_plainly(words: list[str], said: str) -> None:
+    result = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert said in result.output

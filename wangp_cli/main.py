@@ -78,6 +78,14 @@ class _Commands(TyperGroup):
         self.loaded, self.listed = _Loaded(), {n: TyperCommand(n, help=line) for n, line in COMMANDS.items()}
         self.commands = self.loaded
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; what is wrong with a value is said without pydantic's preface."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Show the help, with the list of commands."""
         self.commands = self.listed

@@ -61,11 +61,6 @@ def build_autoencoder(clips: Tensor) -> AutoencoderKLWan:
     return vae
 
 
-def normalise(vae: AutoencoderKLWan, latents: Tensor) -> Tensor:
-    """Bring latents to the scale of the diffusion model."""
-    return latents / torch.tensor(vae.config.latents_std).view(1, -1, 1, 1, 1)
-
-
 def _write_transform(vae: AutoencoderKLWan, clips: Tensor) -> None:
     encoder = vae.encoder
     _silence(encoder)

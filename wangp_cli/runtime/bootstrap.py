@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from platformdirs import PlatformDirs
 
@@ -26,9 +25,6 @@ from wangp_cli.runtime.session import Session
 from wangp_cli.runtime.settings import Folders, Settings
 from wangp_cli.runtime.strange_text import visible
 from wangp_cli.runtime.stream import Sink, Stream
-
-if TYPE_CHECKING:
-    pass
 
 LOG_BYTES = 2_000_000
 SECRET = re.compile(r"--?[\w-]*(token|password|secret|api-?key)", re.IGNORECASE)
