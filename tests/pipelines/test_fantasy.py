@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import layer_norm
 
-from tests import speaking, tiny
+from tests import cuda, speaking, tiny
 from tests.pipelines.test_guidance import denoised
 from tests.speaking import INPUTS
 from wangp_cli.errors import ModelError, RequestError, ResourceError
@@ -57,6 +57,13 @@ def test_without_weight_the_recording_changes_nothing(pipeline: wan.Wan, loaded:
     silent = denoised(pipeline, shot(audio_scale=0.0), INPUTS)
     plain = denoised(loaded("i2v"), tiny.shot(), replace(INPUTS, speech=None))
     assert torch.equal(silent, plain)
+
+
+def test_it_computes_on_a_gpu(load: Load, plain: torch.Tensor) -> None:
+    with cuda.simulated():
+        made = denoised(load(device="cuda"), shot(), INPUTS)
+        assert made.device.type == "cuda"
+        assert torch.allclose(made.cpu(), plain, atol=1e-4)
 
 
 @pytest.mark.parametrize("scale", [1.0, 4.0])

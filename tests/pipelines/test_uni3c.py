@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as nn
 
-from tests import steered, tiny
+from tests import cuda, steered, tiny
 from tests.pipelines.test_guidance import denoised
 from tests.steered import INPUTS
 from wangp_cli.errors import ModelError, RequestError, ResourceError
@@ -53,6 +53,14 @@ def test_without_strength_the_guide_changes_nothing(load: Load, loaded: Any, nam
     without = denoised(load(name), shot.cut(control_strength=0.0), INPUTS[name])
     assert torch.equal(without, denoised(loaded(name), shot, replace(INPUTS[name], control=None)))
     assert not torch.equal(without, denoised(load(name), shot, INPUTS[name]))
+
+
+def test_it_computes_on_a_gpu(load: Load) -> None:
+    here = denoised(load(), tiny.shot(), INPUTS["i2v"])
+    with cuda.simulated():
+        there = denoised(load(device="cuda"), tiny.shot(), INPUTS["i2v"])
+        assert there.device.type == "cuda"
+        assert torch.allclose(here, there.cpu(), atol=1e-4)
 
 
 def test_an_untrained_network_changes_nothing(load: Load, loaded: Any) -> None:

@@ -116,9 +116,10 @@ class CameraControl(Architecture):
         own = super().encode(shot, inputs, canvas, tick)
         assert inputs.control is not None
         video = to_tensor(inputs.control)
+        guide = self.parts.vae.encode(video, tick)
         return Steered(
             own=own,
-            guide=self.parts.vae.encode(video, tick) * said(video, self.parts.vae.temporal),
+            guide=guide * said(video, self.parts.vae.temporal).to(guide.device),
             strength=shot.control_strength,
             window=(shot.control_start, shot.control_end),
         )
