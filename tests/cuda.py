@@ -1,3 +1,4 @@
+# mypy: allow-untyped-decorators, allow-subclassing-any
 """A CUDA device without a GPU: it computes on the CPU, and refuses to mix devices as a GPU does.
 
 Tensors that are sent to it say that they are on `cuda:0`. Streams, and so profile 2, are not simulated.
