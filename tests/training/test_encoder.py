@@ -7,7 +7,7 @@ import torch
 from diffusers import AutoencoderKLWan
 
 from training.starter.autoencoder import CONTENT_CHANNELS, decode_clip, encode_clip
-from training.starter.data import LinearEncoder, known_part, pack_mask, random_keep
+from training.starter.data import LinearEncoder, ScenePool, known_part, pack_mask, random_keep
 from training.starter.encoder import build_autoencoder
 from training.starter.fast import FastDenoiser, to_latents, to_tokens
 from training.starter.networks import make_denoiser, pad_bias
@@ -73,11 +73,18 @@ def test_most_holes_cut_the_shape() -> None:
     drawn = torch.zeros(17, 48, 48)
     drawn[:, 4:16, 4:16] = 1
     rng = random.Random(0)
-    kept = [random_keep(rng, drawn) for _ in range(400)]
+    kept = [random_keep(rng, drawn, holes=0.7) for _ in range(400)]
     holes = [keep for keep in kept if (keep == keep[0]).all()]
-    assert 150 < len(holes) < 300
+    assert 250 < len(holes) < 310
     cut = [keep for keep in holes if 0 < float((drawn * keep).sum()) < float(drawn.sum())]
     assert len(cut) > 0.65 * len(holes)
+
+
+def test_stars_come_more_often_than_they_were_drawn(vae: AutoencoderKLWan) -> None:
+    pool = ScenePool(vae, near=40, wide=0, side=16, rng=random.Random(0))
+    stars = sum(scene.shape == "star" for scene in pool.scenes) / 40
+    met = sum(pool.scenes[pool._draw(40)].shape == "star" for _ in range(4000)) / 4000
+    assert 1.2 * stars < met < 1.5 * stars
 
 
 def test_errors_count_at_given_pixels_alone(vae: AutoencoderKLWan) -> None:

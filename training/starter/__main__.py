@@ -49,7 +49,7 @@ class Plan:
             Phase(seconds=self.seconds * _SMALL_PART, side=64, batch=48, near=near, wide=wide),
             native,
             replace(
-                last, conditional=0.8, late=0.4, known_weight=4.0, pixel_weight=20.0, decoded_weight=20.0
+                last, conditional=0.85, late=0.4, known_weight=4.0, pixel_weight=20.0, decoded_weight=20.0
             ),
         )
 

@@ -16,6 +16,10 @@ from training.starter.fast import to_tokens
 from training.starter.world import COLOURS, FRAMES, SIDE, Scene, caption, coverage, is_withheld, sample_scene
 
 _CELL = 8
+HOLES = 0.6
+"""How often all but a part of the picture is given, of clips of which something is."""
+_MORE_STARS = 0.5
+"""How often another scene is drawn where the first has no star, the hardest shape."""
 _TRIES = 3
 """Boxes that are drawn until one cuts the shape."""
 Grid = tuple[int, int, int]
@@ -148,15 +152,19 @@ class ScenePool:
         self.position = position_code(vae, self.grid)
         self.all_unknown = to_tokens(pack_mask(torch.ones(1, FRAMES, side, side)))[0]
 
-    def batch(self, size: int, *, conditional: float = 0.5, empty_captions: float = 0.1) -> Batch:
+    def batch(
+        self, size: int, *, conditional: float = 0.5, holes: float = HOLES, empty_captions: float = 0.1
+    ) -> Batch:
         """Draw a batch.
 
         Args:
+            size: clips in it.
             conditional: part of clips of which something is given.
+            holes: part of those of which all but a part of the picture is.
             empty_captions: part of clips without caption, for guidance.
         """
         given = [self.rng.random() < conditional for _ in range(size)]
-        indices = [self.rng.randrange(len(self.scenes) if known else self.near) for known in given]
+        indices = [self._draw(len(self.scenes) if known else self.near) for known in given]
         scenes = [self._recolour(self.scenes[index]) for index in indices]
         colours = torch.tensor([COLOURS[scene.colour] for scene in scenes])
         backs = torch.tensor([COLOURS[scene.background] for scene in scenes])
@@ -170,7 +178,7 @@ class ScenePool:
         clips = torch.zeros(0, 3, FRAMES, self.side, self.side)
         if known.any():
             alpha = self.coverages[[i for i, flag in zip(indices, given, strict=True) if flag]].float() / 255
-            keep = torch.stack([random_keep(self.rng, drawn) for drawn in alpha])
+            keep = torch.stack([random_keep(self.rng, drawn, holes) for drawn in alpha])
             base, change = base[known].unsqueeze(-1), change[known].unsqueeze(-1)
             clips = base + change * alpha.unsqueeze(1)
             content[known] = to_tokens(self.encode(clips * keep.unsqueeze(1)))
@@ -188,6 +196,13 @@ class ScenePool:
         position = self.position.expand(len(content), -1, -1)
         gray = torch.zeros_like(content)
         return torch.cat([content, position, gray, position, mask], dim=2)
+
+    def _draw(self, count: int) -> int:
+        """The index of one of the first scenes."""
+        index = self.rng.randrange(count)
+        if self.scenes[index].shape != "star" and self.rng.random() < _MORE_STARS:
+            index = self.rng.randrange(count)
+        return index
 
     def _recolour(self, scene: Scene) -> Scene:
         while True:
@@ -225,37 +240,43 @@ def known_part(keep: Tensor) -> Tensor:
     return functional.avg_pool2d(torch.cat([first, rest], dim=1), 2 * _CELL).flatten(1).unsqueeze(-1)
 
 
-def random_keep(rng: random.Random, drawn: Tensor) -> Tensor:
+def random_keep(rng: random.Random, drawn: Tensor, holes: float = HOLES) -> Tensor:
     """Which pixels are given: some frames, or all but a part of the picture, which cuts the shape if it can.
 
     Args:
         rng: decides.
         drawn: float32 [T, H, W], 1 where the shape is.
+        holes: how often it is a part of the picture; of these, one in twenty gives that part alone.
 
     Returns:
         float32 [T, H, W], 1 at given pixels.
     """
+    if rng.random() < holes:
+        return _hole(rng, drawn)
     keep = torch.zeros_like(drawn)
     kind = rng.random()
-    if kind < 0.06:
+    if kind < 0.13:
         keep[0] = 1
-    elif kind < 0.24:
+    elif kind < 0.54:
         keep[0] = keep[-1] = 1
-    elif kind < 0.27:
+    elif kind < 0.61:
         keep[-1] = 1
-    elif kind < 0.33:
+    elif kind < 0.74:
         keep[: rng.choice((5, 5, 9, 9, rng.randrange(2, 13)))] = 1
-    elif kind < 0.46:
+    else:
         keep[: rng.choice((4, 5, 8, rng.randrange(2, 9)))] = 1
         keep[-rng.choice((1, 1, 4, 5, 8, rng.randrange(2, 8))) :] = 1
-    else:
-        inside = kind < 0.96
-        for _ in range(_TRIES):
-            area = _box(rng, drawn.shape[1], largest=0.7 if inside else 0.85)
-            if 0.05 < float(drawn[area].sum() / drawn.sum().clamp(min=1)) < 0.95:
-                break
-        keep[:] = float(inside)
-        keep[area] = 1 - float(inside)
+    return keep
+
+
+def _hole(rng: random.Random, drawn: Tensor) -> Tensor:
+    inside = rng.random() < 0.95
+    for _ in range(_TRIES):
+        area = _box(rng, drawn.shape[1], largest=0.7 if inside else 0.85)
+        if 0.05 < float(drawn[area].sum() / drawn.sum().clamp(min=1)) < 0.95:
+            break
+    keep = torch.full_like(drawn, float(inside))
+    keep[area] = 1 - float(inside)
     return keep
 
 

@@ -14,7 +14,7 @@ from diffusers import AutoencoderKLWan
 from torch import Tensor, nn
 
 from training.starter.autoencoder import CONTENT_CHANNELS
-from training.starter.data import Batch, Grid, ScenePool
+from training.starter.data import HOLES, Batch, Grid, ScenePool
 from training.starter.decoded import decoded_error
 from training.starter.fast import FastDenoiser, to_latents, to_tokens
 from training.starter.networks import (
@@ -45,6 +45,8 @@ class Phase:
     near: int = 5000
     wide: int = 3000
     conditional: float = 0.5
+    holes: float = HOLES
+    """Part of clips with something given of which that is all but a part of the picture."""
     shift: float = 5.0
     """How far noise levels are moved towards pure noise."""
     late: float = 0.0
@@ -99,7 +101,7 @@ class Trainer:
         log.info("phase begins: %s", phase)
 
         def step(factor: float) -> dict[str, Tensor]:
-            batch = pool.batch(phase.batch, conditional=phase.conditional)
+            batch = pool.batch(phase.batch, conditional=phase.conditional, holes=phase.holes)
             return self._step(denoise, pool, batch, phase, factor)
 
         step(0.0)
@@ -188,7 +190,7 @@ def mistakes(size: int, grid: Grid) -> Tensor:
     has only seen clean ones takes them for content. With these it learns to trust what is given more than
     what it made itself.
     """
-    strength = torch.rand(size, 1, 1, 1, 1) * (torch.rand(size, 1, 1, 1, 1) < 0.7)
+    strength = torch.rand(size, 1, 1, 1, 1) * (torch.rand(size, 1, 1, 1, 1) < 0.8)
     even = torch.randn(size, CONTENT_CHANNELS, 1, 1, 1)
     rough = torch.randn(size, CONTENT_CHANNELS, *grid)
     return strength * (0.7 * even + 0.7 * rough)
