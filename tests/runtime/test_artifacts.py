@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,32 @@ def test_a_torn_last_line_is_ended_before_the_next(tmp_path: Path) -> None:
     assert first == '{"a": "ä", "b": 1}'
     assert torn == '{"torn": '
     assert json.loads(last) == {"c": 2}
+
+
+@pytest.mark.parametrize("torn", ["", '{"torn": '])
+def test_a_line_that_the_disk_cuts_is_told_and_taken_back(tmp_path: Path, torn: str) -> None:
+    history = tmp_path / "run_history.jsonl"
+    append_line(history, {"a": 1})
+    with history.open("a") as file:
+        file.write(torn)
+    before = history.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 5, hard))
+    try:
+        with pytest.raises(NoSpaceError, match="full"):
+            append_line(history, {"b": "long"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert history.read_bytes() == before
+    append_line(history, {"c": 3})
+    assert json.loads(history.read_text().splitlines()[-1]) == {"c": 3}
+
+
+def test_a_write_that_takes_a_part_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda handle, data: write(handle, data[:3]))
+    append_line(tmp_path / "run_history.jsonl", {"a": "long"})
+    assert (tmp_path / "run_history.jsonl").read_text() == '{"a": "long"}\n'
 
 
 def test_a_begun_file_keeps_its_folder_from_being_removed_as_empty(tmp_path: Path) -> None:
