@@ -158,6 +158,68 @@ def test_a_folder_that_cannot_be_written_is_told_at_once(batches: Batches, place
     assert "error: " in (batches.folder / "err").read_text()
 
 
+def test_an_events_file_that_is_a_file_of_tasks_is_refused_and_kept(batches: Batches) -> None:
+    path = batches.tasks({"prompt": "a"}, '{"model": "noop", "prompt": "without an end"}')
+    path.write_bytes(before := path.read_bytes().rstrip(b"\n"))
+    (link := batches.folder / "events.jsonl").symlink_to(path)
+    other = batches.tasks({"prompt": "b"}, name="other.jsonl")
+    for arguments in (
+        (path, "--events-file", path),
+        (path, "--events-file", link),
+        (other, "--events-file", path),
+        (other, "--events-file", batches.folder / "out"),
+    ):
+        result = batches.run(*arguments, code=2)
+        assert "events_file" in result.stderr
+        assert result.events == []
+    assert path.read_bytes() == before
+    assert not batches.out.exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "events"),
+    [
+        ("new.jsonl", "new.jsonl"),
+        ("new.json", "link"),
+        ("new.json", "new.failed.json"),
+        ("folder", "folder/events.jsonl"),
+        ("folder", "inside"),
+    ],
+)
+def test_an_events_file_that_is_watched_is_refused(batches: Batches, place: str, events: str) -> None:
+    (batches.folder / "folder").mkdir()
+    (batches.folder / "link").symlink_to("new.json")
+    (batches.folder / "inside").write_text("")
+    (batches.folder / "folder" / "tasks.jsonl").symlink_to(batches.folder / "inside")
+    result = batches.run("--watch", place, "--events-file", events, code=2)
+    assert "events_file" in result.stderr
+    assert not (batches.folder / events).exists() or events == "inside"
+
+
+@pytest.mark.parametrize("events", ["a.txt", "b.png"])
+def test_an_events_file_among_pictures_is_refused_if_it_would_be_read(batches: Batches, events: str) -> None:
+    folder = batches.folder / "pictures"
+    folder.mkdir()
+    (folder / "a.png").touch()
+    assert (
+        "events_file" in batches.run("--each-image", folder, "--events-file", folder / events, code=2).stderr
+    )
+    assert [file.name for file in folder.iterdir()] == ["a.png"]
+    batches.run("--each-image", folder, "--events-file", folder / "events.jsonl", "--model", "noop", code=1)
+
+
+def test_an_events_file_that_the_batch_writes_otherwise_is_refused(batches: Batches) -> None:
+    path = batches.tasks({"task_id": "t", "prompt": "a", "overwrite": True})
+    for name in ("manifests/run_history.jsonl", ".wangp/batch.sqlite"):
+        assert "events_file" in batches.run(path, "--events-file", batches.out / name, code=2).stderr
+    other = ("--manifest-path", "history", "--events-file", "history")
+    assert "events_file" in batches.run(path, *other, code=2).stderr
+    result = batches.run(path, "--events-file", batches.out / "t.png", code=1)
+    assert "events_file" in result.only("task.rejected")["error"]["message"]
+    assert (batches.out / "t.png").read_text() == result.stdout
+    batches.run(path, "--events-file", batches.out / "events.jsonl")
+
+
 def test_malformed_lines_are_rejected_one_by_one(batches: Batches) -> None:
     bad = malformed()
     assert len(bad) >= 200

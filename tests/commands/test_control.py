@@ -196,7 +196,7 @@ def test_the_copy_of_a_run_is_its_stream_and_the_form_is_chosen(
     start: Start, run: Run, runtime: dict[str, str], tmp_path: Path
 ) -> None:
     copy = tmp_path / "events.jsonl"
-    copy.write_text('{"torn":')
+    copy.write_text('{"v":1,"type":"run.started","se')
     one = start("--events-file", str(copy))
     code, _ = one.end()
     assert code == 0

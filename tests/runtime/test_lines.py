@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pytest
 from wangp_cli.errors import ConflictError, NoSpaceError, RequestError
 from wangp_cli.runtime.events import Data, Heartbeat, Log, TaskProgress, TaskStarted
 from wangp_cli.runtime.lines import JsonLines, open_events_file
-from wangp_cli.runtime.stream import Stream
+from wangp_cli.runtime.stream import Event, Stream
 
 LONG = "x" * 3000
 SMALL_PIPE = 4096
@@ -220,14 +221,17 @@ def test_a_file_is_appended_to_and_brought_to_the_disk(
     assert len(synced) == 2
 
 
+EVENT = '{"v":1,"type":"heartbeat","seq":1,"ts":"t","run":"r","data":{}}\n'
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ('{"a":1}\n{"b":', '{"a":1}\n'),
-        ('{"a":1}\n', '{"a":1}\n'),
-        ('{"b":', ""),
+        (EVENT + '{"b":', EVENT),
+        (EVENT, EVENT),
+        (EVENT[:20], ""),
         ("", ""),
-        ('{"a":1}\n' + "y" * 200_000, '{"a":1}\n'),
+        (EVENT + "y" * 200_000, EVENT),
     ],
 )
 def test_a_torn_last_line_is_removed(tmp_path: Path, before: str, after: str) -> None:
@@ -235,6 +239,71 @@ def test_a_torn_last_line_is_removed(tmp_path: Path, before: str, after: str) ->
     path.write_text(before)
     os.close(open_events_file(path))
     assert path.read_text() == after
+
+
+@pytest.mark.parametrize("form", [Event.line, partial(Event.cloud_line, host="here")])
+def test_a_log_of_either_form_goes_on(tmp_path: Path, form: Callable[[Event], str]) -> None:
+    path = tmp_path / "events.jsonl"
+    for _ in range(2):
+        descriptor = open_events_file(path)
+        lines = JsonLines(descriptor, form=form)
+        Stream("run", [lines]).emit(Heartbeat())
+        assert lines.close()
+        os.close(descriptor)
+    assert len(path.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        b'{"model": "starter"}',
+        b'{"prompt": "a"}\n{"prompt": "b"}',
+        b"\0\0\0\x20ftypisom",
+        b"\n",
+        b"{",
+        b'{"v":1,"type":"' + b"[" * 100_000 + b"\n",
+        b'{"v":1,"type":"other"}\nno event of ours',
+        b'{"v":1,"type":"other"\ntorn',
+        b'{"specversion":"1.0","id":"1","type":"com.other"}\ntorn',
+    ],
+)
+@pytest.mark.parametrize("link", [None, os.symlink, os.link])
+def test_a_file_of_something_else_is_refused_and_kept(
+    tmp_path: Path, before: bytes, link: Callable[[Path, Path], None] | None
+) -> None:
+    path = name = tmp_path / "file"
+    path.write_bytes(before)
+    if link:
+        link(path, name := tmp_path / "events.jsonl")
+    with pytest.raises(RequestError, match=r"events_file: .* holds something else"):
+        open_events_file(name)
+    assert path.read_bytes() == before
+
+
+def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(RequestError, match=r"events_file: .* is not a file"):
+            open_events_file(path)
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_a_file_that_the_run_uses_is_refused_by_any_name(
+    tmp_path: Path, link: Callable[[Path, Path], None]
+) -> None:
+    (tmp_path / "in").mkdir()
+    used, name = tmp_path / "in" / "tasks.jsonl", tmp_path / "events.jsonl"
+    used.write_text("")
+    link(used, name)
+    for path, other in ((name, used), (used, name), (name, used.parent), (used, used.parent)):
+        with pytest.raises(RequestError, match=r"events_file: .* which this run uses"):
+            open_events_file(path, [tmp_path / "none", other])
+    with pytest.raises(RequestError, match="which this run uses"):
+        open_events_file(tmp_path / "in" / "new", [used.parent])
+    with pytest.raises(RequestError, match="which this run uses"):
+        open_events_file(tmp_path / "in" / ".." / "new", [tmp_path / "new"])
+    assert not (tmp_path / "in" / "new").exists()
+    os.close(open_events_file(tmp_path / "new", [used, used.parent]))
 
 
 def test_a_file_that_cannot_be_written_is_a_clear_error_at_once(

@@ -22,7 +22,8 @@ from wangp_cli.runtime.events import Fault, Log
 from wangp_cli.runtime.intake import Line, Watcher, each_image, each_video, read_lines
 from wangp_cli.runtime.intake.address import Allowed
 from wangp_cli.runtime.intake.fetch import Fetcher
-from wangp_cli.runtime.intake.folder import MARK
+from wangp_cli.runtime.intake.folder import MARK, READ
+from wangp_cli.runtime.intake.watch_list import failed_path
 from wangp_cli.runtime.running import Options
 from wangp_cli.runtime.session import Session
 from wangp_cli.tasks.fields import Order
@@ -53,6 +54,16 @@ class Wishes(Options):
     allow_url: tuple[str, ...] = ()
     untrusted: bool = False
     preset: tuple[str, ...] = ()
+    events_file: Path | None = None
+
+    def files(self) -> list[Path]:
+        """Files that the batch reads or replaces, and folders where the events file would be read."""
+        found = [Path(self.tasks)] if self.tasks and self.tasks != "-" else []
+        if self.watch:
+            found += [self.watch, failed_path(self.watch)]
+        if self.events_file and self.events_file.suffix.lower() in READ:
+            found += [folder for folder in (self.each_image, self.each_video) if folder]
+        return found
 
 
 def plan_of(said: Mapping[str, Any], wishes: Wishes, session: Session) -> Plan:

@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 STARTER = Layer(name="default", values={"model": "starter"})
 """The model of a person who names none; programs must say theirs."""
 PANEL = "Command"
+FILES = ("settings_file", "manifest_path", "latents")
+"""Options of commands that name a file, which must be another than the events file."""
 
 
 def extra_option(
@@ -105,23 +107,28 @@ PLAN = extra_option(
 
 
 @contextlib.contextmanager
-def open_run(command: str, extra: Mapping[str, Any], *, silent: bool = False) -> Iterator[Run]:
+def open_run(
+    command: str, extra: Mapping[str, Any], *, silent: bool = False, used: Sequence[Path] = ()
+) -> Iterator[Run]:
     """A run of a command with the outlets its options ask for; it is finished when the block is left.
 
     Args:
         command: the word after `wangp`.
         extra: what was said of `EXTRA`.
         silent: without events, for a dry run.
+        used: files that the command reads or writes, and folders of such files.
     """
     # Here and below: what only a run needs is imported when it runs, so that help answers at once.
     from wangp_cli.runtime.running import Outlets, Reporting, Run
 
     reporting = Reporting.of(extra)
-    outlets = None if silent else Outlets(reporting, stdout_descriptor())
+    named = [*used, *(Path(extra[name]) for name in FILES if extra.get(name))]
+    outlets = None if silent else Outlets(reporting, stdout_descriptor(), named)
     session = bootstrap.start(
         outlets.sinks if outlets else [],
         log_level=extra.get("log_level"),
         manifest_path=extra.get("manifest_path"),
+        events_file=reporting.events_file,
         weights_dir=extra.get("models_dir"),
         progress_interval=reporting.progress_interval,
     )

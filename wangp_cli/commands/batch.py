@@ -111,7 +111,7 @@ def run_batch(said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
     dry = bool(extra.get("dry_run"))
     with errors_shown():
         wishes = Wishes.of(extra)
-        with open_run("batch", {"json": True, **extra}, silent=dry) as run:
+        with open_run("batch", {"json": True, **extra}, silent=dry, used=wishes.files()) as run:
             plan = plan_of(said, wishes, run.session)
             if dry:
                 with TemporaryDirectory(prefix="wangp-") as folder:
@@ -130,11 +130,15 @@ def run_batch(said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
 def _run(run: Run, plan: Plan, wishes: Wishes, said: Mapping[str, Any]) -> None:
     from wangp_cli.commands._batch import Watch, lines_of
     from wangp_cli.runtime.batch import Batch
-    from wangp_cli.runtime.batch_folder import batch_store, remove_fetched
+    from wangp_cli.runtime.batch_folder import OURS, batch_store, remove_fetched
     from wangp_cli.runtime.intake import Watcher
+    from wangp_cli.runtime.lines import check_apart
 
     folder, control = plan.rules.folder, run.session.control
-    session = replace(run.session, manifest_path=run.session.manifest_path or folder / HISTORY)
+    history = run.session.manifest_path or folder / HISTORY
+    session = replace(run.session, manifest_path=history)
+    if session.events_file:
+        check_apart(session.events_file, [folder / OURS, history])
     watch = None
     if wishes.watch:
         given = frozenset(said)

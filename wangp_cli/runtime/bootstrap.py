@@ -111,6 +111,7 @@ def start(
     *,
     log_level: str | None = None,
     manifest_path: Path | None = None,
+    events_file: Path | None = None,
     weights_dir: Path | None = None,
     progress_interval: float = SECONDS_BETWEEN,
 ) -> Session:
@@ -135,6 +136,7 @@ def start(
         loras_dir=loras_dir(settings, folders),
         work_dir=work_dir(settings, folders),
         manifest_path=manifest_path,
+        events_file=events_file,
         control=control,
         progress_interval=progress_interval,
     )

@@ -7,7 +7,7 @@ import logging
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -62,9 +62,15 @@ class Reporting(Options):
 
 
 class Outlets:
-    """Where the events of a run go: JSON lines or a person's console, and a file."""
+    """Where the events of a run go: JSON lines or a person's console, and a file.
 
-    def __init__(self, reporting: Reporting, stdout: int) -> None:
+    Args:
+        reporting: how the run speaks.
+        stdout: descriptor of the JSON lines.
+        used: files that the run reads or writes otherwise; the events file must be none of them.
+    """
+
+    def __init__(self, reporting: Reporting, stdout: int, used: Iterable[Path] = ()) -> None:
         form: Callable[[Event], str] = Event.line
         if reporting.event_format == "cloudevents":
             form = partial(Event.cloud_line, host=platform.node())
@@ -72,7 +78,7 @@ class Outlets:
         self._file: int | None = None
         self.copy: JsonLines | None = None
         if reporting.events_file:
-            self._file = open_events_file(reporting.events_file)
+            self._file = open_events_file(reporting.events_file, used, (0, stdout, 2))
             self.copy = JsonLines(self._file, form=form, durable=True)
         self.lines = JsonLines(stdout, form=form) if reporting.json_lines else None
         own: Sink = self.lines or ConsoleSink(quiet=reporting.quiet)

@@ -35,6 +35,7 @@ class Session:
     work_dir: Path
     control: Control = field(default_factory=Control)
     manifest_path: Path | None = None
+    events_file: Path | None = None
     progress_interval: float = SECONDS_BETWEEN
     swept: set[Path] = field(default_factory=set)
     """Output folders whose abandoned partial files were removed."""

@@ -12,9 +12,11 @@ from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.models import ModelSpec
 from wangp_cli.plan import reached
 from wangp_cli.presets import Resolved, said
+from wangp_cli.runtime.artifacts import HISTORY
 from wangp_cli.runtime.inputs import Facts, check_character, check_inputs, silence_after
+from wangp_cli.runtime.lines import check_apart
 from wangp_cli.runtime.loras import LoraUse, find_loras, to_fetch
-from wangp_cli.runtime.outputs import check_folder, output_folder, plan_outputs
+from wangp_cli.runtime.outputs import check_folder, files_beside, output_folder, plan_outputs
 from wangp_cli.runtime.served import check_filmed, check_served
 from wangp_cli.runtime.weights import shipped_vocabulary
 from wangp_cli.runtime.work import seed_of_interrupted
@@ -130,6 +132,8 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
         *to_fetch(loras),
     ]
     made = shapes[task.shaped_by[0]][0][:2] if task.splices else size_of(size)
+    outputs = plan_outputs(settled, frames, made, session.writable, plan)
+    _check_events_file(settled, outputs, session)
     return Request(
         task=settled,
         origin=origin,
@@ -137,11 +141,19 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
         frames=frames,
         size=made,
         plan=plan,
-        outputs=plan_outputs(settled, frames, made, session.writable, plan),
+        outputs=outputs,
         loras=loras,
         notices=notices,
         addresses=merged.addresses,
     )
+
+
+def _check_events_file(task: Render, outputs: list[Path], session: Session) -> None:
+    """Check that no result replaces the events file, and that the history is another."""
+    if session.events_file:
+        history = session.manifest_path or outputs[0].parent / HISTORY
+        results = [file for path in outputs for file in files_beside(task, path)]
+        check_apart(session.events_file, [*results, history])
 
 
 def _plan(task: Render, spec: ModelSpec, facts: Facts, rate: Fraction) -> Plan | None:

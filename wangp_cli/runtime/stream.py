@@ -70,6 +70,19 @@ class Event:
         return _json({name: value for name, value in body.items() if value is not None})
 
 
+def is_event(line: bytes, *, torn: bool) -> bool:
+    """Whether a line is an event of ours, in either form; of a torn one only the beginning is looked at."""
+    if not line.startswith((b'{"v":1,"type":"', b'{"specversion":"1.0","id":"')):
+        return False
+    if torn:
+        return True
+    try:
+        body = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return body.keys() >= {"seq", "ts", "run"} or str(body.get("type")).startswith("io.wangp.")
+
+
 def _json(body: dict[str, Any]) -> str:
     return json.dumps(body, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
 

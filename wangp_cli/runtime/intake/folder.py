@@ -13,6 +13,7 @@ from wangp_cli.runtime.intake.line import Line, digest_of
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
+READ = (*PICTURES, *VIDEOS, ".txt")
 MARK = "{file}"
 MAX_PROMPT = 1 << 20
 

@@ -43,7 +43,7 @@ class ListFile:
 
     def __init__(self, path: Path, place: Place) -> None:
         self.path = Path(os.path.realpath(path))
-        self.failed_path = self.path.with_name(f"{self.path.stem}.failed.json")
+        self.failed_path = failed_path(path)
         self.problem: str | None = None
         self._place = place
         self._lock = FileLock(str(self.path.with_name(f".{self.path.name}.lock")), timeout=LOCK_SECONDS)
@@ -137,6 +137,12 @@ class ListFile:
         }
         failed.append(json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace"))
         _written(self.failed_path, failed).replace(self.failed_path)
+
+
+def failed_path(path: Path) -> Path:
+    """Where failed items of a list go."""
+    path = Path(os.path.realpath(path))
+    return path.with_name(f"{path.stem}.failed.json")
 
 
 def key_of(text: bytes) -> str:
