@@ -13,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from wangp_cli import __version__
 from wangp_cli.commands._gone import refuse_gone_flags
+from wangp_cli.runtime.stdin import keep_stdin
 from wangp_cli.runtime.stdout import private_stdout
 
 COMMANDS = {
@@ -124,6 +125,7 @@ def options(
 
 def main() -> None:
     """Run the command line of this process."""
+    keep_stdin()
     stdout = private_stdout()
     refuse_gone_flags(sys.argv[1:])
     try:

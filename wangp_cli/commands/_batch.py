@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -11,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from wangp_cli.errors import RequestError, WangpError
 from wangp_cli.presets import Layer
+from wangp_cli.runtime import stdin
 from wangp_cli.runtime.admit import Door, Rules
 from wangp_cli.runtime.batch import Plan
 from wangp_cli.runtime.batch_folder import OURS, fetched_folder
@@ -64,6 +64,11 @@ class Wishes(Options):
         if self.events_file and self.events_file.suffix.lower() in READ:
             found += [folder for folder in (self.each_image, self.each_video) if folder]
         return found
+
+    @field_validator("tasks")
+    @classmethod
+    def _name_stdin(cls, tasks: str | None) -> str | None:
+        return "-" if tasks in stdin.NAMES else tasks
 
 
 def plan_of(said: Mapping[str, Any], wishes: Wishes, session: Session) -> Plan:
@@ -147,8 +152,8 @@ def lines_of(wishes: Wishes, said: Mapping[str, Any], folder: Path) -> Iterator[
             hint="give a file of tasks, - for standard input, --each-image, --each-video or --watch",
         )
     if wishes.tasks is not None:
-        stdin = _stdin() if wishes.tasks == "-" else None
-        return read_lines(wishes.tasks, stdin=stdin, work=folder / OURS, given=frozenset(said))
+        given_in = _stdin() if wishes.tasks == "-" else None
+        return read_lines(wishes.tasks, stdin=given_in, work=folder / OURS, given=frozenset(said))
     # What names no file is a flag like any other; a line would have to be allowed to say it.
     template = {name: value for name, value in said.items() if MARK in str(value)}
     if wishes.each_image:
@@ -157,11 +162,9 @@ def lines_of(wishes: Wishes, said: Mapping[str, Any], folder: Path) -> Iterator[
 
 
 def _stdin() -> BinaryIO:
-    """Standard input, by a descriptor of its own: closing the usual one would wait for its writer."""
-    # None where a service or a scheduler starts us without one.
-    if sys.stdin is None:
+    if (found := stdin.open_stdin()) is None:
         raise RequestError("tasks", "standard input is closed", hint="give a file of tasks")
-    return os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+    return found
 
 
 @dataclass

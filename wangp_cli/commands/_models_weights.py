@@ -18,6 +18,7 @@ from wangp_cli.runtime.events import DownloadProgress
 from wangp_cli.runtime.fetch import Step, fetch
 from wangp_cli.runtime.fetched import GOOD, Removal, plan_removal, remove, verify
 from wangp_cli.runtime.hub import Hub
+from wangp_cli.runtime.stdin import stdin_for_answers
 
 GIGABYTE = 1e9
 SHOWN_BYTES = 1 << 28
@@ -116,7 +117,8 @@ def _ask(removal: Removal, *, yes: bool) -> None:
         return
     question = f"remove {len(removal.gone)} files, {removal.bytes / GIGABYTE:.2f} GB?"
     try:
-        agreed = typer.confirm(question, err=True)
+        with stdin_for_answers():
+            agreed = typer.confirm(question, err=True)
     except typer.Abort:
         agreed = False
     if not agreed:

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.base import Weights
+from wangp_cli.pipelines.foreign_code import FETCH, check, first_line, read_index, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -29,7 +30,6 @@ HASHED_BYTES = 64 << 20
 CONTENT_NAME = re.compile(r"[0-9a-f]{64}")
 SHOWN_KEYS = 3
 TRANSFORMERS = ("transformer", "transformer_2")
-FETCH = "`wangp models fetch NAME` gets the weights"
 TOOLS = {
     "tokenizer": ("tokenizer.json", "spiece.model"),
     "image_processor": ("preprocessor_config.json",),
@@ -44,7 +44,7 @@ class Checkpoint:
         place: the folder, or the folder and files.
 
     Raises:
-        ModelError: the folder or its `model_index.json` is missing or broken.
+        ModelError: the folder or its `model_index.json` is missing or broken, or a part brings or names code.
     """
 
     def __init__(self, place: Path | Weights) -> None:
@@ -54,7 +54,8 @@ class Checkpoint:
         self._assemblies: dict[str, Assembly] = {}
         if not self.folder.is_dir():
             raise ModelError(f"{self.folder} is not a folder", hint=FETCH)
-        self.index = _read_json(self.folder / "model_index.json")
+        self.index = read_index(self.folder / "model_index.json")
+        check(self.folder, self.index, self._files)
         if weights.network:
             kind = ["diffusers", weights.network.kind]
             self.index |= {part: kind if part in self._files else [None, None] for part in TRANSFORMERS}
@@ -72,7 +73,7 @@ class Checkpoint:
         """The part's `config.json`; ours for a transformer in files."""
         if part in self._files and part in TRANSFORMERS and (network := self._place.network):
             return {"_class_name": network.kind} | network.config
-        return _read_json(self._folder(part) / "config.json")
+        return read_json(self._folder(part) / "config.json")
 
     def check(self, parts: Iterable[str]) -> None:
         """Look whether the files of these parts are there and whole, without reading the weights.
@@ -99,7 +100,7 @@ class Checkpoint:
 
         for file in self._files[part]:
             if file.suffix == ".json":
-                _read_json(file)
+                read_json(file)
             else:
                 open_weights(file, allow_pickle=self._place.allow_pickle)
 
@@ -203,9 +204,9 @@ class Checkpoint:
             ModelError: a file is missing or broken.
         """
         try:
-            return kind.from_pretrained(self._folder(part), local_files_only=True)
+            return _from_pretrained(kind, self._folder(part))
         except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-            raise ModelError(f"{self._folder(part)} cannot be loaded: {_first_line(error)}") from error
+            raise ModelError(f"{self._folder(part)} cannot be loaded: {first_line(error)}") from error
 
     def _folder(self, part: str) -> Path:
         """Where a part lies with its configuration."""
@@ -216,13 +217,11 @@ class Checkpoint:
     ) -> Any:
         where = self._folder(part)
         try:
-            model, found = kind.from_pretrained(
-                where, local_files_only=True, output_loading_info=True, **options
-            )
+            model, found = _from_pretrained(kind, where, output_loading_info=True, **options)
         except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
             if "DefaultCPUAllocator" in str(error):  # Memory ran out; the files are not to blame.
                 raise
-            raise ModelError(f"{where} cannot be loaded: {_first_line(error)}") from error
+            raise ModelError(f"{where} cannot be loaded: {first_line(error)}") from error
         for word in ("missing", "unexpected", "mismatched"):
             if keys := sorted({str(key) for key in found.get(f"{word}_keys", ())} - set(unread)):
                 raise ModelError(f"{where} has {len(keys)} {word} keys: {', '.join(keys[:SHOWN_KEYS])}")
@@ -250,22 +249,18 @@ class Checkpoint:
             return [file for file in self._files[part] if file.suffix == ".safetensors"]
         where = self.folder / part
         if indexes := sorted(where.glob("*.safetensors.index.json")):
-            return sorted({where / name for name in _read_json(indexes[0])["weight_map"].values()})
+            return sorted({where / name for name in read_json(indexes[0])["weight_map"].values()})
         if files := sorted(where.glob("*.safetensors")):
             return files
         raise ModelError(f"{where} has no safetensors file", hint=FETCH)
 
 
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(f"{file} is missing", hint=FETCH) from None
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{file} cannot be read: {_first_line(error)}") from error
-    if not isinstance(data, dict):
-        raise ModelError(f"{file} does not hold a JSON object")
-    return data
+def _from_pretrained(kind: Any, folder: Path, **options: Any) -> Any:
+    """The only place where a library reads a folder of weights: no hub, no code."""
+    # Classes of diffusers know no such word: they look for no code.
+    if kind.__module__.startswith("transformers."):
+        options["trust_remote_code"] = False
+    return kind.from_pretrained(folder, local_files_only=True, **options)
 
 
 def _check_any(folder: Path, names: tuple[str, ...]) -> None:
@@ -280,21 +275,17 @@ def _check_weights(file: Path) -> None:
     except FileNotFoundError:
         raise ModelError(f"{file} is missing", hint=FETCH) from None
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{file} is broken: {_first_line(error)}", hint="fetch it again") from error
+        raise ModelError(f"{file} is broken: {first_line(error)}", hint="fetch it again") from error
 
 
 def _identity(file: Path) -> bytes:
     real = file.resolve()
     if CONTENT_NAME.fullmatch(real.name):
         return real.name.encode()
-    if file.suffix == ".json" and (data := _read_json(file)):
+    if file.suffix == ".json" and (data := read_json(file)):
         # Keys that tell who wrote the file do not change what it means.
         kept = {key: data[key] for key in sorted(data) if not key.startswith(("_", "transformers_version"))}
         return json.dumps(kept, sort_keys=True).encode()
     if (facts := real.stat()).st_size <= HASHED_BYTES:
         return hashlib.sha256(real.read_bytes()).hexdigest().encode()
     return f"{real} {facts.st_size} {facts.st_mtime_ns}".encode()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,54 @@
+"""The real standard input, kept for tasks and answers alone: libraries read an empty one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAMES = ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
+"""Paths of standard input, which lead to the empty one."""
+_kept: list[int] = []
+"""The descriptor of the real one, once there is one."""
+
+
+def keep_stdin() -> None:
+    """Keep the real standard input for us alone: descriptor 0 becomes an empty file.
+
+    `sys.stdin` goes on to read descriptor 0. Where the process was started without one, it gets an empty one,
+    so that no other file takes its number.
+    """
+    if sys.stdin is not None:
+        with suppress(OSError):
+            _kept[:] = [os.dup(0)]
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    if empty != 0:
+        os.close(empty)
+
+
+def open_stdin() -> BinaryIO | None:
+    """The real standard input, by a descriptor of its own; None where there is none.
+
+    A descriptor of its own, because to close a shared one would wait for whoever writes into it.
+    """
+    return os.fdopen(os.dup(_kept[0]), "rb") if _kept else None
+
+
+@contextmanager
+def stdin_for_answers() -> Iterator[None]:
+    """Let a question that we ask be answered on the real standard input."""
+    if not _kept:
+        yield
+        return
+    before = sys.stdin
+    with os.fdopen(os.dup(_kept[0]), encoding="utf-8", errors="replace") as answers:
+        sys.stdin = answers
+        try:
+            yield
+        finally:
+            sys.stdin = before
