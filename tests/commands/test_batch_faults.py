@@ -6,7 +6,10 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import time
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +68,54 @@ def test_batches_of_the_starter_killed_again_and_again_resume(batches: Batches) 
     batches.real = True
     task: dict[str, object] = {"model": "starter", "prompt": "a red circle", "frames": 1}
     kill_and_resume(batches, 3, random.Random(3), task, count=4)
+
+
+def killed(batches: Batches, *lines: dict[str, object], event: str = "task.started") -> Path:
+    """A file of tasks whose batch was killed at an event."""
+    path = batches.tasks(*lines)
+    process = batches.start(path)
+    batches.wait_for(event)
+    process.kill()
+    process.join()
+    return path
+
+
+@pytest.mark.parametrize("with_file", [True, False])
+@pytest.mark.parametrize("mode", ["embed", "sidecar"])
+def test_a_file_that_appeared_under_a_killed_task_s_name_is_kept(
+    batches: Batches, mode: str, *, with_file: bool
+) -> None:
+    path = killed(batches, {"task_id": "t0", **SLEEP, "steps": 500, "metadata_mode": mode})
+    theirs = batches.out / ("t0.png" if mode == "embed" else "t0.json")
+    theirs.write_text("theirs")
+    result = batches.run(*([path] if with_file else []), "--resume", code=1)
+    assert result.only("task.rejected")["error"]["kind"] == "conflict"
+    assert theirs.read_text() == "theirs"
+    assert batches.files() == [theirs.name]
+
+
+def test_files_of_a_store_without_checksums_are_kept(batches: Batches) -> None:
+    path = killed(batches, {"task_id": "t0", **SLEEP, "steps": 500})
+    with closing(sqlite3.connect(batches.out / ".wangp" / "batch.sqlite")) as store, store:
+        store.execute("update job set files = ?", [json.dumps([str(batches.out / "t0.png")])])
+    (batches.out / "t0.png").write_text("theirs")
+    batches.run(path, "--resume", code=1)
+    assert (batches.out / "t0.png").read_text() == "theirs"
+
+
+def test_the_history_of_another_request_does_not_make_a_task_done(batches: Batches) -> None:
+    path = killed(batches, {"task_id": "t0", **SLEEP, "steps": 200})
+    other = batches.folder / "other"
+    other.mkdir()
+    foreign = batches.beside(other)
+    foreign.out = other / "results"
+    foreign.run(foreign.tasks({"task_id": "t0", "prompt": "b", "seed": 2}))
+    foreign.close()
+    (batches.out / "manifests").mkdir(exist_ok=True)
+    with (batches.out / "manifests" / "run_history.jsonl").open("a") as history:
+        history.write(json.dumps(foreign.history()[0]) + "\n")
+    assert ends(batches.run(path, "--resume")) == {"t0": "completed"}
+    assert batches.files() == ["t0.png"]
 
 
 def test_a_batch_without_its_file_resumes_from_the_store(batches: Batches) -> None:

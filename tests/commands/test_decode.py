@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,7 @@ import pytest
 from tests.conftest import Make, Run
 from wangp_cli.media.read import read_video
 from wangp_cli.pipelines.wan import Wan
-from wangp_cli.runtime.artifacts import node
-from wangp_cli.runtime.scratch import sweep_scratch
+from wangp_cli.runtime.scratch import Scratch
 from wangp_cli.runtime.work import FOLDER
 
 
@@ -80,11 +78,15 @@ def test_a_file_without_latents_is_refused(run: Run, tmp_path: Path) -> None:
 
 
 def test_weights_of_dead_processes_go(tmp_path: Path) -> None:
-    dead, ours = tmp_path / f"{node()}-999999999", tmp_path / f"{node()}-{os.getpid()}"
-    for place in (dead, ours):
+    running = Scratch(tmp_path)
+    dead, foreign = tmp_path / f"{0:032x}", tmp_path / "host-999999999"
+    for place in (dead, foreign):
         place.mkdir()
-    sweep_scratch(tmp_path)
-    assert (dead.exists(), ours.exists()) == (False, True)
+    (dead / "lock").touch()
+    (running.folder() / "weights").touch()
+    Scratch(tmp_path).sweep()
+    assert sorted(tmp_path.iterdir()) == sorted([running.folder(), foreign])
+    assert (running.folder() / "weights").exists()
 
 
 def test_memory_that_runs_out_is_tried_once_more_with_the_next_profile(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import resource
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from wangp_cli.errors import ConflictError, NoSpaceError
-from wangp_cli.runtime.artifacts import append_line, complete_file, sweep
+from wangp_cli.runtime.artifacts import append_line, complete_file, remove_owned, sweep
 
 
 def test_a_file_takes_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def test_overwriting_replaces_the_file_at_once(tmp_path: Path) -> None:
 def test_disks_without_hard_links_serve_as_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: bool
 ) -> None:
-    def no_links(source: object, target: object) -> None:
+    def no_links(*_: object, **__: object) -> None:
         raise PermissionError(errno.EPERM, "no hard links here")
 
     monkeypatch.setattr(os, "link", no_links)
@@ -78,14 +79,76 @@ def test_a_long_name_in_any_script_has_room_for_its_partial(tmp_path: Path) -> N
     assert path.exists()
 
 
-def test_partials_of_dead_processes_are_swept_and_others_kept(tmp_path: Path) -> None:
-    dead, alive = tmp_path / ".a.4194999.partial.mp4", tmp_path / f".b.{os.getppid()}.partial.mp4"
-    strange = tmp_path / f".c.{'9' * 30}.partial"
-    mine = tmp_path / ".partial.txt"
-    for path in (dead, alive, strange, mine):
+def test_partials_that_nobody_writes_are_swept_and_others_kept(tmp_path: Path) -> None:
+    dead = tmp_path / f".a.{0:032x}.partial.mp4"
+    foreign = [tmp_path / ".b.4194999.partial.mp4", tmp_path / ".partial.txt", tmp_path / f"{0:032x}.partial"]
+    for path in (dead, *foreign):
         path.write_text("half")
+    link = tmp_path / f".c.{0:032x}.partial"
+    link.symlink_to(foreign[0])
     sweep(tmp_path)
-    assert sorted(tmp_path.iterdir()) == sorted([alive, mine])
+    assert sorted(tmp_path.iterdir()) == sorted([link, *foreign])
+
+
+@pytest.mark.parametrize("other", ["scene1.png", "scene1.take2.png"])
+def test_a_partial_that_is_written_is_not_swept(tmp_path: Path, other: str) -> None:
+    with complete_file(tmp_path / "scene1.take2.png", overwrite=False) as partial:
+        partial.write_text("half")
+        write(tmp_path / other.replace("png", "jpg"), "whole")
+        sweep(tmp_path)
+        assert partial.read_text() == "half"
+    assert (tmp_path / "scene1.take2.png").read_text() == "half"
+
+
+def test_a_partial_that_was_exchanged_for_a_link_is_told(tmp_path: Path) -> None:
+    (tmp_path / "theirs").write_text("theirs")
+
+    def exchange() -> None:
+        with complete_file(tmp_path / "a.txt", overwrite=True) as partial:
+            partial.unlink()
+            partial.symlink_to(tmp_path / "theirs")
+
+    with pytest.raises(ConflictError, match="replaced"):
+        exchange()
+    assert not (tmp_path / "a.txt").exists()
+    assert (tmp_path / "theirs").read_text() == "theirs"
+
+
+def test_names_of_partials_cannot_be_guessed(tmp_path: Path) -> None:
+    with (
+        complete_file(tmp_path / "a.txt", overwrite=True) as one,
+        complete_file(tmp_path / "a.txt", overwrite=True) as two,
+    ):
+        assert one != two
+        assert one.stat().st_size == two.stat().st_size == 0
+
+
+def test_the_owner_is_told_before_a_file_has_its_name(tmp_path: Path) -> None:
+    told = []
+
+    def own(path: Path, sha256: str) -> None:
+        told.append((path, sha256, path.exists()))
+
+    with complete_file(tmp_path / "a.txt", overwrite=False, own=own) as partial:
+        partial.write_text("whole")
+    assert told == [(tmp_path / "a.txt", hashlib.sha256(b"whole").hexdigest(), False)]
+
+
+@pytest.mark.parametrize("kind", ["ours", "changed", "link", "folder", "pipe"])
+def test_only_what_has_our_content_is_removed(tmp_path: Path, kind: str) -> None:
+    path, ours = tmp_path / "a.txt", [hashlib.sha256(b"ours").hexdigest()]
+    match kind:
+        case "link":
+            (tmp_path / "elsewhere").write_text("ours")
+            path.symlink_to(tmp_path / "elsewhere")
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case _:
+            path.write_text(kind)
+    remove_owned(path, ours)
+    assert os.path.lexists(path) == (kind != "ours")
 
 
 def test_a_folder_that_cannot_be_made_is_told() -> None:

@@ -184,7 +184,7 @@ def test_people_get_paths_on_stdout_and_no_prompt_draws_on_their_terminal(
 ) -> None:
     prompt = "\x1b[31mred\x1b[0m [bold]bold[/bad] [link=x]\n::error:: 🎈\u202e\x9b2J"
     (tmp_path / "outputs").mkdir()
-    stale = tmp_path / "outputs" / ".old.4194999.partial.png"
+    stale = tmp_path / "outputs" / f".old.{0:032x}.partial.png"
     stale.write_bytes(b"half")
     result = run(
         "generate", prompt, "--model", "tiny_t2v", "--seed", "7", "--frames", "1", "--log-level", "DEBUG",

@@ -19,7 +19,7 @@ from wangp_cli.runtime.store import LeaseLostError, NewJob, Store, StoredJob, op
 
 
 def new(key: str, affinity: str = "m", digest: str = "d") -> NewJob:
-    return NewJob(key=key, digest=digest, affinity=affinity, said={"key": key}, files=[f"{key}.png"])
+    return NewJob(key=key, digest=digest, affinity=affinity, said={"key": key})
 
 
 @pytest.fixture
@@ -36,10 +36,10 @@ def claimed(store: Store, key: str = "a") -> StoredJob:
 
 ENDS: list[tuple[str, Callable[[Store, StoredJob], None], str]] = [
     ("succeed", lambda store, job: store.succeed(job, {"ok": 1}), "done"),
-    ("fail", lambda store, job: store.fail(job, {"kind": "x"}, []), "dead"),
-    ("retry", lambda store, job: store.fail(job, {"kind": "x"}, [], retry_after=0), "ready"),
-    ("cancel", lambda store, job: store.cancel(job, []), "cancelled"),
-    ("release", lambda store, job: store.release(job, []), "ready"),
+    ("fail", lambda store, job: store.fail(job, {"kind": "x"}), "dead"),
+    ("retry", lambda store, job: store.fail(job, {"kind": "x"}, retry_after=0), "ready"),
+    ("cancel", lambda store, job: store.cancel(job), "cancelled"),
+    ("release", lambda store, job: store.release(job), "ready"),
 ]
 
 
@@ -67,7 +67,7 @@ def test_a_worker_that_lost_its_job_cannot_finish_it(store: Store) -> None:
 
 def test_a_job_that_took_the_place_of_another_is_not_its_worker_s(store: Store) -> None:
     stale = claimed(store)
-    store.release(stale, [])
+    store.release(stale)
     store.submit([new("a", digest="other")])
     assert store.claim() is not None
     with pytest.raises(LeaseLostError):
@@ -82,7 +82,7 @@ def test_a_running_job_is_not_replaced(store: Store) -> None:
 
 
 def test_a_retry_waits_its_time(store: Store) -> None:
-    store.fail(claimed(store), {"kind": "disk"}, [], retry_after=60)
+    store.fail(claimed(store), {"kind": "disk"}, retry_after=60)
     assert store.claim() is None
     assert store.claim_key("a", due=True) is None
     found = store.claim_key("a")
@@ -101,12 +101,29 @@ def test_like_jobs_are_claimed_together(store: Store) -> None:
 
 
 def test_reopening_gives_all_attempts_back(store: Store) -> None:
-    store.fail(claimed(store), {"kind": "x"}, ["a.png"])
+    job = claimed(store)
+    store.own(job, Path("a.png"), "0" * 64)
+    store.fail(job, {"kind": "x"})
     store.reopen(["a"])
-    job = store.claim()
-    assert job is not None
-    assert (job.attempt, job.error, job.files) == (1, None, None)
-    assert job.token == 2
+    again = store.claim()
+    assert again is not None
+    assert (again.attempt, again.error, again.files) == (1, None, [])
+    assert again.token == 2
+
+
+def test_files_of_a_job_are_kept_through_its_attempts(store: Store) -> None:
+    job = claimed(store)
+    for name in ("a.png", "a.json"):
+        store.own(job, Path(name), "0" * 64)
+    store.fail(job, {"kind": "x"}, retry_after=0)
+    again = store.claim()
+    assert again is not None
+    files = [{"path": "a.png", "sha256": "0" * 64}, {"path": "a.json", "sha256": "0" * 64}]
+    assert again.files == files
+    with pytest.raises(LeaseLostError):
+        store.own(job, Path("b.png"), "0" * 64)
+    store.succeed(again, {})
+    assert store.find(["a"])["a"].files == files
 
 
 def test_a_file_of_another_kind_or_version_is_refused(tmp_path: Path) -> None:

@@ -177,7 +177,6 @@ class Door:
             digest=digest,
             affinity=affinity_of(request),
             said={"layers": pack(layers), "line": line.number or None, "notices": list(line.notices)},
-            files=files,
         )
         return Admitted(line=line, key=key, job=job, request=request)
 

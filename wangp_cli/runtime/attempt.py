@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wangp_cli.runtime.session import Session
-    from wangp_cli.runtime.settle import Request
 
 Status = Literal["completed", "failed", "retrying", "cancelled", "rejected"]
 
@@ -62,7 +61,7 @@ class Attempt:
         line: of the file it came from.
         notices: for people, from the reader of that file.
         timeout: seconds of its own work after which it is given up.
-        begin: told the request before anything is written.
+        own: told the path and the sha256 of each complete file before it takes its name.
         done: keeps the manifest before the end is announced, so that no announced end is ever forgotten.
         again: whether and how to try again after an error that may pass.
         latents: a file of latents to begin with.
@@ -73,7 +72,7 @@ class Attempt:
     line: int | None = None
     notices: Sequence[str] = ()
     timeout: float | None = None
-    begin: Callable[[Request], None] | None = None
+    own: Callable[[Path, str], None] | None = None
     done: Callable[[dict[str, Any]], None] | None = None
     again: Callable[[WangpError], Again | None] | None = None
     latents: Path | None = None

@@ -277,8 +277,10 @@ class Batch:
         self._session.stream.emit(TaskCompleted(manifest=job.result or {}, skipped=True), task=job.key)
 
     def _reject(self, line: Line | None, key: str | None, error: WangpError) -> None:
-        number = line.number if line else None
-        self._session.stream.emit(TaskRejected(line=number, error=Fault.of(error)), task=key)
+        number, fault = line.number if line else None, Fault.of(error)
+        if key and self._held:
+            self._store.reject(key, fault.model_dump(mode="json"))
+        self._session.stream.emit(TaskRejected(line=number, error=fault), task=key)
         self._tell(line, error)
         self.out_of_room = self.out_of_room or isinstance(error, NoSpaceError)
         if self._plan.fail_fast or self.out_of_room:

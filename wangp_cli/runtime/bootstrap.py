@@ -21,6 +21,7 @@ from wangp_cli.runtime import settings as settings_files
 from wangp_cli.runtime.control import Control
 from wangp_cli.runtime.pool import Pool
 from wangp_cli.runtime.progress import SECONDS_BETWEEN
+from wangp_cli.runtime.scratch import Scratch
 from wangp_cli.runtime.session import Session
 from wangp_cli.runtime.settings import Folders, Settings
 from wangp_cli.runtime.strange_text import visible
@@ -134,7 +135,7 @@ def start(
         stream=Stream(str(uuid.uuid4()), [control.note, *sinks], trace=trace()),
         pool=Pool((weights_dir or models_dir(settings, folders)).expanduser()),
         loras_dir=loras_dir(settings, folders),
-        work_dir=work_dir(settings, folders),
+        scratch=Scratch(work_dir(settings, folders)),
         manifest_path=manifest_path,
         events_file=events_file,
         control=control,

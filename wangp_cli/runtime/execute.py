@@ -36,7 +36,6 @@ from wangp_cli.runtime.loras import LoraUse, fetch_loras
 from wangp_cli.runtime.manifest import input_checksums, record
 from wangp_cli.runtime.progress import Meter
 from wangp_cli.runtime.resolve import label, resolve
-from wangp_cli.runtime.scratch import sweep_scratch
 from wangp_cli.runtime.session import Session
 from wangp_cli.runtime.settle import Request
 from wangp_cli.runtime.work import sweep_work
@@ -166,13 +165,11 @@ class _Work:
         history = session.manifest_path or folder / HISTORY
         about: dict[str, Any] = {"run_id": session.stream.run, "checksums": {}}
         try:
-            if self._attempt.begin:
-                self._attempt.begin(request)
             request = self._request = replace(request, loras=self._fetched())
             if folder not in session.swept:
                 sweep(folder)
                 sweep_work(folder)
-                sweep_scratch(session.work_dir)
+                session.scratch.sweep()
                 session.swept.add(folder)
             about["checksums"] = input_checksums(request, folder)
             yield from self._stages(about["checksums"])
@@ -221,6 +218,7 @@ class _Work:
             meter=meter,
             checksums=checksums,
             latents=self._attempt.latents,
+            own=self._attempt.own,
         )
         for stage in workflow(job):
             paused = time.monotonic()

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wangp_cli.pipelines.base import Lora
-from wangp_cli.runtime.scratch import own_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from wangp_cli.pipelines.base import Pipeline, Placement
@@ -27,6 +26,7 @@ class Job:
 
     Args:
         latents: a file of latents to begin with, in the place of noise.
+        own: told the path and the sha256 of each complete file of a result before it takes its name.
     """
 
     request: Request
@@ -35,6 +35,7 @@ class Job:
     meter: Meter
     checksums: dict[str, str]
     latents: Path | None = None
+    own: Callable[[Path, str], None] | None = None
 
     def loras(self, shot: Sampling | None = None, own: Sequence[Strength] = ()) -> list[Lora]:
         """The request's LoRAs with their strengths in the phases of a run.
@@ -66,7 +67,7 @@ class Job:
         session = self.session
         return session.pool.pipeline(
             self.request.spec,
-            replace(placement, work_dir=own_folder(session.work_dir), data_dir=session.folders.data),
+            replace(placement, work_dir=session.scratch.folder(), data_dir=session.folders.data),
             self.loras() if loras is None else loras,
             wear=wear,
             progress=self.meter,

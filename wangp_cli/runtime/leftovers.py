@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wangp_cli.presets import Layer, merge
-from wangp_cli.runtime.artifacts import partials_of
+from wangp_cli.runtime.artifacts import is_owned, remove_owned
 from wangp_cli.runtime.inputs import sha256_of
 from wangp_cli.runtime.outputs import files_beside
 
 if TYPE_CHECKING:
-    from wangp_cli.runtime.events import ArtifactCreated
     from wangp_cli.runtime.settle import Request
     from wangp_cli.runtime.store import StoredJob
 
@@ -26,23 +25,29 @@ def files_of(request: Request) -> list[str]:
     return [str(file) for path in request.outputs for file in files_beside(request.task, path)]
 
 
-def files_made(artifacts: Sequence[ArtifactCreated]) -> list[str]:
-    """Every file of these artifacts."""
-    return [name for one in artifacts for name in (one.path, one.metadata_sidecar) if name]
-
-
 def unpack(said: Mapping[str, Any]) -> list[Layer]:
     """The layers of a job."""
     return [Layer(**layer) for layer in said["layers"]]
 
 
 def remove_leftovers(job: StoredJob) -> None:
-    """Remove what an unfinished attempt left; a task that may replace files leaves complete ones in place."""
+    """Remove what an unfinished attempt made; a task that may replace files leaves it in place."""
     said = merge(unpack(job.said)).values
-    replaces = said.get("overwrite") or said.get("skip_existing")
-    for path in map(Path, job.files or []):
-        for file in [*partials_of(path), *([] if replaces else [path])]:
-            file.unlink(missing_ok=True)
+    if not (said.get("overwrite") or said.get("skip_existing")):
+        for path, checksums in _owned(job).items():
+            remove_owned(path, checksums)
+
+
+def _owned(job: StoredJob) -> dict[Path, set[str]]:
+    """The sha256 of all that the job wrote, by path."""
+    files: Sequence[Mapping[str, str]] = job.files or []
+    # A skipped task lists files that were there before it; it has no run.
+    if job.files is None and job.result and "run_id" in job.result:
+        files = job.result["artifacts"]
+    found: dict[Path, set[str]] = {}
+    for file in files:
+        found.setdefault(Path(file["path"]), set()).add(file["sha256"])
+    return found
 
 
 def is_intact(manifest: Mapping[str, Any] | None) -> bool:
@@ -56,13 +61,10 @@ def remove_results(job: StoredJob) -> None:
 
     If one was changed since, all are left: it is somebody's work.
     """
-    artifacts = (job.result or {}).get("artifacts") or []
-    if any(Path(artifact["path"]).exists() and not _is_ours(artifact) for artifact in artifacts):
-        return
-    for artifact in artifacts:
-        for name in (artifact["path"], artifact.get("metadata_sidecar")):
-            if name:
-                Path(name).unlink(missing_ok=True)
+    owned = _owned(job)
+    if not any(os.path.lexists(path) and not is_owned(path, sums) for path, sums in owned.items()):
+        for path, checksums in owned.items():
+            remove_owned(path, checksums)
 
 
 def _is_ours(artifact: Mapping[str, Any]) -> bool:
@@ -71,13 +73,19 @@ def _is_ours(artifact: Mapping[str, Any]) -> bool:
 
 
 def finished_after_all(jobs: Sequence[StoredJob], history: Path) -> dict[str, dict[str, Any]]:
-    """Manifests of jobs whose worker was killed after their last file and before it could say so."""
-    wanted = {job.key: job for job in jobs}
+    """Manifests of jobs whose worker was killed after their last file and before it could say so.
+
+    The history may hold lines of other requests with the same id: every file must be one that the job wrote.
+    """
+    owned = {job.key: _owned(job) for job in jobs}
     found = {}
-    for manifest in _lines_about(history, list(wanted)) if wanted else ():
-        job = wanted.get(str(manifest.get("task_id")))
-        if job and _is_later(manifest, job) and is_intact(manifest):
-            found[job.key] = manifest
+    for manifest in _lines_about(history, list(owned)) if owned else ():
+        key = str(manifest.get("task_id"))
+        if is_intact(manifest) and all(
+            artifact["sha256"] in owned.get(key, {}).get(Path(artifact["path"]), ())
+            for artifact in manifest["artifacts"]
+        ):
+            found[key] = manifest
     return found
 
 
@@ -94,12 +102,3 @@ def _lines_about(history: Path, keys: Sequence[str]) -> Iterator[dict[str, Any]]
                     continue
                 if isinstance(manifest, dict) and manifest.get("status") == "success":
                     yield manifest
-
-
-def _is_later(manifest: Mapping[str, Any], job: StoredJob) -> bool:
-    try:
-        when = datetime.fromisoformat(str(manifest.get("timestamp"))).timestamp()
-    except ValueError:
-        return False
-    # The history counts whole seconds.
-    return when >= int(job.created_at)

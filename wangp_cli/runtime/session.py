@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wangp_cli.runtime.pool import Pool
+    from wangp_cli.runtime.scratch import Scratch
     from wangp_cli.runtime.stream import Stream
 
 
@@ -32,7 +33,7 @@ class Session:
     stream: Stream
     pool: Pool
     loras_dir: Path
-    work_dir: Path
+    scratch: Scratch
     control: Control = field(default_factory=Control)
     manifest_path: Path | None = None
     events_file: Path | None = None

@@ -33,14 +33,12 @@ class NewJob:
         digest: of everything that was said.
         affinity: equal for jobs that need the same model loaded in the same way.
         said: what the worker needs to run it.
-        files: what it will write, as far as that is known.
     """
 
     key: str
     digest: str
     affinity: str | None
     said: Mapping[str, Any]
-    files: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +48,8 @@ class StoredJob:
     Args:
         attempt: how often it was tried.
         token: proves that it is ours while it runs.
-        files: what it may have written without being done.
+        files: `path` and `sha256` of each file that it wrote; noted before the file had its name;
+            None for done jobs of older stores.
     """
 
     id: int
@@ -61,7 +60,7 @@ class StoredJob:
     attempt: int
     token: int
     said: dict[str, Any]
-    files: list[str] | None
+    files: list[dict[str, str]] | None
     result: dict[str, Any] | None
     error: dict[str, Any] | None
     created_at: float
@@ -112,14 +111,14 @@ class Store:
         if not batch:
             return
         now = time.time()
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "key": new.key,
                 "digest": new.digest,
                 "affinity": new.affinity,
                 "state": "ready",
                 "said": dict(new.said),
-                "files": new.files,
+                "files": [],
                 "created_at": now,
             }
             for new in batch
@@ -154,37 +153,31 @@ class Store:
             row = connection.execute(self._claim_key, {"wanted": key, "now": now}).one_or_none()
             return _job(row) if row is not None else None
 
-    def begin(self, job: StoredJob, files: list[str]) -> None:
-        """Note the files that the running job will write, so that a crash leaves no stranger behind."""
-        if files != job.files:
-            self._change(job, files=files)
+    def own(self, job: StoredJob, path: Path, sha256: str) -> None:
+        """Note a complete file of the running job before it takes its name, to know it after a crash."""
+        now = self.find([job.key]).get(job.key, job)
+        self._change(job, files=[*(now.files or []), {"path": str(path), "sha256": sha256}])
 
     def succeed(self, job: StoredJob, result: Mapping[str, Any]) -> None:
         """The job is done."""
-        self._change(job, state="done", result=dict(result), files=None, error=None, finished_at=time.time())
+        self._change(job, state="done", result=dict(result), error=None, finished_at=time.time())
 
-    def fail(
-        self, job: StoredJob, error: Mapping[str, Any], files: list[str], *, retry_after: float | None = None
-    ) -> None:
-        """The job failed: dead, or ready for another attempt after some seconds.
-
-        Args:
-            files: what it made nevertheless.
-        """
+    def fail(self, job: StoredJob, error: Mapping[str, Any], *, retry_after: float | None = None) -> None:
+        """The job failed: dead, or ready for another attempt after some seconds."""
         now = time.time()
-        ending = {"error": dict(error), "files": files, "finished_at": now}
+        ending = {"error": dict(error), "finished_at": now}
         if retry_after is None:
             self._change(job, state="dead", **ending)
         else:
             self._change(job, state="ready", run_at=now + retry_after, **ending)
 
-    def cancel(self, job: StoredJob, files: list[str]) -> None:
+    def cancel(self, job: StoredJob) -> None:
         """The running job was cancelled."""
-        self._change(job, state="cancelled", files=files, finished_at=time.time())
+        self._change(job, state="cancelled", finished_at=time.time())
 
-    def release(self, job: StoredJob, files: list[str]) -> None:
+    def release(self, job: StoredJob) -> None:
         """Give the job back; the attempt does not count."""
-        self._change(job, state="ready", files=files, attempt=jobs.c.attempt - 1)
+        self._change(job, state="ready", attempt=jobs.c.attempt - 1)
 
     def waits(self, key: str) -> bool:
         """Whether a job of that key is ready or runs."""
@@ -195,7 +188,7 @@ class Store:
     def reopen(self, keys: Sequence[str]) -> None:
         """Make jobs that do not run ready again, with all their attempts."""
         chosen = jobs.c.key.in_(list(keys)) & (jobs.c.state != "running")
-        fresh = {"state": "ready", "attempt": 0, "run_at": 0.0, "result": None, "error": None, "files": None}
+        fresh = {"state": "ready", "attempt": 0, "run_at": 0.0, "result": None, "error": None, "files": []}
         with self._write() as connection:
             connection.execute(update(jobs).where(chosen).values(fresh))
 
@@ -220,6 +213,13 @@ class Store:
         """Block what is ready, until `let_go`."""
         with self._write() as connection:
             connection.execute(update(jobs).where(READY).values(state="blocked"))
+
+    def reject(self, key: str, error: Mapping[str, Any]) -> None:
+        """End a job that `hold_back` has blocked and whose line cannot run."""
+        chosen = (jobs.c.key == key) & (jobs.c.state == "blocked")
+        ending = {"state": "dead", "error": dict(error), "finished_at": time.time()}
+        with self._write() as connection:
+            connection.execute(update(jobs).where(chosen).values(ending))
 
     def let_go(self) -> None:
         """Make ready what is blocked, and what runs no more as its worker is gone."""
@@ -278,7 +278,8 @@ def _job(row: Any) -> StoredJob:
         attempt=row.attempt,
         token=row.token,
         said=row.said,
-        files=row.files,
+        # Older stores have planned names here, which prove nothing.
+        files=row.files and [file for file in row.files if isinstance(file, dict)],
         result=row.result,
         error=row.error,
         created_at=row.created_at,

@@ -14,13 +14,12 @@ from wangp_cli.presets import Layer
 from wangp_cli.runtime.attempt import Again, Attempt, Outcome, with_less_memory
 from wangp_cli.runtime.events import Fault
 from wangp_cli.runtime.execute import course, finish
-from wangp_cli.runtime.leftovers import files_made, files_of, remove_leftovers, unpack
+from wangp_cli.runtime.leftovers import remove_leftovers, unpack
 from wangp_cli.tasks.runtime import LESS_MEMORY
 
 if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Stage
     from wangp_cli.runtime.session import Session
-    from wangp_cli.runtime.settle import Request
     from wangp_cli.runtime.store import Store, StoredJob
 
 CAREFUL = Layer(name="retry", values={"profile": LESS_MEMORY["auto"]})
@@ -65,7 +64,7 @@ class Worker:
             for one in going:
                 if not one.begun:
                     # It has not begun, so it has no end either.
-                    self.store.release(one.job, [])
+                    self.store.release(one.job)
             going = [one for one in going if one.begun and not one.outcome]
             if not going:
                 return
@@ -82,16 +81,13 @@ class Worker:
             line=job.said["line"],
             notices=job.said["notices"],
             timeout=self.timeout,
-            begin=partial(self._begin, job),
+            own=partial(self.store.own, job),
             done=partial(self.store.succeed, job),
             again=partial(self._again, job),
         )
         outcome = yield from course(lambda: layers, self.session, job.key, attempt)
         self._keep(job, outcome)
         return outcome
-
-    def _begin(self, job: StoredJob, request: Request) -> None:
-        self.store.begin(job, files_of(request))
 
     def _again(self, job: StoredJob, error: WangpError) -> Again | None:
         if isinstance(error, OutOfMemoryError):
@@ -108,19 +104,18 @@ class Worker:
 
     def _keep(self, job: StoredJob, outcome: Outcome) -> None:
         self._tried.discard(job.key)
-        made = files_made(outcome.artifacts)
         match outcome.status:
             case "completed":
                 return
             case "cancelled" if outcome.reason == "cancel":
-                self.store.cancel(job, made)
+                self.store.cancel(job)
             case "cancelled":
-                self.store.release(job, made)
+                self.store.release(job)
             case _:
                 assert outcome.error is not None
                 fault = Fault.of(outcome.error).model_dump(mode="json")
                 pause = outcome.again.delay_seconds if outcome.again else None
-                self.store.fail(job, fault, made, retry_after=pause)
+                self.store.fail(job, fault, retry_after=pause)
                 if outcome.again:
                     self._tried.add(job.key)
 

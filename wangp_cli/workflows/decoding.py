@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from wangp_cli.errors import NoSpaceError, OutOfMemoryError
 from wangp_cli.media.clip import Frames
@@ -64,7 +64,9 @@ def keep(job: Job, task: Render, index: int, latents: Any) -> Path | None:
         request[field] = paths if isinstance(request[field], list) else paths[0]
     try:
         with complete_file(file, overwrite=True) as partial:
-            save_file({"latents": latents.contiguous().cpu()}, partial, metadata={KEY: json.dumps(request)})
+            # `save_file` would put a new file in the place of the partial one.
+            tensors = {"latents": latents.contiguous().cpu()}
+            partial.write_bytes(save(tensors, metadata={KEY: json.dumps(request)}))
     except (NoSpaceError, OSError, SafetensorError) as error:
         # They are only for another try; whether the result finds room is for its own writer to say.
         log.warning("the latents are not kept: %s", error)

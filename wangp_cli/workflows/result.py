@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -28,8 +29,7 @@ class Result:
 
     def write_picture(self, frames: Frames) -> ArtifactCreated:
         """Write a still."""
-        task = self.job.request.task
-        with complete_file(self.path, overwrite=task.overwrite or task.skip_existing) as partial:
+        with self._complete(self.path) as partial:
             write_image(partial, frames[:1], comment=self._embedded())
         self.job.meter("write", 1, 1)
         height, width = frames.shape[1:3]
@@ -43,7 +43,7 @@ class Result:
         """
         task = self.job.request.task
         rate = Fraction(task.fps)
-        with complete_file(self.path, overwrite=task.overwrite or task.skip_existing) as partial:
+        with self._complete(self.path) as partial:
             written = write_video(
                 partial,
                 stream,
@@ -61,9 +61,16 @@ class Result:
         """Write the picture of how the result came about, beside it."""
         task = self.job.request.task
         path, rate = visualization_of(self.path), Fraction(task.fps)
-        with complete_file(path, overwrite=task.overwrite or task.skip_existing) as partial:
+        with self._complete(path) as partial:
             written = write_video(partial, stream, fps=rate, frames=count)
         return _announced(path, role="visualization", **_facts(written, count, rate))
+
+    @contextmanager
+    def _complete(self, path: Path) -> Iterator[Path]:
+        task = self.job.request.task
+        replaces = task.overwrite or task.skip_existing
+        with complete_file(path, overwrite=replaces, own=self.job.own) as partial:
+            yield partial
 
     def _embedded(self) -> str | None:
         return self._comment() if self.job.request.task.metadata_mode == "embed" else None
@@ -76,7 +83,7 @@ class Result:
         sidecar = None
         if task.metadata_mode == "sidecar":
             sidecar = self.path.with_suffix(".json")
-            with complete_file(sidecar, overwrite=task.overwrite or task.skip_existing) as partial:
+            with self._complete(sidecar) as partial:
                 partial.write_text(self._comment() + "\n", encoding="utf-8")
         return _announced(
             self.path,
