@@ -31,11 +31,11 @@ SLACK = 1.1
 
 def measure(tasks: int, folder: Path) -> dict[str, float]:
     """Run `tasks` no-op tasks in this process; CPU seconds, those of encoding, and the most memory in MB."""
-    from tests import noop
+    from tests.support import noop
 
     noop.use()
     from wangp_cli.main import app
-    from wangp_cli.runtime import batch  # noqa: F401 - imported before the clock starts
+    from wangp_cli.runtime.jobs import batch  # noqa: F401 - imported before the clock starts
     from wangp_cli.workflows import result
 
     os.environ |= noop.register(folder / "config") | {"HOME": str(folder)}

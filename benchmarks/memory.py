@@ -23,7 +23,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from tests import noop
+from tests.support import noop
 from wangp_cli.media.stills import write_image
 from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap

@@ -24,9 +24,9 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from tests import tiny
-from wangp_cli.pipelines import wan_load
+from tests.support import tiny
 from wangp_cli.pipelines.base import Inputs, Placement
+from wangp_cli.pipelines.wan import load as wan_load
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
 

@@ -27,7 +27,7 @@ def save_checkpoint(folder: Path, width: int, layers: int, text_width: int) -> f
     import torch
     from transformers import UMT5Config, UMT5EncoderModel
 
-    from tests import tiny
+    from tests.support import tiny
 
     torch.manual_seed(0)
     config = UMT5Config(
@@ -57,9 +57,9 @@ def run(way: str, folder: Path) -> None:
     """One call, in this process."""
     import torch
 
-    from tests import tiny
-    from wangp_cli.pipelines import wan_load
+    from tests.support import tiny
     from wangp_cli.pipelines.base import Inputs, Placement
+    from wangp_cli.pipelines.wan import load as wan_load
 
     torch.set_num_threads(1)
     shot: Any = tiny.shot(size="64x64", frames=5, steps=2)

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.events import check_stream
+from tests.support.events import check_stream
 from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
-from wangp_cli.runtime.attempt import Outcome
 from wangp_cli.runtime.execute import execute
+from wangp_cli.runtime.outcome import Outcome
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -124,7 +124,7 @@ REQUIRES = {
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A settings folder whose catalogue holds tiny models, with weights: `tiny_vace` and so on."""
-    from tests import tiny
+    from tests.support import tiny
 
     config = tmp_path_factory.mktemp("config")
     text = TINY

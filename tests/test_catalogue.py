@@ -10,7 +10,7 @@ from accelerate import init_empty_weights
 from tests.conftest import Make, Run
 from wangp_cli.catalogue import Catalogue, presets_dir
 from wangp_cli.models import Network
-from wangp_cli.pipelines.kinds import network_class
+from wangp_cli.pipelines.checkpoints.network_classes import network_class
 from wangp_cli.tasks.generate import Generate
 
 SHIPPED = Catalogue(presets_dir() / "models").models

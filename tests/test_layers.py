@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import clean_environment
-from wangp_cli.pipelines.families import ADAPTERS
+from wangp_cli.pipelines.registry import ADAPTERS
 from wangp_cli.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]

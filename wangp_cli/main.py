@@ -13,8 +13,8 @@ from typer.core import TyperCommand, TyperGroup
 
 from wangp_cli import __version__
 from wangp_cli.commands._gone import refuse_gone_flags
+from wangp_cli.runtime.events.stdout import private_stdout
 from wangp_cli.runtime.stdin import keep_stdin
-from wangp_cli.runtime.stdout import private_stdout
 
 COMMANDS = {
     "generate": "Make a video from a prompt, pictures and videos; one frame makes a picture.",

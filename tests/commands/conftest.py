@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.batches import Batches
+from tests.support.batches import Batches
 
 
 @pytest.fixture

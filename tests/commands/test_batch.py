@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.batches import Batches, ends
 from tests.conftest import Run
+from tests.support.batches import Batches, ends
 from wangp_cli.media.stills import read_image
 
 A, B, C = ({"task_id": name, "prompt": f"a {name}", "seed": 3} for name in "abc")

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.batches import Batches, ends
-from tests.runtime.intake.malformed import malformed
+from tests.support.batches import Batches, ends
+from tests.support.malformed_lines import malformed
 
 SLEEP = {"prompt": "sleep", "seed": 1, "steps": 3}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from tests.batches import Batches, ends
+from tests.support.batches import Batches, ends
 from wangp_cli.media.stills import read_image
 
 A, B, C = ({"task_id": name, "prompt": f"a {name}", "seed": 3} for name in "abc")

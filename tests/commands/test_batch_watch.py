@@ -6,8 +6,8 @@ import json
 import signal
 import time
 
-from tests.batches import Batches, ends
-from tests.events import check_stream
+from tests.support.batches import Batches, ends
+from tests.support.events import check_stream
 
 
 def long_task(number: int) -> bytes:

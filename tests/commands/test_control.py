@@ -15,14 +15,15 @@ from typing import Any
 
 import pytest
 
-from tests import noop
 from tests.conftest import Run, clean_environment
-from tests.events import check_stream
+from tests.support import noop
+from tests.support.events import check_stream
 from wangp_cli.presets import Layer
-from wangp_cli.runtime import bootstrap, control_client, control_files
-from wangp_cli.runtime.attempt import Outcome
+from wangp_cli.runtime import bootstrap
+from wangp_cli.runtime.control import client, registry
+from wangp_cli.runtime.events.stream import Event
 from wangp_cli.runtime.execute import execute
-from wangp_cli.runtime.stream import Event
+from wangp_cli.runtime.outcome import Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,7 +34,7 @@ class Running:
     def __init__(self, environment: dict[str, str], folder: Path, *more: str) -> None:
         self.folder = folder
         self._runtime = [Path(environment["XDG_RUNTIME_DIR"]) / "wangp"]
-        command = [sys.executable, "-m", "tests.noop", "generate", "sleep a red circle", "-m", "noop"]
+        command = [sys.executable, "-m", "tests.support.noop", "generate", "sleep a red circle", "-m", "noop"]
         command += ["--frames", "5", "--steps", "150", "--seed", "7", "--output-dir", str(folder), "--json"]
         self.process = subprocess.Popen(
             [*command, "--progress-interval", "0", *more],
@@ -56,9 +57,9 @@ class Running:
             f"no {kind}: {self.lines} {self.process.stderr and self.process.stderr.read()!r}"
         )
 
-    def record(self) -> control_files.Record:
+    def record(self) -> registry.Record:
         """Where it can be spoken to."""
-        return control_client.find(str(self.folder), self._runtime)
+        return client.find(str(self.folder), self._runtime)
 
     def end(self) -> tuple[int, list[dict[str, Any]]]:
         """Wait for its end: the exit code and all events, checked."""

@@ -9,9 +9,9 @@ import pytest
 
 from tests.conftest import Make, Run
 from wangp_cli.media.read import read_video
-from wangp_cli.pipelines.wan import Wan
-from wangp_cli.runtime.scratch import Scratch
-from wangp_cli.runtime.work import FOLDER
+from wangp_cli.pipelines.wan.pipeline import Wan
+from wangp_cli.runtime.workspace.scratch import Scratch
+from wangp_cli.runtime.workspace.segments_cache import FOLDER
 
 
 def kept(folder: Path) -> list[Path]:

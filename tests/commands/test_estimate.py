@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 from diffusers import WanTransformer3DModel
 
-from tests import tiny
 from tests.conftest import Make, Run
-from tests.pipelines.layouts import written
+from tests.support import checkpoint_layouts, tiny
 from wangp_cli.commands._estimate import shown
 from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
-from wangp_cli.runtime.resolve import resolve
-from wangp_cli.runtime.sizes import numbers_in, part_sizes
+from wangp_cli.runtime.request.resolve import resolve
+from wangp_cli.runtime.weights.sizes import numbers_in, part_sizes
 
 
 def estimated(tmp_path: Path, **said: Any) -> dict[str, Any]:
@@ -38,10 +37,10 @@ def test_an_estimate_is_printed_and_nothing_is_made(run: Run, tmp_path: Path) ->
 
 def test_weights_are_counted_by_headers_and_not_read(make: Make, config: Path, tmp_path: Path) -> None:
     model = tiny.transformer()
-    files, _ = written.quanto(model.state_dict(), tmp_path)
-    written.add_entry(config, "filed", model, files)
+    files, _ = checkpoint_layouts.quanto(model.state_dict(), tmp_path)
+    checkpoint_layouts.add_entry(config, "filed", model, files)
     count = sum(value.numel() for value in model.parameters())
-    assert numbers_in(written.save(tmp_path / "plain.safetensors", model.state_dict())[0]) == count
+    assert numbers_in(checkpoint_layouts.save(tmp_path / "plain.safetensors", model.state_dict())[0]) == count
     found = estimated(tmp_path, model="tiny_t2v")
     assert found["weights"]["transformer"] == 4 * count
     assert found["disk"]["to_fetch_bytes"] == 0
@@ -87,7 +86,7 @@ def test_operations_are_those_that_torch_counts() -> None:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from wangp_cli.pipelines.estimate import Model, pass_operations
+    from wangp_cli.pipelines.memory.estimate import Model, pass_operations
 
     with torch.device("meta"):
         network = WanTransformer3DModel(

@@ -294,7 +294,7 @@ def test_refusals_and_dry_runs_never_import_torch(
     )  # fmt: skip
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "|" in line}
     assert done.returncode == code
-    assert "wangp_cli.runtime.resolve" in imported
+    assert "wangp_cli.runtime.request.resolve" in imported
     assert [name for name in HEAVY if name in imported] == []
 
 

@@ -9,8 +9,8 @@ import pytest
 from safetensors.numpy import save, save_file
 
 from tests.conftest import Run
-from tests.hub import Hub, serving
-from tests.runtime.test_loras import HUB, tensors
+from tests.runtime.loras.test_source import HUB, tensors
+from tests.support.hub import Hub, serving
 
 
 @pytest.fixture

@@ -15,14 +15,13 @@ from diffusers import WanPipeline
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
-from tests import tiny
 from tests.conftest import Make, Result, Run
-from tests.pipelines.layouts import written
+from tests.support import checkpoint_layouts, tiny
 from wangp_cli.commands._models import open_shelf
 from wangp_cli.commands._models_files import _only
 from wangp_cli.commands.models import app
 from wangp_cli.pipelines.base import Placement, Weights
-from wangp_cli.pipelines.wan_load import load
+from wangp_cli.pipelines.wan.load import load
 
 Call = Callable[..., Result]
 
@@ -31,7 +30,9 @@ Call = Callable[..., Result]
 def wangp(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     """`wangp models` in this process, of a user who knows a model like tiny_t2v by its network."""
     monkeypatch.setenv("WANGP_MODELS_DIR", str(tmp_path / "models"))
-    network = written.network_of(tiny.transformer(), "small").model_dump(mode="json", exclude={"name"})
+    network = checkpoint_layouts.network_of(tiny.transformer(), "small").model_dump(
+        mode="json", exclude={"name"}
+    )
     text = (config / "models" / "tiny.yaml").read_text()
     text = text.replace("architecture: t2v\n", "architecture: t2v\n    network: small\n")
     text = text.replace("family: wan\n", f"family: wan\nnetworks: {json.dumps({'small': network})}\n")
@@ -48,7 +49,7 @@ def wangp(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """A transformer as WanGP quantises it."""
-    [found], _ = written.quanto(tiny.transformer().state_dict(), tmp_path)
+    [found], _ = checkpoint_layouts.quanto(tiny.transformer().state_dict(), tmp_path)
     return found
 
 
@@ -64,7 +65,7 @@ def test_a_file_is_recognised_added_used_and_converted(
     target = tmp_path / "converted"
     assert wangp("convert", "mine", target, "--dtype", "float32", "--json").json()["folder"] == str(target)
     stock = WanPipeline.from_pretrained(target)
-    _, expected = written.quanto(tiny.transformer().state_dict(), tmp_path)
+    _, expected = checkpoint_layouts.quanto(tiny.transformer().state_dict(), tmp_path)
     assert all(torch.equal(value, expected[key]) for key, value in stock.transformer.state_dict().items())
     (Path(added["entry"]).with_name("again.yaml")).write_text(
         f"family: wan\nmodels: {{again: {{title: Again, architecture: t2v, source: {{folder: {target}}},"
@@ -90,19 +91,21 @@ def test_what_cannot_be_added_is_said(wangp: Call, file: Path, tmp_path: Path, c
     wangp("add", "mine", file, "--overwrite")
     assert "another name" in wangp("add", "t2v", file, code=5).stderr
     assert "name" in wangp("add", "../x", file, code=2).stderr
-    other = written.save(tmp_path / "other.safetensors", tiny.transformer(num_layers=1).state_dict())
+    other = checkpoint_layouts.save(
+        tmp_path / "other.safetensors", tiny.transformer(num_layers=1).state_dict()
+    )
     assert "1 blocks, 48 wide, 16 channels" in wangp("add", "other", *other, code=3).stderr
-    keys = written.original_names(tiny.transformer().state_dict())
+    keys = checkpoint_layouts.original_names(tiny.transformer().state_dict())
     del keys["blocks.1.ffn.2.bias"]
-    cut = written.save(tmp_path / "cut.safetensors", keys)
+    cut = checkpoint_layouts.save(tmp_path / "cut.safetensors", keys)
     assert "blocks.1.ffn.2.bias" in wangp("add", "cut", *cut, code=3).stderr
     assert "blocks.1.ffn.2.bias" in wangp("add", "cut", *cut, "--like", "tiny_t2v", code=3).stderr
-    lora = written.save(tmp_path / "lora.safetensors", {"x.lora_A.weight": torch.zeros(2, 2)})
+    lora = checkpoint_layouts.save(tmp_path / "lora.safetensors", {"x.lora_A.weight": torch.zeros(2, 2)})
     assert "no Wan transformer" in wangp("add", "lora", *lora, code=3).stderr
     assert "is missing" in wangp("add", "gone", tmp_path / "gone.safetensors", code=3).stderr
     assert "--like" in wangp("add", "far", "hf://owner/name/x.safetensors", code=2).stderr
     wangp("add", "far", "hf://owner/name/x.safetensors", "--like", "tiny_t2v")
-    pickled, _ = written.pickled(tiny.transformer().state_dict(), tmp_path)
+    pickled, _ = checkpoint_layouts.pickled(tiny.transformer().state_dict(), tmp_path)
     assert "--allow-pickle" in wangp("add", "pickled", *pickled, code=3).stderr
     wangp("add", "pickled", *pickled, "--allow-pickle")
     text = (config / "models" / "tiny.yaml").read_text()
@@ -128,7 +131,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
 def test_an_interrupted_conversion_goes_on_and_nothing_half_made_is_seen(
     wangp: Call, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wangp_cli.pipelines.layouts.write.SHARD_BYTES", 50_000)
+    monkeypatch.setattr("wangp_cli.pipelines.checkpoints.safetensors_writer.SHARD_BYTES", 50_000)
     target = tmp_path / "made"
     with monkeypatch.context() as broken:
         interrupted(broken, after=2)
@@ -142,7 +145,7 @@ def test_an_interrupted_conversion_goes_on_and_nothing_half_made_is_seen(
     for name, time in times.items():
         assert (target / "transformer" / name).stat().st_mtime_ns == time
     stock = WanPipeline.from_pretrained(target, dtype=torch.bfloat16)
-    _, expected = written.quanto(tiny.transformer().state_dict(), tmp_path)
+    _, expected = checkpoint_layouts.quanto(tiny.transformer().state_dict(), tmp_path)
     for key, value in stock.transformer.state_dict().items():
         assert torch.equal(value, expected[key].to(value.dtype)), key
 

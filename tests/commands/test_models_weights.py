@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests import tiny
 from tests.conftest import Result, Run
-from tests.hub import Hub, serve
-from tests.pipelines.layouts import written
+from tests.support import checkpoint_layouts, tiny
+from tests.support.hub import Hub, serve
 from wangp_cli.commands.models import app
 
 ENTRIES = """family: wan
@@ -59,7 +58,7 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
     found = Hub()
     found.add("owner/whole", tiny.save("t2v", tmp_path / "origin"))
     found.put("owner/whole", {"README.md": b"not needed", "unused.safetensors": b"not needed"})
-    [file], _ = written.plain(tiny.transformer().state_dict(), tmp_path)
+    [file], _ = checkpoint_layouts.plain(tiny.transformer().state_dict(), tmp_path)
     found.put("other/files", {"deep/small.safetensors": file.read_bytes(), "deep/large.safetensors": b"no"})
     server = serve(found)
     yield found
@@ -75,7 +74,7 @@ def models(tmp_path: Path) -> Path:
 
 def write_entries(config: Path, revision: str = "") -> None:
     """The catalogue of a user; `revision` is that of the whole repository."""
-    network = written.network_of(tiny.transformer()).model_dump_json(exclude={"name"})
+    network = checkpoint_layouts.network_of(tiny.transformer()).model_dump_json(exclude={"name"})
     (config / "models").mkdir(parents=True, exist_ok=True)
     (config / "models" / "mine.yaml").write_text(ENTRIES.format(network=network, revision=revision))
 
@@ -314,8 +313,8 @@ def test_too_little_room_is_said_before_anything_is_fetched(
 ) -> None:
     from wangp_cli.errors import NoSpaceError
     from wangp_cli.models import ModelSpec, Source
-    from wangp_cli.runtime import download, fetch
-    from wangp_cli.runtime.hub import Hub as Where
+    from wangp_cli.runtime.weights import download, fetch
+    from wangp_cli.runtime.weights.hub import Hub as Where
 
     spec = ModelSpec(
         name="x", title="x", family="wan", architecture="t2v", accepts=frozenset(),

@@ -11,8 +11,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.conftest import Run
-from tests.events import check_event, manifests
-from wangp_cli.runtime import schemas
+from tests.support.events import check_event, manifests
+from wangp_cli.runtime.events import schemas
 from wangp_cli.tasks import TASKS
 from wangp_cli.tasks.flags import flags
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.media.pictures import moving, tone
+from tests.support.pictures import moving, tone
 from wangp_cli.media.metadata import decode_user_comment, read_comment
 from wangp_cli.media.stills import user_comment
 from wangp_cli.media.write import write_image, write_video

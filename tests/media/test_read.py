@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.media.pictures import moving, numbered, numbers, psnr, tone
+from tests.support.pictures import moving, numbered, numbers, psnr, tone
 from wangp_cli.errors import MediaError
 from wangp_cli.media.audio import packed
 from wangp_cli.media.clip import as_float

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.media.pictures import flat
+from tests.support.pictures import flat
 from wangp_cli.errors import MediaError
 from wangp_cli.media.sniff import suffix_of
 from wangp_cli.media.stills import write_image

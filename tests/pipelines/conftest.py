@@ -11,9 +11,10 @@ import pytest
 import torch
 import transformers
 
-from tests import tiny
-from wangp_cli.pipelines import wan, wan_load
+from tests.support import tiny
 from wangp_cli.pipelines.base import Placement
+from wangp_cli.pipelines.wan import load as wan_load
+from wangp_cli.pipelines.wan import pipeline as wan
 
 
 @pytest.fixture(scope="session", autouse=True)

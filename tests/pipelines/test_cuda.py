@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from tests import cuda, tiny
-from tests.pipelines.loras import LAYOUTS, draw
-from tests.pipelines.test_lora import saved
-from tests.pipelines.test_wan import INPUTS, SVI, load, run
-from wangp_cli.pipelines import placement, wan
+from tests.pipelines.lora.test_read_file import saved
+from tests.pipelines.wan.test_pipeline import INPUTS, SVI, load, run
+from tests.support import cuda, tiny
+from tests.support.lora_files import LAYOUTS, draw
 from wangp_cli.pipelines.base import Inputs
+from wangp_cli.pipelines.memory import placement
+from wangp_cli.pipelines.wan import pipeline as wan
 from wangp_cli.tasks.runtime import Runtime
 from wangp_cli.tasks.shot import Shot
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.plan.laid import check, laid
+from tests.support.plans import check, laid
 from wangp_cli.errors import RequestError
 from wangp_cli.models import Grid
 from wangp_cli.plan import Bridge, JoinPlan, plan_join

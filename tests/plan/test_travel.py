@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.plan.laid import check
+from tests.support.plans import check
 from wangp_cli.errors import RequestError
 from wangp_cli.models import Grid
 from wangp_cli.plan import Plan, plan_travel

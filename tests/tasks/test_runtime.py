@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from wangp_cli.tasks.legacy import read
+from wangp_cli.legacy import read
 from wangp_cli.tasks.runtime import Runtime
 
 

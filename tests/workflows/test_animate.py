@@ -12,7 +12,7 @@ from diffusers import WanAnimatePipeline
 from PIL import Image
 
 from tests.conftest import Make
-from tests.echo import serve
+from tests.support.echo import serve
 from tests.workflows.test_generate import noise, picture, video
 from wangp_cli.catalogue import Catalogue
 from wangp_cli.errors import RequestError
@@ -21,7 +21,7 @@ from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_video
 from wangp_cli.media.write import write_video
 from wangp_cli.pipelines.base import Inputs
-from wangp_cli.pipelines.sampling import draw_noise, generator_of
+from wangp_cli.pipelines.denoise.loop import draw_noise, generator_of
 
 Files = dict[str, Any]
 WIDE = np.concatenate([noise(18, 6), noise(18, 7)], axis=2)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import yaml
 
-from tests import steered, tiny
 from tests.conftest import Make
+from tests.support import steered, tiny
 from tests.workflows.test_generate import picture, video
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.workflows.inputs import prepare

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from tests.conftest import Make
-from tests.echo import serve
+from tests.support.echo import serve
 from tests.workflows.test_planned import clip, plan_of, unchanged
 from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio, read_video
-from wangp_cli.runtime.settings_file import load_settings_file
+from wangp_cli.runtime.intake.settings_file import load_settings_file
 
 
 def edit(make: Make, video: Path, *portions: str, **said: Any) -> Any:

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.noop import register
+from tests.support.noop import register
 from wangp_cli.media.audio import samples_at
 from wangp_cli.media.clip import Audio, Frames, as_uint8
 from wangp_cli.media.read import read_audio, read_video
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import write_video
-from wangp_cli.pipelines import families
+from wangp_cli.pipelines import registry
 from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.execute import execute
@@ -92,7 +92,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
             patch.setenv(name, value)
         patch.setenv("HOME", str(folder))
         patch.chdir(folder)
-        patch.setattr(families, "ADAPTERS", MappingProxyType({"wan": "tests.echo:load"}))
+        patch.setattr(registry, "ADAPTERS", MappingProxyType({"wan": "tests.support.echo:load"}))
         found = Studio(folder)
         yield found
         found.session.pool.close()

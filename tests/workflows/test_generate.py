@@ -18,7 +18,7 @@ from wangp_cli.media.metadata import read_comment
 from wangp_cli.media.read import read_audio, read_video
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import write_video
-from wangp_cli.runtime.settings_file import load_settings_file
+from wangp_cli.runtime.intake.settings_file import load_settings_file
 
 
 def noise(frames: int, seed: int, size: int = 32) -> Any:

@@ -11,12 +11,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.media.pictures import flat, moving
+from tests.support.pictures import flat, moving
 from wangp_cli.errors import RequestError
 from wangp_cli.media.clip import Frames
 from wangp_cli.models import Grid
-from wangp_cli.pipelines.pictures import Canvas
-from wangp_cli.pipelines.wan_vace import control_and_mask
+from wangp_cli.pipelines.denoise.inputs import Canvas
+from wangp_cli.pipelines.wan.vace import control_and_mask
 from wangp_cli.plan import Bridge, Plan, plan_edit, plan_join, plan_travel, plan_windows
 from wangp_cli.plan.edit import Portion
 from wangp_cli.tasks.look import Fade, Look

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Make
-from tests.echo import Echo, serve
+from tests.support.echo import Echo, serve
 from tests.workflows.test_planned import clip, plan_of
 from wangp_cli.media.clip import Frames, as_float, as_uint8
 from wangp_cli.media.facts import probe
@@ -19,7 +19,7 @@ from wangp_cli.media.read import read_audio, read_video
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import write_video
 from wangp_cli.pipelines.base import Inputs
-from wangp_cli.runtime.settings_file import load_settings_file
+from wangp_cli.runtime.intake.settings_file import load_settings_file
 
 
 def inpaint(make: Make, video: Path, **said: Any) -> Any:

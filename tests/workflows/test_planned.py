@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from tests.conftest import Make, Run
-from tests.echo import serve
+from tests.support.echo import serve
 from tests.workflows.test_generate import noise
 from wangp_cli.media.clip import Audio, as_uint8
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio, read_video
 from wangp_cli.media.write import write_video
-from wangp_cli.runtime.settings_file import load_settings_file
+from wangp_cli.runtime.intake.settings_file import load_settings_file
 from wangp_cli.workflows.footage import picked
 
 

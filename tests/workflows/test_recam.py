@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Make
-from tests.runtime.test_cameras import written
+from tests.runtime.request.test_camera_poses import written
 from tests.workflows.test_generate import video
 from wangp_cli.media.facts import probe
 

@@ -20,8 +20,8 @@ from tests.workflows.test_planned import clip
 from wangp_cli.errors import GenerationError
 from wangp_cli.media.read import read_video
 from wangp_cli.media.stills import write_image
-from wangp_cli.pipelines import wan
-from wangp_cli.runtime.work import FOLDER, KEPT_SECONDS
+from wangp_cli.pipelines.wan import pipeline as wan
+from wangp_cli.runtime.workspace.segments_cache import FOLDER, KEPT_SECONDS
 
 SAID = {"type": "travel", "frames": 9, "overlap": 4, "steps": 6, "name": "{seed}"}
 

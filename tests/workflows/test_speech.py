@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import yaml
 
-from tests import speaking, tiny
 from tests.conftest import Make, Run
+from tests.support import speaking, tiny
 from tests.workflows.test_generate import picture, tone, video
+from wangp_cli.legacy.translate import read
 from wangp_cli.media.read import read_audio
-from wangp_cli.tasks.legacy.translate import read
 
 SHOT = {"frames": 9, "fps": "16", "size": "32x32"}
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Make
-from tests.echo import serve
+from tests.support.echo import serve
 from wangp_cli.media.canny import canny
 from wangp_cli.media.clip import as_float
 from wangp_cli.media.stills import write_image

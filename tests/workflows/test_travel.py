@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from tests.conftest import Make
-from tests.echo import Echo, serve
+from tests.support.echo import Echo, serve
 from tests.workflows.test_generate import tone
 from wangp_cli.media.clip import as_float, as_uint8
 from wangp_cli.media.facts import probe
@@ -20,7 +20,7 @@ from wangp_cli.media.read import read_audio
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import write_video
 from wangp_cli.pipelines.base import Inputs, Lora, LoraPut
-from wangp_cli.runtime.settings_file import load_settings_file
+from wangp_cli.runtime.intake.settings_file import load_settings_file
 from wangp_cli.tasks.shot import Shot
 
 Travel = Callable[..., Any]

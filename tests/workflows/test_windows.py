@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.conftest import Make
-from tests.echo import Told, serve
+from tests.support.echo import Told, serve
 from tests.workflows.test_generate import noise, tone
 from tests.workflows.test_planned import clip
 from wangp_cli.errors import RequestError

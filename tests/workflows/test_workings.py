@@ -17,7 +17,7 @@ from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_video
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.timeline import PANEL_HEIGHT
-from wangp_cli.runtime.work import FOLDER
+from wangp_cli.runtime.workspace.segments_cache import FOLDER
 
 
 @pytest.fixture

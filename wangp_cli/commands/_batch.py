@@ -15,16 +15,16 @@ from pydantic import Field, field_validator
 from wangp_cli.errors import RequestError, WangpError
 from wangp_cli.presets import Layer
 from wangp_cli.runtime import stdin
-from wangp_cli.runtime.admit import Door, Rules
-from wangp_cli.runtime.batch import Plan
-from wangp_cli.runtime.batch_folder import OURS, fetched_folder
-from wangp_cli.runtime.events import Fault, Log
+from wangp_cli.runtime.events.types import Fault, Log
 from wangp_cli.runtime.intake import Line, Watcher, each_image, each_video, read_lines
-from wangp_cli.runtime.intake.address import Allowed
-from wangp_cli.runtime.intake.fetch import Fetcher
-from wangp_cli.runtime.intake.folder import MARK, READ
+from wangp_cli.runtime.intake.folder_tasks import MARK, READ
+from wangp_cli.runtime.intake.url_fetch import Fetcher
+from wangp_cli.runtime.intake.url_policy import Allowed
 from wangp_cli.runtime.intake.watch_list import failed_path
-from wangp_cli.runtime.running import Options
+from wangp_cli.runtime.jobs.admission import Door, Rules
+from wangp_cli.runtime.jobs.batch import Plan
+from wangp_cli.runtime.jobs.batch_folder import OURS, fetched_folder
+from wangp_cli.runtime.run import Options
 from wangp_cli.runtime.session import Session
 from wangp_cli.tasks.fields import Order
 

@@ -7,12 +7,12 @@ import shutil
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from wangp_cli.runtime import weights
-from wangp_cli.runtime.sizes import network_config, part_sizes
+from wangp_cli.runtime.weights import locate
+from wangp_cli.runtime.weights.sizes import network_config, part_sizes
 
 if TYPE_CHECKING:
+    from wangp_cli.runtime.request.settle import Request
     from wangp_cli.runtime.session import Session
-    from wangp_cli.runtime.settle import Request
 
 
 def shown(request: Request, session: Session, *, json: bool) -> str:
@@ -22,7 +22,7 @@ def shown(request: Request, session: Session, *, json: bool) -> str:
 
 
 def _facts(request: Request, session: Session) -> dict[str, Any]:
-    from wangp_cli.pipelines.estimate import Model, estimate
+    from wangp_cli.pipelines.memory.estimate import Model, estimate
 
     spec, models_dir = request.spec, session.pool.models_dir
     sizes = part_sizes(spec, models_dir)
@@ -40,7 +40,7 @@ def _facts(request: Request, session: Session) -> dict[str, Any]:
         "bytes": model.bytes,
         "to_fetch_bytes": sum(size.bytes for size in sizes.values() if not size.here),
         "free_bytes": shutil.disk_usage(existing).free,
-        "folder": str(weights.expected(spec, models_dir).folder),
+        "folder": str(locate.expected(spec, models_dir).folder),
     }
     return {"model": spec.name} | asdict(found) | {"fits": found.fits, "disk": disk}
 

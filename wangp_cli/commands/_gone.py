@@ -61,7 +61,7 @@ def refuse_gone_flags(arguments: Sequence[str]) -> None:
             return
         name = argument.split("=")[0]
         if name in GONE_FLAGS:
-            from wangp_cli.runtime.console import show_error
+            from wangp_cli.runtime.events.console import show_error
 
             show_error(f"{name}: there is no such flag any more", f"use {GONE_FLAGS[name]}")
             raise SystemExit(2)

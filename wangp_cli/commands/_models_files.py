@@ -16,8 +16,9 @@ from wangp_cli.commands._table import write_json
 from wangp_cli.errors import ConflictError, ModelError, NoSpaceError, RequestError
 from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines.base import Weights
-from wangp_cli.runtime import bootstrap, prepared, weights
-from wangp_cli.runtime.console import stderr_console
+from wangp_cli.runtime import bootstrap
+from wangp_cli.runtime.events.console import stderr_console
+from wangp_cli.runtime.weights import locate, prepared
 
 Dtype = Literal["bfloat16", "float16", "float32"]
 AsDtype = Annotated[
@@ -126,8 +127,8 @@ def _like(
         if not base:
             raise RequestError("like", "files on a hub are not here to be looked at", hint="say --like MODEL")
         return base
-    from wangp_cli.pipelines.layouts.assemble import Assembly
-    from wangp_cli.pipelines.layouts.recognise import recognise
+    from wangp_cli.pipelines.checkpoints.assemble import Assembly
+    from wangp_cli.pipelines.checkpoints.recognise import recognise
 
     bootstrap.prepare_libraries()
     if base and base.network:
@@ -178,7 +179,7 @@ def convert_command(
         spec = _given(shelf, model, like, allow_pickle=allow_pickle)
         if not spec.source.file:
             raise RequestError("model", f"{spec.name!r} is in diffusers layout already")
-        place = weights.locate(spec, shelf.models_dir)
+        place = locate.locate(spec, shelf.models_dir)
         _rewrite(place, folder.expanduser().absolute(), dtype, everything=False)
         _done(folder, json=json)
 
@@ -204,12 +205,12 @@ def prepare_command(
     with errors_shown():
         shelf = open_shelf(models_dir)
         spec = shelf.catalogue.get(name)
-        if missing := weights.lacking(spec, shelf.models_dir):
+        if missing := locate.lacking(spec, shelf.models_dir):
             raise ModelError(
                 f"weights of {spec.name!r} are not here: {missing} is missing",
                 hint=f"wangp models fetch {spec.name}",
             )
-        place = weights.expected(spec, shelf.models_dir)
+        place = locate.expected(spec, shelf.models_dir)
         folder = prepared.folder_of(spec, shelf.models_dir, dtype)
         if overwrite or not prepared.find(spec, shelf.models_dir, dtype, place):
             _rewrite(place, folder, dtype, everything=True)
@@ -228,7 +229,7 @@ def _rewrite(place: Weights, folder: Path, dtype: Dtype, *, everything: bool) ->
     bootstrap.prepare_libraries()
     import torch
 
-    from wangp_cli.pipelines.layouts.rewrite import rewrite
+    from wangp_cli.pipelines.checkpoints.convert import rewrite
 
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -13,12 +13,12 @@ from wangp_cli.commands._table import write_json, write_table
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.models import ModelSpec
 from wangp_cli.runtime import bootstrap
-from wangp_cli.runtime.console import stderr_console
-from wangp_cli.runtime.events import DownloadProgress
-from wangp_cli.runtime.fetch import Step, fetch
-from wangp_cli.runtime.fetched import GOOD, Removal, plan_removal, remove, verify
-from wangp_cli.runtime.hub import Hub
+from wangp_cli.runtime.events.console import stderr_console
+from wangp_cli.runtime.events.types import DownloadProgress
 from wangp_cli.runtime.stdin import stdin_for_answers
+from wangp_cli.runtime.weights.fetch import Step, fetch
+from wangp_cli.runtime.weights.hub import Hub
+from wangp_cli.runtime.weights.verify import GOOD, Removal, plan_removal, remove, verify
 
 GIGABYTE = 1e9
 SHOWN_BYTES = 1 << 28

@@ -16,15 +16,15 @@ import typer
 from wangp_cli.commands._bind import metavar_of, parameter
 from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
-from wangp_cli.runtime.console import show_error
-from wangp_cli.runtime.known import as_known
+from wangp_cli.runtime.error_mapping import as_known
+from wangp_cli.runtime.events.console import show_error
 from wangp_cli.tasks.generate import Generate
 
 if TYPE_CHECKING:
     from wangp_cli.plan import Plan
-    from wangp_cli.runtime.running import Run
+    from wangp_cli.runtime.request.settle import Request
+    from wangp_cli.runtime.run import Run
     from wangp_cli.runtime.session import Session
-    from wangp_cli.runtime.settle import Request
 
 STARTER = Layer(name="default", values={"model": "starter"})
 """The model of a person who names none; programs must say theirs."""
@@ -119,7 +119,7 @@ def open_run(
         used: files that the command reads or writes, and folders of such files.
     """
     # Here and below: what only a run needs is imported when it runs, so that help answers at once.
-    from wangp_cli.runtime.running import Outlets, Reporting, Run
+    from wangp_cli.runtime.run import Outlets, Reporting, Run
 
     reporting = Reporting.of(extra)
     named = [*used, *(Path(extra[name]) for name in FILES if extra.get(name))]
@@ -149,7 +149,7 @@ def leave(run: Run) -> NoReturn:
 def run_command(command: str, said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
     """Run one task and leave with its exit code."""
     from wangp_cli.runtime.execute import execute
-    from wangp_cli.runtime.resolve import resolve
+    from wangp_cli.runtime.request.resolve import resolve
 
     dry = any(extra.get(name) for name in ("dry_run", "plan", "estimate"))
     with errors_shown():
@@ -209,7 +209,7 @@ def _layers(command: str, said: Mapping[str, Any], extra: Mapping[str, Any], ses
         for name in extra.get("preset", [])
     ]
     if path := extra.get("settings_file"):
-        from wangp_cli.runtime.settings_file import load_settings_file
+        from wangp_cli.runtime.intake.settings_file import load_settings_file
 
         layers.append(load_settings_file(path))
     return [*layers, Layer(name="flag", values=said)]

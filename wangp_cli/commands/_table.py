@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from wangp_cli.runtime.console import plain
+from wangp_cli.runtime.events.console import plain
 
 
 def write_json(value: Any) -> None:

@@ -14,14 +14,14 @@ import typer
 from wangp_cli.commands._bind import bind, parameter
 from wangp_cli.commands._run import EXTRA, errors_shown, extra_option, leave, open_run
 from wangp_cli.errors import NoSpaceError
-from wangp_cli.runtime.artifacts import HISTORY
+from wangp_cli.files.atomic import HISTORY
 from wangp_cli.tasks.fields import Order
 from wangp_cli.tasks.generate import Generate
 
 if TYPE_CHECKING:
     from wangp_cli.commands._batch import Wishes
-    from wangp_cli.runtime.batch import Plan
-    from wangp_cli.runtime.running import Run
+    from wangp_cli.runtime.jobs.batch import Plan
+    from wangp_cli.runtime.run import Run
 
 PANEL = "Batch"
 _option = partial(extra_option, panel=PANEL)
@@ -106,7 +106,7 @@ def run_batch(said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
     """Run a batch and leave with its exit code."""
     # Here, because the database library takes longer to import than `wangp --help` may.
     from wangp_cli.commands._batch import Wishes, check_all, fetcher_of, lines_of, plan_of
-    from wangp_cli.runtime.admit import Door
+    from wangp_cli.runtime.jobs.admission import Door
 
     dry = bool(extra.get("dry_run"))
     with errors_shown():
@@ -129,10 +129,10 @@ def run_batch(said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
 
 def _run(run: Run, plan: Plan, wishes: Wishes, said: Mapping[str, Any]) -> None:
     from wangp_cli.commands._batch import Watch, lines_of
-    from wangp_cli.runtime.batch import Batch
-    from wangp_cli.runtime.batch_folder import OURS, batch_store, remove_fetched
+    from wangp_cli.runtime.events.jsonl import check_apart
     from wangp_cli.runtime.intake import Watcher
-    from wangp_cli.runtime.lines import check_apart
+    from wangp_cli.runtime.jobs.batch import Batch
+    from wangp_cli.runtime.jobs.batch_folder import OURS, batch_store, remove_fetched
 
     folder, control = plan.rules.folder, run.session.control
     history = run.session.manifest_path or folder / HISTORY

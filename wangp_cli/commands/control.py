@@ -36,10 +36,10 @@ def control(
     """Steer a running generate or batch: hold it, go on, cancel a task, end it."""
     with errors_shown():
         params = _params(action, task, mode)
-        from wangp_cli.runtime import control_client
+        from wangp_cli.runtime.control import client
 
-        record = control_client.find(run, bootstrap.control_folders())
-        reply = control_client.call(record, action, **params)
+        record = client.find(run, bootstrap.control_folders())
+        reply = client.call(record, action, **params)
         if json:
             write_json(reply)
         elif action == "status":

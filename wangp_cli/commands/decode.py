@@ -28,9 +28,9 @@ EXTRAS = [extra for extra in EXTRA if extra.name not in ("preset", "settings_fil
 
 
 def _run(said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
-    from wangp_cli.runtime.attempt import Attempt
     from wangp_cli.runtime.execute import execute
     from wangp_cli.runtime.latents import said_by
+    from wangp_cli.runtime.outcome import Attempt
 
     with errors_shown():
         file = Path(extra["latents"])

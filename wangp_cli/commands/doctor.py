@@ -17,8 +17,10 @@ from rich.table import Table
 
 from wangp_cli.commands._run import errors_shown
 from wangp_cli.commands._table import write_json
-from wangp_cli.runtime import bootstrap, weights, work
-from wangp_cli.runtime.console import plain
+from wangp_cli.runtime import bootstrap
+from wangp_cli.runtime.events.console import plain
+from wangp_cli.runtime.weights import locate
+from wangp_cli.runtime.workspace import segments_cache
 
 HUB = "huggingface.co"
 MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[red]problem[/]"}
@@ -39,7 +41,7 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
     with errors_shown():
         checks = [*_software(), *_machine(), *_folders(), _hub(), _starter()]
         if json:
-            from wangp_cli.runtime.manifest import versions
+            from wangp_cli.runtime.history.manifest import versions
 
             write_json({"checks": [check.model_dump() for check in checks], "versions": versions()})
         else:
@@ -58,7 +60,7 @@ def _print(checks: list[Check]) -> None:
 
 
 def _software() -> list[Check]:
-    from wangp_cli.runtime.manifest import versions
+    from wangp_cli.runtime.history.manifest import versions
 
     found = versions()
     checks = [
@@ -76,8 +78,8 @@ def _software() -> list[Check]:
 def _machine() -> list[Check]:
     import torch
 
-    from wangp_cli.pipelines.attention import available
-    from wangp_cli.pipelines.placement import best_device, best_dtype
+    from wangp_cli.pipelines.denoise.attention import available
+    from wangp_cli.pipelines.memory.placement import best_device, best_dtype
 
     device = best_device()
     name = torch.cuda.get_device_name() if device == "cuda" else f"{os.cpu_count()} cores, no GPU found"
@@ -123,9 +125,9 @@ def _folders() -> list[Check]:
 
 def _unfinished(outputs: Path) -> list[Check]:
     """Segments of interrupted tasks, if there are any."""
-    if not (size := work.work_size(outputs)):
+    if not (size := segments_cache.work_size(outputs)):
         return []
-    found = f"{outputs / work.FOLDER}, {size / 1e9:.1f} GB of interrupted tasks"
+    found = f"{outputs / segments_cache.FOLDER}, {size / 1e9:.1f} GB of interrupted tasks"
     fix = "start them again, or remove the folder; it is emptied after a week"
     return [Check(name="unfinished work", status="ok", found=found, fix=fix)]
 
@@ -162,7 +164,7 @@ def _hub() -> Check:
 def _starter() -> Check:
     _, _, folders = bootstrap.load_settings()
     spec: Any = bootstrap.catalogue(folders).get("starter")
-    here = weights.present(spec, Path())
+    here = locate.present(spec, Path())
     return Check(
         name="starter",
         status="ok" if here else "problem",

@@ -12,12 +12,13 @@ from wangp_cli.commands._run import errors_shown
 from wangp_cli.commands._table import values_line, write_facts, write_json, write_table
 from wangp_cli.errors import ModelError, RequestError, WangpError
 from wangp_cli.models import ModelSpec, Network
-from wangp_cli.runtime import bootstrap, weights
-from wangp_cli.runtime.console import stderr_console
-from wangp_cli.runtime.hub import Hub
-from wangp_cli.runtime.lora_header import Header, check_lora
-from wangp_cli.runtime.lora_sources import fetch as fetch_source
-from wangp_cli.runtime.lora_sources import files_in, find
+from wangp_cli.runtime import bootstrap
+from wangp_cli.runtime.events.console import stderr_console
+from wangp_cli.runtime.loras.header import Header, check_lora
+from wangp_cli.runtime.loras.source import fetch as fetch_source
+from wangp_cli.runtime.loras.source import files_in, find
+from wangp_cli.runtime.weights import locate
+from wangp_cli.runtime.weights.hub import Hub
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="File, folder, or name in the LoRA folder.", metavar="LORA")]
@@ -92,7 +93,7 @@ def check(
         catalogue = _catalogue()
         networks = [_network_of(catalogue.get(model))] if model else _may_fit(header, catalogue)
         bootstrap.prepare_libraries()
-        from wangp_cli.pipelines.lora_check import fits
+        from wangp_cli.pipelines.lora.check import fits
 
         found = fits(path, networks)
         if json:
@@ -142,7 +143,7 @@ def presets(json: Json = False) -> None:
 
 def _preset_facts(path: Path) -> dict[str, Any]:
     """A preset of WanGP and the LoRAs it names, or why it cannot be read."""
-    from wangp_cli.runtime.settings_file import load_settings_file
+    from wangp_cli.runtime.intake.settings_file import load_settings_file
 
     try:
         loras = load_settings_file(path).values.get("loras") or ()
@@ -208,10 +209,10 @@ def _network_of(spec: ModelSpec) -> Network:
     """A model's network, from the catalogue or from its weights."""
     if spec.network:
         return spec.network
-    from wangp_cli.pipelines.checkpoint import Checkpoint
+    from wangp_cli.pipelines.checkpoints.checkpoint import Checkpoint
 
     settings, _, folders = bootstrap.load_settings()
-    config = Checkpoint(weights.locate(spec, bootstrap.models_dir(settings, folders))).config("transformer")
+    config = Checkpoint(locate.locate(spec, bootstrap.models_dir(settings, folders))).config("transformer")
     return Network.model_validate({"name": spec.name, "kind": config["_class_name"], "config": config})
 
 

@@ -12,8 +12,8 @@ from wangp_cli.commands._models_weights import fetch_command, remove_command, ve
 from wangp_cli.commands._run import errors_shown
 from wangp_cli.commands._table import write_facts, write_json, write_table
 from wangp_cli.models import ModelSpec
-from wangp_cli.runtime import weights
-from wangp_cli.runtime.sizes import part_sizes
+from wangp_cli.runtime.weights import locate
+from wangp_cli.runtime.weights.sizes import part_sizes
 
 WEIGHTS = ("here", "to fetch", "unsupported")
 """Where a model's weights are, in the order of the list."""
@@ -79,10 +79,10 @@ def path(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
     with errors_shown():
         shelf = open_shelf(models_dir)
         spec = shelf.catalogue.get(name)
-        place = weights.expected(spec, shelf.models_dir)
+        place = locate.expected(spec, shelf.models_dir)
         if json:
             facts = {part: [str(file) for file in files] for part, files in place.files}
-            present = weights.present(spec, shelf.models_dir)
+            present = locate.present(spec, shelf.models_dir)
             write_json({"folder": str(place.folder), "files": facts, "present": present})
             return
         for file in [file for _, files in place.files for file in files]:
@@ -105,11 +105,11 @@ def _facts(spec: ModelSpec, folder: Any) -> dict[str, Any]:
     sizes = part_sizes(spec, folder)
     facts["parameters"] = {part: size.weights for part, size in sizes.items() if size.weights}
     facts["bytes"] = sum(size.bytes for size in sizes.values())
-    if found := weights.card(spec):
+    if found := locate.card(spec):
         facts["card"] = found
     return facts | {
-        "weights": str(weights.expected(spec, folder).folder),
-        "present": weights.present(spec, folder),
+        "weights": str(locate.expected(spec, folder).folder),
+        "present": locate.present(spec, folder),
     }
 
 
@@ -117,7 +117,7 @@ def _weights(spec: ModelSpec, folder: Any) -> str:
     here, absent, unsupported = WEIGHTS
     if spec.status == "unsupported":
         return unsupported
-    return here if weights.present(spec, folder) else absent
+    return here if locate.present(spec, folder) else absent
 
 
 def _line(value: Any) -> str:

@@ -10,8 +10,8 @@ import typer
 from wangp_cli.commands._run import errors_shown
 from wangp_cli.commands._table import write_json
 from wangp_cli.errors import RequestError
-from wangp_cli.runtime.artifacts import HISTORY
-from wangp_cli.runtime.console import plain, stderr_console
+from wangp_cli.files.atomic import HISTORY
+from wangp_cli.runtime.events.console import plain, stderr_console
 
 
 def report(
@@ -39,8 +39,8 @@ def report(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Write one HTML page with every task of a run: results, requests, failures."""
-    from wangp_cli.runtime.report.history import read_history
     from wangp_cli.runtime.report.page import Page
+    from wangp_cli.runtime.report.read_history import read_history
 
     with errors_shown():
         if not run_dir.is_dir():

@@ -19,7 +19,7 @@ def schema(
     ],
 ) -> None:
     """Print a JSON Schema."""
-    from wangp_cli.runtime import schemas
+    from wangp_cli.runtime.events import schemas
 
     with errors_shown():
         make = {

@@ -10,7 +10,7 @@ import typer
 from wangp_cli.commands._run import errors_shown
 from wangp_cli.commands._table import write_facts, write_json
 from wangp_cli.errors import ConflictError, RequestError
-from wangp_cli.runtime.artifacts import complete_file
+from wangp_cli.files.atomic import complete_file
 
 SHEET_FRAMES = 12
 
@@ -54,7 +54,7 @@ def file_facts(file: Path) -> dict[str, Any]:
 
 def request_of(file: Path) -> dict[str, Any] | None:
     """The request inside a file or in the sidecar beside it; None if there is neither."""
-    from wangp_cli.runtime.settings_file import read_document
+    from wangp_cli.runtime.intake.settings_file import read_document
 
     for place in (file, file.with_suffix(".json")):
         if not place.is_file():

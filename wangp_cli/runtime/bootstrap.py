@@ -16,16 +16,16 @@ from platformdirs import PlatformDirs
 from wangp_cli.accelerators import Accelerators
 from wangp_cli.catalogue import Catalogue, presets_dir
 from wangp_cli.errors import RequestError
+from wangp_cli.files.safe_text import visible
 from wangp_cli.presets import Presets
 from wangp_cli.runtime import settings as settings_files
-from wangp_cli.runtime.control import Control
+from wangp_cli.runtime.control.state import Control
+from wangp_cli.runtime.events.stream import Sink, Stream
 from wangp_cli.runtime.pool import Pool
 from wangp_cli.runtime.progress import SECONDS_BETWEEN
-from wangp_cli.runtime.scratch import Scratch
 from wangp_cli.runtime.session import Session
 from wangp_cli.runtime.settings import Folders, Settings
-from wangp_cli.runtime.strange_text import visible
-from wangp_cli.runtime.stream import Sink, Stream
+from wangp_cli.runtime.workspace.scratch import Scratch
 
 LOG_BYTES = 2_000_000
 SECRET = re.compile(r"--?[\w-]*(token|password|secret|api-?key)", re.IGNORECASE)

@@ -12,10 +12,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wangp_cli.errors import Cancelled, RequestError, WangpError
+from wangp_cli.files.atomic import HISTORY, append_line, sweep
 from wangp_cli.presets import Layer
-from wangp_cli.runtime.artifacts import HISTORY, append_line, sweep
-from wangp_cli.runtime.attempt import Attempt, Outcome, with_less_memory
-from wangp_cli.runtime.events import (
+from wangp_cli.runtime.error_mapping import as_known
+from wangp_cli.runtime.events.types import (
     ArtifactCreated,
     Data,
     Fault,
@@ -28,17 +28,17 @@ from wangp_cli.runtime.events import (
     TaskRetrying,
     TaskStarted,
 )
-from wangp_cli.runtime.hub import Hub
-from wangp_cli.runtime.inputs import sha256_of
+from wangp_cli.runtime.history.manifest import input_checksums, record
 from wangp_cli.runtime.job import Job
-from wangp_cli.runtime.known import as_known
-from wangp_cli.runtime.loras import LoraUse, fetch_loras
-from wangp_cli.runtime.manifest import input_checksums, record
+from wangp_cli.runtime.loras.select import LoraUse, fetch_loras
+from wangp_cli.runtime.outcome import Attempt, Outcome, with_less_memory
 from wangp_cli.runtime.progress import Meter
-from wangp_cli.runtime.resolve import label, resolve
+from wangp_cli.runtime.request.check_inputs import sha256_of
+from wangp_cli.runtime.request.resolve import label, resolve
+from wangp_cli.runtime.request.settle import Request
 from wangp_cli.runtime.session import Session
-from wangp_cli.runtime.settle import Request
-from wangp_cli.runtime.work import sweep_work
+from wangp_cli.runtime.weights.hub import Hub
+from wangp_cli.runtime.workspace.segments_cache import sweep_work
 
 if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Stage

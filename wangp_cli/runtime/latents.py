@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wangp_cli.errors import RequestError
-from wangp_cli.runtime import strict_json
-from wangp_cli.runtime.safetensors_header import read_header
-from wangp_cli.runtime.work import folder_beside
+from wangp_cli.files import strict_json
+from wangp_cli.files.safetensors_header import read_header
+from wangp_cli.runtime.workspace.segments_cache import folder_beside
 
 if TYPE_CHECKING:
     from pathlib import Path

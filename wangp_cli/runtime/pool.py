@@ -8,15 +8,15 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from wangp_cli.runtime.events import LoraLoaded, ModelLoaded, ModelLoading
-from wangp_cli.runtime.weights import locate
+from wangp_cli.runtime.events.types import LoraLoaded, ModelLoaded, ModelLoading
+from wangp_cli.runtime.weights.locate import locate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from wangp_cli.models import ModelSpec
     from wangp_cli.pipelines.base import Lora, Pipeline, Placement, Progress
-    from wangp_cli.runtime.events import Emit
+    from wangp_cli.runtime.events.types import Emit
     from wangp_cli.tasks.runtime import Profile
 
 T = TypeVar("T")
@@ -161,7 +161,7 @@ class Pool:
 
 def adapter(family: str) -> Callable[..., Pipeline]:
     """The `load` function of a model family."""
-    from wangp_cli.pipelines.families import ADAPTERS
+    from wangp_cli.pipelines.registry import ADAPTERS
 
     module, _, name = ADAPTERS[family].partition(":")
     load: Callable[..., Pipeline] = getattr(import_module(module), name)

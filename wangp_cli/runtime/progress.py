@@ -7,12 +7,12 @@ import time
 from typing import TYPE_CHECKING
 
 from wangp_cli.errors import TimeoutExpired
-from wangp_cli.runtime.events import TaskPaused, TaskProgress, TaskResumed, TaskStage
+from wangp_cli.runtime.events.types import TaskPaused, TaskProgress, TaskResumed, TaskStage
 
 if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Stage
-    from wangp_cli.runtime.control import Control
-    from wangp_cli.runtime.events import Emit
+    from wangp_cli.runtime.control.state import Control
+    from wangp_cli.runtime.events.types import Emit
 
 SPANS: dict[str, tuple[float, float]] = {
     "load": (0.0, 0.1),

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from wangp_cli.accelerators import Accelerators
 from wangp_cli.catalogue import Catalogue
 from wangp_cli.presets import Presets
-from wangp_cli.runtime.control import Control
+from wangp_cli.runtime.control.state import Control
 from wangp_cli.runtime.progress import SECONDS_BETWEEN
 from wangp_cli.runtime.settings import Folders, Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from wangp_cli.runtime.events.stream import Stream
     from wangp_cli.runtime.pool import Pool
-    from wangp_cli.runtime.scratch import Scratch
-    from wangp_cli.runtime.stream import Stream
+    from wangp_cli.runtime.workspace.scratch import Scratch
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,13 +13,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from wangp_cli.errors import NoSpaceError, OutOfMemoryError
+from wangp_cli.files.atomic import complete_file
 from wangp_cli.media.clip import Frames
 from wangp_cli.pipelines.base import Pipeline
-from wangp_cli.runtime.artifacts import complete_file
+from wangp_cli.runtime.error_mapping import as_known
 from wangp_cli.runtime.job import Job
-from wangp_cli.runtime.known import as_known
 from wangp_cli.runtime.latents import KEY, latents_file
-from wangp_cli.runtime.work import remove_empty
+from wangp_cli.runtime.workspace.segments_cache import remove_empty
 from wangp_cli.tasks.render import Render
 
 log = logging.getLogger(__name__)

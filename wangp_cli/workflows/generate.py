@@ -13,10 +13,10 @@ from typing import Any
 
 from wangp_cli.media.clip import Audio, Frames, as_float
 from wangp_cli.pipelines.base import Pipeline, Stage
-from wangp_cli.pipelines.placement import choose
-from wangp_cli.runtime.events import ArtifactCreated
+from wangp_cli.pipelines.memory.placement import choose
+from wangp_cli.runtime.events.types import ArtifactCreated
 from wangp_cli.runtime.job import Job
-from wangp_cli.runtime.work import remove_empty
+from wangp_cli.runtime.workspace.segments_cache import remove_empty
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.workflows.decoding import decoded, keep, kept
 from wangp_cli.workflows.footage import Source

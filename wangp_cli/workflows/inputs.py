@@ -19,7 +19,7 @@ from wangp_cli.media.stills import read_image
 from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.plan import Plan, Segment
-from wangp_cli.runtime.cameras import poses
+from wangp_cli.runtime.request.camera_poses import poses
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.workflows.footage import Source

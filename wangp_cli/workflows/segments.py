@@ -20,19 +20,19 @@ import numpy as np
 from pydantic import BaseModel
 
 from wangp_cli.errors import MediaError
+from wangp_cli.files.atomic import complete_file
 from wangp_cli.media.clip import Frames
 from wangp_cli.media.spool import Spool, write_spool
 from wangp_cli.pipelines.base import Inputs, Lora, Weights
-from wangp_cli.pipelines.placement import choose
+from wangp_cli.pipelines.memory.placement import choose
 from wangp_cli.plan import Segment
-from wangp_cli.runtime.artifacts import complete_file
 from wangp_cli.runtime.bootstrap import models_dir
-from wangp_cli.runtime.events import Log
+from wangp_cli.runtime.events.types import Log
+from wangp_cli.runtime.history.manifest import named, versions
 from wangp_cli.runtime.job import Job
-from wangp_cli.runtime.manifest import named, versions
-from wangp_cli.runtime.settle import DRAWN, DRAWN_BEFORE
-from wangp_cli.runtime.weights import locate
-from wangp_cli.runtime.work import folder_beside, keep_seed, remove_empty
+from wangp_cli.runtime.request.settle import DRAWN, DRAWN_BEFORE
+from wangp_cli.runtime.weights.locate import locate
+from wangp_cli.runtime.workspace.segments_cache import folder_beside, keep_seed, remove_empty
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
 from wangp_cli.workflows.decoding import decoded

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from wangp_cli.files.atomic import complete_file
 from wangp_cli.media.clip import Clip, Frames, as_float, chunks
 from wangp_cli.media.read import stream_video
 from wangp_cli.media.resize import fit
@@ -16,7 +17,6 @@ from wangp_cli.media.timeline import PANEL_HEIGHT, THUMBNAIL, Story, Timeline
 from wangp_cli.media.write import write_video
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.plan import Plan, Segment
-from wangp_cli.runtime.artifacts import complete_file
 from wangp_cli.workflows.guides import GREY
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from wangp_cli.runtime.intake.allow import check_paths, confine_output
-from wangp_cli.runtime.intake.folder import each_image, each_video
-from wangp_cli.runtime.intake.line import Line
+from wangp_cli.runtime.intake.folder_tasks import each_image, each_video
+from wangp_cli.runtime.intake.path_policy import check_paths, confine_output
 from wangp_cli.runtime.intake.readers import read_lines
+from wangp_cli.runtime.intake.task_line import Line
 from wangp_cli.runtime.intake.watch import Watcher
 
 __all__ = ["Line", "Watcher", "check_paths", "confine_output", "each_image", "each_video", "read_lines"]

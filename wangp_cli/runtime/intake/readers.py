@@ -8,11 +8,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wangp_cli.errors import RequestError
-from wangp_cli.runtime import strict_json
-from wangp_cli.runtime.intake.archive import read_archive
-from wangp_cli.runtime.intake.documents import Place, lines_of_text
-from wangp_cli.runtime.intake.line import Line
-from wangp_cli.runtime.intake.split import (
+from wangp_cli.files import strict_json
+from wangp_cli.runtime.intake.json_stream import (
     CHUNK,
     MalformedError,
     chunks,
@@ -21,6 +18,9 @@ from wangp_cli.runtime.intake.split import (
     list_items,
     raw_lines,
 )
+from wangp_cli.runtime.intake.json_tasks import Place, lines_of_text
+from wangp_cli.runtime.intake.queue_zip import read_archive
+from wangp_cli.runtime.intake.task_line import Line
 
 MAX_DOCUMENT = 16 << 20
 """Bytes of a JSON file that is one object; lists and lines are read piece by piece."""

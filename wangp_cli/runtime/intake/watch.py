@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from wangp_cli.errors import RequestError, WangpError
-from wangp_cli.runtime.intake.documents import Place, lines_of_text
-from wangp_cli.runtime.intake.folder import natural
-from wangp_cli.runtime.intake.line import Line
+from wangp_cli.files.strict_json import MAX_BYTES
+from wangp_cli.runtime.intake.folder_tasks import natural
+from wangp_cli.runtime.intake.json_stream import CHUNK, MalformedError, content, is_whole, list_items
+from wangp_cli.runtime.intake.json_tasks import Place, lines_of_text
 from wangp_cli.runtime.intake.readers import LINE_ENDINGS, MAX_DOCUMENT, line_of, read_list
-from wangp_cli.runtime.intake.split import CHUNK, MalformedError, content, is_whole, list_items
+from wangp_cli.runtime.intake.task_line import Line
 from wangp_cli.runtime.intake.watch_list import ListFile
-from wangp_cli.runtime.strict_json import MAX_BYTES
 
 REMEMBERED = 4096
 """Bytes before the last line read, by which a file that was replaced is known again."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from wangp_cli.runtime.strange_text import quote
+from wangp_cli.files.safe_text import quote
 from wangp_cli.tasks import TASKS
 from wangp_cli.tasks.flags import flags
 from wangp_cli.tasks.task import Task

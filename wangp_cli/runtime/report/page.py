@@ -16,10 +16,10 @@ from typing import Any, TextIO
 from urllib.parse import quote
 
 from wangp_cli.errors import ConflictError
-from wangp_cli.runtime.artifacts import complete_file
-from wangp_cli.runtime.events import MIME
-from wangp_cli.runtime.report.history import Entry, History, Result
-from wangp_cli.runtime.strange_text import visible
+from wangp_cli.files.atomic import complete_file
+from wangp_cli.files.safe_text import visible
+from wangp_cli.runtime.events.types import MIME
+from wangp_cli.runtime.report.read_history import Entry, History, Result
 
 MARK = '<meta name="generator" content="wangp report">'
 """What tells a page of ours from any other."""

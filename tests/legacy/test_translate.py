@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wangp_cli.errors import RequestError
+from wangp_cli.legacy import RENAMED, read, translate
+from wangp_cli.legacy.names import DROPPED, HANDLED, MARKS, NEUTRAL
+from wangp_cli.legacy.types import MODELS, REFUSED
+
+KEYS = [*RENAMED, *NEUTRAL, *HANDLED, *MARKS]
+KEYS += ["type", "prompt", "loras", "image_mode", "full_prompt", "window_prompts", "video_initial"]
+# Letters of its own: the table of all there are takes seconds to make, in a folder without one.
+TEXT = st.text("aA1;,@|:. /\\\n\0é\u202e", max_size=5)
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 200) | st.floats(allow_nan=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), JUNK, max_size=6))
+def test_whatever_a_key_holds_the_answer_is_values_or_a_request_error(settings: dict[str, Any]) -> None:
+    try:
+        found = read(settings, given=())
+    except RequestError:
+        return
+    assert not found.values.keys() & (DROPPED | NEUTRAL.keys())
+
+
+def test_our_own_words_pass_untouched() -> None:
+    ours = {
+        "type": "generate",
+        "model": "starter",
+        "prompt": "a\nb",
+        "frames": 84,
+        "loras": ["a@0.5"],
+        "odd": "",
+    }
+    assert translate(ours) == ours
+
+
+def test_a_word_of_ours_is_ours_even_where_the_older_tools_had_it_too() -> None:
+    ours = {"type": "travel", "mode": "independent", "images": ["a.png"]}
+    assert translate(ours) == ours
+    with pytest.raises(RequestError, match="mode"):
+        translate({"type": "generate", "mode": "edit_remux"})
+
+
+@pytest.mark.parametrize(("kind", "model"), MODELS.items())
+def test_plain_old_types_name_a_model(kind: str, model: str) -> None:
+    for key in ("type", "task_type"):
+        found = translate({key: kind, "prompt": "a"})
+        assert found["type"] == "generate"
+        assert found["model"] == model
+        assert translate({key: kind, "model": "other"})["model"] == "other"
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_special_old_types_are_refused_by_name(kind: str) -> None:
+    with pytest.raises(RequestError, match=f"type: '{kind}'"):
+        translate({"task_type": kind})
+
+
+def test_old_picture_types_make_one_frame() -> None:
+    assert translate({"task_type": "wan_2_2_t2i", "video_length": 81})["frames"] == 1
+    assert translate({"task_type": "flux", "video_length": 4})["count"] == 4
+    assert translate({"task_type": "z_image_turbo"})["steps"] == 8
+
+
+def test_lengths_are_floored_and_names_of_defaults_left_out() -> None:
+    found = translate(
+        {
+            "model_type": "t2v",
+            "base_model_type": "x",
+            "video_length": 84,
+            "force_fps": "auto",
+            "sample_solver": "",
+        }
+    )
+    assert found == {"model": "t2v", "frames": 81}
+    assert translate({"base_model_type": "t2v", "video_length": "10s"}) == {"model": "t2v", "frames": "10s"}
+
+
+def test_prompts_and_lengths_of_windows() -> None:
+    settings = {
+        "model_type": "vace_14B",
+        "prompt": "first\nsecond",
+        "multi_prompts_gen_type": "W",
+        "video_length": 161,
+        "sliding_window_size": 81,
+        "sliding_window_overlap": 9,
+        "settings_version": 2.74,
+    }
+    said = read(settings)
+    assert said.prompts == ("first",)
+    windows = {key: value for key, value in said.values.items() if "window" in key}
+    assert windows == {
+        "sliding_window_size": 81,
+        "sliding_window_overlap": 9,
+        "window_prompts": ["first", "second"],
+    }
+
+
+def test_two_words_for_one_thing_must_agree() -> None:
+    assert translate({"frames": 81, "video_length": 81}) == {"frames": 81}
+    with pytest.raises(RequestError, match="frames says 49"):
+        translate({"frames": 49, "video_length": 81})
+
+
+@pytest.mark.parametrize("key", ["prompt_enhancer", "audio_guide2", "mode"])
+def test_what_is_not_served_is_refused_by_name(key: str) -> None:
+    assert translate({key: NEUTRAL[key][0], "prompt": "a"}) == {"prompt": "a"}
+    with pytest.raises(RequestError, match=key):
+        translate({key: "x"})
+
+
+@pytest.mark.parametrize(
+    ("letters", "word"),
+    [("PV", "poses"), ("VNA", "round"), ("XVA", "outside"), ("9V", "unknown")],
+)
+def test_letters_that_prepare_the_input_are_refused(letters: str, word: str) -> None:
+    with pytest.raises(RequestError, match=word):
+        translate({"video_prompt_type": letters, "video_guide": "a.mp4", "video_mask": "b.mp4"})
+
+
+def test_letters_decide_which_inputs_are_used() -> None:
+    files = {"video_guide": "a.mp4", "video_mask": "b.mp4", "image_refs": ["c.png"]}
+    assert translate({"video_prompt_type": "VM", **files}) == {"video_guide": "a.mp4", "video_mask": "b.mp4"}
+    found = read({"video_prompt_type": "VKI", **files})
+    assert found.values == {"video_guide": "a.mp4", "image_refs": ["c.png"]}
+    assert found.notices == ("video_mask: ignored, video_prompt_type 'VKI' does not use it",)
+    assert translate(files) == files
+
+
+def test_the_letter_of_a_video_to_start_from() -> None:
+    files = {"model_type": "t2v", "video_guide": "a.mp4", "denoising_strength": 0.7}
+    found = translate({"video_prompt_type": "GUV", **files})
+    assert found == {"model": "t2v", "video_initial": "a.mp4", "denoising_strength": 0.7}
+    assert translate({"video_prompt_type": "UV", **files}) == {"model": "t2v", "video_guide": "a.mp4"}
+    whole = translate({"video_prompt_type": "GUV", **files, "denoising_strength": 1})
+    assert whole == {"model": "t2v"}
+
+
+def test_phases_that_are_not_there_say_nothing() -> None:
+    written = {
+        "model_type": "t2v_2_2",
+        "guidance_phases": 2,
+        "guidance_scale": 4,
+        "guidance2_scale": 3,
+        "guidance3_scale": 5,
+        "switch_threshold": 875,
+        "switch_threshold2": 0,
+        "model_switch_phase": 1,
+    }
+    found = translate(written)
+    assert found == {
+        "model": "t2v_2_2",
+        "guidance_phases": 2,
+        "guidance_scale": 4,
+        "guidance2_scale": 3,
+        "switch_threshold": 875,
+    }
+    for phases in (0, 1):
+        one = translate(written | {"guidance_phases": phases})
+        assert one == {"model": "t2v_2_2", "guidance_scale": 4}
+
+
+def test_a_letter_wants_its_input_once_it_is_known_what_is_named() -> None:
+    assert translate({"image_prompt_type": "SE"}) == {}
+    with pytest.raises(RequestError, match="image_end"):
+        read({"image_prompt_type": "SE", "image_start": "a.png"}, given=())
+    assert read({"image_prompt_type": "SE", "image_start": "a.png"}, given={"image_end"}).values
+
+
+def test_loras_join_their_strengths() -> None:
+    found = translate({"activated_loras": ["a", "b", "c"], "loras_multipliers": "0.5|\n# note\n-1"})
+    assert found["loras"] == ["a@0.5", "b@-1", "c@1"]
+    assert translate({"lora_names": "a,b", "lora_multipliers": "0.5,2"})["loras"] == ["a@0.5", "b@2"]
+    assert translate({"additional_loras": {"x": 0}})["loras"] == ["x@0"]
+    assert translate({"loras": ["ink"], "loras_mult": "0.7", "full_prompt": False})["loras"] == ["ink@0.7"]
+    assert translate({"activated_loras": ["a"], "loras_multipliers": "1;0"})["loras"] == ["a@1;0"]
+    with pytest.raises(RequestError, match="is no strength"):
+        translate({"activated_loras": ["a"], "loras_multipliers": "1:0"})
+
+
+def test_a_lora_named_twice_is_worn_once() -> None:
+    base = {
+        "task_type": "t2v",
+        "prompt": "a",
+        "activated_loras": ["a.safetensors"],
+        "loras_multipliers": "0.5",
+    }
+    for more, strength in (({"x/a.safetensors": 1}, "0.5"), ({"x/a.safetensors": "0.9;0.1"}, "0.9;0.1")):
+        assert translate(base | {"additional_loras": more})["loras"] == [f"a.safetensors@{strength}"]
+    both = translate(base | {"additional_loras": {"b.safetensors": 0}})["loras"]
+    assert both == ["a.safetensors@0.5", "b.safetensors@0"]
+
+
+@pytest.mark.parametrize(
+    ("loras", "multipliers", "found"),
+    [
+        (["a"], "1,0.5,0.2", ["a@1,0.5,0.2"]),
+        (["a", "b"], "0.8,1.2", ["a@0.8", "b@1.2"]),
+        (["a", "b"], "0.8, 1.2", ["a@0.8", "b@1.2"]),
+        (["a", "b"], "0.8 1.2", ["a@0.8", "b@1.2"]),
+        (["a", "b"], "1,0.5 0.8", ["a@1,0.5", "b@0.8"]),
+        (["a", "b"], "1;0 0.5", ["a@1;0", "b@0.5"]),
+        (["a", "b", "c"], "0.8,1.2", ["a@0.8", "b@1.2", "c@1"]),
+    ],
+)
+def test_commas_of_the_older_worker_are_between_loras_unless_they_are_between_steps(
+    loras: list[str], multipliers: str, found: list[str]
+) -> None:
+    assert translate({"lora_names": loras, "lora_multipliers": multipliers})["loras"] == found
+
+
+def test_our_own_strengths_stay_as_they_are() -> None:
+    said = {
+        "loras": ["a", "b"],
+        "lora_multipliers": "0.9,0.5 | 1;0",
+        "accelerator": "lightning",
+        "prompt": "x",
+    }
+    assert translate(said) == said
+
+
+def test_the_mode_of_a_model_that_films_again_is_its_camera() -> None:
+    assert translate({"model_type": "recam_1.3B", "model_mode": 9}) == {"model": "recam_1.3B", "camera": 9}
+    with pytest.raises(RequestError, match="model_mode: 9 is not served"):
+        translate({"model_type": "t2v", "model_mode": 9})

@@ -1,0 +1,251 @@
+"""Guidance formulas against plain computations, and what each does to a result."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as nn
+
+from tests.pipelines.wan.test_pipeline import camera
+from tests.support import tiny
+from wangp_cli.errors import RequestError
+from wangp_cli.pipelines.base import Inputs, Placement
+from wangp_cli.pipelines.denoise import guidance
+from wangp_cli.pipelines.wan import load as wan_load
+from wangp_cli.pipelines.wan import nag
+from wangp_cli.pipelines.wan.vace import latents_given
+
+INPUTS = {
+    "t2v": Inputs(),
+    "i2v": Inputs(start=tiny.clip(1)),
+    "flf2v": Inputs(start=tiny.clip(1), end=tiny.clip(1, 1)),
+    "vace": Inputs(control=tiny.clip(9)),
+    "ti2v": Inputs(),
+    "diffusion_forcing": Inputs(start=tiny.clip(1)),
+    "recam": Inputs(control=tiny.clip(9), camera=camera("arc-left")),
+}
+
+
+def random(seed: int, *shape: int) -> torch.Tensor:
+    return torch.randn(*(shape or (1, 4, 3, 2, 5)), generator=torch.Generator().manual_seed(seed))
+
+
+def denoised(pipeline: Any, shot: Any, inputs: Inputs) -> torch.Tensor:
+    latents: torch.Tensor = pipeline.denoise(shot, pipeline.encode(shot, inputs, tiny.quiet), tiny.quiet)
+    return latents
+
+
+@pytest.mark.parametrize("name", INPUTS)
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"cfg_zero": True},
+        {"cfg_zero": True, "zero_init_steps": 1},
+        {"apg": True},
+        {"apg": True, "apg_momentum": 0.5},
+        {"apg": True, "apg_norm_threshold": 0.01},
+        {"skip_layers": (1,)},
+        {"skip_layers": (0, 1), "skip_layer_start": 0.0, "skip_layer_stop": 1.0},
+        {"nag_scale": 5.0},
+        {"nag_scale": 20.0, "nag_tau": 1.0},
+        {"nag_scale": 5.0, "nag_alpha": 1.0},
+    ],
+    ids=str,
+)
+def test_every_way_to_guide_changes_the_result_and_leaves_the_network_as_it_was(
+    loaded: Any, name: str, how: dict[str, Any]
+) -> None:
+    pipeline, inputs = loaded(name), INPUTS[name]
+    shot = tiny.shot_for(name, steps=3)
+    plain = denoised(pipeline, shot, inputs)
+    guided = denoised(pipeline, shot.cut(**how), inputs)
+    assert torch.isfinite(guided).all()
+    assert not torch.equal(plain, guided)
+    first = dict(list(how.items())[:1])
+    assert how == first or not torch.equal(guided, denoised(pipeline, shot.cut(**first), inputs))
+    assert torch.equal(plain, denoised(pipeline, shot, inputs))
+
+
+def kept(*first_and_last: int) -> Inputs:
+    """A control video of nine frames of which these alone are given."""
+    mask = tiny.clip(9, channels=1)
+    frames = np.full_like(mask.frames, 255)
+    frames[list(first_and_last)] = 0
+    return Inputs(control=tiny.clip(9), mask=replace(mask, frames=frames))
+
+
+@pytest.mark.parametrize("how", [{}, {"apg": True}, {"cfg_zero": True}], ids=str)
+def test_given_pixels_can_be_left_out_of_guidance(loaded: Any, how: dict[str, Any]) -> None:
+    pipeline, shot = loaded("vace"), tiny.shot(guide_given=False, **how)
+    everywhere, unguided = shot.cut(guide_given=True), shot.cut(guidance_scale=1.0)
+    for inputs, same in ((kept(*range(9)), unguided), (kept(), everywhere)):
+        assert torch.equal(denoised(pipeline, shot, inputs), denoised(pipeline, same, inputs))
+    partly = denoised(pipeline, shot, kept(0, 8))
+    assert not torch.equal(partly, denoised(pipeline, everywhere, kept(0, 8)))
+    assert not torch.equal(partly, denoised(pipeline, unguided, kept(0, 8)))
+
+
+def test_a_latent_is_given_where_any_of_its_pixels_is(loaded: Any) -> None:
+    mask = torch.ones(1, 1, 9, 32, 32)
+    mask[:, :, 8, 3, 31] = mask[:, :, 0, 20] = 0
+    given = latents_given(mask, loaded("vace")._vae)
+    assert given.shape == (1, 1, 3, 4, 4)
+    assert given.nonzero()[:, 2:].tolist() == [[0, 2, column] for column in range(4)] + [[2, 0, 3]]
+
+
+def test_references_are_given(loaded: Any) -> None:
+    pipeline, shot = loaded("vace"), tiny.shot(guide_given=False)
+    given = pipeline.encode(shot, Inputs(references=(tiny.clip(1),)), tiny.quiet).condition.given
+    assert given.flatten(3).all(dim=3).flatten().tolist() == [True, False, False, False]
+    assert not given[:, :, 1:].any()
+
+
+def test_only_vace_knows_what_is_given(loaded: Any) -> None:
+    with pytest.raises(RequestError, match="guide_given: false, but model 'tiny_t2v' is no VACE"):
+        loaded("t2v").encode(tiny.shot(guide_given=False), Inputs(), tiny.quiet)
+
+
+@pytest.mark.parametrize("name", ["t2v", "i2v", "vace", "diffusion_forcing"])
+def test_attention_guidance_brings_the_negative_prompt_into_one_pass(loaded: Any, name: str) -> None:
+    pipeline, inputs = loaded(name), INPUTS[name]
+    shot = tiny.shot(guidance_scale=1.0)
+    calls: list[int] = []
+    hook = pipeline._networks[0].register_forward_hook(lambda *_: calls.append(1))
+    try:
+        made = [
+            denoised(pipeline, shot.cut(nag_scale=scale, negative_prompt=negative), inputs)
+            for scale, negative in ((1.0, "blurry"), (1.0, "green"), (5.0, "blurry"), (5.0, "green"))
+        ]
+    finally:
+        hook.remove()
+    assert len(calls) == 4 * shot.steps
+    assert torch.equal(made[0], made[1])
+    assert not torch.equal(made[2], made[3])
+
+
+def test_without_guidance_the_ways_to_guide_do_nothing(loaded: Any) -> None:
+    pipeline, shot = loaded("t2v"), tiny.shot(guidance_scale=1.0)
+    plain = denoised(pipeline, shot, Inputs())
+    for how in ({"cfg_zero": True, "zero_init_steps": 1}, {"apg": True}, {"skip_layers": (1,)}):
+        assert torch.equal(plain, denoised(pipeline, shot.cut(**how), Inputs()))
+
+
+def test_skipped_layers_have_a_window_of_steps(loaded: Any) -> None:
+    pipeline, shot = loaded("t2v"), tiny.shot(steps=4, skip_layers=(1,))
+    asked: list[int] = []
+    hook = pipeline._networks[0].blocks[1].register_forward_hook(lambda *_: asked.append(1))
+    try:
+        counts = {}
+        for window in ((0.0, 1.0), (0.0, 0.5), (0.5, 0.75), (0.1, 0.9)):
+            asked.clear()
+            denoised(pipeline, shot.cut(skip_layer_start=window[0], skip_layer_stop=window[1]), Inputs())
+            counts[window] = len(asked)
+    finally:
+        hook.remove()
+    assert counts == {(0.0, 1.0): 4, (0.0, 0.5): 6, (0.5, 0.75): 7, (0.1, 0.9): 5}
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("phantom", {"cfg_zero": True}),
+        ("phantom", {"apg": True}),
+        ("phantom", {"skip_layers": (1,)}),
+        ("t2v", {"image_guidance_scale": 4.0}),
+    ],
+)
+def test_ways_to_guide_that_a_model_does_not_know_are_refused(
+    loaded: Any, name: str, how: dict[str, Any]
+) -> None:
+    with pytest.raises(RequestError) as caught:
+        loaded(name).encode(tiny.shot(**how), Inputs(), tiny.quiet)
+    assert caught.value.field == next(iter(how))
+
+
+def test_layers_that_are_not_there_are_refused(loaded: Any) -> None:
+    with pytest.raises(RequestError, match="skip_layers: 9, but tiny_t2v has layers 0 to 1"):
+        loaded("t2v").encode(tiny.shot(skip_layers=(1, 9)), Inputs(), tiny.quiet)
+
+
+def test_a_network_is_whole_again_after_an_error_in_a_guided_pass(loaded: Any) -> None:
+    network = loaded("t2v")._networks[0]
+    before = list(network.blocks), [block.attn2.processor for block in network.blocks]
+    with pytest.raises(RuntimeError, match="stop"), guidance.skipping(network, (0,)):
+        raise RuntimeError("stop")
+    with pytest.raises(RuntimeError, match="stop"), nag.guiding(network, random(1, 1, 24, 32), 5, 3, 0.5):
+        raise RuntimeError("stop")
+    assert (list(network.blocks), [block.attn2.processor for block in network.blocks]) == before
+
+
+@pytest.mark.parametrize("how", [{"nag_scale": 5.0}, {"skip_layers": (1,)}], ids=str)
+def test_weights_may_wait_elsewhere(checkpoint: Any, tmp_path: Path, how: dict[str, Any]) -> None:
+    shot = tiny.shot_for("t2v_2_2", steps=3, **how)
+    made = []
+    for profile in ("1", "3", "5"):
+        placement = Placement(profile=profile, work_dir=tmp_path)
+        spec, folder = tiny.spec("t2v_2_2"), checkpoint("t2v_2_2")
+        pipeline = wan_load.load(spec, folder, placement, [], tiny.Parts(), tiny.quiet)
+        made.append(denoised(pipeline, shot, Inputs()))
+    assert all(torch.equal(made[0], latents) for latents in made[1:])
+
+
+def test_zero_star_takes_the_factor_that_fits_best() -> None:
+    positive, negative = random(1), random(2) + 0.3
+    c, u = (tensor.double().numpy().ravel() for tensor in (positive, negative))
+    fit = guidance.best_fit(positive, negative)
+    assert fit.shape == (1, 1, 1, 1, 1)
+    assert fit.item() == pytest.approx(c @ u / (u @ u), rel=1e-5)
+
+
+def test_projected_guidance_is_that_of_a_plain_computation() -> None:
+    positive, shot = random(3), tiny.shot(apg=True, apg_momentum=-0.75, apg_norm_threshold=5.0)
+    guider = guidance.Guider(shot, positive, positive)
+    average = np.zeros(positive.shape)
+    for seed in (4, 5, 6):
+        negative = random(seed)
+        c, u = positive.double().numpy(), negative.double().numpy()
+        average = (c - u) - 0.75 * average
+        wanted = np.empty_like(c)
+        for frame in range(c.shape[2]):
+            away, along = average[:, :, frame].copy(), c[:, :, frame]
+            away *= min(1.0, 5.0 / np.linalg.norm(away))
+            away -= (away * along).sum() / (along * along).sum() * along
+            wanted[:, :, frame] = along + (7.0 - 1) * away
+        found = guider._projected(positive, negative, 7.0)
+        assert np.allclose(found.numpy(), wanted, atol=1e-4)
+
+
+def test_projected_guidance_has_no_part_along_the_positive_velocity() -> None:
+    away, positive = random(1), random(2)
+    update = guidance.orthogonal(away, positive)
+    assert (update * positive).sum(dim=guidance.FRAME).abs().max() < 1e-4
+    assert torch.equal(guidance.shortened(away, 0), away)
+    lengths = torch.linalg.vector_norm(guidance.shortened(away, 2.0), dim=guidance.FRAME)
+    assert lengths.tolist() == [pytest.approx([2.0] * 3)]
+
+
+@pytest.mark.parametrize(("scale", "tau", "alpha"), [(11.0, 2.5, 0.25), (5.0, 3.5, 0.5), (1.0, 3.5, 0.5)])
+def test_normalised_attention_is_that_of_a_plain_computation(scale: float, tau: float, alpha: float) -> None:
+    positive, negative = random(1, 1, 6, 8), random(2, 1, 6, 8)
+    p, n = positive.double().numpy(), negative.double().numpy()
+    moved = scale * p - (scale - 1) * n
+    ratio = np.abs(moved).sum(-1, keepdims=True) / np.abs(p).sum(-1, keepdims=True)
+    wanted = alpha * np.where(ratio > tau, moved * tau / ratio, moved) + (1 - alpha) * p
+    found = nag.normalised(positive, negative, scale, tau, alpha)
+    assert np.allclose(found.numpy(), wanted, atol=1e-5)
+    assert scale > 1 or torch.allclose(found, positive, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["t2v", "i2v"])
+def test_attention_guided_away_from_the_prompt_itself_is_plain_attention(loaded: Any, name: str) -> None:
+    """With equal prompts nothing moves, whatever the scale: so the processor computes what stock does."""
+    pipeline, inputs = loaded(name), INPUTS[name]
+    shot = tiny.shot(guidance_scale=1.0, negative_prompt=tiny.shot().prompt)
+    plain, guided = (denoised(pipeline, shot.cut(nag_scale=scale), inputs) for scale in (1.0, 9.0))
+    assert torch.allclose(plain, guided, atol=1e-4)
+    assert nn.mse_loss(plain, guided) < 1e-9

@@ -1,0 +1,232 @@
+"""ReCamMaster against plain Wan and a loop written plainly from its published code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812 - its usual name
+from diffusers import UniPCMultistepScheduler, WanTransformer3DModel
+from safetensors.torch import load_file, save_file
+
+from tests.pipelines.denoise.test_step_cache import ratios
+from tests.pipelines.wan.test_pipeline import INPUTS, camera, load, run
+from tests.support import checkpoint_layouts, lora_files, tiny
+from wangp_cli.errors import ModelError
+from wangp_cli.pipelines.base import Inputs, Lora, Placement, Weights
+from wangp_cli.pipelines.checkpoints.assemble import Assembly
+from wangp_cli.pipelines.checkpoints.convert import rewrite
+from wangp_cli.pipelines.wan import load as wan_load
+from wangp_cli.tasks.shot import Shot
+
+FILM = INPUTS["recam"]
+
+
+def denoised(pipeline: Any, shot: Shot, inputs: Inputs = FILM) -> torch.Tensor:
+    latents: torch.Tensor = pipeline.denoise(shot, pipeline.encode(shot, inputs, tiny.quiet), tiny.quiet)
+    return latents
+
+
+def inputs_of_a_pass(frames: int = 6) -> dict[str, torch.Tensor]:
+    random = torch.Generator().manual_seed(0)
+    return {
+        "hidden_states": torch.randn(1, 16, frames, 4, 4, generator=random),
+        "timestep": torch.tensor([500.0]),
+        "encoder_hidden_states": torch.randn(1, 8, 32, generator=random),
+    }
+
+
+def plain_network(network: Any) -> Any:
+    """The same weights in diffusers' own class, without those for the camera."""
+    plain = WanTransformer3DModel.from_config(network.config).eval()
+    plain.load_state_dict(network.state_dict(), strict=False)
+    return plain
+
+
+def filming(plain: Any, weights: dict[str, torch.Tensor], poses: torch.Tensor, tokens: int) -> None:
+    """Bring the camera into a plain network, frame by frame, by hooks around its self-attention."""
+    for index, block in enumerate(plain.blocks):
+        encoder, projector = (f"blocks.{index}.attn1.{name}" for name in ("cam_encoder", "projector"))
+
+        def see(_: Any, args: Any, encoder: str = encoder) -> Any:
+            seen = args[0].clone()
+            for frame in range(2 * len(poses)):
+                pose = poses[frame % len(poses)]
+                added = weights[f"{encoder}.weight"] @ pose + weights[f"{encoder}.bias"]
+                seen[:, frame * tokens : (frame + 1) * tokens] += added
+            return seen, *args[1:]
+
+        def project(_: Any, __: Any, output: torch.Tensor, projector: str = projector) -> torch.Tensor:
+            return F.linear(output, weights[f"{projector}.weight"], weights[f"{projector}.bias"])
+
+        block.attn1.register_forward_pre_hook(see)
+        block.attn1.register_forward_hook(project)
+
+
+def test_a_new_network_is_plain_wan_on_both_videos() -> None:
+    network = tiny.transformer("ReCamTransformer3DModel")
+    given = inputs_of_a_pass()
+    with torch.no_grad():
+        found = network(**given, camera=torch.randn(1, 3, 12)).sample
+        assert torch.equal(found, plain_network(network)(**given).sample)
+
+
+def test_a_pass_is_that_of_a_plain_computation() -> None:
+    network, given = tiny.recam(), inputs_of_a_pass()
+    poses = torch.tensor(camera("arc-left", 3)) * 3
+    plain = plain_network(network)
+    filming(plain, network.state_dict(), poses, tokens=4)
+    with torch.no_grad():
+        found, wanted = network(**given, camera=poses[None]).sample, plain(**given).sample
+        still = network(**given, camera=poses[None] * 0).sample
+    assert torch.allclose(found, wanted, atol=1e-5)
+    assert (found - still).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("path", ["arc-left", "zoom-out"])
+def test_the_source_and_the_camera_are_used_as_published(loaded: Any, checkpoint: Any, path: str) -> None:
+    pipeline, shot = loaded("recam"), tiny.shot()
+    found = denoised(pipeline, shot, replace(FILM, camera=camera(path)))
+    network, text, vae = (
+        pipeline._networks[0],
+        pipeline._architecture.parts.text_encoder,
+        pipeline._vae.model,
+    )
+    assert FILM.control is not None
+    pixels = torch.from_numpy(FILM.control.frames).float() / 127.5 - 1
+    plain = plain_network(network)
+    filming(plain, network.state_dict(), torch.tensor([camera(path)[frame] for frame in (0, 4, 8)]), tokens=4)
+    solver = UniPCMultistepScheduler(
+        prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0, num_train_timesteps=1000
+    )
+    solver.set_timesteps(shot.steps)
+    latents = torch.randn((1, 16, 3, 4, 4), generator=torch.Generator().manual_seed(shot.seed))
+    with torch.no_grad():
+        source = vae.encode(pixels.permute(3, 0, 1, 2)[None]).latent_dist.mode()
+        mean, std = (
+            torch.tensor(v).view(1, 16, 1, 1, 1) for v in (vae.config.latents_mean, vae.config.latents_std)
+        )
+        source = (source - mean) / std
+        prompt, negative = (text.embed(words, 24) for words in (shot.prompt, shot.negative_prompt))
+        for time in solver.timesteps:
+            both = torch.cat([latents, source], dim=2)
+            guided, away = (plain(both, time.expand(1), words).sample for words in (prompt, negative))
+            velocity = (away + shot.guidance_scale * (guided - away))[:, :, :3]
+            latents = solver.step(velocity, time, latents, return_dict=False)[0]
+    assert found.shape == latents.shape
+    assert torch.allclose(found, latents, atol=1e-4)
+
+
+def test_boost_asks_under_both_prompts_in_one_pass(checkpoint: Any, loaded: Any) -> None:
+    made: list[int] = []
+    pipeline = load(checkpoint("recam"), "recam", boost=True)
+    pipeline._networks[0].register_forward_hook(lambda *_: made.append(1))
+    found = run(pipeline, tiny.shot(), FILM)
+    assert len(made) == tiny.shot().steps
+    assert abs(found - run(loaded("recam", exact=False), tiny.shot(), FILM)).max() < 1e-4
+
+
+@pytest.mark.parametrize("cache", ["fbcache", "magcache"])
+def test_step_caches_skip_what_they_should(checkpoint: Any, loaded: Any, tmp_path: Path, cache: str) -> None:
+    ratios(tmp_path, "tiny_recam", [0.9] * 6)
+    shot = tiny.shot(steps=6)
+    whole = run(loaded("recam"), shot, FILM)
+    exact = {"exact": True, "data_dir": tmp_path}
+    nothing, much = (
+        run(load(checkpoint("recam"), "recam", cache=f"{cache}={x}", **exact), shot, FILM) for x in (0, 10)
+    )
+    assert np.array_equal(nothing, whole)
+    assert not np.array_equal(much, whole)
+
+
+@pytest.mark.parametrize("profile", ["3", "5"])
+def test_weights_may_wait_elsewhere(checkpoint: Any, loaded: Any, tmp_path: Path, profile: str) -> None:
+    pipeline = load(checkpoint("recam"), "recam", exact=True, profile=profile, work_dir=tmp_path)
+    assert torch.equal(denoised(pipeline, tiny.shot()), denoised(loaded("recam"), tiny.shot()))
+
+
+def test_eight_bits_are_near(checkpoint: Any, loaded: Any) -> None:
+    pipeline = load(checkpoint("recam"), "recam", exact=True, transformer_quantization="int8")
+    shot = tiny.shot(guidance_scale=1.0)
+    apart = (denoised(pipeline, shot) - denoised(loaded("recam"), shot)).abs()
+    assert 0 < apart.mean() < 0.05
+
+
+@pytest.mark.parametrize("only", ["attn1.to_q", "cam_encoder"])
+def test_loras_of_wan_and_of_the_camera_change_the_result(checkpoint: Any, tmp_path: Path, only: str) -> None:
+    pipeline, shot = load(checkpoint("recam"), "recam", exact=True), tiny.shot()
+    factors = lora_files.draw(pipeline._networks[0], only=only)
+    tensors = {
+        f"{name.replace('.attn1.cam', '.cam')}{end}": value
+        for name, pair in factors.items()
+        for end, value in zip(lora_files.PEFT, pair, strict=True)
+    }
+    save_file(tensors, tmp_path / "lora.safetensors")
+    before = denoised(pipeline, shot)
+    [put] = pipeline.adapt([Lora(path=tmp_path / "lora.safetensors")])
+    assert put.layers == len(factors) == 2
+    assert not torch.equal(before, denoised(pipeline, shot))
+    pipeline.adapt([])
+    assert torch.equal(before, denoised(pipeline, shot))
+
+
+@pytest.mark.parametrize("key", ["blocks.1.cam_encoder.bias", "blocks.0.projector.weight"])
+def test_a_file_without_a_key_of_the_camera_is_refused_by_it(tmp_path: Path, key: str) -> None:
+    network = tiny.recam()
+    keys = checkpoint_layouts.original_names(network.state_dict())
+    del keys[key]
+    files = checkpoint_layouts.save(tmp_path / "recam.safetensors", keys)
+    with pytest.raises(ModelError, match=f"has no {key}, which tiny needs"):
+        Assembly(checkpoint_layouts.network_of(network), files)
+
+
+def test_a_camera_of_another_shape_is_refused(tmp_path: Path) -> None:
+    network = tiny.recam()
+    keys = checkpoint_layouts.original_names(network.state_dict()) | {
+        "blocks.0.cam_encoder.weight": torch.zeros(48, 16)
+    }
+    files = checkpoint_layouts.save(tmp_path / "recam.safetensors", keys)
+    with pytest.raises(ModelError, match=r"blocks.0.cam_encoder.weight of \[48, 16\], tiny needs \[48, 12\]"):
+        Assembly(checkpoint_layouts.network_of(network), files)
+
+
+@pytest.mark.parametrize(("folder", "name"), [("t2v", "recam"), ("recam", "t2v")])
+def test_a_checkpoint_with_a_camera_is_not_one_without(checkpoint: Any, folder: str, name: str) -> None:
+    with pytest.raises(ModelError, match="but tiny_"):
+        load(checkpoint(folder), name)
+
+
+def test_a_folder_that_lacks_a_key_is_refused_by_it(checkpoint: Any, tmp_path: Path) -> None:
+    import shutil
+
+    copy = Path(shutil.copytree(checkpoint("recam"), tmp_path / "copy"))
+    file = copy / "transformer" / "diffusion_pytorch_model.safetensors"
+    kept = {key: value for key, value in load_file(file).items() if "blocks.0.attn1.projector" not in key}
+    save_file(kept, file, metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"2 missing keys: blocks.0.attn1.projector.bias"):
+        wan_load.load(tiny.spec("recam"), copy, Placement(), [], tiny.Parts(), tiny.quiet)
+
+
+def test_a_file_in_original_names_makes_the_same_and_is_written_as_a_folder(
+    checkpoint: Any, loaded: Any, tmp_path: Path
+) -> None:
+    network = loaded("recam")._networks[0]
+    files = checkpoint_layouts.save(
+        tmp_path / "recam.safetensors", checkpoint_layouts.original_names(network.state_dict())
+    )
+    place = Weights(
+        folder=checkpoint("recam"),
+        files=(("transformer", tuple(files)),),
+        network=checkpoint_layouts.network_of(network),
+    )
+    rewrite(place, tmp_path / "made", torch.float32, lambda *_: None, of="a", everything=True)
+    shot, expected = tiny.shot(), denoised(loaded("recam"), tiny.shot())
+    for where in (place, tmp_path / "made"):
+        pipeline = wan_load.load(
+            tiny.spec("recam"), where, Placement(exact=True), [], tiny.Parts(), tiny.quiet
+        )
+        assert torch.equal(denoised(pipeline, shot), expected)

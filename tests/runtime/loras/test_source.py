@@ -1,0 +1,226 @@
+"""Where LoRAs come from: files, folders, the hub, addresses; and what their headers tell."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save, save_file
+
+from tests.conftest import Make, Run
+from tests.support.hub import Hub, serving
+from wangp_cli.errors import ModelError, RequestError
+from wangp_cli.runtime.loras.header import check_lora
+from wangp_cli.runtime.loras.source import find
+
+PAGE = "https://huggingface.co/ada/ink"
+Tensors = dict[str, np.ndarray]
+
+
+def tensors(seed: int = 0, width: int = 48) -> Tensors:
+    """A LoRA on one matrix of the tiny models."""
+    random = np.random.default_rng(seed)
+    key = "diffusion_model.blocks.0.self_attn.q.lora_{}.weight"
+    return {
+        key.format("A"): random.normal(size=(2, width)).astype(np.float32),
+        key.format("B"): random.normal(size=(width, 2)).astype(np.float32),
+    }
+
+
+@pytest.fixture
+def folder(home: Path) -> Path:
+    """The LoRA folder."""
+    folder = home / ".local/share/wangp/loras"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    with serving(Hub()) as hub:
+        yield hub
+
+
+@pytest.mark.parametrize("name", ["ink", "ink.safetensors", "sub/chalk", "sub", "{folder}/ink.safetensors"])
+def test_what_is_here_is_found(folder: Path, name: str) -> None:
+    (folder / "sub").mkdir()
+    save_file(tensors(), folder / "ink.safetensors")
+    save_file(tensors(), folder / "sub" / "chalk.safetensors")
+    source = find(name.format(folder=folder), folder)
+    assert source.here
+    assert source.path.stem == ("chalk" if "sub" in name else "ink")
+
+
+def test_the_usual_file_of_a_folder_is_taken(folder: Path) -> None:
+    (folder / "style").mkdir()
+    for name in ("adapter_model", "other"):
+        save_file(tensors(), folder / "style" / f"{name}.safetensors")
+    assert find("style", folder).path.name == "adapter_model.safetensors"
+    (folder / "style" / "adapter_model.safetensors").rename(folder / "style" / "another.safetensors")
+    with pytest.raises(RequestError, match=r"several LoRAs.*another\.safetensors, other"):
+        find("style", folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("ada/ink", "ada--ink"),
+        ("ada/ink:x/a.safetensors", "ada--ink/x/a.safetensors"),
+        ("ada/ink:a.safetensors@v1.0", "ada--ink@v1.0/a.safetensors"),
+        ("hf:ada/ink:a.safetensors", "ada--ink/a.safetensors"),
+        (f"{PAGE}/resolve/main/x/a%20b.safetensors?download=true", "ada--ink/x/a b.safetensors"),
+        ("https://huggingface.co/ada/ink/blob/v2/a.safetensors", "ada--ink@v2/a.safetensors"),
+        ("HTTPS://huggingface.co/ada/ink/resolve/main/a.safetensors|wan", "ada--ink/a.safetensors"),
+    ],
+)  # fmt: skip
+def test_the_hub_has_a_place_for_each_file(folder: Path, name: str, place: str) -> None:
+    source = find(name, folder)
+    assert source.path == folder / place
+    assert source.repository == "ada/ink"
+    assert not source.here
+
+
+def test_addresses_that_end_alike_do_not_collide(folder: Path) -> None:
+    names = [
+        "https://a.example/high_noise_model.safetensors",
+        "https://a.example/v2/high_noise_model.safetensors",
+        "https://civitai.com/api/download/models/12?type=Model",
+        "https://civitai.com/api/download/models/12?type=Other",
+        "https://a.example/%2e%2e/x%2fy.safetensors",
+    ]
+    paths = [find(name, folder).path for name in names]
+    assert len(set(paths)) == len(paths)
+    assert all(path.is_relative_to(folder) and ".." not in path.parts for path in paths)
+    assert all(path.suffix == ".safetensors" for path in paths)
+
+
+def test_a_file_of_the_same_name_serves_an_address_unless_many_have_that_name(folder: Path) -> None:
+    for name in ("ink.safetensors", "high_noise_model.safetensors"):
+        save_file(tensors(), folder / name)
+    assert find("https://a.example/x/ink.safetensors", folder).path == folder / "ink.safetensors"
+    assert not find("https://a.example/x/high_noise_model.safetensors", folder).here
+    assert find("ada/other:x/ink.safetensors", folder).path == folder / "ink.safetensors"
+    assert not find("ada/other:x/ink.safetensors@v2", folder).here
+    assert not find("ada/other:x/high_noise_model.safetensors", folder).here
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("gone", "there is no file 'gone'"),
+        ("a/b/c", "there is no file"),
+        ("sub/gone.safetensors", "there is no file"),
+        ("ada/ink:../a.safetensors", "leads out of the repository"),
+        ("https://a.example/a.ckpt", "is a pickle"),
+        ("http://a.example/a.safetensors", "only https is"),
+    ],
+)
+def test_what_names_nothing_is_refused(folder: Path, name: str, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        find(name, folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "begins with no safetensors header"),
+        (b"<!DOCTYPE html><html>please log in</html>", "begins with a web page"),
+        (b"\xff" * 64, "begins with no safetensors header"),
+        (struct.pack("<Q", 100_000) + b"[" * 100_000, "begins with no safetensors header"),
+        (save(tensors())[:-9], "its header wants"),
+        (save(tensors()) + b"more", "its header wants"),
+        (save({"blocks.0.attn1.to_q.weight": np.zeros((2, 2))}), "holds no weights of a LoRA"),
+        (save({}), "it is empty"),
+    ],
+)
+def test_a_broken_file_is_seen_from_its_header(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "a.safetensors").write_bytes(content)
+    with pytest.raises(ModelError, match=message):
+        check_lora(tmp_path / "a.safetensors")
+
+
+def test_the_header_tells_what_a_file_is(tmp_path: Path) -> None:
+    said = {
+        "modelspec.title": "Ink",
+        "ss_tag_frequency": json.dumps({"10_ink": {"inkwash": 10, "a tree": 2}}),
+    }
+    save_file(tensors(width=5120), tmp_path / "a.safetensors", metadata=said)
+    header = check_lora(tmp_path / "a.safetensors")
+    assert header.facts() == {
+        "kinds": ["LoRA"], "layers": 1, "ranks": [2], "width": 5120, "blocks": 1,
+        "title": "Ink", "trigger_words": ["inkwash", "a tree"],
+    }  # fmt: skip
+
+
+def test_a_lora_of_an_address_is_fetched_once_and_comes_back(make: Make, hub: Hub) -> None:
+    hub.files["/x/ink.safetensors"] = save(tensors())
+    name = f"{hub.url}/x/ink.safetensors"
+    plain = make(name="plain")
+    first = make(loras=[f"{name}@0.5"], name="first")
+    assert not np.array_equal(first.frames, plain.frames)
+    told = [event.data for event in first.events if event.type == "download.progress"]
+    assert (told[-1]["bytes"], told[-1]["bytes_total"]) == (len(hub.files["/x/ink.safetensors"]),) * 2
+    assert [event.type for event in first.events].count("lora.loaded") == 1
+    again = make(loras=[f"{name}@0.5"], name="again")
+    assert np.array_equal(first.frames, again.frames)
+    assert len(hub.asked) == 2  # What it is, and the file itself; nothing the second time.
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"<html>", "is no LoRA"), (save({"a": np.zeros(2)}), "is no LoRA"), (None, "404")],
+)
+def test_what_cannot_be_fetched_fails_the_task(
+    make: Make, hub: Hub, home: Path, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        hub.files["/ink.safetensors"] = content
+    made = make(loras=[f"{hub.url}/ink.safetensors"])
+    assert made.outcome.status == "failed"
+    assert made.outcome.error is not None
+    assert (made.outcome.error.exit_code, message in made.outcome.error.message) == (3, True)
+    assert not list(home.rglob("ink*.safetensors"))
+
+
+def test_offline_and_task_files_fetch_nothing(make: Make, hub: Hub) -> None:
+    hub.files["/ink.safetensors"] = save(tensors())
+    name = f"{hub.url}/ink.safetensors"
+    offline = make(loras=[name], offline=True)
+    assert offline.outcome.error is not None
+    assert (offline.outcome.status, offline.outcome.error.exit_code) == ("rejected", 3)
+    assert "wangp loras fetch" in str(offline.outcome.error.hint)
+    assert hub.asked == []
+
+
+HUB = {"HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_TOKEN": "hf_secret"}
+
+
+def test_a_lora_of_the_hub_is_fetched_and_checked(
+    run: Run, tiny_env: dict[str, str], hub: Hub, folder: Path
+) -> None:
+    hub.put("ada/ink", {
+        "README.md": b"ink", "ink.safetensors": save(tensors()), "more/chalk.safetensors": save(tensors(1)),
+    })  # fmt: skip
+    env = tiny_env | HUB | {"HF_ENDPOINT": hub.url}
+    common = ("generate", "a red circle", "--model", "tiny_t2v", "--seed", "7", "--json")
+    several = run(*common, "--lora", "ada/ink@0.5", env=env, code=3)
+    assert "ada/ink:FILE" in several.only("task.failed")["error"]["hint"]
+    done = run(*common, "--lora", "ada/ink:more/chalk.safetensors@0.5", env=env, code=0)
+    assert done.only("lora.loaded")["path"] == str(folder / "ada--ink/more/chalk.safetensors")
+    request = done.only("task.completed")["manifest"]["request"]
+    assert request["loras"] == ["ada/ink:more/chalk.safetensors@0.5"]
+    assert hub.tokens == {"Bearer hf_secret"}
+    missing = run(*common, "--overwrite", "--lora", "ada/gone", env=env, code=3)
+    assert "ada/gone" in missing.only("task.failed")["error"]["message"]
+
+
+def test_a_line_names_only_what_is_here(run: Run, tiny_env: dict[str, str], tmp_path: Path) -> None:
+    line = {"prompt": "a red circle", "model": "tiny_t2v", "loras": ["ada/ink:a.safetensors@0.5"]}
+    (tmp_path / "tasks.jsonl").write_text(json.dumps(line))
+    done = run("batch", "tasks.jsonl", env=tiny_env, code=1)
+    assert "task files name local files" in done.only("task.rejected")["error"]["message"]

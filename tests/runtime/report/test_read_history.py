@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.reports import NASTY, REQUEST, clip, history, line, written
+from wangp_cli.errors import ConflictError, RequestError
+from wangp_cli.files.atomic import HISTORY
+from wangp_cli.files.safe_text import quote
+from wangp_cli.runtime.report import page as pages
+from wangp_cli.runtime.report.command import command_of
+from wangp_cli.runtime.report.page import Page
+from wangp_cli.runtime.report.read_history import read_history
+
+
+def test_the_last_line_of_a_task_counts_and_torn_and_foreign_lines_are_counted(tmp_path: Path) -> None:
+    found = history(
+        tmp_path,
+        line("a", tmp_path, status="error", error="out of memory"),
+        line("b", tmp_path, status="error", error={"kind": "oom", "message": "no memory", "hint": "--size"}),
+        '{"torn": ',
+        "[1]",
+        '{"task_id": 5, "request": {}}',
+        '{"task_id": "x"}',
+        "",
+        '{"task_id": "n", "request": {"seed": NaN}}',
+        "[" * 10_000,
+        line("a", tmp_path, seconds=2.5),
+    )
+    assert [(e.task_id, e.status, e.attempts, e.seconds) for e in found.entries] == [
+        ("b", "failed", 1, None),
+        ("a", "done", 2, 2.5),
+    ]
+    assert found.entries[0].failure is not None
+    assert (found.entries[0].failure.message, found.entries[0].failure.hint) == ("no memory", "--size")
+    assert found.entries[1].failure is None
+    assert found.skipped == 6
+
+
+def test_values_of_the_wrong_type_are_left_out(tmp_path: Path) -> None:
+    strange: dict[str, Any] = {"prompt": ["x"], "seed": True, "size": {}, "steps": None}
+    found = history(
+        tmp_path,
+        line("a", tmp_path, request=strange, seconds=-1, artifacts=[5, {}, {"path": 3}], origin=[]),
+        line("b", tmp_path, artifacts="x", seconds="5", output_dir=None, error=5, status=["x"]),
+    )
+    first, second = found.entries
+    assert (first.prompt, first.seed, first.size, first.seconds, first.results) == ("", None, None, None, ())
+    assert (first.command, second.status, second.results) == (None, "done", ())
+
+
+def test_no_history_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"cannot read .*run_history.jsonl: No such file") as caught:
+        read_history(tmp_path / HISTORY, tmp_path)
+    assert caught.value.hint is not None
+    assert "--manifest-path" in caught.value.hint
+
+
+def test_the_command_says_what_is_not_the_tasks_own_default(tmp_path: Path) -> None:
+    request = {
+        **{"type": "generate", "prompt": "two foxes", "model": "vace_14B", "size": "832x480", "steps": 30},
+        **{"fps": "24000/1001", "seed": 7, "vae_tiling": 256, "guidance_scale": 5.0, "flow_shift": 3.5},
+        **{"image_start": "../in/a b.png", "image_refs": ["x.png", "-y.png"], "loras": ["s.safetensors@0.8"]},
+    }
+    origin = dict.fromkeys(request, "flag") | {
+        "size": "default",
+        "steps": "model vace_14B",
+        "type": "command",
+    }
+    assert command_of(request, origin, Path("/out/run")) == (
+        "wangp generate 'two foxes' --model vace_14B --image-start '/out/in/a b.png' "
+        "--image-ref /out/run/x.png --image-ref /out/run/-y.png --fps 24000/1001 --steps 30 "
+        "--flow-shift 3.5 --seed 7 --guidance-scale 5 --lora s.safetensors@0.8 --vae-tiling 256"
+    )
+
+
+@pytest.mark.parametrize(
+    "change", [{"type": "nope"}, {"type": 3}, {"new_key": 1}, {"steps": "many"}, {"prompt": "  "}]
+)
+def test_a_request_that_this_version_cannot_make_has_no_command(change: dict[str, Any]) -> None:
+    assert command_of(REQUEST | change, {}, Path("/")) is None
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_a_quoted_word_is_the_same_word_for_the_shell_and_safe_to_paste(text: str) -> None:
+    quoted = quote(text)
+    done = subprocess.run(["bash", "-c", f"printf %s {quoted}"], capture_output=True, check=True)
+    if not text.startswith("-"):
+        assert done.stdout.decode() == text
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", quoted)
+
+
+@pytest.mark.parametrize("text", [text for text in NASTY if text.strip()])
+def test_the_command_gives_the_program_the_very_prompt(text: str, tmp_path: Path) -> None:
+    command = command_of(REQUEST | {"prompt": text}, {}, tmp_path)
+    assert command is not None
+    done = subprocess.run(
+        ["bash", "-c", f'wangp() {{ printf "%s\\0" "$@"; }}; {command}'], capture_output=True, check=True
+    )
+    words = done.stdout.decode().split("\0")
+    assert words[1] == (f"--prompt={text}" if text.startswith("-") else text)
+
+
+def test_strangers_texts_stay_inside_the_data(tmp_path: Path) -> None:
+    lines = [line(f"t{i}", tmp_path, request={"prompt": text}) for i, text in enumerate(NASTY)]
+    path, data, _ = written(tmp_path, history(tmp_path, *lines))
+    text = path.read_text(encoding="utf-8")
+    assert text.count("</script>") == 2
+    assert "<!--" not in text
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert [task["prompt"] for task in data["tasks"]][:3] == NASTY[:3]
+
+
+def test_links_are_relative_and_encoded_and_have_no_scheme(tmp_path: Path) -> None:
+    names = ["a #1?.mp4", "javascript:alert(1).mp4", "100% ü.mp4", "sub/b.mp4"]
+    made = clip(tmp_path / "run" / "seed.mp4")
+    files = [tmp_path / "run" / name for name in names]
+    for file in files:
+        file.parent.mkdir(exist_ok=True)
+        shutil.copy(made, file)
+    html = made.with_name("evil.html")
+    html.write_text("x", encoding="utf-8")
+    found = history(tmp_path / "run", line("a", tmp_path / "run", *files, html))
+    _, data, counts = written(tmp_path / "run", found)
+    assert [result.get("url") for result in data["tasks"][0]["results"]] == [
+        "a%20%231%3F.mp4",
+        "javascript%3Aalert%281%29.mp4",
+        "100%25%20%C3%BC.mp4",
+        "sub/b.mp4",
+        None,
+    ]
+    assert (counts["linked"], counts["missing"]) == (5, 0)
+
+
+def test_a_moved_or_copied_folder_shows_its_own_files(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    file = clip(old / "a.mp4")
+    history(old, line("a", old, file))
+    shutil.copytree(old, new)
+    assert read_history(new / HISTORY, new).entries[0].results[0].file == new / "a.mp4"
+    shutil.rmtree(old)
+    assert read_history(new / HISTORY, new).entries[0].results[0].file == new / "a.mp4"
+
+
+def test_a_file_of_the_same_name_from_another_folder_is_not_taken(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    file, wrong = clip(one / "a.mp4"), clip(other / "a.mp4")
+    wrong.write_bytes(bytes(file.stat().st_size))
+    history(other, line("a", one, file))
+    assert read_history(other / HISTORY, other).entries[0].results[0].file == file
+
+
+def test_embedding_takes_small_files_of_the_folder_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir = tmp_path / "run"
+    inside, large, outside = (
+        clip(run_dir / "a.mp4"),
+        clip(run_dir / "b.mp4"),
+        clip(tmp_path / "private.mp4"),
+    )
+    large.write_bytes(large.read_bytes() + bytes(9000))
+    (run_dir / "link.mp4").symlink_to(outside)
+    files = [inside, large, outside, run_dir / "link.mp4"]
+    monkeypatch.setattr(pages, "LARGEST_EMBEDDED", 8000)
+    _, data, counts = written(run_dir, history(run_dir, line("a", run_dir, *files)), embed=True)
+    kinds = [result["url"].startswith("data:video/mp4;base64,") for result in data["tasks"][0]["results"]]
+    assert kinds == [True, False, False, False]
+    assert (counts["embedded"], counts["linked"]) == (1, 3)
+
+
+def test_a_page_that_exists_is_kept_unless_told(tmp_path: Path) -> None:
+    found = history(tmp_path, line("a", tmp_path))
+    page = Page(path=tmp_path / "report.html", run_dir=tmp_path)
+    page.write(found, overwrite=False)
+    assert page.is_ours()
+    with pytest.raises(ConflictError, match="exists"):
+        page.write(found, overwrite=False)
+    assert [file.name for file in tmp_path.glob(".*")] == []

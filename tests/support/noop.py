@@ -1,0 +1,120 @@
+"""A model that computes nothing: a real adapter, for tests and benchmarks of everything around models.
+
+`python -m tests.noop batch ...` is the real command line with this adapter in the place of Wan's.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from wangp_cli.errors import OutOfMemoryError
+from wangp_cli.media.clip import Frames
+from wangp_cli.models import ModelSpec
+from wangp_cli.pipelines import registry
+from wangp_cli.pipelines.base import Inputs, Lora, LoraPut, Placement, Progress
+from wangp_cli.tasks.fields import size_of
+from wangp_cli.tasks.shot import Shot
+
+
+class Noop:
+    """Grey frames of the right size; `steps` of a task are real calls of `progress`.
+
+    A prompt with `sleep` makes each step take 20 ms; with `oom` only profile 3 has memory enough;
+    with `flaky` its first try meets a disk that is away; with `crash` it raises what no adapter should; with
+    `noise` its pictures are large files.
+    """
+
+    why = "as asked"
+
+    def __init__(self, spec: ModelSpec, placement: Placement) -> None:
+        self.spec = spec
+        self.placement = replace(placement, profile="1" if placement.profile == "auto" else placement.profile)
+        self._met: set[str] = set()
+
+    def adapt(self, _loras: Sequence[Lora]) -> list[LoraPut]:
+        """Wear nothing."""
+        return []
+
+    def retune(self, placement: Placement) -> None:
+        """Nothing to change."""
+
+    def tiles(self, _latents: Shot) -> list[int | None]:
+        """No tiles."""
+        return [None]
+
+    def encode(self, _shot: Shot, _inputs: Inputs, progress: Progress) -> None:
+        """Nothing to tell."""
+        progress("encode", 1, 1)
+
+    def denoise(self, shot: Shot, _conditioning: None, progress: Progress) -> Shot:
+        """Count the steps."""
+        if "oom" in shot.prompt and ("all" in shot.prompt or self.placement.profile != "3"):
+            raise OutOfMemoryError("out of memory")
+        if "flaky" in shot.prompt and shot.prompt not in self._met:
+            self._met.add(shot.prompt)
+            raise OSError(errno.EIO, "Input/output error")
+        if "crash" in shot.prompt:
+            raise ZeroDivisionError("a bug")
+        for step in range(shot.steps):
+            if "sleep" in shot.prompt:
+                time.sleep(0.02)
+            progress("denoise", step + 1, shot.steps)
+        return shot
+
+    def decode(self, latents: Shot, progress: Progress, _tile: int | None = None) -> Iterator[Frames]:
+        """Frames of one grey, which the seed decides."""
+        width, height = size_of(latents.size)
+        progress("decode", 1, 1)
+        shape = (int(latents.frames), height, width, 3)
+        if "noise" in latents.prompt:
+            yield np.random.default_rng(latents.seed).integers(0, 256, shape, np.uint8)
+        else:
+            yield np.full(shape, latents.seed % 256, np.uint8)
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+def load(spec: ModelSpec, _folder: Path, placement: Placement, *_rest: Any) -> Noop:
+    """The adapter's `load`."""
+    return Noop(spec, placement)
+
+
+def register(folder: Path) -> dict[str, str]:
+    """Write catalogue entries of the models `noop` and `noop2`; returns the environment that finds them."""
+    weights = folder / "weights"
+    weights.mkdir(parents=True)
+    (weights / "model_index.json").write_text("{}")
+    (folder / "models").mkdir()
+    accepts = "[start, end, control, mask, source, references, negative, audio]"
+    defaults = "{size: 32x32, frames: 1, fps: '8', steps: 2}"
+    lines = ["family: wan", "models:"]
+    for name in ("noop", "noop2"):
+        lines.append(
+            f"  {name}: {{title: No-op, architecture: vace, source: {{folder: {weights}}}, "
+            f"accepts: {accepts}, defaults: {defaults}}}"
+        )
+    (folder / "models" / "noop.yaml").write_text("\n".join(lines) + "\n")
+    return {"WANGP_CONFIG_DIR": str(folder)}
+
+
+def use() -> None:
+    """Put this adapter in the place of Wan's, in this process."""
+    setattr(registry, "ADAPTERS", MappingProxyType({"wan": "tests.support.noop:load"}))  # noqa: B010 - a constant elsewhere
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    use()
+    from wangp_cli.main import main
+
+    main()

@@ -1,0 +1,96 @@
+"""Payloads that make portions of a video anew, or fill a range of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wangp_cli.errors import RequestError
+from wangp_cli.legacy.forms import entry, file, flag, many, number, text, whole
+from wangp_cli.legacy.join import MODEL, SHAPE, SHARED, filled, of_each, shape
+from wangp_cli.legacy.payload import Only, Part, Parts, Payload, To
+from wangp_cli.tasks.planned import UNPROMPTED
+
+
+def _edit(parts: Parts, notices: list[str]) -> dict[str, Any]:
+    portions = parts.get("portions_to_regenerate", [])
+    keep_ends = parts.get("replace_mode", False)
+    shared = of_each(parts, "gap_frame_count", len(portions))
+    gaps = [portion.get("gap_frame_count", gap) for portion, gap in zip(portions, shared, strict=True)]
+    lengths = [max(one["end_frame"] - one["start_frame"] + 1 - 2 * keep_ends, 0) for one in portions]
+    return shape({"fps": parts.get("source_video_fps")} | parts, notices) | {
+        "portions": [_named(portion) for portion in portions],
+        "keep_ends": keep_ends,
+        "gap": [length if gap is None else gap for gap, length in zip(gaps, lengths, strict=True)]
+        if any(gap is not None for gap in gaps)
+        else [],
+        "context": parts.get("context_frame_count"),
+        "prompt": filled(of_each(parts, "prompt", len(portions)), UNPROMPTED),
+        "negative_prompt": filled(of_each(parts, "negative_prompt", len(portions)), ""),
+    }
+
+
+def _named(portion: dict[str, Any]) -> str:
+    prompt = f":{portion['prompt']}" if portion.get("prompt") else ""
+    return f"{portion['start_frame']}-{portion['end_frame']}{prompt}"
+
+
+PORTION = entry(
+    # The same in seconds, which the older worker only compares with the frames.
+    frozenset({"start_time", "end_time", "start_time_seconds", "end_time_seconds", "frame_count", "name"}),
+    start_frame=whole,
+    end_frame=whole,
+    prompt=text,
+    gap_frame_count=whole,
+)
+
+
+def _portion(value: Any) -> dict[str, Any]:
+    portion = PORTION(value)
+    for key in ("start_frame", "end_frame"):
+        if key not in portion:
+            raise ValueError(f"has no {key}")
+    return portion
+
+
+EDIT = Payload(
+    task="edit",
+    keys=SHARED
+    | {
+        "source_video_url": To("video", file),
+        "source_video_fps": Part(number, "fps"),
+        "source_video_total_frames": Part(whole),
+        "portions_to_regenerate": Part(many(_portion), "portions"),
+        "per_join_settings": Part(
+            many(entry(prompt=text, negative_prompt=text, gap_frame_count=whole)), "prompt"
+        ),
+        "replace_mode": Part(flag, "keep_ends"),
+        "keep_bridging_images": Only((False,)),
+        "vid2vid_init_strength": Only((1,)),
+    },
+    build=_edit,
+    model=MODEL,
+)
+
+
+def _inpaint(parts: Parts, notices: list[str]) -> dict[str, Any]:
+    start, end = parts.get("inpaint_start_frame", 0), parts.get("inpaint_end_frame", 0)
+    if end <= start:
+        raise RequestError("inpaint_end_frame", f"{end}, must be more than inpaint_start_frame, {start}")
+    return shape(parts, notices) | {"portion": f"{start}-{end - 1}"}
+
+
+INPAINT = Payload(
+    task="inpaint",
+    keys=SHAPE
+    | {
+        "video_path": To("video", file),
+        "inpaint_start_frame": Part(whole, "portion"),
+        "inpaint_end_frame": Part(whole, "portion"),
+        "context_frame_count": To("context", whole),
+        "vid2vid_init_strength": To("denoising_strength", number),
+        "video_prompt_type": Only(("", "VM")),
+    },
+    build=_inpaint,
+    model=MODEL,
+    defaults={"prompt": [""]},
+)

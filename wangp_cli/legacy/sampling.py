@@ -1,0 +1,235 @@
+"""How the older tools say what a run does with its noise: guidance, phases, a video to start from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from wangp_cli.errors import RequestError
+from wangp_cli.legacy.forms import Form, entry, flag, many, number, raw, short, text, whole
+from wangp_cli.legacy.grammars import file_of
+from wangp_cli.legacy.letters import VIDEO
+from wangp_cli.plan.phases import thresholds_between, timesteps_of
+from wangp_cli.tasks.adapters import Strength
+
+OF_PHASE = {
+    2: {"guidance2_scale", "switch_threshold"},
+    3: {"guidance3_scale", "switch_threshold2", "model_switch_phase"},
+}
+"""What only runs of so many phases read."""
+SCALES = ("guidance_scale", "guidance2_scale", "guidance3_scale")
+USUAL_SCALES = (3.0, 1.0, 1.0)
+"""Of the older worker, for phases that say none."""
+USUAL_STEPS = [2, 2, 2]
+USUAL_SAMPLER = "euler"
+USUAL_LAYERS = [9]
+FORCED = "sky_df"
+"""How the names of models of diffusion forcing begin."""
+FILMS_AGAIN = "recam_1.3B"
+WANGP_BLOCK = 5
+CONFIG = "phase_config"
+MOST_STEPS = 500
+
+_LORA: Form[Any] = entry(url=text, path=text, multiplier=raw)
+_PHASE: Form[Any] = entry(frozenset({"phase", "name", "id"}), guidance_scale=number, loras=many(_LORA))
+_CONFIG: Form[Any] = entry(
+    frozenset({"mode", "name"}),
+    num_phases=whole,
+    steps_per_phase=many(whole),
+    flow_shift=number,
+    sample_solver=text,
+    model_switch_phase=whole,
+    phases=many(_PHASE),
+    svi2pro=flag,
+)
+
+
+def start(found: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run starts from: with the letter G the control video, else the strength says nothing."""
+    found = dict(found)
+    if found.get("type", "generate") != "generate":
+        # It starts from the frames that it replaces.
+        return found
+    letters = settings.get(VIDEO)
+    if isinstance(letters, str) and "G" in letters and found.get("video_guide"):
+        found["video_initial"] = found.pop("video_guide")
+    if not found.get("video_initial") or found.get("denoising_strength") == 1:
+        unused = ("video_initial", "denoising_strength")
+        found = {key: value for key, value in found.items() if key not in unused}
+    return found
+
+
+def phases(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of the phases there are; the older tools write all three, and 0 for what is not said.
+
+    One phase says nothing: of a model with two networks it meant two, and others have one anyway.
+    """
+    said = found.get("guidance_phases")
+    unused = {key for key in ("switch_threshold", "switch_threshold2") if found.get(key) == 0}
+    if said in (0, 1):
+        unused.add("guidance_phases")
+    for phase, keys in OF_PHASE.items():
+        if isinstance(said, int) and said < phase:
+            unused |= keys
+    return {key: value for key, value in found.items() if key not in unused}
+
+
+def guidance(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The ways of guiding that are switched on, with their numbers.
+
+    Raises:
+        RequestError: naming the key.
+    """
+
+    def said(key: str, form: Form[Any], usual: Any) -> Any:
+        return _formed(key, form, settings[key]) if settings.get(key) is not None else usual
+
+    found: dict[str, Any] = {}
+    if _switched("cfg_star_switch", settings):
+        found |= {"cfg_zero": True, "zero_init_steps": int(said("cfg_zero_step", number, -1)) + 1}
+    if _switched("apg_switch", settings):
+        found["apg"] = True
+    for new, old in (("perturbation", "slg"), ("slg", "perturbation")):
+        if _switched(f"{new}_switch", settings):
+            layers = said(f"{new}_layers", many(whole), said(f"{old}_layers", many(whole), USUAL_LAYERS))
+            found["skip_layers"] = layers
+            for ours, key in (("skip_layer_start", "start_perc"), ("skip_layer_stop", "end_perc")):
+                share = said(f"{new}_{key}", number, said(f"{old}_{key}", number, None))
+                found |= {} if share is None else {ours: share / 100}
+            break
+    if (scale := said("NAG_scale", number, 1)) > 1:
+        found |= {
+            "nag_scale": scale,
+            "nag_tau": said("NAG_tau", number, 3.5),
+            "nag_alpha": said("NAG_alpha", number, 0.5),
+        }
+    return found
+
+
+def mode(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model's mode in WanGP says, and what noise: each model means something else by them.
+
+    Of SkyReels it is the lag of a block of five, of ReCamMaster the path of the camera.
+
+    Raises:
+        RequestError: naming the key; of other models a mode means something that is not served.
+    """
+    said, noise = (settings.get(key) or 0 for key in ("model_mode", "sliding_window_overlap_noise"))
+    if model == FILMS_AGAIN:
+        return {"camera": said} if said else {}
+    if not model.startswith(FORCED):
+        if said:
+            raise RequestError("model_mode", f"{short(said)} is not served", hint="leave model_mode out")
+        return {}
+    waves = {"ar_step": _formed("model_mode", whole, said), "causal_block_size": WANGP_BLOCK} if said else {}
+    return waves | (
+        {"addnoise_condition": _formed("sliding_window_overlap_noise", whole, noise)} if noise else {}
+    )
+
+
+def _switched(key: str, settings: Mapping[str, Any]) -> bool:
+    value = settings.get(key)
+    if value not in (None, 0, 1, ""):
+        raise RequestError(key, f"{short(value)} is not served", hint="0 is off, 1 is on")
+    return bool(value)
+
+
+def phase_config(found: Mapping[str, Any], settings: Mapping[str, Any], notices: list[str]) -> dict[str, Any]:
+    """Values of a run from its `phase_config`, which wins over what is said beside it.
+
+    Args:
+        found: what is said beside it, in our words.
+        settings: with the configuration under its key, or without.
+        notices: told where it contradicts itself.
+
+    Raises:
+        RequestError: naming the part that is wrong.
+    """
+    if not settings.get(CONFIG):
+        return dict(found)
+    config: dict[str, Any] = _formed(CONFIG, _CONFIG, settings[CONFIG])
+    if config.get("svi2pro"):
+        if found.get("type") != "travel":
+            raise RequestError(CONFIG, "svi2pro: SVI is a way to travel, and served there alone")
+        found = {**found, "mode": "svi"}
+    parts: list[dict[str, Any]] = config.get("phases", [])
+    lengths = _lengths(config, len(parts), notices)
+    steps = sum(lengths)
+    if found.get("steps") not in (None, steps):
+        raise RequestError(CONFIG, f"{lengths} are {steps} steps, but steps says {found['steps']}")
+    said = config.get("sample_solver", _formed("sampler", text, found.get("sampler", USUAL_SAMPLER)))
+    sampler = said or "unipc"
+    shift = _formed("flow_shift", number, config.get("flow_shift", found.get("flow_shift", 5.0)))
+    if shift <= 0:
+        raise RequestError("flow_shift", f"{shift} is too small, must be more than 0")
+    thresholds = thresholds_between(timesteps_of(sampler, steps, shift), lengths)
+    kept = {key: value for key, value in found.items() if not any(key in keys for keys in OF_PHASE.values())}
+    made = {
+        **kept,
+        "steps": steps,
+        "sampler": sampler,
+        "flow_shift": shift,
+        "guidance_phases": len(lengths),
+        **dict(zip(("switch_threshold", "switch_threshold2"), thresholds, strict=False)),
+        **{
+            name: part.get("guidance_scale", usual)
+            for name, part, usual in zip(SCALES, parts, USUAL_SCALES, strict=False)
+        },
+    }
+    if switch := config.get("model_switch_phase", found.get("model_switch_phase")):
+        made["model_switch_phase"] = switch
+    if loras := _loras(parts, lengths):
+        # Files that are also said beside it have their strengths from here.
+        files = set(map(file_of, loras))
+        made["loras"] = [*(lora for lora in found.get("loras", ()) if file_of(lora) not in files), *loras]
+    return made
+
+
+def _lengths(config: Mapping[str, Any], parts: int, notices: list[str]) -> list[int]:
+    """Steps of each phase; where the numbers of phases differ, that of the phases described counts."""
+    lengths: list[int] = config.get("steps_per_phase", USUAL_STEPS)
+    count = config.get("num_phases", len(lengths))
+    if len(lengths) != count:
+        notices.append(f"{CONFIG}: num_phases is {count}, steps_per_phase has {len(lengths)}, phases {parts}")
+        count = parts if parts != len(lengths) else len(lengths)
+    if count not in (2, 3):
+        raise RequestError(CONFIG, f"{count} phases, but two or three are wanted")
+    if parts != count:
+        raise RequestError(CONFIG, f"phases describes {parts}, but there are {count} phases")
+    if len(lengths) > count:
+        raise RequestError(CONFIG, f"steps_per_phase has {len(lengths)} values for {count} phases")
+    if not 1 <= sum(lengths) <= MOST_STEPS:
+        raise RequestError(CONFIG, f"steps_per_phase has {sum(lengths)} steps, must be 1 to {MOST_STEPS}")
+    return [*lengths, *[0] * (count - len(lengths))]
+
+
+def _loras(parts: Sequence[Mapping[str, Any]], lengths: Sequence[int]) -> list[str]:
+    """Every LoRA with its strengths in all phases, 0 in those that do not name it."""
+    strengths: dict[str, list[str]] = {}
+    for phase, part in enumerate(parts):
+        for lora in part.get("loras", ()):
+            if not (name := lora.get("url") or lora.get("path")):
+                continue
+            said = str(lora.get("multiplier", 1)).strip()
+            _check_strength(said, lengths[phase], phase)
+            strengths.setdefault(name, ["0"] * len(parts))[phase] = said
+    return [f"{name}@{';'.join(said)}" for name, said in strengths.items()]
+
+
+def _check_strength(said: str, steps: int, phase: int) -> None:
+    try:
+        (values,) = Strength.parse(said).phases
+    except ValueError:
+        raise RequestError(CONFIG, f"multiplier {short(said)} of phase {phase + 1} is no number") from None
+    if len(values) not in (1, steps):
+        raise RequestError(
+            CONFIG,
+            f"multiplier {short(said)} has {len(values)} values, but phase {phase + 1} has {steps} steps",
+        )
+
+
+def _formed(key: str, form: Form[Any], value: Any) -> Any:
+    try:
+        return form(value)
+    except ValueError as error:
+        raise RequestError(key, str(error)) from None

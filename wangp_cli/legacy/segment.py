@@ -1,0 +1,113 @@
+"""Payloads of one segment of a travel: a travel of its own, from one picture to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from wangp_cli.errors import RequestError
+from wangp_cli.legacy.forms import file, many, short, table, whole
+from wangp_cli.legacy.payload import NESTS, Key, Only, Part, Parts, Payload, To, flat
+from wangp_cli.legacy.structure import guidance
+from wangp_cli.legacy.travel import CONTINUED, DEFAULTS, SHARED, WHOLE, kept, mode, svi
+
+OWN = "individual_segment_params"
+IMAGES, START, END = "input_image_paths_resolved", "start_image_url", "end_image_url"
+PER_SEGMENT = {
+    "segment_frames_expanded": "num_frames",
+    "base_prompts_expanded": "base_prompt",
+    "enhanced_prompts_expanded": "base_prompt",
+    "negative_prompts_expanded": "negative_prompt",
+}
+"""What a travel says of each of its segments, and the segment's own word for it; later ones weigh more."""
+KEYS: dict[str, Key] = {
+    IMAGES: To("images", many(file)),
+    "num_frames": Part(whole, "frames"),
+    "segment_frames_target": Part(whole, "frames"),
+    "seed_to_use": Part(whole, "seed"),
+    "seed_base": Part(whole, "seed"),
+    "segment_index": Part(whole),
+    CONTINUED: Only(("",), WHOLE),
+    "continue_from_video_resolved_path_for_guide": Only(("",), WHOLE),
+    # Alone it has no neighbours.
+    "frame_overlap_from_previous": Part(whole),
+    "frame_overlap_with_next": Part(whole),
+    "frame_overlap_expanded": Part(many(whole)),
+    "num_new_segments_to_generate": Part(whole),
+    **SHARED,
+}
+
+
+def _pick(settings: Mapping[str, Any], *, alone: bool) -> dict[str, Any]:
+    """What is said of this segment: by itself, else by its task, else by the travel it is a part of.
+
+    Raises:
+        RequestError: a part is no object, or the segment continues one that is not there.
+    """
+    try:
+        own = _said(table(settings.get(OWN) or {}))
+    except ValueError as error:
+        raise RequestError(OWN, str(error)) from None
+    top = _said({key: value for key, value in settings.items() if key not in (*NESTS, OWN)})
+    travel = flat({nest: settings.get(nest) for nest in NESTS})
+    index = top.get("segment_index", 0)
+    if not isinstance(index, int) or isinstance(index, bool) or index < 0:
+        raise RequestError("segment_index", f"{short(index)} is no whole number from 0 on")
+    if not alone and index and mode(travel | top) != "independent":
+        raise RequestError(
+            "segment_index",
+            f"{index} continues the segment before it, which is another task",
+            hint=WHOLE,
+        )
+    shared = {key: value for key, value in travel.items() if key not in PER_SEGMENT and key != IMAGES}
+    each = _said({one: _item(travel.get(listed), index) for listed, one in PER_SEGMENT.items()})
+    found = shared | each | top | own
+    pictures = _pictures(own, top, travel, index)
+    # With pictures of its own it continues nothing.
+    dropped = {START, END, *((CONTINUED,) if (own | top).keys() & {START, IMAGES} else ())}
+    return {key: value for key, value in found.items() if key not in dropped} | {IMAGES: pictures}
+
+
+def _said(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value not in (None, "")}
+
+
+def _item(values: Any, index: int) -> Any:
+    return values[index] if isinstance(values, list) and index < len(values) else None
+
+
+def _pictures(own: Mapping[str, Any], top: Mapping[str, Any], travel: Mapping[str, Any], index: int) -> Any:
+    """The picture it begins with and the one it leads to, if there is one."""
+    start, end = (own.get(key, top.get(key)) for key in (START, END))
+    if end and not start:
+        raise RequestError(START, "none, a segment begins with its picture")
+    if start:
+        return [start, end] if end else [start]
+    images = own.get(IMAGES, top.get(IMAGES))
+    if images is not None:
+        return images[:2] if isinstance(images, list) else images
+    images = travel.get(IMAGES)
+    return images[index : index + 2] if isinstance(images, list) else images
+
+
+def _segment(parts: Parts, _notices: list[str]) -> dict[str, Any]:
+    prompt = parts.get("base_prompt")
+    return {
+        "mode": mode(parts),
+        "seed": parts.get("seed_to_use", parts.get("seed_base")),
+        "frames": parts.get("num_frames", parts.get("segment_frames_target")),
+        "prompt": [prompt] if prompt else None,
+        "negative_prompt": parts.get("negative_prompt", ""),
+        "keep_intermediates": kept(parts),
+        **svi(parts),
+        **guidance(parts),
+    }
+
+
+INDIVIDUAL = Payload(
+    task="travel", keys=KEYS, build=_segment, defaults=DEFAULTS, pick=partial(_pick, alone=True)
+)
+SEGMENT = Payload(
+    task="travel", keys=KEYS, build=_segment, defaults=DEFAULTS, pick=partial(_pick, alone=False)
+)

@@ -1,0 +1,209 @@
+"""Videos whose motion guides a travel, in the words that the older worker has had for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from typing import Any
+
+from wangp_cli.errors import RequestError
+from wangp_cli.legacy.forms import (
+    entry,
+    file,
+    flag,
+    many,
+    number,
+    one_of,
+    raw,
+    short,
+    text,
+    whole,
+)
+from wangp_cli.legacy.payload import Key, Part, Parts
+from wangp_cli.tasks.fields import MAX_FRAMES
+
+KINDS = {"raw": "raw", "none": "raw", "canny": "canny"}
+"""What is shown of a guide, by the older worker's names; it can also show flow and depth."""
+VIDEO = entry(
+    path=file,
+    start_frame=whole,
+    end_frame=whole,
+    treatment=one_of("adjust", "clip"),
+    source_start_frame=whole,
+    source_end_frame=whole,
+    structure_type=text,
+    type=text,
+    motion_strength=number,
+)
+BLOCK = entry(
+    videos=many(VIDEO),
+    target=one_of("vace", "uni3c"),
+    preprocessing=text,
+    strength=number,
+    canny_intensity=number,
+    depth_contrast=number,
+    step_window=many(number),
+    frame_policy=one_of("fit", "trim", "loop", "off"),
+    zero_empty_frames=flag,
+    keep_on_gpu=flag,
+    _guidance_video_url=text,
+    _frame_offset=whole,
+    _original_video_url=raw,
+    _trimmed_video_url=raw,
+)
+GUIDE: dict[str, Key] = {
+    "structure_guidance": Part(BLOCK, "video_guide"),
+    "structure_videos": Part(many(VIDEO), "guide_range"),
+    "structure_video_path": Part(text, "video_guide"),
+    "structure_video_treatment": Part(one_of("adjust", "clip"), "guide_timing"),
+    "structure_type": Part(text, "guide_kind"),
+    "structure_video_type": Part(text, "guide_kind"),
+    "structure_guidance_video_url": Part(text, "video_guide"),
+    "structure_motion_video_url": Part(text, "video_guide"),
+    "structure_guidance_frame_offset": Part(whole),
+    "structure_motion_frame_offset": Part(whole),
+    "structure_canny_intensity": Part(number),
+    # Of flow and depth, which are not served.
+    "structure_video_motion_strength": Part(number),
+    "structure_depth_contrast": Part(number),
+    "structure_original_video_url": Part(raw),
+    "structure_trimmed_video_url": Part(raw),
+    "use_uni3c": Part(flag),
+    # How Uni3C is used in a travel, which is not served.
+    "uni3c_guide_video": Part(raw),
+    "uni3c_strength": Part(number),
+    "uni3c_start_percent": Part(number),
+    "uni3c_end_percent": Part(number),
+    "uni3c_frame_policy": Part(raw),
+    "uni3c_zero_empty_frames": Part(flag),
+    "uni3c_keep_on_gpu": Part(flag),
+    "uni3c_blackout_last_frame": Part(flag),
+    "uni3c_guidance_frame_offset": Part(whole),
+}
+"""Every key that says something of guides."""
+
+
+def guidance(parts: Parts, frames: Sequence[int] = (), overlaps: Sequence[int] = ()) -> dict[str, Any]:
+    """The guides of a travel.
+
+    Args:
+        parts: of its payload.
+        frames: of its segments; empty for one segment alone.
+        overlaps: of its seams.
+
+    Raises:
+        RequestError: names the key that asks for what is not served.
+    """
+    if parts.get("use_uni3c"):
+        raise RequestError(
+            "use_uni3c", "True is not served", hint="generate with model uni3c and a video_guide"
+        )
+    block = parts.get("structure_guidance") or _old_block(parts)
+    made = block.get("_guidance_video_url")
+    if not made and not block.get("videos"):
+        return {}
+    key = "structure_guidance" if parts.get("structure_guidance") else "structure_type"
+    if block.get("target") == "uni3c":
+        raise RequestError(key, "'uni3c' is not served", hint="generate with model uni3c and a video_guide")
+    found = _window(block) | ({"video_guide": [made]} if made else _videos(block, key, frames, overlaps))
+    if made:
+        # Made for the whole travel, of which one segment has a part.
+        first = block.get("_frame_offset", 0)
+        if first and not frames:
+            raise RequestError(
+                key, f"_frame_offset: {first} is not served", hint="give the travel as a whole"
+            )
+        return found | {"guide_timing": "trim"}
+    return found
+
+
+def _old_block(parts: Parts) -> dict[str, Any]:
+    """What the flat keys say, as the block that came after them."""
+    videos = parts.get("structure_videos") or []
+    if not videos and (path := parts.get("structure_video_path")):
+        videos = [{"path": path, "treatment": parts.get("structure_video_treatment", "adjust")}]
+    own = next((kind for one in videos for name in ("structure_type", "type") if (kind := one.get(name))), "")
+    kind = parts.get("structure_type") or parts.get("structure_video_type") or own or "flow"
+    made = parts.get("structure_guidance_video_url") or parts.get("structure_motion_video_url")
+    offset = parts.get("structure_guidance_frame_offset") or parts.get("structure_motion_frame_offset") or 0
+    return {
+        "videos": videos,
+        "preprocessing": kind,
+        "target": "uni3c" if kind == "uni3c" else "vace",
+        "canny_intensity": parts.get("structure_canny_intensity", 1),
+        "_guidance_video_url": made,
+        "_frame_offset": offset,
+    }
+
+
+def _window(block: dict[str, Any]) -> dict[str, Any]:
+    """The share of the steps in which a guide counts."""
+    window = block.get("step_window", [0, 1])
+    if len(window) != 2:
+        raise RequestError("structure_guidance", f"step_window: {short(window)} is not [start, end]")
+    names = ("control_start", "control_end")
+    return {name: value for name, value, usual in zip(names, window, (0, 1), strict=True) if value != usual}
+
+
+def _videos(
+    block: dict[str, Any], key: str, frames: Sequence[int], overlaps: Sequence[int]
+) -> dict[str, Any]:
+    kind = block.get("preprocessing", "flow")
+    kinds = {one.get("structure_type") or one.get("type") or kind for one in block["videos"]}
+    if len(kinds) > 1 or (kind := kinds.pop()) not in KINDS:
+        asked = " and ".join(map(repr, sorted(kinds))) if kinds else repr(kind)
+        raise RequestError(key, f"{asked} is not served", hint="raw and canny are, one for all videos")
+    if KINDS[kind] == "canny" and block.get("canny_intensity", 1) != 1:
+        raise RequestError(
+            "structure_canny_intensity", f"{block['canny_intensity']} is not served", hint="edges are white"
+        )
+    timings = {one.get("treatment", "adjust") for one in block["videos"]}
+    if len(timings) > 1:
+        raise RequestError(key, "videos with treatment adjust and clip are not served together")
+    policy = block.get("frame_policy", "fit")
+    timing = {"adjust": "fit", "clip": "loop"}[timings.pop()]
+    videos = sorted(block["videos"], key=lambda one: int(one.get("start_frame", 0)))
+    return {
+        "video_guide": [one.get("path", "") for one in videos],
+        "guide_kind": KINDS[kind],
+        "guide_timing": timing if policy == "fit" else policy,
+        "guide_range": _ranges(videos, frames, overlaps),
+        "guide_cut": _cuts(videos, key),
+    }
+
+
+def _ranges(videos: list[dict[str, Any]], frames: Sequence[int], overlaps: Sequence[int]) -> list[str]:
+    """Where videos lie; nothing for one that lies under everything."""
+    if len(videos) == 1 and not videos[0].get("start_frame") and "end_frame" not in videos[0]:
+        return []
+    places = [(one.get("start_frame", 0), one.get("end_frame", MAX_FRAMES)) for one in videos]
+    moved = [(_moved(start, frames, overlaps), _moved(end, frames, overlaps)) for start, end in places]
+    return [f"{start}-{max(end - 1, start)}" for start, end in moved]
+
+
+def _moved(frame: int, frames: Sequence[int], overlaps: Sequence[int]) -> int:
+    """A frame between the same pictures as before: the older worker's segments lay over each other.
+
+    Args:
+        frame: on a timeline on which neighbours share their overlap.
+        frames: of each segment.
+        overlaps: of each seam.
+    """
+    lengths = [count // 4 * 4 + 1 for count in frames]
+    shared = [*overlaps, *[0] * len(lengths)][: max(len(lengths) - 1, 0)]
+    theirs = [0, *accumulate(length - both for length, both in zip(lengths, [*shared, 0], strict=False))]
+    ours = [0, *accumulate(lengths)]
+    for (start, end), (first, last) in zip(pairwise(theirs), pairwise(ours), strict=True):
+        if frame < end:
+            return first + round((frame - start) * (last - first) / (end - start))
+    return ours[-1] + frame - theirs[-1]
+
+
+def _cuts(videos: list[dict[str, Any]], key: str) -> list[str]:
+    """What of each video is used; nothing if it is all of all."""
+    cuts = [(one.get("source_start_frame", 0), one.get("source_end_frame", 0)) for one in videos]
+    if not any(start or end for start, end in cuts):
+        return []
+    if any(end <= start for start, end in cuts):
+        raise RequestError(key, "source_end_frame is needed of each video where one is cut")
+    return [f"{start}-{end - 1}" for start, end in cuts]

@@ -1,0 +1,192 @@
+"""Payloads that travel from picture to picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from wangp_cli.errors import RequestError
+from wangp_cli.legacy.forms import MOST, file, flag, many, number, one_of, size, text, whole
+from wangp_cli.legacy.payload import Key, Only, Part, Parts, Payload, To, Told
+from wangp_cli.legacy.structure import GUIDE, guidance
+
+RESULTS = "results go below the batch's output folder"
+WHOLE = "give the travel_orchestrator as a whole"
+SVI_STRENGTHS = (("svi_strength_1", "{:.2g};0"), ("svi_strength_2", "0;{:.2g}")) * 2
+"""Which strength each LoRA of the accelerator svi is multiplied by, and the phase it acts in."""
+SVI_USUAL = (1, 1, 1.2, 1)
+LATER = "do it to the result"
+CONTINUED = "continue_from_video_resolved_path"
+T = TypeVar("T")
+
+
+def _strength(value: Any) -> float:
+    return min(max(1 + number(value), 0), 1)
+
+
+def kept(parts: Parts) -> bool | None:
+    """Whether what a travel is made from is to be kept."""
+    return parts.get("debug_mode_enabled") or parts.get("skip_cleanup_enabled") or None
+
+
+SHARED: dict[str, Key] = {
+    "parsed_resolution_wh": To("size", size),
+    "fps_helpers": To("fps", number),
+    "crossfade_sharp_amt": To("sharpen", number),
+    "main_output_dir_for_run": Told(RESULTS),
+    "model_type": Part(one_of("vace", "i2v"), "mode"),
+    "chain_segments": Part(flag, "mode"),
+    "independent_segments": Part(flag, "mode"),
+    "base_prompt": Part(text, "prompt"),
+    "text_before_prompts": To("text_before", text),
+    "text_after_prompts": To("text_after", text),
+    "negative_prompt": Part(text, "negative_prompt"),
+    "enhance_prompt": Part(flag),
+    # The length of a bar on the older program's page; num_inference_steps are those of the model.
+    "steps": Part(number),
+    "video_prompt_type": Only(("", "V", "VM", "M", "U", "UV", "UM", "I")),
+    "image_prompt_type": Only(("", "T", "S", "SE")),
+    "use_svi": Part(flag, "mode"),
+    "svi2pro": Part(flag),
+    "svi_strength": Part(number, "lora_multipliers"),
+    "svi_strength_1": Part(number),
+    "svi_strength_2": Part(number),
+    "svi_predecessor_video_url": Only(("",), WHOLE),
+    "vace_image_refs_to_prepare_by_worker": Only(([],), "travels take no reference pictures"),
+    "subsequent_starting_strength_adjustment": To("context_strength", _strength),
+    "desaturate_subsequent_starting_frames": To("context_saturation", lambda value: 1 - number(value)),
+    # Of these frames alone the older worker made dark what is above 0.
+    "adjust_brightness_subsequent_starting_frames": To("context_brightness", lambda value: -number(value)),
+    "after_first_post_generation_saturation": To("part_saturation", number),
+    "after_first_post_generation_brightness": To("part_brightness", number),
+    "consolidated_keyframe_positions": Only(([],)),
+    "consolidated_end_anchor_idx": Only(()),
+    "regenerate_anchors": Only((False,)),
+    "upscale_factor": Only((0, 1), LATER),
+    "upscale_model_name": Only(("",), LATER),
+    "params_json_str_override": Only(("", "{}"), "say what it holds as keys of the payload"),
+    "debug_mode_enabled": Part(flag, "keep_intermediates"),
+    "skip_cleanup_enabled": Part(flag, "keep_intermediates"),
+    **GUIDE,
+}
+"""What travels and single segments of them share."""
+KEYS: dict[str, Key] = {
+    "input_image_paths_resolved": Part(many(file), "images"),
+    "num_new_segments_to_generate": Part(whole),
+    "segment_frames_expanded": Part(many(whole), "frames"),
+    "frame_overlap_expanded": Part(many(whole), "overlap"),
+    "base_prompts_expanded": Part(many(text), "prompt"),
+    "enhanced_prompts_expanded": Part(many(text), "prompt"),
+    "negative_prompts_expanded": Part(many(text), "negative_prompt"),
+    "seed_base": To("seed", whole),
+    CONTINUED: Part(text, "video_source"),
+    **SHARED,
+}
+PER_SEGMENT = (
+    "segment_frames_expanded",
+    "base_prompts_expanded",
+    "enhanced_prompts_expanded",
+    "negative_prompts_expanded",
+)
+DEFAULTS = {"seed": 12345, "fps": 16, "prompt": [""]}
+
+
+def _travel(parts: Parts, notices: list[str]) -> dict[str, Any]:
+    count = _segments(parts)
+    frames = _spread(parts.get("segment_frames_expanded", []), count)
+    overlaps = parts.get("frame_overlap_expanded", [])
+    found = guidance(parts, frames, overlaps) | {
+        "mode": mode(parts),
+        "images": parts.get("input_image_paths_resolved"),
+        "video_source": parts.get(CONTINUED),
+        "frames": frames,
+        "prompt": _prompts(parts, count),
+        "negative_prompt": _negative(parts, count),
+        "keep_intermediates": kept(parts),
+        **svi(parts),
+    }
+    if found["mode"] not in ("independent", "svi"):
+        # A continued video meets the first segment as the first two meet.
+        seams = [*(overlaps[:1] if found["video_source"] else []), *overlaps]
+        wanted = count - 1 + bool(found["video_source"])
+        found["overlap"] = [*seams, *[0] * wanted][:wanted]
+        if any(seams[wanted:]):
+            notices.append(f"frame_overlap_expanded: there are {wanted} seams, the rest is left out")
+    return found
+
+
+def _segments(parts: Parts) -> int:
+    """How many segments there are: all lists agree on it.
+
+    Raises:
+        RequestError: they do not, or there are too many.
+    """
+    continued = bool(parts.get(CONTINUED))
+    images = len(parts.get("input_image_paths_resolved", ()))
+    given = {name: len(parts.get(name, ())) for name in PER_SEGMENT}
+    count: int = parts.get("num_new_segments_to_generate") or max(*given.values(), images - 1 + continued, 1)
+    if count > MOST:
+        raise RequestError("num_new_segments_to_generate", f"{count}, at most {MOST} are made")
+    for name, several in given.items():
+        if several not in (0, 1, count):
+            raise RequestError(name, f"{several} values, but there are {count} segments")
+    if images > 1 and images != count + 1 - continued:
+        raise RequestError(
+            "input_image_paths_resolved",
+            f"{images} pictures, but {count} segments {'behind a video ' if continued else ''}have "
+            f"{count + 1 - continued}",
+        )
+    return count
+
+
+def mode(parts: Mapping[str, Any]) -> str | None:
+    """How segments hang together; None where nothing is said of it. Without SVI only VACE continues them."""
+    if parts.get("use_svi"):
+        return "svi"
+    if not parts.keys() & {"chain_segments", "independent_segments", "model_type"}:
+        return None
+    chained = parts.get("chain_segments", not parts.get("independent_segments", False))
+    return "chained" if chained and parts.get("model_type", "vace") == "vace" else "independent"
+
+
+def svi(parts: Parts) -> dict[str, Any]:
+    """The accelerator of SVI, with the strengths asked for."""
+    if not parts.get("use_svi"):
+        return {}
+    both: float = parts.get("svi_strength", 1)
+    each: list[float] = [parts.get(name, both) for name, _ in SVI_STRENGTHS]
+    numbers = (
+        form.format(usual * strength)
+        for usual, strength, (_, form) in zip(SVI_USUAL, each, SVI_STRENGTHS, strict=True)
+    )
+    said = any(strength != 1 for strength in each)
+    return {"accelerator": "svi", "lora_multipliers": f"{' '.join(numbers)} |" if said else None}
+
+
+def _prompts(parts: Parts, count: int) -> list[str]:
+    """What each segment is to show: its enhanced prompt, else its own, else the shared one."""
+    enhanced = _spread(parts.get("enhanced_prompts_expanded", []), count) or [""] * count
+    if parts.get("enhance_prompt") and not all(enhanced):
+        raise RequestError(
+            "enhance_prompt",
+            "True asks a language model to write prompts, which is not served",
+            hint="write them into enhanced_prompts_expanded, or leave it out",
+        )
+    own = _spread(parts.get("base_prompts_expanded", []), count) or [""] * count
+    shared = parts.get("base_prompt", "")
+    prompts = [best or prompt or shared for best, prompt in zip(enhanced, own, strict=True)]
+    return prompts if any(prompts) else []
+
+
+def _negative(parts: Parts, count: int) -> list[str]:
+    shared = parts.get("negative_prompt", "")
+    own = _spread(parts.get("negative_prompts_expanded", []), count) or [shared]
+    prompts = [prompt or shared for prompt in own]
+    return prompts if any(prompts) else []
+
+
+def _spread(values: list[T], count: int) -> list[T]:
+    return values * count if len(values) == 1 else values
+
+
+TRAVEL = Payload(task="travel", keys=KEYS, build=_travel, defaults=DEFAULTS)

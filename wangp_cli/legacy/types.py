@@ -1,0 +1,124 @@
+"""The task types of the older worker: most are one model under a name of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from wangp_cli.errors import RequestError
+from wangp_cli.legacy.edit import EDIT, INPAINT
+from wangp_cli.legacy.join import JOIN, PAIR
+from wangp_cli.legacy.payload import BOOKKEEPING, Opened, Payload, flat
+from wangp_cli.legacy.segment import INDIVIDUAL, SEGMENT
+from wangp_cli.legacy.travel import TRAVEL
+
+MODELS = {
+    "generate_video": "t2v",
+    "single_image": "t2v",
+    "wgp": "t2v",
+    "standard_wgp_task": "t2v",
+    "t2v": "t2v",
+    "t2v_22": "t2v_2_2",
+    "wan_2_2_t2i": "t2v_2_2",
+    "i2v": "i2v",
+    "i2v_22": "i2v_2_2",
+    "vace": "vace_14B_cocktail_2_2",
+    "vace_21": "vace_14B",
+    "vace_22": "vace_14B_cocktail_2_2",
+    "flux": "flux",
+    "hunyuan": "hunyuan",
+    "ltxv": "ltxv_13B",
+    "z_image_turbo": "z_image",
+}
+"""The model of each old type; a line that names a model keeps its own."""
+PICTURES = frozenset({"single_image", "wan_2_2_t2i", "flux", "z_image_turbo"})
+"""Old types that make one frame."""
+EDITS_PICTURES = "edits pictures, which is not served yet"
+PAYLOADS: dict[str, Payload] = {
+    "travel_orchestrator": TRAVEL,
+    "travel_segment": SEGMENT,
+    "individual_travel_segment": INDIVIDUAL,
+    "join_clips_orchestrator": JOIN,
+    "join_clips_segment": PAIR,
+    "edit_video_orchestrator": EDIT,
+    "inpaint_frames": INPAINT,
+}
+"""Old types that are made of several shots, and how each is read."""
+REFUSED = {
+    "travel_stitch": "puts segments of other tasks together, which a travel_orchestrator here does itself",
+    "different_perspective_orchestrator": "shows a pose from elsewhere, which is not served",
+    "dp_final_gen": "shows a pose from elsewhere, which is not served",
+    "qwen_image": EDITS_PICTURES,
+    "qwen_image_2512": EDITS_PICTURES,
+    "qwen_image_edit": EDITS_PICTURES,
+    "qwen_image_style": EDITS_PICTURES,
+    "qwen_image_hires": EDITS_PICTURES,
+    "image_inpaint": EDITS_PICTURES,
+    "annotated_image_edit": EDITS_PICTURES,
+    "z_image_turbo_i2i": EDITS_PICTURES,
+    "magic_edit": "runs on a paid service, which is not served",
+    "create_visualization": "draws a film strip of inputs, which is not served yet",
+    "extract_frame": "takes a frame out of an earlier task, which is not served yet",
+    "rife_interpolate_images": "interpolates pictures, which is not served yet",
+    "generate_openpose": "draws poses of a picture, which is not served yet",
+    "generate_depth": "draws the depth of a picture, which is not served yet",
+    "comfy": "runs a ComfyUI workflow, which is not served",
+}
+"""Old types without a counterpart here, and why."""
+INSTEAD = {
+    "travel_stitch": "give the travel_orchestrator",
+    "create_visualization": "`visualize` in a travel, a join or an edit draws one as it is made",
+    "rife_interpolate_images": "a travel_orchestrator makes the frames between two pictures",
+}
+"""What to use instead of some of them."""
+
+
+def kind_of(settings: Mapping[str, Any]) -> str:
+    """The type that a dictionary says it has; an empty text where it says none that could be one."""
+    kind = settings.get("task_type", settings.get("type"))
+    return kind if isinstance(kind, str) else ""
+
+
+def is_old(kind: str) -> bool:
+    """Whether `kind` is a task type of the older worker."""
+    return kind in MODELS or kind in PAYLOADS or kind in REFUSED
+
+
+def owner_of(key: str) -> str:
+    """A hint which old type a key belongs to, or an empty text."""
+    kind = next((kind for kind, payload in PAYLOADS.items() if key in payload.keys), None)
+    return f"it belongs to a task_type such as {kind}" if kind else ""
+
+
+def opened(settings: Mapping[str, Any]) -> Opened:
+    """The task inside a payload of the older worker; anything else as it is.
+
+    Raises:
+        RequestError: names the key that is wrong, or that asks for what is not served.
+    """
+    kind = kind_of(settings)
+    if kind in PAYLOADS:
+        return PAYLOADS[kind].open(settings)
+    if not is_old(kind):
+        return Opened(values=dict(settings))
+    said = flat(settings)
+    return Opened(values={key: value for key, value in said.items() if key not in BOOKKEEPING}, is_old=True)
+
+
+def as_generate(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of a `generate` task that does what the old type did.
+
+    Raises:
+        RequestError: there is no such task here.
+    """
+    if kind in REFUSED:
+        raise RequestError("type", f"{kind!r} {REFUSED[kind]}", hint=INSTEAD.get(kind))
+    found = {"model": MODELS[kind], **values, "type": "generate"}
+    if kind == "flux" and "frames" in found:
+        # Of this model the older worker's video_length was the number of pictures.
+        found["count"] = found["frames"]
+    if kind in PICTURES:
+        found["frames"] = 1
+    if kind == "z_image_turbo":
+        found = {"steps": 8, "guidance_scale": 0, **found}
+    return found

@@ -1,0 +1,175 @@
+"""Writing a model in diffusers layout: from other layouts, or in the number format it will run in."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from wangp_cli.errors import ModelError, NoSpaceError
+from wangp_cli.pipelines.base import Weights
+from wangp_cli.pipelines.checkpoints.assemble import Assembly
+from wangp_cli.pipelines.checkpoints.checkpoint import TRANSFORMERS, Checkpoint
+from wangp_cli.pipelines.checkpoints.files import open_weights
+from wangp_cli.pipelines.checkpoints.network_classes import network_class
+from wangp_cli.pipelines.checkpoints.safetensors_writer import Form, Tensors, total, write_part
+
+MARKER = "rewritten.json"
+COMPUTED = (*TRANSFORMERS, "text_encoder")
+"""Parts in the placement's number format; all others are in float32."""
+FLOATS = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """A part whose weights are written, not copied."""
+
+    name: str
+    stem: str
+    forms: dict[str, Form]
+    tensor: Tensors
+    configure: Callable[[Path], None]
+
+
+def rewrite(
+    place: Weights,
+    target: Path,
+    dtype: torch.dtype,
+    report: Callable[[str, int, int], None],
+    *,
+    of: str,
+    everything: bool = False,
+) -> None:
+    """Write a model in diffusers layout; interrupted, it goes on at the next call with the same arguments.
+
+    Args:
+        place: the model.
+        target: the folder to write; it appears when it is whole.
+        dtype: of the transformers and the text encoder.
+        report: told the part, and how many bytes of how many are written.
+        of: tells this state of the weights from others; what was begun of another is thrown away.
+        everything: write every part's weights anew, ready to be mapped; else those are copied that are in the
+            layout already.
+
+    Raises:
+        ModelError: the weights cannot be read, or do not fit their network.
+        NoSpaceError: the disk is too small.
+    """
+    checkpoint = Checkpoint(place)
+    names = [name for name, kind in checkpoint.index.items() if isinstance(kind, list) and kind[:1] != [None]]
+    written = [
+        part for name in names if (part := _part(checkpoint, place, name, dtype, everything=everything))
+    ]
+    copied = [name for name in names if name not in {part.name for part in written}]
+    partial = target.with_name(f".{target.name}.part")
+    _begin(partial, {"of": of, "dtype": str(dtype).removeprefix("torch.")})
+    whole = sum(total(part.forms) for part in written) + sum(_size(place.folder / name) for name in copied)
+    _check_room(partial, whole)
+    done = 0
+    for part in written:
+        part.configure(partial / part.name)
+
+        def tell(size: int, name: str = part.name, done: int = done) -> None:
+            report(name, done + size, whole)
+
+        write_part(partial / part.name, part.stem, part.forms, part.tensor, tell)
+        done += total(part.forms)
+    for name in copied:
+        shutil.copytree(place.folder / name, partial / name, dirs_exist_ok=True)
+        done += _size(place.folder / name)
+        report(name, done, whole)
+    (partial / "model_index.json").write_text(json.dumps(checkpoint.index, indent=2), encoding="utf-8")
+    if not everything:
+        (partial / MARKER).unlink()
+    if target.is_dir():
+        shutil.rmtree(target)
+    partial.replace(target)
+
+
+def _begin(partial: Path, marker: dict[str, str]) -> None:
+    try:
+        begun = json.loads((partial / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        begun = None
+    if begun != marker and partial.exists():
+        shutil.rmtree(partial)
+    partial.mkdir(parents=True, exist_ok=True)
+    (partial / MARKER).write_text(json.dumps(marker), encoding="utf-8")
+
+
+def _part(
+    checkpoint: Checkpoint, place: Weights, name: str, dtype: torch.dtype, *, everything: bool
+) -> _Part | None:
+    """How a part is written; None if it is copied."""
+    files = dict(place.files).get(name)
+    if files and place.network:
+        return _assembled(name, Assembly(place.network, files, allow_pickle=place.allow_pickle), dtype)
+    if everything and any((checkpoint.folder / name).glob("*.safetensors")):
+        return _cast(checkpoint, name, dtype if name in COMPUTED else torch.float32)
+    return None
+
+
+def _assembled(name: str, assembly: Assembly, dtype: torch.dtype) -> _Part:
+    forms = {key: Form(assembly.dtype(key, dtype), shape) for key, shape in assembly.shapes().items()}
+    return _Part(
+        name=name,
+        stem="diffusion_pytorch_model",
+        forms=forms,
+        tensor=lambda key: assembly.tensor(key, dtype),
+        configure=assembly.empty.save_config,
+    )
+
+
+def _cast(checkpoint: Checkpoint, name: str, dtype: torch.dtype) -> _Part:
+    """A part in diffusers layout, its numbers in another format."""
+    library, kind = checkpoint.index[name][:2]
+    files = [open_weights(file) for file in checkpoint.tensor_files(name)]
+    of = {key: file for file in files for key in file.held}
+    kept = _kept(library, kind, dtype)
+    forms = {}
+    for key, file in of.items():
+        held = file.held[key]
+        if held.dtype not in FLOATS:
+            raise ModelError(f"{file.path}: {key} holds {held.dtype} numbers, which cannot be prepared")
+        forms[key] = Form(torch.float32 if kept & set(key.split(".")) else dtype, held.shape)
+    return _Part(
+        name=name,
+        stem="model" if library == "transformers" else "diffusion_pytorch_model",
+        forms=forms,
+        tensor=lambda key: of[key].tensor(key).to(forms[key].dtype),
+        configure=lambda folder: _copy_config(checkpoint.folder / name, folder),
+    )
+
+
+def _kept(library: str, kind: str, dtype: torch.dtype) -> set[str]:
+    """Layers that the library keeps in float32; transformers keeps most of its own for float16 alone."""
+    if library != "transformers":
+        return set(network_class(kind)._keep_in_fp32_modules or ())
+    found: Any = getattr(transformers, kind)
+    kept = set(found._keep_in_fp32_modules_strict or ())
+    return kept | set(found._keep_in_fp32_modules or ()) if dtype == torch.float16 else kept
+
+
+def _copy_config(source: Path, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in source.iterdir():
+        if file.suffix == ".json" and not file.name.endswith(".safetensors.index.json"):
+            shutil.copy2(file, folder)
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def _check_room(partial: Path, whole: int) -> None:
+    free, needed = shutil.disk_usage(partial).free, whole - _size(partial)
+    if free < needed:
+        raise NoSpaceError(
+            f"{partial.parent} has {free / 1e9:.1f} GB free, {needed / 1e9:.1f} GB are to be written"
+        )

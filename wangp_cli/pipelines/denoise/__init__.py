@@ -1,0 +1,1 @@
+"""The denoising loop: steps, schedules, guidance, conditions, caches, attention. No family owns it."""

@@ -1,0 +1,220 @@
+"""Guidance: how the passes of one step become one velocity."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from wangp_cli.pipelines.wan import nag
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from wangp_cli.pipelines.denoise.loop import Step
+    from wangp_cli.pipelines.wan.architecture import Condition
+    from wangp_cli.tasks.guidance import Guidance
+
+log = logging.getLogger(__name__)
+
+FRAME = (1, 3, 4)
+"""The axes of one latent frame of `[1, C, t, h, w]`."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ask:
+    """One step's questions to a network.
+
+    Args:
+        network: the transformer whose step it is.
+        condition: what it sees besides the text.
+        latents: float32 `[1, C, t, h, w]`.
+        step: where the loop is.
+    """
+
+    network: Any
+    condition: Condition
+    latents: torch.Tensor
+    step: Step
+
+    def __call__(self, prompt: torch.Tensor, condition: Condition | None = None) -> torch.Tensor:
+        """The velocity under a prompt, and under another condition where one is given."""
+        condition = condition or self.condition
+        return condition.ask(self.network, self.latents, self.step.timestep, prompt)
+
+    def together(self, one: torch.Tensor, other: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The velocities under two prompts, from one pass."""
+        first, second = self(torch.cat([one, other])).split(1)
+        return first, second
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Guided:
+    """What became of one step's passes.
+
+    Args:
+        velocity: of the step.
+        positive: under the prompt; None in a step that asks nothing and makes no move.
+    """
+
+    velocity: torch.Tensor
+    positive: torch.Tensor | None = None
+
+
+class Guider:
+    """Asks a network under a prompt, and away from a negative one; serves one run.
+
+    Args:
+        shot: says how.
+        prompt: `[1, L, D]`.
+        negative: the same for the negative prompt; None where nothing needs it.
+        boost: ask under both in one pass, where they ask the same network.
+    """
+
+    def __init__(
+        self,
+        shot: Guidance,
+        prompt: torch.Tensor,
+        negative: torch.Tensor | None,
+        *,
+        boost: bool = False,
+    ) -> None:
+        self.prompt = prompt
+        self.negative = negative
+        self._shot = shot
+        self._momentum: torch.Tensor | None = None
+        self._boost = boost and shot.nag_scale <= 1
+        if boost and not self._boost:
+            log.warning("boost: NAG changes one branch alone, so each has its own pass")
+
+    def __call__(self, ask: Ask) -> torch.Tensor:
+        """The guided velocity of one step; one pass where the step's guidance is 1 or less."""
+        return self.guided(ask).velocity
+
+    def guided(self, ask: Ask) -> Guided:
+        """The guided velocity of one step, and the one under the prompt that it began with."""
+        scale, shot, away_from = ask.step.guidance_scale, self._shot, self.away_from(ask)
+        if away_from is None:
+            positive = self.positive(ask)
+            return Guided(velocity=positive, positive=positive)
+        if shot.cfg_zero and ask.step.index < shot.zero_init_steps:
+            return Guided(velocity=torch.zeros_like(ask.latents))
+        positive, negative = self.both(ask, away_from)
+        velocity = self._away(positive, negative, scale)
+        if not shot.guide_given and ask.condition.given is not None:
+            velocity = torch.where(ask.condition.given, positive, velocity)
+        return Guided(velocity=velocity, positive=positive)
+
+    def away_from(self, ask: Ask) -> torch.Tensor | None:
+        """The negative prompt, in a step that is guided away from it."""
+        return self.negative if ask.step.guidance_scale > 1 else None
+
+    def both(self, ask: Ask, negative: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The velocities under the prompt and under the negative one."""
+        other = ask.condition.under_negative
+        if self._boost and other is not ask.condition:
+            log.warning("boost: the negative prompt comes with other pictures, so each has its own pass")
+            self._boost = False
+        if self._boost and not self._skips(ask):
+            return ask.together(self.prompt, negative)
+        positive = self.positive(ask)
+        with skipping(ask.network, self._shot.skip_layers) if self._skips(ask) else nullcontext():
+            return positive, ask(negative, other)
+
+    def positive(self, ask: Ask) -> torch.Tensor:
+        """The velocity under the prompt."""
+        shot = self._shot
+        if self.negative is None or shot.nag_scale <= 1:
+            return ask(self.prompt)
+        with nag.guiding(ask.network, self.negative, shot.nag_scale, shot.nag_tau, shot.nag_alpha):
+            return ask(self.prompt)
+
+    def _skips(self, ask: Ask) -> bool:
+        """Whether the step leaves layers out under the negative prompt."""
+        first, end = self._shot.skip_layer_span(ask.step.steps)
+        return bool(self._shot.skip_layers) and first <= ask.step.index < end
+
+    def _away(self, positive: torch.Tensor, negative: torch.Tensor, scale: float) -> torch.Tensor:
+        if self._shot.apg:
+            return self._projected(positive, negative, scale)
+        if self._shot.cfg_zero:
+            negative = best_fit(positive, negative) * negative
+        return guide(positive, negative, scale)
+
+    def _projected(self, positive: torch.Tensor, negative: torch.Tensor, scale: float) -> torch.Tensor:
+        away = (positive - negative).float()
+        if self._momentum is not None:
+            away = away + self._shot.apg_momentum * self._momentum
+        self._momentum = away
+        update = orthogonal(shortened(away, self._shot.apg_norm_threshold), positive.float())
+        return (positive + (scale - 1) * update).to(positive.dtype)
+
+
+def guide(positive: torch.Tensor, negative: torch.Tensor, scale: float) -> torch.Tensor:
+    """Velocity moved away from the negative prompt's.
+
+    Source: Ho and Salimans 2022, arXiv:2207.12598, classifier-free guidance.
+    """
+    return negative + scale * (positive - negative)
+
+
+def best_fit(positive: torch.Tensor, negative: torch.Tensor) -> torch.Tensor:
+    """The factor that brings the negative velocity nearest to the positive one, `[1, 1, 1, 1, 1]`.
+
+    Source: Fan et al. 2025, arXiv:2503.18886, CFG-Zero*.
+    """
+    c, u = positive.float().flatten(1), negative.float().flatten(1)
+    factor = (c * u).sum(1) / (u * u).sum(1).clamp_min(1e-8)
+    return factor.view(-1, *[1] * (positive.ndim - 1)).to(positive.dtype)
+
+
+def shortened(away: torch.Tensor, longest: float) -> torch.Tensor:
+    """A guidance direction, each latent frame of it no longer than `longest`; 0 leaves it as it is.
+
+    Source: Sadat et al. 2024, arXiv:2410.02416, adaptive projected guidance, with the norm of each frame.
+    """
+    if longest <= 0:
+        return away
+    return away * (longest / _length(away)).clamp_max(1)
+
+
+def orthogonal(away: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
+    """The part of a guidance direction that is orthogonal to the positive velocity, frame by frame.
+
+    Source: Sadat et al. 2024, arXiv:2410.02416; the parallel part is what oversaturates.
+    """
+    along = positive / _length(positive)
+    return away - (away * along).sum(dim=FRAME, keepdim=True) * along
+
+
+def _length(velocity: torch.Tensor) -> torch.Tensor:
+    """The norm of each latent frame, never 0."""
+    norm: torch.Tensor = torch.linalg.vector_norm(velocity, dim=FRAME, keepdim=True)
+    return norm.clamp_min(1e-8)
+
+
+class _Skipped(torch.nn.Module):  # type: ignore[misc] # torch has no types here
+    """Stands for a layer that is left out."""
+
+    def forward(self, hidden_states: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+        return hidden_states
+
+
+@contextmanager
+def skipping(network: Any, layers: Collection[int]) -> Iterator[None]:
+    """A context in which a transformer's layers of these numbers pass on what they get.
+
+    Source: skip-layer guidance, as Stability AI's SD3.5 and WanGP have it: a negative pass that lacks what
+    these layers know.
+    """
+    kept = {layer: network.blocks[layer] for layer in layers}
+    try:
+        for layer in layers:
+            network.blocks[layer] = _Skipped()
+        yield
+    finally:
+        for layer, block in kept.items():
+            network.blocks[layer] = block

@@ -1,0 +1,145 @@
+"""Noise schedules: the sigmas each sampler walks through, and the solver that walks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+from diffusers import (
+    DPMSolverMultistepScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    FlowMatchLCMScheduler,
+    UniPCMultistepScheduler,
+)
+
+from wangp_cli.pipelines.denoise.loop import Step
+from wangp_cli.plan.phases import TRAINING_STEPS, sigmas_of, start_step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from wangp_cli.tasks.shot import Sampler, Sampling
+
+
+_NOISY = ("euler_ancestral", "lcm")
+"""Samplers that add noise on the way."""
+
+
+class Solver(Protocol):
+    """The part of a diffusers scheduler that a sampling loop needs."""
+
+    def step(
+        self, model_output: torch.Tensor, timestep: torch.Tensor, sample: torch.Tensor, *, return_dict: bool
+    ) -> tuple[torch.Tensor, ...]:
+        """The sample at the next sigma."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Schedule:
+    """The steps of one run.
+
+    Args:
+        steps: that are made, in order.
+        sigmas: float32, one more than `steps`, falling to 0; what the solver computes with.
+        new_solver: makes what walks; one holds the history of what it walked, so it serves one sample only.
+        generator: of the noise that is added on the way.
+    """
+
+    steps: Sequence[Step]
+    sigmas: torch.Tensor
+    new_solver: Callable[[], Solver]
+    generator: torch.Generator | None = None
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    @property
+    def timesteps(self) -> torch.Tensor:
+        """What the model is told, 0 to 1000."""
+        return torch.stack([step.timestep for step in self.steps])
+
+
+def schedule(
+    shot: Sampling, device: str, *, experts: int = 1, generator: torch.Generator | None = None
+) -> Schedule:
+    """A fresh schedule for one run.
+
+    Args:
+        shot: says the sampler, the steps and their phases; begins later where its denoising strength is
+            below 1.
+        device: where the timesteps lie.
+        experts: transformers of the model.
+        generator: of the noise that is added on the way.
+    """
+    first = start_step(shot.steps, shot.denoising_strength)
+
+    def new_solver() -> Any:
+        solver = _solver(shot.sampler, shot.steps, shot.flow_shift, device)
+        # Without it the solver looks its position up by timestep and may take the second of two equal ones.
+        solver.set_begin_index(first)
+        if shot.sampler in _NOISY:
+            solver.step = partial(solver.step, generator=generator)
+        return solver
+
+    solver = new_solver()
+    steps = [
+        Step(
+            index=start + index,
+            steps=shot.steps,
+            phase=phase,
+            phase_index=index,
+            phase_steps=length,
+            expert=shot.expert_of(phase) if experts > 1 else 0,
+            timestep=solver.timesteps[start + index],
+            guidance_scale=shot.guidance_of(phase),
+        )
+        for phase, (start, length) in enumerate(shot.phase_spans)
+        for index in range(length)
+    ]
+    return Schedule(
+        steps=steps[first:], sigmas=solver.sigmas[first:], new_solver=new_solver, generator=generator
+    )
+
+
+def _solver(sampler: Sampler, steps: int, shift: float, device: str) -> Any:
+    """A diffusers scheduler at the first of our sigmas."""
+    sigmas = np.array(sigmas_of(sampler, steps, shift))
+    solver: Any
+    if sampler in ("euler", "causvid", "lcm"):
+        kind = FlowMatchLCMScheduler if sampler == "lcm" else FlowMatchEulerDiscreteScheduler
+        solver = kind(num_train_timesteps=TRAINING_STEPS, shift=1.0)
+        solver.set_timesteps(sigmas=sigmas, device=device)
+        solver.step = _precise(solver.step)
+    elif sampler == "unipc":
+        solver = UniPCMultistepScheduler(**_flow(), flow_shift=1.0)
+        solver.set_timesteps(sigmas=sigmas, device=device)
+    else:
+        # Of first order, the stochastic solver is Euler's with ancestral noise. Source: Lu et al. 2022,
+        # arXiv:2211.01095.
+        noisy = {"algorithm_type": "sde-dpmsolver++", "solver_order": 1} if sampler in _NOISY else {}
+        solver = DPMSolverMultistepScheduler(**_flow(), **noisy)
+        solver.set_timesteps(steps, device=device)
+        # This one is asked for a number of steps and finds sigmas of its own; ours go in their place.
+        solver.sigmas = torch.from_numpy(np.append(sigmas, 0)).float()
+        solver.timesteps = torch.from_numpy(sigmas * TRAINING_STEPS).to(device, torch.int64)
+    return solver
+
+
+def _precise(step: Callable[..., Any]) -> Callable[..., Any]:
+    """A step that keeps the sample in float32: these solvers would round it to the network's precision."""
+
+    def precise(velocity: torch.Tensor, *more: Any, **options: Any) -> Any:
+        return step(velocity.float(), *more, **options)
+
+    return precise
+
+
+def _flow() -> dict[str, Any]:
+    return {
+        "num_train_timesteps": TRAINING_STEPS,
+        "prediction_type": "flow_prediction",
+        "use_flow_sigmas": True,
+    }

@@ -1,0 +1,182 @@
+"""Step caches: blocks are left out of a step that would change little."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diffusers import FirstBlockCacheConfig, MagCacheConfig
+from diffusers.hooks import HookRegistry
+from diffusers.hooks._helpers import TransformerBlockMetadata, TransformerBlockRegistry
+from diffusers.hooks.first_block_cache import _FBC_BLOCK_HOOK
+from diffusers.hooks.hooks import CacheContext, _set_cache_context
+from diffusers.hooks.mag_cache import _MAG_CACHE_BLOCK_HOOK
+
+from wangp_cli.errors import ModelError
+from wangp_cli.tasks.runtime import CALIBRATE
+
+if TYPE_CHECKING:
+    from wangp_cli.pipelines.base import Placement
+    from wangp_cli.pipelines.denoise.loop import Step
+
+log = logging.getLogger(__name__)
+
+
+def check(placement: Placement, model: str) -> None:
+    """Refuse a cache that knows too little of a model.
+
+    Raises:
+        ModelError: it must be calibrated first.
+    """
+    if placement.cache and placement.cache.startswith("magcache") and not _calibrates(placement):
+        _read(placement, model)
+
+
+@contextmanager
+def caching(
+    placement: Placement, model: str, networks: Sequence[Any], steps: Sequence[Step]
+) -> Iterator[None]:
+    """A context in which networks leave out blocks as the placement's cache says.
+
+    Every pass of a step has a memory of its own. What a calibration measures is kept when all steps are done.
+
+    Args:
+        placement: names the cache and its threshold.
+        model: whose ratios are read or kept.
+        networks: transformers of diffusers.
+        steps: of the run.
+
+    Raises:
+        ModelError: the cache must be calibrated first.
+
+    Source: first-block cache, ParaAttention; MagCache, Ma et al. 2025, arXiv:2506.09045.
+    """
+    if not placement.cache:
+        yield
+        return
+    with ExitStack() as stack:
+        for expert, network in enumerate(networks):
+            count = sum(step.expert == expert for step in steps)
+            _describe_blocks(network)
+            network.enable_cache(_config(placement, model, expert, count))
+            stack.callback(network.disable_cache)
+            stack.enter_context(_passes_told_apart(network))
+            stack.enter_context(_added_once(network))
+        yield
+        if _calibrates(placement):
+            _write(placement, model, [_measured(network) for network in networks])
+
+
+def _config(placement: Placement, model: str, expert: int, steps: int) -> Any:
+    name, _, threshold = str(placement.cache).partition("=")
+    if name == "fbcache":
+        return FirstBlockCacheConfig(threshold=float(threshold))
+    if _calibrates(placement):
+        # One more step than there are: at the last one it would forget what it measured.
+        return MagCacheConfig(calibrate=True, num_inference_steps=steps + 1)
+    ratios = _read(placement, model)
+    return MagCacheConfig(
+        threshold=float(threshold), num_inference_steps=max(1, steps), mag_ratios=ratios[expert % len(ratios)]
+    )
+
+
+@contextmanager
+def _passes_told_apart(network: Any) -> Iterator[None]:
+    """Number the passes of each step, by which the cache keeps them apart."""
+    now, passes = None, 0
+
+    def enter(_network: Any, _args: Any, kwargs: Any) -> None:
+        nonlocal now, passes
+        time = float(kwargs["timestep"].float().sum())
+        passes = passes + 1 if time == now else 0
+        now = time
+        _set_cache_context(network, CacheContext(f"pass {passes}"))
+
+    handle = network.register_forward_pre_hook(enter, with_kwargs=True)
+    try:
+        yield
+    finally:
+        handle.remove()
+        _set_cache_context(network, None)
+
+
+def _describe_blocks(network: Any) -> None:
+    """Tell diffusers how blocks are called that it does not know: all of Wan's kinds are alike."""
+    kind = type(network.blocks[0])
+    if kind not in TransformerBlockRegistry._registry:
+        TransformerBlockRegistry.register(kind, TransformerBlockMetadata(return_hidden_states_index=0))
+
+
+@contextmanager
+def _added_once(network: Any) -> Iterator[None]:
+    """Add what a network adds between its blocks, as VACE does, no second time where blocks are left out.
+
+    The first block then gives the answer of all, which has it already.
+    """
+    first, last = network.blocks[0], network.blocks[-1]
+    whole: Any = None
+
+    def remember(_block: Any, _args: Any, answer: Any) -> None:
+        nonlocal whole
+        whole = answer
+
+    def restore(block: Any, args: Any) -> Any:
+        return (whole, *args[1:]) if _is_left_out(block) else args
+
+    handles = [first.register_forward_hook(remember), last.register_forward_pre_hook(restore)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _is_left_out(block: Any) -> bool:
+    registry = HookRegistry.check_if_exists_or_initialize(block)
+    hook = registry.get_hook(_FBC_BLOCK_HOOK) or registry.get_hook(_MAG_CACHE_BLOCK_HOOK)
+    return not hook.state_manager.get_state().should_compute
+
+
+def _calibrates(placement: Placement) -> bool:
+    return str(placement.cache).endswith(f"={CALIBRATE}")
+
+
+def _measured(network: Any) -> list[float]:
+    """Ratios of each step, the mean of its passes."""
+    registries = map(HookRegistry.check_if_exists_or_initialize, network.modules())
+    hook = next(filter(None, (registry.get_hook(_MAG_CACHE_BLOCK_HOOK) for registry in registries)))
+    states = [state.calibration_ratios for state in hook.state_manager._state_cache.values()]
+    return [sum(ratios) / len(ratios) for ratios in zip(*states, strict=False)]
+
+
+def _file(placement: Placement, model: str) -> Path:
+    return (placement.data_dir or Path()) / "magcache" / f"{model}.json"
+
+
+def _read(placement: Placement, model: str) -> list[list[float]]:
+    try:
+        found = json.loads(_file(placement, model).read_text(encoding="utf-8"))
+        ratios = [[float(ratio) for ratio in network] for network in found["ratios"]]
+    except FileNotFoundError:
+        ratios = []
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"cache: {_file(placement, model)} is broken: {error}") from None
+    if not all(ratios) or not ratios:
+        raise ModelError(
+            f"cache: magcache was not calibrated for {model!r}",
+            hint=f"run once with --cache magcache={CALIBRATE}, with the steps you use",
+        )
+    return ratios
+
+
+def _write(placement: Placement, model: str, ratios: list[list[float]]) -> None:
+    file = _file(placement, model)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps({"model": model, "ratios": ratios}), encoding="utf-8")
+    partial.replace(file)
+    log.warning("cache: ratios of %s are kept in %s", model, file)

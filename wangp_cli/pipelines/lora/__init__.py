@@ -1,0 +1,1 @@
+"""LoRA files, applied to networks."""

@@ -1,0 +1,1 @@
+"""Where weights are kept: memory profiles, offload, quantisation, compilation, estimates."""

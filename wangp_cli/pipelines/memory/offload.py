@@ -1,0 +1,258 @@
+"""Bringing weights to the device as they are needed."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from accelerate.utils import send_to_device
+from diffusers.hooks import apply_group_offloading
+from diffusers.hooks._common import _GO_LC_SUPPORTED_PYTORCH_LAYERS as LEAVES
+from safetensors.torch import load_file, save_file
+
+from wangp_cli.pipelines.memory.meter import weigh
+from wangp_cli.pipelines.memory.profiles import Offload, offload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wangp_cli.pipelines.base import Placement
+
+MEGABYTE = 1_000_000
+FILE = "weights.safetensors"
+
+
+class Shelf:
+    """Where the weights of large networks wait, as a profile says; networks may come and go.
+
+    Args:
+        placement: with the profile that was chosen.
+        how: what to do instead of what the profile says.
+    """
+
+    def __init__(self, placement: Placement, how: Offload | None = None) -> None:
+        self._placement = placement
+        self._how = how or offload(placement.profile, placement.device)
+        self._turns: weakref.WeakSet[_Visitor] = weakref.WeakSet()
+        self._visitors: weakref.WeakKeyDictionary[Any, list[_Visitor]] = weakref.WeakKeyDictionary()
+
+    @property
+    def first_device(self) -> str:
+        """Where a large network is put when it is read."""
+        waits = self._how.turns or self._how.groups != "none"
+        return "cpu" if waits else self._placement.device
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether weights wait on the disk."""
+        return self._how.disk
+
+    def keep(self, network: Any) -> None:
+        """Take charge of a network on `first_device`: from here on its weights come when it is called."""
+        how, device = self._how, self._placement.device
+        folder = self._folder(network) if how.disk else None
+        if how.turns:
+            self.make_room()
+            visitor = _Visitor(network, device, folder, stays=True, before=self.make_room)
+            self._turns.add(visitor)
+            self._visitors[network] = [visitor]
+            visitor.leave()
+            if how.disk:
+                _give_memory_back()
+        elif how.groups != "none" and how.pinned and device.startswith("cuda"):
+            self._stream(network)
+        elif how.groups != "none":
+            self._send_away(network, folder)
+
+    def make_room(self) -> None:
+        """Let all networks that take turns leave the device, before something else needs its memory."""
+        for visitor in list(self._turns):
+            visitor.leave()
+
+    @contextmanager
+    def opened(self, *networks: Any) -> Iterator[None]:
+        """A context in which all weights of these networks are there, to be changed; then they wait again."""
+        visitors = [visitor for network in networks for visitor in self._visitors.get(network, ())]
+        self.make_room()
+        for visitor in visitors:
+            visitor.come()
+        try:
+            yield
+        finally:
+            for visitor in visitors:
+                visitor.leave(changed=True)
+
+    def make_room_for(self, network: Any) -> None:
+        """Do so whenever a network is called that stays on the device itself."""
+        if self._how.turns:
+            network.register_forward_pre_hook(lambda *_: self.make_room())
+
+    def _stream(self, network: Any) -> None:
+        blocks = self._how.blocks
+        if self._placement.preload:
+            heaviest = max((weigh(block) for block in blocks_of(network)), default=1)
+            blocks = max(1, self._placement.preload * MEGABYTE // heaviest)
+        apply_group_offloading(
+            network,
+            onload_device=torch.device(self._placement.device),
+            offload_device=torch.device("cpu"),
+            offload_type="block_level",
+            num_blocks_per_group=blocks,
+            use_stream=True,
+            record_stream=True,
+        )
+
+    def _send_away(self, network: Any, folder: Path | None) -> None:
+        """Every block or layer comes for its own call alone; the rest, and what `preload` allows, stays."""
+        device, room = self._placement.device, self._placement.preload * MEGABYTE
+        _merge_tied(network)
+        groups = list(blocks_of(network) if self._how.groups == "block" else leaves_of(network))
+        for number, group in enumerate(groups):
+            if (weight := weigh(group)) <= room:
+                room -= weight
+                continue
+            place = folder / str(number) if folder else None
+            if place:
+                place.mkdir()
+            visitor = _Visitor(group, device, place, stays=False)
+            self._visitors.setdefault(network, []).append(visitor)
+            visitor.leave()
+        for tensor in _tensors(network).values():
+            if tensor.numel():
+                # A copy of what stays: the file it was read from may only be mapped.
+                tensor.data = tensor.data.to(device, copy=self._how.disk)
+        if self._how.disk:
+            _give_memory_back()
+
+    def _folder(self, network: Any) -> Path:
+        """A new folder on the disk, which goes when the network does."""
+        parent = self._placement.work_dir
+        if parent is not None:
+            parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="weights-", dir=parent))
+        weakref.finalize(network, shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
+
+def blocks_of(network: Any) -> Iterator[Any]:
+    """The repeated blocks of a network: the members of its outermost lists of modules."""
+    for child in network.children():
+        if isinstance(child, torch.nn.ModuleList):
+            yield from child
+        else:
+            yield from blocks_of(child)
+
+
+def leaves_of(network: Any) -> Iterator[Any]:
+    """The layers that hold a network's large weights."""
+    return (module for module in network.modules() if isinstance(module, LEAVES) and weigh(module))
+
+
+class _Visitor:
+    """A module whose weights are on the device from its call until it leaves.
+
+    Args:
+        module: anywhere.
+        device: where it computes.
+        folder: where its weights wait on the disk; None lets them wait in main memory.
+        stays: until it is sent away; else it leaves after each call.
+        before: called before it comes for a call.
+    """
+
+    def __init__(
+        self,
+        module: Any,
+        device: str,
+        folder: Path | None,
+        *,
+        stays: bool,
+        before: Callable[[], None] | None = None,
+    ) -> None:
+        self._module = weakref.ref(module)
+        self._device = device
+        self._file = folder / FILE if folder else None
+        self._before = before
+        self._here = True
+        self._waiting: dict[str, torch.Tensor] = {}
+        self._kept: dict[str, int] = {}
+        module.register_forward_pre_hook(self._enter, with_kwargs=True)
+        if not stays:
+            module.register_forward_hook(lambda *_: self.leave(), always_call=True)
+
+    def leave(self, *, changed: bool = False) -> None:
+        """Go off the device.
+
+        Args:
+            changed: weights are others than when they came.
+        """
+        if not self._here:
+            return
+        self._here = False
+        tensors = _tensors(self._module())
+        owners = {name: id(tensor) for name, tensor in tensors.items()}
+        if changed or self._kept != owners:
+            self._keep({name: tensor.data.to("cpu").contiguous() for name, tensor in tensors.items()})
+            self._kept = owners
+        for name, tensor in tensors.items():
+            tensor.data = torch.empty(0, dtype=tensor.dtype) if self._file else self._waiting[name]
+
+    def _keep(self, weights: dict[str, torch.Tensor]) -> None:
+        if self._file is None:
+            self._waiting = weights
+        else:
+            # A mapping of the old file, if there is one, stays what it was.
+            self._file.unlink(missing_ok=True)
+            save_file(weights, self._file)
+
+    def come(self) -> None:
+        """Come to the device."""
+        if self._here:
+            return
+        waiting = load_file(self._file) if self._file else self._waiting
+        for name, tensor in _tensors(self._module()).items():
+            if name not in waiting:
+                tensor.data = tensor.data.to(self._device)
+            elif self._device == "cpu" and self._file:
+                # Out of the mapped file, whose tensors are not aligned as kernels like it.
+                tensor.data = waiting[name].clone()
+            else:
+                tensor.data = waiting[name].to(self._device)
+        self._here = True
+
+    def _enter(self, _module: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        if self._before and not self._here:
+            self._before()
+        self.come()
+        return send_to_device(args, self._device), send_to_device(kwargs, self._device)
+
+
+def _give_memory_back() -> None:
+    """Let the system have what was freed: the C library keeps it otherwise."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def _tensors(module: Any) -> dict[str, torch.Tensor]:
+    """Weights and buffers by name; one with two names has the first."""
+    first: dict[int, str] = {}
+    named = [*module.named_parameters(), *module.named_buffers()]
+    return {name: tensor for name, tensor in named if first.setdefault(id(tensor), name) == name}
+
+
+def _merge_tied(network: Any) -> None:
+    """Make modules one that share a weight: apart, each would send the other's weight away."""
+    owners: dict[int, Any] = {}
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            weight = getattr(child, "weight", None)
+            if isinstance(weight, torch.Tensor):
+                first = owners.setdefault(id(weight), child)
+                if first is not child and type(first) is type(child):
+                    setattr(parent, name, first)

@@ -1,0 +1,129 @@
+"""FantasyTalking: a person in a picture speaks as a recording does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from wangp_cli.errors import ModelError, RequestError
+from wangp_cli.pipelines.wan.image_to_video import ImageToVideo, KnownFrames
+from wangp_cli.pipelines.wan.speech_network import Heard, SpeechModule, hearing, original
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from wangp_cli.models import ModelSpec
+    from wangp_cli.pipelines.base import Inputs
+    from wangp_cli.pipelines.checkpoints.assemble import FromFiles
+    from wangp_cli.pipelines.checkpoints.checkpoint import Checkpoint
+    from wangp_cli.pipelines.denoise.guidance import Ask, Guider
+    from wangp_cli.pipelines.denoise.inputs import Canvas
+    from wangp_cli.pipelines.wan.architecture import Condition, PartName
+    from wangp_cli.tasks.shot import Shot
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Spoken(KnownFrames):
+    """Known frames, and a recording.
+
+    Args:
+        features: `[1, L, features]`, of a recording as long as the video.
+        frames: of the video.
+        scale: weight of what is heard beside the text; 0 hears nothing.
+        guidance_scale: how strongly the recording is followed.
+        heard: what the network's blocks are shown of it; None before a run and in silent passes.
+    """
+
+    features: torch.Tensor
+    frames: int
+    scale: float
+    guidance_scale: float
+    heard: Heard | None = None
+
+    def ask(
+        self, network: Any, latents: torch.Tensor, timestep: torch.Tensor, prompt: torch.Tensor
+    ) -> torch.Tensor:
+        """One pass, which hears the recording unless it is silent."""
+        if self.heard is None:
+            return super().ask(network, latents, timestep, prompt)
+        with hearing(network, self.heard, self.scale):
+            return super().ask(network, latents, timestep, prompt)
+
+    def velocity(self, ask: Ask, guider: Guider) -> torch.Tensor:
+        """Guided by the text in silence, then moved towards what is heard.
+
+        One pass where neither guides, else one more than without a recording.
+
+        Source: Wang et al. 2025, arXiv:2504.04842, and its reference code.
+        """
+        if guider.away_from(ask) is None and self.guidance_scale == 1:
+            return guider.positive(ask)
+        guided = guider.guided(replace(ask, condition=replace(self, heard=None)))
+        if guided.positive is None:
+            return guided.velocity
+        return guided.velocity + self.guidance_scale * (guider.positive(ask) - guided.positive)
+
+
+class FantasyTalking(ImageToVideo):
+    """Lets a person in a picture speak. Its network is one of image to video, with a module beside it."""
+
+    reads = ImageToVideo.reads | {"speech"}
+    compiles = False
+
+    @classmethod
+    def check_checkpoint(cls, spec: ModelSpec, checkpoint: Checkpoint) -> None:
+        """As for all, and the module fits the network."""
+        super().check_checkpoint(spec, checkpoint)
+        if checkpoint.config("transformer").get("image_dim") is None:
+            raise ModelError(f"{checkpoint.folder} is not of the architecture {spec.architecture}")
+        if not checkpoint.has("audio_encoder"):
+            raise ModelError(f"{checkpoint.folder} has no audio encoder")
+        module_of(checkpoint)
+
+    @classmethod
+    def parts_of(cls, checkpoint: Checkpoint) -> tuple[PartName, ...]:
+        """An encoder of sound and the module, too."""
+        return *super().parts_of(checkpoint), "audio_encoder", "speech"
+
+    def check(self, inputs: Inputs, canvas: Canvas) -> None:
+        """Refuse to work without a recording."""
+        super().check(inputs, canvas)
+        if inputs.speech is None:
+            raise RequestError("speech", "this model needs a recording of speech", hint="--audio-guide FILE")
+
+    def encode(self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]) -> Spoken:
+        """The known frames, and the features of the recording."""
+        known = super().encode(shot, inputs, canvas, tick)
+        encoder = self.parts.audio_encoder
+        assert inputs.speech is not None
+        assert encoder is not None
+        return Spoken(
+            known=known.known,
+            image=known.image,
+            features=encoder.embed(inputs.speech),
+            frames=canvas.frames,
+            scale=shot.audio_scale,
+            guidance_scale=shot.audio_guidance_scale,
+        )
+
+    def ready(self, condition: Condition) -> Condition:
+        """The recording as keys and values of every block: some hundred megabytes, the same in all steps."""
+        assert isinstance(condition, Spoken)
+        assert self.parts.speech is not None
+        return replace(condition, heard=self.parts.speech(condition.features, condition.frames))
+
+
+def module_of(checkpoint: Checkpoint) -> FromFiles:
+    """FantasyTalking's module for a checkpoint's transformer, checked by the headers of its files.
+
+    Raises:
+        ModelError: it is missing, or of another width or number of blocks.
+    """
+    config = checkpoint.config("transformer")
+    width = config["num_attention_heads"] * config["attention_head_dim"]
+    with torch.device("meta"):
+        empty = SpeechModule(checkpoint.config("audio_encoder")["hidden_size"], width, config["num_layers"])
+    return checkpoint.module("speech", empty, "FantasyTalking", original)

@@ -1,0 +1,204 @@
+"""Loading a Wan model: its parts from a checkpoint, shared with other models where they are equal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import diffusers
+import torch
+from transformers import AutoTokenizer, UMT5EncoderModel
+
+from wangp_cli.pipelines.checkpoints.checkpoint import TRANSFORMERS, Checkpoint
+from wangp_cli.pipelines.checkpoints.network_classes import network_class
+from wangp_cli.pipelines.denoise import attention, step_cache
+from wangp_cli.pipelines.lora import adapters as lora_adapters
+from wangp_cli.pipelines.memory import compiled, profiles
+from wangp_cli.pipelines.memory.estimate import bytes_of
+from wangp_cli.pipelines.memory.offload import Shelf
+from wangp_cli.pipelines.memory.quantized import quantize
+from wangp_cli.pipelines.wan.architecture import Parts
+from wangp_cli.pipelines.wan.fantasy_talking import module_of
+from wangp_cli.pipelines.wan.image_to_video import ImageEncoder
+from wangp_cli.pipelines.wan.pipeline import Wan, counter
+from wangp_cli.pipelines.wan.registry import ARCHITECTURES
+from wangp_cli.pipelines.wan.speech_network import AudioEncoder
+from wangp_cli.pipelines.wan.text_encoder import TextEncoder
+from wangp_cli.pipelines.wan.uni3c import control_of
+from wangp_cli.pipelines.wan.vae import Vae
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from wangp_cli.models import ModelSpec
+    from wangp_cli.pipelines.base import Components, Lora, Placement, Progress, Weights
+    from wangp_cli.pipelines.wan.architecture import PartName
+    from wangp_cli.pipelines.wan.speech_network import SpeechModule
+    from wangp_cli.pipelines.wan.uni3c_network import ControlNetwork
+
+
+def load(
+    spec: ModelSpec,
+    weights: Path | Weights,
+    placement: Placement,
+    loras: Sequence[Lora],
+    components: Components,
+    progress: Progress,
+) -> Wan:
+    """Load a Wan model.
+
+    Args:
+        spec: the model's catalogue entry.
+        weights: a folder in diffusers layout, or one with files of the transformers.
+        placement: where and how it computes; CLIP is always float32.
+        loras: those it will wear, checked before anything is loaded.
+        components: where the text encoder, the VAE and CLIP are shared with other pipelines.
+        progress: told after each part.
+
+    Raises:
+        ModelError: a file is missing or broken, or the checkpoint is not of the entry's architecture.
+        ResourceError: the attention backend or the compiler is not available here, or there is no room.
+    """
+    attention.check(placement.attention, placement.device)
+    step_cache.check(placement, spec.name)
+    architecture = ARCHITECTURES[spec.architecture]
+    architecture.check_placement(spec, placement)
+    if placement.compile:
+        compiled.check(placement.device)
+    checkpoint = Checkpoint(weights)
+    architecture.check_checkpoint(spec, checkpoint)
+    kind = network_class(architecture.network)
+    with torch.device("meta"):
+        empty = kind.from_config(checkpoint.config("transformer"))
+    lora_adapters.check(loras, empty)
+    names = architecture.parts_of(checkpoint)
+    transformers = TRANSFORMERS[: spec.experts]
+    checkpoint.check([*transformers, *names, *(TOOLS[name] for name in names if name in TOOLS)])
+    tick = counter(progress, "load", len(names) + len(transformers))
+    counts = dict.fromkeys(transformers, sum(weight.numel() for weight in empty.parameters()))
+    counts |= {name: checkpoint.weights(name) for name in names}
+    placement, why = _settled(placement, checkpoint, counts, components)
+    shelf = components.get(_shelf_key(placement), lambda: Shelf(placement))
+    parts = {}
+    for name in names:
+        parts[name] = _part(name, checkpoint, placement, components)
+        tick(1)
+    dtype = getattr(torch, placement.dtype)
+    networks = []
+    for part in transformers:
+        networks.append(checkpoint.network(part, kind, dtype, shelf.first_device, passing=shelf.on_disk))
+        _prepare(networks[-1], placement)
+        shelf.keep(networks[-1])
+        tick(1)
+    adapters = lora_adapters.Adapters(networks, placement.device, dtype, shelf.opened, empty)
+    made = architecture(spec, Parts(**parts), dtype, empty.config, exact=placement.exact)
+    return Wan(made, networks, placement, adapters, why=why)
+
+
+def _prepare(transformer: Any, placement: Placement) -> None:
+    """Bring a transformer into the form that its placement says."""
+    if not placement.mixed_precision:
+        transformer.to(getattr(torch, placement.dtype))
+    quantize(transformer, placement.transformer_quantization)
+    if placement.compile:
+        compiled.compile_blocks(transformer)
+
+
+def _settled(
+    placement: Placement, checkpoint: Checkpoint, counts: Mapping[str, int], components: Components
+) -> tuple[Placement, str]:
+    """The placement with its profile, chosen by how many weights each part has, and why it was."""
+    sizes = {name: count * bytes_of(name, placement) for name, count in counts.items()}
+    whole = replace(placement, profile="1")
+    shared = (name for name in MAKERS if name in sizes)
+    held = sum(sizes[name] for name in shared if components.has(_key(name, checkpoint, whole)))
+    return profiles.settled(placement, sizes, held, mapped=checkpoint.mapped)
+
+
+def _part(name: PartName, checkpoint: Checkpoint, placement: Placement, components: Components) -> Any:
+    """A part beside the transformers, shared with all pipelines that have an equal one."""
+    shelf = components.get(_shelf_key(placement), lambda: Shelf(placement))
+    make = partial(MAKERS[name], checkpoint, placement, shelf)
+    return components.get(_key(name, checkpoint, placement), make)
+
+
+def _key(name: PartName, checkpoint: Checkpoint, placement: Placement) -> tuple[str, ...]:
+    identities = [checkpoint.identity(part) for part in (name, TOOLS.get(name)) if part]
+    variant = {
+        "text_encoder": f"{placement.dtype} {placement.text_encoder_quantization}",
+        "vae": f"{placement.vae_dtype} {'exact' if placement.exact else 'fast'}",
+        "speech": placement.dtype,
+        "control": placement.dtype,
+    }.get(name, "")
+    return (name, *identities, variant, *_shelf_key(placement)[1:])
+
+
+def _shelf_key(placement: Placement) -> tuple[str, ...]:
+    # Without a name, as it is no part of the model.
+    return ("", placement.device, placement.profile, str(placement.preload), str(placement.work_dir))
+
+
+def _text_encoder(checkpoint: Checkpoint, placement: Placement, shelf: Shelf) -> TextEncoder:
+    dtype = getattr(torch, placement.dtype)
+    model = checkpoint.encoder("text_encoder", UMT5EncoderModel, dtype, shelf.first_device)
+    quantize(model, placement.text_encoder_quantization)
+    shelf.keep(model)
+    return TextEncoder(model, checkpoint.tool("tokenizer", AutoTokenizer), placement.device)
+
+
+def _vae(checkpoint: Checkpoint, placement: Placement, shelf: Shelf) -> Vae:
+    dtype = getattr(torch, placement.vae_dtype)
+    model = checkpoint.network("vae", diffusers.AutoencoderKLWan, dtype, placement.device)
+    shelf.make_room_for(model.encoder)
+    shelf.make_room_for(model.decoder)
+    return Vae(model, exact=placement.exact)
+
+
+def _image_encoder(checkpoint: Checkpoint, _placement: Placement, shelf: Shelf) -> ImageEncoder:
+    # Few models have one, and the import warns on machines without torchvision.
+    from transformers import CLIPImageProcessor, CLIPVisionModel
+
+    model = checkpoint.encoder("image_encoder", CLIPVisionModel, torch.float32, shelf.first_device)
+    shelf.keep(model)
+    return ImageEncoder(model, checkpoint.tool("image_processor", CLIPImageProcessor))
+
+
+def _audio_encoder(checkpoint: Checkpoint, _placement: Placement, shelf: Shelf) -> AudioEncoder:
+    from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2Model
+
+    model = checkpoint.encoder(
+        "audio_encoder", Wav2Vec2Model, torch.float32, shelf.first_device, unread=UNREAD_OF_WAV2VEC
+    )
+    shelf.keep(model)
+    return AudioEncoder(model, checkpoint.tool("audio_encoder", Wav2Vec2FeatureExtractor))
+
+
+def _speech(checkpoint: Checkpoint, placement: Placement, shelf: Shelf) -> SpeechModule:
+    model: SpeechModule = module_of(checkpoint).build(getattr(torch, placement.dtype), shelf.first_device)
+    shelf.keep(model.eval().requires_grad_(False))
+    return model
+
+
+def _control(checkpoint: Checkpoint, placement: Placement, _shelf: Shelf) -> ControlNetwork:
+    # It is asked in the middle of the transformer's passes, so it stays where they compute.
+    model: ControlNetwork = control_of(checkpoint).build(getattr(torch, placement.dtype), placement.device)
+    model.eval().requires_grad_(False)
+    return model
+
+
+UNREAD_OF_WAV2VEC = ("lm_head.weight", "lm_head.bias", "masked_spec_embed")
+"""What finds letters, and what hides sound in training."""
+TOOLS = {"text_encoder": "tokenizer", "image_encoder": "image_processor"}
+"""Parts without weights, by the part they come with."""
+MAKERS: dict[PartName, Callable[[Checkpoint, Placement, Shelf], Any]] = {
+    "text_encoder": _text_encoder,
+    "vae": _vae,
+    "image_encoder": _image_encoder,
+    "audio_encoder": _audio_encoder,
+    "speech": _speech,
+    "control": _control,
+}
+"""How each part is made."""

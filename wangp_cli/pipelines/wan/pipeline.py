@@ -1,0 +1,244 @@
+"""Wan and its relatives; what sets them apart is in their architectures."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from wangp_cli.errors import RequestError
+from wangp_cli.pipelines.base import Inputs
+from wangp_cli.pipelines.denoise import attention, step_cache
+from wangp_cli.pipelines.denoise.guidance import Ask, Guider
+from wangp_cli.pipelines.denoise.inputs import Canvas, check_inputs, to_tensor
+from wangp_cli.pipelines.denoise.loop import check_finite, draw_noise, generator_of, noisy
+from wangp_cli.pipelines.denoise.schedules import schedule
+from wangp_cli.pipelines.memory import meter, profiles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from wangp_cli.media.clip import Frames
+    from wangp_cli.pipelines.base import Lora, LoraPut, Placement, Progress, Stage
+    from wangp_cli.pipelines.denoise.loop import Denoiser, Step
+    from wangp_cli.pipelines.lora.adapters import Adapters
+    from wangp_cli.pipelines.wan.architecture import Architecture, Condition
+    from wangp_cli.tasks.shot import Shot
+
+log = logging.getLogger(__name__)
+
+MAX_SIDE = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Conditioning:
+    """What the network is told besides the noise.
+
+    Args:
+        canvas: size and length of the shot it was made for.
+        prompt: `[1, L, D]`.
+        negative: the same for the negative prompt; None runs one pass.
+        condition: what the network sees besides the text.
+        initial: float32 `[1, C, t, h, w]`, what is started from instead of noise.
+    """
+
+    canvas: Canvas
+    prompt: torch.Tensor
+    negative: torch.Tensor | None
+    condition: Condition
+    initial: torch.Tensor | None = None
+
+
+class Wan:
+    """A loaded Wan model: `Pipeline` with conditioning of its own type and latents as plain tensors.
+
+    Latents are float32 `[1, C, t, h, w]`, normalised, those of the video alone.
+
+    Args:
+        architecture: with the loaded parts beside the transformers.
+        networks: one transformer, or one for high and one for low noise.
+        placement: device, precision and kernels.
+        adapters: the LoRAs on the networks.
+        why: the profile was chosen.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        networks: Sequence[Any],
+        placement: Placement,
+        adapters: Adapters,
+        *,
+        why: str = "",
+    ) -> None:
+        self.spec = architecture.spec
+        self._architecture = architecture
+        self._networks = list(networks)
+        self.placement = placement
+        self.why = why
+        self._adapters = adapters
+        self._vae = architecture.parts.vae
+
+    def retune(self, placement: Placement) -> None:
+        """Compute as this placement says from here on; what `loading` tells apart stays as it was loaded.
+
+        Raises:
+            ResourceError: the attention backend is not available here.
+            ModelError: the step cache must be calibrated first.
+        """
+        attention.check(placement.attention, placement.device)
+        self._architecture.check_placement(self.spec, placement)
+        step_cache.check(placement, self.spec.name)
+        self.placement = replace(
+            self.placement,
+            attention=placement.attention,
+            vae_tiling=placement.vae_tiling,
+            boost=placement.boost,
+            cache=placement.cache,
+        )
+
+    def adapt(self, loras: Sequence[Lora]) -> list[LoraPut]:
+        """Put exactly these LoRAs on the networks; files that are on already are not read again.
+
+        Raises:
+            ModelError: a file is missing or broken, or does not fit; what was on before stays on.
+        """
+        return self._adapters.put(loras)
+
+    def encode(self, shot: Shot, inputs: Inputs, progress: Progress) -> Conditioning:
+        """Text and pictures as conditioning.
+
+        Raises:
+            RequestError: an input is missing, not served by this model, or does not fit the shot.
+        """
+        canvas = self._check(shot, inputs)
+        encoded = self._architecture.encoded_frames(inputs, canvas)
+        if shot.denoising_strength < 1:
+            encoded += self._vae.latent_frames(canvas.frames)
+        tick = counter(progress, "encode", 1 + encoded)
+        prompt = self._embed(shot.prompt)
+        negative = self._embed(shot.negative_prompt) if shot.negated else None
+        tick(1)
+        condition = self._architecture.encode(shot, inputs, canvas, tick)
+        initial = None
+        if inputs.initial is not None and shot.denoising_strength < 1:
+            initial = condition.beside(self._vae.encode(to_tensor(inputs.initial), tick))
+        return Conditioning(
+            canvas=canvas, prompt=prompt, negative=negative, condition=condition, initial=initial
+        )
+
+    def denoise(self, shot: Shot, conditioning: Conditioning, progress: Progress) -> torch.Tensor:
+        """Latents of the shot.
+
+        Raises:
+            GenerationError: the latents are no longer finite.
+        """
+        canvas, condition = Canvas.of(shot), conditioning.condition
+        if (
+            canvas != conditioning.canvas
+            or shot.negated != (conditioning.negative is not None)
+            or (shot.denoising_strength < 1) != (conditioning.initial is not None)
+        ):
+            raise ValueError("the conditioning was made for another size, length, guidance or start")
+        frames = condition.latent_frames(self._vae.latent_frames(canvas.frames))
+        side = self._vae.spatial
+        shape = (1, self._vae.channels, frames, canvas.height // side, canvas.width // side)
+        device, generator = self.placement.device, generator_of(shot.seed)
+        steps = schedule(shot, device, experts=len(self._networks), generator=generator)
+        latents = draw_noise(shape, generator, device)
+        cached = step_cache.caching(self.placement, self.spec.name, self._networks, steps.steps)
+        with torch.inference_mode(), attention.using(self.placement.attention), cached:
+            condition = self._architecture.ready(condition)
+            if conditioning.initial is not None:
+                latents = noisy(conditioning.initial, latents, steps.sigmas[0])
+            latents = condition.sample(
+                self._denoiser(shot, conditioning, condition), steps, latents, progress
+            )
+            return condition.video(latents)
+
+    def tiles(self, latents: torch.Tensor) -> list[int | None]:
+        """Sides of tiles to decode these latents with, None for whole: the one to take, then ever smaller."""
+        height, width = (side * self._vae.spatial for side in latents.shape[3:])
+        first = None if self.placement.vae_tiling in ("auto", "off") else int(self.placement.vae_tiling)
+        if self.placement.vae_tiling == "auto":
+            room = int(profiles.SHARE * meter.free(self.placement.device))
+            first = meter.tile_side(self._vae.model, height, width, room)
+            if first:
+                log.warning("vae_tiling: %d, as %s are free", first, meter.shown(room / profiles.SHARE))
+        limit = min(first or MAX_SIDE, max(height, width))
+        return [first, *(side for side in meter.TILE_SIDES if side < limit)]
+
+    def decode(self, latents: torch.Tensor, progress: Progress, tile: int | None = None) -> Iterator[Frames]:
+        """Frames as float32 RGB `[1 or 4, H, W, 3]` in [0, 1], in order.
+
+        Args:
+            latents: normalised.
+            progress: told after each latent frame.
+            tile: side in pixels of tiles that are decoded one by one.
+
+        Raises:
+            GenerationError: the latents or the frames are not finite.
+        """
+        check_finite(latents, "before decoding")
+        tiles = self._vae.tiles(latents, tile) if tile else 1
+        tick = counter(progress, "decode", tiles * latents.shape[2])
+        if tiles > 1:
+            return self._vae.decode_tiled(latents, tick)
+        return self._vae.decode(latents, tick)
+
+    def close(self) -> None:
+        """Give the network up; parts shared with other pipelines stay with whoever keeps them."""
+        del self._networks, self._architecture, self._vae, self._adapters
+        if self.placement.device.startswith("cuda"):
+            torch.cuda.empty_cache()
+
+    def _check(self, shot: Shot, inputs: Inputs) -> Canvas:
+        canvas = Canvas.of(shot)
+        canvas.check_grid(self._vae.spatial * self._networks[0].config.patch_size[1], self._vae.temporal)
+        served = self._architecture.reads & self.spec.accepts
+        for field in fields(Inputs):
+            # What goes with another input needs no ability of its own.
+            ability = {"resting": "control", "motion": "anchor"}.get(field.name, field.name)
+            if getattr(inputs, field.name) not in (None, ()) and ability not in served:
+                raise RequestError(field.name, f"is not read by {self.spec.name}")
+        if shot.denoising_strength < 1 and inputs.initial is None:
+            raise RequestError(
+                "denoising_strength", f"{shot.denoising_strength}, but there is no video to start from"
+            )
+        shot.check_guidance(self.spec)
+        layers = len(self._networks[0].blocks)
+        if shot.skip_layers and (last := max(shot.skip_layers)) >= layers:
+            raise RequestError("skip_layers", f"{last}, but {self.spec.name} has layers 0 to {layers - 1}")
+        check_inputs(inputs, canvas)
+        self._architecture.check(inputs, canvas)
+        return canvas
+
+    def _embed(self, prompt: str) -> torch.Tensor:
+        text = self._architecture.parts.text_encoder
+        return text.embed(prompt, self.spec.text_length).to(self._architecture.dtype)
+
+    def _denoiser(self, shot: Shot, conditioning: Conditioning, condition: Condition) -> Denoiser:
+        guider = Guider(shot, conditioning.prompt, conditioning.negative, boost=self.placement.boost)
+
+        def denoiser(latents: torch.Tensor, step: Step) -> torch.Tensor:
+            self._adapters.at(step)
+            network = self._networks[step.expert]
+            return condition.velocity(
+                Ask(network=network, condition=condition, latents=latents, step=step), guider
+            )
+
+        return denoiser
+
+
+def counter(progress: Progress, stage: Stage, total: int) -> Callable[[int], None]:
+    """A function that adds to a stage's count and reports it."""
+    done = 0
+
+    def tick(count: int) -> None:
+        nonlocal done
+        done += count
+        progress(stage, done, total)
+
+    return tick

@@ -1,0 +1,71 @@
+"""ReCamMaster: a video filmed again, along another path of the camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from wangp_cli.errors import RequestError
+from wangp_cli.pipelines.denoise.inputs import to_tensor
+from wangp_cli.pipelines.wan.architecture import Architecture, Condition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wangp_cli.pipelines.base import Inputs
+    from wangp_cli.pipelines.denoise.inputs import Canvas
+    from wangp_cli.tasks.shot import Shot
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Filmed(Condition):
+    """A known video, and the camera of the new one.
+
+    Args:
+        source: float32 `[1, C, t, h, w]`.
+        camera: `[1, t, 12]`, the pose of each latent frame.
+    """
+
+    source: torch.Tensor
+    camera: torch.Tensor
+
+    def arguments(self, network: Any, latents: torch.Tensor, timestep: torch.Tensor) -> dict[str, Any]:
+        """The known video behind the noisy one."""
+        both = torch.cat([latents, self.source], dim=2)
+        return super().arguments(network, both, timestep) | {"camera": self.camera}
+
+    def ask(
+        self, network: Any, latents: torch.Tensor, timestep: torch.Tensor, prompt: torch.Tensor
+    ) -> torch.Tensor:
+        """One pass, of which the new video's part counts."""
+        return super().ask(network, latents, timestep, prompt)[:, :, : latents.shape[2]]
+
+
+class ReCamMaster(Architecture):
+    """Films a video again."""
+
+    network = "ReCamTransformer3DModel"
+    reads = Architecture.reads | {"control", "camera"}
+
+    def check(self, inputs: Inputs, canvas: Canvas) -> None:
+        """Refuse to film nothing, or without a path."""
+        if inputs.control is None:
+            raise RequestError("control", "this model needs a video to film again", hint="--video-guide FILE")
+        if inputs.camera is None:
+            raise RequestError("camera", "this model needs a path of the camera", hint="--camera pan-right")
+        if len(inputs.camera) != canvas.frames:
+            raise RequestError("camera", f"{len(inputs.camera)} poses, but {canvas.frames} are needed")
+
+    def encoded_frames(self, inputs: Inputs, canvas: Canvas) -> int:
+        """The known video."""
+        return self.parts.vae.latent_frames(canvas.frames)
+
+    def encode(self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]) -> Filmed:
+        """The known video as latents, and the poses of the frames that latent frames begin with."""
+        assert inputs.control is not None
+        assert inputs.camera is not None
+        source = self.parts.vae.encode(to_tensor(inputs.control), tick)
+        poses = torch.tensor(inputs.camera[:: self.parts.vae.temporal], dtype=torch.float32)
+        return Filmed(source=source, camera=poses[None].to(source.device, self.dtype))

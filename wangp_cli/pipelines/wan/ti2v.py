@@ -1,0 +1,72 @@
+"""Wan 2.2 5B: one network for text and pictures, told the noise of every token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from wangp_cli.pipelines.denoise.inputs import check_whole_start, to_tensor
+from wangp_cli.pipelines.wan.architecture import Architecture, Condition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wangp_cli.pipelines.base import Inputs
+    from wangp_cli.pipelines.denoise.inputs import Canvas
+    from wangp_cli.tasks.shot import Shot
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CleanStart(Condition):
+    """Latent frames that are known, shown clean in the place of noisy ones.
+
+    Args:
+        start: float32 `[1, C, n, h, w]`, the first latent frames; None where all are made.
+    """
+
+    start: torch.Tensor | None = None
+
+    def arguments(self, network: Any, latents: torch.Tensor, timestep: torch.Tensor) -> dict[str, Any]:
+        """A timestep for each token: 0 for those that are known."""
+        _, rows, columns = network.config.patch_size
+        noise = self._noise(latents)[0, 0, :, ::rows, ::columns] * timestep
+        return {"hidden_states": self.video(latents), "timestep": noise.flatten()[None]}
+
+    def video(self, latents: torch.Tensor) -> torch.Tensor:
+        """The latents with the known ones in their place."""
+        if self.start is None:
+            return latents
+        known = torch.zeros_like(latents)
+        known[:, :, : self.start.shape[2]] = self.start
+        noise = self._noise(latents)
+        return (1 - noise) * known + noise * latents
+
+    def _noise(self, latents: torch.Tensor) -> torch.Tensor:
+        """Float32 `[1, 1, t, h, w]`, 0 where a latent frame is known, else 1."""
+        noise = torch.ones_like(latents[:, :1])
+        if self.start is not None:
+            noise[:, :, : self.start.shape[2]] = 0
+        return noise
+
+
+class TextAndImageToVideo(Architecture):
+    """Makes a video of text, or continues given frames. Source: the Wan 2.2 reference code."""
+
+    reads = Architecture.reads | {"start"}
+    expand_timesteps = True
+
+    def check(self, inputs: Inputs, canvas: Canvas) -> None:
+        """Refuse frames that fill a latent frame in part."""
+        check_whole_start(inputs, self.parts.vae.temporal)
+
+    def encoded_frames(self, inputs: Inputs, canvas: Canvas) -> int:
+        """The frames to begin with."""
+        return 0 if inputs.start is None else self.parts.vae.latent_frames(len(inputs.start))
+
+    def encode(self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]) -> CleanStart:
+        """The frames to begin with as latents."""
+        if inputs.start is None:
+            return CleanStart()
+        return CleanStart(start=self.parts.vae.encode(to_tensor(inputs.start), tick))

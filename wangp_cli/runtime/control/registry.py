@@ -1,0 +1,155 @@
+"""What a controlled run keeps in the user's runtime folder: its socket, its record, its token."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wangp_cli.files import strict_json
+
+MAX_FOLDERS = 64
+
+
+@dataclass(kw_only=True)
+class Record:
+    """What others need to find a run and speak to it."""
+
+    folder: Path
+    run: str
+    pid: int
+    started: float = field(default_factory=time.time)
+    folders: list[str] = field(default_factory=list)
+    port: int | None = None
+
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self.folder / f"{self.run}.sock"
+
+    @property
+    def file(self) -> Path:
+        """Where this record is."""
+        return self.folder / f"{self.run}.json"
+
+    @property
+    def token(self) -> Path:
+        """Where the token of its port is."""
+        return self.folder / f"{self.run}.token"
+
+    def add_folder(self, folder: Path) -> None:
+        """Note that the run writes to a folder."""
+        name = str(folder.expanduser().resolve())
+        if name not in self.folders and len(self.folders) < MAX_FOLDERS:
+            self.folders.append(name)
+            with contextlib.suppress(OSError):
+                self.write()
+
+    def write(self) -> None:
+        """Save it, at once and as a whole."""
+        body: dict[str, Any] = {"run": self.run, "pid": self.pid, "started": self.started}
+        body |= {"folders": self.folders, "port": self.port}
+        partial = self.file.with_suffix(".partial")
+        write_private(partial, json.dumps(body) + "\n")
+        partial.replace(self.file)
+
+    def remove(self) -> None:
+        """Remove everything of the run."""
+        for path in (self.file, self.file.with_suffix(".partial"), self.token, self.socket):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def read(file: Path) -> Record | None:
+    """The record in a file; None if there is none (any more)."""
+    try:
+        body = strict_json.loads(file.read_bytes())
+        return Record(
+            folder=file.parent,
+            run=file.stem,
+            pid=int(body["pid"]),
+            started=float(body["started"]),
+            folders=[str(folder) for folder in body["folders"]],
+            port=body["port"],
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def records(folder: Path) -> list[Record]:
+    """All runs of a folder that still answer, the newest last."""
+    if not is_private(folder):
+        return []
+    found = [record for file in folder.glob("*.json") if (record := read(file))]
+    return sorted((one for one in found if answers(one.socket)), key=lambda one: one.started)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what runs that were killed left behind; only while the folder is locked."""
+    for name in {file.stem for file in folder.iterdir()}:
+        if not answers(folder / f"{name}.sock"):
+            Record(folder=folder, run=name, pid=0).remove()
+
+
+def answers(path: Path) -> bool:
+    """Whether somebody listens on a socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+    return True
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder for this user alone, or check that it is one.
+
+    Raises:
+        OSError: it cannot be made, or others can enter it.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not is_private(folder):
+        raise PermissionError(None, "others may enter it", str(folder))
+
+
+def is_private(folder: Path) -> bool:
+    """Whether a folder is this user's, no link, and closed to everybody else."""
+    try:
+        facts = folder.lstat()
+    except OSError:
+        return False
+    return (
+        stat.S_ISDIR(facts.st_mode)
+        and facts.st_uid == os.geteuid()
+        and not stat.S_IMODE(facts.st_mode) & 0o077
+    )
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a small file that only this user can read."""
+    path.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a folder for a moment."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,271 @@
+"""Control: what the user, another program or a signal wants of a run, and how far it is."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from wangp_cli.errors import Cancelled
+
+if TYPE_CHECKING:
+    from wangp_cli.runtime.events.stream import Event
+
+Mode = Literal["now", "drain"]
+State = Literal["running", "pausing", "paused", "draining", "aborting", "finished"]
+Reason: TypeAlias = Literal["signal", "abort", "reader_gone", "drain"]
+Why: TypeAlias = Literal["signal", "abort", "reader_gone", "cancel"]
+POLL_SECONDS = 0.2
+"""How soon a waiting thread notices a signal, whose handler takes no lock."""
+ENDS = ("task.completed", "task.failed", "task.cancelled", "task.rejected")
+
+
+@dataclass
+class _Board:
+    """How far the run is, as its events say."""
+
+    planned: int | None = None
+    counts: dict[str, int] = field(default_factory=lambda: {end.removeprefix("task."): 0 for end in ENDS})
+    running: set[str] = field(default_factory=set)
+    task: str | None = None
+    now: dict[str, Any] = field(default_factory=dict)
+
+    def note(self, event: Event) -> None:
+        """Follow one event."""
+        if event.type == "run.started":
+            self.planned = event.data.get("planned")
+        if event.task is not None and event.type == "task.started":
+            self.running.add(event.task)
+            self.task, self.now = event.task, {}
+        elif event.type == "task.stage":
+            self.task, self.now = event.task, {"stage": event.data["stage"], "step": 0}
+        elif event.type == "task.progress":
+            keys = ("stage", "step", "total", "fraction", "eta_s")
+            self.task, self.now = event.task, {key: event.data[key] for key in keys}
+        elif event.type in ENDS:
+            self.counts[event.type.removeprefix("task.")] += 1
+        if event.task is not None and event.type in (*ENDS, "task.retrying"):
+            self.running.discard(event.task)
+            if event.task == self.task:
+                self.task, self.now = None, {}
+
+
+class Control:
+    """The wishes that steer a run; every method may be called from any thread, and none blocks but the waits.
+
+    It is also a sink of the run's events: that is how it knows what runs. `knows` tells whether a task that
+    waits or runs has an id; without it only running tasks can be cancelled.
+    """
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self.knows: Callable[[str], bool] | None = None
+        self._changed = threading.Condition()
+        self._rev = 0
+        self._pause: Mode | None = None
+        self._drain: Reason | None = None
+        self._abort: Reason | None = None
+        self._cancelled: set[str] = set()
+        self._held = 0
+        self._finished = False
+        self._board = _Board()
+        self._began = time.monotonic()
+
+    def note(self, event: Event) -> None:
+        """Follow the run by its events."""
+        with self._changed:
+            self._board.note(event)
+            if event.type in ENDS:
+                self._cancelled.discard(event.task or "")
+            if event.type == "run.finished":
+                self._finished = True
+                self._notify()
+
+    # Wishes
+
+    def pause(self, mode: Mode = "now") -> None:
+        """Claim nothing more; `now` also holds the running task at its next step."""
+        with self._changed:
+            if self._pause != mode and not self.stopped and not self._finished:
+                self._pause = mode
+                self._notify()
+
+    def resume(self) -> None:
+        """End a pause of either mode."""
+        with self._changed:
+            if self._pause is not None:
+                self._pause = None
+                self._notify()
+
+    def drain(self, reason: Reason = "drain") -> None:
+        """Finish what runs, claim nothing more, then end; a pause ends."""
+        with self._changed:
+            if self._drain is None and not self.stopped and not self._finished:
+                self._pause, self._drain = None, reason
+                self._notify()
+
+    def abort(self, reason: Reason = "abort") -> None:
+        """Stop the running task at its next step and end the run."""
+        with self._changed:
+            if self._abort is None and not self._finished:
+                self._pause, self._abort = None, reason
+                self._notify()
+
+    def cancel(self, task: str) -> bool:
+        """Cancel a task that runs or waits; False if there is none of that id."""
+        with self._changed:
+            known = task in self._board.running
+        # Asked without the lock: the answer may come from a database.
+        if not known and not (self.knows and self.knows(task)):
+            return False
+        with self._changed:
+            if task not in self._cancelled:
+                self._cancelled.add(task)
+                self._notify()
+        return True
+
+    def install(self) -> Callable[[], None]:
+        """Listen for SIGINT and SIGTERM; the second one ends at once. Returns what undoes it."""
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+        def handle(number: int, _frame: FrameType | None) -> None:
+            self.signal = number
+            for other in before:
+                signal.signal(other, signal.SIG_DFL)
+
+        def restore() -> None:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+        for number in before:
+            signal.signal(number, handle)
+        return restore
+
+    # Answers
+
+    @property
+    def stopped(self) -> bool:
+        """Whether running tasks must stop at their next step."""
+        return self.signal is not None or self._abort is not None
+
+    @property
+    def ending(self) -> bool:
+        """Whether no further task may begin, ever."""
+        return self.stopped or self._drain is not None
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why the run ends before its work is done."""
+        return "signal" if self.signal is not None else self._abort or self._drain
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of a run that was stopped; None if it was not."""
+        if self.signal is not None:
+            return 128 + self.signal
+        if self._abort is None:
+            return None
+        return 141 if self._abort == "reader_gone" else 130
+
+    def may_claim(self) -> bool:
+        """Whether the next task may begin."""
+        return not self.ending and self._pause is None
+
+    def wait_claim(self, timeout: float) -> bool:
+        """Wait until the next task may begin, the run is to end, or `timeout` seconds; may it begin?"""
+        self._wait(lambda: self.may_claim() or self.ending, timeout)
+        return self.may_claim()
+
+    def wait_end(self, timeout: float) -> bool:
+        """Wait until the run is to end, or `timeout` seconds; is it to end?"""
+        self._wait(lambda: self.ending, timeout)
+        return self.ending
+
+    @property
+    def cancelling(self) -> list[str]:
+        """The tasks that the user cancelled and that have not ended yet."""
+        with self._changed:
+            return sorted(self._cancelled)
+
+    def why(self, task: str) -> Why | None:
+        """Why a task must stop; None if it may go on."""
+        if self.signal is not None:
+            return "signal"
+        if self._abort is not None:
+            return "reader_gone" if self._abort == "reader_gone" else "abort"
+        return "cancel" if task in self._cancelled else None
+
+    def check(self, task: str) -> None:
+        """Raise `Cancelled` if a task must stop."""
+        if self.why(task):
+            raise Cancelled("stopped by the user")
+
+    def holds(self, task: str) -> bool:
+        """Whether a running task must hold now."""
+        return self._pause == "now" and self.why(task) is None
+
+    def hold(self, task: str) -> None:
+        """Wait while a task must hold."""
+        with self._changed:
+            self._held += 1
+            self._notify()
+        try:
+            self._wait(lambda: not self.holds(task), None)
+        finally:
+            with self._changed:
+                self._held -= 1
+                self._notify()
+
+    @property
+    def state(self) -> State:
+        """What the run does."""
+        with self._changed:
+            if self._finished:
+                return "finished"
+            if self.stopped:
+                return "aborting"
+            if self._pause is not None:
+                still = self._held > 0 or not self._board.running
+                return "paused" if still else "pausing"
+            return "draining" if self._drain is not None else "running"
+
+    @property
+    def rev(self) -> int:
+        """Counts the changes of what is wished for and what became of it."""
+        return self._rev + (self.signal is not None)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything about the run, as JSON values."""
+        with self._changed:
+            board = self._board
+            return {
+                "rev": self.rev,
+                "state": self.state,
+                "reason": self.reason,
+                "counts": {"planned": board.planned, "running": len(board.running), **board.counts},
+                "task": board.task,
+                "cancelling": sorted(self._cancelled),
+                "stage": board.now.get("stage"),
+                "step": board.now.get("step"),
+                "total": board.now.get("total"),
+                "fraction": board.now.get("fraction"),
+                "eta_s": board.now.get("eta_s"),
+                "uptime_s": round(time.monotonic() - self._began, 1),
+            }
+
+    def _notify(self) -> None:
+        self._rev += 1
+        self._changed.notify_all()
+
+    def _wait(self, done: Callable[[], bool], timeout: float | None) -> None:
+        until = None if timeout is None else time.monotonic() + timeout
+        with self._changed:
+            while not done():
+                left = POLL_SECONDS if until is None else min(POLL_SECONDS, until - time.monotonic())
+                if left <= 0:
+                    return
+                self._changed.wait(left)

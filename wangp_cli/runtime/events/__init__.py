@@ -1,0 +1,1 @@
+"""Event types, the ordered stream, its sinks, and schemas."""

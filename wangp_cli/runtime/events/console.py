@@ -1,0 +1,122 @@
+"""What people see: a consumer of events that draws on stderr and prints finished paths on stdout."""
+
+from __future__ import annotations
+
+import sys
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from wangp_cli.files.safe_text import visible
+from wangp_cli.runtime.events.stream import Event
+
+STAGES = {
+    "load": "loading",
+    "encode": "encoding",
+    "denoise": "denoising",
+    "decode": "decoding",
+    "write": "writing",
+}
+
+
+def plain(text: str) -> Text:
+    """Text as it is: no markup, control characters shown as escapes."""
+    return Text(visible(text))
+
+
+def stderr_console() -> Console:
+    """The console of people's messages."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def show_error(message: str, hint: str | None, console: Console | None = None) -> None:
+    """One clear message, and what to do."""
+    console = console or stderr_console()
+    console.print(Text.assemble(("error: ", "bold red"), plain(message)))
+    if hint:
+        console.print(Text.assemble(("hint: ", "bold"), plain(hint)))
+
+
+class _Speed(ProgressColumn):
+    """Iterations a second and the time left, as the events say."""
+
+    def render(self, task: Task) -> Text:
+        """The text of one bar."""
+        parts = []
+        if task.fields.get("it_s"):
+            parts.append(f"{task.fields['it_s']:.2f} it/s")
+        if task.fields.get("eta_s"):
+            parts.append(f"{task.fields['eta_s']:.0f} s left")
+        return Text(", ".join(parts), style="dim")
+
+
+class ConsoleSink:
+    """Draws a run: one bar that names its stage, notices, errors, and the finished paths.
+
+    Args:
+        paths: where paths of finished files go.
+        quiet: only paths and errors.
+    """
+
+    def __init__(self, paths: TextIO | None = None, *, quiet: bool = False) -> None:
+        self._paths = paths or sys.stdout
+        self._quiet = quiet
+        self._console = stderr_console()
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=32),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TimeElapsedColumn(),
+            _Speed(),
+            console=self._console,
+            transient=True,
+            disable=quiet or not self._console.is_terminal,
+        )
+        self._bar = None if self._progress.disable else self._progress.add_task("", total=1, visible=False)
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        data = event.data
+        match event.type:
+            case "task.started":
+                self._progress.start()
+            case "task.stage" | "task.progress":
+                self._draw(event)
+            case "log" if not self._quiet and data["logger"] is None:
+                self._console.print(Text.assemble(("note: ", "bold cyan"), plain(data["message"])))
+            case "artifact.created":
+                self._write_path(data["path"])
+            case "task.failed" | "task.rejected":
+                self._progress.stop()
+                show_error(data["error"]["message"], data["error"]["hint"], self._console)
+            case "task.cancelled":
+                self._progress.stop()
+                self._console.print(Text("stopped", style="bold yellow"))
+            case "task.completed" | "run.finished":
+                self._progress.stop()
+
+    def _write_path(self, path: str) -> None:
+        """Print a finished path; the bar leaves the terminal meanwhile."""
+        drawing = self._bar is not None and self._progress.live.is_started
+        self._progress.stop()
+        self._paths.write(f"{path}\n")
+        self._paths.flush()
+        if drawing:
+            self._progress.start()
+
+    def _draw(self, event: Event) -> None:
+        if self._bar is None:
+            return
+        data = event.data
+        name = STAGES[data["stage"]]
+        if event.type == "task.stage":
+            which = f" {data['result']}/{data['results']}" if data["results"] > 1 else ""
+            self._progress.reset(
+                self._bar, description=f"{name}{which}", total=1, visible=True, it_s=None, eta_s=None
+            )
+        else:
+            self._progress.update(
+                self._bar, completed=data["step"], total=data["total"], it_s=data["it_s"], eta_s=data["eta_s"]
+            )

@@ -1,0 +1,297 @@
+"""JSON lines: written by a thread of its own, so that a slow reader does not hold up the work."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import select
+import shutil
+import stat
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from wangp_cli.errors import ConflictError, NoSpaceError, RequestError, WangpError
+from wangp_cli.runtime.events.stream import Event, is_event
+
+LIMIT = 1024
+PATIENCE_SECONDS = 60.0
+LEAST_FREE_BYTES = 1 << 16
+LONGEST_FIRST_LINE = 1 << 24
+
+
+class _Waiting(NamedTuple):
+    seq: int
+    kind: str
+    task: str | None
+    lossy: bool
+    line: str
+
+
+class JsonLines:
+    """Writes each event as one line to a descriptor.
+
+    When more than `limit` lines wait, lossy events are left out, the older of the same kind and task first;
+    the next line says how many were (`dropped`). Any other event then waits for room.
+
+    Args:
+        descriptor: where lines go; it stays open.
+        form: the text of an event.
+        limit: lines that may wait.
+        durable: bring lines to the disk before the writer rests, as a file needs it.
+    """
+
+    def __init__(
+        self,
+        descriptor: int,
+        *,
+        form: Callable[[Event], str] = Event.line,
+        limit: int = LIMIT,
+        durable: bool = False,
+    ) -> None:
+        self.closed = False
+        self.error: OSError | None = None
+        self.on_failure: Callable[[], None] | None = None
+        self._descriptor = descriptor
+        self._form = form
+        self._limit = limit
+        self._durable = durable
+        self._queue: deque[_Waiting] = deque()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._busy = self._ending = False
+        self._written = 0
+        self._last_seq: int | None = None
+        self._process = os.getpid()
+
+    @property
+    def reader_gone(self) -> bool:
+        """Whether nobody reads any more."""
+        return isinstance(self.error, ConnectionError)
+
+    def __call__(self, event: Event) -> None:
+        """Write one event, soon."""
+        # A forked child has no writer thread; its parent speaks for it.
+        if self.closed or os.getpid() != self._process:
+            return
+        line = _Waiting(event.seq, event.type, event.task, event.lossy, self._form(event))
+        with self._changed:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="wangp-lines", daemon=True)
+                self._thread.start()
+            while not (self.closed or self._ending or self._admit(line)):
+                self._changed.wait()
+            self._changed.notify_all()
+
+    def _admit(self, line: _Waiting) -> bool:
+        """Queue a line, or leave it out; False if it must wait."""
+        if len(self._queue) >= self._limit:
+            place = self._to_leave_out(line)
+            if place is None:
+                return line.lossy
+            del self._queue[place]
+        self._queue.append(line)
+        return True
+
+    def _to_leave_out(self, line: _Waiting) -> int | None:
+        for place, other in enumerate(self._queue):
+            if other.lossy and (not line.lossy or (other.kind, other.task) == (line.kind, line.task)):
+                return place
+        return None
+
+    def flush(self, patience: float = PATIENCE_SECONDS) -> bool:
+        """Wait until all is written; False if the reader is gone, or took nothing for `patience` seconds.
+
+        Then it is given up: nothing more is written.
+        """
+        if os.getpid() != self._process:
+            return False
+        with self._changed:
+            seen, until = self._written, time.monotonic() + patience
+            while (self._queue or self._busy) and not self.closed:
+                if self._written != seen:
+                    seen, until = self._written, time.monotonic() + patience
+                if time.monotonic() >= until:
+                    self._give_up(TimeoutError(errno.ETIMEDOUT, "the reader takes nothing"))
+                    return False
+                self._changed.wait(0.5)
+            return not self.closed
+
+    def close(self, patience: float = PATIENCE_SECONDS) -> bool:
+        """Write what waits, as `flush` does, and stop."""
+        complete = self.flush(patience)
+        if os.getpid() == self._process:
+            with self._changed:
+                self._ending = True
+                self._changed.notify_all()
+            if complete and self._thread is not None:
+                self._thread.join()
+        return complete
+
+    def _work(self) -> None:
+        try:
+            while (line := self._next()) is not None:
+                self._write(self._bytes(line))
+                if self._durable and not self._queue:
+                    os.fsync(self._descriptor)
+        except OSError as error:
+            self._give_up(error)
+            if self.on_failure is not None:
+                self.on_failure()
+
+    def _give_up(self, error: OSError) -> None:
+        with self._changed:
+            self.closed, self.error = True, self.error or error
+            self._queue.clear()
+            self._changed.notify_all()
+
+    def _next(self) -> _Waiting | None:
+        with self._changed:
+            self._busy = False
+            self._changed.notify_all()
+            while not self._queue:
+                if self._ending:
+                    return None
+                self._changed.wait()
+            self._busy = True
+            return self._queue.popleft()
+
+    def _bytes(self, line: _Waiting) -> memoryview:
+        dropped = line.seq - self._last_seq - 1 if self._last_seq is not None else 0
+        self._last_seq = line.seq
+        text = f'{line.line[:-1]},"dropped":{dropped}}}' if dropped else line.line
+        return memoryview(text.encode() + b"\n")
+
+    def _write(self, rest: memoryview) -> None:
+        while rest:
+            try:
+                rest = rest[os.write(self._descriptor, rest) :]
+                self._written += 1
+            except BlockingIOError:
+                ready = select.poll()
+                ready.register(self._descriptor, select.POLLOUT)
+                ready.poll()
+
+
+def open_events_file(path: Path, used: Iterable[Path] = (), streams: Iterable[int] = ()) -> int:
+    """Open a file for appending events; a torn last line of an earlier run is removed.
+
+    Args:
+        path: new, empty, or an event log of earlier runs.
+        used: files that the run reads or writes otherwise, and folders of such files.
+        streams: descriptors of standard input, output and error.
+
+    Raises:
+        RequestError: the path is a folder, holds something else than events, or is used otherwise.
+        ConflictError: another run writes there.
+        NoSpaceError: the disk is full or the folder cannot be written.
+    """
+    check_apart(path, used)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise _clear(error, path) from None
+    try:
+        if shutil.disk_usage(path.parent).free < LEAST_FREE_BYTES:
+            raise NoSpaceError(f"events_file: the disk of {path.parent} is full", hint="free some space")
+        _lock(descriptor, path)
+        _check_ours(descriptor, path)
+        if any(_is_open_as(stream, descriptor) for stream in streams):
+            message = f"{path} is standard input, output or error"
+            raise RequestError("events_file", message, hint="name another file")
+        os.ftruncate(descriptor, _whole_lines(descriptor))
+    except (OSError, WangpError) as error:
+        os.close(descriptor)
+        raise _clear(error, path) if isinstance(error, OSError) else error from None
+    return descriptor
+
+
+def check_apart(path: Path, used: Iterable[Path]) -> None:
+    """Check that the events file is no other file of the run, under whatever name.
+
+    Args:
+        path: the events file, which may not be there yet.
+        used: files that the run reads or writes otherwise, and folders of such files.
+
+    Raises:
+        RequestError: it is one of them or lies in one of the folders.
+    """
+    other = next((other for other in used if _is_same(path, other) or _lies_in(path, other)), None)
+    if other is not None:
+        raise RequestError(
+            "events_file", f"{path} belongs to {other}, which this run uses", hint="name another file"
+        )
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    with suppress(OSError):
+        return one.samefile(other)
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _is_open_as(stream: int, descriptor: int) -> bool:
+    """Whether another descriptor has the same file; false for one that is closed."""
+    with suppress(OSError):
+        return stream != descriptor and os.path.sameopenfile(stream, descriptor)
+    return False
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    if any(_is_same(place.parent, folder) for place in (path.absolute(), Path(os.path.realpath(path)))):
+        return True
+    with suppress(OSError):
+        return any(_is_same(path, file) for file in folder.iterdir())
+    return False
+
+
+def _check_ours(descriptor: int, path: Path) -> None:
+    """Check that a file is empty or begins with an event."""
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise RequestError("events_file", f"{path} is not a file")
+    first, newline, _ = os.pread(descriptor, LONGEST_FIRST_LINE, 0).partition(b"\n")
+    if (first or newline) and not is_event(first, torn=not newline):
+        raise RequestError(
+            "events_file", f"{path} holds something else than events", hint="name another file"
+        )
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConflictError(
+            f"events_file: another run writes to {path}", hint="--events-file picks another file"
+        ) from None
+    except OSError as error:
+        # Some network file systems have no locks.
+        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+
+
+def _whole_lines(descriptor: int) -> int:
+    """Bytes up to the end of the last complete line."""
+    end = os.fstat(descriptor).st_size
+    while end:
+        start = max(0, end - 65536)
+        newline = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0
+
+
+def _clear(error: OSError, path: Path) -> WangpError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return NoSpaceError(f"events_file: the disk of {path.parent} is full", hint="free some space")
+    if error.errno in (errno.EISDIR, errno.ENAMETOOLONG):
+        return RequestError("events_file", f"{path} is not a file: {error.strerror}")
+    return NoSpaceError(
+        f"events_file: {path} cannot be written: {error.strerror}",
+        hint="--events-file picks another file",
+    )

@@ -1,0 +1,1 @@
+"""What is recorded about results: manifests and the run history."""

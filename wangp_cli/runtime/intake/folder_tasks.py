@@ -1,0 +1,104 @@
+"""A folder of pictures or videos and one template: a task for each file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from wangp_cli.errors import RequestError
+from wangp_cli.runtime.intake.task_line import Line, digest_of
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
+READ = (*PICTURES, *VIDEOS, ".txt")
+MARK = "{file}"
+MAX_PROMPT = 1 << 20
+
+
+def each_image(folder: Path, template: Mapping[str, Any]) -> Iterator[Line]:
+    """A task for each picture of a folder, in natural order.
+
+    Args:
+        folder: read without its subfolders; hidden files are left out.
+        template: values of every task, under our names. `{file}` in a value stands for the file's path; if it
+            is nowhere, the file is `image_start`. A text file beside it, `NAME.txt`, is the prompt.
+
+    Raises:
+        RequestError: the folder cannot be read or has no such files.
+    """
+    return _each(folder, template, PICTURES, "image_start")
+
+
+def each_video(folder: Path, template: Mapping[str, Any]) -> Iterator[Line]:
+    """A task for each video of a folder, like `each_image`; without `{file}` the file is `video_guide`."""
+    return _each(folder, template, VIDEOS, "video_guide")
+
+
+def _each(folder: Path, template: Mapping[str, Any], endings: tuple[str, ...], field: str) -> Iterator[Line]:
+    flag = "each_image" if endings is PICTURES else "each_video"
+    try:
+        names = [file for file in folder.absolute().iterdir() if not file.name.startswith(".")]
+    except OSError as error:
+        raise RequestError(flag, f"cannot read {folder}: {(error.strerror or 'error').lower()}") from None
+    files = sorted((f for f in names if f.suffix.lower() in endings and f.is_file()), key=natural)
+    if not files:
+        raise RequestError(flag, f"{folder} has no files that end in {', '.join(endings)}")
+    return _lines(files, template, field, folder.name)
+
+
+def natural(file: Path) -> tuple[Any, ...]:
+    """A sort key by which `shot 10` comes after `shot 9`."""
+    parts = re.split(r"(\d+)", file.name.casefold())
+    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts), file.name
+
+
+def _lines(files: list[Path], template: Mapping[str, Any], field: str, source: str) -> Iterator[Line]:
+    used: set[str] = set()
+    for number, file in enumerate(files, start=1):
+        task_id = _task_id(file, used)
+        line = Line(number=number, source=source, task_id=task_id)
+        try:
+            values = _filled(template, str(file))
+            if values == dict(template):
+                values[field] = str(file)
+            if (prompt := _prompt(file)) is not None:
+                values["prompt"] = prompt
+        except RequestError as error:
+            yield replace(line, error=error)
+        else:
+            values["task_id"] = task_id
+            yield replace(line, values=values, digest=digest_of(values))
+
+
+def _filled(value: Any, path: str) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _filled(item, path) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_filled(item, path) for item in value] if MARK in str(value) else value
+    return str(value).replace(MARK, path) if isinstance(value, str | Path) and MARK in str(value) else value
+
+
+def _prompt(file: Path) -> str | None:
+    beside = file.with_suffix(".txt")
+    try:
+        with beside.open("rb") as text:
+            return text.read(MAX_PROMPT).decode("utf-8-sig").strip() or None
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RequestError("prompt", f"cannot read {beside}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise RequestError("prompt", f"{beside} is not UTF-8") from None
+
+
+def _task_id(file: Path, used: set[str]) -> str:
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-._")[:100] or "file"
+    name, count = plain, 1
+    while name.casefold() in used:
+        count += 1
+        name = f"{plain}-{count}"
+    used.add(name.casefold())
+    return name

@@ -1,0 +1,140 @@
+"""What a task file may reach: inputs inside allowed folders, outputs inside one."""
+
+from __future__ import annotations
+
+import os.path
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from wangp_cli.errors import RequestError
+from wangp_cli.files.strict_json import shown
+from wangp_cli.runtime.intake.paths import is_url, named_files, split_lora
+from wangp_cli.runtime.intake.url_policy import Allowed
+
+LONGEST = 200
+"""Bytes of one name, which leaves room for what is added to it while it is written."""
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?", re.IGNORECASE)
+
+
+def check_paths(values: Mapping[str, Any], roots: Sequence[Path], allowed: Allowed | None = None) -> None:
+    """Let a line name only media and LoRA files inside `roots`, wherever links lead, or of allowed hosts.
+
+    Args:
+        values: with absolute paths, as a Line has them.
+        roots: the working folder, the task file's folder, the LoRA folder, those of `--allow-path`.
+        allowed: the hosts of `--allow-url`.
+
+    Raises:
+        RequestError: a path leads outside, or is an address that is not allowed.
+    """
+    if not (files := list(_files(values))):
+        return
+    inside = [os.path.realpath(root) for root in roots]
+    for field, name in files:
+        if is_url(name):
+            # A LoRA that was fetched before is known by its address; others are refused where it is not.
+            if field != "loras":
+                (allowed or Allowed()).check(field, name)
+            continue
+        if "\0" in name:
+            raise RequestError(field, f"{shown(name)} holds a NUL character")
+        real = os.path.realpath(name)
+        if not any(_inside(real, root) for root in inside):
+            raise RequestError(
+                field,
+                f"{shown(name)} is outside the folders that task files may read",
+                hint=f"--allow-path {os.path.dirname(real)!r} allows it",  # noqa: PTH120 - a text already
+            )
+
+
+def _files(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield from named_files(values)
+    loras = values.get("loras")
+    for lora in loras if isinstance(loras, list | tuple) else [loras]:
+        if not isinstance(lora, str):
+            continue
+        name, _ = split_lora(lora)
+        if os.path.isabs(name) or is_url(name):  # noqa: PTH117 - a text already
+            yield "loras", name
+        elif ".." in re.split(r"[/\\]", name) or name.startswith("~"):
+            raise RequestError("loras", f"{shown(name)} leads out of the LoRA folder")
+
+
+def _inside(path: str, root: str) -> bool:
+    return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
+
+
+def confine_output(values: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """The values with `output` and `output_dir` absolute and inside `root`.
+
+    Args:
+        values: of a line; both are relative to `root`, and `output` to the line's `output_dir` if it has one.
+        root: the batch's output folder.
+
+    Raises:
+        RequestError: `output`, `output_dir` or `name` leads out of `root` or is no portable name.
+    """
+    found = dict(values)
+    root = root.absolute()
+    folder = _below(root, root, "output_dir", found.get("output_dir"))
+    found["output_dir"] = str(folder)
+    if found.get("output") is not None:
+        found["output"] = str(_below(root, folder, "output", found["output"]))
+    if found.get("name") is not None:
+        name = _text("name", found["name"])
+        if "/" in name:
+            raise RequestError(
+                "name", f"{shown(name)} is no plain file name", hint="output_dir names a folder"
+            )
+        _check_component("name", name)
+        found["name"] = name
+    return found
+
+
+def _below(root: Path, folder: Path, field: str, value: Any) -> Path:
+    """`value` under `folder`, and inside `root` also where links lead."""
+    if value is None:
+        return folder
+    text = _text(field, value)
+    if text.startswith("/"):
+        raise RequestError(
+            field, f"{shown(text)} is absolute, task files name places inside the output folder"
+        )
+    parts = [part for part in text.split("/") if part not in ("", ".")]
+    for part in parts:
+        _check_component(field, part)
+    path = folder.joinpath(*parts)
+    if not _inside(os.path.realpath(path), os.path.realpath(root)):
+        raise RequestError(field, f"{shown(text)} leads out of the output folder through a link")
+    return path
+
+
+def _text(field: str, value: Any) -> str:
+    if not isinstance(value, str | Path):
+        raise RequestError(field, f"{str(value)[:40]!r} is no text")
+    return unicodedata.normalize("NFC", str(value))
+
+
+def _check_component(field: str, name: str) -> None:
+    wrong = ""
+    if not name or name == "..":
+        wrong = "leads out of the output folder" if name else "is empty"
+    elif any(unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") for letter in name):
+        wrong = "holds a control character"
+    elif re.search(r'[\\:*?"<>|]', name):
+        wrong = 'holds one of \\ : * ? " < > |'
+    elif name.startswith(("~", ".")):
+        wrong = "starts with a dot or a tilde"
+    elif name != name.rstrip(". "):
+        wrong = "ends in a dot or a space"
+    elif name != name.lstrip():
+        wrong = "starts with a space"
+    elif _RESERVED.fullmatch(name):
+        wrong = "is a reserved name on Windows"
+    elif len(name.encode("utf-8", "replace")) > LONGEST:
+        wrong = f"is longer than {LONGEST} bytes"
+    if wrong:
+        raise RequestError(field, f"{shown(name)} {wrong}")

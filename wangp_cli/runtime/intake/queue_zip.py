@@ -1,0 +1,115 @@
+"""WanGP's queue.zip: tasks and their media, taken out of the archive one task at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from wangp_cli.errors import RequestError
+from wangp_cli.runtime.intake.json_stream import CHUNK
+from wangp_cli.runtime.intake.json_tasks import Place
+from wangp_cli.runtime.intake.paths import media_fields
+from wangp_cli.runtime.intake.task_line import Line
+
+MAX_MEMBERS = 10_000
+MAX_TOTAL = 2 << 30
+MAX_RATIO = 200
+QUEUE = "queue.json"
+_MEDIA = re.compile(r"task[A-Za-z0-9_-]{1,64}_[A-Za-z0-9_]{1,64}\.[A-Za-z0-9]{1,8}")
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError, ValueError)
+
+
+def read_archive(path: Path, place: Place, work: Path) -> Iterator[Line]:
+    """The tasks of a queue.zip; the media of each are copied to a folder of its own under `work`."""
+    from wangp_cli.runtime.intake.readers import read_list
+
+    try:
+        with path.open("rb") as raw:
+            name = hashlib.file_digest(raw, "sha256").hexdigest()[:16]
+        with zipfile.ZipFile(path) as archive:
+            unpacker = _Unpacker(archive, work / f"queue-{name}")
+            with archive.open(QUEUE) as queue:
+                # Nothing inside may lead out: what a task names is looked up in the archive, not on the disk.
+                inside = replace(place, folder=Path("/"))
+                parts = iter(lambda: unpacker.counted(queue.read(CHUNK)), b"")
+                for line in read_list(parts, inside):
+                    yield unpacker.complete(line)
+    except RequestError as error:
+        yield place.wrong(error)
+    except KeyError:
+        yield place.wrong(RequestError("tasks", f"{path.name} has no {QUEUE}, a WanGP queue is wanted"))
+    except _BROKEN as error:
+        yield place.wrong(RequestError("tasks", f"{path.name} is a damaged archive: {error}"))
+
+
+class _Unpacker:
+    """Copies members within the limits that keep a small archive from filling a disk."""
+
+    def __init__(self, archive: zipfile.ZipFile, folder: Path) -> None:
+        members = archive.infolist()
+        if len(members) > MAX_MEMBERS:
+            raise RequestError("tasks", f"an archive of {len(members)} files, at most {MAX_MEMBERS} are read")
+        self._members = {member.filename: member for member in members}
+        if len(self._members) < len(members):
+            raise RequestError("tasks", "an archive with two files of one name")
+        if sum(member.file_size for member in members) > MAX_TOTAL:
+            raise RequestError("tasks", f"an archive of more than {MAX_TOTAL >> 30} GiB")
+        for member in members:
+            if member.file_size > MAX_RATIO * max(member.compress_size, 1024):
+                raise RequestError(
+                    "tasks", f"an archive that unpacks to more than {MAX_RATIO} times its size"
+                )
+        self._archive, self._folder = archive, folder
+        self._total = 0
+
+    def counted(self, part: bytes) -> bytes:
+        """The same bytes, counted."""
+        self._total += len(part)
+        if self._total > MAX_TOTAL:
+            raise RequestError("tasks", f"an archive of more than {MAX_TOTAL >> 30} GiB")
+        return part
+
+    def complete(self, line: Line) -> Line:
+        """The line with its media on the disk."""
+        if line.values is None:
+            return line
+        folder = self._folder / f"task-{line.number}"
+        try:
+            values = {
+                field: self._each(field, value, folder) if field in media_fields() else value
+                for field, value in line.values.items()
+            }
+        except RequestError as error:
+            return replace(line, values=None, error=error)
+        except _BROKEN as error:
+            return replace(line, values=None, error=RequestError("tasks", f"a damaged archive: {error}"))
+        return replace(line, values=values)
+
+    def _each(self, field: str, value: Any, folder: Path) -> Any:
+        if isinstance(value, list | tuple):
+            return [self._each(field, item, folder) for item in value]
+        return str(self._copy(field, value, folder)) if isinstance(value, str) else value
+
+    def _copy(self, field: str, name: str, folder: Path) -> Path:
+        name = name.removeprefix("/")
+        member = self._members.get(name)
+        if member is None or not _MEDIA.fullmatch(name):
+            raise RequestError(field, f"{name[:80]!a} is not among the media of the archive")
+        if stat.S_ISLNK(member.external_attr >> 16) or member.is_dir():
+            raise RequestError(field, f"{name} in the archive is no plain file")
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / name
+        if not target.exists():
+            partial = target.with_name(f".{name}.partial")
+            with self._archive.open(member) as source, partial.open("wb") as copy:
+                for part in iter(lambda: self.counted(source.read(CHUNK)), b""):
+                    copy.write(part)
+            partial.replace(target)
+        return target

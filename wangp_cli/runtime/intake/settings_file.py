@@ -1,0 +1,58 @@
+"""Settings of earlier results: from a JSON file, or from a picture or video that carries them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from wangp_cli.errors import MediaError, RequestError
+from wangp_cli.files import strict_json
+from wangp_cli.legacy import translate
+from wangp_cli.presets import Layer
+from wangp_cli.runtime.intake.json_tasks import earlier_request
+from wangp_cli.runtime.intake.paths import absolute
+
+
+def load_settings_file(path: Path) -> Layer:
+    """The request that a file holds, as a layer; its paths are relative to the file's folder.
+
+    Args:
+        path: a JSON file (our request, a line of the run history, WanGP settings), or a result of ours or
+            WanGP's with the settings embedded.
+
+    Raises:
+        RequestError: the file cannot be read, holds no settings, or asks for what we do not serve.
+    """
+    document = read_document(path)
+    folder = path.absolute().parent
+    if earlier := earlier_request(document, folder):
+        values, checksums = earlier
+    else:
+        values, checksums = absolute(translate(document, addresses=True), folder), {}
+    return Layer(name=f"file {path.name}", values=values, checksums=checksums)
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """The JSON object that a settings file or a result holds."""
+    try:
+        if path.suffix.lower() in (".json", ".lset"):
+            text: str | bytes | None = path.read_bytes()
+        else:
+            from wangp_cli.media.metadata import read_comment
+
+            text = read_comment(path)
+    except OSError as error:
+        raise RequestError("settings_file", f"cannot read {path}: {error.strerror}") from None
+    except MediaError as error:
+        raise RequestError("settings_file", error.message, hint=error.hint) from None
+    if not text:
+        raise RequestError(
+            "settings_file", f"{path} carries no settings", hint="give the JSON file beside it, if any"
+        )
+    try:
+        document = strict_json.loads(text)
+    except ValueError as error:
+        raise RequestError("settings_file", f"{path}: {error}") from None
+    if not isinstance(document, dict):
+        raise RequestError("settings_file", f"{path} holds no JSON object")
+    return document

@@ -1,0 +1,258 @@
+"""Files of allowed hosts, fetched into a folder and named after what they hold."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from wangp_cli import __version__
+from wangp_cli.errors import Cancelled, FetchError, MediaError, RequestError
+from wangp_cli.files.atomic import disk_error
+from wangp_cli.files.strict_json import shown
+from wangp_cli.runtime.events.types import DownloadProgress, Emit
+from wangp_cli.runtime.intake.paths import is_url, media_fields, split_lora
+from wangp_cli.runtime.intake.url_policy import Address, Allowed, numbers_of
+from wangp_cli.runtime.loras.source import find as find_lora
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx2
+
+MAX_BYTES = 4 << 30
+"""The largest file that is fetched: a LoRA of a large model has up to two thousand million bytes."""
+MAX_SECONDS = 1800.0
+SILENT_SECONDS = 30.0
+MAX_REDIRECTS = 3
+ATTEMPTS = 3
+PAUSE_SECONDS = 1.0
+PASSING = frozenset({408, 429, 500, 502, 503, 504})
+"""Answers that may be another one at the next attempt."""
+T = TypeVar("T")
+
+
+class _PassingError(FetchError):
+    """It may go better soon."""
+
+
+@dataclass(kw_only=True)
+class Fetcher:
+    """Fetches each address once.
+
+    Args:
+        allowed: which addresses.
+        folder: for the files; they are named after their sha256.
+        loras: folder of LoRAs; those are fetched to where `wangp loras fetch` puts them, and stay.
+        emit: told of each file.
+        stop: whether to give up.
+        verify: what certificates of hosts are held to; the machine's own if not said.
+    """
+
+    allowed: Allowed
+    folder: Path
+    loras: Path | None = None
+    emit: Emit | None = None
+    stop: Callable[[], bool] = lambda: False
+    verify: ssl.SSLContext | bool = True
+    max_bytes: int = MAX_BYTES
+    max_seconds: float = MAX_SECONDS
+    pause: float = PAUSE_SECONDS
+    _found: dict[str, Path] = field(default_factory=dict)
+
+    def localised(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+        """Values with local files in the place of addresses, and the address of each such file.
+
+        Raises:
+            RequestError: an address is not allowed, or what it leads to is no media file.
+            FetchError: a file cannot be had.
+            Cancelled: it is to stop.
+        """
+        found, addresses = dict(values), dict[str, str]()
+        media = [(name, text) for name in sorted(media_fields()) for text in _urls(values.get(name))]
+        loras = [split_lora(text)[0] for text in _urls(values.get("loras"))] if self.allowed else []
+        for done, (name, text) in enumerate(media):
+            path = self._file(name, text, done, len(media) + len(loras))
+            addresses[str(path)] = str(self.allowed.check(name, text))
+            found[name] = _put(found[name], text, str(path))
+        for done, text in enumerate(loras, len(media)):
+            self._fetch_lora(text, done, len(media) + len(loras))
+        return found, addresses
+
+    def _fetch_lora(self, text: str, done: int, total: int) -> None:
+        """Bring a LoRA to where its address is looked for, unless it is there."""
+        source = find_lora(text, self.loras) if self.loras else None
+        if source and not source.here:
+            address = self.allowed.check("loras", text)
+            self._tell(address, done, total)
+            self._fetched("loras", address, source.path)
+            self._tell(address, done + 1, total)
+
+    def _file(self, name: str, text: str, done: int, total: int) -> Path:
+        address, known = self.allowed.check(name, text), self._found.get(text)
+        if known is None or not known.is_file():
+            self._tell(address, done, total)
+            known = self._found[text] = self._fetched(name, address)
+            self._tell(address, done + 1, total)
+        return known
+
+    def _tell(self, address: Address, done: int, total: int) -> None:
+        if self.emit:
+            self.emit(DownloadProgress(file=str(address), done=done, total=total))
+
+    def _fetched(self, name: str, address: Address, path: Path | None = None) -> Path:
+        """The file of an address, at `path` or named after what it holds."""
+        partial = (path.parent if path else self.folder) / f".{os.getpid()}.partial"
+        until = time.monotonic() + self.max_seconds
+        try:
+            partial.parent.mkdir(parents=True, exist_ok=True)
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    sha256 = self._write(name, address, partial, until)
+                    break
+                except _PassingError as error:
+                    if attempt == ATTEMPTS or time.monotonic() + self.pause > until:
+                        raise FetchError(error.message) from None
+                    self._wait(self.pause * 2 ** (attempt - 1))
+            suffix = _suffix(name, address, partial)
+            path = path or self.folder / (sha256 + suffix)
+            partial.replace(path)
+            return path
+        except OSError as error:
+            raise disk_error(error, partial) from None
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _wait(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if self.stop():
+                raise Cancelled("stopped while a file was fetched")
+            time.sleep(min(0.1, seconds))
+
+    def _write(self, name: str, address: Address, partial: Path, until: float) -> str:
+        """Write what the address leads to; gives its sha256."""
+        digest, size = hashlib.sha256(), 0
+        with self._answer(name, address) as answer, partial.open("wb") as file:
+            self._check_size(address, int(answer.headers.get("content-length", 0)))
+            for part in _parts(answer, address):
+                if self.stop():
+                    raise Cancelled("stopped while a file was fetched")
+                if time.monotonic() > until:
+                    raise FetchError(f"{address} takes longer than {self.max_seconds:g} seconds")
+                size += len(part)
+                self._check_size(address, size)
+                digest.update(part)
+                file.write(part)
+        if not size:
+            raise FetchError(f"{address} is empty")
+        return digest.hexdigest()
+
+    def _check_size(self, address: Address, size: int) -> None:
+        if size > self.max_bytes:
+            raise FetchError(f"{address} has more than {self.max_bytes >> 20} MiB")
+
+    @contextmanager
+    def _answer(self, name: str, address: Address) -> Iterator[httpx2.Response]:
+        """The answer that holds the file, wherever allowed hosts redirect to."""
+        import httpx2
+
+        # Neither proxies nor passwords of this machine: what is connected to is what was checked.
+        with httpx2.Client(verify=self.verify, trust_env=False, timeout=SILENT_SECONDS) as client:
+            for _ in range(MAX_REDIRECTS + 1):
+                with _asked(client, address) as answer:
+                    if answer.status_code == 200:
+                        yield answer
+                        return
+                    location = answer.headers.get("location", "")
+                    if answer.status_code not in (301, 302, 303, 307, 308) or not location:
+                        error = _PassingError if answer.status_code in PASSING else FetchError
+                        raise error(f"{address} answers {answer.status_code}")
+                try:
+                    address = self.allowed.check(name, address.leads_to(location))
+                except RequestError as error:
+                    raise FetchError(f"{address} leads on: {error.message}", hint=error.hint) from None
+        raise FetchError(f"{address} is behind more than {MAX_REDIRECTS} redirects")
+
+
+@contextmanager
+def _asked(client: httpx2.Client, address: Address) -> Iterator[httpx2.Response]:
+    """The answer of the first number of the host that can be reached."""
+    import httpx2
+
+    numbers = numbers_of(address)
+    for index, number in enumerate(numbers, start=1):
+        host = f"[{number}]" if number.version == 6 else str(number)
+        request = client.build_request(
+            "GET",
+            f"{address.scheme}://{host}:{address.port}{address.target}",
+            headers={
+                "Host": str(address).split("/")[2],
+                "User-Agent": f"wangp/{__version__}",
+                "Accept": "*/*",
+                # What is packed may be larger than what is counted.
+                "Accept-Encoding": "identity",
+            },
+            extensions={"sni_hostname": address.host},
+        )
+        try:
+            answer = client.send(request, stream=True, follow_redirects=False)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            if "certificate" in str(error).lower():
+                raise FetchError(f"{address} is not who it says: {_reason(error)}") from None
+            if index == len(numbers):
+                raise _PassingError(f"{address} cannot be reached: {_reason(error)}") from None
+            continue
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise _PassingError(f"{address} gives no answer: {_reason(error)}") from None
+        try:
+            yield answer
+        finally:
+            answer.close()
+        return
+
+
+def _parts(answer: httpx2.Response, address: Address) -> Iterator[bytes]:
+    import httpx2
+
+    if answer.headers.get("content-encoding", "identity").lower() != "identity":
+        raise FetchError(f"{address} comes packed, which was not asked for")
+    try:
+        # As it comes: whoever sends a little at a time is still met by the limits.
+        yield from answer.iter_raw()
+    except httpx2.HTTPError as error:
+        raise _PassingError(f"{address} breaks off: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    return ascii(str(error) or type(error).__name__)[1:-1][:120]
+
+
+def _suffix(name: str, address: Address, file: Path) -> str:
+    """The suffix that fits what a file holds, if that may stand in a field."""
+    from wangp_cli.media.sniff import LORA, suffix_of
+
+    try:
+        suffix = suffix_of(file)
+    except MediaError as error:
+        raise RequestError(name, f"{shown(str(address))}: {error.message}") from None
+    if (suffix == LORA) != (name == "loras"):
+        wanted = "safetensors are" if name == "loras" else "a picture, a video or sound is"
+        raise RequestError(name, f"{shown(str(address))}: its content is {suffix[1:]}, {wanted} wanted")
+    return suffix
+
+
+def _urls(value: Any) -> list[str]:
+    values = value if isinstance(value, list | tuple) else [value]
+    return [text for text in values if isinstance(text, str) and is_url(text)]
+
+
+def _put(value: Any, text: str, path: str) -> Any:
+    if isinstance(value, list | tuple):
+        return [path if item == text else item for item in value]
+    return path

@@ -1,0 +1,193 @@
+"""Which addresses task files may name: of hosts that the user allows, and never of a network behind them."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+from wangp_cli.errors import FetchError, RequestError
+from wangp_cli.files.strict_json import shown
+
+LONGEST = 4096
+PORTS = {"https": 443, "http": 80}
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_HOST = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9_-]*[a-z0-9])?)*")
+Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host as the user allows it: its name or its number, and a port if it is not the usual one."""
+
+    name: str
+    port: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Host:
+        """From `HOST` or `HOST:PORT`; an IPv6 address stands in brackets.
+
+        Raises:
+            RequestError: it is none.
+        """
+        try:
+            parts = urlsplit(f"//{text.strip()}")
+            name, port = parts.hostname or "", parts.port
+        except ValueError:
+            name, port = "", None
+        if "/" in text or "@" in text or not _is_host(name):
+            raise RequestError("--allow-url", f"{shown(text)} is no HOST or HOST:PORT, such as example.org")
+        return cls(name.rstrip("."), port)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is this very machine."""
+        number = _number(self.name)
+        return self.name == "localhost" or (number is not None and number.is_loopback)
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a file is, taken apart so that nothing else will read it in another way.
+
+    Args:
+        scheme: https, or http on this machine.
+        host: in lower case, without brackets.
+        port: a number, also where the address leaves it out.
+        target: path and query.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+
+    def __str__(self) -> str:
+        """Without its query, which may hold a secret."""
+        port = "" if self.port == PORTS[self.scheme] else f":{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}{port}{self.target.partition('?')[0]}"
+
+    def leads_to(self, location: str) -> str:
+        """The address that a redirect names."""
+        return urljoin(str(self), location)
+
+
+class Allowed:
+    """The hosts that a user allows.
+
+    Args:
+        hosts: none allows no address at all.
+    """
+
+    def __init__(self, hosts: Iterable[str] = ()) -> None:
+        self._hosts = frozenset(map(Host.parse, hosts))
+
+    def __bool__(self) -> bool:
+        return bool(self._hosts)
+
+    def check(self, field: str, text: str) -> Address:
+        """The address, if it may be opened.
+
+        Raises:
+            RequestError: its host is not allowed, or it is no plain address of a file.
+        """
+        if not self._hosts:
+            raise RequestError(
+                field,
+                f"{shown(_plain(text))} is an address, task files name local files",
+                hint="--allow-url HOST lets them name files of a host; or fetch the file first",
+            )
+        address = self._parsed(field, text)
+        usual = PORTS[address.scheme]
+        host = next(
+            (h for h in self._hosts if (h.name, h.port or usual) == (address.host, address.port)), None
+        )
+        if host is None:
+            port = "" if address.port == usual else f":{address.port}"
+            raise RequestError(
+                field,
+                f"{shown(str(address))} is on a host that is not allowed",
+                hint=f"--allow-url {address.host}{port} allows it",
+            )
+        if address.scheme != "https" and not host.is_loopback:
+            raise RequestError(field, f"{shown(str(address))} is not https")
+        return address
+
+    def _parsed(self, field: str, text: str) -> Address:
+        # Parsers differ over anything but plain ASCII without spaces and backslashes.
+        if len(text) > LONGEST or not re.fullmatch(r"[!-\[\]-~]+", text):
+            raise RequestError(field, f"{shown(_plain(text))} is no plain address, other signs stand as %XX")
+        try:
+            parts = urlsplit(text)
+            scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
+        except ValueError:
+            scheme, host, port = "", "", None
+        if scheme not in PORTS or not _is_host(host) or port == 0:
+            raise RequestError(field, f"{shown(_plain(text))} is no https address")
+        if "@" in parts.netloc:
+            raise RequestError(field, f"{shown(_plain(text))} holds a name or a password")
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return Address(scheme, host.rstrip("."), port or PORTS[scheme], target)
+
+
+def numbers_of(address: Address) -> list[Ip]:
+    """The numbers of an address's host, to connect to these and no others.
+
+    A name stands for public numbers only, so that nobody who answers for it can lead into the network
+    that this machine is in. A number that the user allowed as such is taken as it is.
+
+    Raises:
+        FetchError: the host is not found, or its name stands for a number that is not public.
+    """
+    number = _number(address.host)
+    if number is not None:
+        return [number]
+    try:
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise FetchError(f"{address.host} is not found: {str(error)[:100]}") from None
+    numbers = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    for one in numbers:
+        fits = one.is_loopback if Host(address.host).is_loopback else is_public(one)
+        if not fits:
+            raise FetchError(
+                f"{address.host} stands for {one}, which is not public", hint="fetch the file yourself"
+            )
+    return list(dict.fromkeys(numbers))
+
+
+def is_public(number: Ip) -> bool:
+    """Whether a number is reachable by everybody, whatever it is wrapped in."""
+    inner = _wrapped(number)
+    if inner is not None:
+        return is_public(inner)
+    return number.is_global and not (number.is_multicast or number.is_reserved or number.is_private)
+
+
+def _wrapped(number: Ip) -> Ip | None:
+    """The IPv4 number that an IPv6 one stands for."""
+    if isinstance(number, ipaddress.IPv4Address):
+        return None
+    if number in _NAT64:
+        return ipaddress.IPv4Address(int(number) & 0xFFFFFFFF)
+    return number.ipv4_mapped or number.sixtofour or (number.teredo[1] if number.teredo else None)
+
+
+def _number(name: str) -> Ip | None:
+    try:
+        return ipaddress.ip_address(name)
+    except ValueError:
+        return None
+
+
+def _is_host(name: str) -> bool:
+    return _number(name) is not None or bool(_HOST.fullmatch(name.rstrip(".")) and len(name) <= 253)
+
+
+def _plain(text: str) -> str:
+    """An address as it may be shown: without name, password and query."""
+    return re.sub(r"(?<=//)[^/@\s]*@", "", text.partition("?")[0])

@@ -1,0 +1,1 @@
+"""The job engine: store, claims, worker, batch."""

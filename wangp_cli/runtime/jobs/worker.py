@@ -1,0 +1,140 @@
+"""The worker: takes one job after another from a store and runs it through the one boundary."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import cycle
+from typing import TYPE_CHECKING
+
+from wangp_cli.errors import OutOfMemoryError, WangpError
+from wangp_cli.presets import Layer
+from wangp_cli.runtime.events.types import Fault
+from wangp_cli.runtime.execute import course, finish
+from wangp_cli.runtime.jobs.cleanup import remove_leftovers, unpack
+from wangp_cli.runtime.outcome import Again, Attempt, Outcome, with_less_memory
+from wangp_cli.tasks.runtime import LESS_MEMORY
+
+if TYPE_CHECKING:
+    from wangp_cli.pipelines.base import Stage
+    from wangp_cli.runtime.jobs.store import Store, StoredJob
+    from wangp_cli.runtime.session import Session
+
+CAREFUL = Layer(name="retry", values={"profile": LESS_MEMORY["auto"]})
+"""What an attempt changes after one in another process that ran out of memory."""
+FIRST_PAUSE_SECONDS = 15.0
+LONGEST_PAUSE_SECONDS = 900.0
+PHASES: tuple[Stage, ...] = ("encode", "denoise", "decode")
+
+
+@dataclass(kw_only=True)
+class Worker:
+    """Runs jobs of one store in one session.
+
+    Args:
+        retries: more attempts after errors that may pass.
+        timeout: seconds of its own work after which a task is given up.
+        pause: seconds before the second attempt; each further pause is twice as long.
+    """
+
+    store: Store
+    session: Session
+    retries: int = 0
+    timeout: float | None = None
+    pause: float = FIRST_PAUSE_SECONDS
+    _tried: set[str] = field(default_factory=set)
+    """Jobs that the reader of events knows and that will be tried again."""
+    _changes: dict[str, Layer] = field(default_factory=dict)
+    """What the next attempt of a job changes."""
+
+    def work(self, job: StoredJob) -> Outcome:
+        """Run a claimed job and tell the store how it ended."""
+        return finish(self._course(job))
+
+    def work_by_phase(self, jobs: Sequence[StoredJob]) -> Iterator[tuple[StoredJob, Outcome]]:
+        """Run claimed jobs, one stage of all of them before the next; gives each with its end."""
+        going = [_Going(job=job, course=self._course(job)) for job in jobs]
+        for phase in cycle(PHASES):
+            for one in going:
+                if one.begun or not self.session.control.ending:
+                    one.do(phase)
+            yield from ((one.job, one.outcome) for one in going if one.outcome)
+            for one in going:
+                if not one.begun:
+                    # It has not begun, so it has no end either.
+                    self.store.release(one.job)
+            going = [one for one in going if one.begun and not one.outcome]
+            if not going:
+                return
+
+    def _course(self, job: StoredJob) -> Generator[Stage, None, Outcome]:
+        if job.token > 1:
+            remove_leftovers(job)
+        layers = unpack(job.said)
+        if (job.error or {}).get("kind") == OutOfMemoryError.kind:
+            layers.append(self._changes.pop(job.key, CAREFUL))
+        attempt = Attempt(
+            number=job.attempt,
+            announce=job.key not in self._tried,
+            line=job.said["line"],
+            notices=job.said["notices"],
+            timeout=self.timeout,
+            own=partial(self.store.own, job),
+            done=partial(self.store.succeed, job),
+            again=partial(self._again, job),
+        )
+        outcome = yield from course(lambda: layers, self.session, job.key, attempt)
+        self._keep(job, outcome)
+        return outcome
+
+    def _again(self, job: StoredJob, error: WangpError) -> Again | None:
+        if isinstance(error, OutOfMemoryError):
+            if (job.error or {}).get("kind") == OutOfMemoryError.kind:
+                return None
+            again = with_less_memory(self.session, error)
+            if again and again.change:
+                self._changes[job.key] = again.change
+            return again
+        if job.attempt > self.retries:
+            return None
+        pause = min(LONGEST_PAUSE_SECONDS, self.pause * 2 ** (job.attempt - 1))
+        return Again(delay_seconds=pause * random.uniform(0.5, 1.5))
+
+    def _keep(self, job: StoredJob, outcome: Outcome) -> None:
+        self._tried.discard(job.key)
+        match outcome.status:
+            case "completed":
+                return
+            case "cancelled" if outcome.reason == "cancel":
+                self.store.cancel(job)
+            case "cancelled":
+                self.store.release(job)
+            case _:
+                assert outcome.error is not None
+                fault = Fault.of(outcome.error).model_dump(mode="json")
+                pause = outcome.again.delay_seconds if outcome.again else None
+                self.store.fail(job, fault, retry_after=pause)
+                if outcome.again:
+                    self._tried.add(job.key)
+
+
+@dataclass(kw_only=True)
+class _Going:
+    """A job on its way."""
+
+    job: StoredJob
+    course: Generator[Stage, None, Outcome]
+    next: Stage = PHASES[0]
+    begun: bool = False
+    outcome: Outcome | None = None
+
+    def do(self, phase: Stage) -> None:
+        """Go on while `phase` is what comes next."""
+        while self.next == phase and self.outcome is None:
+            self.begun = True
+            try:
+                self.next = next(self.course)
+            except StopIteration as end:
+                self.outcome = end.value

@@ -1,0 +1,1 @@
+"""LoRA names resolved to files."""

@@ -1,0 +1,211 @@
+"""What names a LoRA: a file or folder, a reference to the hub, an address; and where it is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from wangp_cli.errors import ModelError, RequestError
+from wangp_cli.runtime.loras.header import ENDINGS, check_lora
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wangp_cli.runtime.weights.download import Remote
+    from wangp_cli.runtime.weights.hub import Hub
+
+HUB_HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
+_HUB = re.compile(
+    r"(?:hf:(?://)?)?(?P<repository>[\w-][\w.-]*/[\w-][\w.-]*)(?::(?P<file>[^@]+))?(?:@(?P<revision>[\w./-]+))?"
+)
+_HUB_PATH = re.compile(r"/(?P<repository>[^/]+/[^/]+)/(?:resolve|blob)/(?P<revision>[^/]+)/(?P<file>.+)")
+LARGER = "set loras_dir to a folder on a larger disk (wangp settings path)"
+USUAL = ("pytorch_lora_weights.safetensors", "adapter_model.safetensors")
+"""Files by which tools save a LoRA in a folder of its own."""
+GENERIC = re.compile(r"(high_noise_model|low_noise_model|adapter_model|pytorch_lora_weights|model)\b")
+"""Names that many LoRAs share."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a LoRA comes from, and where it is or will be.
+
+    Args:
+        name: as it was said, without its strength.
+        path: of the file; of its folder as long as only the repository knows the file.
+        repository: on the hub.
+        file: in the repository; None is the only one there.
+        revision: of the repository.
+        address: of a file elsewhere.
+        sha256: that it must have, as the address says.
+    """
+
+    name: str
+    path: Path
+    repository: str | None = None
+    file: str | None = None
+    revision: str | None = None
+    address: str | None = None
+    sha256: str | None = None
+
+    @property
+    def here(self) -> bool:
+        """Whether the file is on this machine."""
+        return self.path.is_file()
+
+
+def find(name: str, folder: Path) -> Source:
+    """The source that a name means: what is here first, then the net.
+
+    Args:
+        name: as `--lora` takes it, without the strength.
+        folder: of LoRAs.
+
+    Raises:
+        RequestError: nothing is there, and the name is no address.
+    """
+    if re.match(r"https?://", name, re.IGNORECASE):
+        return _of_address(name, folder)
+    local = [Path(name).expanduser(), folder / name, *(folder / f"{name}{ending}" for ending in ENDINGS)]
+    for path in local:
+        if path.is_file():
+            return Source(name=name, path=path)
+        if path.is_dir():
+            return Source(name=name, path=only_file(path))
+    match = _HUB.fullmatch(name)
+    if match and not name.startswith((".", "~", "/")) and not match["repository"].lower().endswith(ENDINGS):
+        return _of_hub(name, match["repository"], match["file"], match["revision"], folder)
+    raise _unknown(name, folder)
+
+
+def only_file(folder: Path) -> Path:
+    """The LoRA in a folder.
+
+    Raises:
+        RequestError: there is none, or several.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
+    usual = [path for path in files if path.name in USUAL]
+    if len(files) == 1 or len(usual) == 1:
+        return (usual or files)[0]
+    if not files:
+        raise RequestError("loras", f"the folder {folder} has no safetensors file")
+    several = ", ".join(str(path.relative_to(folder)) for path in files[:8])
+    raise RequestError("loras", f"the folder {folder} has several LoRAs, name one: {several}")
+
+
+def _of_hub(name: str, repository: str, file: str | None, revision: str | None, folder: Path) -> Source:
+    if file and (".." in file.split("/") or file.startswith("/")):
+        raise RequestError("loras", f"{name!r} leads out of the repository")
+    if file and revision in (None, "main") and (known := _of_that_name(Path(file).name, folder)):
+        return Source(name=name, path=known)
+    place = folder / repository.replace("/", "--")
+    if revision and revision != "main":
+        place = place.with_name(f"{place.name}@{revision.replace('/', '-')}")
+    path = place / file if file else place
+    if not file and place.is_dir() and any(path.suffix in ENDINGS for path in place.rglob("*")):
+        path = only_file(place)
+    return Source(name=name, path=path, repository=repository, file=file, revision=revision)
+
+
+def _of_address(name: str, folder: Path) -> Source:
+    from wangp_cli.runtime.weights.download import LOOPBACK, check_address
+
+    url, _, fragment = name.partition("#")
+    url = url.partition("|")[0]
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        check_address(url)
+    except (ValueError, ModelError) as error:
+        raise RequestError("loras", str(error)) from None
+    if host in HUB_HOSTS and (match := _HUB_PATH.fullmatch(unquote(parts.path))):
+        return _of_hub(name, match["repository"], match["file"], match["revision"], folder)
+    last = Path(unquote(parts.path)).name
+    stem, ending = os.path.splitext(last)  # noqa: PTH122 - both parts at once
+    if ending.lower() in (".pt", ".pth", ".ckpt", ".bin", ".pkl"):
+        raise RequestError("loras", f"{last!r} is a pickle, only safetensors are read")
+    if ending.lower() not in ENDINGS:
+        stem, ending = last, ENDINGS[0]
+    if known := _of_that_name(last, folder):
+        return Source(name=name, path=known)
+    # Many addresses end alike: the whole of it decides the name.
+    digest = hashlib.sha256(url.encode()).hexdigest()[:8]
+    plain = re.sub(r"[^\w.-]+", "_", stem).strip("._")[:80] or "lora"
+    sha256 = fragment.removeprefix("sha256=") if fragment.startswith("sha256=") else None
+    path = folder / ("localhost" if host in LOOPBACK else host) / f"{plain}-{digest}{ending.lower()}"
+    return Source(name=name, path=path, address=url, sha256=sha256)
+
+
+def _of_that_name(name: str, folder: Path) -> Path | None:
+    """The file of that name in the LoRA folder, where older tools put what they fetched."""
+    path = folder / name
+    return path if path.is_file() and not GENERIC.match(name) else None
+
+
+def _unknown(name: str, folder: Path) -> RequestError:
+    if (path := Path(name)).suffix.lower() not in ("", *ENDINGS) and path.is_file():
+        return RequestError("loras", f"{name!r} is not a safetensors file", hint="convert it to safetensors")
+    known = ", ".join(str(path.relative_to(folder)) for path in files_in(folder)[:8])
+    hint = f"the LoRA folder {folder} has: {known}" if known else f"put LoRAs into {folder}, or give a path"
+    return RequestError("loras", f"there is no file {name!r}", hint=hint)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Every LoRA file below the LoRA folder."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
+
+
+def fetch(source: Source, hub: Hub, report: Callable[[int, int], None]) -> Source:
+    """The same source with its file on this machine.
+
+    Args:
+        source: of a task.
+        hub: where repositories are.
+        report: told how many bytes are here, and of how many; 0 is not known.
+
+    Raises:
+        ModelError: it cannot be fetched, or is no LoRA.
+        NoSpaceError: the disk has no room for it.
+    """
+    if source.here:
+        return source
+    # Only what fetches waits for the network's modules.
+    from wangp_cli.runtime.weights.download import check_room, describe, download
+    from wangp_cli.runtime.weights.hub import hub_errors
+
+    with hub_errors(source.name):
+        if source.repository:
+            remote = _on_hub(source, source.repository, hub)
+        else:
+            remote = describe(str(source.address), source.path, source.sha256)
+        check_room(remote.path.parent, (remote.size or 0) - remote.waiting, hint=LARGER)
+        download(remote, lambda here: report(here, remote.size or 0))
+    report(size := remote.path.stat().st_size, size)
+    try:
+        check_lora(remote.path)
+    except ModelError as error:
+        remote.path.unlink()
+        raise ModelError(f"{source.name} is no LoRA: {error.message}", hint=error.hint) from None
+    return replace(source, path=remote.path)
+
+
+def _on_hub(source: Source, repository: str, hub: Hub) -> Remote:
+    """The file of a repository that is meant."""
+    from wangp_cli.runtime.weights.hub import files_of
+
+    place = source.path.parents[source.file.count("/")] if source.file else source.path
+    _, files = files_of(repository, source.revision, place, hub)
+    found = [name for name in files if name.lower().endswith(ENDINGS)]
+    usual = [name for name in found if name in USUAL]
+    wanted = [source.file] if source.file else usual if len(usual) == 1 else found
+    if len(wanted) != 1 or wanted[0] not in found:
+        have = ", ".join(found[:8]) or "no safetensors file"
+        asked = f"has no file {source.file!r}" if source.file else "does not hold one LoRA alone"
+        raise ModelError(f"{repository} {asked}", hint=f"name one as {repository}:FILE; it has: {have}")
+    return files[wanted[0]]

@@ -1,0 +1,229 @@
+"""The run history as tasks: the last word on each, tolerant of what strangers wrote."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from wangp_cli.errors import RequestError
+from wangp_cli.files import strict_json
+from wangp_cli.files.safe_text import visible
+from wangp_cli.runtime.report.command import command_of
+from wangp_cli.runtime.request.check_inputs import sha256_of
+
+Status = Literal["done", "failed", "cancelled", "rejected"]
+Kind = Literal["video", "image", "audio", "file"]
+
+STATUS: dict[str, Status] = {
+    "success": "done",
+    "error": "failed",
+    "cancelled": "cancelled",
+    "rejected": "rejected",
+}
+"""Status of a task by the history's word for it."""
+SUFFIXES: dict[Kind, frozenset[str]] = {
+    "video": frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm"}),
+    "image": frozenset({".png", ".jpg", ".jpeg", ".webp"}),
+    "audio": frozenset({".wav", ".flac", ".mp3", ".m4a", ".ogg"}),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One file of a task.
+
+    Args:
+        kind: how it can be shown; `file` is only named, never linked.
+        name: the file's name.
+        file: where it is; None if it is missing.
+        seed: its seed, as text: JavaScript would round a large one.
+        seconds: its length.
+    """
+
+    kind: Kind
+    name: str
+    file: Path | None
+    seed: str | None
+    seconds: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why a task gave nothing, and what to do."""
+
+    message: str
+    hint: str | None
+    kind: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One task of the report; texts are free of control characters."""
+
+    task_id: str
+    status: Status
+    prompt: str
+    negative_prompt: str
+    model: str
+    seed: str | None
+    size: str | None
+    frames: str | None
+    fps: str | None
+    steps: str | None
+    seconds: float | None
+    timestamp: str
+    attempts: int
+    failure: Failure | None
+    results: tuple[Result, ...]
+    command: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """What a run history says.
+
+    Args:
+        entries: one for each task, in the order of their last lines.
+        skipped: lines that are torn or not ours.
+    """
+
+    entries: list[Entry]
+    skipped: int
+
+
+def read_history(path: Path, run_dir: Path) -> History:
+    """The last line of each task.
+
+    Args:
+        path: the run history.
+        run_dir: where results are looked for if they are not where they were made.
+
+    Raises:
+        RequestError: there is no history to read.
+    """
+    entries: dict[str, Entry] = {}
+    skipped = 0
+    try:
+        with path.open("rb") as file:
+            for text in file:
+                if not text.strip():
+                    continue
+                line = _ours(text)
+                if line is None:
+                    skipped += 1
+                    continue
+                before = entries.pop(line["task_id"], None)
+                entries[line["task_id"]] = _entry(line, run_dir, before.attempts + 1 if before else 1)
+    except OSError as error:
+        raise RequestError(
+            "run_dir", f"cannot read {path}: {error.strerror}", hint="--manifest-path names another history"
+        ) from None
+    return History(entries=list(entries.values()), skipped=skipped)
+
+
+def _ours(text: bytes) -> dict[str, Any] | None:
+    """The line if it is one of a run history."""
+    try:
+        line = strict_json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(line, dict) or not isinstance(line.get("task_id"), str):
+        return None
+    return line if isinstance(line.get("request"), dict) or isinstance(line.get("inputs"), dict) else None
+
+
+def _entry(line: dict[str, Any], run_dir: Path, attempts: int) -> Entry:
+    request, inputs, origin = _mapping(line, "request"), _mapping(line, "inputs"), _mapping(line, "origin")
+    said = inputs | request
+    failure = _failure(line.get("error"))
+    return Entry(
+        task_id=visible(line["task_id"]),
+        status=STATUS.get(str(line.get("status")), "failed" if failure else "done"),
+        prompt=_text(said.get("prompt")) or "",
+        negative_prompt=_text(said.get("negative_prompt")) or "",
+        model=_text(said.get("model")) or "",
+        seed=_text(said.get("seed")),
+        size=_text(said.get("size")),
+        frames=_text(said.get("frames")),
+        fps=_text(said.get("fps")),
+        steps=_text(said.get("steps")),
+        seconds=_seconds(line.get("seconds")),
+        timestamp=_text(line.get("timestamp")) or "",
+        attempts=attempts,
+        failure=failure,
+        results=tuple(_results(line, run_dir)),
+        command=command_of(request, origin, _folder(line, run_dir)),
+    )
+
+
+def _mapping(line: dict[str, Any], key: str) -> dict[str, Any]:
+    value = line.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    return visible(str(value))
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e12:
+        return None
+    return round(float(value), 3) if math.isfinite(value) and value >= 0 else None
+
+
+def _failure(error: object) -> Failure | None:
+    """The error of a line: a sentence, or a sentence with its kind and hint."""
+    if isinstance(error, dict):
+        return Failure(
+            message=_text(error.get("message")) or "no reason was given",
+            hint=_text(error.get("hint")),
+            kind=_text(error.get("kind")),
+        )
+    return Failure(message=visible(error), hint=None, kind=None) if isinstance(error, str) and error else None
+
+
+def _folder(line: dict[str, Any], run_dir: Path) -> Path:
+    """Where the results were made: what paths of the line are relative to."""
+    folder = line.get("output_dir")
+    return run_dir / folder if isinstance(folder, str) else run_dir
+
+
+def _results(line: dict[str, Any], run_dir: Path) -> Iterator[Result]:
+    artifacts = line.get("artifacts")
+    for artifact in artifacts if isinstance(artifacts, list) else []:
+        if isinstance(artifact, dict) and isinstance(artifact.get("path"), str):
+            said = Path(artifact["path"])
+            suffix = said.suffix.lower()
+            kind: Kind = next((kind for kind, suffixes in SUFFIXES.items() if suffix in suffixes), "file")
+            yield Result(
+                kind=kind,
+                name=visible(said.name),
+                file=_find(artifact, _folder(line, run_dir), run_dir),
+                seed=_text(artifact.get("seed")),
+                seconds=_seconds(artifact.get("duration_s")),
+            )
+
+
+def _find(artifact: dict[str, Any], folder: Path, run_dir: Path) -> Path | None:
+    """The file, rather in `run_dir` than where it was made: the folder may have been copied or moved."""
+    made = folder / str(artifact["path"])
+    if folder == run_dir or not made.is_relative_to(folder):
+        return made if _is_file(made) else None
+    moved = run_dir / made.relative_to(folder)
+    if not _is_file(moved) or moved.stat().st_size != artifact.get("bytes"):
+        return made if _is_file(made) else None
+    # Two folders that share a history may hold different files of one name.
+    same = not _is_file(made) or sha256_of(moved) == artifact.get("sha256")
+    return moved if same else made
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, a folder that may not be entered
+        return False

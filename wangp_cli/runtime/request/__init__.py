@@ -1,0 +1,1 @@
+"""Values that were given, resolved and settled into a `Request`."""

@@ -1,0 +1,84 @@
+"""The camera's pose in every frame of a task: on a known path, or from a file."""
+
+from __future__ import annotations
+
+import re
+from math import isclose, isfinite
+from typing import TYPE_CHECKING, Any
+
+from wangp_cli.errors import RequestError
+from wangp_cli.files.strict_json import loads
+from wangp_cli.plan.camera import Camera, Pose, basic, number, relative
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wangp_cli.tasks.camera import Filming
+
+FIELD = "camera_file"
+TOLERANCE = 1e-3
+"""Of the lengths and angles of a camera's axes, which files have with six digits."""
+_ROW = re.compile(r"\[([^\[\]]*)\]")
+
+
+def poses(task: Filming, frames: int) -> tuple[Pose, ...] | None:
+    """The camera's poses, one for each frame, as the first frame's camera sees them; None where none is said.
+
+    Raises:
+        RequestError: the file is broken, or has too few frames.
+    """
+    if task.camera_file:
+        return tuple(relative(_read(task.camera_file, task.camera, frames)))
+    return tuple(relative(basic(task.camera, frames))) if task.camera else None
+
+
+def _read(path: Path, camera: str | None, frames: int) -> list[Camera]:
+    """The cameras of a file in the form of MultiCamVideo: `frame0` and so on, each with its `cam01` ..."""
+    try:
+        found = loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise RequestError(FIELD, f"{path} cannot be read: {error}") from None
+    if not isinstance(found, dict) or not isinstance(found.get("frame0"), dict) or not found["frame0"]:
+        raise RequestError(FIELD, f"{path} has no frame0 with a camera, such as cam01")
+    if (count := sum(f"frame{index}" in found for index in range(frames))) < frames:
+        raise RequestError(FIELD, f"{path} has {count} frames, but {frames} are made")
+    name = _chosen(path, list(found["frame0"]), camera)
+    return [_camera(path, f"frame{index}", name, found[f"frame{index}"]) for index in range(frames)]
+
+
+def _chosen(path: Path, names: list[str], camera: str | None) -> str:
+    wanted = f"cam{number(camera) if camera else 1:02}"
+    if wanted in names:
+        return wanted
+    if len(names) > 1:
+        raise RequestError(
+            FIELD, f"{path} has no {wanted}, but {', '.join(names)[:80]}", hint="--camera NUMBER"
+        )
+    return names[0]
+
+
+def _camera(path: Path, frame: str, name: str, cameras: Any) -> Camera:
+    """A camera from its matrix `[4, 4]`: rows forward, right, up and position, as lists or as a text."""
+    matrix = cameras.get(name) if isinstance(cameras, dict) else None
+    try:
+        if isinstance(matrix, str):
+            matrix = [row.split() for row in _ROW.findall(matrix)]
+        rows = [tuple(float(value) for value in row) for row in matrix]  # type: ignore[union-attr]
+        camera = Camera(*((x, y, z) for x, y, z, _ in rows))
+        ends = [row[3] for row in rows]
+    except (TypeError, ValueError):
+        raise RequestError(FIELD, f"{path}: {frame} {name} is no matrix of 4 x 4 numbers") from None
+    if ends != [0, 0, 0, 1] or not _upright(camera):
+        fault = "must be forward, right and up of length 1, then the position, with 0 0 0 1 at their ends"
+        raise RequestError(FIELD, f"{path}: {frame} {name}: the rows {fault}")
+    return camera
+
+
+def _upright(camera: Camera) -> bool:
+    """Whether the axes are of length 1, at right angles, and the position is finite."""
+    axes = camera[:3]
+    return all(map(isfinite, camera.position)) and all(
+        isclose(sum(a * b for a, b in zip(one, other, strict=True)), float(i == j), abs_tol=TOLERANCE)
+        for i, one in enumerate(axes)
+        for j, other in enumerate(axes)
+    )

@@ -1,0 +1,206 @@
+"""Whether a model serves what a task asks of it."""
+
+from __future__ import annotations
+
+from itertools import starmap
+from typing import TYPE_CHECKING
+
+from wangp_cli.accelerators import NONE
+from wangp_cli.errors import RequestError
+from wangp_cli.presets import said
+from wangp_cli.runtime.request.camera_poses import poses
+from wangp_cli.tasks.camera import Filming
+from wangp_cli.tasks.flags import flag_of
+from wangp_cli.tasks.guidance import FIXED, OWN_SCALES
+from wangp_cli.tasks.runtime import MASKLESS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wangp_cli.catalogue import Catalogue
+    from wangp_cli.models import Accepts, ModelSpec
+    from wangp_cli.runtime.request.check_inputs import Facts
+    from wangp_cli.tasks.render import Render
+    from wangp_cli.tasks.shot import Sampling
+
+OF_PHASE = {2: ("guidance2_scale", "switch_threshold"), 3: ("guidance3_scale", "switch_threshold2")}
+"""What only runs of so many phases read."""
+FORCED = "diffusion_forcing"
+"""The architecture that denoises frames apart."""
+WORDS: dict[Accepts, str] = {
+    "start": "start picture",
+    "end": "end picture",
+    "anchor": "picture to hold on to",
+    "references": "reference picture",
+    "source": "video to continue",
+    "initial": "video to start from",
+    "control": "control video",
+    "camera": "path of the camera",
+    "mask": "mask",
+    "speech": "recording of speech",
+    "face": "face video",
+    "background": "background video",
+    "audio": "sound",
+    "lora": "LoRA",
+}
+
+
+def check_served(task: Render, spec: ModelSpec, origin: Mapping[str, str], catalogue: Catalogue) -> list[str]:
+    """Refuse what the model does not have or take, and a task that lacks what it needs.
+
+    Returns:
+        where phases begin, and what nothing reads, a sentence each.
+
+    Raises:
+        RequestError: naming the field.
+    """
+    _check_accepted(task, spec, catalogue)
+    _check_references(task, spec)
+    _check_control(task, spec)
+    _check_forcing(task, spec, catalogue)
+    return _check_sampling(task, spec, origin)
+
+
+def _check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
+    asked: dict[Accepts, str] = dict.fromkeys(sorted(task.abilities(spec)), "model")
+    given: dict[Accepts, str] = {
+        mark.ability: field for field, mark in task.inputs().items() if mark.ability and getattr(task, field)
+    }
+    if task.loras:
+        given["lora"] = "loras"
+    elif task.accelerator not in (None, NONE):
+        given["lora"] = "accelerator"
+    if isinstance(task, Filming) and task.camera:
+        given.setdefault("camera", "camera")
+    for feature, field in (asked | given).items():
+        if feature not in spec.accepts:
+            able = catalogue.accepting(feature)
+            hint = f"models that do: {', '.join(able)}" if able else None
+            raise RequestError(field, f"model {spec.name!r} takes no {WORDS[feature]}", hint=hint)
+    has = set(given) | set(asked) | ({"start"} if "source" in given else set())
+    for feature in sorted(spec.requires - has):
+        taking = (name for name, mark in task.inputs().items() if mark.ability == feature)
+        field = feature if feature in type(task).model_fields else next(taking, "model")
+        taker = "wangp travel --mode svi" if feature == "anchor" else "wangp generate"
+        hint = f"give {_option(field, type(task))}" if field != "model" else f"`{taker}` takes it"
+        words = spec.means.get(feature, WORDS[feature])
+        raise RequestError(field, f"model {spec.name!r} needs a {words}", hint=hint)
+    if "mask" in given and "control" not in given and "control" not in asked:
+        raise RequestError(
+            given["mask"], "there is no control video to mask", hint="give --video-guide or --image-guide"
+        )
+
+
+def _check_references(task: Render, spec: ModelSpec) -> None:
+    for field, files in task.media().items():
+        most = spec.most_references
+        if most and task.inputs()[field].ability == "references" and len(files) > most:
+            raise RequestError(field, f"{len(files)} pictures, but model {spec.name!r} takes at most {most}")
+
+
+def _check_control(task: Render, spec: ModelSpec) -> None:
+    if not spec.follows_wholly:
+        return
+    for field in ("control_strength", "control_start", "control_end"):
+        if (value := getattr(task, field)) != type(task).model_fields[field].default:
+            raise RequestError(
+                field, f"{value}, but model {spec.name!r} follows its video wholly", hint="leave it out"
+            )
+
+
+def check_filmed(task: Render, spec: ModelSpec, facts: Facts, frames: int) -> None:
+    """Refuse what leaves frames of a video that is filmed again without a picture or a pose.
+
+    Raises:
+        RequestError: naming the field.
+    """
+    if not spec.films_again:
+        return
+    if "video_guide" in facts and (found := facts["video_guide"][0].frames) < frames:
+        raise RequestError("video_guide", f"{found} frames, but model {spec.name!r} films {frames}")
+    if isinstance(task, Filming):
+        poses(task, frames)
+
+
+def _check_sampling(task: Render, spec: ModelSpec, origin: Mapping[str, str]) -> list[str]:
+    """Refuse phases and guidance that the model does not have, in the task or in a part of it."""
+    notices = []
+    for number, run in enumerate(task.samplings):
+        try:
+            found = _check_run(run, spec, origin)
+        except RequestError as error:
+            if run is task:
+                raise
+            message = f"number {number}: {error.message}"
+            raise RequestError("part_phases", message, hint=error.hint) from None
+        part = f"part {number}: " if len(task.samplings) > 1 else ""
+        notices += [part + notice for notice in found]
+    return notices
+
+
+def _check_run(task: Sampling, spec: ModelSpec, origin: Mapping[str, str]) -> list[str]:
+    asked = task.guidance_phases
+    if asked > spec.phases:
+        most = f"{spec.phases} phases" if spec.phases > 1 else "one phase"
+        raise RequestError("guidance_phases", f"{asked}, but model {spec.name!r} has at most {most}")
+    if asked < spec.experts:
+        raise RequestError(
+            "guidance_phases",
+            f"{asked}, but model {spec.name!r} needs {spec.experts}: one network each for high and low noise",
+        )
+    notices = [
+        f"{field}: not used, there {'are two phases' if asked > 1 else 'is one phase'}"
+        for phase, fields in OF_PHASE.items()
+        for field in fields
+        if asked < phase and said(origin.get(field, ""))
+    ]
+    task.check_guidance(spec)
+    if not task.guided:
+        unused = [field for field in ("cfg_zero", "apg", "skip_layers") if getattr(task, field)]
+        own = OWN_SCALES.get(spec.architecture, "")
+        unused += [own] if spec.architecture in FIXED and said(origin.get(own, "")) else []
+        notices += [f"{field}: not used, the guidance scale is 1" for field in unused]
+    if "speech" not in spec.accepts and said(origin.get("audio_scale", "")):
+        notices.append(f"audio_scale: not used, model {spec.name!r} hears nothing")
+    if asked > 1:
+        notices.append(f"phases: {', '.join(starmap(_steps, task.phase_spans))}")
+    return notices
+
+
+def _check_forcing(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
+    """Refuse what the model, the step cache or the attention backend cannot do with frames apart."""
+    if not task.forcing:
+        return
+    field = task.forcing[0]
+    if spec.architecture != FORCED:
+        able = [other.name for other in catalogue.models.values() if other.architecture == FORCED]
+        raise RequestError(
+            field,
+            f"model {spec.name!r} does no diffusion forcing",
+            hint=f"models that do: {', '.join(able)}",
+        )
+    if task.ar_step and str(task.cache).startswith("magcache"):
+        raise RequestError(
+            "cache",
+            "magcache knows the steps of frames denoised together",
+            hint="--cache fbcache, or --ar-step 0",
+        )
+    if task.exact and task.causal_block_size > 1 and task.attention.startswith(MASKLESS):
+        raise RequestError(
+            "attention",
+            f"{task.attention!r} takes no mask, which causal_block_size needs with exact",
+            hint="--attention native, or without --exact",
+        )
+
+
+def _steps(first: int, count: int) -> str:
+    """Steps in words; `first` is counted from 0."""
+    if count > 1:
+        return f"steps {first + 1} to {first + count}"
+    return f"step {first + 1}" if count else "no step"
+
+
+def _option(field: str, task: type[Render]) -> str:
+    """The option that sets a field, for hints."""
+    flag = flag_of(task, field)
+    return flag.option(field) if flag else field

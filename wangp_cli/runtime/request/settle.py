@@ -1,0 +1,261 @@
+"""A task settled for its model: inputs checked, size and length on the grid, seed drawn, paths decided."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from wangp_cli.errors import ModelError, RequestError
+from wangp_cli.files.atomic import HISTORY
+from wangp_cli.models import ModelSpec
+from wangp_cli.plan import reached
+from wangp_cli.presets import Resolved, said
+from wangp_cli.runtime.events.jsonl import check_apart
+from wangp_cli.runtime.loras.select import LoraUse, find_loras, to_fetch
+from wangp_cli.runtime.request.check_inputs import Facts, check_character, check_inputs, silence_after
+from wangp_cli.runtime.request.check_model import check_filmed, check_served
+from wangp_cli.runtime.request.output_paths import check_folder, files_beside, output_folder, plan_outputs
+from wangp_cli.runtime.weights.locate import shipped_vocabulary
+from wangp_cli.runtime.workspace.segments_cache import seed_of_interrupted
+from wangp_cli.tasks.fields import MAX_FRAMES, MAX_RATE, MAX_SEED, MAX_SIDE, MIN_SIDE, frame_count, size_of
+from wangp_cli.tasks.planned import UNPROMPTED
+from wangp_cli.tasks.render import Pixels, Render, Shape
+from wangp_cli.tasks.shot import Length
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from wangp_cli.media.facts import VideoFacts
+    from wangp_cli.plan import Plan
+    from wangp_cli.runtime.session import Session
+
+DRAWN_SEEDS = 2**32
+DRAWN = "drawn"
+DRAWN_BEFORE = "drawn by the run that was interrupted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A settled task, ready to run.
+
+    Args:
+        task: every value final.
+        origin: where each value came from, by field.
+        spec: the model.
+        frames: of each result.
+        size: of each result, width and height in pixels.
+        plan: of a task that is made in several runs of the model.
+        outputs: one path for each result.
+        loras: the LoRAs, some perhaps still to be fetched.
+        notices: what was changed or is worth knowing, for people.
+        addresses: where files were fetched from, by path.
+    """
+
+    task: Render
+    origin: dict[str, str]
+    spec: ModelSpec
+    frames: int
+    size: Pixels
+    plan: Plan | None
+    outputs: list[Path]
+    loras: list[LoraUse]
+    notices: list[str]
+    addresses: Mapping[str, str]
+
+    @property
+    def runs(self) -> int:
+        """How often the model runs."""
+        return len(self.outputs) * (len(self.plan.segments) if self.plan else 1)
+
+    @property
+    def skipped(self) -> bool:
+        """Whether everything is there already and is to be kept."""
+        return self.task.skip_existing and all(path.exists() for path in self.outputs)
+
+    def document(self) -> dict[str, Any]:
+        """What a dry run prints."""
+        return {
+            "request": self.task.model_dump(mode="json"),
+            "origin": self.origin,
+            **({"plan": self.plan.model_dump(mode="json")} if self.plan else {}),
+            "outputs": [str(path) for path in self.outputs],
+            "notices": self.notices,
+        }
+
+
+def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) -> Request:
+    """Check a task against its model and inputs, plan its frames, draw its seed and decide its paths."""
+    origin, notices = dict(merged.origin), []
+    if spec.status == "unsupported":
+        raise ModelError(
+            f"model {spec.name!r} is not supported: {spec.status_note}",
+            hint="`wangp models` lists those that are",
+        )
+    notices += check_served(task, spec, origin, session.catalogue)
+    loras = find_loras(task, origin, spec, session)
+    facts = check_inputs(task, [lora.path for lora in loras if lora.source.here], merged.checksums)
+    if session.manifest_path:
+        check_folder("manifest_path", session.manifest_path.absolute().parent, session.writable)
+    shapes = _shapes(facts)
+    notices += task.check_shapes(shapes, sized=said(origin["size"]))
+    rate, origin["fps"] = _settle_rate(task, spec, facts, origin["fps"])
+    changes: dict[str, Any] = {"model": spec.name, "fps": str(rate)}
+    if rate != Fraction(task.fps):
+        notices.append(f"fps: {origin['fps']}, makes {rate}")
+    plan = _plan(task, spec, facts, rate)
+    if plan is not None:
+        frames = plan.total
+        notices += plan.notices
+    else:
+        assert isinstance(task, Length)
+        frames, origin["frames"] = _settle_frames(task, spec, rate, origin["frames"])
+        changes["frames"] = frames
+        if frames != task.frames:
+            notices.append(f"frames: {origin['frames']}, makes {frames}")
+    check_filmed(task, spec, facts, frames)
+    size, origin["size"] = _settle_size(task, facts, spec, origin["size"])
+    changes["size"] = size
+    if size != task.size:
+        notices.append(f"size: {origin['size']}, makes {size}")
+    if task.seed == -1:
+        changes["seed"], origin["seed"] = _draw_seed(task.cut(**changes), plan, notices)
+    settled = task.cut(**changes)
+    if settled.seed + settled.results - 1 > MAX_SEED:
+        raise RequestError("seed", f"{settled.seed} leaves no room for {settled.results} results")
+    notices += [
+        *silence_after(facts, plan, frames, rate),
+        *unknown_words(settled.text, spec),
+        *to_fetch(loras),
+    ]
+    made = shapes[task.shaped_by[0]][0][:2] if task.splices else size_of(size)
+    outputs = plan_outputs(settled, frames, made, session.writable, plan)
+    _check_events_file(settled, outputs, session)
+    return Request(
+        task=settled,
+        origin=origin,
+        spec=spec,
+        frames=frames,
+        size=made,
+        plan=plan,
+        outputs=outputs,
+        loras=loras,
+        notices=notices,
+        addresses=merged.addresses,
+    )
+
+
+def _check_events_file(task: Render, outputs: list[Path], session: Session) -> None:
+    """Check that no result replaces the events file, and that the history is another."""
+    if session.events_file:
+        history = session.manifest_path or outputs[0].parent / HISTORY
+        results = [file for path in outputs for file in files_beside(task, path)]
+        check_apart(session.events_file, [*results, history])
+
+
+def _plan(task: Render, spec: ModelSpec, facts: Facts, rate: Fraction) -> Plan | None:
+    """The frames of a task that is made in several runs; either way its inputs are long enough."""
+    check_character(task, spec, facts, rate)
+    plan = task.plan(_lengths(facts, rate), spec, rate)
+    if plan is not None:
+        task.check_plan(plan)
+    return plan
+
+
+def _draw_seed(task: Render, plan: Plan | None, notices: list[str]) -> tuple[int, str]:
+    """A seed; that of the same request where a run was interrupted, so that its segments serve again."""
+    before = seed_of_interrupted(task, output_folder(task)) if plan else None
+    if before is not None:
+        notices.append(f"seed: {before}, {DRAWN_BEFORE}")
+        return before, DRAWN_BEFORE
+    return secrets.randbelow(DRAWN_SEEDS), DRAWN
+
+
+def _settle_rate(task: Render, spec: ModelSpec, facts: Facts, origin: str) -> tuple[Fraction, str]:
+    """The rate of the file: a video that is shown in it keeps its own, or it would play faster or slower."""
+    rated_by = (*task.rated_by, "video_guide") if spec.follows_wholly else task.rated_by
+    rated = next((field for field in rated_by if field in facts), None)
+    if rated and not said(origin):
+        found = facts[rated][0].fps
+        if found and not 1 <= found <= MAX_RATE:
+            raise RequestError(
+                rated,
+                f"plays {float(found):g} frames a second, wanted 1 to {MAX_RATE}",
+                hint="--fps sets another rate",
+            )
+        if found and found != Fraction(task.fps):
+            return found, f"rate of {rated}"
+    return Fraction(task.fps), origin
+
+
+def _lengths(facts: Facts, rate: Fraction) -> dict[str, list[int]]:
+    """Frames of each video at `rate`, by field."""
+    return {
+        field: [reached(fact.frames, fact.fps, rate) if fact.fps else fact.frames for fact in found]
+        for field, found in facts.items()
+    }
+
+
+def _shapes(facts: Facts) -> dict[str, list[Shape]]:
+    return {
+        field: [Shape(fact.width, fact.height, fact.fps) for fact in found] for field, found in facts.items()
+    }
+
+
+def _settle_frames(task: Length, spec: ModelSpec, rate: Fraction, origin: str) -> tuple[int, str]:
+    asked = task.frames
+    count = frame_count(asked, rate)
+    frames = spec.grid.frames(count)
+    if frames == asked:
+        return frames, origin
+    if not 1 <= count <= MAX_FRAMES - spec.grid.step:
+        is_count = isinstance(asked, int)
+        made = f"{asked} is out of range" if is_count else f"{asked} at {rate} fps is {count} frames"
+        raise RequestError("frames", f"{made}, must be 1 to {MAX_FRAMES - spec.grid.step}")
+    return frames, f"snapped from {asked}" if isinstance(asked, int) else f"{asked} at {rate} fps"
+
+
+def _settle_size(task: Render, facts: Facts, spec: ModelSpec, origin: str) -> tuple[str, str]:
+    width, height = size_of(task.size)
+    shaping = next((field for field in task.shaped_by if field in facts), None)
+    if shaping and not said(origin):
+        return _size_like(facts[shaping][0], shaping, task, spec)
+    size = "{}x{}".format(*spec.grid.size(width, height))
+    return size, origin if size == task.size else f"snapped from {task.size}"
+
+
+def _size_like(found: VideoFacts, field: str, task: Render, spec: ModelSpec) -> tuple[str, str]:
+    """The size of an input, or one of its shape with about as many pixels as the model usually makes."""
+    if task.keeps_size:
+        (width, height), origin = spec.grid.size(found.width, found.height), f"size of {field}"
+    else:
+        from wangp_cli.media.resize import budget_size
+
+        sides = size_of(task.size)
+        width, height = budget_size(found.width, found.height, *sides, spec.grid.block)
+        origin = f"shape of {field}"
+    if not all(MIN_SIDE <= side <= MAX_SIDE for side in (width, height)):
+        raise RequestError(
+            field,
+            f"{found.width}x{found.height} makes {width}x{height}, sides must be {MIN_SIDE} to {MAX_SIDE}",
+            hint="--size crops it to another shape",
+        )
+    return f"{width}x{height}", origin
+
+
+def unknown_words(prompt: str, spec: ModelSpec) -> list[str]:
+    """A notice if the prompt leaves the small world of a model that ships with us."""
+    world = shipped_vocabulary(spec.source.package) if spec.source.package else None
+    if not world:
+        return []
+    known = world | set(UNPROMPTED.split())
+    strange = [word for word in re.findall(r"[^\W\d_]+", prompt.lower()) if word not in known]
+    if not strange:
+        return []
+    words = ", ".join(dict.fromkeys(strange))
+    return [
+        f"{spec.name} was not trained on: {words}; for anything else use a real model, see `wangp models`"
+    ]

@@ -1,0 +1,240 @@
+"""A run from its first event to its last: where events go, who may steer, how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from wangp_cli import __version__
+from wangp_cli.errors import RequestError, ResourceError, WangpError
+from wangp_cli.runtime import bootstrap
+from wangp_cli.runtime.control.server import ControlServer
+from wangp_cli.runtime.events.console import ConsoleSink
+from wangp_cli.runtime.events.jsonl import JsonLines, open_events_file
+from wangp_cli.runtime.events.stream import Event, Pulse, Sink, Stream
+from wangp_cli.runtime.events.types import Log, RunFinished, RunStarted
+from wangp_cli.runtime.progress import SECONDS_BETWEEN
+from wangp_cli.runtime.session import Session
+
+READER_GONE = 141
+
+
+class Options(BaseModel):
+    """Options of a command that are not its task's."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    @classmethod
+    def of(cls, extra: Mapping[str, Any]) -> Self:
+        """From what was said on the command line.
+
+        Raises:
+            RequestError: a value is out of range.
+        """
+        try:
+            return cls.model_validate(extra)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = "--" + str(first["loc"][0]).replace("_", "-")
+            raise RequestError(name, f"{first['input']!r}: {first['msg'].lower()}") from None
+
+
+class Reporting(Options):
+    """How a run speaks and listens."""
+
+    json_lines: bool = Field(default=False, alias="json")
+    quiet: bool = False
+    event_format: Literal["plain", "cloudevents"] = "plain"
+    events_file: Path | None = None
+    progress_interval: float = Field(default=SECONDS_BETWEEN, ge=0, le=3600, allow_inf_nan=False)
+    on_broken_pipe: Literal["stop", "continue", "abort"] = "stop"
+    control: bool = True
+    control_port: int | None = Field(default=None, ge=0, le=65535)
+
+
+class Outlets:
+    """Where the events of a run go: JSON lines or a person's console, and a file.
+
+    Args:
+        reporting: how the run speaks.
+        stdout: descriptor of the JSON lines.
+        used: files that the run reads or writes otherwise; the events file must be none of them.
+    """
+
+    def __init__(self, reporting: Reporting, stdout: int, used: Iterable[Path] = ()) -> None:
+        form: Callable[[Event], str] = Event.line
+        if reporting.event_format == "cloudevents":
+            form = partial(Event.cloud_line, host=platform.node())
+        self._reporting = reporting
+        self._file: int | None = None
+        self.copy: JsonLines | None = None
+        if reporting.events_file:
+            self._file = open_events_file(reporting.events_file, used, (0, stdout, 2))
+            self.copy = JsonLines(self._file, form=form, durable=True)
+        self.lines = JsonLines(stdout, form=form) if reporting.json_lines else None
+        own: Sink = self.lines or ConsoleSink(quiet=reporting.quiet)
+        self.sinks: list[Sink] = [own, *([self.copy] if self.copy else [])]
+
+    def attach(self, session: Session) -> None:
+        """Tell a run when its reader has gone or its file cannot be written."""
+        if self.lines:
+            self.lines.on_failure = partial(self._reader_gone, session)
+        if self.copy:
+            self.copy.on_failure = partial(self._file_failed, session.stream)
+
+    def _reader_gone(self, session: Session) -> None:
+        if self._reporting.on_broken_pipe == "abort":
+            session.control.abort("reader_gone")
+        elif self._reporting.on_broken_pipe == "stop":
+            session.control.drain("reader_gone")
+
+    def _file_failed(self, stream: Stream) -> None:
+        reason = self.copy.error.strerror if self.copy and self.copy.error else "unknown"
+        text = f"events_file: {self._reporting.events_file} is no longer written: {reason}"
+        stream.emit(Log(level="warning", message=text))
+
+    def close(self) -> None:
+        """Write what waits."""
+        for lines in (self.lines, self.copy):
+            if lines:
+                lines.close()
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def exit_code(self, code: int) -> int:
+        """The exit code of a run that would leave with `code`, as far as it could be told to its reader."""
+        if self.lines is None or self.lines.error is None or self._reporting.on_broken_pipe == "continue":
+            return code
+        return READER_GONE if self.lines.reader_gone else code or ResourceError.exit_code
+
+
+class _Forward(logging.Handler):
+    """Sends what our own parts log to the stream."""
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__(logging.WARNING)
+        self._stream = stream
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level: Literal["warning", "error"] = "error" if record.levelno >= logging.ERROR else "warning"
+        self._stream.emit(Log(level=level, message=record.getMessage(), logger=record.name))
+
+
+class Run:
+    """One run of a command. `begin` says the first event, `finish` the last; both at most once.
+
+    Args:
+        command: the word after `wangp`.
+        session: where its tasks run.
+        outlets: where its events go; None for a run without events.
+        reporting: how it speaks and listens.
+    """
+
+    def __init__(self, command: str, session: Session, outlets: Outlets | None, reporting: Reporting) -> None:
+        self.session = session
+        self.exit_code = 0
+        self._command = command
+        self._outlets = outlets
+        self._reporting = reporting
+        self._server: ControlServer | None = None
+        self._pulse = Pulse(session.stream)
+        self._open: contextlib.ExitStack | None = None
+
+    def begin(self, *, planned: int | None = None, folders: tuple[Path, ...] = ()) -> None:
+        """Listen to signals and control, and say that the run starts.
+
+        Args:
+            planned: how many tasks there are, where that is known.
+            folders: where it writes to; `wangp control FOLDER` finds it by them.
+        """
+        session, stack = self.session, contextlib.ExitStack()
+        refusal = self._serve(folders)
+        self._open = stack
+        stack.callback(session.control.install())
+        if self._outlets:
+            self._outlets.attach(session)
+        session.stream.emit(
+            RunStarted(
+                version=__version__,
+                command=self._command,
+                argv=bootstrap.arguments(),
+                host=platform.node(),
+                pid=os.getpid(),
+                planned=planned,
+                control=str(self._server.record.socket) if self._server else None,
+            )
+        )
+        if refusal:
+            session.stream.emit(Log(level="warning", message=refusal))
+        if self._server and self._server.port:
+            text = f"control on 127.0.0.1:{self._server.port}, token in {self._server.record.token}"
+            session.stream.emit(Log(level="info", message=text))
+        forward = _Forward(session.stream)
+        logging.getLogger("wangp_cli").addHandler(forward)
+        stack.callback(logging.getLogger("wangp_cli").removeHandler, forward)
+        self._pulse.start()
+        stack.enter_context(contextlib.redirect_stdout(sys.stderr))
+
+    def _serve(self, folders: tuple[Path, ...]) -> str | None:
+        """Open the door for control; the reason if there is none and none was insisted on."""
+        if not self._reporting.control:
+            return None
+        control, stream = self.session.control, self.session.stream
+        try:
+            self._server = ControlServer(
+                control, stream.run, bootstrap.control_folders(), port=self._reporting.control_port
+            )
+        except (OSError, WangpError) as error:
+            if self._reporting.control_port is not None:
+                raise
+            return str(error)
+        for folder in folders:
+            self._server.record.add_folder(folder)
+        stream.add(self._server.note)
+        return None
+
+    def fail(self, error: WangpError) -> None:
+        """Finish after an error that is no task's own."""
+        if self._open is not None:
+            # It names its logger, because people are told by other means.
+            log = Log(level="error", message=error.message, logger=__name__)
+            self.session.stream.emit(log)
+            self.finish(error.exit_code)
+
+    def finish(self, code: int, *, stopped: bool = True) -> None:
+        """Say that the run ends, and free what it holds.
+
+        Args:
+            code: its exit code, unless it was stopped or its reader has gone.
+            stopped: whether a signal or `abort` ended it; one that came after the last task did not.
+        """
+        if self._open is None:
+            return
+        session, stack, self._open = self.session, self._open, None
+        control = session.control
+        if stopped and control.exit_code is not None:
+            code = control.exit_code
+        with stack:
+            session.pool.close()
+            self._pulse.stop()
+            if self._server:
+                self._server.close()
+            if self._outlets and self._outlets.lines:
+                self._outlets.lines.flush()
+                code = self._outlets.exit_code(code)
+            reason = control.reason if stopped else None
+            session.stream.emit(RunFinished(counts=session.stream.counts, exit_code=code, reason=reason))
+            self.exit_code = code
+            if self._outlets:
+                self._outlets.close()
+                self.exit_code = self._outlets.exit_code(code)

@@ -1,0 +1,99 @@
+"""Asking a hub for the files of a repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wangp_cli.errors import ModelError
+from wangp_cli.runtime.weights.download import Remote
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hub:
+    """Where repositories are, and whether it may be asked.
+
+    Args:
+        endpoint: of a mirror; None is the library's own, which HF_ENDPOINT sets.
+        offline: ask nothing.
+    """
+
+    endpoint: str | None = None
+    offline: bool = False
+
+
+def files_of(repository: str, revision: str | None, folder: Path, hub: Hub) -> tuple[str, dict[str, Remote]]:
+    """The commit of a revision, and every file of a repository at it, by its path.
+
+    Args:
+        repository: `owner/name`.
+        revision: a commit, tag or branch; None is the newest.
+        folder: where the files go.
+        hub: where from.
+
+    Raises:
+        what `hub_errors` knows.
+    """
+    from huggingface_hub import HfApi, hf_hub_url
+    from huggingface_hub.utils import build_hf_headers
+
+    if hub.offline:
+        raise _Offline
+    info: Any = HfApi(endpoint=hub.endpoint).model_info(repository, revision=revision, files_metadata=True)
+    headers = build_hf_headers()
+    return info.sha, {
+        file.rfilename: Remote(
+            url=hf_hub_url(repository, file.rfilename, revision=info.sha, endpoint=hub.endpoint),
+            path=folder / file.rfilename,
+            size=file.size,
+            sha256=file.lfs.sha256 if file.lfs else None,
+            blob=None if file.lfs else file.blob_id,
+            headers=headers,
+        )
+        for file in info.siblings or []
+        if not file.rfilename.startswith("/") and ".." not in file.rfilename.split("/")
+    }
+
+
+class _Offline(Exception):  # noqa: N818 - the same as the library's own
+    """Nothing may be asked of a hub."""
+
+
+@contextmanager
+def hub_errors(repository: str) -> Iterator[None]:
+    """What goes wrong at a hub, in one clear message."""
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except errors.GatedRepoError:
+        raise ModelError(
+            f"{repository} asks you to accept its licence first",
+            hint=f"accept it on the hub page of {repository}, then run `hf auth login`",
+        ) from None
+    except errors.RevisionNotFoundError:
+        raise ModelError(
+            f"{repository} has no such revision", hint="look whether its name is right"
+        ) from None
+    except errors.RepositoryNotFoundError:
+        raise ModelError(
+            f"{repository} is not on the hub, or asks for a login", hint="`hf auth login` if it is private"
+        ) from None
+    except (errors.OfflineModeIsEnabled, _Offline):
+        raise ModelError(
+            f"{repository} cannot be asked for: offline", hint="without --offline and HF_HUB_OFFLINE"
+        ) from None
+    except errors.HfHubHTTPError as error:
+        raise _failed(repository, error) from None
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] in ("httpx", "httpx2"):
+            raise _failed(repository, error) from None
+        raise
+
+
+def _failed(repository: str, error: Exception) -> ModelError:
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return ModelError(f"cannot fetch {repository}: {line}", hint="try again; it goes on where it stopped")

@@ -1,0 +1,92 @@
+"""The work folder: what an unfinished task has made so far, beside its results."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from wangp_cli.files.atomic import disk_error, sweep
+
+if TYPE_CHECKING:
+    from wangp_cli.tasks.render import Render
+
+FOLDER = ".wangp-work"
+UNSEEN = {"task_id", "overwrite", "skip_existing", "visualize", "keep_intermediates"}
+"""Fields that change neither the pixels nor the place of a result."""
+KEPT_SECONDS = 7 * 24 * 3600
+"""How long what no run has asked for since is kept."""
+
+
+def folder_beside(result: Path) -> Path:
+    """The work folder of a result."""
+    return result.parent / FOLDER
+
+
+def sweep_work(folder: Path) -> None:
+    """Remove what is old or torn from the work folder of an output folder."""
+    work = folder / FOLDER
+    if not work.is_dir():
+        return
+    sweep(work)
+    oldest = time.time() - KEPT_SECONDS
+    for file in work.iterdir():
+        with suppress(OSError):
+            if file.stat().st_mtime < oldest:
+                file.unlink()
+    remove_empty(work)
+
+
+def remove_empty(work: Path) -> None:
+    """Remove the work folder if nothing is in it."""
+    with suppress(OSError):
+        work.rmdir()
+
+
+def seed_of_interrupted(task: Render, folder: Path) -> int | None:
+    """The seed that was drawn for the same request in the same folder by a run that has not finished it."""
+    with suppress(OSError, ValueError), _seed_file(task, folder / FOLDER).open("rb") as file:
+        if _lock(file):
+            return int(file.read())
+    return None
+
+
+def keep_seed(task: Render, work: Path) -> IO[bytes]:
+    """Write down the seed that was drawn for a request; it is ours while the file is open."""
+    file = _seed_file(task, work)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        kept = file.open("w+b")
+        _lock(kept)
+        kept.write(str(task.seed).encode())
+        kept.flush()
+        os.fsync(kept.fileno())
+    except OSError as error:
+        raise disk_error(error, file) from None
+    return kept
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Whether nobody else holds the file. Some network file systems have no locks."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _seed_file(task: Render, work: Path) -> Path:
+    said = task.model_dump_json(exclude={"seed", *UNSEEN})
+    return work / f"{hashlib.sha256(said.encode()).hexdigest()}.seed"
+
+
+def work_size(folder: Path) -> int:
+    """Bytes in the work folder of an output folder."""
+    work = folder / FOLDER
+    return sum(file.stat().st_size for file in work.iterdir()) if work.is_dir() else 0
