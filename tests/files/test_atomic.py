@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from wangp_cli.errors import ConflictError, NoSpaceError
-from wangp_cli.files.atomic import append_line, complete_file, remove_owned, sweep
+from wangp_cli.files.atomic import complete_file, remove_owned, sweep
+from wangp_cli.runtime.history.log import append_line
 
 
 def test_a_file_takes_its_name_only_when_it_is_complete(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import torch
 
 from tests.support import tiny
 from wangp_cli.pipelines.base import Lora
+from wangp_cli.pipelines.checkpoints.wan_names import original_name
 from wangp_cli.pipelines.lora.adapters import Adapters
-from wangp_cli.pipelines.lora.keys import original_name
 
 RANK, ALPHA = 4, 2.0
 Tensors = dict[str, torch.Tensor]

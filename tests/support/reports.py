@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from wangp_cli.files.atomic import HISTORY
+from wangp_cli.files.checksum import sha256_of
 from wangp_cli.media.write import write_video
+from wangp_cli.runtime.history.log import HISTORY
 from wangp_cli.runtime.report.page import Page
 from wangp_cli.runtime.report.read_history import History, read_history
-from wangp_cli.runtime.request.check_inputs import sha256_of
 
 REQUEST = {
     "type": "generate",

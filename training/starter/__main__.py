@@ -16,8 +16,9 @@ from training.starter.card import write_card
 from training.starter.encoder import build_autoencoder
 from training.starter.evaluate import Settings, contact_sheet, evaluate, evaluate_text, load
 from training.starter.export import export
+from training.starter.model import Model
 from training.starter.train_decoder import DecoderPlan, train_decoder
-from training.starter.train_denoiser import Model, Phase, Trainer
+from training.starter.train_denoiser import Phase, Trainer
 from training.starter.world import draw, sample_scene
 
 log = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKLWan, WanVACEPipeline
 
+from training.starter.model import Model
 from training.starter.networks import make_sampler
-from training.starter.train_denoiser import Model
 
 SIZE_LIMIT = 12_000_000
 """Bytes that the checkpoint may take on disk."""

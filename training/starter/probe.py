@@ -12,7 +12,7 @@ from training.starter.world import COLOURS, MOTIONS, Scene, plain_caption
 
 if TYPE_CHECKING:
     from training.starter.data import ScenePool
-    from training.starter.train_denoiser import Model
+    from training.starter.model import Model
 
 _NOISES = 16
 

@@ -17,13 +17,9 @@ from training.starter.autoencoder import CONTENT_CHANNELS
 from training.starter.data import HOLES, Batch, Grid, ScenePool
 from training.starter.decoded import decoded_error
 from training.starter.fast import FastDenoiser, to_latents, to_tokens
+from training.starter.model import Model
 from training.starter.networks import (
     WORDS,
-    encode_words,
-    make_denoiser,
-    make_text_encoder,
-    make_tokenizer,
-    pad_bias,
 )
 from training.starter.optim import Average, Muon, rate
 from training.starter.probe import probe_motion
@@ -62,22 +58,6 @@ class Phase:
     """Factor on learning rates at the start and the end; between them it follows a cosine."""
     decay: float = 0.997
     """Of the running average."""
-
-
-class Model(nn.Module):
-    """The trained parts, and the fixed ones that they need."""
-
-    def __init__(self, seed: int = 0) -> None:
-        super().__init__()
-        torch.manual_seed(seed)
-        self.tokenizer = make_tokenizer()
-        self.text_encoder = make_text_encoder(len(self.tokenizer))
-        self.denoiser = make_denoiser()
-
-    def words(self, captions: list[str], lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Encoded captions and the bias of their padding."""
-        hidden, counts = encode_words(self.text_encoder, self.tokenizer, captions)
-        return hidden, pad_bias(counts, lengths)
 
 
 class Trainer:

@@ -24,7 +24,7 @@ from wangp_cli.runtime.intake.watch_list import failed_path
 from wangp_cli.runtime.jobs.admission import Door, Rules
 from wangp_cli.runtime.jobs.batch import Plan
 from wangp_cli.runtime.jobs.batch_folder import OURS, fetched_folder
-from wangp_cli.runtime.run import Options
+from wangp_cli.runtime.outlets import Options
 from wangp_cli.runtime.session import Session
 from wangp_cli.tasks.fields import Order
 

@@ -11,7 +11,7 @@ from wangp_cli.runtime.weights import locate
 from wangp_cli.runtime.weights.sizes import network_config, part_sizes
 
 if TYPE_CHECKING:
-    from wangp_cli.runtime.request.settle import Request
+    from wangp_cli.runtime.request.request import Request
     from wangp_cli.runtime.session import Session
 
 

@@ -18,7 +18,8 @@ from wangp_cli.runtime.events.types import DownloadProgress
 from wangp_cli.runtime.stdin import stdin_for_answers
 from wangp_cli.runtime.weights.fetch import Step, fetch
 from wangp_cli.runtime.weights.hub import Hub
-from wangp_cli.runtime.weights.verify import GOOD, Removal, plan_removal, remove, verify
+from wangp_cli.runtime.weights.remove import Removal, plan_removal, remove
+from wangp_cli.runtime.weights.verify import GOOD, verify
 
 GIGABYTE = 1e9
 SHOWN_BYTES = 1 << 28

@@ -22,7 +22,7 @@ from wangp_cli.tasks.generate import Generate
 
 if TYPE_CHECKING:
     from wangp_cli.plan import Plan
-    from wangp_cli.runtime.request.settle import Request
+    from wangp_cli.runtime.request.request import Request
     from wangp_cli.runtime.run import Run
     from wangp_cli.runtime.session import Session
 
@@ -119,7 +119,8 @@ def open_run(
         used: files that the command reads or writes, and folders of such files.
     """
     # Here and below: what only a run needs is imported when it runs, so that help answers at once.
-    from wangp_cli.runtime.run import Outlets, Reporting, Run
+    from wangp_cli.runtime.outlets import Outlets, Reporting
+    from wangp_cli.runtime.run import Run
 
     reporting = Reporting.of(extra)
     named = [*used, *(Path(extra[name]) for name in FILES if extra.get(name))]

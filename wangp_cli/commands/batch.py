@@ -14,7 +14,7 @@ import typer
 from wangp_cli.commands._bind import bind, parameter
 from wangp_cli.commands._run import EXTRA, errors_shown, extra_option, leave, open_run
 from wangp_cli.errors import NoSpaceError
-from wangp_cli.files.atomic import HISTORY
+from wangp_cli.runtime.history.log import HISTORY
 from wangp_cli.tasks.fields import Order
 from wangp_cli.tasks.generate import Generate
 
@@ -129,7 +129,7 @@ def run_batch(said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
 
 def _run(run: Run, plan: Plan, wishes: Wishes, said: Mapping[str, Any]) -> None:
     from wangp_cli.commands._batch import Watch, lines_of
-    from wangp_cli.runtime.events.jsonl import check_apart
+    from wangp_cli.runtime.events.events_file import check_apart
     from wangp_cli.runtime.intake import Watcher
     from wangp_cli.runtime.jobs.batch import Batch
     from wangp_cli.runtime.jobs.batch_folder import OURS, batch_store, remove_fetched

@@ -10,8 +10,8 @@ import typer
 from wangp_cli.commands._run import errors_shown
 from wangp_cli.commands._table import write_json
 from wangp_cli.errors import RequestError
-from wangp_cli.files.atomic import HISTORY
 from wangp_cli.runtime.events.console import plain, stderr_console
+from wangp_cli.runtime.history.log import HISTORY
 
 
 def report(

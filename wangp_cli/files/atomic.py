@@ -5,19 +5,16 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
-import json
 import os
 import re
 import secrets
 import stat
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from wangp_cli.errors import ConflictError, NoSpaceError
 
-HISTORY = Path("manifests") / "run_history.jsonl"
 PARTIAL = re.compile(r"\..*\.[0-9a-f]{32}\.partial(\.\w+)?", re.DOTALL)
 """Names of partial files."""
 
@@ -187,39 +184,3 @@ def sweep(folder: Path) -> None:
             with opened_regular(path, os.O_RDWR) as file:
                 if file is not None and lock(file):
                     _remove_named(file, path)
-
-
-def append_line(path: Path, record: Mapping[str, Any]) -> None:
-    """Append one JSON line with sorted keys and make it durable; a torn last line is ended first.
-
-    Raises:
-        NoSpaceError: the disk is full or the folder cannot be written; nothing of the line is left then.
-    """
-    line = json.dumps(record, sort_keys=True, ensure_ascii=False, allow_nan=False).encode() + b"\n"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        try:
-            # Shards share a history. Some network file systems have no locks.
-            locked = False
-            with suppress(OSError):
-                fcntl.flock(handle, fcntl.LOCK_EX)
-                locked = True
-            size = os.fstat(handle).st_size
-            if size and os.pread(handle, 1, size - 1) != b"\n":
-                line = b"\n" + line
-            try:
-                rest = memoryview(line)
-                while rest:
-                    rest = rest[os.write(handle, rest) :]
-                os.fsync(handle)
-            except OSError:
-                # Without a lock another may have written after it.
-                if locked:
-                    with suppress(OSError):
-                        os.ftruncate(handle, size)
-                raise
-        finally:
-            os.close(handle)
-    except OSError as error:
-        raise disk_error(error, path) from None

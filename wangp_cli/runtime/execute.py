@@ -12,7 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wangp_cli.errors import Cancelled, RequestError, WangpError
-from wangp_cli.files.atomic import HISTORY, append_line, sweep
+from wangp_cli.files.atomic import sweep
+from wangp_cli.files.checksum import sha256_of
 from wangp_cli.presets import Layer
 from wangp_cli.runtime.error_mapping import as_known
 from wangp_cli.runtime.events.types import (
@@ -28,14 +29,14 @@ from wangp_cli.runtime.events.types import (
     TaskRetrying,
     TaskStarted,
 )
+from wangp_cli.runtime.history.log import HISTORY, append_line
 from wangp_cli.runtime.history.manifest import input_checksums, record
 from wangp_cli.runtime.job import Job
 from wangp_cli.runtime.loras.select import LoraUse, fetch_loras
 from wangp_cli.runtime.outcome import Attempt, Outcome, with_less_memory
 from wangp_cli.runtime.progress import Meter
-from wangp_cli.runtime.request.check_inputs import sha256_of
+from wangp_cli.runtime.request.request import Request
 from wangp_cli.runtime.request.resolve import label, resolve
-from wangp_cli.runtime.request.settle import Request
 from wangp_cli.runtime.session import Session
 from wangp_cli.runtime.weights.hub import Hub
 from wangp_cli.runtime.workspace.segments_cache import sweep_work

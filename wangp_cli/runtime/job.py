@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Pipeline, Placement
     from wangp_cli.runtime.events.types import Emit
     from wangp_cli.runtime.progress import Meter
-    from wangp_cli.runtime.request.settle import Request
+    from wangp_cli.runtime.request.request import Request
     from wangp_cli.runtime.session import Session
     from wangp_cli.tasks.adapters import Strength
     from wangp_cli.tasks.shot import Sampling

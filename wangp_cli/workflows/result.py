@@ -9,13 +9,13 @@ from fractions import Fraction
 from pathlib import Path
 
 from wangp_cli.files.atomic import complete_file
+from wangp_cli.files.checksum import sha256_of
 from wangp_cli.media.clip import Audio, Frames
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import Written, write_video
 from wangp_cli.runtime.events.types import ArtifactCreated
 from wangp_cli.runtime.history.manifest import comment
 from wangp_cli.runtime.job import Job
-from wangp_cli.runtime.request.check_inputs import sha256_of
 from wangp_cli.runtime.request.output_paths import visualization_of
 
 

@@ -204,7 +204,7 @@ def test_zero_star_takes_the_factor_that_fits_best() -> None:
 
 def test_projected_guidance_is_that_of_a_plain_computation() -> None:
     positive, shot = random(3), tiny.shot(apg=True, apg_momentum=-0.75, apg_norm_threshold=5.0)
-    guider = guidance.Guider(shot, positive, positive)
+    guider = guidance.ClassifierFreeGuider(shot, positive, positive, nag=nag.guiding)
     average = np.zeros(positive.shape)
     for seed in (4, 5, 6):
         negative = random(seed)

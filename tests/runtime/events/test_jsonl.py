@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from wangp_cli.errors import ConflictError, NoSpaceError, RequestError
-from wangp_cli.runtime.events.jsonl import JsonLines, open_events_file
+from wangp_cli.runtime.events.events_file import open_events_file
+from wangp_cli.runtime.events.jsonl import JsonLines
 from wangp_cli.runtime.events.stream import Event, Stream
 from wangp_cli.runtime.events.types import Data, Heartbeat, Log, TaskProgress, TaskStarted
 
@@ -182,9 +183,9 @@ def test_a_descriptor_that_does_not_block_is_waited_for(pipe: Pipe) -> None:
 def test_a_forked_child_writes_nothing_and_does_not_hang(pipe: Pipe) -> None:
     code = """
 import os, sys
-from wangp_cli.runtime.lines import JsonLines
-from wangp_cli.runtime.stream import Stream
-from wangp_cli.runtime.events import Heartbeat
+from wangp_cli.runtime.events.jsonl import JsonLines
+from wangp_cli.runtime.events.stream import Stream
+from wangp_cli.runtime.events.types import Heartbeat
 lines = JsonLines(1)
 stream = Stream("run", [lines])
 stream.emit(Heartbeat())

@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.browser import Browser, browser
 from tests.support.reports import NASTY, clip, history, line, written
-from wangp_cli.files.atomic import HISTORY
 from wangp_cli.files.safe_text import quote
+from wangp_cli.runtime.history.log import HISTORY
 from wangp_cli.runtime.report.read_history import read_history
 
 __all__ = ["browser"]

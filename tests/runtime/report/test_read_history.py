@@ -10,8 +10,8 @@ import pytest
 
 from tests.support.reports import NASTY, REQUEST, clip, history, line, written
 from wangp_cli.errors import ConflictError, RequestError
-from wangp_cli.files.atomic import HISTORY
 from wangp_cli.files.safe_text import quote
+from wangp_cli.runtime.history.log import HISTORY
 from wangp_cli.runtime.report import page as pages
 from wangp_cli.runtime.report.command import command_of
 from wangp_cli.runtime.report.page import Page

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from wangp_cli.pipelines.lora.keys import original_name
+from wangp_cli.pipelines.checkpoints.wan_names import original_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from wangp_cli.pipelines.wan import nag
+from wangp_cli.pipelines.denoise.condition import Ask, Guided
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
+    from contextlib import AbstractContextManager
 
-    from wangp_cli.pipelines.denoise.loop import Step
-    from wangp_cli.pipelines.wan.architecture import Condition
     from wangp_cli.tasks.guidance import Guidance
+
+    NormalisedAttentionGuidance = Callable[
+        [Any, torch.Tensor, float, float, float], AbstractContextManager[None]
+    ]
 
 log = logging.getLogger(__name__)
 
@@ -24,53 +26,15 @@ FRAME = (1, 3, 4)
 """The axes of one latent frame of `[1, C, t, h, w]`."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Ask:
-    """One step's questions to a network.
-
-    Args:
-        network: the transformer whose step it is.
-        condition: what it sees besides the text.
-        latents: float32 `[1, C, t, h, w]`.
-        step: where the loop is.
-    """
-
-    network: Any
-    condition: Condition
-    latents: torch.Tensor
-    step: Step
-
-    def __call__(self, prompt: torch.Tensor, condition: Condition | None = None) -> torch.Tensor:
-        """The velocity under a prompt, and under another condition where one is given."""
-        condition = condition or self.condition
-        return condition.ask(self.network, self.latents, self.step.timestep, prompt)
-
-    def together(self, one: torch.Tensor, other: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The velocities under two prompts, from one pass."""
-        first, second = self(torch.cat([one, other])).split(1)
-        return first, second
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Guided:
-    """What became of one step's passes.
-
-    Args:
-        velocity: of the step.
-        positive: under the prompt; None in a step that asks nothing and makes no move.
-    """
-
-    velocity: torch.Tensor
-    positive: torch.Tensor | None = None
-
-
-class Guider:
+class ClassifierFreeGuider:
     """Asks a network under a prompt, and away from a negative one; serves one run.
 
     Args:
         shot: says how.
         prompt: `[1, L, D]`.
         negative: the same for the negative prompt; None where nothing needs it.
+        nag: context in which a network's attention is guided away from a negative prompt, given the network,
+            that prompt, and the scale, tau and alpha of the shot.
         boost: ask under both in one pass, where they ask the same network.
     """
 
@@ -80,8 +44,10 @@ class Guider:
         prompt: torch.Tensor,
         negative: torch.Tensor | None,
         *,
+        nag: NormalisedAttentionGuidance,
         boost: bool = False,
     ) -> None:
+        self._nag = nag
         self.prompt = prompt
         self.negative = negative
         self._shot = shot
@@ -129,7 +95,7 @@ class Guider:
         shot = self._shot
         if self.negative is None or shot.nag_scale <= 1:
             return ask(self.prompt)
-        with nag.guiding(ask.network, self.negative, shot.nag_scale, shot.nag_tau, shot.nag_alpha):
+        with self._nag(ask.network, self.negative, shot.nag_scale, shot.nag_tau, shot.nag_alpha):
             return ask(self.prompt)
 
     def _skips(self, ask: Ask) -> bool:

@@ -15,7 +15,7 @@ from diffusers import (
     UniPCMultistepScheduler,
 )
 
-from wangp_cli.pipelines.denoise.loop import Step
+from wangp_cli.pipelines.denoise.steps import Step
 from wangp_cli.plan.phases import TRAINING_STEPS, sigmas_of, start_step
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from wangp_cli.tasks.runtime import CALIBRATE
 
 if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Placement
-    from wangp_cli.pipelines.denoise.loop import Step
+    from wangp_cli.pipelines.denoise.steps import Step
 
 log = logging.getLogger(__name__)
 

@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import torch
 
 from wangp_cli.errors import ModelError, ResourceError
-from wangp_cli.pipelines.denoise import loop
+from wangp_cli.pipelines.denoise.condition import Condition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from wangp_cli.models import ModelSpec
-    from wangp_cli.pipelines.base import Inputs, Placement, Progress
+    from wangp_cli.pipelines.base import Inputs, Placement
     from wangp_cli.pipelines.checkpoints.checkpoint import Checkpoint
-    from wangp_cli.pipelines.denoise.guidance import Ask, Guider
     from wangp_cli.pipelines.denoise.inputs import Canvas
-    from wangp_cli.pipelines.denoise.loop import Denoiser
-    from wangp_cli.pipelines.denoise.schedules import Schedule
-    from wangp_cli.pipelines.wan.image_to_video import ImageEncoder
+    from wangp_cli.pipelines.wan.image_encoder import ImageEncoder
     from wangp_cli.pipelines.wan.speech_network import AudioEncoder, SpeechModule
     from wangp_cli.pipelines.wan.text_encoder import TextEncoder
     from wangp_cli.pipelines.wan.uni3c_network import ControlNetwork
@@ -41,82 +38,6 @@ class Parts:
     audio_encoder: AudioEncoder | None = None
     speech: SpeechModule | None = None
     control: ControlNetwork | None = None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Condition:
-    """What a network sees besides noise and text: plain data, good for any seed. This one shows nothing.
-
-    Args:
-        given: bool `[1, 1, t, h, w]`, latents that hold given pixels; None where no such map is kept.
-    """
-
-    given: torch.Tensor | None = None
-
-    def latent_frames(self, frames: int) -> int:
-        """Latent frames that are denoised for a video of so many; more where references lie beside it."""
-        return frames
-
-    def arguments(self, network: Any, latents: torch.Tensor, timestep: torch.Tensor) -> dict[str, Any]:
-        """The network's arguments besides the text.
-
-        Args:
-            network: a transformer.
-            latents: float32 `[1, C, t, h, w]`.
-            timestep: of the step, 0 to 1000.
-
-        Returns:
-            `hidden_states` in float32, `timestep`, and what else the network reads, in its precision.
-        """
-        return {"hidden_states": latents, "timestep": timestep.expand(1)}
-
-    def ask(
-        self, network: Any, latents: torch.Tensor, timestep: torch.Tensor, prompt: torch.Tensor
-    ) -> torch.Tensor:
-        """One pass of a network: the velocity at `latents`, of their shape.
-
-        Args:
-            network: as in `arguments`.
-            latents: as in `arguments`.
-            timestep: as in `arguments`.
-            prompt: `[B, L, D]` in the network's precision; several are asked in one pass.
-        """
-        given = self.arguments(network, latents, timestep)
-        if prompt.shape[0] > 1:
-            given = {name: _repeated(name, value, prompt.shape[0]) for name, value in given.items()}
-        given["hidden_states"] = given["hidden_states"].to(prompt.dtype)
-        velocity: torch.Tensor = network(encoder_hidden_states=prompt, return_dict=False, **given)[0]
-        return velocity
-
-    @property
-    def under_negative(self) -> Condition:
-        """What the network sees besides a negative prompt; here the same."""
-        return self
-
-    def velocity(self, ask: Ask, guider: Guider) -> torch.Tensor:
-        """The velocity of one step, guidance included; networks with passes of their own override it."""
-        return guider(ask)
-
-    def sample(
-        self, denoiser: Denoiser, schedule: Schedule, latents: torch.Tensor, progress: Progress
-    ) -> torch.Tensor:
-        """Walk from noise to a clean sample; networks with another loop override it."""
-        return loop.sample(denoiser, schedule, latents, progress)
-
-    def beside(self, video: torch.Tensor) -> torch.Tensor:
-        """A clean video's latents with what is denoised beside it, the counterpart of `video`."""
-        return video
-
-    def video(self, latents: torch.Tensor) -> torch.Tensor:
-        """The latents of the video alone, of those that were denoised."""
-        return latents
-
-
-def _repeated(name: str, value: Any, times: int) -> Any:
-    """An argument of a network for a batch; `control_hidden_states_scale` counts layers, not samples."""
-    if not isinstance(value, torch.Tensor) or name == "control_hidden_states_scale":
-        return value
-    return value.repeat(times, *[1] * (value.ndim - 1))
 
 
 class Architecture:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from wangp_cli.pipelines.denoise.condition import Condition
 from wangp_cli.pipelines.denoise.inputs import check_whole_start, to_tensor
 from wangp_cli.pipelines.denoise.loop import STEPS_BETWEEN_CHECKS, check_finite, draw_noise
 from wangp_cli.pipelines.wan import causal_attention
-from wangp_cli.pipelines.wan.architecture import Architecture, Condition
+from wangp_cli.pipelines.wan.architecture import Architecture
 from wangp_cli.plan.forcing import waves, whole_blocks
 
 if TYPE_CHECKING:
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from wangp_cli.pipelines.base import Inputs, Progress
-    from wangp_cli.pipelines.denoise.guidance import Ask, Guider
+    from wangp_cli.pipelines.denoise.condition import Ask, Guider
     from wangp_cli.pipelines.denoise.inputs import Canvas
-    from wangp_cli.pipelines.denoise.loop import Denoiser
     from wangp_cli.pipelines.denoise.schedules import Schedule
+    from wangp_cli.pipelines.denoise.steps import Denoiser
     from wangp_cli.tasks.shot import Shot
 
 SLOW = 16

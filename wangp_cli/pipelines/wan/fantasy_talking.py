@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Inputs
     from wangp_cli.pipelines.checkpoints.assemble import FromFiles
     from wangp_cli.pipelines.checkpoints.checkpoint import Checkpoint
-    from wangp_cli.pipelines.denoise.guidance import Ask, Guider
+    from wangp_cli.pipelines.denoise.condition import Ask, Condition, Guider
     from wangp_cli.pipelines.denoise.inputs import Canvas
-    from wangp_cli.pipelines.wan.architecture import Condition, PartName
+    from wangp_cli.pipelines.wan.architecture import PartName
     from wangp_cli.tasks.shot import Shot
 
 

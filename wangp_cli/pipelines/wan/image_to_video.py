@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
-from PIL import Image
 
 from wangp_cli.errors import ModelError, RequestError
-from wangp_cli.media.clip import as_float, as_uint8
+from wangp_cli.media.clip import as_float
+from wangp_cli.pipelines.denoise.condition import Condition
 from wangp_cli.pipelines.denoise.inputs import check_whole_start, to_tensor
-from wangp_cli.pipelines.wan.architecture import Architecture, Condition
+from wangp_cli.pipelines.wan.architecture import Architecture
+from wangp_cli.pipelines.wan.image_encoder import ImageEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,26 +111,6 @@ class FirstAndLastFrame(ImageToVideo):
 
     reads = ImageToVideo.reads - {"anchor"}
     both_ends = True
-
-
-class ImageEncoder:
-    """CLIP's view of a picture.
-
-    Args:
-        model: `CLIPVisionModel` in evaluation mode.
-        processor: resizes and normalises for it.
-    """
-
-    def __init__(self, model: Any, processor: Any) -> None:
-        self.model = model
-        self._processor = processor
-
-    def embed(self, pictures: list[Any]) -> torch.Tensor:
-        """Hidden states before the last layer, `[pictures, tokens, D]`, of frames `[H, W, 3]`."""
-        images = [Image.fromarray(as_uint8(picture)) for picture in pictures]
-        pixels = self._processor(images=images, return_tensors="pt").to(self.model.device)
-        with torch.inference_mode():
-            return self.model(**pixels, output_hidden_states=True).hidden_states[-2]
 
 
 def check_known_frames(inputs: Inputs, step: int, *, both_ends: bool) -> None:

@@ -21,7 +21,7 @@ from wangp_cli.pipelines.memory.offload import Shelf
 from wangp_cli.pipelines.memory.quantized import quantize
 from wangp_cli.pipelines.wan.architecture import Parts
 from wangp_cli.pipelines.wan.fantasy_talking import module_of
-from wangp_cli.pipelines.wan.image_to_video import ImageEncoder
+from wangp_cli.pipelines.wan.image_encoder import ImageEncoder
 from wangp_cli.pipelines.wan.pipeline import Wan, counter
 from wangp_cli.pipelines.wan.registry import ARCHITECTURES
 from wangp_cli.pipelines.wan.speech_network import AudioEncoder

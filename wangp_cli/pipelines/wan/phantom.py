@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from wangp_cli.errors import RequestError
+from wangp_cli.pipelines.denoise.condition import Condition
 from wangp_cli.pipelines.denoise.inputs import to_tensor
-from wangp_cli.pipelines.wan.architecture import Architecture, Condition
+from wangp_cli.pipelines.wan.architecture import Architecture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wangp_cli.pipelines.base import Inputs
-    from wangp_cli.pipelines.denoise.guidance import Ask, Guider
+    from wangp_cli.pipelines.denoise.condition import Ask, Guider
     from wangp_cli.pipelines.denoise.inputs import Canvas
     from wangp_cli.tasks.shot import Shot
 

@@ -11,20 +11,23 @@ import torch
 from wangp_cli.errors import RequestError
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.pipelines.denoise import attention, step_cache
-from wangp_cli.pipelines.denoise.guidance import Ask, Guider
+from wangp_cli.pipelines.denoise.condition import Ask
+from wangp_cli.pipelines.denoise.guidance import ClassifierFreeGuider
 from wangp_cli.pipelines.denoise.inputs import Canvas, check_inputs, to_tensor
 from wangp_cli.pipelines.denoise.loop import check_finite, draw_noise, generator_of, noisy
 from wangp_cli.pipelines.denoise.schedules import schedule
 from wangp_cli.pipelines.memory import meter, profiles
+from wangp_cli.pipelines.wan import nag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from wangp_cli.media.clip import Frames
     from wangp_cli.pipelines.base import Lora, LoraPut, Placement, Progress, Stage
-    from wangp_cli.pipelines.denoise.loop import Denoiser, Step
+    from wangp_cli.pipelines.denoise.condition import Condition
+    from wangp_cli.pipelines.denoise.steps import Denoiser, Step
     from wangp_cli.pipelines.lora.adapters import Adapters
-    from wangp_cli.pipelines.wan.architecture import Architecture, Condition
+    from wangp_cli.pipelines.wan.architecture import Architecture
     from wangp_cli.tasks.shot import Shot
 
 log = logging.getLogger(__name__)
@@ -220,7 +223,9 @@ class Wan:
         return text.embed(prompt, self.spec.text_length).to(self._architecture.dtype)
 
     def _denoiser(self, shot: Shot, conditioning: Conditioning, condition: Condition) -> Denoiser:
-        guider = Guider(shot, conditioning.prompt, conditioning.negative, boost=self.placement.boost)
+        guider = ClassifierFreeGuider(
+            shot, conditioning.prompt, conditioning.negative, nag=nag.guiding, boost=self.placement.boost
+        )
 
         def denoiser(latents: torch.Tensor, step: Step) -> torch.Tensor:
             self._adapters.at(step)

@@ -9,8 +9,9 @@ import torch
 from accelerate import init_empty_weights
 
 from wangp_cli.errors import ModelError, RequestError
+from wangp_cli.pipelines.denoise.condition import Condition
 from wangp_cli.pipelines.denoise.inputs import to_tensor
-from wangp_cli.pipelines.wan.architecture import Architecture, Condition
+from wangp_cli.pipelines.wan.architecture import Architecture
 from wangp_cli.pipelines.wan.image_to_video import ImageToVideo
 from wangp_cli.pipelines.wan.uni3c_network import ControlNetwork, Steering
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Inputs
     from wangp_cli.pipelines.checkpoints.assemble import FromFiles
     from wangp_cli.pipelines.checkpoints.checkpoint import Checkpoint
-    from wangp_cli.pipelines.denoise.guidance import Ask, Guider
+    from wangp_cli.pipelines.denoise.condition import Ask, Guider
     from wangp_cli.pipelines.denoise.inputs import Canvas
     from wangp_cli.pipelines.wan.architecture import PartName
     from wangp_cli.tasks.shot import Shot

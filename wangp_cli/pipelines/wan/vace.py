@@ -9,15 +9,16 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 
 from wangp_cli.media.clip import as_float
+from wangp_cli.pipelines.denoise.condition import Condition
 from wangp_cli.pipelines.denoise.inputs import to_tensor
-from wangp_cli.pipelines.wan.architecture import Architecture, Condition
+from wangp_cli.pipelines.wan.architecture import Architecture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wangp_cli.media.clip import Clip
     from wangp_cli.pipelines.base import Inputs
-    from wangp_cli.pipelines.denoise.guidance import Ask, Guider
+    from wangp_cli.pipelines.denoise.condition import Ask, Guider
     from wangp_cli.pipelines.denoise.inputs import Canvas
     from wangp_cli.pipelines.wan.vae import Vae as WanVae
     from wangp_cli.tasks.shot import Shot

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import select
-import shutil
-import stat
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Callable
 from typing import NamedTuple
 
-from wangp_cli.errors import ConflictError, NoSpaceError, RequestError, WangpError
-from wangp_cli.runtime.events.stream import Event, is_event
+from wangp_cli.runtime.events.stream import Event
 
 LIMIT = 1024
 PATIENCE_SECONDS = 60.0
-LEAST_FREE_BYTES = 1 << 16
-LONGEST_FIRST_LINE = 1 << 24
 
 
 class _Waiting(NamedTuple):
@@ -176,122 +168,3 @@ class JsonLines:
                 ready = select.poll()
                 ready.register(self._descriptor, select.POLLOUT)
                 ready.poll()
-
-
-def open_events_file(path: Path, used: Iterable[Path] = (), streams: Iterable[int] = ()) -> int:
-    """Open a file for appending events; a torn last line of an earlier run is removed.
-
-    Args:
-        path: new, empty, or an event log of earlier runs.
-        used: files that the run reads or writes otherwise, and folders of such files.
-        streams: descriptors of standard input, output and error.
-
-    Raises:
-        RequestError: the path is a folder, holds something else than events, or is used otherwise.
-        ConflictError: another run writes there.
-        NoSpaceError: the disk is full or the folder cannot be written.
-    """
-    check_apart(path, used)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise _clear(error, path) from None
-    try:
-        if shutil.disk_usage(path.parent).free < LEAST_FREE_BYTES:
-            raise NoSpaceError(f"events_file: the disk of {path.parent} is full", hint="free some space")
-        _lock(descriptor, path)
-        _check_ours(descriptor, path)
-        if any(_is_open_as(stream, descriptor) for stream in streams):
-            message = f"{path} is standard input, output or error"
-            raise RequestError("events_file", message, hint="name another file")
-        os.ftruncate(descriptor, _whole_lines(descriptor))
-    except (OSError, WangpError) as error:
-        os.close(descriptor)
-        raise _clear(error, path) if isinstance(error, OSError) else error from None
-    return descriptor
-
-
-def check_apart(path: Path, used: Iterable[Path]) -> None:
-    """Check that the events file is no other file of the run, under whatever name.
-
-    Args:
-        path: the events file, which may not be there yet.
-        used: files that the run reads or writes otherwise, and folders of such files.
-
-    Raises:
-        RequestError: it is one of them or lies in one of the folders.
-    """
-    other = next((other for other in used if _is_same(path, other) or _lies_in(path, other)), None)
-    if other is not None:
-        raise RequestError(
-            "events_file", f"{path} belongs to {other}, which this run uses", hint="name another file"
-        )
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    with suppress(OSError):
-        return one.samefile(other)
-    return os.path.realpath(one) == os.path.realpath(other)
-
-
-def _is_open_as(stream: int, descriptor: int) -> bool:
-    """Whether another descriptor has the same file; false for one that is closed."""
-    with suppress(OSError):
-        return stream != descriptor and os.path.sameopenfile(stream, descriptor)
-    return False
-
-
-def _lies_in(path: Path, folder: Path) -> bool:
-    if any(_is_same(place.parent, folder) for place in (path.absolute(), Path(os.path.realpath(path)))):
-        return True
-    with suppress(OSError):
-        return any(_is_same(path, file) for file in folder.iterdir())
-    return False
-
-
-def _check_ours(descriptor: int, path: Path) -> None:
-    """Check that a file is empty or begins with an event."""
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        raise RequestError("events_file", f"{path} is not a file")
-    first, newline, _ = os.pread(descriptor, LONGEST_FIRST_LINE, 0).partition(b"\n")
-    if (first or newline) and not is_event(first, torn=not newline):
-        raise RequestError(
-            "events_file", f"{path} holds something else than events", hint="name another file"
-        )
-
-
-def _lock(descriptor: int, path: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise ConflictError(
-            f"events_file: another run writes to {path}", hint="--events-file picks another file"
-        ) from None
-    except OSError as error:
-        # Some network file systems have no locks.
-        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
-            raise
-
-
-def _whole_lines(descriptor: int) -> int:
-    """Bytes up to the end of the last complete line."""
-    end = os.fstat(descriptor).st_size
-    while end:
-        start = max(0, end - 65536)
-        newline = os.pread(descriptor, end - start, start).rfind(b"\n")
-        if newline >= 0:
-            return start + newline + 1
-        end = start
-    return 0
-
-
-def _clear(error: OSError, path: Path) -> WangpError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NoSpaceError(f"events_file: the disk of {path.parent} is full", hint="free some space")
-    if error.errno in (errno.EISDIR, errno.ENAMETOOLONG):
-        return RequestError("events_file", f"{path} is not a file: {error.strerror}")
-    return NoSpaceError(
-        f"events_file: {path} cannot be written: {error.strerror}",
-        hint="--events-file picks another file",
-    )

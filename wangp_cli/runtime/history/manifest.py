@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from wangp_cli import __version__
+from wangp_cli.files.checksum import sha256_of
 from wangp_cli.runtime.loras.select import LoraUse
-from wangp_cli.runtime.request.check_inputs import sha256_of
-from wangp_cli.runtime.request.settle import Request
+from wangp_cli.runtime.request.request import Request
 from wangp_cli.tasks.adapters import Adapters
 from wangp_cli.tasks.runtime import Runtime
 from wangp_cli.tasks.task import Task

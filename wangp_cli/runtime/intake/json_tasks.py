@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,10 @@ from wangp_cli.errors import RequestError, nearest
 from wangp_cli.files import strict_json
 from wangp_cli.legacy import RENAMED, owner_of, read
 from wangp_cli.runtime.history.manifest import LOCAL
+from wangp_cli.runtime.intake.json_stream import (
+    MalformedError,
+    list_items,
+)
 from wangp_cli.runtime.intake.paths import absolute, named_files
 from wangp_cli.runtime.intake.task_line import TASK_ID, Line, digest_of, readable_id
 from wangp_cli.tasks import TASKS
@@ -222,3 +226,24 @@ def _shown(value: Any) -> str:
 def _kind(value: Any) -> str:
     names = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
     return names.get(type(value), "a number")
+
+
+def line_of(text: bytes | None, place: Place) -> Iterator[Line]:
+    """The tasks of one line or item; None stands for one that was too long to be read."""
+    if text is None:
+        yield place.wrong(f"longer than {strict_json.MAX_BYTES} bytes")
+    elif not text:
+        yield place.wrong("an empty item, there is a comma too many")
+    else:
+        yield from lines_of_text(text, place)
+
+
+def read_list(parts: Iterable[bytes], place: Place) -> Iterator[Line]:
+    """The tasks of a JSON list, item by item."""
+    number = 0
+    try:
+        for text in list_items(parts):
+            number += 1
+            yield from line_of(text, place.at(number))
+    except MalformedError as error:
+        yield place.at(number + 1).wrong(f"not JSON: {error}")

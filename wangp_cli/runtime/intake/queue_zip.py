@@ -14,7 +14,7 @@ from typing import Any
 
 from wangp_cli.errors import RequestError
 from wangp_cli.runtime.intake.json_stream import CHUNK
-from wangp_cli.runtime.intake.json_tasks import Place
+from wangp_cli.runtime.intake.json_tasks import Place, read_list
 from wangp_cli.runtime.intake.paths import media_fields
 from wangp_cli.runtime.intake.task_line import Line
 
@@ -28,8 +28,6 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplemente
 
 def read_archive(path: Path, place: Place, work: Path) -> Iterator[Line]:
     """The tasks of a queue.zip; the media of each are copied to a folder of its own under `work`."""
-    from wangp_cli.runtime.intake.readers import read_list
-
     try:
         with path.open("rb") as raw:
             name = hashlib.file_digest(raw, "sha256").hexdigest()[:16]

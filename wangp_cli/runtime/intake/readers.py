@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from wangp_cli.errors import RequestError
-from wangp_cli.files import strict_json
 from wangp_cli.runtime.intake.json_stream import (
     CHUNK,
-    MalformedError,
     chunks,
     content,
     is_whole,
-    list_items,
     raw_lines,
 )
-from wangp_cli.runtime.intake.json_tasks import Place, lines_of_text
+from wangp_cli.runtime.intake.json_tasks import Place, line_of, lines_of_text, read_list
 from wangp_cli.runtime.intake.queue_zip import read_archive
 from wangp_cli.runtime.intake.task_line import Line
 
@@ -112,24 +109,3 @@ def read_stream(stream: BinaryIO, place: Place) -> Iterator[Line]:
 def _read_rest(stream: BinaryIO, place: Place, head: bytes = b"", number: int = 0) -> Iterator[Line]:
     for at, text in raw_lines(stream, head, number):
         yield from line_of(text, place.at(at))
-
-
-def line_of(text: bytes | None, place: Place) -> Iterator[Line]:
-    """The tasks of one line or item; None stands for one that was too long to be read."""
-    if text is None:
-        yield place.wrong(f"longer than {strict_json.MAX_BYTES} bytes")
-    elif not text:
-        yield place.wrong("an empty item, there is a comma too many")
-    else:
-        yield from lines_of_text(text, place)
-
-
-def read_list(parts: Iterable[bytes], place: Place) -> Iterator[Line]:
-    """The tasks of a JSON list, item by item."""
-    number = 0
-    try:
-        for text in list_items(parts):
-            number += 1
-            yield from line_of(text, place.at(number))
-    except MalformedError as error:
-        yield place.at(number + 1).wrong(f"not JSON: {error}")

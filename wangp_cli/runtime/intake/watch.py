@@ -10,8 +10,8 @@ from wangp_cli.errors import RequestError, WangpError
 from wangp_cli.files.strict_json import MAX_BYTES
 from wangp_cli.runtime.intake.folder_tasks import natural
 from wangp_cli.runtime.intake.json_stream import CHUNK, MalformedError, content, is_whole, list_items
-from wangp_cli.runtime.intake.json_tasks import Place, lines_of_text
-from wangp_cli.runtime.intake.readers import LINE_ENDINGS, MAX_DOCUMENT, line_of, read_list
+from wangp_cli.runtime.intake.json_tasks import Place, line_of, lines_of_text, read_list
+from wangp_cli.runtime.intake.readers import LINE_ENDINGS, MAX_DOCUMENT
 from wangp_cli.runtime.intake.task_line import Line
 from wangp_cli.runtime.intake.watch_list import ListFile
 

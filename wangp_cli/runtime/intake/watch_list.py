@@ -18,8 +18,7 @@ from filelock import FileLock
 from wangp_cli.errors import WangpError
 from wangp_cli.files import strict_json
 from wangp_cli.runtime.intake.json_stream import MalformedError, list_items
-from wangp_cli.runtime.intake.json_tasks import Place
-from wangp_cli.runtime.intake.readers import line_of
+from wangp_cli.runtime.intake.json_tasks import Place, line_of
 from wangp_cli.runtime.intake.task_line import Line, digest_of
 
 MAX_LIST = 64 << 20

@@ -16,8 +16,8 @@ from wangp_cli.runtime.execute import guarded
 from wangp_cli.runtime.intake.path_policy import check_paths, confine_output
 from wangp_cli.runtime.jobs.cleanup import files_of, is_intact, remove_leftovers, remove_results
 from wangp_cli.runtime.jobs.store import NewJob
+from wangp_cli.runtime.request.request import Request
 from wangp_cli.runtime.request.resolve import resolve
-from wangp_cli.runtime.request.settle import Request
 from wangp_cli.tasks.runtime import Runtime
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from wangp_cli.errors import NoSpaceError, RequestError, WangpError
-from wangp_cli.files.atomic import HISTORY, sweep
+from wangp_cli.files.atomic import sweep
 from wangp_cli.runtime.events.types import Fault, Log, TaskCompleted, TaskRejected
 from wangp_cli.runtime.execute import guarded
+from wangp_cli.runtime.history.log import HISTORY
 from wangp_cli.runtime.jobs.admission import Admitted, Door, Rules
 from wangp_cli.runtime.jobs.cleanup import finished_after_all, is_intact, remove_leftovers, remove_results
 from wangp_cli.runtime.jobs.worker import Worker

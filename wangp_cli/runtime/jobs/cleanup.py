@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wangp_cli.files.atomic import is_owned, remove_owned
+from wangp_cli.files.checksum import sha256_of
 from wangp_cli.presets import Layer, merge
-from wangp_cli.runtime.request.check_inputs import sha256_of
 from wangp_cli.runtime.request.output_paths import files_beside
 
 if TYPE_CHECKING:
     from wangp_cli.runtime.jobs.store import StoredJob
-    from wangp_cli.runtime.request.settle import Request
+    from wangp_cli.runtime.request.request import Request
 
 
 def files_of(request: Request) -> list[str]:

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from wangp_cli.errors import RequestError
 from wangp_cli.files import strict_json
+from wangp_cli.files.checksum import sha256_of
 from wangp_cli.files.safe_text import visible
 from wangp_cli.runtime.report.command import command_of
-from wangp_cli.runtime.request.check_inputs import sha256_of
 
 Status = Literal["done", "failed", "cancelled", "rejected"]
 Kind = Literal["video", "image", "audio", "file"]

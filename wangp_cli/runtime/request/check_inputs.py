@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wangp_cli.errors import MediaError, RequestError
+from wangp_cli.files.checksum import sha256_of
 from wangp_cli.tasks.fields import Kind, frame_count
 from wangp_cli.tasks.render import Render
 from wangp_cli.tasks.shot import Length
@@ -116,9 +116,3 @@ def _check_media(task: Task, field: str, path: Path) -> VideoFacts:
 
 
 _WORDS: dict[Kind, str] = {"image": "a picture", "video": "a video", "audio": "sound", "poses": "poses"}
-
-
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

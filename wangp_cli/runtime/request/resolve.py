@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from wangp_cli.accelerators import NONE
 from wangp_cli.errors import RequestError, nearest
 from wangp_cli.presets import OWN, Layer, Resolved, merge
-from wangp_cli.runtime.request.settle import Request, settle
+from wangp_cli.runtime.request.request import Request
+from wangp_cli.runtime.request.settle import settle
 from wangp_cli.tasks import TASKS
 from wangp_cli.tasks.flags import flag_of
 from wangp_cli.tasks.render import Render

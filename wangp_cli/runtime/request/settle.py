@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from wangp_cli.errors import ModelError, RequestError
-from wangp_cli.files.atomic import HISTORY
 from wangp_cli.models import ModelSpec
 from wangp_cli.plan import reached
 from wangp_cli.presets import Resolved, said
-from wangp_cli.runtime.events.jsonl import check_apart
-from wangp_cli.runtime.loras.select import LoraUse, find_loras, to_fetch
+from wangp_cli.runtime.events.events_file import check_apart
+from wangp_cli.runtime.history.log import HISTORY
+from wangp_cli.runtime.loras.select import find_loras, to_fetch
 from wangp_cli.runtime.request.check_inputs import Facts, check_character, check_inputs, silence_after
 from wangp_cli.runtime.request.check_model import check_filmed, check_served
 from wangp_cli.runtime.request.output_paths import check_folder, files_beside, output_folder, plan_outputs
+from wangp_cli.runtime.request.request import Request
 from wangp_cli.runtime.weights.locate import shipped_vocabulary
 from wangp_cli.runtime.workspace.segments_cache import seed_of_interrupted
 from wangp_cli.tasks.fields import MAX_FRAMES, MAX_RATE, MAX_SEED, MAX_SIDE, MIN_SIDE, frame_count, size_of
 from wangp_cli.tasks.planned import UNPROMPTED
-from wangp_cli.tasks.render import Pixels, Render, Shape
+from wangp_cli.tasks.render import Render, Shape
 from wangp_cli.tasks.shot import Length
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from wangp_cli.media.facts import VideoFacts
@@ -36,55 +35,6 @@ if TYPE_CHECKING:
 DRAWN_SEEDS = 2**32
 DRAWN = "drawn"
 DRAWN_BEFORE = "drawn by the run that was interrupted"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """A settled task, ready to run.
-
-    Args:
-        task: every value final.
-        origin: where each value came from, by field.
-        spec: the model.
-        frames: of each result.
-        size: of each result, width and height in pixels.
-        plan: of a task that is made in several runs of the model.
-        outputs: one path for each result.
-        loras: the LoRAs, some perhaps still to be fetched.
-        notices: what was changed or is worth knowing, for people.
-        addresses: where files were fetched from, by path.
-    """
-
-    task: Render
-    origin: dict[str, str]
-    spec: ModelSpec
-    frames: int
-    size: Pixels
-    plan: Plan | None
-    outputs: list[Path]
-    loras: list[LoraUse]
-    notices: list[str]
-    addresses: Mapping[str, str]
-
-    @property
-    def runs(self) -> int:
-        """How often the model runs."""
-        return len(self.outputs) * (len(self.plan.segments) if self.plan else 1)
-
-    @property
-    def skipped(self) -> bool:
-        """Whether everything is there already and is to be kept."""
-        return self.task.skip_existing and all(path.exists() for path in self.outputs)
-
-    def document(self) -> dict[str, Any]:
-        """What a dry run prints."""
-        return {
-            "request": self.task.model_dump(mode="json"),
-            "origin": self.origin,
-            **({"plan": self.plan.model_dump(mode="json")} if self.plan else {}),
-            "outputs": [str(path) for path in self.outputs],
-            "notices": self.notices,
-        }
 
 
 def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) -> Request:

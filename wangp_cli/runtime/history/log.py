@@ -1,0 +1,51 @@
+"""The run history: one JSON line per result."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from wangp_cli.files.atomic import disk_error
+
+HISTORY = Path("manifests") / "run_history.jsonl"
+
+
+def append_line(path: Path, record: Mapping[str, Any]) -> None:
+    """Append one JSON line with sorted keys and make it durable; a torn last line is ended first.
+
+    Raises:
+        NoSpaceError: the disk is full or the folder cannot be written; nothing of the line is left then.
+    """
+    line = json.dumps(record, sort_keys=True, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            # Shards share a history. Some network file systems have no locks.
+            locked = False
+            with suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                locked = True
+            size = os.fstat(handle).st_size
+            if size and os.pread(handle, 1, size - 1) != b"\n":
+                line = b"\n" + line
+            try:
+                rest = memoryview(line)
+                while rest:
+                    rest = rest[os.write(handle, rest) :]
+                os.fsync(handle)
+            except OSError:
+                # Without a lock another may have written after it.
+                if locked:
+                    with suppress(OSError):
+                        os.ftruncate(handle, size)
+                raise
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise disk_error(error, path) from None

@@ -1,0 +1,65 @@
+"""A settled request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wangp_cli.models import ModelSpec
+from wangp_cli.runtime.loras.select import LoraUse
+from wangp_cli.tasks.render import Pixels, Render
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from wangp_cli.plan import Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A settled task, ready to run.
+
+    Args:
+        task: every value final.
+        origin: where each value came from, by field.
+        spec: the model.
+        frames: of each result.
+        size: of each result, width and height in pixels.
+        plan: of a task that is made in several runs of the model.
+        outputs: one path for each result.
+        loras: the LoRAs, some perhaps still to be fetched.
+        notices: what was changed or is worth knowing, for people.
+        addresses: where files were fetched from, by path.
+    """
+
+    task: Render
+    origin: dict[str, str]
+    spec: ModelSpec
+    frames: int
+    size: Pixels
+    plan: Plan | None
+    outputs: list[Path]
+    loras: list[LoraUse]
+    notices: list[str]
+    addresses: Mapping[str, str]
+
+    @property
+    def runs(self) -> int:
+        """How often the model runs."""
+        return len(self.outputs) * (len(self.plan.segments) if self.plan else 1)
+
+    @property
+    def skipped(self) -> bool:
+        """Whether everything is there already and is to be kept."""
+        return self.task.skip_existing and all(path.exists() for path in self.outputs)
+
+    def document(self) -> dict[str, Any]:
+        """What a dry run prints."""
+        return {
+            "request": self.task.model_dump(mode="json"),
+            "origin": self.origin,
+            **({"plan": self.plan.model_dump(mode="json")} if self.plan else {}),
+            "outputs": [str(path) for path in self.outputs],
+            "notices": self.notices,
+        }
