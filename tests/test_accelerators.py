@@ -11,7 +11,7 @@ import yaml
 from safetensors.numpy import save_file
 
 from tests.conftest import Make
-from tests.runtime.loras.test_source import tensors
+from tests.support.lora_hub import tensors
 from wangp_cli.accelerators import Accelerators
 from wangp_cli.catalogue import Catalogue, presets_dir
 from wangp_cli.errors import RequestError

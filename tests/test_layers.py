@@ -273,3 +273,16 @@ def test_the_workflow_of_every_task_is_there(name: str) -> None:
 def test_the_adapter_of_every_family_is_there(family: str) -> None:
     module, _, function = ADAPTERS[family].partition(":")
     assert callable(getattr(import_module(module), function))
+    module, _, function = ADAPTERS[family].partition(":")
+    assert callable(getattr(import_module(module), function))
+
+
+def test_no_test_imports_a_test() -> None:
+    wrong = [
+        f"{file.relative_to(ROOT)} imports {name}"
+        for folder in ("tests", "benchmarks", "training")
+        for file in (ROOT / folder).rglob("*.py")
+        for name in imports(file, everywhere=True)
+        if name.rpartition(".")[2].startswith("test_")
+    ]
+    assert wrong == []

@@ -9,8 +9,8 @@ import pytest
 from safetensors.numpy import save, save_file
 
 from tests.conftest import Run
-from tests.runtime.loras.test_source import HUB, tensors
 from tests.support.hub import Hub, serving
+from tests.support.lora_hub import HUB, tensors
 
 
 @pytest.fixture

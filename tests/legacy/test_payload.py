@@ -7,46 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.legacy.test_translate import JUNK, KEYS
+from tests.support.payloads import JUNK, KEYS, TRAVEL, line, row, task_of
 from wangp_cli.errors import RequestError
 from wangp_cli.legacy import translate
 from wangp_cli.legacy.payload import BOOKKEEPING, NESTS, Only
 from wangp_cli.legacy.types import PAYLOADS
-from wangp_cli.presets import Layer, merge
 from wangp_cli.runtime.intake.json_tasks import Place, lines_of
-from wangp_cli.runtime.intake.task_line import Line
-from wangp_cli.runtime.request.resolve import _class_defaults, validate
 from wangp_cli.tasks import TASKS
-from wangp_cli.tasks.render import Render
 
-PLACE = Place(source="tasks.json", folder=Path("/in"))
-TRAVEL: dict[str, Any] = {
-    "run_id": "20260111",
-    "shot_id": "4be72ce7",
-    "steps": 20,
-    "seed_base": 789,
-    "model_name": "vace_14B",
-    "model_type": "vace",
-    "base_prompt": "",
-    "motion_mode": "basic",
-    "amount_of_motion": 0.5,
-    "enhance_prompt": False,
-    "chain_segments": True,
-    "parsed_resolution_wh": "902x508",
-    "fps_helpers": 16,
-    "base_prompts_expanded": ["a dog", "a cat"],
-    "negative_prompts_expanded": ["", ""],
-    "enhanced_prompts_expanded": ["", "two cats"],
-    "segment_frames_expanded": [81, 65],
-    "frame_overlap_expanded": [10],
-    "input_image_paths_resolved": ["0.png", "1.png", "2.png"],
-    "num_new_segments_to_generate": 2,
-    "after_first_post_generation_brightness": 0,
-    "after_first_post_generation_saturation": 1,
-    "use_uni3c": False,
-    "uni3c_strength": 0.8,
-    "main_output_dir_for_run": "./outputs/travel",
-}
 JOIN: dict[str, Any] = {
     "run_id": "1",
     "clip_list": [{"url": "a.mp4", "name": "a"}, {"url": "b.mp4"}, {"url": "c.mp4"}],
@@ -83,32 +51,6 @@ EDIT: dict[str, Any] = {
     "model": "vace_14B",
     "prompt": "a cat",
 }
-
-
-def row(kind: str, details: dict[str, Any], **top: Any) -> dict[str, Any]:
-    """A row as the older worker claims it."""
-    params = {"tool_type": "x", "orchestrator_details": details, **top}
-    return {"id": "8d36d4e2-4f57", "task_type": kind, "params": params, "project_id": "p", "status": "Queued"}
-
-
-def line(value: Any) -> Line:
-    (found,) = lines_of(value, PLACE)
-    return found
-
-
-def task_of(found: Line) -> Render:
-    """The task of a line, with a model if it names none; raises as the door of a batch does."""
-    assert found.values is not None
-    kind = str(found.values["type"])
-    layers = [
-        Layer(name="default", values=_class_defaults(kind) | {"model": "starter"}),
-        Layer(name="line", values=found.values),
-    ]
-    merged = merge(layers)
-    try:
-        return validate(merged, kind, merged.origin)
-    except RequestError as error:
-        raise found.wrong(error) from None
 
 
 def test_a_travel_keeps_its_parts() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.legacy.test_payload import TRAVEL, line, row, task_of
+from tests.support.payloads import TRAVEL, line, row, task_of
 from wangp_cli.legacy.structure import _moved
 
 VIDEO = {"path": "g.mp4", "structure_type": "canny"}

@@ -6,20 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.payloads import JUNK, KEYS
 from wangp_cli.errors import RequestError
-from wangp_cli.legacy import RENAMED, read, translate
-from wangp_cli.legacy.names import DROPPED, HANDLED, MARKS, NEUTRAL
+from wangp_cli.legacy import read, translate
+from wangp_cli.legacy.names import DROPPED, NEUTRAL
 from wangp_cli.legacy.types import MODELS, REFUSED
 
-KEYS = [*RENAMED, *NEUTRAL, *HANDLED, *MARKS]
 KEYS += ["type", "prompt", "loras", "image_mode", "full_prompt", "window_prompts", "video_initial"]
-# Letters of its own: the table of all there are takes seconds to make, in a folder without one.
-TEXT = st.text("aA1;,@|:. /\\\n\0é\u202e", max_size=5)
-JUNK = st.recursive(
-    st.none() | st.booleans() | st.integers(-3, 200) | st.floats(allow_nan=False) | TEXT,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=2),
-    max_leaves=4,
-)
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), JUNK, max_size=6))

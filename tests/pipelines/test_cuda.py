@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from tests.pipelines.lora.test_read_file import saved
-from tests.pipelines.wan.test_pipeline import INPUTS, SVI, load, run
 from tests.support import cuda, tiny
-from tests.support.lora_files import LAYOUTS, draw
+from tests.support.lora_files import LAYOUTS, draw, saved
+from tests.support.wan import INPUTS, SVI, load, run
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.pipelines.memory import placement
 from wangp_cli.pipelines.wan import pipeline as wan

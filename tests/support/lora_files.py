@@ -5,14 +5,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 
 from tests.support import tiny
 from wangp_cli.pipelines.base import Lora
 from wangp_cli.pipelines.checkpoints.wan_names import original_name
 from wangp_cli.pipelines.lora.adapters import Adapters
+from wangp_cli.tasks.adapters import Strength
 
 RANK, ALPHA = 4, 2.0
 Tensors = dict[str, torch.Tensor]
@@ -147,3 +150,9 @@ LAYOUTS = {
     "kohya double": layout("lora_unet__", KOHYA, flat, alpha=True),
     "kohya diffusers": layout("lora_transformer_", KOHYA, lambda name: name.replace(".", "_"), alpha=True),
 }
+
+
+def saved(folder: Path, tensors: Tensors, strength: str = "1", **metadata: str) -> Lora:
+    file = folder / f"style{len(list(folder.iterdir()))}.safetensors"
+    save_file(tensors, file, metadata=metadata or None)
+    return Lora(path=file, strength=Strength.parse(strength))

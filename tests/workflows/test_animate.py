@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.conftest import Make
 from tests.support.echo import serve
-from tests.workflows.test_generate import noise, picture, video
+from tests.support.media_files import noise, picture, video
 from wangp_cli.catalogue import Catalogue
 from wangp_cli.errors import RequestError
 from wangp_cli.media.clip import as_uint8

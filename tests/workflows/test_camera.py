@@ -11,7 +11,7 @@ import yaml
 
 from tests.conftest import Make
 from tests.support import steered, tiny
-from tests.workflows.test_generate import picture, video
+from tests.support.media_files import picture, video
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.workflows.inputs import prepare
 

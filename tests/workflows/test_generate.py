@@ -12,6 +12,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from tests.conftest import Make
+from tests.support.media_files import picture, tone, video
 from wangp_cli.media.clip import Audio
 from wangp_cli.media.facts import probe
 from wangp_cli.media.metadata import read_comment
@@ -21,35 +22,12 @@ from wangp_cli.media.write import write_video
 from wangp_cli.runtime.intake.settings_file import load_settings_file
 
 
-def noise(frames: int, seed: int, size: int = 32) -> Any:
-    """Random uint8 RGB frames."""
-    return np.random.default_rng(seed).integers(0, 256, (frames, size, size, 3), dtype=np.uint8)
-
-
-def picture(folder: Path, name: str, seed: int) -> Path:
-    write_image(folder / f"{name}.png", noise(1, seed))
-    return folder / f"{name}.png"
-
-
-def video(folder: Path, name: str, seed: int, frames: int = 5, **more: Any) -> Path:
-    path = folder / f"{name}.mkv"
-    write_video(path, [noise(frames, seed)], fps=more.pop("fps", Fraction(16)), codec="ffv1", **more)
-    return path
-
-
 def mask(folder: Path, name: str, *, left: bool, frames: int = 5) -> Path:
     pixels = np.zeros((frames, 32, 32, 3), np.uint8)
     pixels[:, :, :16] = 255 * left
     pixels[:, :, 16:] = 255 * (not left)
     write_video(folder / f"{name}.mkv", [pixels], fps=Fraction(16), codec="ffv1")
     return folder / f"{name}.mkv"
-
-
-def tone(path: Path, seconds: float, rate: int = 16000) -> Path:
-    import soundfile
-
-    soundfile.write(path, np.sin(np.arange(int(seconds * rate)) / 10).astype(np.float32) * 0.5, rate)
-    return path
 
 
 def test_a_video_has_the_size_length_and_rate_asked_for(make: Make) -> None:

@@ -12,48 +12,16 @@ import pytest
 
 from tests.conftest import Make, Run
 from tests.support.echo import serve
-from tests.workflows.test_generate import noise
-from wangp_cli.media.clip import Audio, as_uint8
+from tests.support.planned import clip, plan_of, unchanged
+from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio, read_video
-from wangp_cli.media.write import write_video
 from wangp_cli.runtime.intake.settings_file import load_settings_file
 from wangp_cli.workflows.footage import picked
 
 
-def clip(folder: Path, name: str, frames: int, *, fps: int = 16, sound: bool = False, **more: Any) -> Path:
-    """A clip of noise, which no model draws by chance."""
-    path = folder / f"{name}.mkv"
-    rng = np.random.default_rng(frames)
-    samples = rng.uniform(-0.5, 0.5, (frames * 1000, 1)).astype(np.float32)
-    audio = Audio(samples=samples, rate=1000 * fps) if sound else None
-    pixels = noise(frames, seed=frames, size=more.pop("size", 32))[:, : more.pop("height", 32)]
-    write_video(path, [pixels], fps=Fraction(fps), codec="ffv1", audio=audio)
-    return path
-
-
 def join(make: Make, clips: list[Path], **said: Any) -> Any:
     return make("tiny_vace", type="join", clips=clips, **({"gap": 5, "context": 2} | said))
-
-
-def plan_of(made: Any) -> Any:
-    return made.outcome.manifest["plan"]
-
-
-def unchanged(made: Any, clips: list[Path]) -> tuple[int, int]:
-    """How many kept frames no segment may change, and how many of them are what they were."""
-    plan, frames = plan_of(made), as_uint8(made.frames)
-    touched = set()
-    for s in plan["segments"]:
-        touched |= set(range(s["start"] - s["overlap"], s["start"] + s["frames"] + s["overlap_after"]))
-    equal = []
-    for part in plan["kept"]:
-        given = as_uint8(read_video(clips[part["clip"]]).frames)
-        for index in range(part["first"], part["end"]):
-            place = part["start"] + index - part["first"]
-            if place not in touched:
-                equal.append(np.array_equal(frames[place], given[index]))
-    return len(equal), sum(equal)
 
 
 @pytest.mark.parametrize(("mode", "total"), [("insert", 25), ("replace", 20)])

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import Make
-from tests.runtime.request.test_camera_poses import written
-from tests.workflows.test_generate import video
+from tests.support.camera_files import written
+from tests.support.media_files import video
 from wangp_cli.media.facts import probe
 
 

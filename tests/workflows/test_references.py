@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Make
-from tests.workflows.test_generate import picture
+from tests.support.media_files import picture
 from wangp_cli.catalogue import Catalogue, presets_dir
 from wangp_cli.media.stills import write_image
 from wangp_cli.tasks.generate import Generate

@@ -16,14 +16,12 @@ import numpy as np
 import pytest
 
 from tests.conftest import Make, clean_environment
-from tests.workflows.test_planned import clip
+from tests.support.planned import SAID, clip
 from wangp_cli.errors import GenerationError
 from wangp_cli.media.read import read_video
 from wangp_cli.media.stills import write_image
 from wangp_cli.pipelines.wan import pipeline as wan
 from wangp_cli.runtime.workspace.segments_cache import FOLDER, KEPT_SECONDS
-
-SAID = {"type": "travel", "frames": 9, "overlap": 4, "steps": 6, "name": "{seed}"}
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import yaml
 
 from tests.conftest import Make, Run
 from tests.support import speaking, tiny
-from tests.workflows.test_generate import picture, tone, video
+from tests.support.media_files import picture, tone, video
 from wangp_cli.legacy.translate import read
 from wangp_cli.media.read import read_audio
 

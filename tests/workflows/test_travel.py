@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from tests.conftest import Make
 from tests.support.echo import Echo, serve
-from tests.workflows.test_generate import tone
+from tests.support.media_files import tone
 from wangp_cli.media.clip import as_float, as_uint8
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio

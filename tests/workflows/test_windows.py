@@ -12,8 +12,8 @@ import yaml
 
 from tests.conftest import Make
 from tests.support.echo import Told, serve
-from tests.workflows.test_generate import noise, tone
-from tests.workflows.test_planned import clip
+from tests.support.media_files import noise, tone
+from tests.support.planned import clip
 from wangp_cli.errors import RequestError
 from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.read import read_audio, read_video

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Make
-from tests.workflows.test_planned import clip, plan_of
-from tests.workflows.test_segments import SAID
+from tests.support.planned import SAID, clip, plan_of
 from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_video

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch.nn import functional as nn
 
-from tests.pipelines.wan.test_pipeline import camera
 from tests.support import tiny
+from tests.support.wan import camera, denoised
 from wangp_cli.errors import RequestError
 from wangp_cli.pipelines.base import Inputs, Placement
 from wangp_cli.pipelines.denoise import guidance
@@ -33,11 +33,6 @@ INPUTS = {
 
 def random(seed: int, *shape: int) -> torch.Tensor:
     return torch.randn(*(shape or (1, 4, 3, 2, 5)), generator=torch.Generator().manual_seed(seed))
-
-
-def denoised(pipeline: Any, shot: Any, inputs: Inputs) -> torch.Tensor:
-    latents: torch.Tensor = pipeline.denoise(shot, pipeline.encode(shot, inputs, tiny.quiet), tiny.quiet)
-    return latents
 
 
 @pytest.mark.parametrize("name", INPUTS)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.pipelines.wan.test_pipeline import INPUTS, load, run
 from tests.support import tiny
+from tests.support.wan import INPUTS, load, ratios, run
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.denoise.loop import draw_noise, generator_of
 from wangp_cli.pipelines.denoise.schedules import schedule
@@ -107,8 +107,3 @@ def test_a_broken_file_of_ratios_is_named(checkpoint: Any, tmp_path: Path) -> No
     (tmp_path / "magcache" / "tiny_t2v.json").write_text('{"ratios": 3}')
     with pytest.raises(ModelError, match=r"tiny_t2v.json is broken"):
         load(checkpoint("t2v"), cache="magcache=0.06", data_dir=tmp_path)
-
-
-def ratios(folder: Path, model: str, values: list[float]) -> None:
-    (folder / "magcache").mkdir(exist_ok=True)
-    (folder / "magcache" / f"{model}.json").write_text(json.dumps({"ratios": [values]}))

@@ -10,10 +10,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tests.pipelines.lora.test_read_file import saved
-from tests.pipelines.wan.test_parity import check_same, ours, theirs
 from tests.support import tiny
-from tests.support.lora_files import LAYOUTS, Now, adapted, dense, draw, merged, vace
+from tests.support.lora_files import LAYOUTS, Now, adapted, dense, draw, merged, saved, vace
+from tests.support.stock import check_same, ours, theirs
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.base import Inputs, Lora, Placement
 from wangp_cli.pipelines.lora import adapters as lora_adapters

@@ -22,12 +22,12 @@ from tests.support.lora_files import (
     draw,
     merged,
     output,
+    saved,
     vace,
 )
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.base import Lora
 from wangp_cli.pipelines.lora import read_file
-from wangp_cli.tasks.adapters import Strength
 
 NEAR = 1e-5
 
@@ -40,12 +40,6 @@ def network() -> Any:
 @pytest.fixture(scope="module")
 def factors(network: Any) -> Factors:
     return draw(network)
-
-
-def saved(folder: Path, tensors: Tensors, strength: str = "1", **metadata: str) -> Lora:
-    file = folder / f"style{len(list(folder.iterdir()))}.safetensors"
-    save_file(tensors, file, metadata=metadata or None)
-    return Lora(path=file, strength=Strength.parse(strength))
 
 
 def apart(one: torch.Tensor, other: torch.Tensor) -> float:

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import WanVACETransformer3DModel
 
-from tests.pipelines.wan.test_pipeline import INPUTS, load, run
 from tests.support import tiny
+from tests.support.wan import INPUTS, call, load, networks, run
 from wangp_cli.pipelines.base import Placement
 from wangp_cli.pipelines.memory.offload import Shelf, _Visitor
 from wangp_cli.pipelines.memory.profiles import ON_CPU, ON_GPU, Offload
@@ -25,25 +24,6 @@ WAYS = {
     "leaves": Offload(groups="leaf"),
     "leaves on disk": Offload(groups="leaf", disk=True),
 }
-
-
-def networks() -> tuple[Any, Any]:
-    vace = tiny.transformer("WanVACETransformer3DModel", vace_layers=[0, 1], vace_in_channels=96)
-    return vace, tiny.text_encoder()
-
-
-def call(network: Any) -> torch.Tensor:
-    random = torch.Generator().manual_seed(0)
-    with torch.inference_mode():
-        if not isinstance(network, WanVACETransformer3DModel):
-            return network(torch.arange(8)[None]).last_hidden_state
-        return network(
-            hidden_states=torch.randn(1, 16, 2, 4, 4, generator=random),
-            timestep=torch.tensor([500.0]),
-            encoder_hidden_states=torch.randn(1, 24, 32, generator=random),
-            control_hidden_states=torch.randn(1, 96, 2, 4, 4, generator=random),
-            return_dict=False,
-        )[0]
 
 
 def numbers(network: Any) -> int:

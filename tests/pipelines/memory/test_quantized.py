@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from tests.pipelines.memory.test_offload import call, networks
-from tests.pipelines.wan.test_pipeline import load, run
 from tests.support import tiny
+from tests.support.wan import call, load, networks, run
 from wangp_cli.pipelines.memory.meter import weigh
 from wangp_cli.pipelines.memory.quantized import EightBitLinear, quantize
 

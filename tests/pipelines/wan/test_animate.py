@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 from diffusers import UniPCMultistepScheduler
 
-from tests.pipelines.lora.test_read_file import saved
-from tests.pipelines.wan.test_parity import images
-from tests.pipelines.wan.test_pipeline import INPUTS, load, run
 from tests.support import tiny
-from tests.support.lora_files import LAYOUTS, draw
+from tests.support.lora_files import LAYOUTS, draw, saved
+from tests.support.stock import images
+from tests.support.wan import INPUTS, load, run
 from wangp_cli.errors import RequestError
 from wangp_cli.media.clip import Clip
 from wangp_cli.pipelines.base import Inputs

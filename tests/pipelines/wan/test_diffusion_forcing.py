@@ -14,11 +14,10 @@ from diffusers import (
     SkyReelsV2DiffusionForcingVideoToVideoPipeline,
 )
 
-from tests.pipelines.lora.test_read_file import saved
-from tests.pipelines.wan.test_parity import check_same, images, ours, theirs
-from tests.pipelines.wan.test_pipeline import load, run
 from tests.support import tiny
-from tests.support.lora_files import LAYOUTS, draw
+from tests.support.lora_files import LAYOUTS, draw, saved
+from tests.support.stock import check_same, images, ours, theirs
+from tests.support.wan import load, run
 from wangp_cli.pipelines.base import Inputs
 
 NAME = "diffusion_forcing"

@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import layer_norm
 
-from tests.pipelines.denoise.test_guidance import denoised
 from tests.support import cuda, speaking, tiny
 from tests.support.speaking import INPUTS
+from tests.support.wan import denoised
 from wangp_cli.errors import ModelError, RequestError, ResourceError
 from wangp_cli.pipelines.base import Lora, Placement, Weights
 from wangp_cli.pipelines.wan import load as wan_load

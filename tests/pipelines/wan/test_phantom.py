@@ -11,9 +11,8 @@ import pytest
 import torch
 from diffusers import UniPCMultistepScheduler
 
-from tests.pipelines.denoise.test_step_cache import ratios
-from tests.pipelines.wan.test_pipeline import INPUTS, load, run
 from tests.support import tiny
+from tests.support.wan import INPUTS, load, ratios, run
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.tasks.shot import Shot
 

@@ -16,64 +16,29 @@ from diffusers.models.attention_dispatch import attention_backend, dispatch_atte
 from safetensors.torch import load_file, save_file
 
 from tests.support import tiny
+from tests.support.wan import (
+    ANCHOR,
+    BOTH_ENDS,
+    ENDING,
+    EVERYTHING,
+    INPUTS,
+    MOTION,
+    NOTHING,
+    SVI,
+    camera,
+    load,
+    run,
+)
 from wangp_cli.errors import Cancelled, GenerationError, ModelError, RequestError, ResourceError
 from wangp_cli.media.clip import Clip
 from wangp_cli.pipelines.base import Inputs, Placement
 from wangp_cli.pipelines.denoise.inputs import to_tensor
 from wangp_cli.pipelines.memory import meter
 from wangp_cli.pipelines.wan import load as wan_load
-from wangp_cli.pipelines.wan import pipeline as wan
-from wangp_cli.plan.camera import Pose, basic, relative
 from wangp_cli.tasks.fields import size_of
-from wangp_cli.tasks.shot import Shot
-
-
-def camera(path: str, frames: int = 9) -> tuple[Pose, ...]:
-    """Poses on a known path."""
-    return tuple(relative(basic(path, frames)))
-
-
-NOTHING = Inputs()
-EVERYTHING = Inputs(
-    start=tiny.clip(1, 1),
-    end=tiny.clip(1, 2),
-    control=tiny.clip(9, 3),
-    mask=tiny.clip(9, 4, channels=1),
-    references=(tiny.clip(1, 5), tiny.clip(1, 6)),
-)
-BOTH_ENDS = Inputs(start=tiny.clip(1, 1), end=tiny.clip(1, 2))
-INPUTS = {
-    "t2v": Inputs(),
-    "i2v": BOTH_ENDS,
-    "flf2v": BOTH_ENDS,
-    "vace": EVERYTHING,
-    "ti2v": Inputs(start=tiny.clip(1, 1, size=64)),
-    "phantom": Inputs(references=EVERYTHING.references),
-    "diffusion_forcing": Inputs(start=tiny.clip(1, 1)),
-    "animate": Inputs(
-        control=tiny.clip(9, 3),
-        mask=tiny.clip(9, 4, channels=1),
-        face=tiny.clip(9, 5, size=20),
-        background=tiny.clip(9, 6),
-        references=(tiny.clip(1, 7),),
-    ),
-    "recam": Inputs(control=tiny.clip(9, 3), camera=camera("arc-left")),
-}
-
 
 SHOW_THEIR_START = ("ti2v", "diffusion_forcing")
 """Also where nothing is denoised."""
-
-
-def run(pipeline: Any, shot: Shot, inputs: Inputs = NOTHING, progress: Any = tiny.quiet) -> Any:
-    latents = pipeline.denoise(shot, pipeline.encode(shot, inputs, progress), progress)
-    return np.concatenate(list(pipeline.decode(latents, progress)))
-
-
-def load(folder: Path, name: str = "t2v", parts: Any = None, **placement: Any) -> wan.Wan:
-    return wan_load.load(
-        tiny.spec(name), folder, Placement(**placement), [], parts or tiny.Parts(), tiny.quiet
-    )
 
 
 @pytest.fixture
@@ -156,10 +121,6 @@ def test_every_picture_changes_the_result(loaded: Any, name: str, change: dict[s
     inputs = INPUTS[tiny.architecture(name)]
     plain = run(pipeline, shot, inputs)
     assert not np.array_equal(plain, run(pipeline, shot, replace(inputs, **change)))
-
-
-ANCHOR, MOTION, ENDING = tiny.clip(1, 1), tiny.clip(9, 2), tiny.clip(4, 3)
-SVI = Inputs(anchor=ANCHOR, motion=MOTION, end=ENDING)
 
 
 @pytest.mark.parametrize("name", ["i2v", "i2v_2_2"])

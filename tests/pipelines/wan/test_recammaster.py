@@ -13,9 +13,8 @@ import torch.nn.functional as F  # noqa: N812 - its usual name
 from diffusers import UniPCMultistepScheduler, WanTransformer3DModel
 from safetensors.torch import load_file, save_file
 
-from tests.pipelines.denoise.test_step_cache import ratios
-from tests.pipelines.wan.test_pipeline import INPUTS, camera, load, run
 from tests.support import checkpoint_layouts, lora_files, tiny
+from tests.support.wan import INPUTS, camera, load, ratios, run
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.base import Inputs, Lora, Placement, Weights
 from wangp_cli.pipelines.checkpoints.assemble import Assembly

@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as nn
 
-from tests.pipelines.denoise.test_guidance import denoised
 from tests.support import cuda, steered, tiny
 from tests.support.steered import INPUTS
+from tests.support.wan import denoised
 from wangp_cli.errors import ModelError, RequestError, ResourceError
 from wangp_cli.pipelines.base import Placement, Weights
 from wangp_cli.pipelines.denoise.inputs import to_tensor

@@ -13,22 +13,12 @@ from safetensors.numpy import save, save_file
 
 from tests.conftest import Make, Run
 from tests.support.hub import Hub, serving
+from tests.support.lora_hub import HUB, tensors
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.runtime.loras.header import check_lora
 from wangp_cli.runtime.loras.source import find
 
 PAGE = "https://huggingface.co/ada/ink"
-Tensors = dict[str, np.ndarray]
-
-
-def tensors(seed: int = 0, width: int = 48) -> Tensors:
-    """A LoRA on one matrix of the tiny models."""
-    random = np.random.default_rng(seed)
-    key = "diffusion_model.blocks.0.self_attn.q.lora_{}.weight"
-    return {
-        key.format("A"): random.normal(size=(2, width)).astype(np.float32),
-        key.format("B"): random.normal(size=(width, 2)).astype(np.float32),
-    }
 
 
 @pytest.fixture
@@ -195,9 +185,6 @@ def test_offline_and_task_files_fetch_nothing(make: Make, hub: Hub) -> None:
     assert (offline.outcome.status, offline.outcome.error.exit_code) == ("rejected", 3)
     assert "wangp loras fetch" in str(offline.outcome.error.hint)
     assert hub.asked == []
-
-
-HUB = {"HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_TOKEN": "hf_secret"}
 
 
 def test_a_lora_of_the_hub_is_fetched_and_checked(

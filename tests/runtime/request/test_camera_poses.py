@@ -9,28 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.camera_files import written
 from wangp_cli.errors import RequestError
 from wangp_cli.plan.camera import basic, relative
 from wangp_cli.runtime.request.camera_poses import poses
 from wangp_cli.tasks.camera import Filming
-
-
-def row(values: Any, end: int) -> str:
-    return f"[{' '.join(f'{value:.6g}' for value in values)} {end}]"
-
-
-def written(folder: Path, cameras: dict[str, str], frames: int = 5) -> Path:
-    """A file in the form of the data set, the cameras on known paths from somewhere in a world."""
-    made = {name: basic(path, frames) for name, path in cameras.items()}
-    data: dict[str, Any] = {}
-    for index in range(frames):
-        data[f"frame{index}"] = {}
-        for name, path in made.items():
-            forward, right, up, (x, y, z) = path[index]
-            rows = [row(axis, 0) for axis in (forward, right, up)] + [row((x + 3390, y + 1380, z + 240), 1)]
-            data[f"frame{index}"][name] = " ".join(rows) + " "
-    (folder / "cameras.json").write_text(json.dumps(data))
-    return folder / "cameras.json"
 
 
 def test_a_file_gives_the_poses_it_holds(tmp_path: Path) -> None:

@@ -1,0 +1,88 @@
+"""Payloads of the older worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+from wangp_cli.errors import RequestError
+from wangp_cli.legacy import RENAMED
+from wangp_cli.legacy.names import HANDLED, MARKS, NEUTRAL
+from wangp_cli.presets import Layer, merge
+from wangp_cli.runtime.intake.json_tasks import Place, lines_of
+from wangp_cli.runtime.intake.task_line import Line
+from wangp_cli.runtime.request.resolve import _class_defaults, validate
+from wangp_cli.tasks.render import Render
+
+KEYS = [*RENAMED, *NEUTRAL, *HANDLED, *MARKS]
+
+
+# Letters of its own: the table of all there are takes seconds to make, in a folder without one.
+TEXT = st.text("aA1;,@|:. /\\\n\0é\u202e", max_size=5)
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 200) | st.floats(allow_nan=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=2),
+    max_leaves=4,
+)
+
+
+PLACE = Place(source="tasks.json", folder=Path("/in"))
+
+
+TRAVEL: dict[str, Any] = {
+    "run_id": "20260111",
+    "shot_id": "4be72ce7",
+    "steps": 20,
+    "seed_base": 789,
+    "model_name": "vace_14B",
+    "model_type": "vace",
+    "base_prompt": "",
+    "motion_mode": "basic",
+    "amount_of_motion": 0.5,
+    "enhance_prompt": False,
+    "chain_segments": True,
+    "parsed_resolution_wh": "902x508",
+    "fps_helpers": 16,
+    "base_prompts_expanded": ["a dog", "a cat"],
+    "negative_prompts_expanded": ["", ""],
+    "enhanced_prompts_expanded": ["", "two cats"],
+    "segment_frames_expanded": [81, 65],
+    "frame_overlap_expanded": [10],
+    "input_image_paths_resolved": ["0.png", "1.png", "2.png"],
+    "num_new_segments_to_generate": 2,
+    "after_first_post_generation_brightness": 0,
+    "after_first_post_generation_saturation": 1,
+    "use_uni3c": False,
+    "uni3c_strength": 0.8,
+    "main_output_dir_for_run": "./outputs/travel",
+}
+
+
+def row(kind: str, details: dict[str, Any], **top: Any) -> dict[str, Any]:
+    """A row as the older worker claims it."""
+    params = {"tool_type": "x", "orchestrator_details": details, **top}
+    return {"id": "8d36d4e2-4f57", "task_type": kind, "params": params, "project_id": "p", "status": "Queued"}
+
+
+def line(value: Any) -> Line:
+    (found,) = lines_of(value, PLACE)
+    return found
+
+
+def task_of(found: Line) -> Render:
+    """The task of a line, with a model if it names none; raises as the door of a batch does."""
+    assert found.values is not None
+    kind = str(found.values["type"])
+    layers = [
+        Layer(name="default", values=_class_defaults(kind) | {"model": "starter"}),
+        Layer(name="line", values=found.values),
+    ]
+    merged = merge(layers)
+    try:
+        return validate(merged, kind, merged.origin)
+    except RequestError as error:
+        raise found.wrong(error) from None
