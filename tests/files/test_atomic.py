@@ -14,6 +14,8 @@ import pytest
 from wangp_cli.errors import ConflictError, NoSpaceError
 from wangp_cli.files.atomic import complete_file, remove_owned, sweep
 from wangp_cli.runtime.history.log import append_line
+from wangp_cli.runtime.workspace.segments_cache import keep_seed
+from wangp_cli.tasks.generate import Generate
 
 
 def test_a_file_takes_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
@@ -201,3 +203,14 @@ def test_a_begun_file_keeps_its_folder_from_being_removed_as_empty(tmp_path: Pat
             partial.parent.rmdir()
         partial.write_text("whole")
     assert (tmp_path / "work" / "a.txt").read_text() == "whole"
+
+
+def test_a_seed_is_not_written_through_a_link(tmp_path: Path) -> None:
+    task = Generate(model="starter", prompt="a", seed=7)
+    keep_seed(task, tmp_path).close()
+    [file] = tmp_path.iterdir()
+    file.rename(tmp_path / "theirs")
+    file.symlink_to(tmp_path / "theirs")
+    with pytest.raises(ConflictError, match="is a link"):
+        keep_seed(task.cut(seed=8), tmp_path)
+    assert (tmp_path / "theirs").read_text() == "7"

@@ -174,6 +174,8 @@ def disk_error(error: OSError, path: Path) -> Exception:
         return NoSpaceError(
             f"output: {path.parent} cannot be written", hint="--output-dir picks another folder"
         )
+    if error.errno == errno.ELOOP:
+        return ConflictError(f"output: {path} is a link", hint="remove it")
     return error
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from fractions import Fraction
@@ -70,7 +71,7 @@ class Segments:
 
     def scratch(self, name: str) -> Path:
         """A file of the work folder that is ours alone, and gone when we are."""
-        self._scratch.append(self._folder / f"{os.getpid()}.{name}")
+        self._scratch.append(self._folder / f"{secrets.token_hex(16)}.{name}")
         return self._scratch[-1]
 
     def take(self, segment: Segment, shot: Shot, inputs: Inputs, loras: Sequence[Lora]) -> Spool:

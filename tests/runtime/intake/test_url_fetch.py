@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -124,6 +125,15 @@ def test_what_cannot_be_used_leaves_nothing(
     with pytest.raises(error, match=words):
         one.localised({"image_start": web.url("/x.png")})
     assert not list(tmp_path.iterdir())
+
+
+def test_no_link_is_written_through(web: Site, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.write_text("theirs")
+    (tmp_path / f".{os.getpid()}.partial").symlink_to(theirs)
+    found, _ = fetcher(tmp_path, web.host).localised({"image_start": web.url("/a.png")})
+    assert Path(found["image_start"]).read_bytes() == PNG
+    assert theirs.read_text() == "theirs"
 
 
 def test_what_may_pass_is_tried_again(web: Site, tmp_path: Path) -> None:

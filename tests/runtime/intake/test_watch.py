@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -157,3 +158,16 @@ def test_waiting_ends_when_told(tmp_path: Path) -> None:
     found: list[Line] = list(Watcher(file, 0.5).lines(wait))
     assert ids(found) == ["t1"]
     assert waits == [0.5, 0.5]
+
+
+def test_no_link_is_written_through(tmp_path: Path) -> None:
+    file, theirs = tmp_path / "tasks.json", tmp_path / "theirs"
+    theirs.write_text("theirs")
+    for name in ("tasks", "tasks.failed"):
+        (tmp_path / f".{name}.{os.getpid()}.partial.json").symlink_to(theirs)
+    file.write_text(json.dumps([task(1)]))
+    watcher = Watcher(file)
+    (line,) = watcher.poll()
+    watcher.failed(line, GenerationError("black"))
+    assert read(file) == []
+    assert theirs.read_text() == "theirs"

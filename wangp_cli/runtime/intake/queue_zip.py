@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 import stat
 import zipfile
 import zlib
@@ -105,8 +106,8 @@ class _Unpacker:
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / name
         if not target.exists():
-            partial = target.with_name(f".{name}.partial")
-            with self._archive.open(member) as source, partial.open("wb") as copy:
+            partial = target.with_name(f".{secrets.token_hex(16)}.partial")
+            with self._archive.open(member) as source, partial.open("xb") as copy:
                 for part in iter(lambda: self.counted(source.read(CHUNK)), b""):
                     copy.write(part)
             partial.replace(target)

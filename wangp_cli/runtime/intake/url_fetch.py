@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -107,7 +107,7 @@ class Fetcher:
 
     def _fetched(self, name: str, address: Address, path: Path | None = None) -> Path:
         """The file of an address, at `path` or named after what it holds."""
-        partial = (path.parent if path else self.folder) / f".{os.getpid()}.partial"
+        partial = (path.parent if path else self.folder) / f".{secrets.token_hex(16)}.partial"
         until = time.monotonic() + self.max_seconds
         try:
             partial.parent.mkdir(parents=True, exist_ok=True)
@@ -138,7 +138,8 @@ class Fetcher:
     def _write(self, name: str, address: Address, partial: Path, until: float) -> str:
         """Write what the address leads to; gives its sha256."""
         digest, size = hashlib.sha256(), 0
-        with self._answer(name, address) as answer, partial.open("wb") as file:
+        partial.unlink(missing_ok=True)
+        with self._answer(name, address) as answer, partial.open("xb") as file:
             self._check_size(address, int(answer.headers.get("content-length", 0)))
             for part in _parts(answer, address):
                 if self.stop():

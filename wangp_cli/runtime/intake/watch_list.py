@@ -7,9 +7,11 @@ import json
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from filelock import FileLock
 
 from wangp_cli.errors import WangpError
 from wangp_cli.files import strict_json
+from wangp_cli.files.atomic import complete_file
 from wangp_cli.runtime.intake.json_stream import MalformedError, list_items
 from wangp_cli.runtime.intake.json_tasks import Place, line_of
 from wangp_cli.runtime.intake.task_line import Line, digest_of
@@ -110,13 +113,10 @@ class ListFile:
                         left[key] -= 1
                     else:
                         kept.append(text)
-                partial = _written(self.path, kept)
-                # Somebody may have replaced the file since it was read: then theirs is the list.
-                if _stamp(self.path) == before:
-                    partial.replace(self.path)
+                with suppress(_ChangedError):
+                    _write(self.path, kept, partial(_check_unchanged, self.path, before))
                     self._owed.clear()
                     return
-                partial.unlink()
 
     def _keep_failed(self, key: str, error: WangpError) -> None:
         text = next((text for text in self._items() or [] if key_of(text) == key), None)
@@ -135,7 +135,7 @@ class ListFile:
             "failed_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         failed.append(json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace"))
-        _written(self.failed_path, failed).replace(self.failed_path)
+        _write(self.failed_path, failed)
 
 
 def failed_path(path: Path) -> Path:
@@ -175,13 +175,18 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def _written(path: Path, items: list[bytes]) -> Path:
-    """A durable hidden file beside `path` that holds the list, the text of each item untouched."""
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    with partial.open("wb") as file:
-        file.write(b"[\n" + b",\n".join(items) + b"\n]\n" if items else b"[]\n")
-        file.flush()
-        os.fsync(file.fileno())
-    if path.exists():
-        partial.chmod(stat.S_IMODE(path.stat().st_mode))
-    return partial
+class _ChangedError(Exception):
+    """Somebody has replaced the file since it was read: then theirs is the list."""
+
+
+def _check_unchanged(path: Path, before: tuple[int, int, int] | None) -> None:
+    if _stamp(path) != before:
+        raise _ChangedError
+
+
+def _write(path: Path, items: list[bytes], check: Callable[[], None] = lambda: None) -> None:
+    """Replace a list, the text of each item untouched; `check` is called last and may raise to leave it."""
+    with complete_file(path, overwrite=True, own=lambda *_: check()) as new:
+        new.write_bytes(b"[\n" + b",\n".join(items) + b"\n]\n" if items else b"[]\n")
+        if path.exists():
+            new.chmod(stat.S_IMODE(path.stat().st_mode))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import time
@@ -10,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from wangp_cli.files.atomic import disk_error, sweep
+from wangp_cli.files.atomic import disk_error, lock, sweep
 
 if TYPE_CHECKING:
     from wangp_cli.tasks.render import Render
@@ -50,7 +49,7 @@ def remove_empty(work: Path) -> None:
 def seed_of_interrupted(task: Render, folder: Path) -> int | None:
     """The seed that was drawn for the same request in the same folder by a run that has not finished it."""
     with suppress(OSError, ValueError), _seed_file(task, folder / FOLDER).open("rb") as file:
-        if _lock(file):
+        if lock(file.fileno()) is not False:
             return int(file.read())
     return None
 
@@ -60,8 +59,9 @@ def keep_seed(task: Render, work: Path) -> IO[bytes]:
     file = _seed_file(task, work)
     try:
         work.mkdir(parents=True, exist_ok=True)
-        kept = file.open("w+b")
-        _lock(kept)
+        kept = open(file, "r+b", opener=_created)  # noqa: SIM115 - it is ours while it is open
+        lock(kept.fileno())
+        kept.truncate()
         kept.write(str(task.seed).encode())
         kept.flush()
         os.fsync(kept.fileno())
@@ -70,15 +70,8 @@ def keep_seed(task: Render, work: Path) -> IO[bytes]:
     return kept
 
 
-def _lock(file: IO[bytes]) -> bool:
-    """Whether nobody else holds the file. Some network file systems have no locks."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True
+def _created(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o666)
 
 
 def _seed_file(task: Render, work: Path) -> Path:
