@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from wangp_cli import __version__
-from wangp_cli.commands._gone import refuse_gone_flags
+from wangp_cli.commands._renamed_flags import refuse_renamed_flags
 from wangp_cli.runtime.events.stdout import private_stdout
 from wangp_cli.runtime.stdin import keep_stdin
 
@@ -127,7 +127,7 @@ def main() -> None:
     """Run the command line of this process."""
     keep_stdin()
     stdout = private_stdout()
-    refuse_gone_flags(sys.argv[1:])
+    refuse_renamed_flags(sys.argv[1:])
     try:
         app()
     finally:

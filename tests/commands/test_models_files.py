@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from tests.conftest import Make, Result, Run
 from tests.support import checkpoint_layouts, tiny
-from wangp_cli.commands._models import open_shelf
+from wangp_cli.commands._models import models_context
 from wangp_cli.commands._models_files import _only
 from wangp_cli.commands.models import app
 from wangp_cli.pipelines.base import Placement, Weights
@@ -217,6 +217,6 @@ def test_too_little_room_is_said_before_anything_is_written(
 
 @pytest.mark.usefixtures("config")
 def test_models_with_modules_are_not_what_a_file_alone_works_as() -> None:
-    shelf = open_shelf()
-    assert _only(shelf, {"t2v_14B"}, experts=1).name == "t2v"
-    assert shelf.catalogue.get("uni3c_t2v").network == shelf.catalogue.get("t2v").network
+    local = models_context()
+    assert _only(local, {"t2v_14B"}, experts=1).name == "t2v"
+    assert local.catalogue.get("uni3c_t2v").network == local.catalogue.get("t2v").network

@@ -33,7 +33,7 @@ Whole = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class Wishes(Options):
+class BatchOptions(Options):
     """What was said of the batch's own options."""
 
     tasks: str | None = None
@@ -71,39 +71,39 @@ class Wishes(Options):
         return "-" if tasks in stdin.NAMES else tasks
 
 
-def plan_of(said: Mapping[str, Any], wishes: Wishes, session: Session) -> Plan:
+def batch_plan(said: Mapping[str, Any], options: BatchOptions, session: Session) -> Plan:
     """How the batch runs, from the tasks' flags and the batch's own."""
     folder = Path(said.get("output_dir") or session.settings.output_dir).expanduser().absolute()
-    shard = _shard(wishes.shard)
+    shard = _shard(options.shard)
     defaults = [Layer(name="command", values={"type": "generate"})]
     defaults += [
-        Layer(name=f"preset {name}", values=session.presets.get(name).values) for name in wishes.preset
+        Layer(name=f"preset {name}", values=session.presets.get(name).values) for name in options.preset
     ]
     flags = {name: value for name, value in said.items() if name != "output_dir"}
     return Plan(
         rules=Rules(
             folder=folder,
             defaults=[*defaults, Layer(name="flag", values=flags | {"output_dir": folder})],
-            roots=_roots(wishes, folder, session),
-            only=frozenset(wishes.only),
+            roots=_roots(options, folder, session),
+            only=frozenset(options.only),
             shard=shard,
             names_by_id=session.settings.name is None,
-            fetcher=fetcher_of(wishes, fetched_folder(folder, shard), session),
+            fetcher=url_fetcher(options, fetched_folder(folder, shard), session),
         ),
-        order=wishes.order,
-        phase_group=wishes.phase_group,
-        fail_fast=wishes.fail_fast,
-        retries=wishes.retries,
-        timeout=wishes.task_timeout,
-        limit=wishes.limit,
+        order=options.order,
+        phase_group=options.phase_group,
+        fail_fast=options.fail_fast,
+        retries=options.retries,
+        timeout=options.task_timeout,
+        limit=options.limit,
         # Who waits for tasks meets those of yesterday again, in a list or a file that is still there.
-        resume=wishes.resume or wishes.watch is not None,
+        resume=options.resume or options.watch is not None,
     )
 
 
-def fetcher_of(wishes: Wishes, folder: Path, session: Session) -> Fetcher:
+def url_fetcher(options: BatchOptions, folder: Path, session: Session) -> Fetcher:
     """Fetches files of the hosts that are allowed, into `folder`."""
-    hosts = wishes.allow_url if wishes.untrusted else (*session.settings.allow_url, *wishes.allow_url)
+    hosts = options.allow_url if options.untrusted else (*session.settings.allow_url, *options.allow_url)
     return Fetcher(
         allowed=Allowed(hosts),
         folder=folder,
@@ -113,16 +113,16 @@ def fetcher_of(wishes: Wishes, folder: Path, session: Session) -> Fetcher:
     )
 
 
-def _roots(wishes: Wishes, folder: Path, session: Session) -> list[Path]:
+def _roots(options: BatchOptions, folder: Path, session: Session) -> list[Path]:
     """The folders whose files lines may name."""
-    roots = [folder, session.loras_dir, *wishes.allow_path]
-    roots += [path for path in (wishes.each_image, wishes.each_video) if path]
-    if wishes.untrusted:
+    roots = [folder, session.loras_dir, *options.allow_path]
+    roots += [path for path in (options.each_image, options.each_video) if path]
+    if options.untrusted:
         return roots
-    if wishes.tasks and wishes.tasks != "-":
-        roots.append(Path(wishes.tasks).absolute().parent)
-    if wishes.watch:
-        roots.append(wishes.watch if wishes.watch.is_dir() else wishes.watch.absolute().parent)
+    if options.tasks and options.tasks != "-":
+        roots.append(Path(options.tasks).absolute().parent)
+    if options.watch:
+        roots.append(options.watch if options.watch.is_dir() else options.watch.absolute().parent)
     return [*roots, Path.cwd()]
 
 
@@ -133,16 +133,16 @@ def _shard(text: str) -> tuple[int, int]:
     return int(which), int(of)
 
 
-def lines_of(wishes: Wishes, said: Mapping[str, Any], folder: Path) -> Iterator[Line] | None:
+def read_batch_lines(options: BatchOptions, said: Mapping[str, Any], folder: Path) -> Iterator[Line] | None:
     """The lines of whatever was given; None where the folder of an earlier run says what is left.
 
     Args:
-        wishes: what was given.
+        options: what was given.
         said: the tasks' flags.
         folder: of the results.
     """
-    given = [name for name in SOURCES if getattr(wishes, name) is not None]
-    if not given and wishes.resume:
+    given = [name for name in SOURCES if getattr(options, name) is not None]
+    if not given and options.resume:
         return None
     if len(given) != 1:
         names = [name if name == "tasks" else "--" + name.replace("_", "-") for name in given]
@@ -151,14 +151,14 @@ def lines_of(wishes: Wishes, said: Mapping[str, Any], folder: Path) -> Iterator[
             f"{' and '.join(names)} exclude each other" if names else "nothing is given",
             hint="give a file of tasks, - for standard input, --each-image, --each-video or --watch",
         )
-    if wishes.tasks is not None:
-        given_in = _stdin() if wishes.tasks == "-" else None
-        return read_lines(wishes.tasks, stdin=given_in, work=folder / OURS, given=frozenset(said))
+    if options.tasks is not None:
+        given_in = _stdin() if options.tasks == "-" else None
+        return read_lines(options.tasks, stdin=given_in, work=folder / OURS, given=frozenset(said))
     # What names no file is a flag like any other; a line would have to be allowed to say it.
     template = {name: value for name, value in said.items() if MARK in str(value)}
-    if wishes.each_image:
-        return each_image(wishes.each_image, template)
-    return each_video(wishes.each_video, template) if wishes.each_video else iter(())
+    if options.each_image:
+        return each_image(options.each_image, template)
+    return each_video(options.each_video, template) if options.each_video else iter(())
 
 
 def _stdin() -> BinaryIO:
@@ -203,7 +203,7 @@ class Watch:
             self.watcher.failed(line, error)
 
 
-def check_all(lines: Iterator[Line], door: Door) -> int:
+def dry_run(lines: Iterator[Line], door: Door) -> int:
     """Print what every line would do, or why it cannot; 2 if any cannot."""
     code = 0
     for line in lines:

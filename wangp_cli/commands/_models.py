@@ -30,7 +30,7 @@ Names = Annotated[list[str], typer.Argument(help="Names of models.", autocomplet
 
 
 @dataclass(frozen=True)
-class Shelf:
+class ModelsContext:
     """The models, and the folder of their weights."""
 
     catalogue: Catalogue
@@ -39,8 +39,8 @@ class Shelf:
     folders: Folders
 
 
-def open_shelf(models_dir: Path | None = None) -> Shelf:
+def models_context(models_dir: Path | None = None) -> ModelsContext:
     """The user's models and weights."""
     settings, _, folders = bootstrap.load_settings()
     where = models_dir.expanduser() if models_dir else bootstrap.models_dir(settings, folders)
-    return Shelf(bootstrap.catalogue(folders), where.absolute(), settings, folders)
+    return ModelsContext(bootstrap.catalogue(folders), where.absolute(), settings, folders)

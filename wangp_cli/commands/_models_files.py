@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 import typer
 import yaml
 
-from wangp_cli.commands._models import Json, ModelsDir, Name, Shelf, complete_name, open_shelf
-from wangp_cli.commands._run import errors_shown
+from wangp_cli.commands._models import Json, ModelsContext, ModelsDir, Name, complete_name, models_context
+from wangp_cli.commands._run import report_errors
 from wangp_cli.commands._table import write_json
 from wangp_cli.errors import ConflictError, ModelError, NoSpaceError, RequestError
 from wangp_cli.models import ModelSpec
@@ -71,15 +71,15 @@ def add_command(
     json: Json = False,
 ) -> None:
     """Put a model in files into your catalogue, after a look whether they are whole."""
-    with errors_shown():
+    with report_errors():
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,63}", name):
             raise RequestError("name", f"{name!r} is not made of letters, digits, dots, dashes and _")
-        shelf = open_shelf()
-        target = shelf.folders.config / "models" / f"{name}.yaml"
-        if name in shelf.catalogue.models and not (overwrite and target.is_file()):
+        local = models_context()
+        target = local.folders.config / "models" / f"{name}.yaml"
+        if name in local.catalogue.models and not (overwrite and target.is_file()):
             hint = "--overwrite replaces it" if target.is_file() else "take another name"
             raise ConflictError(f"name: there is a model {name!r} already", hint=hint)
-        base = _like(shelf, files, second or [], like, allow_pickle=allow_pickle)
+        base = _like(local, files, second or [], like, allow_pickle=allow_pickle)
         source: dict[str, Any] = {"file": _absolute(files), "components": base.name}
         source |= {"file_2": _absolute(second)} if second else {}
         source |= {"allow_pickle": True} if allow_pickle else {}
@@ -115,12 +115,12 @@ def _absolute(files: Sequence[str]) -> list[str]:
 
 
 def _like(
-    shelf: Shelf, files: Sequence[str], second: Sequence[str], like: str | None, *, allow_pickle: bool
+    local: ModelsContext, files: Sequence[str], second: Sequence[str], like: str | None, *, allow_pickle: bool
 ) -> ModelSpec:
     """The model of the catalogue that files work as: the one said, or the only one whose network they fit."""
     here = [[Path(file) for file in _absolute(part)] for part in (files, second) if part]
     remote = any(file.startswith("hf://") for file in (*files, *second))
-    base = shelf.catalogue.get(like) if like else None
+    base = local.catalogue.get(like) if like else None
     if base and not base.network:
         raise RequestError("like", f"{base.name!r} names no network, so files cannot be checked against it")
     if remote:
@@ -135,18 +135,18 @@ def _like(
         for part in here:
             Assembly(base.network, part, allow_pickle=allow_pickle)
         return base
-    known = {spec.network.name: spec.network for spec in shelf.catalogue.models.values() if spec.network}
+    known = {spec.network.name: spec.network for spec in local.catalogue.models.values() if spec.network}
     fitting = [recognise(part, known.values(), allow_pickle=allow_pickle) for part in here]
     names = {network.name for network in fitting[0]}.intersection(
         *({network.name for network in part} for part in fitting[1:])
     )
-    return _only(shelf, names, experts=len(here))
+    return _only(local, names, experts=len(here))
 
 
-def _only(shelf: Shelf, names: set[str], *, experts: int) -> ModelSpec:
+def _only(local: ModelsContext, names: set[str], *, experts: int) -> ModelSpec:
     served = [
         spec
-        for spec in shelf.catalogue.models.values()
+        for spec in local.catalogue.models.values()
         if spec.network and spec.network.name in names and spec.status != "unsupported"
     ]
     fitting = [spec for spec in served if spec.experts == experts and not spec.source.parts]
@@ -172,23 +172,23 @@ def convert_command(
     models_dir: ModelsDir = None,
 ) -> None:
     """Write a model in files as a folder in diffusers layout; interrupted, it goes on."""
-    with errors_shown():
-        shelf = open_shelf(models_dir)
+    with report_errors():
+        local = models_context(models_dir)
         if folder.exists() and not overwrite:
             raise ConflictError(f"folder: {folder} exists", hint="--overwrite replaces it")
-        spec = _given(shelf, model, like, allow_pickle=allow_pickle)
+        spec = _given(local, model, like, allow_pickle=allow_pickle)
         if not spec.source.file:
             raise RequestError("model", f"{spec.name!r} is in diffusers layout already")
-        place = locate.locate(spec, shelf.models_dir)
+        place = locate.locate(spec, local.models_dir)
         _rewrite(place, folder.expanduser().absolute(), dtype, everything=False)
         _done(folder, json=json)
 
 
-def _given(shelf: Shelf, model: str, like: str | None, *, allow_pickle: bool) -> ModelSpec:
+def _given(local: ModelsContext, model: str, like: str | None, *, allow_pickle: bool) -> ModelSpec:
     """The model of that name, or one made of that file."""
-    if model in shelf.catalogue.models or not Path(model).is_file():
-        return shelf.catalogue.get(model)
-    base = _like(shelf, [model], [], like, allow_pickle=allow_pickle)
+    if model in local.catalogue.models or not Path(model).is_file():
+        return local.catalogue.get(model)
+    base = _like(local, [model], [], like, allow_pickle=allow_pickle)
     parts = base.source.components or base.source
     source = {"file": _absolute([model]), "components": parts, "allow_pickle": allow_pickle}
     return base.model_copy(update={"source": type(base.source).model_validate(source)})
@@ -202,17 +202,17 @@ def prepare_command(
     models_dir: ModelsDir = None,
 ) -> None:
     """Write a model in the number format it runs in, so that all workers of a machine map one copy."""
-    with errors_shown():
-        shelf = open_shelf(models_dir)
-        spec = shelf.catalogue.get(name)
-        if missing := locate.lacking(spec, shelf.models_dir):
+    with report_errors():
+        local = models_context(models_dir)
+        spec = local.catalogue.get(name)
+        if missing := locate.lacking(spec, local.models_dir):
             raise ModelError(
                 f"weights of {spec.name!r} are not here: {missing} is missing",
                 hint=f"wangp models fetch {spec.name}",
             )
-        place = locate.expected(spec, shelf.models_dir)
-        folder = prepared.folder_of(spec, shelf.models_dir, dtype)
-        if overwrite or not prepared.find(spec, shelf.models_dir, dtype, place):
+        place = locate.expected(spec, local.models_dir)
+        folder = prepared.folder_of(spec, local.models_dir, dtype)
+        if overwrite or not prepared.find(spec, local.models_dir, dtype, place):
             _rewrite(place, folder, dtype, everything=True)
         _done(folder, json=json)
 

@@ -7,8 +7,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from wangp_cli.commands._models import Events, Json, ModelsDir, Name, Names, Shelf, open_shelf
-from wangp_cli.commands._run import errors_shown, leave, open_run
+from wangp_cli.commands._models import Events, Json, ModelsContext, ModelsDir, Name, Names, models_context
+from wangp_cli.commands._run import exit_with, open_run, report_errors
 from wangp_cli.commands._table import write_json, write_table
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.models import ModelSpec
@@ -34,14 +34,14 @@ def fetch_command(
     update: Annotated[bool, typer.Option("--update", help="Take the newest commit, if none is set.")] = False,
 ) -> None:
     """Download a model's weights; started again, it goes on where it stopped."""
-    with errors_shown():
-        shelf = open_shelf(models_dir)
-        spec = shelf.catalogue.get(name)
-        hub = Hub(endpoint=shelf.settings.hub_endpoint, offline=offline or shelf.settings.offline)
+    with report_errors():
+        local = models_context(models_dir)
+        spec = local.catalogue.get(name)
+        hub = Hub(endpoint=local.settings.hub_endpoint, offline=offline or local.settings.offline)
         bootstrap.prepare_libraries()
         if json:
-            _fetch_with_events(spec, shelf, hub, update=update)
-        for path in fetch(spec, shelf.models_dir, hub, _to_people(), update=update):
+            _fetch_with_events(spec, local, hub, update=update)
+        for path in fetch(spec, local.models_dir, hub, _to_people(), update=update):
             typer.echo(path)
 
 
@@ -59,23 +59,23 @@ def _to_people() -> Callable[[Step], None]:
     return show
 
 
-def _fetch_with_events(spec: ModelSpec, shelf: Shelf, hub: Hub, *, update: bool) -> NoReturn:
+def _fetch_with_events(spec: ModelSpec, local: ModelsContext, hub: Hub, *, update: bool) -> NoReturn:
     with open_run("models fetch", {"json": True, "control": False}) as run:
         run.begin()
         emit = run.session.stream.emit
-        fetch(spec, shelf.models_dir, hub, lambda step: emit(DownloadProgress(**vars(step))), update=update)
-    leave(run)
+        fetch(spec, local.models_dir, hub, lambda step: emit(DownloadProgress(**vars(step))), update=update)
+    exit_with(run)
 
 
 def verify_command(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
     """Check a model's weights: every file by its checksum, every part by what it should hold."""
-    with errors_shown():
-        shelf = open_shelf(models_dir)
-        spec = shelf.catalogue.get(name)
+    with report_errors():
+        local = models_context(models_dir)
+        spec = local.catalogue.get(name)
         bootstrap.prepare_libraries()
         console = stderr_console()
         findings = verify(
-            spec, shelf.models_dir, lambda path: None if json else console.print(f"{path}", markup=False)
+            spec, local.models_dir, lambda path: None if json else console.print(f"{path}", markup=False)
         )
         if json:
             write_json([vars(finding) for finding in findings])
@@ -96,13 +96,13 @@ def remove_command(
     models_dir: ModelsDir = None,
 ) -> None:
     """Delete fetched weights; what other models that are here share is kept."""
-    with errors_shown():
-        shelf = open_shelf(models_dir)
-        specs = [shelf.catalogue.get(name) for name in names]
-        removal = plan_removal(specs, shelf.catalogue, shelf.models_dir)
+    with report_errors():
+        local = models_context(models_dir)
+        specs = [local.catalogue.get(name) for name in names]
+        removal = plan_removal(specs, local.catalogue, local.models_dir)
         if removal.gone:
             _ask(removal, yes=yes)
-            remove(removal, shelf.models_dir)
+            remove(removal, local.models_dir)
         if json:
             gone, kept = list(removal.gone), {str(path): name for path, name in removal.kept.items()}
             write_json({"removed": gone, "bytes": removal.bytes, "kept": kept})

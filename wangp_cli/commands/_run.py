@@ -142,7 +142,7 @@ def open_run(
     run.finish(0)
 
 
-def leave(run: Run) -> NoReturn:
+def exit_with(run: Run) -> NoReturn:
     """End the command with the run's exit code."""
     raise typer.Exit(run.exit_code)
 
@@ -153,7 +153,7 @@ def run_command(command: str, said: Mapping[str, Any], extra: Mapping[str, Any])
     from wangp_cli.runtime.request.resolve import resolve
 
     dry = any(extra.get(name) for name in ("dry_run", "plan", "estimate"))
-    with errors_shown():
+    with report_errors():
         with open_run(command, extra, silent=dry) as run:
             session = run.session
             if dry:
@@ -164,7 +164,7 @@ def run_command(command: str, said: Mapping[str, Any], extra: Mapping[str, Any])
             outcome = execute(lambda: _layers(command, said, extra, session), session, said.get("task_id"))
             # A signal that came after the last step stopped nothing.
             run.finish(outcome.exit_code, stopped=outcome.status == "cancelled")
-        leave(run)
+        exit_with(run)
 
 
 def _shown(request: Request, extra: Mapping[str, Any], session: Session) -> str:
@@ -222,7 +222,7 @@ def stdout_descriptor() -> int:
 
 
 @contextlib.contextmanager
-def errors_shown() -> Iterator[None]:
+def report_errors() -> Iterator[None]:
     """Turn an error into one message and its exit code."""
     try:
         yield

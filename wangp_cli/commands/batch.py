@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wangp_cli.commands._bind import bind, parameter
-from wangp_cli.commands._run import EXTRA, errors_shown, extra_option, leave, open_run
+from wangp_cli.commands._run import EXTRA, exit_with, extra_option, open_run, report_errors
 from wangp_cli.errors import NoSpaceError
 from wangp_cli.runtime.history.log import HISTORY
 from wangp_cli.tasks.fields import Order
 from wangp_cli.tasks.generate import Generate
 
 if TYPE_CHECKING:
-    from wangp_cli.commands._batch import Wishes
+    from wangp_cli.commands._batch import BatchOptions
     from wangp_cli.runtime.jobs.batch import Plan
     from wangp_cli.runtime.run import Run
 
@@ -105,30 +105,30 @@ OPTIONS = [
 def run_batch(said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
     """Run a batch and leave with its exit code."""
     # Here, because the database library takes longer to import than `wangp --help` may.
-    from wangp_cli.commands._batch import Wishes, check_all, fetcher_of, lines_of, plan_of
+    from wangp_cli.commands._batch import BatchOptions, batch_plan, dry_run, read_batch_lines, url_fetcher
     from wangp_cli.runtime.jobs.admission import Door
 
     dry = bool(extra.get("dry_run"))
-    with errors_shown():
-        wishes = Wishes.of(extra)
-        with open_run("batch", {"json": True, **extra}, silent=dry, used=wishes.files()) as run:
-            plan = plan_of(said, wishes, run.session)
+    with report_errors():
+        options = BatchOptions.of(extra)
+        with open_run("batch", {"json": True, **extra}, silent=dry, used=options.files()) as run:
+            plan = batch_plan(said, options, run.session)
             if dry:
                 with TemporaryDirectory(prefix="wangp-") as folder:
-                    lines = lines_of(wishes, said, Path(folder))
+                    lines = read_batch_lines(options, said, Path(folder))
                     rules = replace(
                         plan.rules,
                         roots=[*plan.rules.roots, Path(folder)],
-                        fetcher=fetcher_of(wishes, Path(folder), run.session),
+                        fetcher=url_fetcher(options, Path(folder), run.session),
                     )
-                    run.exit_code = check_all(lines or iter(()), Door(rules, run.session))
+                    run.exit_code = dry_run(lines or iter(()), Door(rules, run.session))
             else:
-                _run(run, plan, wishes, said)
-        leave(run)
+                _run(run, plan, options, said)
+        exit_with(run)
 
 
-def _run(run: Run, plan: Plan, wishes: Wishes, said: Mapping[str, Any]) -> None:
-    from wangp_cli.commands._batch import Watch, lines_of
+def _run(run: Run, plan: Plan, options: BatchOptions, said: Mapping[str, Any]) -> None:
+    from wangp_cli.commands._batch import Watch, read_batch_lines
     from wangp_cli.runtime.events.events_file import check_apart
     from wangp_cli.runtime.intake import Watcher
     from wangp_cli.runtime.jobs.batch import Batch
@@ -140,10 +140,10 @@ def _run(run: Run, plan: Plan, wishes: Wishes, said: Mapping[str, Any]) -> None:
     if session.events_file:
         check_apart(session.events_file, [folder / OURS, history])
     watch = None
-    if wishes.watch:
+    if options.watch:
         given = frozenset(said)
-        watch = Watch(Watcher(wishes.watch, wishes.poll_interval, given=given), session)
-    lines = lines_of(wishes, said, folder)
+        watch = Watch(Watcher(options.watch, options.poll_interval, given=given), session)
+    lines = read_batch_lines(options, said, folder)
     with batch_store(folder, plan.rules.shard, resume=plan.resume) as store:
         run.begin(folders=(folder,))
         if watch:

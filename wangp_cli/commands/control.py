@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from wangp_cli.commands._run import errors_shown
+from wangp_cli.commands._run import report_errors
 from wangp_cli.commands._table import write_facts, write_json
 from wangp_cli.errors import RequestError
 from wangp_cli.runtime import bootstrap
@@ -34,7 +34,7 @@ def control(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Steer a running generate or batch: hold it, go on, cancel a task, end it."""
-    with errors_shown():
+    with report_errors():
         params = _params(action, task, mode)
         from wangp_cli.runtime.control import client
 

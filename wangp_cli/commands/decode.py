@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wangp_cli.commands._bind import bind
-from wangp_cli.commands._run import EXTRA, errors_shown, leave, open_run
+from wangp_cli.commands._run import EXTRA, exit_with, open_run, report_errors
 from wangp_cli.presets import Layer
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.tasks.runtime import Runtime
@@ -32,7 +32,7 @@ def _run(said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
     from wangp_cli.runtime.latents import said_by
     from wangp_cli.runtime.outcome import Attempt
 
-    with errors_shown():
+    with report_errors():
         file = Path(extra["latents"])
         kept = Layer(name=f"latents {file.name}", values=said_by(file))
         with open_run("decode", extra) as run:
@@ -42,7 +42,7 @@ def _run(said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
                 lambda: layers, run.session, kept.values.get("task_id"), Attempt(latents=file.absolute())
             )
             run.finish(outcome.exit_code, stopped=outcome.status == "cancelled")
-        leave(run)
+        exit_with(run)
 
 
 decode = bind(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wangp_cli.commands._run import errors_shown
+from wangp_cli.commands._run import report_errors
 from wangp_cli.errors import ConflictError, RequestError
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "CLI.md"
@@ -26,7 +26,7 @@ def docs(
     ] = REFERENCE,
 ) -> None:
     """Write docs/CLI.md anew."""
-    with errors_shown():
+    with report_errors():
         text = reference()
         if check:
             if not output.is_file() or output.read_text(encoding="utf-8") != text:

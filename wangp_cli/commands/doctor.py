@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.table import Table
 
-from wangp_cli.commands._run import errors_shown
+from wangp_cli.commands._run import report_errors
 from wangp_cli.commands._table import write_json
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.events.console import plain
@@ -38,7 +38,7 @@ class Check(BaseModel):
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Look at python, torch, device, memory, disk, attention, folders, hub and versions."""
-    with errors_shown():
+    with report_errors():
         checks = [*_software(), *_machine(), *_folders(), _hub(), _starter()]
         if json:
             from wangp_cli.runtime.history.manifest import versions

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from wangp_cli.catalogue import Catalogue
-from wangp_cli.commands._run import errors_shown
+from wangp_cli.commands._run import report_errors
 from wangp_cli.commands._table import values_line, write_facts, write_json, write_table
 from wangp_cli.errors import ModelError, RequestError, WangpError
 from wangp_cli.models import ModelSpec, Network
@@ -36,7 +36,7 @@ def overview(context: typer.Context, json: Json = False) -> None:
 @app.command("list")
 def list_loras(json: Json = False) -> None:
     """List the LoRAs in the LoRA folder and what they fit."""
-    with errors_shown():
+    with report_errors():
         folder, networks = _folder(), _networks(_catalogue())
         found = [_facts(path, str(path.relative_to(folder)), networks) for path in files_in(folder)]
         if json:
@@ -62,7 +62,7 @@ def list_loras(json: Json = False) -> None:
 @app.command()
 def show(name: Name, json: Json = False) -> None:
     """Show what the header of a LoRA tells."""
-    with errors_shown():
+    with report_errors():
         path = _here(name)
         header = check_lora(path)
         facts = _facts(path, name, _networks(_catalogue())) | {"metadata": header.metadata}
@@ -87,7 +87,7 @@ def check(
     json: Json = False,
 ) -> None:
     """Compare every key of a LoRA with the layers of a model, or of all that it may fit."""
-    with errors_shown():
+    with report_errors():
         path = _here(name)
         header = check_lora(path)
         catalogue = _catalogue()
@@ -116,7 +116,7 @@ def _write_fit(fit: Any) -> None:
 @app.command()
 def presets(json: Json = False) -> None:
     """List the accelerators, and the LoRA presets of WanGP in the LoRA folder."""
-    with errors_shown():
+    with report_errors():
         found = bootstrap.accelerators(bootstrap.user_folders()).all.values()
         folder = _folder()
         files = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in (".lset", ".json")]
@@ -155,7 +155,7 @@ def _preset_facts(path: Path) -> dict[str, Any]:
 @app.command()
 def fetch(name: Name) -> None:
     """Download a LoRA of the hub or of an address into the LoRA folder."""
-    with errors_shown():
+    with report_errors():
         settings, _, folders = bootstrap.load_settings()
         bootstrap.prepare_libraries()
         console = stderr_console()

@@ -6,10 +6,10 @@ from typing import Any
 
 import typer
 
-from wangp_cli.commands._models import Json, ModelsDir, Name, open_shelf
+from wangp_cli.commands._models import Json, ModelsDir, Name, models_context
 from wangp_cli.commands._models_files import add_command, convert_command, prepare_command
 from wangp_cli.commands._models_weights import fetch_command, remove_command, verify_command
-from wangp_cli.commands._run import errors_shown
+from wangp_cli.commands._run import report_errors
 from wangp_cli.commands._table import write_facts, write_json, write_table
 from wangp_cli.models import ModelSpec
 from wangp_cli.runtime.weights import locate
@@ -26,9 +26,9 @@ def list_models(context: typer.Context, json: Json = False, models_dir: ModelsDi
     """List the models, or use one of the commands below."""
     if context.invoked_subcommand:
         return
-    with errors_shown():
-        shelf = open_shelf(models_dir)
-        specs, folder = shelf.catalogue.models, shelf.models_dir
+    with report_errors():
+        local = models_context(models_dir)
+        specs, folder = local.catalogue.models, local.models_dir
         if json:
             write_json([_facts(spec, folder) for spec in specs.values()])
             return
@@ -40,10 +40,10 @@ def list_models(context: typer.Context, json: Json = False, models_dir: ModelsDi
 @app.command()
 def show(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
     """Show what a model is, accepts and needs."""
-    with errors_shown():
-        shelf = open_shelf(models_dir)
-        spec = shelf.catalogue.get(name)
-        facts = _facts(spec, shelf.models_dir)
+    with report_errors():
+        local = models_context(models_dir)
+        spec = local.catalogue.get(name)
+        facts = _facts(spec, local.models_dir)
         if json:
             write_json(facts)
             return
@@ -76,13 +76,13 @@ def _write_figures(card: dict[str, Any]) -> None:
 @app.command()
 def path(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
     """Print where a model's weights are, or belong if they are not here."""
-    with errors_shown():
-        shelf = open_shelf(models_dir)
-        spec = shelf.catalogue.get(name)
-        place = locate.expected(spec, shelf.models_dir)
+    with report_errors():
+        local = models_context(models_dir)
+        spec = local.catalogue.get(name)
+        place = locate.expected(spec, local.models_dir)
         if json:
             facts = {part: [str(file) for file in files] for part, files in place.files}
-            present = locate.present(spec, shelf.models_dir)
+            present = locate.present(spec, local.models_dir)
             write_json({"folder": str(place.folder), "files": facts, "present": present})
             return
         for file in [file for _, files in place.files for file in files]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wangp_cli.commands._run import errors_shown
+from wangp_cli.commands._run import report_errors
 from wangp_cli.commands._table import values_line, write_facts, write_json, write_table
 from wangp_cli.runtime import bootstrap
 
@@ -20,7 +20,7 @@ def list_presets(context: typer.Context, json: Json = False) -> None:
     """List the presets, or show one."""
     if context.invoked_subcommand:
         return
-    with errors_shown():
+    with report_errors():
         folders = bootstrap.user_folders()
         found = bootstrap.presets(folders).all
         if json:
@@ -38,7 +38,7 @@ def list_presets(context: typer.Context, json: Json = False) -> None:
 @app.command()
 def show(name: Annotated[str, typer.Argument(help="Name of the preset.")], json: Json = False) -> None:
     """Show the values of a preset."""
-    with errors_shown():
+    with report_errors():
         preset = bootstrap.presets(bootstrap.user_folders()).get(name)
         if json:
             write_json(preset.model_dump(mode="json"))

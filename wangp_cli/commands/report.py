@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wangp_cli.commands._run import errors_shown
+from wangp_cli.commands._run import report_errors
 from wangp_cli.commands._table import write_json
 from wangp_cli.errors import RequestError
 from wangp_cli.runtime.events.console import plain, stderr_console
@@ -42,7 +42,7 @@ def report(
     from wangp_cli.runtime.report.page import Page
     from wangp_cli.runtime.report.read_history import read_history
 
-    with errors_shown():
+    with report_errors():
         if not run_dir.is_dir():
             raise RequestError("run_dir", f"{str(run_dir)!r} is not a folder")
         folder = run_dir.absolute()

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from wangp_cli.commands._run import errors_shown
+from wangp_cli.commands._run import report_errors
 from wangp_cli.commands._table import write_json
 
 
@@ -21,7 +21,7 @@ def schema(
     """Print a JSON Schema."""
     from wangp_cli.runtime.events import schemas
 
-    with errors_shown():
+    with report_errors():
         make = {
             "events": schemas.events_schema,
             "task": schemas.task_schema,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wangp_cli.commands._run import errors_shown
+from wangp_cli.commands._run import report_errors
 from wangp_cli.commands._table import write_json, write_table
 from wangp_cli.legacy.wgp_config import translate_wgp_config
 from wangp_cli.runtime import bootstrap
@@ -23,7 +23,7 @@ app = typer.Typer(help="Settings of this machine and user.", no_args_is_help=Tru
 @app.command()
 def show(json: Json = False) -> None:
     """Show every setting and where its value comes from."""
-    with errors_shown():
+    with report_errors():
         found, origin, folders = bootstrap.load_settings()
         values = found.model_dump(mode="json") | {
             "models_dir": str(bootstrap.models_dir(found, folders)),
@@ -56,7 +56,7 @@ def import_(
     file: Annotated[Path, typer.Argument(help="The older app's wgp_config.json.")], json: Json = False
 ) -> None:
     """Take over the settings of the older app; keys that have no counterpart are named."""
-    with errors_shown():
+    with report_errors():
         values, rest = translate_wgp_config(file)
         written = settings_files.save(bootstrap.user_folders(), values)
         if json:

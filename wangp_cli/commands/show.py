@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wangp_cli.commands._run import errors_shown
+from wangp_cli.commands._run import report_errors
 from wangp_cli.commands._table import write_facts, write_json
 from wangp_cli.errors import ConflictError, RequestError
 from wangp_cli.files.atomic import complete_file
@@ -25,7 +25,7 @@ def show(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a sheet that exists.")] = False,
 ) -> None:
     """Show the request a file was made from and the file's facts."""
-    with errors_shown():
+    with report_errors():
         facts = file_facts(file)
         request = request_of(file)
         if sheet:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wangp_cli.commands._bind import bind
-from wangp_cli.commands._run import EXTRA, PLAN, errors_shown, extra_option, run_command
+from wangp_cli.commands._run import EXTRA, PLAN, extra_option, report_errors, run_command
 from wangp_cli.errors import RequestError
 from wangp_cli.tasks.travel import Travel
 
@@ -25,7 +25,7 @@ PROMPTS_FILE = extra_option(
 def run_travel(said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
     """Run one travel, its prompts from a file where one is named."""
     if file := extra.get("prompts_file"):
-        with errors_shown():
+        with report_errors():
             if "prompt" in said:
                 raise RequestError("--prompt", "not together with --prompts-file, give one of them")
             said = {**said, "prompt": _prompts(file)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wangp_cli.commands._gone import GONE_FLAGS
+from wangp_cli.commands._renamed_flags import RENAMED_FLAGS
 from wangp_cli.tasks.runtime import Runtime
 
 
@@ -17,5 +17,5 @@ from wangp_cli.tasks.runtime import Runtime
     ],
 )  # fmt: skip
 def test_every_old_override_has_a_new_flag(flag: str) -> None:
-    name = GONE_FLAGS[f"--wgp-{flag}"].removeprefix("--").replace("-", "_")
+    name = RENAMED_FLAGS[f"--wgp-{flag}"].removeprefix("--").replace("-", "_")
     assert name in Runtime.model_fields

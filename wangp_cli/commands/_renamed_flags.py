@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-GONE_FLAGS = {
+RENAMED_FLAGS = {
     "--loras": "--lora",
     "--loras-multipliers": "--lora-multipliers",
     "--list-loras": "`wangp loras`",
@@ -54,14 +54,14 @@ GONE_FLAGS = {
 """Flags of the older tools, and what to type instead."""
 
 
-def refuse_gone_flags(arguments: Sequence[str]) -> None:
+def refuse_renamed_flags(arguments: Sequence[str]) -> None:
     """Exit with 2 where a flag has another name now, and say which."""
     for argument in arguments:
         if argument == "--":
             return
         name = argument.split("=")[0]
-        if name in GONE_FLAGS:
+        if name in RENAMED_FLAGS:
             from wangp_cli.runtime.events.console import show_error
 
-            show_error(f"{name}: there is no such flag any more", f"use {GONE_FLAGS[name]}")
+            show_error(f"{name}: there is no such flag any more", f"use {RENAMED_FLAGS[name]}")
             raise SystemExit(2)
