@@ -106,5 +106,5 @@ def test_models_distilled_from_guidance_run_one_pass_in_few_steps(name: str) -> 
     spec = SHIPPED[name]
     task = Generate.model_validate({"model": name, "prompt": "a"} | spec.defaults)
     assert spec.status != "unsupported"
-    assert not task.guided
+    assert not task.uses_guidance
     assert task.steps <= 10

@@ -156,7 +156,7 @@ def test_the_mode_of_a_skyreels_model_is_the_lag_of_its_blocks() -> None:
     found = translate({"model_type": "sky_df_14B", "model_mode": 5, "sliding_window_overlap_noise": 20})
     said = {"ar_step": 5, "causal_block_size": 5, "addnoise_condition": 20}
     assert found == {"model": "sky_df_14B"} | said
-    assert Generate.model_validate({"prompt": "a"} | found).forcing == list(said)
+    assert Generate.model_validate({"prompt": "a"} | found).forcing_fields == list(said)
     assert translate({"model_type": "sky_df_14B", "model_mode": 0}) == {"model": "sky_df_14B"}
     assert translate({"model_type": "t2v", "sliding_window_overlap_noise": 20}) == {"model": "t2v"}
     with pytest.raises(RequestError, match="model_mode: 5 is not served"):

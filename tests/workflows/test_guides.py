@@ -19,7 +19,7 @@ from wangp_cli.pipelines.denoise.inputs import Canvas
 from wangp_cli.pipelines.wan.vace import control_and_mask
 from wangp_cli.plan import Bridge, Plan, plan_edit, plan_join, plan_travel, plan_windows
 from wangp_cli.plan.edit import Portion
-from wangp_cli.tasks.look import Fade, Look
+from wangp_cli.tasks.adjustments import ControlAdjustments, Fade
 from wangp_cli.workflows.guides import Guide, Known, ease, ends, fit_picture, guide
 
 FPS = Fraction(16)
@@ -112,7 +112,7 @@ def test_context_is_shown_weaker_paler_and_brighter() -> None:
 
     def first(**look: Any) -> list[float]:
         context = np.full((4, 2, 2, 3), (0.4, 0.2, 0.2), np.float32)
-        found = guide(segment, Known(pictures=IMAGES, context=context), (2, 2), Look(**look))
+        found = guide(segment, Known(pictures=IMAGES, context=context), (2, 2), ControlAdjustments(**look))
         assert kept(found) == [0, 1, 2, 3, 20]
         return [round(float(value), 3) for value in found.control[0, 0, 0]]
 
@@ -126,7 +126,9 @@ def test_context_is_shown_weaker_paler_and_brighter() -> None:
 def test_pictures_fade_into_the_frames_beside_them() -> None:
     segment = travel(2, [13], [0]).segments[0]
     pictures = [flat(1, 1, 2), flat(1, 0, 2)]
-    look = Look(fade_out=Fade(share=0.37, curve="linear"), fade_in=Fade(share=0.19, curve="linear", high=0.8))
+    look = ControlAdjustments(
+        fade_out=Fade(share=0.37, curve="linear"), fade_in=Fade(share=0.19, curve="linear", high=0.8)
+    )
     found = guide(segment, Known(pictures=pictures), (2, 2), look)
     # Eleven frames lie between: four fade out by 3/4, 2/4, 1/4, 0; two fade in by half of 0.8 and 0.8.
     assert shades(found) == [1, 0.875, 0.75, 0.625, 0.5] + [0.5] * 5 + [0.3, 0.1, 0.0]

@@ -16,7 +16,7 @@ import typer
 from wangp_cli.commands._bind import metavar_of, parameter
 from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
-from wangp_cli.runtime.error_mapping import as_known
+from wangp_cli.runtime.error_mapping import to_wangp_error
 from wangp_cli.runtime.events.console import show_error
 from wangp_cli.tasks.generate import Generate
 
@@ -137,7 +137,7 @@ def open_run(
     try:
         yield run
     except Exception as error:
-        run.fail(as_known(error))
+        run.fail(to_wangp_error(error))
         raise
     run.finish(0)
 
@@ -229,6 +229,6 @@ def report_errors() -> Iterator[None]:
     except typer.Exit:
         raise
     except Exception as error:  # noqa: BLE001 - the console edge
-        known = as_known(error)
+        known = to_wangp_error(error)
         show_error(known.message, known.hint)
         raise typer.Exit(known.exit_code) from None

@@ -29,12 +29,12 @@ EXTRAS = [extra for extra in EXTRA if extra.name not in ("preset", "settings_fil
 
 def _run(said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
     from wangp_cli.runtime.execute import execute
-    from wangp_cli.runtime.latents import said_by
+    from wangp_cli.runtime.latents import request_of
     from wangp_cli.runtime.outcome import Attempt
 
     with report_errors():
         file = Path(extra["latents"])
-        kept = Layer(name=f"latents {file.name}", values=said_by(file))
+        kept = Layer(name=f"latents {file.name}", values=request_of(file))
         with open_run("decode", extra) as run:
             run.begin(planned=1)
             layers = [kept, Layer(name="flag", values=said)]

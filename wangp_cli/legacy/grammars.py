@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from wangp_cli.errors import RequestError
-from wangp_cli.tasks.adapters import Strength
+from wangp_cli.tasks.loras import Strength
 
 PROMPT_MODES = {"0": "G", "1": "W", "2": "FG", "P": "PG", "": "PG"}
 """Old codes of `multi_prompts_gen_type`."""

@@ -10,7 +10,7 @@ from wangp_cli.legacy.forms import Form, entry, flag, many, number, raw, short, 
 from wangp_cli.legacy.grammars import file_of
 from wangp_cli.legacy.letters import VIDEO
 from wangp_cli.plan.phases import thresholds_between, timesteps_of
-from wangp_cli.tasks.adapters import Strength
+from wangp_cli.tasks.loras import Strength
 
 OF_PHASE = {
     2: {"guidance2_scale", "switch_threshold"},

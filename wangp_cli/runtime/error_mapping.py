@@ -24,7 +24,7 @@ PASSING = {
 """Errors of disks that may be gone at the next attempt."""
 
 
-def as_known(error: Exception) -> WangpError:
+def to_wangp_error(error: Exception) -> WangpError:
     """The error itself if it is one of ours, else the one that stands for it."""
     if isinstance(error, WangpError):
         return error

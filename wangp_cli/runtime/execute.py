@@ -15,7 +15,7 @@ from wangp_cli.errors import Cancelled, RequestError, WangpError
 from wangp_cli.files.atomic import sweep
 from wangp_cli.files.checksum import sha256_of
 from wangp_cli.presets import Layer
-from wangp_cli.runtime.error_mapping import as_known
+from wangp_cli.runtime.error_mapping import to_wangp_error
 from wangp_cli.runtime.events.types import (
     ArtifactCreated,
     Data,
@@ -33,8 +33,8 @@ from wangp_cli.runtime.history.log import HISTORY, append_line
 from wangp_cli.runtime.history.manifest import input_checksums, record
 from wangp_cli.runtime.job import Job
 from wangp_cli.runtime.loras.select import LoraUse, fetch_loras
-from wangp_cli.runtime.outcome import Attempt, Outcome, with_less_memory
-from wangp_cli.runtime.progress import Meter
+from wangp_cli.runtime.outcome import Attempt, Outcome, retry_with_less_memory
+from wangp_cli.runtime.progress import ProgressReporter
 from wangp_cli.runtime.request.request import Request
 from wangp_cli.runtime.request.resolve import label, resolve
 from wangp_cli.runtime.session import Session
@@ -63,15 +63,15 @@ def execute(
         attempt: the first and only one if not said.
     """
     task_id = task_id or str(uuid.uuid4())
-    first = attempt or Attempt(again=partial(with_less_memory, session))
-    outcome = finish(course(say, session, task_id, first))
-    if outcome.again is None or outcome.again.change is None:
+    first = attempt or Attempt(retry=partial(retry_with_less_memory, session))
+    outcome = run_to_end(run_in_stages(say, session, task_id, first))
+    if outcome.retry is None or outcome.retry.change is None:
         return outcome
-    change, second = outcome.again.change, replace(first, number=2, announce=False, again=None)
-    return finish(course(lambda: [*say(), change], session, task_id, second))
+    change, second = outcome.retry.change, replace(first, number=2, announce=False, retry=None)
+    return run_to_end(run_in_stages(lambda: [*say(), change], session, task_id, second))
 
 
-def finish(going: Generator[Any, None, T]) -> T:
+def run_to_end(going: Generator[Any, None, T]) -> T:
     """Go on to the end, and give what comes out."""
     while True:
         try:
@@ -81,7 +81,7 @@ def finish(going: Generator[Any, None, T]) -> T:
             return result
 
 
-def course(
+def run_in_stages(
     say: Callable[[], Sequence[Layer]], session: Session, task_id: str, attempt: Attempt
 ) -> Generator[Stage, None, Outcome]:
     """What `execute` does, with a rest before each stage, where the stage of another task may run first."""
@@ -89,7 +89,7 @@ def course(
     try:
         request = resolve([*say(), Layer(name="run", values={"task_id": task_id})], session)
     except Exception as error:  # noqa: BLE001 - the boundary
-        known = as_known(error)
+        known = to_wangp_error(error)
         emit(TaskRejected(line=attempt.line, error=Fault.of(known)))
         return Outcome(status="rejected", error=known)
     if attempt.announce:
@@ -101,14 +101,14 @@ def course(
             return _skip(request, emit, attempt)
         emit(TaskStarted())
         manifest = yield from work.run()
-        if attempt.done:
-            attempt.done(manifest)
+        if attempt.save_manifest:
+            attempt.save_manifest(manifest)
     except Cancelled as stop:
         reason = session.control.why(task_id) or "cancel"
         emit(TaskCancelled(reason=reason))
         return Outcome(status="cancelled", artifacts=work.made, error=stop, reason=reason)
     except Exception as error:  # noqa: BLE001 - the boundary
-        return _fail(_relabelled(as_known(error), request), work.made, emit, attempt)
+        return _fail(_relabelled(to_wangp_error(error), request), work.made, emit, attempt)
     emit(TaskCompleted(manifest=manifest))
     return Outcome(status="completed", artifacts=work.made, manifest=manifest)
 
@@ -125,26 +125,26 @@ def _announce(request: Request, emit: Callable[..., None], attempt: Attempt) -> 
 def _fail(
     error: WangpError, made: list[ArtifactCreated], emit: Callable[..., None], attempt: Attempt
 ) -> Outcome:
-    again = attempt.again(error) if attempt.again and error.retryable else None
-    if again is None:
+    retry = attempt.retry(error) if attempt.retry and error.retryable else None
+    if retry is None:
         emit(TaskFailed(error=Fault.of(error)))
         return Outcome(status="failed", artifacts=made, error=error)
     retrying = TaskRetrying(
         error=Fault.of(error),
         next_attempt=attempt.number + 1,
-        delay_s=round(again.delay_seconds, 1),
-        change=again.change and ", ".join(f"{name} {value}" for name, value in again.change.values.items()),
+        delay_s=round(retry.delay_seconds, 1),
+        change=retry.change and ", ".join(f"{name} {value}" for name, value in retry.change.values.items()),
     )
     emit(retrying)
-    return Outcome(status="retrying", artifacts=made, error=error, again=again)
+    return Outcome(status="retrying", artifacts=made, error=error, retry=retry)
 
 
 def _skip(request: Request, emit: Callable[..., None], attempt: Attempt) -> Outcome:
     """Complete a task whose files are all there."""
     artifacts = [{"path": str(path), "sha256": sha256_of(path)} for path in request.outputs]
     manifest = {"task_id": request.task.task_id, "status": "success", "artifacts": artifacts}
-    if attempt.done:
-        attempt.done(manifest)
+    if attempt.save_manifest:
+        attempt.save_manifest(manifest)
     emit(TaskCompleted(manifest=manifest, skipped=True))
     return Outcome(status="completed", manifest=manifest)
 
@@ -178,7 +178,7 @@ class _Work:
             _try_append(history, record(request, about | {"status": "cancelled"}, self._seconds))
             raise
         except Exception as error:
-            known = as_known(error)
+            known = to_wangp_error(error)
             ending = {"status": "error", "error": Fault.of(known).model_dump(mode="json")}
             _try_append(history, record(request, about | ending, self._seconds))
             raise known from error
@@ -199,7 +199,7 @@ class _Work:
     def _stages(self, checksums: dict[str, str]) -> Iterator[Stage]:
         request, control = self._request, self._session.control
         task = request.task.task_id or ""
-        meter = Meter(
+        progress = ProgressReporter(
             self._emit,
             control,
             request.runs,
@@ -216,17 +216,17 @@ class _Work:
             request=request,
             session=self._session,
             emit=self._note,
-            meter=meter,
+            progress=progress,
             checksums=checksums,
             latents=self._attempt.latents,
-            own=self._attempt.own,
+            record_file=self._attempt.record_file,
         )
         for stage in workflow(job):
             paused = time.monotonic()
             self._seconds += paused - began
             yield stage
             began = time.monotonic()
-            meter.rest(began - paused)
+            progress.rest(began - paused)
             control.check(task)
         self._seconds += time.monotonic() - began
 
@@ -243,12 +243,12 @@ def _try_append(history: Any, failure: dict[str, Any]) -> None:
         log.warning("the run history could not be written: %s", error)
 
 
-def guarded(make: Callable[[], T]) -> T | WangpError:
+def result_or_error(make: Callable[[], T]) -> T | WangpError:
     """What `make` gives, or what it raises, in its known form."""
     try:
         return make()
     except Exception as error:  # noqa: BLE001 - the boundary
-        return as_known(error)
+        return to_wangp_error(error)
 
 
 def _relabelled(error: WangpError, request: Request) -> WangpError:

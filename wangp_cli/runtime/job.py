@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from wangp_cli.pipelines.base import Pipeline, Placement
     from wangp_cli.runtime.events.types import Emit
-    from wangp_cli.runtime.progress import Meter
+    from wangp_cli.runtime.progress import ProgressReporter
     from wangp_cli.runtime.request.request import Request
     from wangp_cli.runtime.session import Session
-    from wangp_cli.tasks.adapters import Strength
+    from wangp_cli.tasks.loras import Strength
     from wangp_cli.tasks.shot import Sampling
 
 
@@ -26,16 +26,16 @@ class Job:
 
     Args:
         latents: a file of latents to begin with, in the place of noise.
-        own: told the path and the sha256 of each complete file of a result before it takes its name.
+        record_file: told the path and the sha256 of each complete file of a result before it takes its name.
     """
 
     request: Request
     session: Session
     emit: Emit
-    meter: Meter
+    progress: ProgressReporter
     checksums: dict[str, str]
     latents: Path | None = None
-    own: Callable[[Path, str], None] | None = None
+    record_file: Callable[[Path, str], None] | None = None
 
     def loras(self, shot: Sampling | None = None, own: Sequence[Strength] = ()) -> list[Lora]:
         """The request's LoRAs with their strengths in the phases of a run.
@@ -70,6 +70,6 @@ class Job:
             replace(placement, work_dir=session.scratch.folder(), data_dir=session.folders.data),
             self.loras() if loras is None else loras,
             wear=wear,
-            progress=self.meter,
+            progress=self.progress,
             emit=self.emit,
         )

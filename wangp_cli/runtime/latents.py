@@ -24,7 +24,7 @@ def latents_file(job: Job, index: int) -> Path:
     return folder_beside(job.request.outputs[index]) / name
 
 
-def said_by(file: Path) -> dict[str, Any]:
+def request_of(file: Path) -> dict[str, Any]:
     """The request that latents were made by, whose result they are.
 
     Raises:

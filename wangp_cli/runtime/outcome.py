@@ -27,7 +27,7 @@ class Outcome:
         artifacts: the files it made, also where it did not end well.
         manifest: its line of the run history.
         reason: why it was cancelled.
-        again: of a request that is tried again, when and with what change.
+        retry: of a request that is tried again, when and with what change.
     """
 
     status: Status
@@ -35,7 +35,7 @@ class Outcome:
     error: WangpError | None = None
     manifest: dict[str, Any] | None = None
     reason: str | None = None
-    again: Again | None = None
+    retry: Retry | None = None
 
     @property
     def exit_code(self) -> int:
@@ -44,7 +44,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Again:
+class Retry:
     """Another attempt: after which pause, and what it changes."""
 
     delay_seconds: float = 0.0
@@ -61,9 +61,9 @@ class Attempt:
         line: of the file it came from.
         notices: for people, from the reader of that file.
         timeout: seconds of its own work after which it is given up.
-        own: told the path and the sha256 of each complete file before it takes its name.
-        done: keeps the manifest before the end is announced, so that no announced end is ever forgotten.
-        again: whether and how to try again after an error that may pass.
+        record_file: told the path and the sha256 of each complete file before it takes its name.
+        save_manifest: stores the manifest before the end is announced, so that no announced end is lost.
+        retry: whether and how to try again after an error that may pass.
         latents: a file of latents to begin with.
     """
 
@@ -72,16 +72,16 @@ class Attempt:
     line: int | None = None
     notices: Sequence[str] = ()
     timeout: float | None = None
-    own: Callable[[Path, str], None] | None = None
-    done: Callable[[dict[str, Any]], None] | None = None
-    again: Callable[[WangpError], Again | None] | None = None
+    record_file: Callable[[Path, str], None] | None = None
+    save_manifest: Callable[[dict[str, Any]], None] | None = None
+    retry: Callable[[WangpError], Retry | None] | None = None
     latents: Path | None = None
 
 
-def with_less_memory(session: Session, error: WangpError) -> Again | None:
+def retry_with_less_memory(session: Session, error: WangpError) -> Retry | None:
     """After memory ran out: everything is freed, and the next profile needs less."""
     if not isinstance(error, OutOfMemoryError):
         return None
     profile = LESS_MEMORY.get(session.pool.profile)
     session.pool.free()
-    return Again(change=Layer(name="retry", values={"profile": profile})) if profile else None
+    return Retry(change=Layer(name="retry", values={"profile": profile})) if profile else None

@@ -25,7 +25,7 @@ SPANS: dict[str, tuple[float, float]] = {
 SECONDS_BETWEEN = 0.5
 
 
-class Meter:
+class ProgressReporter:
     """The `Progress` that pipelines and workflows report to.
 
     Args:

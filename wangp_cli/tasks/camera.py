@@ -24,7 +24,7 @@ def _path(value: Any) -> Any:
     return said
 
 
-class Filming(Spec):
+class CameraOptions(Spec):
     """How the camera moves."""
 
     panel: ClassVar[str] = "Inputs"

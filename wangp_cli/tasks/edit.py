@@ -13,11 +13,11 @@ from wangp_cli.models import ModelSpec
 from wangp_cli.plan import JoinPlan, plan_edit
 from wangp_cli.plan.model import spread
 from wangp_cli.tasks.fields import MAX_FRAMES, Flag, Input, Rate, Size, Spec
-from wangp_cli.tasks.planned import MANY, Counts, Planned, Sound, Windows
+from wangp_cli.tasks.planned import MANY, Counts, OverlapOptions, Planned, Sound
 from wangp_cli.tasks.portions import frames_of, portion, prompt_of
 
 
-class Changed(Spec):
+class EditedPortions(Spec):
     """What to change."""
 
     panel: ClassVar[str] = "Inputs"
@@ -35,7 +35,7 @@ class Changed(Spec):
     ]
 
 
-class Surroundings(Spec):
+class EditContext(Spec):
     """What lies beside a portion."""
 
     panel: ClassVar[str] = "Seams"
@@ -49,11 +49,11 @@ class Surroundings(Spec):
     )
 
 
-class Edit(Surroundings, Windows, Changed, Planned):
+class Edit(EditContext, OverlapOptions, EditedPortions, Planned):
     """Make portions of a video anew; all the rest stays as it is."""
 
-    shaped_by: ClassVar[tuple[str, ...]] = ("video",)
-    rated_by: ClassVar[tuple[str, ...]] = ("video",)
+    size_inputs: ClassVar[tuple[str, ...]] = ("video",)
+    rate_inputs: ClassVar[tuple[str, ...]] = ("video",)
     keeps_size: ClassVar[bool] = True
     splices: ClassVar[bool] = True
     panel: ClassVar[str] = "Seams"

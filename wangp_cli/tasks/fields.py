@@ -19,7 +19,7 @@ from pydantic import (
 
 from wangp_cli.models import Accepts
 
-Kind = Literal["image", "video", "audio", "poses"]
+FileKind = Literal["image", "video", "audio", "poses"]
 FINITE = Field(allow_inf_nan=False)
 MAX_FRAMES = 10_000
 MAX_RATE = 240
@@ -66,7 +66,7 @@ class Input:
         ability: what a model must be able to do to use it.
     """
 
-    kinds: tuple[Kind, ...]
+    kinds: tuple[FileKind, ...]
     ability: Accepts | None = None
 
 
@@ -83,7 +83,7 @@ class Spec(BaseModel):
             raise ValueError(f"{str(value).lower()} is neither a number nor a text")
         return value
 
-    def cut(self, **changes: Any) -> Self:
+    def replace(self, **changes: Any) -> Self:
         """A validated copy with some values changed; itself if none does."""
         if all(getattr(self, name) == value for name, value in changes.items()):
             return self

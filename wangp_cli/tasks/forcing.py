@@ -9,7 +9,7 @@ from pydantic import Field
 from wangp_cli.tasks.fields import Flag, Spec
 
 
-class Forcing(Spec):
+class DiffusionForcing(Spec):
     """What models of diffusion forcing do with the noise of each frame."""
 
     panel: ClassVar[str] = "Diffusion forcing"
@@ -36,6 +36,10 @@ class Forcing(Spec):
     ] = 0
 
     @property
-    def forcing(self) -> list[str]:
+    def forcing_fields(self) -> list[str]:
         """The fields that ask for something."""
-        return [name for name, field in Forcing.model_fields.items() if getattr(self, name) != field.default]
+        return [
+            name
+            for name, field in DiffusionForcing.model_fields.items()
+            if getattr(self, name) != field.default
+        ]

@@ -11,15 +11,15 @@ from pydantic import Field, model_validator
 from wangp_cli.errors import RequestError
 from wangp_cli.models import ModelSpec
 from wangp_cli.plan import Plan, Segment, plan_windows
-from wangp_cli.tasks.camera import Filming
+from wangp_cli.tasks.camera import CameraOptions
 from wangp_cli.tasks.fields import MAX_FRAMES, Flag, frame_count
-from wangp_cli.tasks.planned import MANY, Seams, Windows
+from wangp_cli.tasks.planned import MANY, OverlapOptions, SeamOptions
 from wangp_cli.tasks.render import Render, Shape
 from wangp_cli.tasks.shot import Shot, shot_of
 from wangp_cli.tasks.task import MediaInputs
 
 
-class Continued(Windows):
+class WindowOptions(OverlapOptions):
     """How windows end, and what each shows."""
 
     panel: ClassVar[str] = "Size and length"
@@ -39,26 +39,26 @@ class Continued(Windows):
     ] = ()
 
 
-class Generate(MediaInputs, Filming, Seams, Continued, Shot, Render):
+class Generate(MediaInputs, CameraOptions, SeamOptions, WindowOptions, Shot, Render):
     """Make a video from a prompt, pictures and videos; one frame makes a picture."""
 
     run: ClassVar[str] = "wangp_cli.workflows.generate:run"
     panel: ClassVar[str] = "Output"
-    shaped_by: ClassVar[tuple[str, ...]] = (
+    size_inputs: ClassVar[tuple[str, ...]] = (
         "image_start",
         "video_source",
         "video_initial",
         "video_guide",
         "image_guide",
     )
-    rated_by: ClassVar[tuple[str, ...]] = ("video_source",)
+    rate_inputs: ClassVar[tuple[str, ...]] = ("video_source",)
     type: Literal["generate"] = "generate"
     count: Annotated[
         int, Field(ge=1, le=1000), Flag("Results to make, with consecutive seeds.", metavar="N")
     ] = 1
 
     @property
-    def text(self) -> str:
+    def all_prompts(self) -> str:
         """All prompts."""
         return " ".join(dict.fromkeys([self.prompt, *self.window_prompts]))
 
@@ -111,7 +111,7 @@ class Generate(MediaInputs, Filming, Seams, Continued, Shot, Render):
         ]
 
     @property
-    def unwanted(self) -> str:
+    def all_negative_prompts(self) -> str:
         """The negative prompt."""
         return self.negative_prompt
 
@@ -122,7 +122,7 @@ class Generate(MediaInputs, Filming, Seams, Continued, Shot, Render):
 
     def single(self, index: int) -> Self:
         """A task that makes result `index` alone."""
-        return self.cut(seed=self.seed + index, count=1)
+        return self.replace(seed=self.seed + index, count=1)
 
     @model_validator(mode="after")
     def _says_what_to_show(self) -> Self:

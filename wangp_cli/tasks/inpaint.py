@@ -19,7 +19,7 @@ from wangp_cli.tasks.render import Shape
 from wangp_cli.tasks.shot import MODELS
 
 
-class Painted(Spec):
+class InpaintRegion(Spec):
     """What to paint anew."""
 
     panel: ClassVar[str] = "Inputs"
@@ -54,7 +54,7 @@ class Painted(Spec):
     ] = 0
 
 
-class Windows(Spec):
+class RunLength(Spec):
     """How long each run of the model is."""
 
     panel: ClassVar[str] = "Size and length"
@@ -69,7 +69,7 @@ class Windows(Spec):
     ] = 81
 
 
-class Beside(Spec):
+class InpaintContext(Spec):
     """What lies beside a window."""
 
     panel: ClassVar[str] = "Seams"
@@ -88,12 +88,12 @@ class Beside(Spec):
     ] = "keep"
 
 
-class Inpaint(Beside, Windows, Painted, Planned):
+class Inpaint(InpaintContext, RunLength, InpaintRegion, Planned):
     """Paint a range of frames or a masked region anew; every other pixel stays as it is."""
 
     run: ClassVar[str] = "wangp_cli.workflows.inpaint:run"
-    shaped_by: ClassVar[tuple[str, ...]] = ("video",)
-    rated_by: ClassVar[tuple[str, ...]] = ("video",)
+    size_inputs: ClassVar[tuple[str, ...]] = ("video",)
+    rate_inputs: ClassVar[tuple[str, ...]] = ("video",)
     keeps_size: ClassVar[bool] = True
     splices: ClassVar[bool] = True
     type: Literal["inpaint"] = "inpaint"

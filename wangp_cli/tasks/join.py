@@ -14,11 +14,11 @@ from wangp_cli.models import ModelSpec
 from wangp_cli.plan import Bridge, JoinPlan, plan_join
 from wangp_cli.plan.model import spread
 from wangp_cli.tasks.fields import Flag, Input, Rate, Size, Spec
-from wangp_cli.tasks.planned import MANY, Counts, Fit, Planned, Sound, Windows
+from wangp_cli.tasks.planned import MANY, Counts, Fit, OverlapOptions, Planned, Sound
 from wangp_cli.tasks.render import Shape
 
 
-class Clips(Spec):
+class JoinInputs(Spec):
     """Videos to join."""
 
     panel: ClassVar[str] = "Inputs"
@@ -30,7 +30,7 @@ class Clips(Spec):
     ] = None
 
 
-class Bridges(Spec):
+class JoinOptions(Spec):
     """What lies between the clips."""
 
     panel: ClassVar[str] = "Seams"
@@ -62,11 +62,11 @@ class Bridges(Spec):
     ] = "crossfade"
 
 
-class Join(Bridges, Windows, Clips, Planned):
+class Join(JoinOptions, OverlapOptions, JoinInputs, Planned):
     """Join clips by generated frames."""
 
-    shaped_by: ClassVar[tuple[str, ...]] = ("clips",)
-    rated_by: ClassVar[tuple[str, ...]] = ("clips",)
+    size_inputs: ClassVar[tuple[str, ...]] = ("clips",)
+    rate_inputs: ClassVar[tuple[str, ...]] = ("clips",)
     keeps_size: ClassVar[bool] = True
     type: Literal["join"] = "join"
     size: Annotated[Size, Flag("Width and height in pixels.", metavar="WxH", default="the first clip's")] = (

@@ -7,15 +7,15 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, SerializerFunctionWrapHandler, create_model, model_serializer
 
-from wangp_cli.tasks.adapters import read_multipliers
 from wangp_cli.tasks.fields import Flag, Spec
+from wangp_cli.tasks.loras import read_multipliers
 from wangp_cli.tasks.shot import Phases, Sampling
 
 NAMES = ("steps", "sampler", "flow_shift", "guidance_scale", "guidance2_scale", "guidance3_scale")
 """What a part may have of its own, besides its phases."""
 
 
-class Own(Spec):
+class PartOverrides(Spec):
     """What a part has of its own; nothing else is written."""
 
     lora_multipliers: str | None = None
@@ -25,7 +25,7 @@ class Own(Spec):
         return {name: value for name, value in write(self).items() if value is not None}
 
 
-def _unsaid(spec: type[Spec], names: tuple[str, ...]) -> dict[str, Any]:
+def _optional_fields(spec: type[Spec], names: tuple[str, ...]) -> dict[str, Any]:
     """Fields as they are declared, none of which must be said."""
     fields = {name: spec.model_fields[name] for name in names}
     return {
@@ -33,11 +33,13 @@ def _unsaid(spec: type[Spec], names: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-Phased = create_model("Phased", __base__=Own, **_unsaid(Sampling, (*NAMES, *Phases.model_fields)))
+Phased = create_model(
+    "Phased", __base__=PartOverrides, **_optional_fields(Sampling, (*NAMES, *Phases.model_fields))
+)
 """Values of one part, under the names of the task's own."""
 
 
-def sampling_of(own: Own) -> dict[str, Any]:
+def sampling_of(own: PartOverrides) -> dict[str, Any]:
     """What a part samples with of its own, by field."""
     found: dict[str, Any] = own.model_dump(exclude={"lora_multipliers"})
     return found

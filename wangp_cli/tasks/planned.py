@@ -12,9 +12,9 @@ from wangp_cli.errors import RequestError
 from wangp_cli.models import Accepts, ModelSpec
 from wangp_cli.plan import Plan, Segment
 from wangp_cli.plan.model import one_of, spread
-from wangp_cli.tasks.adapters import Strength, read_multipliers
 from wangp_cli.tasks.fields import FINITE, MAX_FRAMES, MAX_SEED, Flag, Spec
-from wangp_cli.tasks.phased import Own, PartPhases, check_multipliers, sampling_of
+from wangp_cli.tasks.loras import Strength, read_multipliers
+from wangp_cli.tasks.phased import PartOverrides, PartPhases, check_multipliers, sampling_of
 from wangp_cli.tasks.render import Render
 from wangp_cli.tasks.shot import Sampling, Shot, shot_of
 
@@ -84,7 +84,7 @@ def _factors(value: str) -> str:
     return value
 
 
-class PartAdapters(Spec):
+class PartLoraOptions(Spec):
     """LoRAs of each part."""
 
     panel: ClassVar[str] = "LoRA"
@@ -100,7 +100,7 @@ class PartAdapters(Spec):
     ] = ()
 
 
-class Seams(Spec):
+class SeamOptions(Spec):
     """Where generated frames meet given ones."""
 
     panel: ClassVar[str] = "Seams"
@@ -115,7 +115,7 @@ class Seams(Spec):
     ] = 0.0
 
 
-class Windows(Spec):
+class OverlapOptions(Spec):
     """More frames than a model makes in one go."""
 
     panel: ClassVar[str] = "Size and length"
@@ -142,7 +142,7 @@ class Windows(Spec):
         return self.sliding_window_overlap or spec.looks_back
 
 
-class Workings(Spec):
+class DebugOutputs(Spec):
     """What shows how the result came about."""
 
     panel: ClassVar[str] = "Output"
@@ -156,7 +156,7 @@ class Workings(Spec):
     ] = False
 
 
-class Planned(PartAdapters, PartPhases, PartNoise, Seams, Workings, Render, Prompts):
+class Planned(PartLoraOptions, PartPhases, PartNoise, SeamOptions, DebugOutputs, Render, Prompts):
     """A task made from several runs of the model, by a plan."""
 
     run: ClassVar[str] = "wangp_cli.workflows.planned:run"
@@ -167,12 +167,12 @@ class Planned(PartAdapters, PartPhases, PartNoise, Seams, Workings, Render, Prom
         return self.prompt
 
     @property
-    def text(self) -> str:
+    def all_prompts(self) -> str:
         """All prompts."""
         return _together(self.text_before, *self.prompts, self.text_after)
 
     @property
-    def unwanted(self) -> str:
+    def all_negative_prompts(self) -> str:
         """All negative prompts."""
         return _together(*self.negative_prompt)
 
@@ -279,7 +279,7 @@ class Planned(PartAdapters, PartPhases, PartNoise, Seams, Workings, Render, Prom
                 raise ValueError(f"part_phases: number {number}: lora_multipliers: {error}") from None
         return self
 
-    def _sampling(self, own: Own) -> Sampling:
+    def _sampling(self, own: PartOverrides) -> Sampling:
         return Sampling(**self.model_dump(include=set(Sampling.model_fields)) | sampling_of(own))
 
 

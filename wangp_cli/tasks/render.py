@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple, Self
 
 from wangp_cli.models import Accepts, ModelSpec
 from wangp_cli.plan import Plan
-from wangp_cli.tasks.adapters import Adapters
+from wangp_cli.tasks.loras import LoraOptions
 from wangp_cli.tasks.runtime import Runtime
 from wangp_cli.tasks.shot import Canvas, Sampling
 from wangp_cli.tasks.task import Output, Task
@@ -33,29 +33,29 @@ class Shape(NamedTuple):
         return abs(self.width * other.height / (self.height * other.width) - 1) <= SAME_SHAPE
 
 
-class Render(Runtime, Output, Adapters, Sampling, Canvas, Task):
+class Render(Runtime, Output, LoraOptions, Sampling, Canvas, Task):
     """A task that a model renders.
 
     Attributes:
-        shaped_by: inputs whose shape the result has, the first one given wins.
-        rated_by: inputs whose frame rate the result has, likewise.
+        size_inputs: inputs whose shape the result has, the first one given wins.
+        rate_inputs: inputs whose frame rate the result has, likewise.
         keeps_size: whether it also has the size of that input, rather than the model's number of pixels.
         splices: whether new frames are fitted into that input, so that the result has exactly its size
             whatever `size` the model works at.
     """
 
-    shaped_by: ClassVar[tuple[str, ...]] = ()
-    rated_by: ClassVar[tuple[str, ...]] = ()
+    size_inputs: ClassVar[tuple[str, ...]] = ()
+    rate_inputs: ClassVar[tuple[str, ...]] = ()
     keeps_size: ClassVar[bool] = False
     splices: ClassVar[bool] = False
 
     @property
-    def text(self) -> str:
+    def all_prompts(self) -> str:
         """Everything it asks to show."""
         return ""
 
     @property
-    def unwanted(self) -> str:
+    def all_negative_prompts(self) -> str:
         """Everything it asks to keep out."""
         return ""
 
@@ -71,7 +71,7 @@ class Render(Runtime, Output, Adapters, Sampling, Canvas, Task):
 
     def single(self, index: int) -> Self:
         """A task that makes result `index` alone."""
-        return self.cut(seed=self.seed + index)
+        return self.replace(seed=self.seed + index)
 
     def abilities(self, spec: ModelSpec) -> frozenset[Accepts]:  # noqa: ARG002 - for those to whom it matters
         """What a model must be able to do for it, besides what the inputs given ask for."""

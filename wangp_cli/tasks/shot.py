@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from wangp_cli.errors import RequestError
 from wangp_cli.plan.phases import MOST_STEPS, check_steps, phase_lengths, timesteps_of
 from wangp_cli.tasks.fields import FINITE, MAX_SEED, Flag, FrameCount, Rate, Size, Spec
-from wangp_cli.tasks.forcing import Forcing
+from wangp_cli.tasks.forcing import DiffusionForcing
 from wangp_cli.tasks.guidance import Guidance
 
 MODELS = "the model's"
@@ -26,7 +26,7 @@ class Prompt(Spec):
     prompt: Annotated[str, Flag("What to show.", "-p", metavar="TEXT")] = ""
 
 
-class Negative(Spec):
+class NegativePrompt(Spec):
     """What to keep out."""
 
     panel: ClassVar[str] = "Prompt"
@@ -103,7 +103,7 @@ class Phases(Spec):
         return self
 
 
-class Solving(Spec):
+class SamplerOptions(Spec):
     """How the model denoises."""
 
     panel: ClassVar[str] = "Sampling"
@@ -176,7 +176,7 @@ class Solving(Spec):
         return self
 
 
-class Sampling(Forcing, Phases, Guidance, Solving):
+class Sampling(DiffusionForcing, Phases, Guidance, SamplerOptions):
     """How a model gets from noise to a picture."""
 
     @property
@@ -187,15 +187,15 @@ class Sampling(Forcing, Phases, Guidance, Solving):
         return list(zip(accumulate([0, *lengths]), lengths, strict=False))
 
     @property
-    def guided(self) -> bool:
+    def uses_guidance(self) -> bool:
         """Whether a step runs a second pass, for the negative prompt."""
         spans = enumerate(self.phase_spans)
         return any(length and self.guidance_of(phase) > 1 for phase, (_, length) in spans)
 
     @property
-    def negated(self) -> bool:
+    def uses_negative_prompt(self) -> bool:
         """Whether anything reads the negative prompt."""
-        return self.guided or self.nag_scale > 1
+        return self.uses_guidance or self.nag_scale > 1
 
     @model_validator(mode="after")
     def _waves_are_of_one_kind(self) -> Self:
@@ -206,7 +206,7 @@ class Sampling(Forcing, Phases, Guidance, Solving):
         return self
 
 
-class Shot(Sampling, Length, Canvas, Negative, Prompt):
+class Shot(Sampling, Length, Canvas, NegativePrompt, Prompt):
     """One denoising run; once settled, size and frames are on the grid and the seed is drawn."""
 
 

@@ -20,7 +20,7 @@ from wangp_cli.tasks.portions import frames_of, plain_portion
 Portions = Annotated[tuple[Annotated[str, AfterValidator(plain_portion)], ...], MANY]
 
 
-class Structure(Spec):
+class StructureOptions(Spec):
     """What new frames follow besides words and pictures."""
 
     panel: ClassVar[str] = "Guides"

@@ -13,16 +13,16 @@ from wangp_cli.accelerators import NONE
 from wangp_cli.models import Accepts, ModelSpec
 from wangp_cli.plan import Plan, plan_travel
 from wangp_cli.plan.travel import Mode
+from wangp_cli.tasks.adjustments import AdjustmentOptions
 from wangp_cli.tasks.fields import MAX_FRAMES, Flag, FrameCount, Input, Spec, frame_count
-from wangp_cli.tasks.look import Appearance
 from wangp_cli.tasks.planned import MANY, Counts, Fit, Planned, Sound
 from wangp_cli.tasks.shot import MODELS
-from wangp_cli.tasks.structure import Structure
+from wangp_cli.tasks.structure import StructureOptions
 
 USUAL_OVERLAP = 8
 
 
-class Anchors(Spec):
+class TravelInputs(Spec):
     """What to travel through."""
 
     panel: ClassVar[str] = "Inputs"
@@ -44,7 +44,7 @@ class Anchors(Spec):
     ] = None
 
 
-class Legs(Spec):
+class PartLengths(Spec):
     """How long each part is."""
 
     panel: ClassVar[str] = "Size and length"
@@ -61,7 +61,7 @@ class Legs(Spec):
     ] = (81,)
 
 
-class Route(Spec):
+class TravelOptions(Spec):
     """How the parts hang together."""
 
     panel: ClassVar[str] = "Seams"
@@ -98,11 +98,11 @@ class Route(Spec):
     ] = "silence"
 
 
-class Travel(Appearance, Structure, Route, Legs, Anchors, Planned):
+class Travel(AdjustmentOptions, StructureOptions, TravelOptions, PartLengths, TravelInputs, Planned):
     """Travel from picture to picture in one continuous video."""
 
-    shaped_by: ClassVar[tuple[str, ...]] = ("video_source", "images")
-    rated_by: ClassVar[tuple[str, ...]] = ("video_source",)
+    size_inputs: ClassVar[tuple[str, ...]] = ("video_source", "images")
+    rate_inputs: ClassVar[tuple[str, ...]] = ("video_source",)
     type: Literal["travel"] = "travel"
 
     @property

@@ -16,7 +16,7 @@ from wangp_cli.errors import NoSpaceError, OutOfMemoryError
 from wangp_cli.files.atomic import complete_file
 from wangp_cli.media.clip import Frames
 from wangp_cli.pipelines.base import Pipeline
-from wangp_cli.runtime.error_mapping import as_known
+from wangp_cli.runtime.error_mapping import to_wangp_error
 from wangp_cli.runtime.job import Job
 from wangp_cli.runtime.latents import KEY, latents_file
 from wangp_cli.runtime.workspace.segments_cache import remove_empty
@@ -43,9 +43,9 @@ def decoded(
     sides = list(load().tiles(latents))
     for side, smaller in zip(sides, [*sides[1:], None], strict=True):
         try:
-            return write(load().decode(latents, job.meter, side))
+            return write(load().decode(latents, job.progress, side))
         except Exception as error:
-            known = as_known(error)
+            known = to_wangp_error(error)
             if smaller is None or not isinstance(known, OutOfMemoryError):
                 raise
         # Outside of the handler: the error holds on to what filled the memory.

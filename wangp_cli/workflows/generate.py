@@ -50,8 +50,10 @@ def run(job: Job) -> Iterator[Stage]:
             latents: Any = kept(file)
         else:
             yield "denoise"
-            job.meter.begin(index + 1)
-            latents = load(wear=True).denoise(task.cut(seed=task.seed + index), conditioning, job.meter)
+            job.progress.begin(index + 1)
+            latents = load(wear=True).denoise(
+                task.replace(seed=task.seed + index), conditioning, job.progress
+            )
             file = keep(job, task, index, latents)
         yield "decode"
         write = partial(_write, Result(job=job, index=index, path=path), continued)
@@ -95,7 +97,7 @@ def _encode(job: Job, load: Callable[[], Pipeline]) -> tuple[Any, _Continued]:
     task = _task(job)
     prepared = prepare(task, job.request.spec)
     audio = sound_beside(task, prepared.before, prepared.overlap, job.request.frames - prepared.overlap)
-    conditioning = None if job.latents else load().encode(task, prepared.inputs, job.meter)
+    conditioning = None if job.latents else load().encode(task, prepared.inputs, job.progress)
     return conditioning, _Continued(before=prepared.before, overlap=prepared.overlap, audio=audio)
 
 

@@ -18,7 +18,7 @@ from wangp_cli.media.resize import fit
 from wangp_cli.models import Grid
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.plan import Segment
-from wangp_cli.tasks.look import PLAIN, Curve, Fade, Look
+from wangp_cli.tasks.adjustments import UNADJUSTED, ControlAdjustments, Curve, Fade
 
 GREY = 0.5
 """The value that means unknown in a control video."""
@@ -77,7 +77,9 @@ def fit_picture(picture: Frames, width: int, height: int, how: Literal["crop", "
     return fit(pixels, width, height, how)
 
 
-def guide(segment: Segment, known: Known, size: tuple[int, int], look: Look = PLAIN) -> Guide:
+def guide(
+    segment: Segment, known: Known, size: tuple[int, int], look: ControlAdjustments = UNADJUSTED
+) -> Guide:
     """Control video and mask of a segment.
 
     From below: grey; frames of the control video; fades; context, pictures and bridging frames, which alone
@@ -118,7 +120,7 @@ def ends(segment: Segment, known: Known, fps: Fraction, grid: Grid) -> Inputs:
     Raises:
         RequestError: the plan needs frames in places that such a model cannot take.
     """
-    placed = dict(_placed(segment, known, PLAIN))
+    placed = dict(_placed(segment, known, UNADJUSTED))
     front = next((place for place in range(segment.generate) if place not in placed), segment.generate)
     back = next((place for place in range(segment.generate) if segment.generate - 1 - place not in placed), 0)
     if front + back < len(placed):
@@ -181,7 +183,7 @@ Placed = tuple[int, NDArray[np.float32]]
 """A frame of the segment, and float32 `[H, W, 3]` known for it."""
 
 
-def _placed(segment: Segment, known: Known, look: Look) -> Iterator[Placed]:
+def _placed(segment: Segment, known: Known, look: ControlAdjustments) -> Iterator[Placed]:
     """Every known frame; pictures last, over context."""
     context = _exactly("context", known.context, segment.context)
     after = _exactly("context", known.after, segment.context_after)
@@ -205,7 +207,7 @@ def _exactly(field: str, frames: Frames | None, count: int) -> Frames:
     return np.empty((0, 1, 1, 3), np.float32) if frames is None else frames
 
 
-def _shown(frames: Frames, look: Look) -> NDArray[np.float32]:
+def _shown(frames: Frames, look: ControlAdjustments) -> NDArray[np.float32]:
     values = as_float(frames)
     if look.strength != 1:
         values = GREY + (values - np.float32(GREY)) * np.float32(min(max(look.strength, 0), 1))
@@ -213,7 +215,7 @@ def _shown(frames: Frames, look: Look) -> NDArray[np.float32]:
 
 
 def _faded(
-    segment: Segment, placed: dict[int, NDArray[np.float32]], look: Look
+    segment: Segment, placed: dict[int, NDArray[np.float32]], look: ControlAdjustments
 ) -> Iterator[tuple[int, NDArray[np.float32], float]]:
     """Unknown frames beside the first and the last picture, with the picture's weight in each."""
     places = sorted(picture.at for picture in segment.pictures)

@@ -21,10 +21,10 @@ from wangp_cli.media.spool import Spool
 from wangp_cli.pipelines.base import Inputs, Stage
 from wangp_cli.plan import Kept, Plan, Segment, adjusted, reached
 from wangp_cli.runtime.job import Job
+from wangp_cli.tasks.adjustments import UNADJUSTED, AdjustmentOptions
 from wangp_cli.tasks.fields import size_of
-from wangp_cli.tasks.look import PLAIN, Appearance
 from wangp_cli.tasks.planned import Fit, Planned
-from wangp_cli.tasks.structure import Structure
+from wangp_cli.tasks.structure import StructureOptions
 from wangp_cli.workflows.footage import clip_frames
 from wangp_cli.workflows.guides import Known, anchored, ends, fit_picture, guide
 from wangp_cli.workflows.result import Result
@@ -70,7 +70,7 @@ class Assembly:
         self._videos = [(path, probe(path)) for path in task.videos]
         self._pictures = _Pictures(task.pictures, self._canvas, task.framing)
         self._underlay: Underlay | None = None
-        if isinstance(task, Structure) and plan.guides:
+        if isinstance(task, StructureOptions) and plan.guides:
             self._underlay = Underlay(task, plan, self._canvas, task.framing)
         self._shown_to: dict[int, Shown] = {}
         self.segments = Segments(job, job.request.outputs[0])
@@ -107,7 +107,7 @@ class Assembly:
             inputs = replace(inputs, resting=resting)
         if shot.denoising_strength < 1:
             inputs = replace(inputs, initial=self._initial(segment, known))
-        job.meter.begin(segment.index + 1)
+        job.progress.begin(segment.index + 1)
         loras = job.loras(shot, self._task.lora_strengths(segment))
         with self.segments.take(segment, shot, inputs, loras) as made:
             self._tell(segment, inputs, made)
@@ -139,7 +139,7 @@ class Assembly:
         if segment.anchor is not None:
             return anchored(segment, known, self._plan.fps)
         if "control" in spec.accepts:
-            look = self._task.look if isinstance(self._task, Appearance) else PLAIN
+            look = self._task.control_adjustments if isinstance(self._task, AdjustmentOptions) else UNADJUSTED
             return guide(segment, known, self._canvas, look).inputs(self._plan.fps)
         return ends(segment, known, self._plan.fps, spec.grid)
 
@@ -185,7 +185,7 @@ class Assembly:
         task = self._task
         for piece in match_seams(made, segment, known, task.colour_match):
             graded = piece
-            if isinstance(task, Appearance) and segment.start:
+            if isinstance(task, AdjustmentOptions) and segment.start:
                 graded = adjust(piece, saturation=task.part_saturation, brightness=task.part_brightness)
             yield fit(graded, *self._size, "stretch")
 

@@ -31,7 +31,7 @@ class Result:
         """Write a still."""
         with self._complete(self.path) as partial:
             write_image(partial, frames[:1], comment=self._embedded())
-        self.job.meter("write", 1, 1)
+        self.job.progress("write", 1, 1)
         height, width = frames.shape[1:3]
         return self._artifact(role="image", width=width, height=height, frames=1)
 
@@ -54,7 +54,7 @@ class Result:
                 comment=self._embedded(),
                 frames=count,
             )
-        self.job.meter("write", count, count)
+        self.job.progress("write", count, count)
         return self._artifact(role="video", **_facts(written, count, rate))
 
     def write_visualization(self, stream: Iterable[Frames], count: int) -> ArtifactCreated:
@@ -69,7 +69,7 @@ class Result:
     def _complete(self, path: Path) -> Iterator[Path]:
         task = self.job.request.task
         replaces = task.overwrite or task.skip_existing
-        with complete_file(path, overwrite=replaces, own=self.job.own) as partial:
+        with complete_file(path, overwrite=replaces, own=self.job.record_file) as partial:
             yield partial
 
     def _embedded(self) -> str | None:

@@ -91,7 +91,7 @@ class Segments:
             self._job.emit(
                 Log(level="info", message=f"segment {segment.index + 1} of {count} is there already")
             )
-            self._job.meter("decode", 1, 1)
+            self._job.progress("decode", 1, 1)
             return found
         with complete_file(file, overwrite=True) as partial:
             name = f"segment {segment.index}"
@@ -102,9 +102,9 @@ class Segments:
     def _make(
         self, shot: Shot, inputs: Inputs, loras: Sequence[Lora], write: Callable[[Iterator[Frames]], None]
     ) -> None:
-        pipeline, meter = self._job.pipeline(self._placement, wear=True, loras=loras), self._job.meter
-        conditioning = pipeline.encode(shot, inputs, meter)
-        latents = pipeline.denoise(shot, conditioning, meter)
+        pipeline, progress = self._job.pipeline(self._placement, wear=True, loras=loras), self._job.progress
+        conditioning = pipeline.encode(shot, inputs, progress)
+        latents = pipeline.denoise(shot, conditioning, progress)
         decoded(lambda: pipeline, latents, self._job, write)
 
     def _hash(self, shot: Shot, inputs: Inputs, loras: Sequence[Lora]) -> str:

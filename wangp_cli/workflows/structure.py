@@ -13,7 +13,7 @@ from wangp_cli.media.facts import probe
 from wangp_cli.media.resize import fit
 from wangp_cli.plan import Plan, Segment
 from wangp_cli.tasks.planned import Fit
-from wangp_cli.tasks.structure import Structure
+from wangp_cli.tasks.structure import StructureOptions
 from wangp_cli.workflows.footage import picked, rgb
 from wangp_cli.workflows.guides import GREY
 
@@ -28,7 +28,7 @@ class Underlay:
         framing: how videos of another shape are fitted.
     """
 
-    def __init__(self, task: Structure, plan: Plan, size: tuple[int, int], framing: Fit) -> None:
+    def __init__(self, task: StructureOptions, plan: Plan, size: tuple[int, int], framing: Fit) -> None:
         self._task = task
         self._size = size
         self._framing = framing

@@ -54,7 +54,7 @@ class _Windows:
 
     def _make(self, segment: Segment, context: Frames | None) -> Iterator[Frames]:
         inputs = prepare_window(self._task, self._job.request.spec, segment, context, self._plan)
-        self._job.meter.begin(self._runs + segment.index + 1)
+        self._job.progress.begin(self._runs + segment.index + 1)
         shot = self._task.window(segment)
         with self._segments.take(segment, shot, inputs, self._job.loras()) as made:
             yield from match_seams(made, segment, Known(context=context), self._task.colour_match)

@@ -58,11 +58,11 @@ def test_every_way_to_guide_changes_the_result_and_leaves_the_network_as_it_was(
     pipeline, inputs = loaded(name), INPUTS[name]
     shot = tiny.shot_for(name, steps=3)
     plain = denoised(pipeline, shot, inputs)
-    guided = denoised(pipeline, shot.cut(**how), inputs)
+    guided = denoised(pipeline, shot.replace(**how), inputs)
     assert torch.isfinite(guided).all()
     assert not torch.equal(plain, guided)
     first = dict(list(how.items())[:1])
-    assert how == first or not torch.equal(guided, denoised(pipeline, shot.cut(**first), inputs))
+    assert how == first or not torch.equal(guided, denoised(pipeline, shot.replace(**first), inputs))
     assert torch.equal(plain, denoised(pipeline, shot, inputs))
 
 
@@ -77,7 +77,7 @@ def kept(*first_and_last: int) -> Inputs:
 @pytest.mark.parametrize("how", [{}, {"apg": True}, {"cfg_zero": True}], ids=str)
 def test_given_pixels_can_be_left_out_of_guidance(loaded: Any, how: dict[str, Any]) -> None:
     pipeline, shot = loaded("vace"), tiny.shot(guide_given=False, **how)
-    everywhere, unguided = shot.cut(guide_given=True), shot.cut(guidance_scale=1.0)
+    everywhere, unguided = shot.replace(guide_given=True), shot.replace(guidance_scale=1.0)
     for inputs, same in ((kept(*range(9)), unguided), (kept(), everywhere)):
         assert torch.equal(denoised(pipeline, shot, inputs), denoised(pipeline, same, inputs))
     partly = denoised(pipeline, shot, kept(0, 8))
@@ -113,7 +113,7 @@ def test_attention_guidance_brings_the_negative_prompt_into_one_pass(loaded: Any
     hook = pipeline._networks[0].register_forward_hook(lambda *_: calls.append(1))
     try:
         made = [
-            denoised(pipeline, shot.cut(nag_scale=scale, negative_prompt=negative), inputs)
+            denoised(pipeline, shot.replace(nag_scale=scale, negative_prompt=negative), inputs)
             for scale, negative in ((1.0, "blurry"), (1.0, "green"), (5.0, "blurry"), (5.0, "green"))
         ]
     finally:
@@ -127,7 +127,7 @@ def test_without_guidance_the_ways_to_guide_do_nothing(loaded: Any) -> None:
     pipeline, shot = loaded("t2v"), tiny.shot(guidance_scale=1.0)
     plain = denoised(pipeline, shot, Inputs())
     for how in ({"cfg_zero": True, "zero_init_steps": 1}, {"apg": True}, {"skip_layers": (1,)}):
-        assert torch.equal(plain, denoised(pipeline, shot.cut(**how), Inputs()))
+        assert torch.equal(plain, denoised(pipeline, shot.replace(**how), Inputs()))
 
 
 def test_skipped_layers_have_a_window_of_steps(loaded: Any) -> None:
@@ -138,7 +138,7 @@ def test_skipped_layers_have_a_window_of_steps(loaded: Any) -> None:
         counts = {}
         for window in ((0.0, 1.0), (0.0, 0.5), (0.5, 0.75), (0.1, 0.9)):
             asked.clear()
-            denoised(pipeline, shot.cut(skip_layer_start=window[0], skip_layer_stop=window[1]), Inputs())
+            denoised(pipeline, shot.replace(skip_layer_start=window[0], skip_layer_stop=window[1]), Inputs())
             counts[window] = len(asked)
     finally:
         hook.remove()
@@ -241,6 +241,6 @@ def test_attention_guided_away_from_the_prompt_itself_is_plain_attention(loaded:
     """With equal prompts nothing moves, whatever the scale: so the processor computes what stock does."""
     pipeline, inputs = loaded(name), INPUTS[name]
     shot = tiny.shot(guidance_scale=1.0, negative_prompt=tiny.shot().prompt)
-    plain, guided = (denoised(pipeline, shot.cut(nag_scale=scale), inputs) for scale in (1.0, 9.0))
+    plain, guided = (denoised(pipeline, shot.replace(nag_scale=scale), inputs) for scale in (1.0, 9.0))
     assert torch.allclose(plain, guided, atol=1e-4)
     assert nn.mse_loss(plain, guided) < 1e-9

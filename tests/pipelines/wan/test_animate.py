@@ -81,7 +81,7 @@ def part(inputs: Inputs, first: int, end: int, start: Any = None) -> Inputs:
     ids=["one-pass", "guided", "shift"],
 )
 def test_animate_equals_stock(loaded: Any, stock: Any, mode: str, changes: dict[str, Any]) -> None:
-    shot, inputs = SHOT.cut(**changes), MODES[mode]
+    shot, inputs = SHOT.replace(**changes), MODES[mode]
     mine = run(loaded("animate"), shot, inputs)
     assert np.array_equal(mine, theirs(stock("animate"), shot, inputs))
 
@@ -89,7 +89,7 @@ def test_animate_equals_stock(loaded: Any, stock: Any, mode: str, changes: dict[
 @pytest.mark.parametrize(("mode", "shown"), [("animate", 1), ("replace", 5)])
 def test_a_second_segment_equals_that_of_stock(loaded: Any, stock: Any, mode: str, shown: int) -> None:
     length, count = 8 + shown, 16 + shown
-    pipeline, shot = loaded("animate"), SHOT.cut(frames=length)
+    pipeline, shot = loaded("animate"), SHOT.replace(frames=length)
     inputs = long(count) if mode == "replace" else replace(long(count), background=None, mask=None)
     first = run(pipeline, shot, part(inputs, 0, length))
     second, alone = (
@@ -104,7 +104,7 @@ def test_a_second_segment_equals_that_of_stock(loaded: Any, stock: Any, mode: st
 
 
 def test_a_still_is_made(loaded: Any) -> None:
-    assert run(loaded("animate"), SHOT.cut(frames=1), part(REPLACES, 0, 1)).shape == (1, 32, 32, 3)
+    assert run(loaded("animate"), SHOT.replace(frames=1), part(REPLACES, 0, 1)).shape == (1, 32, 32, 3)
 
 
 @pytest.mark.parametrize(
@@ -115,13 +115,13 @@ def test_a_still_is_made(loaded: Any) -> None:
 def test_every_way_to_guide_changes_the_result(loaded: Any, change: dict[str, Any]) -> None:
     pipeline, shot = (
         loaded("animate"),
-        SHOT.cut(guidance_scale=1.0 if "nag_scale" in change else 4.0, steps=3),
+        SHOT.replace(guidance_scale=1.0 if "nag_scale" in change else 4.0, steps=3),
     )
-    assert not np.array_equal(run(pipeline, shot, ALONE), run(pipeline, shot.cut(**change), ALONE))
+    assert not np.array_equal(run(pipeline, shot, ALONE), run(pipeline, shot.replace(**change), ALONE))
 
 
 def test_boost_is_said_to_do_nothing(checkpoint: Any, loaded: Any, caplog: pytest.LogCaptureFixture) -> None:
-    shot = SHOT.cut(guidance_scale=4.0)
+    shot = SHOT.replace(guidance_scale=4.0)
     with caplog.at_level(logging.WARNING):
         boosted = run(load(checkpoint("animate"), "animate", exact=True, boost=True), shot, ALONE)
     assert "boost: the negative prompt comes with other pictures" in caplog.text

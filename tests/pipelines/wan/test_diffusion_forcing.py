@@ -88,7 +88,7 @@ def test_noise_on_known_frames_equals_stock_where_that_has_one_source(
 ) -> None:
     start, shot = tiny.clip(1), tiny.shot(steps=3, addnoise_condition=20)
     mine, _ = ours(loaded(NAME), shot, Inputs(start=start))
-    plain, _ = ours(loaded(NAME), shot.cut(addnoise_condition=0), Inputs(start=start))
+    plain, _ = ours(loaded(NAME), shot.replace(addnoise_condition=0), Inputs(start=start))
     assert not np.array_equal(mine, plain)
     assert np.array_equal(mine[:, :, :1], plain[:, :, :1])
     # The stock pipeline takes this noise from torch's own generator, so it must take all from there.
@@ -139,7 +139,7 @@ def test_a_last_block_that_is_not_whole_is_filled_and_cut_off(loaded: Any) -> No
     latents, frames = ours(pipeline, shot, Inputs())
     assert (latents.shape[2], len(frames)) == (3, 9)
     initial = Inputs(initial=tiny.clip(9, 3))
-    assert len(run(pipeline, shot.cut(denoising_strength=0.5), initial)) == 9
+    assert len(run(pipeline, shot.replace(denoising_strength=0.5), initial)) == 9
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_last_block_that_is_not_whole_is_filled_and_cut_off(loaded: Any) -> No
 def test_every_setting_of_frames_apart_changes_the_result(loaded: Any, change: dict[str, Any]) -> None:
     pipeline, inputs, shot = loaded(NAME), Inputs(start=tiny.clip(5)), tiny.shot(steps=3, frames=17)
     plain = run(pipeline, shot, inputs)
-    assert not np.array_equal(plain, run(pipeline, shot.cut(**change), inputs))
+    assert not np.array_equal(plain, run(pipeline, shot.replace(**change), inputs))
     assert np.array_equal(plain, run(pipeline, shot, inputs))
 
 

@@ -70,7 +70,7 @@ def test_references_and_guidance_are_those_of_the_paper(
 def test_the_guidance_of_the_references_changes_the_result(loaded: Any) -> None:
     pipeline, shot = loaded("phantom"), tiny.shot()
     assert not np.array_equal(
-        run(pipeline, shot, BOTH), run(pipeline, shot.cut(image_guidance_scale=2), BOTH)
+        run(pipeline, shot, BOTH), run(pipeline, shot.replace(image_guidance_scale=2), BOTH)
     )
 
 
@@ -95,7 +95,7 @@ def test_boost_makes_two_of_the_three_passes_in_one(checkpoint: Any, loaded: Any
 
 def test_attention_guidance_changes_the_pass_of_the_prompt(loaded: Any) -> None:
     pipeline, shot = loaded("phantom"), tiny.shot(steps=1)
-    plain, guided = (denoised(pipeline, shot.cut(nag_scale=scale)) for scale in (1.0, 5.0))
+    plain, guided = (denoised(pipeline, shot.replace(nag_scale=scale)) for scale in (1.0, 5.0))
     assert not torch.equal(plain, guided)
 
 

@@ -67,7 +67,7 @@ def copy(checkpoint: Any, tmp_path: Path) -> Path:
 )
 def test_every_setting_changes_the_result(loaded: Any, name: str, change: dict[str, Any]) -> None:
     pipeline, shot, inputs = loaded(name), tiny.shot_for(name), INPUTS[tiny.architecture(name)]
-    assert not np.array_equal(run(pipeline, shot, inputs), run(pipeline, shot.cut(**change), inputs))
+    assert not np.array_equal(run(pipeline, shot, inputs), run(pipeline, shot.replace(**change), inputs))
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,9 @@ def test_a_clip_to_start_from_shows_more_the_less_is_denoised(loaded: Any, name:
     inputs = replace(INPUTS[name], initial=clip)
     from_noise = run(pipeline, shot, inputs)
     assert np.array_equal(from_noise, run(pipeline, shot, INPUTS[name]))
-    half, quarter, none = (run(pipeline, shot.cut(denoising_strength=d), inputs) for d in (0.5, 0.25, 0.0))
+    half, quarter, none = (
+        run(pipeline, shot.replace(denoising_strength=d), inputs) for d in (0.5, 0.25, 0.0)
+    )
     vae = pipeline._vae
     latents = vae.encode(to_tensor(clip), [].append)
     itself = np.concatenate(list(vae.decode(latents, [].append)))
@@ -181,7 +183,7 @@ def test_a_clip_to_start_from_shows_more_the_less_is_denoised(loaded: Any, name:
     assert apart == sorted(apart)
     assert apart[0] > 0
     other = replace(inputs, initial=tiny.clip(9, 12, size=side))
-    assert not np.array_equal(half, run(pipeline, shot.cut(denoising_strength=0.5), other))
+    assert not np.array_equal(half, run(pipeline, shot.replace(denoising_strength=0.5), other))
 
 
 def test_a_start_from_a_clip_counts_its_steps_and_what_it_encodes(loaded: Any) -> None:
@@ -209,17 +211,17 @@ def test_the_guidance_of_a_later_phase_changes_the_result(loaded: Any) -> None:
     phases = {"guidance_phases": 2, "switch_threshold": 826.1, "sampler": "euler", "flow_shift": 5.0}
     pipeline, shot = loaded("t2v"), tiny.shot(steps=6, **phases)
     plain = run(pipeline, shot)
-    assert not np.array_equal(plain, run(pipeline, shot.cut(guidance2_scale=1.0)))
-    assert np.array_equal(plain, run(pipeline, shot.cut(guidance2_scale=shot.guidance_scale)))
+    assert not np.array_equal(plain, run(pipeline, shot.replace(guidance2_scale=1.0)))
+    assert np.array_equal(plain, run(pipeline, shot.replace(guidance2_scale=shot.guidance_scale)))
     assert not np.array_equal(
-        run(pipeline, shot.cut(guidance2_scale=1.0)),
-        run(pipeline, shot.cut(guidance2_scale=1.0, switch_threshold=600)),
+        run(pipeline, shot.replace(guidance2_scale=1.0)),
+        run(pipeline, shot.replace(guidance2_scale=1.0, switch_threshold=600)),
     )
 
 
 def test_control_strength_changes_the_result(loaded: Any) -> None:
     pipeline, shot = loaded("vace"), tiny.shot()
-    assert not np.array_equal(run(pipeline, shot), run(pipeline, shot.cut(control_strength=0.5)))
+    assert not np.array_equal(run(pipeline, shot), run(pipeline, shot.replace(control_strength=0.5)))
 
 
 def test_the_same_request_gives_the_same_pixels(loaded: Any) -> None:
@@ -281,7 +283,7 @@ def test_a_second_call_encodes_nothing_again(checkpoint: Any, name: str) -> None
     counted = Counted(pipeline._architecture.parts.text_encoder.model, pipeline._vae.model.encoder)
     first = run(pipeline, shot)
     assert counted.calls == 2 + (3 if name == "vace" else 0)
-    second = run(pipeline, shot.cut(seed=shot.seed))
+    second = run(pipeline, shot.replace(seed=shot.seed))
     assert counted.calls == 2 + (3 if name == "vace" else 0)
     assert np.array_equal(first, second)
 
@@ -320,7 +322,7 @@ def test_a_call_after_a_cancelled_one_is_undisturbed(loaded: Any, stage: str) ->
             raise Cancelled("stop")
 
     with pytest.raises(Cancelled):
-        run(pipeline, shot.cut(seed=1), EVERYTHING, cancel)
+        run(pipeline, shot.replace(seed=1), EVERYTHING, cancel)
     assert np.array_equal(undisturbed, run(pipeline, shot, EVERYTHING))
 
 
@@ -331,7 +333,7 @@ def test_decoding_may_interleave_with_another_call(loaded: Any) -> None:
     pieces = []
     for piece in pipeline.decode(latents, tiny.quiet):
         pieces.append(piece)
-        run(pipeline, shot.cut(frames=5, seed=1))
+        run(pipeline, shot.replace(frames=5, seed=1))
     assert np.array_equal(whole, np.concatenate(pieces))
 
 
@@ -401,7 +403,7 @@ def test_conditioning_of_another_shot_is_refused(loaded: Any, change: dict[str, 
     pipeline, shot = loaded("vace"), tiny.shot()
     conditioning = pipeline.encode(shot, NOTHING, tiny.quiet)
     with pytest.raises(ValueError, match="made for another"):
-        pipeline.denoise(shot.cut(**change), conditioning, tiny.quiet)
+        pipeline.denoise(shot.replace(**change), conditioning, tiny.quiet)
 
 
 def cut_in_half(file: Path) -> None:
@@ -469,7 +471,7 @@ def test_the_second_expert_makes_its_steps_alone(checkpoint: Any) -> None:
     run(pipeline, shot)
     assert [length for _, length in shot.phase_spans] == [2, 2]
     assert (high.calls, low.calls) == (2, 4)
-    run(pipeline, shot.cut(switch_threshold=0))
+    run(pipeline, shot.replace(switch_threshold=0))
     assert (high.calls, low.calls) == (6, 4)
 
 

@@ -51,7 +51,7 @@ def load(place: Callable[[str], Weights]) -> Load:
 @pytest.mark.parametrize("name", BASES)
 def test_without_strength_the_guide_changes_nothing(load: Load, loaded: Any, name: str) -> None:
     shot = tiny.shot_for(name)
-    without = denoised(load(name), shot.cut(control_strength=0.0), INPUTS[name])
+    without = denoised(load(name), shot.replace(control_strength=0.0), INPUTS[name])
     assert torch.equal(without, denoised(loaded(name), shot, replace(INPUTS[name], control=None)))
     assert not torch.equal(without, denoised(load(name), shot, INPUTS[name]))
 
@@ -180,7 +180,7 @@ def test_everything_given_changes_the_result(
     load: Load, change: dict[str, Any], inputs: dict[str, Any]
 ) -> None:
     pipeline, shot = load(), tiny.shot()
-    made = denoised(pipeline, shot.cut(**change), replace(INPUTS["i2v"], **inputs))
+    made = denoised(pipeline, shot.replace(**change), replace(INPUTS["i2v"], **inputs))
     assert torch.isfinite(made).all()
     assert not torch.equal(made, denoised(pipeline, shot, INPUTS["i2v"]))
 

@@ -25,7 +25,7 @@ from wangp_cli.runtime.control.server import ControlServer, may_enter, peer_uid
 from wangp_cli.runtime.control.state import Control
 from wangp_cli.runtime.events.stream import Event, Stream
 from wangp_cli.runtime.events.types import RunFinished, RunStarted, TaskAccepted, TaskCompleted, TaskStarted
-from wangp_cli.runtime.progress import Meter
+from wangp_cli.runtime.progress import ProgressReporter
 
 
 def watched(control: Control) -> Stream:
@@ -427,7 +427,9 @@ class Steps:
     def __init__(self, control: Control) -> None:
         self.lines: list[str] = []
         self.stream = Stream("run", [control.note, lambda event: self.lines.append(event.line())])
-        self.meter = Meter(lambda data: self.stream.emit(data, task="t"), control, 1, task="t", interval=0)
+        self.progress = ProgressReporter(
+            lambda data: self.stream.emit(data, task="t"), control, 1, task="t", interval=0
+        )
         self.value = 1.0
         self.stream.emit(RunStarted(version="1", command="generate", host="here", pid=1))
 
@@ -435,7 +437,7 @@ class Steps:
         start(self.stream, "t")
         for step in range(200):
             self.value = (self.value * 1.0001 + step) % 1.7
-            self.meter("denoise", step + 1, 200)
+            self.progress("denoise", step + 1, 200)
         return self.value
 
     def finish(self) -> list[dict[str, Any]]:
@@ -495,9 +497,9 @@ def test_a_complete_file_is_announced_whatever_was_wished_for() -> None:
     control = Control()
     steps = Steps(control)
     control.abort()
-    steps.meter("write", 9, 9)
+    steps.progress("write", 9, 9)
     with pytest.raises(Cancelled):
-        steps.meter("write", 8, 9)
+        steps.progress("write", 8, 9)
 
 
 def wait_for(condition: Any, seconds: float = 10.0) -> None:

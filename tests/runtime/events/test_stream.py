@@ -32,7 +32,7 @@ from wangp_cli.runtime.events.types import (
     TaskRetrying,
     TaskStarted,
 )
-from wangp_cli.runtime.progress import Meter
+from wangp_cli.runtime.progress import ProgressReporter
 
 End = Literal["completed", "failed", "cancelled", "rejected", "skipped"]
 STAGES = (("load", 3), ("encode", 1), ("denoise", 5), ("decode", 2), ("write", 4))
@@ -66,10 +66,10 @@ def play(stream: Stream, task: str, end: End, retries: int, results: int) -> Non
     for attempt in range(retries + 1):
         emit(TaskStarted())
         control = Control()
-        meter = Meter(emit, control, results, task=task, interval=0)
+        progress = ProgressReporter(emit, control, results, task=task, interval=0)
         last = attempt == retries
         try:
-            made = [work(meter, control, result, end if last else "failed") for result in range(results)]
+            made = [work(progress, control, result, end if last else "failed") for result in range(results)]
         except Cancelled:
             emit(TaskCancelled())
         except WangpError as error:
@@ -85,15 +85,15 @@ def play(stream: Stream, task: str, end: End, retries: int, results: int) -> Non
             emit(TaskCompleted(manifest={"task_id": task, "status": "success", "artifacts": artifacts}))
 
 
-def work(meter: Meter, control: Control, result: int, end: End) -> ArtifactCreated:
-    meter.begin(result + 1)
+def work(progress: ProgressReporter, control: Control, result: int, end: End) -> ArtifactCreated:
+    progress.begin(result + 1)
     for stage, total in STAGES:
         for done in range(total):
             if (stage, done) == ("denoise", 3) and end == "failed":
                 raise OutOfMemoryError("out of memory")
             if (stage, done) == ("denoise", 3) and end == "cancelled":
                 control.abort()
-            meter(stage, done + 1, total)  # type: ignore[arg-type]
+            progress(stage, done + 1, total)  # type: ignore[arg-type]
     return artifact(f"/made/{result}.mp4")
 
 

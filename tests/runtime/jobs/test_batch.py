@@ -70,8 +70,8 @@ def test_a_disk_that_was_away_is_tried_again_after_a_pause(
     job = store.claim()
     assert job is not None
     outcome = worker.work(job)
-    assert outcome.again is not None
-    assert 30 <= outcome.again.delay_seconds <= 90
+    assert outcome.retry is not None
+    assert 30 <= outcome.retry.delay_seconds <= 90
     assert store.claim() is None
     second = store.claim_key(job.key)
     assert second is not None

@@ -122,7 +122,7 @@ class Wan:
             encoded += self._vae.latent_frames(canvas.frames)
         tick = counter(progress, "encode", 1 + encoded)
         prompt = self._embed(shot.prompt)
-        negative = self._embed(shot.negative_prompt) if shot.negated else None
+        negative = self._embed(shot.negative_prompt) if shot.uses_negative_prompt else None
         tick(1)
         condition = self._architecture.encode(shot, inputs, canvas, tick)
         initial = None
@@ -141,7 +141,7 @@ class Wan:
         canvas, condition = Canvas.of(shot), conditioning.condition
         if (
             canvas != conditioning.canvas
-            or shot.negated != (conditioning.negative is not None)
+            or shot.uses_negative_prompt != (conditioning.negative is not None)
             or (shot.denoising_strength < 1) != (conditioning.initial is not None)
         ):
             raise ValueError("the conditioning was made for another size, length, guidance or start")

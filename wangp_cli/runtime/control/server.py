@@ -103,7 +103,7 @@ class ControlServer:
         registry.write_private(self.record.token, self._token + "\n")
 
     def _accept(self, listener: socket.socket) -> None:
-        guarded = listener.family == socket.AF_INET
+        result_or_error = listener.family == socket.AF_INET
         while not self._closing:
             try:
                 connection, _ = listener.accept()
@@ -117,7 +117,7 @@ class ControlServer:
             if full or self._closing:
                 connection.close()
                 continue
-            serve = self._greet if guarded else self._serve_peer
+            serve = self._greet if result_or_error else self._serve_peer
             threading.Thread(target=self._run, args=(serve, connection), daemon=True).start()
 
     def _run(self, serve: Callable[[socket.socket], None], connection: socket.socket) -> None:

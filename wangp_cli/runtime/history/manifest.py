@@ -16,7 +16,7 @@ from wangp_cli import __version__
 from wangp_cli.files.checksum import sha256_of
 from wangp_cli.runtime.loras.select import LoraUse
 from wangp_cli.runtime.request.request import Request
-from wangp_cli.tasks.adapters import Adapters
+from wangp_cli.tasks.loras import LoraOptions
 from wangp_cli.tasks.runtime import Runtime
 from wangp_cli.tasks.task import Task
 
@@ -70,8 +70,8 @@ def comment(request: Request, index: int, folder: Path, checksums: dict[str, str
         "type": f"wangp {__version__} (settings for WanGP) - {request.spec.title}",
         "settings_version": WANGP_SETTINGS_VERSION,
         "model_type": request.spec.name,
-        "prompt": task.text,
-        "negative_prompt": task.unwanted,
+        "prompt": task.all_prompts,
+        "negative_prompt": task.all_negative_prompts,
         "resolution": task.size,
         "video_length": request.frames,
         "num_inference_steps": task.steps,
@@ -109,8 +109,8 @@ def record(request: Request, ending: dict[str, Any], seconds: float) -> dict[str
         "metadata_mode": task.metadata_mode,
         "adapter_payload_hashes": _adapter_hashes(task),
         "inputs": {
-            "prompt": task.text,
-            "negative_prompt": task.unwanted,
+            "prompt": task.all_prompts,
+            "negative_prompt": task.all_negative_prompts,
             "seeds": [task.seed + index for index in range(task.results)],
             "frames": request.frames,
             "model": request.spec.name,
@@ -125,7 +125,7 @@ def record(request: Request, ending: dict[str, Any], seconds: float) -> dict[str
     }
 
 
-def _adapter_hashes(task: Adapters) -> dict[str, Any]:
+def _adapter_hashes(task: LoraOptions) -> dict[str, Any]:
     if not task.loras:
         return {}
     payload = json.dumps(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from wangp_cli.errors import Cancelled, ConflictError, RequestError, WangpError
 from wangp_cli.presets import Layer, merge
-from wangp_cli.runtime.execute import guarded
+from wangp_cli.runtime.execute import result_or_error
 from wangp_cli.runtime.intake.path_policy import check_paths, confine_output
 from wangp_cli.runtime.jobs.cleanup import files_of, is_intact, remove_leftovers, remove_results
 from wangp_cli.runtime.jobs.store import NewJob
@@ -130,7 +130,7 @@ class Door:
         if line.error is not None or line.values is None or key is None:
             return Admitted(line=line, key=key, error=line.error)
         values = line.values
-        admitted = guarded(lambda: self._job(line, key, values, known))
+        admitted = result_or_error(lambda: self._job(line, key, values, known))
         if isinstance(admitted, RequestError):
             return Admitted(line=line, key=key, error=line.wrong(admitted))
         return Admitted(line=line, key=key, error=admitted) if isinstance(admitted, WangpError) else admitted

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from wangp_cli.errors import NoSpaceError, RequestError, WangpError
 from wangp_cli.files.atomic import sweep
 from wangp_cli.runtime.events.types import Fault, Log, TaskCompleted, TaskRejected
-from wangp_cli.runtime.execute import guarded
+from wangp_cli.runtime.execute import result_or_error
 from wangp_cli.runtime.history.log import HISTORY
 from wangp_cli.runtime.jobs.admission import Admitted, Door, Rules
 from wangp_cli.runtime.jobs.cleanup import finished_after_all, is_intact, remove_leftovers, remove_results
@@ -219,7 +219,7 @@ class Batch:
 
     def _read(self, lines: Iterable[Line]) -> None:
         """In a thread of its own: reading may block for ever, on a pipe that stays open."""
-        error = guarded(lambda: self._put(lines))
+        error = result_or_error(lambda: self._put(lines))
         if error is not None:
             self._feed.put(error)
         self._feed.put(None)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from wangp_cli.errors import OutOfMemoryError, WangpError
 from wangp_cli.presets import Layer
 from wangp_cli.runtime.events.types import Fault
-from wangp_cli.runtime.execute import course, finish
+from wangp_cli.runtime.execute import run_in_stages, run_to_end
 from wangp_cli.runtime.jobs.cleanup import remove_leftovers, unpack
-from wangp_cli.runtime.outcome import Again, Attempt, Outcome, with_less_memory
+from wangp_cli.runtime.outcome import Attempt, Outcome, Retry, retry_with_less_memory
 from wangp_cli.tasks.runtime import LESS_MEMORY
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Worker:
 
     def work(self, job: StoredJob) -> Outcome:
         """Run a claimed job and tell the store how it ended."""
-        return finish(self._course(job))
+        return run_to_end(self._course(job))
 
     def work_by_phase(self, jobs: Sequence[StoredJob]) -> Iterator[tuple[StoredJob, Outcome]]:
         """Run claimed jobs, one stage of all of them before the next; gives each with its end."""
@@ -81,26 +81,26 @@ class Worker:
             line=job.said["line"],
             notices=job.said["notices"],
             timeout=self.timeout,
-            own=partial(self.store.own, job),
-            done=partial(self.store.succeed, job),
-            again=partial(self._again, job),
+            record_file=partial(self.store.own, job),
+            save_manifest=partial(self.store.succeed, job),
+            retry=partial(self._retry, job),
         )
-        outcome = yield from course(lambda: layers, self.session, job.key, attempt)
+        outcome = yield from run_in_stages(lambda: layers, self.session, job.key, attempt)
         self._keep(job, outcome)
         return outcome
 
-    def _again(self, job: StoredJob, error: WangpError) -> Again | None:
+    def _retry(self, job: StoredJob, error: WangpError) -> Retry | None:
         if isinstance(error, OutOfMemoryError):
             if (job.error or {}).get("kind") == OutOfMemoryError.kind:
                 return None
-            again = with_less_memory(self.session, error)
-            if again and again.change:
-                self._changes[job.key] = again.change
-            return again
+            retry = retry_with_less_memory(self.session, error)
+            if retry and retry.change:
+                self._changes[job.key] = retry.change
+            return retry
         if job.attempt > self.retries:
             return None
         pause = min(LONGEST_PAUSE_SECONDS, self.pause * 2 ** (job.attempt - 1))
-        return Again(delay_seconds=pause * random.uniform(0.5, 1.5))
+        return Retry(delay_seconds=pause * random.uniform(0.5, 1.5))
 
     def _keep(self, job: StoredJob, outcome: Outcome) -> None:
         self._tried.discard(job.key)
@@ -114,9 +114,9 @@ class Worker:
             case _:
                 assert outcome.error is not None
                 fault = Fault.of(outcome.error).model_dump(mode="json")
-                pause = outcome.again.delay_seconds if outcome.again else None
+                pause = outcome.retry.delay_seconds if outcome.retry else None
                 self.store.fail(job, fault, retry_after=pause)
-                if outcome.again:
+                if outcome.retry:
                     self._tried.add(job.key)
 
 

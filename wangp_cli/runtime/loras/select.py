@@ -12,7 +12,7 @@ from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.runtime.events.types import DownloadProgress
 from wangp_cli.runtime.loras.header import check_lora
 from wangp_cli.runtime.loras.source import Source, fetch, find
-from wangp_cli.tasks.adapters import Strength
+from wangp_cli.tasks.loras import Strength
 
 if TYPE_CHECKING:
     from wangp_cli.models import ModelSpec

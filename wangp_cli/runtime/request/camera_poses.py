@@ -13,7 +13,7 @@ from wangp_cli.plan.camera import Camera, Pose, basic, number, relative
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wangp_cli.tasks.camera import Filming
+    from wangp_cli.tasks.camera import CameraOptions
 
 FIELD = "camera_file"
 TOLERANCE = 1e-3
@@ -21,7 +21,7 @@ TOLERANCE = 1e-3
 _ROW = re.compile(r"\[([^\[\]]*)\]")
 
 
-def poses(task: Filming, frames: int) -> tuple[Pose, ...] | None:
+def poses(task: CameraOptions, frames: int) -> tuple[Pose, ...] | None:
     """The camera's poses, one for each frame, as the first frame's camera sees them; None where none is said.
 
     Raises:

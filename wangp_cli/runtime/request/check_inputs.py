@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from wangp_cli.errors import MediaError, RequestError
 from wangp_cli.files.checksum import sha256_of
-from wangp_cli.tasks.fields import Kind, frame_count
+from wangp_cli.tasks.fields import FileKind, frame_count
 from wangp_cli.tasks.render import Render
 from wangp_cli.tasks.shot import Length
 from wangp_cli.tasks.task import Task
@@ -115,4 +115,4 @@ def _check_media(task: Task, field: str, path: Path) -> VideoFacts:
     return facts
 
 
-_WORDS: dict[Kind, str] = {"image": "a picture", "video": "a video", "audio": "sound", "poses": "poses"}
+_WORDS: dict[FileKind, str] = {"image": "a picture", "video": "a video", "audio": "sound", "poses": "poses"}

@@ -9,7 +9,7 @@ from wangp_cli.accelerators import NONE
 from wangp_cli.errors import RequestError
 from wangp_cli.presets import said
 from wangp_cli.runtime.request.camera_poses import poses
-from wangp_cli.tasks.camera import Filming
+from wangp_cli.tasks.camera import CameraOptions
 from wangp_cli.tasks.flags import flag_of
 from wangp_cli.tasks.guidance import FIXED, OWN_SCALES
 from wangp_cli.tasks.runtime import MASKLESS
@@ -70,7 +70,7 @@ def _check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None
         given["lora"] = "loras"
     elif task.accelerator not in (None, NONE):
         given["lora"] = "accelerator"
-    if isinstance(task, Filming) and task.camera:
+    if isinstance(task, CameraOptions) and task.camera:
         given.setdefault("camera", "camera")
     for feature, field in (asked | given).items():
         if feature not in spec.accepts:
@@ -118,7 +118,7 @@ def check_filmed(task: Render, spec: ModelSpec, facts: Facts, frames: int) -> No
         return
     if "video_guide" in facts and (found := facts["video_guide"][0].frames) < frames:
         raise RequestError("video_guide", f"{found} frames, but model {spec.name!r} films {frames}")
-    if isinstance(task, Filming):
+    if isinstance(task, CameraOptions):
         poses(task, frames)
 
 
@@ -155,7 +155,7 @@ def _check_run(task: Sampling, spec: ModelSpec, origin: Mapping[str, str]) -> li
         if asked < phase and said(origin.get(field, ""))
     ]
     task.check_guidance(spec)
-    if not task.guided:
+    if not task.uses_guidance:
         unused = [field for field in ("cfg_zero", "apg", "skip_layers") if getattr(task, field)]
         own = OWN_SCALES.get(spec.architecture, "")
         unused += [own] if spec.architecture in FIXED and said(origin.get(own, "")) else []
@@ -169,9 +169,9 @@ def _check_run(task: Sampling, spec: ModelSpec, origin: Mapping[str, str]) -> li
 
 def _check_forcing(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
     """Refuse what the model, the step cache or the attention backend cannot do with frames apart."""
-    if not task.forcing:
+    if not task.forcing_fields:
         return
-    field = task.forcing[0]
+    field = task.forcing_fields[0]
     if spec.architecture != FORCED:
         able = [other.name for other in catalogue.models.values() if other.architecture == FORCED]
         raise RequestError(

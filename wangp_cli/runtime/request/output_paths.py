@@ -158,7 +158,7 @@ def expand_name(task: Render, index: int, frames: int) -> str:
         "index": f"{index + 1:03d}",
         "seed": task.seed + index,
         "model": task.model,
-        "prompt": slug(task.text),
+        "prompt": slug(task.all_prompts),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "time": datetime.now(UTC).strftime("%H%M%S"),
         "size": task.size,

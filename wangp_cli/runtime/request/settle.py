@@ -72,16 +72,16 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
     if size != task.size:
         notices.append(f"size: {origin['size']}, makes {size}")
     if task.seed == -1:
-        changes["seed"], origin["seed"] = _draw_seed(task.cut(**changes), plan, notices)
-    settled = task.cut(**changes)
+        changes["seed"], origin["seed"] = _draw_seed(task.replace(**changes), plan, notices)
+    settled = task.replace(**changes)
     if settled.seed + settled.results - 1 > MAX_SEED:
         raise RequestError("seed", f"{settled.seed} leaves no room for {settled.results} results")
     notices += [
         *silence_after(facts, plan, frames, rate),
-        *unknown_words(settled.text, spec),
+        *unknown_words(settled.all_prompts, spec),
         *to_fetch(loras),
     ]
-    made = shapes[task.shaped_by[0]][0][:2] if task.splices else size_of(size)
+    made = shapes[task.size_inputs[0]][0][:2] if task.splices else size_of(size)
     outputs = plan_outputs(settled, frames, made, session.writable, plan)
     _check_events_file(settled, outputs, session)
     return Request(
@@ -126,8 +126,8 @@ def _draw_seed(task: Render, plan: Plan | None, notices: list[str]) -> tuple[int
 
 def _settle_rate(task: Render, spec: ModelSpec, facts: Facts, origin: str) -> tuple[Fraction, str]:
     """The rate of the file: a video that is shown in it keeps its own, or it would play faster or slower."""
-    rated_by = (*task.rated_by, "video_guide") if spec.follows_wholly else task.rated_by
-    rated = next((field for field in rated_by if field in facts), None)
+    rate_inputs = (*task.rate_inputs, "video_guide") if spec.follows_wholly else task.rate_inputs
+    rated = next((field for field in rate_inputs if field in facts), None)
     if rated and not said(origin):
         found = facts[rated][0].fps
         if found and not 1 <= found <= MAX_RATE:
@@ -170,7 +170,7 @@ def _settle_frames(task: Length, spec: ModelSpec, rate: Fraction, origin: str) -
 
 def _settle_size(task: Render, facts: Facts, spec: ModelSpec, origin: str) -> tuple[str, str]:
     width, height = size_of(task.size)
-    shaping = next((field for field in task.shaped_by if field in facts), None)
+    shaping = next((field for field in task.size_inputs if field in facts), None)
     if shaping and not said(origin):
         return _size_like(facts[shaping][0], shaping, task, spec)
     size = "{}x{}".format(*spec.grid.size(width, height))

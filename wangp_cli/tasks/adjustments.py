@@ -34,7 +34,7 @@ class Fade:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class ControlAdjustments:
     """How known frames are shown to the model.
 
     Args:
@@ -52,7 +52,7 @@ class Look:
     fade_in: Fade = Fade()
 
 
-PLAIN = Look()
+UNADJUSTED = ControlAdjustments()
 """As they are."""
 
 
@@ -85,7 +85,7 @@ def _fade(value: str) -> str:
 FadeText = Annotated[str, AfterValidator(_fade)]
 
 
-class Appearance(Spec):
+class AdjustmentOptions(Spec):
     """How frames look, before the model sees them and after it made them. Above 0 is always brighter."""
 
     panel: ClassVar[str] = "Guides"
@@ -134,9 +134,9 @@ class Appearance(Spec):
     ] = 0.0
 
     @property
-    def look(self) -> Look:
+    def control_adjustments(self) -> ControlAdjustments:
         """How known frames are shown to the model."""
-        return Look(
+        return ControlAdjustments(
             strength=self.context_strength,
             saturation=self.context_saturation,
             brightness=self.context_brightness,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from wangp_cli.tasks.adapters import Adapters, Strength, parse_lora, read_multipliers
+from wangp_cli.tasks.loras import LoraOptions, Strength, parse_lora, read_multipliers
 
 NUMBERS = st.floats(-10, 10, allow_nan=False).map(lambda number: number + 0.0)
 
@@ -105,11 +105,11 @@ def test_a_name_and_its_strength(text: str, name: str, strength: str | None) -> 
 
 
 def test_multipliers_go_by_position() -> None:
-    task = Adapters.model_validate({"loras": ["a", "b", "c"], "lora_multipliers": "0.5 |\n# note\n1;0"})
+    task = LoraOptions.model_validate({"loras": ["a", "b", "c"], "lora_multipliers": "0.5 |\n# note\n1;0"})
     assert [(name, str(strength)) for name, strength in task.strengths()] == [
         ("a", "0.5"), ("b", "1;0"), ("c", "1"),
     ]  # fmt: skip
-    assert Adapters.model_validate({"loras": ["a"], "lora_multipliers": [0.5]}).lora_multipliers == "0.5"
+    assert LoraOptions.model_validate({"loras": ["a"], "lora_multipliers": [0.5]}).lora_multipliers == "0.5"
     assert read_multipliers("") == []
 
 
@@ -125,4 +125,4 @@ def test_multipliers_go_by_position() -> None:
 )
 def test_what_cannot_be_meant_is_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
-        Adapters.model_validate(values)
+        LoraOptions.model_validate(values)

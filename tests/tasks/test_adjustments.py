@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wangp_cli.tasks.look import Fade, parse_fade
+from wangp_cli.tasks.adjustments import Fade, parse_fade
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ def parse_lora(text: str) -> tuple[str, Strength | None]:
         raise ValueError(f"{text!r} has no number after @, such as style.safetensors@0.8") from None
 
 
-class Adapters(Spec):
+class LoraOptions(Spec):
     """LoRAs on top of the model."""
 
     panel: ClassVar[str] = "LoRA"
