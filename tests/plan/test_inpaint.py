@@ -28,7 +28,7 @@ def test_a_range_is_painted_into_the_whole_video() -> None:
     assert [(part.first, part.end) for part in plan.kept] == [(0, 30), (50, 100)]
     assert (plan.total, plan.gap, plan.generate, plan.context) == (100, 20, 37, 17)
     # What the grid asks for is context; all of it is drawn in vain, so nothing beside the range changes.
-    assert (segment.context, segment.context_after, segment.changed) == (9, 8, (30, 50))
+    assert (segment.context, segment.context_after, segment.changed_range) == (9, 8, (30, 50))
 
 
 def test_what_is_too_long_for_a_run_goes_in_windows_of_about_one_length() -> None:
@@ -80,6 +80,6 @@ def test_every_window_lies_in_its_range_and_fits_a_run(data: st.DataObject) -> N
     assert plan.total == length
     clip = [index for index, owner in enumerate(laid(plan)) if owner[0] == "clip"]
     assert clip == [*range(start), *range(end, length)]
-    assert all(start <= s.changed[0] < s.changed[1] <= end for s in plan.segments)
+    assert all(start <= s.changed_range[0] < s.changed_range[1] <= end for s in plan.segments)
     if longest is not None:
         assert max(s.generate for s in plan.segments) <= max(grid.minimum, grid.frames(longest))

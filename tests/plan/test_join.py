@@ -55,7 +55,7 @@ def test_a_replacing_bridge_keeps_the_length() -> None:
     assert plan.total == 74 + 69 + 53 - 16 == 180
     assert plan.removed == 53
     assert (last.first, last.start) == (27, 127)
-    assert plan.segments[0].changed == (66, 135)
+    assert plan.segments[0].changed_range == (66, 135)
 
 
 def test_what_one_clip_cannot_spare_the_other_does() -> None:

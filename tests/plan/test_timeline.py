@@ -11,13 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wangp_cli.errors import RequestError
-from wangp_cli.plan.timeline import Guided, Placed, Timing, adjusted, clipped, spans
+from wangp_cli.plan.timeline import (
+    GuideRange,
+    GuideSpan,
+    Timing,
+    resample_frame_indices,
+    resolve_guide_spans,
+    stretch_frame_indices,
+)
 
 
 def test_an_adjusted_video_is_spread_from_end_to_end() -> None:
-    assert adjusted(10, 6) == [0, 1, 3, 5, 7, 9]
-    assert adjusted(3, 7) == [0, 0, 0, 1, 1, 1, 2]
-    assert adjusted(5, 1) == [0]
+    assert stretch_frame_indices(10, 6) == [0, 1, 3, 5, 7, 9]
+    assert stretch_frame_indices(3, 7) == [0, 0, 0, 1, 1, 1, 2]
+    assert stretch_frame_indices(5, 1) == [0]
 
 
 @pytest.mark.parametrize(
@@ -29,62 +36,65 @@ def test_an_adjusted_video_is_spread_from_end_to_end() -> None:
     ],
 )
 def test_a_clipped_video_keeps_its_speed(have: int, rate: int, count: int, wanted: list[int]) -> None:
-    assert clipped(have, Fraction(rate), count, Fraction(16), "off") == wanted
+    assert resample_frame_indices(have, Fraction(rate), count, Fraction(16), "off") == wanted
 
 
 def test_a_short_video_goes_on_as_asked() -> None:
-    assert clipped(30, Fraction(30), 20, Fraction(16))[16:] == [0, 2, 4, 6]
-    assert clipped(30, Fraction(30), 20, Fraction(16), "hold")[15:] == [29] * 5
+    assert resample_frame_indices(30, Fraction(30), 20, Fraction(16))[16:] == [0, 2, 4, 6]
+    assert resample_frame_indices(30, Fraction(30), 20, Fraction(16), "hold")[15:] == [29] * 5
     with pytest.raises(RequestError, match="video_guide: reaches 16 of 20 frames"):
-        clipped(30, Fraction(30), 20, Fraction(16), "off")
+        resample_frame_indices(30, Fraction(30), 20, Fraction(16), "off")
     with pytest.raises(RequestError, match="video_guide: has no frames"):
-        adjusted(0, 3)
+        stretch_frame_indices(0, 3)
 
 
 @given(st.integers(1, 90), st.sampled_from(["8", "24000/1001", "60"]), st.integers(0, 90))
 def test_numbers_are_frames_of_the_video(have: int, rate: str, count: int) -> None:
-    for found in (adjusted(have, count), clipped(have, Fraction(rate), count, Fraction(16), "hold")):
+    for found in (
+        stretch_frame_indices(have, count),
+        resample_frame_indices(have, Fraction(rate), count, Fraction(16), "hold"),
+    ):
         assert len(found) == count
         assert found == sorted(found)
         assert set(found) <= set(range(have))
 
 
 def test_videos_follow_each_other() -> None:
-    assert spans(100, [Placed(start=60), Placed(end=60), Placed(start=120)]) == [
+    assert resolve_guide_spans(100, [GuideRange(start=60), GuideRange(end=60), GuideRange(start=120)]) == [
         (60, 100),
         (0, 60),
         (100, 100),
     ]
-    assert spans(50, [Placed(start=20, end=90)]) == [(20, 50)]
+    assert resolve_guide_spans(50, [GuideRange(start=20, end=90)]) == [(20, 50)]
 
 
 @pytest.mark.parametrize(
     ("videos", "message"),
     [
-        ([Placed(start=5, end=5)], "number 0 is on frames 5 to 5"),
-        ([Placed(start=-1)], "number 0 is on frames -1 to 100"),
-        ([Placed(start=50), Placed(start=10, end=51)], "numbers 1 and 0 overlap on frame 50"),
+        ([GuideRange(start=5, end=5)], "number 0 is on frames 5 to 5"),
+        ([GuideRange(start=-1)], "number 0 is on frames -1 to 100"),
+        ([GuideRange(start=50), GuideRange(start=10, end=51)], "numbers 1 and 0 overlap on frame 50"),
     ],
 )
-def test_videos_in_each_others_way_are_named(videos: list[Placed], message: str) -> None:
+def test_videos_in_each_others_way_are_named(videos: list[GuideRange], message: str) -> None:
     with pytest.raises(RequestError, match=f"^video_guide: {message}"):
-        spans(100, videos)
+        resolve_guide_spans(100, videos)
 
 
 @pytest.mark.parametrize(
     ("guide", "wanted"),
     [
-        (Guided(video=0, start=4, end=9), [0, 2, 5, 8, 11]),
-        (Guided(video=0, start=0, end=5, first=2, last=4), [4, 5, 6, 7, 9]),
-        (Guided(video=0, start=0, end=5, timing="trim"), [0, 2, 4, 6, 8]),
-        (Guided(video=0, start=0, end=8, timing="trim"), [0, 2, 4, 6, 8, 10, 11, 11]),
-        (Guided(video=0, start=0, end=8, timing="loop"), [0, 2, 4, 6, 8, 10, 0, 2]),
-        (Guided(video=0, start=0, end=5, first=1, last=2, timing="loop"), [2, 4, 2, 4, 2]),
-        (Guided(video=0, start=0, end=6, timing="off"), [0, 2, 4, 6, 8, 10]),
+        (GuideSpan(video=0, start=4, end=9), [0, 2, 5, 8, 11]),
+        (GuideSpan(video=0, start=0, end=5, first=2, last=4), [4, 5, 6, 7, 9]),
+        (GuideSpan(video=0, start=0, end=5, timing="trim"), [0, 2, 4, 6, 8]),
+        (GuideSpan(video=0, start=0, end=8, timing="trim"), [0, 2, 4, 6, 8, 10, 11, 11]),
+        (GuideSpan(video=0, start=0, end=8, timing="loop"), [0, 2, 4, 6, 8, 10, 0, 2]),
+        (GuideSpan(video=0, start=0, end=5, first=1, last=2, timing="loop"), [2, 4, 2, 4, 2]),
+        (GuideSpan(video=0, start=0, end=6, timing="off"), [0, 2, 4, 6, 8, 10]),
     ],
 )
-def test_each_frame_of_a_place_has_one_of_the_video(guide: Guided, wanted: list[int]) -> None:
-    assert guide.numbers(12, Fraction(16), Fraction(8)) == wanted
+def test_each_frame_of_a_place_has_one_of_the_video(guide: GuideSpan, wanted: list[int]) -> None:
+    assert guide.frame_indices(12, Fraction(16), Fraction(8)) == wanted
 
 
 @given(
@@ -94,8 +104,8 @@ def test_each_frame_of_a_place_has_one_of_the_video(guide: Guided, wanted: list[
 def test_guides_name_frames_that_are_there(
     have: int, rate: str, count: int, first: int, timing: Timing
 ) -> None:
-    guide = Guided(video=0, start=3, end=3 + count, first=first, timing=timing)
-    found = guide.numbers(have, Fraction(rate), Fraction(16))
+    guide = GuideSpan(video=0, start=3, end=3 + count, first=first, timing=timing)
+    found = guide.frame_indices(have, Fraction(rate), Fraction(16))
     assert len(found) == count
     assert set(found) <= set(range(have))
 

@@ -106,7 +106,7 @@ def test_svi_holds_on_to_a_picture_and_shows_the_motion_before() -> None:
     assert [(picture.image, picture.at) for picture in first.pictures] == [(0, 0), (1, 80)]
     # A first frame for the anchor, a latent frame of motion, and all that the grid asks for.
     assert (second.generate, second.context, second.anchor) == (49, 9, 1)
-    assert (second.drop, second.overlap, second.trim, second.again) == (1, 4, 3, 4)
+    assert (second.drop, second.overlap, second.trim, second.redrawn_context) == (1, 4, 3, 4)
     # The end picture begins a latent frame, so that it can fill it.
     assert [(picture.image, picture.at) for picture in second.pictures] == [(2, 45)]
     check(plan, WAN)
@@ -204,7 +204,7 @@ def test_a_loop_ends_one_frame_before_its_first_picture() -> None:
     assert plan.anchors == (0, 80, 161)
     last = plan.segments[-1]
     assert (last.frames, last.trim) == (80, 1)
-    assert [(picture.image, last.begins + picture.at) for picture in last.pictures] == [
+    assert [(picture.image, last.generate_start + picture.at) for picture in last.pictures] == [
         (2, 161), (0, 242),
     ]  # fmt: skip
     check(plan, WAN)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from wangp_cli.plan.camera import basic
+from wangp_cli.plan.camera_paths import path_cameras
 
 
 def row(values: Any, end: int) -> str:
@@ -15,7 +15,7 @@ def row(values: Any, end: int) -> str:
 
 def written(folder: Path, cameras: dict[str, str], frames: int = 5) -> Path:
     """A file in the form of the data set, the cameras on known paths from somewhere in a world."""
-    made = {name: basic(path, frames) for name, path in cameras.items()}
+    made = {name: path_cameras(path, frames) for name, path in cameras.items()}
     data: dict[str, Any] = {}
     for index in range(frames):
         data[f"frame{index}"] = {}

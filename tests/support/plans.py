@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wangp_cli.models import Grid
-from wangp_cli.plan import Kept, Plan, Segment
+from wangp_cli.plan import KeptRange, Plan, Segment
 
 Owner = tuple[str, int, int]
 """`("clip", clip, frame)` or `("segment", segment, generated frame)`."""
@@ -17,7 +17,7 @@ def laid(plan: Plan) -> list[Owner]:
     after: list[Owner] = []
     for part in plan.parts:
         assert part.start == len(output)
-        if isinstance(part, Kept):
+        if isinstance(part, KeptRange):
             kept = [("clip", part.clip, frame) for frame in range(part.first, part.end)]
             assert len(after) <= len(kept)
             output += kept
@@ -68,8 +68,8 @@ def _check_segment(segment: Segment, grid: Grid) -> None:
     # What is mixed was given to the segment, as context or as the picture it begins with.
     assert segment.overlap <= segment.context or [p.at for p in segment.pictures[: segment.overlap]] == [0]
     assert segment.anchor is not None or segment.context in (segment.lead, 0)
-    assert segment.again in (segment.lead - (segment.anchor is not None), 0)
+    assert segment.redrawn_context in (segment.lead - (segment.anchor is not None), 0)
     assert segment.overlap_after <= segment.context_after
-    assert segment.after + segment.context_after <= segment.generate
+    assert segment.new_end + segment.context_after <= segment.generate
     assert all(0 <= picture.at < segment.generate for picture in segment.pictures)
-    assert all(segment.lead <= place < segment.after for place in segment.bridging)
+    assert all(segment.lead <= place < segment.new_end for place in segment.bridging)

@@ -14,13 +14,13 @@ from tests.support import tiny
 from wangp_cli.pipelines.base import Inputs, Placement
 from wangp_cli.pipelines.wan import load as wan_load
 from wangp_cli.pipelines.wan import pipeline as wan
-from wangp_cli.plan.camera import Pose, basic, relative
+from wangp_cli.plan.camera_paths import Pose, path_cameras, relative_poses
 from wangp_cli.tasks.shot import Shot
 
 
 def camera(path: str, frames: int = 9) -> tuple[Pose, ...]:
     """Poses on a known path."""
-    return tuple(relative(basic(path, frames)))
+    return tuple(relative_poses(path_cameras(path, frames)))
 
 
 NOTHING = Inputs()

@@ -17,7 +17,7 @@ from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio, read_video
 from wangp_cli.runtime.intake.settings_file import load_settings_file
-from wangp_cli.workflows.footage import picked
+from wangp_cli.workflows.source_video import frames_at
 
 
 def join(make: Make, clips: list[Path], **said: Any) -> Any:
@@ -73,7 +73,7 @@ def test_frames_of_another_rate_are_picked_by_time(tmp_path: Path) -> None:
     path = clip(tmp_path, "a", 9)
     frames = read_video(path).frames
     numbers = [2, 2, 3, 5, 5, 8]
-    assert np.array_equal(np.concatenate(list(picked(path, numbers))), frames[numbers])
+    assert np.array_equal(np.concatenate(list(frames_at(path, numbers))), frames[numbers])
 
 
 def test_colours_are_matched_unless_told_not_to(make: Make, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from wangp_cli.media.clip import Frames, as_float, chunks
 from wangp_cli.models import Grid
 from wangp_cli.plan import (
     Bridge,
-    Kept,
+    KeptRange,
     Plan,
     Portion,
     Segment,
@@ -28,8 +28,8 @@ from wangp_cli.plan import (
     plan_travel,
     plan_windows,
 )
-from wangp_cli.workflows.guides import GREY, Known, guide
-from wangp_cli.workflows.seams import Splicer, match_seams, stitch
+from wangp_cli.workflows.guides import GREY, KnownFrames, guide
+from wangp_cli.workflows.seams import Splicer, match_segment_colours, stitch
 
 FPS = Fraction(16)
 WAN = Grid()
@@ -121,12 +121,12 @@ def test_a_replacing_join_changes_nothing_outside_its_range() -> None:
             stitch(plan, lambda part: chunks(clips[part.clip][part.first : part.end], 3), lambda *_: [noise])
         )
     )
-    first, end = segment.changed
+    first, end = segment.changed_range
     whole = as_float(np.concatenate([clips[0], clips[1]]))
     assert len(joined) == 40
     assert np.array_equal(joined[:first], whole[:first])
     assert np.array_equal(joined[end - 1 :], whole[end - 1 :])
-    assert np.array_equal(joined[segment.start : segment.start + 9], noise[segment.lead : segment.after])
+    assert np.array_equal(joined[segment.start : segment.start + 9], noise[segment.lead : segment.new_end])
 
 
 plans = st.one_of(
@@ -208,10 +208,10 @@ def test_a_model_that_returns_its_guide_makes_exactly_the_plan(
         if segment.context_after:
             part = following.get(segment.start + segment.frames, plan.kept[0])
             after = clips[part.clip][part.first : part.first + segment.context_after]
-        known = Known(pictures=pictures, context=context, after=after)
+        known = KnownFrames(pictures=pictures, context=context, after=after)
         yield from chunks(guide(segment, known, (1, 1)).control, length)
 
-    def keep(part: Kept) -> Iterator[Frames]:
+    def keep(part: KeptRange) -> Iterator[Frames]:
         return chunks(clips[part.clip][part.first : part.end], length)
 
     video = np.concatenate(list(stitch(plan, keep, make)))[:, 0, 0, 0]
@@ -221,7 +221,7 @@ def test_a_model_that_returns_its_guide_makes_exactly_the_plan(
     for part in plan.kept:
         assert video[part.start : part.start + part.frames] == pytest.approx(0.1 * (part.clip + 1), abs=1e-6)
     known = {*plan.anchors, *(f for part in plan.kept for f in range(part.start, part.start + part.frames))}
-    repeated = {s.begins + p.at for s in plan.segments for p in s.pictures}
+    repeated = {s.generate_start + p.at for s in plan.segments for p in s.pictures}
     new = [frame for frame in range(plan.total) if frame not in known | repeated]
     assert video[new] == pytest.approx(GREY, abs=1e-6)
 
@@ -229,18 +229,18 @@ def test_a_model_that_returns_its_guide_makes_exactly_the_plan(
 def test_a_join_takes_its_colours_from_both_clips() -> None:
     segment = plan_join([40, 40], [Bridge(gap=9, context=4)], grid=WAN, fps=FPS).segments[0]
     clip = as_float(moving(segment.generate, 12, 8)) * 0.4 + 0.2
-    known = Known(context=clip[: segment.context], after=clip[-segment.context_after :])
+    known = KnownFrames(context=clip[: segment.context], after=clip[-segment.context_after :])
     tinted = clip + np.array([0.03, -0.02, 0.03], np.float32)
-    matched = np.concatenate(list(match_seams(tinted, segment, known)))
+    matched = np.concatenate(list(match_segment_colours(tinted, segment, known)))
     assert np.abs(matched - clip).mean() < np.abs(tinted - clip).mean() / 4
     assert np.abs(matched[: segment.lead] - clip[: segment.lead]).max() < 0.02
-    assert np.array_equal(np.concatenate(list(match_seams(tinted, segment, known, 0))), tinted)
+    assert np.array_equal(np.concatenate(list(match_segment_colours(tinted, segment, known, 0))), tinted)
 
 
 def test_a_segment_that_was_shown_nothing_stays() -> None:
     segment = plan_windows(33, window=33, overlap=1, grid=WAN, fps=FPS).segments[0]
     frames = as_float(moving(33, 12, 8))
-    assert np.array_equal(np.concatenate(list(match_seams(frames, segment, Known()))), frames)
+    assert np.array_equal(np.concatenate(list(match_segment_colours(frames, segment, KnownFrames()))), frames)
 
 
 def test_memory_does_not_grow_with_the_video() -> None:

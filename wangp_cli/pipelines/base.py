@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from wangp_cli.media.clip import Audio, Clip, Frames
     from wangp_cli.models import ModelSpec, Network
-    from wangp_cli.plan.camera import Pose
+    from wangp_cli.plan.camera_paths import Pose
     from wangp_cli.tasks.runtime import Dtype, Profile, Quantization
     from wangp_cli.tasks.shot import Shot
 

@@ -8,10 +8,10 @@ from fractions import Fraction
 
 from wangp_cli.errors import RequestError
 from wangp_cli.models import Entry, Grid
-from wangp_cli.plan.fill import Gap, Runs
-from wangp_cli.plan.join import join_plan
+from wangp_cli.plan.fill import Gap, RunLimits
+from wangp_cli.plan.interleave import ClipRange, interleave_segments
+from wangp_cli.plan.join import sum_join_plan
 from wangp_cli.plan.model import JoinPlan
-from wangp_cli.plan.weave import Range, weave
 
 
 class Portion(Entry):
@@ -63,7 +63,7 @@ def plan_edit(
     if context < 1:
         raise RequestError("context", f"{context}, must be 1 or more")
     ordered = _checked(length, portions, keep_ends)
-    ranges: list[Range] = []
+    ranges: list[ClipRange] = []
     gaps: list[Gap] = []
     cursor = 0
     for index in ordered:
@@ -78,17 +78,17 @@ def plan_edit(
             frames, removed = earlier.frames + frames, earlier.removed + removed
             places = (*earlier.portions, index)
         else:
-            ranges.append(Range(clip=0, first=cursor, end=first))
+            ranges.append(ClipRange(clip=0, first=cursor, end=first))
             places = (index,)
         gaps.append(Gap(frames=frames, context=context, removed=removed, portions=places))
         cursor = last + 1
-    ranges.append(Range(clip=0, first=cursor, end=length))
+    ranges.append(ClipRange(clip=0, first=cursor, end=length))
     if not any(part.end > part.first for part in ranges):
         raise RequestError("portions", f"cover all {length} frames, so nothing is left to go by")
     notices: list[str] = []
-    runs = Runs.asked(grid, window, overlap, "sliding_window_size", notices)
-    kept, segments = weave(ranges, gaps, runs, notices)
-    return join_plan(kept, segments, fps, notices)
+    runs = RunLimits.on_grid(grid, window, overlap, "sliding_window_size", notices)
+    kept, segments = interleave_segments(ranges, gaps, runs, notices)
+    return sum_join_plan(kept, segments, fps, notices)
 
 
 def _checked(length: int, portions: Sequence[Portion], keep_ends: bool) -> list[int]:

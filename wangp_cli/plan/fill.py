@@ -10,7 +10,7 @@ from wangp_cli.plan.model import Segment, cover
 
 
 @dataclass(frozen=True, kw_only=True)
-class Runs:
+class RunLimits:
     """How much a model makes in one go.
 
     Args:
@@ -24,7 +24,9 @@ class Runs:
     overlap: int = 5
 
     @classmethod
-    def asked(cls, grid: Grid, longest: int | None, overlap: int, field: str, notices: list[str]) -> Runs:
+    def on_grid(
+        cls, grid: Grid, longest: int | None, overlap: int, field: str, notices: list[str]
+    ) -> RunLimits:
         """What was asked for, set on the grid; `field` is what `longest` is called.
 
         Raises:
@@ -57,7 +59,9 @@ class Gap:
     portions: tuple[int, ...] = ()
 
 
-def fill(gap: Gap, start: int, before: int, after: int, runs: Runs, notices: list[str]) -> list[Segment]:
+def fill_gap(
+    gap: Gap, start: int, before: int, after: int, runs: RunLimits, notices: list[str]
+) -> list[Segment]:
     """The runs that make a gap; all context is mixed with what is made of it.
 
     What the grid asks for beyond gap and context is more context in front; behind, where that is short; else

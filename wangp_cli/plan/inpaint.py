@@ -6,9 +6,9 @@ from fractions import Fraction
 
 from wangp_cli.errors import RequestError
 from wangp_cli.models import Grid
-from wangp_cli.plan.fill import Gap, Runs, fill
-from wangp_cli.plan.join import join_plan
-from wangp_cli.plan.model import JoinPlan, Kept
+from wangp_cli.plan.fill import Gap, RunLimits, fill_gap
+from wangp_cli.plan.join import sum_join_plan
+from wangp_cli.plan.model import JoinPlan, KeptRange
 
 
 def plan_inpaint(
@@ -46,11 +46,14 @@ def plan_inpaint(
     if context < 1:
         raise RequestError("context", f"{context}, must be 1 or more")
     notices: list[str] = []
-    runs = Runs.asked(grid, longest, overlap, "frames", notices)
+    runs = RunLimits.on_grid(grid, longest, overlap, "frames", notices)
     gap = Gap(frames=end - start, context=context, removed=end - start)
-    windows = fill(gap, start, start, length - end, runs, notices)
+    windows = fill_gap(gap, start, start, length - end, runs, notices)
     # Nothing beside the range changes.
-    windows[0] = windows[0].unmixed_before
-    windows[-1] = windows[-1].unmixed_after
-    parts = (Kept(clip=0, first=0, end=start, start=0), Kept(clip=0, first=end, end=length, start=end))
-    return join_plan([part for part in parts if part.frames], windows, fps, notices)
+    windows[0] = windows[0].without_crossfade_before
+    windows[-1] = windows[-1].without_crossfade_after
+    parts = (
+        KeptRange(clip=0, first=0, end=start, start=0),
+        KeptRange(clip=0, first=end, end=length, start=end),
+    )
+    return sum_join_plan([part for part in parts if part.frames], windows, fps, notices)

@@ -7,9 +7,9 @@ from fractions import Fraction
 
 from wangp_cli.errors import RequestError
 from wangp_cli.models import Entry, Grid
-from wangp_cli.plan.fill import Gap, Runs
-from wangp_cli.plan.model import JoinPlan, Kept, Segment, spread
-from wangp_cli.plan.weave import Range, weave
+from wangp_cli.plan.fill import Gap, RunLimits
+from wangp_cli.plan.interleave import ClipRange, interleave_segments
+from wangp_cli.plan.model import JoinPlan, KeptRange, Segment, broadcast
 
 
 class Bridge(Entry):
@@ -62,9 +62,9 @@ def plan_join(
         if length < 1:
             raise RequestError("clips", f"clip {index} has no frames")
     pairs = [(i, i + 1) for i in range(len(lengths) - 1)] + ([(len(lengths) - 1, 0)] if loop else [])
-    chosen = spread("bridges", bridges or (Bridge(),), len(pairs), "join")
+    chosen = broadcast("bridges", bridges or (Bridge(),), len(pairs), "join")
     ends = _removed(lengths, pairs, chosen)
-    ranges = [Range(clip=i, first=first, end=end) for i, (first, end) in enumerate(ends)]
+    ranges = [ClipRange(clip=i, first=first, end=end) for i, (first, end) in enumerate(ends)]
     gaps = [
         Gap(
             frames=bridge.gap,
@@ -76,12 +76,14 @@ def plan_join(
         for index, bridge in enumerate(chosen)
     ]
     notices: list[str] = []
-    runs = Runs.asked(grid, window, overlap, "sliding_window_size", notices)
-    kept, segments = weave(ranges, gaps, runs, notices)
-    return join_plan(kept, segments, fps, notices)
+    runs = RunLimits.on_grid(grid, window, overlap, "sliding_window_size", notices)
+    kept, segments = interleave_segments(ranges, gaps, runs, notices)
+    return sum_join_plan(kept, segments, fps, notices)
 
 
-def join_plan(kept: list[Kept], segments: list[Segment], fps: Fraction, notices: list[str]) -> JoinPlan:
+def sum_join_plan(
+    kept: list[KeptRange], segments: list[Segment], fps: Fraction, notices: list[str]
+) -> JoinPlan:
     """The plan with its sums."""
     gap = sum(segment.frames for segment in segments)
     return JoinPlan(

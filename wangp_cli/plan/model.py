@@ -8,12 +8,12 @@ from typing import TypeVar
 
 from wangp_cli.errors import RequestError
 from wangp_cli.models import Entry, Grid
-from wangp_cli.plan.timeline import Guided
+from wangp_cli.plan.timeline import GuideSpan
 
 T = TypeVar("T")
 
 
-class Picture(Entry):
+class PlacedImage(Entry):
     """A given image and the frame of a segment it stands at, counted from the first generated one."""
 
     image: int
@@ -56,7 +56,7 @@ class Segment(Entry):
     overlap_after: int = 0
     trim: int = 0
     removed: int = 0
-    pictures: tuple[Picture, ...] = ()
+    pictures: tuple[PlacedImage, ...] = ()
     anchor: int | None = None
     bridging: tuple[int, ...] = ()
     portions: tuple[int, ...] = ()
@@ -67,37 +67,37 @@ class Segment(Entry):
         return self.drop + self.overlap
 
     @property
-    def again(self) -> int:
+    def redrawn_context(self) -> int:
         """Frames of context that the model draws again, directly before the first new one."""
         return self.context if self.anchor is None else self.overlap
 
     @property
-    def begins(self) -> int:
+    def generate_start(self) -> int:
         """Output frame on which the first generated frame lands; frame j lands on `begins + j`."""
         return self.start - self.lead
 
     @property
-    def after(self) -> int:
+    def new_end(self) -> int:
         """Generated frame that follows the last new one."""
         return self.lead + self.frames
 
     @property
-    def unmixed_after(self) -> Segment:
+    def without_crossfade_after(self) -> Segment:
         """The same without a crossfade into what follows."""
         return self.model_copy(update={"overlap_after": 0, "trim": self.trim + self.overlap_after})
 
     @property
-    def unmixed_before(self) -> Segment:
+    def without_crossfade_before(self) -> Segment:
         """The same without a crossfade from what it begins with."""
         return self.model_copy(update={"overlap": 0, "drop": self.lead})
 
     @property
-    def changed(self) -> tuple[int, int]:
+    def changed_range(self) -> tuple[int, int]:
         """First output frame this may change, and the first one behind that it may not."""
         return self.start - self.overlap, self.start + self.frames + self.overlap_after
 
 
-class Kept(Entry):
+class KeptRange(Entry):
     """Frames of a given clip that stay: `first` to before `end`, from output frame `start` on."""
 
     clip: int
@@ -127,28 +127,28 @@ class Plan(Entry):
     total: int
     fps: Fraction
     segments: tuple[Segment, ...]
-    kept: tuple[Kept, ...] = ()
+    kept: tuple[KeptRange, ...] = ()
     anchors: tuple[int, ...] = ()
-    guides: tuple[Guided, ...] = ()
+    guides: tuple[GuideSpan, ...] = ()
     notices: tuple[str, ...] = ()
 
     @property
-    def parts(self) -> list[Kept | Segment]:
+    def parts(self) -> list[KeptRange | Segment]:
         """Kept ranges and segments in the order of the output."""
         # A segment without new frames begins where the kept range behind it does.
         return sorted([*self.segments, *self.kept], key=lambda part: part.start)
 
-    def beside(self, segment: Segment) -> tuple[Kept | None, Kept | None]:
+    def kept_neighbours(self, segment: Segment) -> tuple[KeptRange | None, KeptRange | None]:
         """The kept ranges on both sides; a segment that closes a circle is followed by the first one."""
         parts = self.parts
         index = parts.index(segment)
-        before = next((part for part in reversed(parts[:index]) if isinstance(part, Kept)), None)
-        behind = next((part for part in parts[index:] if isinstance(part, Kept)), None)
-        if behind is None and any(part.context_after for part in self.together(segment)):
+        before = next((part for part in reversed(parts[:index]) if isinstance(part, KeptRange)), None)
+        behind = next((part for part in parts[index:] if isinstance(part, KeptRange)), None)
+        if behind is None and any(part.context_after for part in self.gap_windows(segment)):
             behind = self.kept[0]
         return before, behind
 
-    def together(self, segment: Segment) -> list[Segment]:
+    def gap_windows(self, segment: Segment) -> list[Segment]:
         """The windows that fill one gap, of which a segment is one."""
         found: list[Segment] = []
         for part in self.parts:
@@ -182,12 +182,12 @@ def cover(grid: Grid, count: int) -> int:
     return max(grid.minimum, -(-(count - 1) // grid.step) * grid.step + 1)
 
 
-def one_of(values: Sequence[T], unit: int) -> T:
-    """The value for one unit, of values that were checked by `spread`."""
+def value_of_unit(values: Sequence[T], unit: int) -> T:
+    """The value for one unit, of values that were checked by `broadcast`."""
     return values[0] if len(values) == 1 else values[unit]
 
 
-def spread(field: str, values: Sequence[T], count: int, unit: str) -> list[T]:
+def broadcast(field: str, values: Sequence[T], count: int, unit: str) -> list[T]:
     """One value for each of `count` units; a single value serves all.
 
     Raises:

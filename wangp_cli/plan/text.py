@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wangp_cli.plan.model import Kept, Plan, Segment
-from wangp_cli.plan.timeline import Guided
+from wangp_cli.plan.model import KeptRange, Plan, Segment
+from wangp_cli.plan.timeline import GuideSpan
 
 
 def describe(plan: Plan) -> str:
@@ -14,14 +14,14 @@ def describe(plan: Plan) -> str:
         f"{_frames(plan.total)} at {plan.fps} fps, {float(plan.total / plan.fps):.2f} s; "
         f"the model makes {makes} in {runs} {'run' if runs == 1 else 'runs'}"
     ]
-    lines += [_kept(part) if isinstance(part, Kept) else _segment(part) for part in plan.parts]
+    lines += [_kept(part) if isinstance(part, KeptRange) else _segment(part) for part in plan.parts]
     if plan.anchors:
         lines.append(f"images at frames {', '.join(map(str, plan.anchors))}")
     lines += [_guide(guide) for guide in plan.guides]
     return "\n".join(lines + [f"note: {notice}" for notice in plan.notices])
 
 
-def _kept(part: Kept) -> str:
+def _kept(part: KeptRange) -> str:
     return f"  {_place(part)}  clip {part.clip}, frames {part.first}-{part.end - 1}"
 
 
@@ -36,13 +36,13 @@ def _segment(part: Segment) -> str:
     return f"  {_place(part)}  {', '.join(facts)}"
 
 
-def _guide(guide: Guided) -> str:
+def _guide(guide: GuideSpan) -> str:
     last = "" if guide.last is None else str(guide.last)
     part = f", its frames {guide.first}-{last}" if guide.first or last else ""
     return f"video guide {guide.video} on frames {guide.start}-{guide.end - 1}{part}, {guide.timing}"
 
 
-def _place(part: Kept | Segment) -> str:
+def _place(part: KeptRange | Segment) -> str:
     place = f"{part.start}-{part.start + part.frames - 1}" if part.frames else f"at {part.start}"
     return f"{place:>13}"
 

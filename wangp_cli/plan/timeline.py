@@ -16,14 +16,14 @@ Timing = Literal["fit", "trim", "loop", "off"]
 video again; `off` refuses another length."""
 
 
-class Placed(Entry):
+class GuideRange(Entry):
     """A control video on the output: frames `start` to before `end`, all of it without an `end`."""
 
     start: int = 0
     end: int | None = None
 
 
-class Guided(Entry):
+class GuideSpan(Entry):
     """Frames of the output that a control video guides.
 
     Args:
@@ -42,7 +42,7 @@ class Guided(Entry):
     last: int | None = None
     timing: Timing = "fit"
 
-    def numbers(self, have: int, rate: Fraction, fps: Fraction) -> list[int]:
+    def frame_indices(self, have: int, rate: Fraction, fps: Fraction) -> list[int]:
         """The frame of the video for each of the output.
 
         Args:
@@ -54,12 +54,12 @@ class Guided(Entry):
         end = have if self.last is None else min(int(-(-(self.last + 1) * rate // fps)), have)
         used, count = max(end - first, 1), self.end - self.start
         if self.timing == "fit":
-            return [first + number for number in adjusted(used, count)]
+            return [first + number for number in stretch_frame_indices(used, count)]
         ending: Ending = "loop" if self.timing == "loop" else "hold"
-        return [first + number for number in clipped(used, rate, count, fps, ending)]
+        return [first + number for number in resample_frame_indices(used, rate, count, fps, ending)]
 
 
-def adjusted(have: int, count: int) -> list[int]:
+def stretch_frame_indices(have: int, count: int) -> list[int]:
     """`count` frames spread over a video of `have`, from its first to its last: their numbers.
 
     Raises:
@@ -69,7 +69,9 @@ def adjusted(have: int, count: int) -> list[int]:
     return [index * (have - 1) // max(count - 1, 1) for index in range(count)]
 
 
-def clipped(have: int, rate: Fraction, count: int, fps: Fraction, ending: Ending = "loop") -> list[int]:
+def resample_frame_indices(
+    have: int, rate: Fraction, count: int, fps: Fraction, ending: Ending = "loop"
+) -> list[int]:
     """`count` frames of a video at its own speed: the numbers of the first frames at or after each time.
 
     Args:
@@ -96,12 +98,12 @@ def clipped(have: int, rate: Fraction, count: int, fps: Fraction, ending: Ending
     return reached + [have - 1] * (count - len(reached))
 
 
-def reached(have: int, rate: Fraction, fps: Fraction) -> int:
-    """How many frames a video of `have` at `rate` gives at `fps`, at its own speed; see `clipped`."""
+def frame_count_at_fps(have: int, rate: Fraction, fps: Fraction) -> int:
+    """How many frames a video of `have` at `rate` gives at `fps` without a change of speed."""
     return int((have - 1) * fps // rate) + 1 if have else 0
 
 
-def spans(total: int, videos: Sequence[Placed]) -> list[tuple[int, int]]:
+def resolve_guide_spans(total: int, videos: Sequence[GuideRange]) -> list[tuple[int, int]]:
     """First frame and end of each control video on an output of `total` frames, in the order given.
 
     What reaches over the end is cut, what begins behind it is empty.

@@ -8,7 +8,7 @@ from typing import Literal
 
 from wangp_cli.errors import RequestError
 from wangp_cli.models import Grid
-from wangp_cli.plan.model import Kept, Picture, Plan, Segment, cover, spread
+from wangp_cli.plan.model import KeptRange, PlacedImage, Plan, Segment, broadcast, cover
 
 Mode = Literal["chained", "independent", "svi"]
 SVI_LATENTS = 2
@@ -70,7 +70,7 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
         )
     segments = _segment_count(images, len(frames), before, loop, ends)
     notices: list[str] = []
-    lengths = _on_grid(spread("frames", frames, segments, "segment"), grid, notices)
+    lengths = _on_grid(broadcast("frames", frames, segments, "segment"), grid, notices)
     neighbours = [before, *lengths] if before else lengths
     seams = _seams(mode, overlaps, neighbours, grid, notices)
     leads = seams if before else [0, *seams]
@@ -92,7 +92,7 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
         _check_room(segment)
         made.append(segment.model_copy(update={"portions": tuple(run)}))
         start += segment.frames
-    kept = (Kept(clip=0, first=0, end=before, start=0),) if before else ()
+    kept = (KeptRange(clip=0, first=0, end=before, start=0),) if before else ()
     anchors = _anchors(made, images)
     return Plan(
         total=start, fps=fps, segments=tuple(made), kept=kept, anchors=anchors, notices=tuple(notices)
@@ -134,7 +134,7 @@ def _seams(
     """The overlap of each seam."""
     count = len(neighbours) - 1
     if mode == "chained" and count:
-        return _even(spread("overlap", overlaps, count, "seam"), neighbours, notices)
+        return _even(broadcast("overlap", overlaps, count, "seam"), neighbours, notices)
     if mode == "svi" and count:
         if any(overlap not in (0, grid.step) for overlap in overlaps):
             notices.append(f"overlap: {grid.step} in each seam, as SVI has it")
@@ -197,8 +197,8 @@ def _chained(index: int, start: int, frames: int, overlap: int, grid: Grid, keys
     reach = 0 < given <= start - spare
     context = given + spare if reach else given
     # The last frame of context is this picture as the model drew it, so the picture itself stands there.
-    pictures = [Picture(image=image, at=max(context - 1, 0)) for image, _ in first]
-    pictures += [Picture(image=image, at=context + place) for image, place in keys[len(first) :]]
+    pictures = [PlacedImage(image=image, at=max(context - 1, 0)) for image, _ in first]
+    pictures += [PlacedImage(image=image, at=context + place) for image, place in keys[len(first) :]]
     return Segment(
         index=index,
         frames=frames,
@@ -227,14 +227,14 @@ def _independent(index: int, start: int, length: int, grid: Grid, keys: list[Key
         overlap=shared if own else 0,
         start=start,
         trim=generate - length,
-        pictures=tuple(Picture(image=image, at=max(place, 0)) for image, place in keys),
+        pictures=tuple(PlacedImage(image=image, at=max(place, 0)) for image, place in keys),
     )
 
 
 def _anchored(index: int, start: int, frames: int, grid: Grid, keys: list[Key], before: int) -> Segment:
     own = [image for image, place in keys if place == -1]
     if not start:
-        pictures = [Picture(image=image, at=max(place, 0)) for image, place in keys]
+        pictures = [PlacedImage(image=image, at=max(place, 0)) for image, place in keys]
         return Segment(
             index=index,
             frames=frames,
@@ -261,7 +261,7 @@ def _anchored(index: int, start: int, frames: int, grid: Grid, keys: list[Key], 
         trim=generate - lead - frames,
         # A travel from one picture holds on to it throughout.
         anchor=own[0] if own else -1 if before else 0,
-        pictures=tuple(Picture(image=image, at=lead + place) for image, place in keys if place >= 0),
+        pictures=tuple(PlacedImage(image=image, at=lead + place) for image, place in keys if place >= 0),
     )
 
 
@@ -275,5 +275,5 @@ def _anchors(segments: list[Segment], images: int) -> tuple[int, ...]:
     places: dict[int, int] = {}
     for segment in segments:
         for picture in segment.pictures:
-            places.setdefault(picture.image, segment.begins + picture.at)
+            places.setdefault(picture.image, segment.generate_start + picture.at)
     return tuple(places[image] for image in range(images))

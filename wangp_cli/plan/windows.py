@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from wangp_cli.errors import RequestError
 from wangp_cli.models import Grid
-from wangp_cli.plan.model import Kept, Plan, Segment, cover
+from wangp_cli.plan.model import KeptRange, Plan, Segment, cover
 
 
 def window_count(frames: int, window: int, overlap: int, discard: int = 0) -> int:
@@ -92,5 +92,5 @@ def plan_windows(
             )
         )
         start += new
-    kept = (Kept(clip=0, first=0, end=before, start=0),) if before else ()
+    kept = (KeptRange(clip=0, first=0, end=before, start=0),) if before else ()
     return Plan(total=end, fps=fps, segments=tuple(segments), kept=kept, notices=tuple(notices))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator
 
-from wangp_cli.plan.camera import PATHS
+from wangp_cli.plan.camera_paths import PATHS
 from wangp_cli.tasks.fields import Flag, Input, Spec
 
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from wangp_cli.models import ModelSpec
 from wangp_cli.plan import JoinPlan, plan_edit
-from wangp_cli.plan.model import spread
+from wangp_cli.plan.model import broadcast
 from wangp_cli.tasks.fields import MAX_FRAMES, Flag, Input, Rate, Size, Spec
 from wangp_cli.tasks.planned import MANY, Counts, OverlapOptions, Planned, Sound
 from wangp_cli.tasks.portions import frames_of, portion, prompt_of
@@ -85,14 +85,14 @@ class Edit(EditContext, OverlapOptions, EditedPortions, Planned):
     @property
     def prompts(self) -> tuple[str, ...]:
         """What each portion is to show: its own prompt, else the task's."""
-        shared = spread("prompt", self.prompt, len(self.portions), "portion")
+        shared = broadcast("prompt", self.prompt, len(self.portions), "portion")
         return tuple(prompt_of(text) or prompt for text, prompt in zip(self.portions, shared, strict=True))
 
     def plan(self, lengths: Mapping[str, Sequence[int]], spec: ModelSpec, rate: Fraction) -> JoinPlan:
         """The frames of the video and of the new portions."""
         self.check_parts(len(self.portions), "portion")
         gaps: Sequence[int | None] = self.gap or (None,)
-        each = spread("gap", gaps, len(self.portions), "portion")
+        each = broadcast("gap", gaps, len(self.portions), "portion")
         portions = [
             frames_of("portions", text, rate, gap) for text, gap in zip(self.portions, each, strict=True)
         ]

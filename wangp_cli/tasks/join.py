@@ -12,7 +12,7 @@ from pydantic import Field
 from wangp_cli.errors import RequestError
 from wangp_cli.models import ModelSpec
 from wangp_cli.plan import Bridge, JoinPlan, plan_join
-from wangp_cli.plan.model import spread
+from wangp_cli.plan.model import broadcast
 from wangp_cli.tasks.fields import Flag, Input, Rate, Size, Spec
 from wangp_cli.tasks.planned import MANY, Counts, Fit, OverlapOptions, Planned, Sound
 from wangp_cli.tasks.render import Shape
@@ -116,9 +116,9 @@ class Join(JoinOptions, OverlapOptions, JoinInputs, Planned):
     def plan(self, lengths: Mapping[str, Sequence[int]], spec: ModelSpec, rate: Fraction) -> JoinPlan:
         """The frames of all clips and joins."""
         joins = max(len(self.clips) - (not self.loop), 1)
-        gaps = spread("gap", self.gap, joins, "join")
-        contexts = spread("context", self.context, joins, "join")
-        modes = spread("mode", self.mode, joins, "join")
+        gaps = broadcast("gap", self.gap, joins, "join")
+        contexts = broadcast("context", self.context, joins, "join")
+        modes = broadcast("mode", self.mode, joins, "join")
         self.check_parts(joins, "join")
         bridges = [
             Bridge(gap=gap, context=context, replace=mode == "replace", bridging=self.bridging)

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from wangp_cli.errors import RequestError
 from wangp_cli.models import Accepts, ModelSpec
 from wangp_cli.plan import Plan, Segment
-from wangp_cli.plan.model import one_of, spread
+from wangp_cli.plan.model import broadcast, value_of_unit
 from wangp_cli.tasks.fields import FINITE, MAX_FRAMES, MAX_SEED, Flag, Spec
 from wangp_cli.tasks.loras import Strength, read_multipliers
 from wangp_cli.tasks.phased import PartOverrides, PartPhases, check_multipliers, sampling_of
@@ -225,7 +225,7 @@ class Planned(PartLoraOptions, PartPhases, PartNoise, SeamOptions, DebugOutputs,
         """
         for field in ("prompt", "negative_prompt", "part_seeds", "part_phases", "part_lora_factors"):
             if values := getattr(self, field):
-                spread(field, values, parts, unit)
+                broadcast(field, values, parts, unit)
 
     def shot(self, segment: Segment) -> Shot:
         """The run of the model that makes a segment, which may be several parts."""
@@ -233,12 +233,12 @@ class Planned(PartLoraOptions, PartPhases, PartNoise, SeamOptions, DebugOutputs,
         return shot_of(
             self,
             prompt=_together(
-                self.text_before, *(one_of(self.prompts, part) for part in parts), self.text_after
+                self.text_before, *(value_of_unit(self.prompts, part) for part in parts), self.text_after
             ),
-            negative_prompt=_together(*(one_of(self.negative_prompt, part) for part in parts)),
+            negative_prompt=_together(*(value_of_unit(self.negative_prompt, part) for part in parts)),
             frames=segment.generate,
-            seed=one_of(self.part_seeds, parts[0]) if self.part_seeds else self.seed,
-            **(sampling_of(one_of(self.part_phases, parts[0])) if self.part_phases else {}),
+            seed=value_of_unit(self.part_seeds, parts[0]) if self.part_seeds else self.seed,
+            **(sampling_of(value_of_unit(self.part_phases, parts[0])) if self.part_phases else {}),
         )
 
     @property
@@ -249,11 +249,11 @@ class Planned(PartLoraOptions, PartPhases, PartNoise, SeamOptions, DebugOutputs,
     def lora_strengths(self, segment: Segment) -> list[Strength]:
         """How strong each LoRA of the task is in a segment."""
         part = _parts(segment)[0]
-        own = one_of(self.part_phases, part).lora_multipliers if self.part_phases else None
+        own = value_of_unit(self.part_phases, part).lora_multipliers if self.part_phases else None
         found = [strength for _, strength in self.strengths()] if own is None else read_multipliers(own)
         if not self.part_lora_factors:
             return found
-        factors = map(float, one_of(self.part_lora_factors, part).split())
+        factors = map(float, value_of_unit(self.part_lora_factors, part).split())
         return [strength.times(factor) for strength, factor in zip(found, factors, strict=True)]
 
     @model_validator(mode="after")

@@ -11,8 +11,8 @@ from pydantic import AfterValidator, Field
 
 from wangp_cli.errors import RequestError
 from wangp_cli.plan import Portion
-from wangp_cli.plan.model import spread
-from wangp_cli.plan.timeline import Guided, Placed, Timing, spans
+from wangp_cli.plan.model import broadcast
+from wangp_cli.plan.timeline import GuideRange, GuideSpan, Timing, resolve_guide_spans
 from wangp_cli.tasks.fields import FINITE, Flag, Input, Spec
 from wangp_cli.tasks.planned import MANY
 from wangp_cli.tasks.portions import frames_of, plain_portion
@@ -65,7 +65,9 @@ class StructureOptions(Spec):
         Flag("How clearly the model sees it; less mixes it with the grey of unknown frames.", metavar="X"),
     ] = 1.0
 
-    def places(self, total: int, before: int, lengths: Sequence[int], rate: Fraction) -> tuple[Guided, ...]:
+    def places(
+        self, total: int, before: int, lengths: Sequence[int], rate: Fraction
+    ) -> tuple[GuideSpan, ...]:
         """Where the control videos lie.
 
         Args:
@@ -90,11 +92,13 @@ class StructureOptions(Spec):
                 hint="--guide-range START-END for each",
             )
         ranges = [frames_of("guide_range", text, rate) for text in self.guide_range]
-        asked = [Placed(start=part.first, end=part.last + 1) for part in ranges] or [Placed(start=before)]
+        asked = [GuideRange(start=part.first, end=part.last + 1) for part in ranges] or [
+            GuideRange(start=before)
+        ]
         whole: tuple[str | None, ...] = (None,)
-        cuts = spread("guide_cut", self.guide_cut or whole, count, "video guide")
+        cuts = broadcast("guide_cut", self.guide_cut or whole, count, "video guide")
         found = []
-        for video, (start, end) in enumerate(spans(total, asked)):
+        for video, (start, end) in enumerate(resolve_guide_spans(total, asked)):
             if start == end:
                 raise RequestError("guide_range", f"begins on frame {start}, but the result has {total}")
             part = _cut(cuts[video], lengths[video], rate)
@@ -106,7 +110,7 @@ class StructureOptions(Spec):
                     hint="--guide-timing loop",
                 )
             last = part.last if cuts[video] else None
-            place = Guided(
+            place = GuideSpan(
                 video=video, start=start, end=end, first=part.first, last=last, timing=self.guide_timing
             )
             found.append(place)

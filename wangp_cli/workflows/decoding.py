@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-def decoded(
+def decode_fitting(
     load: Callable[[], Pipeline], latents: Any, job: Job, write: Callable[[Iterator[Frames]], T]
 ) -> T:
     """What `write` makes of the frames; where memory runs out it is called again, with smaller tiles.
@@ -53,7 +53,7 @@ def decoded(
     raise AssertionError("a pipeline names at least one way to decode")
 
 
-def keep(job: Job, task: Render, index: int, latents: Any) -> Path | None:
+def save_latents(job: Job, task: Render, index: int, latents: Any) -> Path | None:
     """Keep the latents of a result with its request; None where they are no tensor, or find no room."""
     if not isinstance(latents, torch.Tensor):
         return None
@@ -75,6 +75,6 @@ def keep(job: Job, task: Render, index: int, latents: Any) -> Path | None:
     return file
 
 
-def kept(file: Path) -> torch.Tensor:
+def load_latents(file: Path) -> torch.Tensor:
     """Latents as they were kept."""
     return load_file(file)["latents"].clone()

@@ -18,11 +18,11 @@ from wangp_cli.runtime.events.types import ArtifactCreated
 from wangp_cli.runtime.job import Job
 from wangp_cli.runtime.workspace.segments_cache import remove_empty
 from wangp_cli.tasks.generate import Generate
-from wangp_cli.workflows.decoding import decoded, keep, kept
-from wangp_cli.workflows.footage import Source
+from wangp_cli.workflows.decoding import decode_fitting, load_latents, save_latents
 from wangp_cli.workflows.inputs import prepare
 from wangp_cli.workflows.result import Result
-from wangp_cli.workflows.sound import sound_beside
+from wangp_cli.workflows.soundtrack import sound_beside
+from wangp_cli.workflows.source_video import SourceVideo
 from wangp_cli.workflows.windows import make_windows
 
 log = logging.getLogger(__name__)
@@ -47,18 +47,18 @@ def run(job: Job) -> Iterator[Stage]:
     for index, path in enumerate(job.request.outputs):
         file = job.latents
         if file:
-            latents: Any = kept(file)
+            latents: Any = load_latents(file)
         else:
             yield "denoise"
             job.progress.begin(index + 1)
             latents = load(wear=True).denoise(
                 task.replace(seed=task.seed + index), conditioning, job.progress
             )
-            file = keep(job, task, index, latents)
+            file = save_latents(job, task, index, latents)
         yield "decode"
         write = partial(_write, Result(job=job, index=index, path=path), continued)
         with _told_where(file):
-            job.emit(decoded(load, latents, job, write))
+            job.emit(decode_fitting(load, latents, job, write))
         if file:
             file.unlink(missing_ok=True)
             remove_empty(file.parent)
@@ -87,7 +87,7 @@ def _told_where(file: Path | None) -> Iterator[None]:
 class _Continued:
     """What the new frames are joined to: a video before them, the frames they share with it, sound."""
 
-    before: Source | None
+    before: SourceVideo | None
     overlap: int
     audio: Audio | None
 

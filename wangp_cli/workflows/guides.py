@@ -27,7 +27,7 @@ KEEP, PAINT = 0.0, 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Known:
+class KnownFrames:
     """What is known around a segment: RGB, any dtype of `Frames`, all of one size.
 
     Args:
@@ -60,7 +60,7 @@ class Guide:
         return Inputs(control=Clip(frames=self.control, fps=fps), mask=Clip(frames=self.mask, fps=fps))
 
 
-def fit_picture(picture: Frames, width: int, height: int, how: Literal["crop", "pad"] = "crop") -> Frames:
+def fit_image(picture: Frames, width: int, height: int, how: Literal["crop", "pad"] = "crop") -> Frames:
     """A picture at the size of a video, never stretched; float32 `[1, height, width, 3]`.
 
     Args:
@@ -78,7 +78,7 @@ def fit_picture(picture: Frames, width: int, height: int, how: Literal["crop", "
 
 
 def guide(
-    segment: Segment, known: Known, size: tuple[int, int], look: ControlAdjustments = UNADJUSTED
+    segment: Segment, known: KnownFrames, size: tuple[int, int], look: ControlAdjustments = UNADJUSTED
 ) -> Guide:
     """Control video and mask of a segment.
 
@@ -108,7 +108,7 @@ def guide(
     return Guide(control=control, mask=mask)
 
 
-def ends(segment: Segment, known: Known, fps: Fraction, grid: Grid) -> Inputs:
+def ends(segment: Segment, known: KnownFrames, fps: Fraction, grid: Grid) -> Inputs:
     """What an image-to-video model is given: frames to begin with and a picture to end with.
 
     Args:
@@ -139,7 +139,7 @@ def ends(segment: Segment, known: Known, fps: Fraction, grid: Grid) -> Inputs:
     )
 
 
-def anchored(segment: Segment, known: Known, fps: Fraction) -> Inputs:
+def anchored(segment: Segment, known: KnownFrames, fps: Fraction) -> Inputs:
     """What an image-to-video model is given for SVI.
 
     Args:
@@ -179,18 +179,18 @@ _CURVES: Final[dict[Curve, Callable[[float], float]]] = {
     "expo_in": lambda t: 2 ** (10 * (t - 1)) if t > 0 else 0.0,
 }
 
-Placed = tuple[int, NDArray[np.float32]]
+PlacedFrame = tuple[int, NDArray[np.float32]]
 """A frame of the segment, and float32 `[H, W, 3]` known for it."""
 
 
-def _placed(segment: Segment, known: Known, look: ControlAdjustments) -> Iterator[Placed]:
+def _placed(segment: Segment, known: KnownFrames, look: ControlAdjustments) -> Iterator[PlacedFrame]:
     """Every known frame; pictures last, over context."""
     context = _exactly("context", known.context, segment.context)
     after = _exactly("context", known.after, segment.context_after)
     shown = _shown(context, look)
     # Context is the end of what was there, so it lies directly in front of the new frames.
     yield from ((segment.lead - len(shown) + i, frame) for i, frame in enumerate(shown))
-    yield from ((segment.after + i, frame) for i, frame in enumerate(_shown(after, look)))
+    yield from ((segment.new_end + i, frame) for i, frame in enumerate(_shown(after, look)))
     if segment.bridging:
         yield segment.bridging[0], as_float(context[-1])
         yield segment.bridging[1], as_float(after[0])

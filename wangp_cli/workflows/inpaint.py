@@ -17,12 +17,12 @@ from wangp_cli.media.resize import fit, fit_mask
 from wangp_cli.media.spool import Spool
 from wangp_cli.media.stills import read_image
 from wangp_cli.pipelines.base import Inputs, Stage
-from wangp_cli.plan import Plan, Segment, clipped, reached
+from wangp_cli.plan import Plan, Segment, frame_count_at_fps, resample_frame_indices
 from wangp_cli.runtime.job import Job
 from wangp_cli.tasks.inpaint import Inpaint
-from wangp_cli.workflows.footage import picked
-from wangp_cli.workflows.guides import GREY, KEEP, PAINT, Known
+from wangp_cli.workflows.guides import GREY, KEEP, PAINT, KnownFrames
 from wangp_cli.workflows.planned import Assembly, write
+from wangp_cli.workflows.source_video import frames_at
 
 Shares = NDArray[np.float32]
 """`[T, H, W, 1]` in [0, 1]: 0 is the video as it was, 1 is new."""
@@ -57,18 +57,20 @@ class _Painting(Assembly):
             return super().sound()
         return fit_frames(read_audio(path), self._plan.total, self._plan.fps)
 
-    def _shown(self, segment: Segment, known: Known) -> Inputs:
+    def _shown(self, segment: Segment, known: KnownFrames) -> Inputs:
         """The video with grey where the model paints, and the mask of that."""
         video, mask = self._around(segment, known)
         video[mask[..., 0] == PAINT] = GREY
         fps = self._plan.fps
         return Inputs(control=Clip(frames=video, fps=fps), mask=Clip(frames=mask, fps=fps))
 
-    def _initial(self, segment: Segment, known: Known) -> Clip:
+    def _initial(self, segment: Segment, known: KnownFrames) -> Clip:
         """The video as it is."""
         return Clip(frames=self._around(segment, known)[0], fps=self._plan.fps)
 
-    def _around(self, segment: Segment, known: Known) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _around(
+        self, segment: Segment, known: KnownFrames
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The video of a window with its context, and the mask over what is to be painted."""
         width, height = self._canvas
         video = np.empty((segment.generate, height, width, 3), np.float32)
@@ -76,7 +78,7 @@ class _Painting(Assembly):
         at = segment.lead
         if known.context is not None:
             video[:at] = as_float(known.context)
-        for source, shares in self._sources(segment.start, segment.begins + segment.generate):
+        for source, shares in self._sources(segment.start, segment.generate_start + segment.generate):
             place = slice(at, at + len(source))
             video[place] = self._fit_canvas(source)
             mask[place] = fit_mask((shares > 0).astype(np.float32) * PAINT, width, height, "stretch")
@@ -85,14 +87,18 @@ class _Painting(Assembly):
         video[at:], mask[at:] = video[at - 1], mask[at - 1]
         return video, mask
 
-    def _finished(self, made: Spool, segment: Segment, known: Known, inputs: Inputs) -> Iterator[Frames]:
+    def _finished(
+        self, made: Spool, segment: Segment, known: KnownFrames, inputs: Inputs
+    ) -> Iterator[Frames]:
         """The frames of a range, or those of the video with a region of the model's."""
         if not self._region:
             yield from super()._finished(made, segment, known, inputs)
             return
         change = self._drift(made, inputs)
         at = 0
-        for source, shares in self._sources(segment.begins, segment.begins + segment.generate):
+        for source, shares in self._sources(
+            segment.generate_start, segment.generate_start + segment.generate
+        ):
             new = self._fitted(as_float(made[at : at + len(source)]), change)
             old = as_float(source)
             yield old * (1 - shares) + new * shares
@@ -141,9 +147,11 @@ class _Mask:
         if task.video_mask:
             facts = probe(task.video_mask)
             rate = facts.fps or plan.fps
-            length = reached(facts.frames, rate, plan.fps)
+            length = frame_count_at_fps(facts.frames, rate, plan.fps)
             before = 0 if length == plan.total else portion.start
-            self._numbers = [0] * before + clipped(facts.frames, rate, length, plan.fps, "hold")
+            self._numbers = [0] * before + resample_frame_indices(
+                facts.frames, rate, length, plan.fps, "hold"
+            )
 
     def shares(self, numbers: range) -> Shares:
         """Of the frames with these numbers: float32 `[t, H, W, 1]` in [0, 1]."""
@@ -152,7 +160,7 @@ class _Mask:
             return self._still * inside[:, None, None, None]
         last = len(self._numbers) - 1
         places = [self._numbers[min(number, last)] for number in numbers]
-        masks = np.concatenate(list(picked(self._task.video_mask, places)))
+        masks = np.concatenate(list(frames_at(self._task.video_mask, places)))
         return self._edged(masks) * inside[:, None, None, None]
 
     def _edged(self, mask: Frames) -> Shares:

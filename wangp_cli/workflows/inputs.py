@@ -22,7 +22,7 @@ from wangp_cli.plan import Plan, Segment
 from wangp_cli.runtime.request.camera_poses import poses
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.generate import Generate
-from wangp_cli.workflows.footage import Source
+from wangp_cli.workflows.source_video import SourceVideo
 
 WHITE = 1.0
 
@@ -38,7 +38,7 @@ class Prepared:
     """
 
     inputs: Inputs
-    before: Source | None = None
+    before: SourceVideo | None = None
     overlap: int = 0
 
 
@@ -61,12 +61,14 @@ def prepare(task: Generate, spec: ModelSpec) -> Prepared:
     return Prepared(inputs=reader.inputs(start, reader.still("image_end")), before=before, overlap=overlap)
 
 
-def source_of(task: Generate, fps: Fraction | None = None) -> Source | None:
+def source_of(task: Generate, fps: Fraction | None = None) -> SourceVideo | None:
     """The video that a task continues, its frames counted at `fps`, or as they are."""
     if not (path := task.video_source):
         return None
     facts = probe(path)
-    return Source(path=path, facts=facts, fps=fps or facts.fps or Fraction(task.fps), size=size_of(task.size))
+    return SourceVideo(
+        path=path, facts=facts, fps=fps or facts.fps or Fraction(task.fps), size=size_of(task.size)
+    )
 
 
 def prepare_window(
@@ -84,7 +86,7 @@ def prepare_window(
     Raises:
         RequestError: a file does not decode.
     """
-    reader = _Reader(task, spec, segment.begins - plan.segments[0].begins, segment.generate)
+    reader = _Reader(task, spec, segment.generate_start - plan.segments[0].generate_start, segment.generate)
     before = None if context is None else Clip(frames=context, fps=plan.fps)
     return reader.inputs(
         before or (reader.still("image_start") if segment.index == 0 else None),
@@ -121,7 +123,7 @@ class _Reader:
         path = getattr(self._task, field)
         return self._clip(self._fit(_read(field, path))) if path else None
 
-    def end_of(self, source: Source, count: int) -> Clip:
+    def end_of(self, source: SourceVideo, count: int) -> Clip:
         """The last frames of the video to continue."""
         try:
             frames = np.concatenate(list(source.frames(len(source) - count, len(source))))

@@ -19,20 +19,20 @@ from wangp_cli.media.read import read_audio, read_image
 from wangp_cli.media.resize import fit, match_length
 from wangp_cli.media.spool import Spool
 from wangp_cli.pipelines.base import Inputs, Stage
-from wangp_cli.plan import Kept, Plan, Segment, adjusted, reached
+from wangp_cli.plan import KeptRange, Plan, Segment, frame_count_at_fps, stretch_frame_indices
 from wangp_cli.runtime.job import Job
 from wangp_cli.tasks.adjustments import UNADJUSTED, AdjustmentOptions
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.planned import Fit, Planned
 from wangp_cli.tasks.structure import StructureOptions
-from wangp_cli.workflows.footage import clip_frames
-from wangp_cli.workflows.guides import Known, anchored, ends, fit_picture, guide
+from wangp_cli.workflows.debug_outputs import Shown, drawn, intermediates_of, keep, story_of
+from wangp_cli.workflows.guides import KnownFrames, anchored, ends, fit_image, guide
 from wangp_cli.workflows.result import Result
-from wangp_cli.workflows.seams import match_seams, stitch
-from wangp_cli.workflows.segments import Segments
-from wangp_cli.workflows.sound import sound_of
-from wangp_cli.workflows.structure import Underlay
-from wangp_cli.workflows.workings import Shown, drawn, intermediates_of, keep, story_of
+from wangp_cli.workflows.seams import match_segment_colours, stitch
+from wangp_cli.workflows.segment_runs import Segments
+from wangp_cli.workflows.soundtrack import sound_of
+from wangp_cli.workflows.source_video import clip_frames
+from wangp_cli.workflows.structure_guide import StructureGuide
 
 
 def run(job: Job) -> Iterator[Stage]:
@@ -69,9 +69,9 @@ class Assembly:
         self._size = job.request.size
         self._videos = [(path, probe(path)) for path in task.videos]
         self._pictures = _Pictures(task.pictures, self._canvas, task.framing)
-        self._underlay: Underlay | None = None
+        self._structure: StructureGuide | None = None
         if isinstance(task, StructureOptions) and plan.guides:
-            self._underlay = Underlay(task, plan, self._canvas, task.framing)
+            self._structure = StructureGuide(task, plan, self._canvas, task.framing)
         self._shown_to: dict[int, Shown] = {}
         self.segments = Segments(job, job.request.outputs[0])
 
@@ -89,7 +89,7 @@ class Assembly:
         ]
         return sound_of(self._plan, clips, self._task.span_sound)
 
-    def _keep(self, part: Kept) -> Iterator[Frames]:
+    def _keep(self, part: KeptRange) -> Iterator[Frames]:
         return self._clip(part.clip, part.first, part.end)
 
     def _make(self, segment: Segment, context: Frames | None) -> Iterator[Frames]:
@@ -97,8 +97,8 @@ class Assembly:
         context, after = (
             None if frames is None else self._fit_canvas(frames) for frames in (context, self._after(segment))
         )
-        motion = self._underlay.under(segment) if self._underlay else None
-        known = Known(pictures=self._pictures, context=context, after=after, motion=motion)
+        motion = self._structure.frames_for(segment) if self._structure else None
+        known = KnownFrames(pictures=self._pictures, context=context, after=after, motion=motion)
         inputs = self._shown(segment, known)
         shot = self._task.shot(segment)
         if not shot.control_always:
@@ -128,12 +128,12 @@ class Assembly:
         guide = (frame for part in self._plan.parts for frame in self._shown_for(part))
         return drawn(story_of(self._plan, self._size, self._pictures), guide, result)
 
-    def _shown_for(self, part: Kept | Segment) -> Iterator[Frames]:
+    def _shown_for(self, part: KeptRange | Segment) -> Iterator[Frames]:
         if isinstance(part, Segment):
             return self._shown_to[part.index].frames()
         return (piece[at : at + 1] for piece in self._keep(part) for at in range(len(piece)))
 
-    def _shown(self, segment: Segment, known: Known) -> Inputs:
+    def _shown(self, segment: Segment, known: KnownFrames) -> Inputs:
         """What the model is given for a segment."""
         spec = self._job.request.spec
         if segment.anchor is not None:
@@ -143,7 +143,7 @@ class Assembly:
             return guide(segment, known, self._canvas, look).inputs(self._plan.fps)
         return ends(segment, known, self._plan.fps, spec.grid)
 
-    def _initial(self, segment: Segment, known: Known) -> Clip:
+    def _initial(self, segment: Segment, known: KnownFrames) -> Clip:
         """The frames that a segment replaces, and their context."""
         new = list(self._replaced(segment))
         around = (None if frames is None else as_float(frames) for frames in (known.context, known.after))
@@ -153,7 +153,7 @@ class Assembly:
 
     def _replaced(self, segment: Segment) -> Iterator[Frames]:
         """The frames for which a segment stands, one for each new one, at the size the model works at."""
-        before, behind = self._plan.beside(segment)
+        before, behind = self._plan.kept_neighbours(segment)
         if before and behind and before.clip == behind.clip and before.end <= behind.first:
             spans = [(before.clip, before.end, behind.first)]
         else:
@@ -162,8 +162,8 @@ class Assembly:
         there = [(span, frame) for span in spans for frame in range(*span[1:])]
         if not there:
             return
-        windows = self._plan.together(segment)
-        numbers = adjusted(len(there), sum(window.frames for window in windows))
+        windows = self._plan.gap_windows(segment)
+        numbers = stretch_frame_indices(len(there), sum(window.frames for window in windows))
         first = segment.start - windows[0].start
         own = [there[number] for number in numbers[first : first + segment.frames]]
         for (clip, *_), places in groupby(own, key=itemgetter(0)):
@@ -174,16 +174,22 @@ class Assembly:
     def _length(self, number: int) -> int:
         """Frames of a clip, counted at the plan's rate."""
         _, facts = self._videos[number]
-        return reached(facts.frames, facts.fps or self._plan.fps, self._plan.fps)
+        return frame_count_at_fps(facts.frames, facts.fps or self._plan.fps, self._plan.fps)
 
     def _fit_canvas(self, frames: Frames) -> Frames:
         """Frames of the video at the size the model works at."""
         return as_float(fit(frames, *self._canvas, "stretch"))
 
-    def _finished(self, made: Spool, segment: Segment, known: Known, inputs: Inputs) -> Iterator[Frames]:  # noqa: ARG002 - masks are in them
+    def _finished(
+        self,
+        made: Spool,
+        segment: Segment,
+        known: KnownFrames,
+        inputs: Inputs,  # noqa: ARG002 - masks are in them
+    ) -> Iterator[Frames]:
         """The frames a model made, as they go into the video."""
         task = self._task
-        for piece in match_seams(made, segment, known, task.colour_match):
+        for piece in match_segment_colours(made, segment, known, task.colour_match):
             graded = piece
             if isinstance(task, AdjustmentOptions) and segment.start:
                 graded = adjust(piece, saturation=task.part_saturation, brightness=task.part_brightness)
@@ -207,7 +213,7 @@ class _Pictures(Sequence[Frames]):
 
     def __init__(self, paths: Sequence[Path], size: tuple[int, int], framing: Fit) -> None:
         self._paths = paths
-        self._read = lru_cache(maxsize=2)(lambda path: fit_picture(read_image(path), *size, framing))
+        self._read = lru_cache(maxsize=2)(lambda path: fit_image(read_image(path), *size, framing))
 
     def __len__(self) -> int:
         return len(self._paths)

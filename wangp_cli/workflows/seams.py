@@ -12,8 +12,8 @@ from wangp_cli.media.blend import mix
 from wangp_cli.media.clip import Frames, as_float
 from wangp_cli.media.match import Match, Share, changed, colours, matching, shares_between
 from wangp_cli.media.spool import Spool
-from wangp_cli.plan import Kept, Plan, Segment
-from wangp_cli.workflows.guides import Known
+from wangp_cli.plan import KeptRange, Plan, Segment
+from wangp_cli.workflows.guides import KnownFrames
 
 _PIECE = 16
 """Frames that are worked on at once."""
@@ -90,7 +90,7 @@ class Splicer:
 
 def stitch(
     plan: Plan,
-    keep: Callable[[Kept], Iterable[Frames]],
+    keep: Callable[[KeptRange], Iterable[Frames]],
     make: Callable[[Segment, Frames | None], Iterable[Frames]],
     *,
     sharpen: float = 0.0,
@@ -114,7 +114,7 @@ def stitch(
     splicer = Splicer(max(waits, default=0), sharpen)
     overlap = 0
     for part in plan.parts:
-        if isinstance(part, Kept):
+        if isinstance(part, KeptRange):
             yield from splicer.add(
                 _cut(keep(part), 0, part.frames, part.frames, f"clip {part.clip}"), overlap
             )
@@ -131,8 +131,8 @@ def stitch(
         raise GenerationError(f"the video has {splicer.total} frames, planned were {plan.total}")
 
 
-def match_seams(
-    frames: Frames | Spool, segment: Segment, known: Known, strength: float = 1.0
+def match_segment_colours(
+    frames: Frames | Spool, segment: Segment, known: KnownFrames, strength: float = 1.0
 ) -> Iterator[Frames]:
     """A segment's frames without the drift of colour that the model brought in.
 
@@ -156,7 +156,7 @@ def match_seams(
         yield changed(piece, own) if own else piece
 
 
-def _shares(frames: Frames | Spool, segment: Segment, known: Known, strength: float) -> list[Share]:
+def _shares(frames: Frames | Spool, segment: Segment, known: KnownFrames, strength: float) -> list[Share]:
     if strength == 0:
         return []
     front, back = _front(frames, segment, known), _back(frames, segment, known)
@@ -165,16 +165,16 @@ def _shares(frames: Frames | Spool, segment: Segment, known: Known, strength: fl
     return [(change, np.full(len(frames), strength)) for change in (front, back) if change is not None]
 
 
-def _front(frames: Frames | Spool, segment: Segment, known: Known) -> Match | None:
-    if (again := segment.again) and known.context is not None:
+def _front(frames: Frames | Spool, segment: Segment, known: KnownFrames) -> Match | None:
+    if (again := segment.redrawn_context) and known.context is not None:
         return _difference(frames[segment.lead - again : segment.lead], known.context[-again:])
     opening = [picture for picture in segment.pictures if picture.at == 0]
     return _difference(frames[:1], known.pictures[opening[0].image]) if opening else None
 
 
-def _back(frames: Frames | Spool, segment: Segment, known: Known) -> Match | None:
+def _back(frames: Frames | Spool, segment: Segment, known: KnownFrames) -> Match | None:
     if segment.context_after and known.after is not None:
-        return _difference(frames[segment.after : segment.after + segment.context_after], known.after)
+        return _difference(frames[segment.new_end : segment.new_end + segment.context_after], known.after)
     closing = max(segment.pictures, key=lambda picture: picture.at, default=None)
     if closing is None or closing.at < max(segment.lead, 1):
         return None

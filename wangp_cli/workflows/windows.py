@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wangp_cli.media.clip import Audio, Frames
-from wangp_cli.plan import Kept, Plan, Segment
+from wangp_cli.plan import KeptRange, Plan, Segment
 from wangp_cli.runtime.job import Job
 from wangp_cli.tasks.generate import Generate
-from wangp_cli.workflows.guides import Known
+from wangp_cli.workflows.guides import KnownFrames
 from wangp_cli.workflows.inputs import prepare_window, source_of
 from wangp_cli.workflows.result import Result
-from wangp_cli.workflows.seams import match_seams, stitch
-from wangp_cli.workflows.segments import Segments
-from wangp_cli.workflows.sound import sound_beside
+from wangp_cli.workflows.seams import match_segment_colours, stitch
+from wangp_cli.workflows.segment_runs import Segments
+from wangp_cli.workflows.soundtrack import sound_beside
 
 
 def make_windows(job: Job, index: int, path: Path) -> None:
@@ -45,10 +45,10 @@ class _Windows:
     def sound(self) -> Audio | None:
         """That asked for, or that of the video it continues and of the recording."""
         before = len(self._source) if self._source else 0
-        overlap = before - self._plan.segments[0].begins
+        overlap = before - self._plan.segments[0].generate_start
         return sound_beside(self._task, self._source, overlap, self._plan.total - before)
 
-    def _keep(self, part: Kept) -> Iterator[Frames]:
+    def _keep(self, part: KeptRange) -> Iterator[Frames]:
         assert self._source is not None
         return self._source.frames(part.first, part.end)
 
@@ -57,4 +57,6 @@ class _Windows:
         self._job.progress.begin(self._runs + segment.index + 1)
         shot = self._task.window(segment)
         with self._segments.take(segment, shot, inputs, self._job.loras()) as made:
-            yield from match_seams(made, segment, Known(context=context), self._task.colour_match)
+            yield from match_segment_colours(
+                made, segment, KnownFrames(context=context), self._task.colour_match
+            )

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.camera_files import written
 from wangp_cli.errors import RequestError
-from wangp_cli.plan.camera import basic, relative
+from wangp_cli.plan.camera_paths import path_cameras, relative_poses
 from wangp_cli.runtime.request.camera_poses import poses
 from wangp_cli.tasks.camera import CameraOptions
 
@@ -20,13 +20,13 @@ def test_a_file_gives_the_poses_it_holds(tmp_path: Path) -> None:
     file = written(tmp_path, {"cam01": "zoom-in", "cam02": "arc-left"})
     for said, path in ((None, "zoom-in"), ("1", "zoom-in"), (2, "arc-left"), ("pan-left", "arc-left")):
         found = poses(CameraOptions.model_validate({"camera_file": file, "camera": said}), 5)
-        assert np.allclose(found, relative(basic(path, 5)), atol=1e-4)  # type: ignore[arg-type]
+        assert np.allclose(found, relative_poses(path_cameras(path, 5)), atol=1e-4)  # type: ignore[arg-type]
 
 
 def test_the_only_camera_of_a_file_is_meant_by_any_number(tmp_path: Path) -> None:
     file = written(tmp_path, {"mine": "tilt-up"})
     found = poses(CameraOptions(camera_file=file, camera="3"), 5)
-    assert np.allclose(found, relative(basic("tilt-up", 5)), atol=1e-4)  # type: ignore[arg-type]
+    assert np.allclose(found, relative_poses(path_cameras("tilt-up", 5)), atol=1e-4)  # type: ignore[arg-type]
 
 
 def test_rows_may_be_lists(tmp_path: Path) -> None:

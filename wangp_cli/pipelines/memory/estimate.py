@@ -13,7 +13,7 @@ import torch
 
 from wangp_cli.pipelines.memory import meter, profiles
 from wangp_cli.pipelines.memory.placement import choose
-from wangp_cli.plan.forcing import waves, whole_blocks
+from wangp_cli.plan.diffusion_forcing import round_up_to_block, steps_before_each_pass
 
 if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Placement
@@ -179,8 +179,8 @@ def pass_operations(model: Model, frames: int, width: int, height: int) -> float
 def _operations(task: Render, model: Model, frames: int, width: int, height: int) -> float:
     """Floating point operations of one run."""
     weights = model.weights
-    latent = whole_blocks((frames - 1) // 4 + 1, task.causal_block_size)
-    steps = waves(latent, task.steps, lag=task.ar_step, block=task.causal_block_size)
+    latent = round_up_to_block((frames - 1) // 4 + 1, task.causal_block_size)
+    steps = steps_before_each_pass(latent, task.steps, lag=task.ar_step, block=task.causal_block_size)
     guided = task.guidance_scale > 1
     own = {"phantom": guided, "fantasy": task.audio_guidance_scale != 1}.get(model.architecture, False)
     passes = len(steps) * (1 + guided + own)

@@ -14,7 +14,7 @@ from wangp_cli.pipelines.denoise.inputs import check_whole_start, to_tensor
 from wangp_cli.pipelines.denoise.loop import STEPS_BETWEEN_CHECKS, check_finite, draw_noise
 from wangp_cli.pipelines.wan import causal_attention
 from wangp_cli.pipelines.wan.architecture import Architecture
-from wangp_cli.plan.forcing import waves, whole_blocks
+from wangp_cli.plan.diffusion_forcing import round_up_to_block, steps_before_each_pass
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,7 @@ class Waves(Condition):
 
     def latent_frames(self, frames: int) -> int:
         """Whole blocks; the network masks no parts of one."""
-        return whole_blocks(frames, self.block)
+        return round_up_to_block(frames, self.block)
 
     def beside(self, video: torch.Tensor) -> torch.Tensor:
         """The video's last latent frame again and again, until its block is whole."""
@@ -96,7 +96,7 @@ class Waves(Condition):
         known, steps, latents = self.known, len(schedule), latents.clone()
         if self.start is not None:
             latents[:, :, :known] = self.start
-        passes = waves(latents.shape[2], steps, known=known, lag=self.lag, block=self.block)
+        passes = steps_before_each_pass(latents.shape[2], steps, known=known, lag=self.lag, block=self.block)
         solvers = [schedule.new_solver() for _ in range(latents.shape[2] - known)]
         for done, made in enumerate(passes, start=1):
             step = schedule.steps[(done - 1) * steps // len(passes)]

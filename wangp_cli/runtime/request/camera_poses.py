@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from wangp_cli.errors import RequestError
 from wangp_cli.files.strict_json import loads
-from wangp_cli.plan.camera import Camera, Pose, basic, number, relative
+from wangp_cli.plan.camera_paths import Camera, Pose, path_cameras, path_number, relative_poses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,8 +28,8 @@ def poses(task: CameraOptions, frames: int) -> tuple[Pose, ...] | None:
         RequestError: the file is broken, or has too few frames.
     """
     if task.camera_file:
-        return tuple(relative(_read(task.camera_file, task.camera, frames)))
-    return tuple(relative(basic(task.camera, frames))) if task.camera else None
+        return tuple(relative_poses(_read(task.camera_file, task.camera, frames)))
+    return tuple(relative_poses(path_cameras(task.camera, frames))) if task.camera else None
 
 
 def _read(path: Path, camera: str | None, frames: int) -> list[Camera]:
@@ -47,7 +47,7 @@ def _read(path: Path, camera: str | None, frames: int) -> list[Camera]:
 
 
 def _chosen(path: Path, names: list[str], camera: str | None) -> str:
-    wanted = f"cam{number(camera) if camera else 1:02}"
+    wanted = f"cam{path_number(camera) if camera else 1:02}"
     if wanted in names:
         return wanted
     if len(names) > 1:

@@ -60,7 +60,7 @@ def silence_after(facts: Facts, plan: Plan | None, frames: int, rate: Fraction) 
     """A notice if a recording of speech ends before the frames that are made to it, of so many in all."""
     if not (spoken := facts.get("audio_guide")):
         return []
-    made = frames - (plan.segments[0].begins if plan else 0)
+    made = frames - (plan.segments[0].generate_start if plan else 0)
     if spoken[0].seconds * rate >= made - 1:
         return []
     seconds = float(made / rate)

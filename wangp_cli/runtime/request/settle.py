@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.models import ModelSpec
-from wangp_cli.plan import reached
+from wangp_cli.plan import frame_count_at_fps
 from wangp_cli.presets import Resolved, said
 from wangp_cli.runtime.events.events_file import check_apart
 from wangp_cli.runtime.history.log import HISTORY
@@ -144,7 +144,9 @@ def _settle_rate(task: Render, spec: ModelSpec, facts: Facts, origin: str) -> tu
 def _lengths(facts: Facts, rate: Fraction) -> dict[str, list[int]]:
     """Frames of each video at `rate`, by field."""
     return {
-        field: [reached(fact.frames, fact.fps, rate) if fact.fps else fact.frames for fact in found]
+        field: [
+            frame_count_at_fps(fact.frames, fact.fps, rate) if fact.fps else fact.frames for fact in found
+        ]
         for field, found in facts.items()
     }
 

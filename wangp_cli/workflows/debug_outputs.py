@@ -56,7 +56,7 @@ class Shown:
         small = max(1, round(width * min(1, PANEL_HEIGHT / height))), min(height, PANEL_HEIGHT)
         self._file = file
         self._shape: Shape = (segment.frames, small[1], small[0], 3)
-        place = slice(segment.lead, segment.after)
+        place = slice(segment.lead, segment.new_end)
         frames = _guide(inputs, segment.generate)[place]
         with complete_file(file, overwrite=True) as partial:
             pieces = (fit(piece, *small, "stretch") for piece in chunks(frames))

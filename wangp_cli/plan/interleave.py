@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wangp_cli.errors import RequestError
-from wangp_cli.plan.fill import Gap, Runs, fill
-from wangp_cli.plan.model import Kept, Segment
+from wangp_cli.plan.fill import Gap, RunLimits, fill_gap
+from wangp_cli.plan.model import KeptRange, Segment
 
 
 @dataclass(frozen=True, kw_only=True)
-class Range:
+class ClipRange:
     """Frames `first` to before `end` of a clip."""
 
     clip: int
@@ -19,9 +19,9 @@ class Range:
     end: int
 
 
-def weave(
-    ranges: Sequence[Range], gaps: Sequence[Gap], runs: Runs, notices: list[str]
-) -> tuple[list[Kept], list[Segment]]:
+def interleave_segments(
+    ranges: Sequence[ClipRange], gaps: Sequence[Gap], runs: RunLimits, notices: list[str]
+) -> tuple[list[KeptRange], list[Segment]]:
     """Place ranges and gaps in turn, first a range; how long runs are never changes the length.
 
     Args:
@@ -34,23 +34,23 @@ def weave(
     Raises:
         RequestError: a gap has no context at all.
     """
-    kept: list[Kept] = []
+    kept: list[KeptRange] = []
     segments: list[Segment] = []
     position = 0
     for index, gap in enumerate(gaps):
         here = ranges[index]
         if here.end > here.first:
-            kept.append(Kept(clip=here.clip, first=here.first, end=here.end, start=position))
+            kept.append(KeptRange(clip=here.clip, first=here.first, end=here.end, start=position))
         position += here.end - here.first
         closes = index + 1 == len(ranges)
         after = ranges[0] if closes else ranges[index + 1]
         behind = after.end - after.first
         if position + behind == 0:
             raise RequestError("context", f"nothing is kept beside gap {index}, which the model could go by")
-        windows = fill(gap, position, position, behind, runs, notices)
+        windows = fill_gap(gap, position, position, behind, runs, notices)
         if closes:
             # The frames behind are those the video begins with: shown before, they cannot be mixed.
-            windows[-1] = windows[-1].unmixed_after
+            windows[-1] = windows[-1].without_crossfade_after
         if gap.bridging:
             windows = _bridged(index, gap, windows, notices)
         _tell(index, gap, position, behind, notices)
@@ -59,7 +59,7 @@ def weave(
         ]
         position += gap.frames
     if len(ranges) > len(gaps) and (last := ranges[-1]).end > last.first:
-        kept.append(Kept(clip=last.clip, first=last.first, end=last.end, start=position))
+        kept.append(KeptRange(clip=last.clip, first=last.first, end=last.end, start=position))
     return kept, segments
 
 

@@ -36,7 +36,7 @@ from wangp_cli.runtime.weights.locate import locate
 from wangp_cli.runtime.workspace.segments_cache import folder_beside, keep_seed, remove_empty
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
-from wangp_cli.workflows.decoding import decoded
+from wangp_cli.workflows.decoding import decode_fitting
 
 
 class Segments:
@@ -105,7 +105,7 @@ class Segments:
         pipeline, progress = self._job.pipeline(self._placement, wear=True, loras=loras), self._job.progress
         conditioning = pipeline.encode(shot, inputs, progress)
         latents = pipeline.denoise(shot, conditioning, progress)
-        decoded(lambda: pipeline, latents, self._job, write)
+        decode_fitting(lambda: pipeline, latents, self._job, write)
 
     def _hash(self, shot: Shot, inputs: Inputs, loras: Sequence[Lora]) -> str:
         request = self._job.request

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 
-def whole_blocks(frames: int, block: int) -> int:
+def round_up_to_block(frames: int, block: int) -> int:
     """The count of latent frames, or the next that is a multiple of `block`."""
     return -(-frames // block) * block
 
 
-def waves(frames: int, steps: int, *, known: int = 0, lag: int = 0, block: int = 1) -> list[list[int]]:
+def steps_before_each_pass(
+    frames: int, steps: int, *, known: int = 0, lag: int = 0, block: int = 1
+) -> list[list[int]]:
     """The steps that each latent frame behind the known ones has made before every pass of the network.
 
     A frame whose count is negative waits as noise; one that has made all `steps` is clean.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wangp_cli.plan.camera import PATHS, Camera, basic, number, relative
+from wangp_cli.plan.camera_paths import PATHS, Camera, path_cameras, path_number, relative_poses
 
 LAST: dict[str, list[list[float]]] = {
     "pan-right": [[0.940432, 0.339982, 0], [-0.339982, 0.940432, 0], [0, 0, 1], [0, 0, 0]],
@@ -24,21 +24,21 @@ LAST: dict[str, list[list[float]]] = {
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_path_ends_at_its_published_pose(path: str) -> None:
-    last = np.array(basic(path, 81)[-1])
+    last = np.array(path_cameras(path, 81)[-1])
     assert np.allclose(last, LAST[path], atol=0.006)
     assert np.allclose(last[:3], np.array(LAST[path])[:3], atol=1e-6)
-    assert list(LAST).index(path) + 1 == number(path)
+    assert list(LAST).index(path) + 1 == path_number(path)
 
 
 def test_an_arc_turns_as_the_published_one_does() -> None:
-    forward, _, _, position = basic("arc-left", 11)[10]
+    forward, _, _, position = path_cameras("arc-left", 11)[10]
     assert np.degrees(np.arctan2(forward[1], forward[0])) == pytest.approx(3.6143, abs=1e-3)
     assert position == pytest.approx((6.66, -24.84, 0), abs=0.006)
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_poses_are_those_of_plain_matrices(path: str) -> None:
-    cameras = basic(path, 9)[3:]
+    cameras = path_cameras(path, 9)[3:]
     matrices = []
     for camera in cameras:
         to_world = np.eye(4)
@@ -46,8 +46,8 @@ def test_poses_are_those_of_plain_matrices(path: str) -> None:
         to_world[:3] = np.stack([right, -up, forward, position / 100], axis=1)
         matrices.append(to_world)
     wanted = [(np.linalg.inv(matrices[0]) @ matrix)[:3].ravel() for matrix in matrices]
-    assert np.allclose(relative(cameras), wanted, atol=1e-9)
-    assert np.allclose(relative(cameras)[0], np.eye(3, 4).ravel())
+    assert np.allclose(relative_poses(cameras), wanted, atol=1e-9)
+    assert np.allclose(relative_poses(cameras)[0], np.eye(3, 4).ravel())
 
 
 def test_where_the_world_begins_does_not_matter() -> None:
@@ -56,5 +56,5 @@ def test_where_the_world_begins_does_not_matter() -> None:
         forward, right, up, position = ((-y, x, z) for x, y, z in camera)
         return Camera(forward, right, up, (position[0] + 3390, position[1] + 1380, position[2] + 240))
 
-    cameras = basic("arc-right", 9)
-    assert np.allclose(relative(cameras), relative(list(map(moved, cameras))))
+    cameras = path_cameras("arc-right", 9)
+    assert np.allclose(relative_poses(cameras), relative_poses(list(map(moved, cameras))))

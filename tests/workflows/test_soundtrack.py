@@ -10,7 +10,7 @@ import pytest
 from wangp_cli.media.clip import Audio
 from wangp_cli.models import Grid
 from wangp_cli.plan import Bridge, Plan, Portion, plan_edit, plan_join
-from wangp_cli.workflows.sound import sound_of
+from wangp_cli.workflows.soundtrack import sound_of
 
 FPS = Fraction(24000, 1001)
 RATE = 8000

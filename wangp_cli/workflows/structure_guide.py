@@ -14,11 +14,11 @@ from wangp_cli.media.resize import fit
 from wangp_cli.plan import Plan, Segment
 from wangp_cli.tasks.planned import Fit
 from wangp_cli.tasks.structure import StructureOptions
-from wangp_cli.workflows.footage import picked, rgb
 from wangp_cli.workflows.guides import GREY
+from wangp_cli.workflows.source_video import frames_at, rgb
 
 
-class Underlay:
+class StructureGuide:
     """What lies under the frames that the model is to paint; only frames of one segment are in memory.
 
     Args:
@@ -35,15 +35,15 @@ class Underlay:
         self._places = []
         for guide in plan.guides:
             facts = probe(task.video_guide[guide.video])
-            numbers = guide.numbers(facts.frames, facts.fps or plan.fps, plan.fps)
+            numbers = guide.frame_indices(facts.frames, facts.fps or plan.fps, plan.fps)
             self._places.append((guide, numbers))
 
-    def under(self, segment: Segment) -> NDArray[np.float32] | None:
+    def frames_for(self, segment: Segment) -> NDArray[np.float32] | None:
         """The frames of a segment, float32 `[segment.generate, H, W, 3]`; None where no control video is.
 
-        Frame j of the segment has what lies at output frame `segment.begins + j`; 0.5 is nothing.
+        Frame j of the segment has what lies at output frame `segment.generate_start + j`; 0.5 is nothing.
         """
-        first, end = segment.begins, segment.begins + segment.generate
+        first, end = segment.generate_start, segment.generate_start + segment.generate
         reached = [place for place in self._places if place[0].start < end and first < place[0].end]
         if not reached:
             return None
@@ -59,7 +59,7 @@ class Underlay:
 
     def _shown(self, video: int, numbers: list[int]) -> Iterator[NDArray[np.float32]]:
         for run in _rising(numbers):
-            for piece in picked(self._task.video_guide[video], run):
+            for piece in frames_at(self._task.video_guide[video], run):
                 frames: Frames = as_float(fit(rgb(piece), *self._size, self._framing))
                 if self._task.guide_kind == "canny":
                     frames = canny(frames)

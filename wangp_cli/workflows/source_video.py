@@ -14,12 +14,12 @@ from wangp_cli.media.clip import Audio, Frames, as_float
 from wangp_cli.media.facts import VideoFacts
 from wangp_cli.media.read import read_audio, stream_video
 from wangp_cli.media.resize import fit
-from wangp_cli.plan import clipped, reached
+from wangp_cli.plan import frame_count_at_fps, resample_frame_indices
 from wangp_cli.tasks.planned import Fit
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class SourceVideo:
     """A video to continue, read when its frames are asked for.
 
     Args:
@@ -35,7 +35,7 @@ class Source:
     size: tuple[int, int]
 
     def __len__(self) -> int:
-        return reached(self.facts.frames, self.facts.fps or self.fps, self.fps)
+        return frame_count_at_fps(self.facts.frames, self.facts.fps or self.fps, self.fps)
 
     def frames(self, first: int, end: int) -> Iterator[Frames]:
         """Frames `first` to before `end`, in pieces of RGB."""
@@ -70,12 +70,12 @@ def clip_frames(
     """
     numbers = list(range(first, end))
     if facts.fps is not None and facts.fps != fps:
-        numbers = clipped(facts.frames, facts.fps, end, fps, "hold")[first:]
-    for piece in picked(path, numbers):
+        numbers = resample_frame_indices(facts.frames, facts.fps, end, fps, "hold")[first:]
+    for piece in frames_at(path, numbers):
         yield fit(rgb(piece), *size, framing)
 
 
-def picked(path: Path, numbers: Sequence[int]) -> Iterator[Frames]:
+def frames_at(path: Path, numbers: Sequence[int]) -> Iterator[Frames]:
     """Frames of a video by their numbers, which never fall, in pieces."""
     position = numbers[0]
     for piece in stream_video(path, start=position, count=numbers[-1] + 1 - position):

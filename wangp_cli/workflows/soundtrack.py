@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from wangp_cli.media.audio import cut, fit_frames, join, mix, resample, samples_at
 from wangp_cli.media.clip import Audio
 from wangp_cli.media.read import read_audio
-from wangp_cli.plan import Kept, Plan
+from wangp_cli.plan import KeptRange, Plan
 from wangp_cli.tasks.generate import Generate
-from wangp_cli.workflows.footage import Source
 from wangp_cli.workflows.inputs import speech_of
+from wangp_cli.workflows.source_video import SourceVideo
 
 Samples = NDArray[np.float32]
 
 
-def sound_beside(task: Generate, before: Source | None, overlap: int, frames: int) -> Audio | None:
+def sound_beside(task: Generate, before: SourceVideo | None, overlap: int, frames: int) -> Audio | None:
     """The sound of a generated video: the one asked for; else that of the video it continues, then speech.
 
     Args:
@@ -71,21 +71,21 @@ def sound_of(
         # Lengths come from the running count, so rounding never adds up.
         first = samples_at(part.start, rate, plan.fps)
         length = samples_at(part.start + part.frames, rate, plan.fps) - first
-        if isinstance(part, Kept):
+        if isinstance(part, KeptRange):
             begin = samples_at(part.first, rate, plan.fps)
             pieces.append(_taken(sources[part.clip], begin, length))
         elif spans == "silence":
             pieces.append(np.zeros((length, channels), np.float32))
         else:
-            before, behind = plan.beside(part)
+            before, behind = plan.kept_neighbours(part)
             pieces.append(_between(sources, before, behind, length, rate, plan.fps))
     return Audio(samples=np.concatenate(pieces), rate=rate)
 
 
 def _between(
     sources: Sequence[Samples],
-    before: Kept | None,
-    behind: Kept | None,
+    before: KeptRange | None,
+    behind: KeptRange | None,
     length: int,
     rate: int,
     fps: Fraction,

@@ -93,18 +93,18 @@ poses these formulas give to the digits they are written with.
 """
 
 
-def number(path: str) -> int:
+def path_number(path: str) -> int:
     """The number of a path, from 1."""
     return list(PATHS).index(path) + 1
 
 
-def basic(path: str, frames: int) -> list[Camera]:
+def path_cameras(path: str, frames: int) -> list[Camera]:
     """The camera of each frame on one of `PATHS`; frames after the 81st go on at the same speed."""
     move, way = PATHS[path]
     return [move(way, frame / FRAMES) for frame in range(frames)]
 
 
-def relative(cameras: Sequence[Camera]) -> list[Pose]:
+def relative_poses(cameras: Sequence[Camera]) -> list[Pose]:
     """Each camera as the first one sees it: axes right, down and forward, metres."""
     origin = cameras[0].position
     axes = _axes(cameras[0])
