@@ -12,7 +12,7 @@ from wangp_cli.errors import RequestError
 from wangp_cli.legacy import translate
 from wangp_cli.legacy.payload import BOOKKEEPING, NESTS, Only
 from wangp_cli.legacy.types import PAYLOADS
-from wangp_cli.runtime.intake.json_tasks import Place, lines_of
+from wangp_cli.runtime.intake.json_tasks import LineContext, lines_of
 from wangp_cli.tasks import TASKS
 
 JOIN: dict[str, Any] = {
@@ -188,7 +188,7 @@ def test_one_join_may_replace_where_others_insert() -> None:
 def test_a_join_that_names_no_model_has_the_older_worker_s_unless_a_flag_names_one() -> None:
     payload = row("join_clips_orchestrator", JOIN | {"model": None})
     assert (line(payload).values or {})["model"] == "wan_2_2_vace_lightning_baseline_2_2_2"
-    (flagged,) = lines_of(payload, Place(source="t", folder=Path("/in"), given={"model"}))
+    (flagged,) = lines_of(payload, LineContext(source="t", folder=Path("/in"), given={"model"}))
     assert "model" not in (flagged.values or {})
 
 

@@ -11,8 +11,8 @@ from wangp_cli.errors import RequestError
 from wangp_cli.legacy import RENAMED
 from wangp_cli.legacy.names import HANDLED, MARKS, NEUTRAL
 from wangp_cli.presets import Layer, merge
-from wangp_cli.runtime.intake.json_tasks import Place, lines_of
-from wangp_cli.runtime.intake.task_line import Line
+from wangp_cli.runtime.intake.json_tasks import LineContext, lines_of
+from wangp_cli.runtime.intake.task_line import TaskLine
 from wangp_cli.runtime.request.resolve import _class_defaults, validate
 from wangp_cli.tasks.render import Render
 
@@ -30,7 +30,7 @@ JUNK = st.recursive(
 )
 
 
-PLACE = Place(source="tasks.json", folder=Path("/in"))
+PLACE = LineContext(source="tasks.json", folder=Path("/in"))
 
 
 TRAVEL: dict[str, Any] = {
@@ -68,13 +68,13 @@ def row(kind: str, details: dict[str, Any], **top: Any) -> dict[str, Any]:
     return {"id": "8d36d4e2-4f57", "task_type": kind, "params": params, "project_id": "p", "status": "Queued"}
 
 
-def line(value: Any) -> Line:
+def line(value: Any) -> TaskLine:
     (found,) = lines_of(value, PLACE)
     return found
 
 
-def task_of(found: Line) -> Render:
-    """The task of a line, with a model if it names none; raises as the door of a batch does."""
+def task_of(found: TaskLine) -> Render:
+    """The task of a line, with a model if it names none; raises as a batch does."""
     assert found.values is not None
     kind = str(found.values["type"])
     layers = [

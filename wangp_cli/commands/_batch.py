@@ -16,13 +16,13 @@ from wangp_cli.errors import RequestError, WangpError
 from wangp_cli.presets import Layer
 from wangp_cli.runtime import stdin
 from wangp_cli.runtime.events.types import Fault, Log
-from wangp_cli.runtime.intake import Line, Watcher, each_image, each_video, read_lines
+from wangp_cli.runtime.intake import TaskLine, Watcher, each_image, each_video, read_lines
 from wangp_cli.runtime.intake.folder_tasks import MARK, READ
-from wangp_cli.runtime.intake.url_fetch import Fetcher
-from wangp_cli.runtime.intake.url_policy import Allowed
+from wangp_cli.runtime.intake.url_fetch import UrlFetcher
+from wangp_cli.runtime.intake.url_policy import UrlPolicy
 from wangp_cli.runtime.intake.watch_list import failed_path
-from wangp_cli.runtime.jobs.admission import Door, Rules
-from wangp_cli.runtime.jobs.batch import Plan
+from wangp_cli.runtime.jobs.admission import Admission, AdmissionRules
+from wangp_cli.runtime.jobs.batch import BatchPlan
 from wangp_cli.runtime.jobs.batch_folder import OURS, fetched_folder
 from wangp_cli.runtime.outlets import Options
 from wangp_cli.runtime.session import Session
@@ -71,7 +71,7 @@ class BatchOptions(Options):
         return "-" if tasks in stdin.NAMES else tasks
 
 
-def batch_plan(said: Mapping[str, Any], options: BatchOptions, session: Session) -> Plan:
+def batch_plan(said: Mapping[str, Any], options: BatchOptions, session: Session) -> BatchPlan:
     """How the batch runs, from the tasks' flags and the batch's own."""
     folder = Path(said.get("output_dir") or session.settings.output_dir).expanduser().absolute()
     shard = _shard(options.shard)
@@ -80,8 +80,8 @@ def batch_plan(said: Mapping[str, Any], options: BatchOptions, session: Session)
         Layer(name=f"preset {name}", values=session.presets.get(name).values) for name in options.preset
     ]
     flags = {name: value for name, value in said.items() if name != "output_dir"}
-    return Plan(
-        rules=Rules(
+    return BatchPlan(
+        rules=AdmissionRules(
             folder=folder,
             defaults=[*defaults, Layer(name="flag", values=flags | {"output_dir": folder})],
             roots=_roots(options, folder, session),
@@ -101,11 +101,11 @@ def batch_plan(said: Mapping[str, Any], options: BatchOptions, session: Session)
     )
 
 
-def url_fetcher(options: BatchOptions, folder: Path, session: Session) -> Fetcher:
+def url_fetcher(options: BatchOptions, folder: Path, session: Session) -> UrlFetcher:
     """Fetches files of the hosts that are allowed, into `folder`."""
     hosts = options.allow_url if options.untrusted else (*session.settings.allow_url, *options.allow_url)
-    return Fetcher(
-        allowed=Allowed(hosts),
+    return UrlFetcher(
+        allowed=UrlPolicy(hosts),
         folder=folder,
         loras=session.loras_dir,
         emit=session.stream.emit,
@@ -133,7 +133,9 @@ def _shard(text: str) -> tuple[int, int]:
     return int(which), int(of)
 
 
-def read_batch_lines(options: BatchOptions, said: Mapping[str, Any], folder: Path) -> Iterator[Line] | None:
+def read_batch_lines(
+    options: BatchOptions, said: Mapping[str, Any], folder: Path
+) -> Iterator[TaskLine] | None:
     """The lines of whatever was given; None where the folder of an earlier run says what is left.
 
     Args:
@@ -178,7 +180,7 @@ class Watch:
     session: Session
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def lines(self, wait: Callable[[float], bool]) -> Iterator[Line]:
+    def lines(self, wait: Callable[[float], bool]) -> Iterator[TaskLine]:
         """New lines, until `wait(seconds)` is true."""
         problem = None
         while True:
@@ -192,23 +194,23 @@ class Watch:
             if wait(self.watcher.interval):
                 return
 
-    def done(self, line: Line) -> None:
+    def done(self, line: TaskLine) -> None:
         """A task is done."""
         with self._lock:
             self.watcher.done(line)
 
-    def failed(self, line: Line, error: WangpError) -> None:
+    def failed(self, line: TaskLine, error: WangpError) -> None:
         """A task failed."""
         with self._lock:
             self.watcher.failed(line, error)
 
 
-def dry_run(lines: Iterator[Line], door: Door) -> int:
+def dry_run(lines: Iterator[TaskLine], admission: Admission) -> int:
     """Print what every line would do, or why it cannot; 2 if any cannot."""
     code = 0
     for line in lines:
-        for one in door.admit([line]):
-            report: dict[str, Any] = {"line": one.line.number, "task_id": one.key}
+        for one in admission.admit([line]):
+            report: dict[str, Any] = {"line": one.line.number, "task_id": one.task_id}
             if one.error is not None:
                 code = 2
                 report["error"] = Fault.of(one.error).model_dump(mode="json")

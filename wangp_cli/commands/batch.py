@@ -20,7 +20,7 @@ from wangp_cli.tasks.generate import Generate
 
 if TYPE_CHECKING:
     from wangp_cli.commands._batch import BatchOptions
-    from wangp_cli.runtime.jobs.batch import Plan
+    from wangp_cli.runtime.jobs.batch import BatchPlan
     from wangp_cli.runtime.run import Run
 
 PANEL = "Batch"
@@ -106,7 +106,7 @@ def run_batch(said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
     """Run a batch and leave with its exit code."""
     # Here, because the database library takes longer to import than `wangp --help` may.
     from wangp_cli.commands._batch import BatchOptions, batch_plan, dry_run, read_batch_lines, url_fetcher
-    from wangp_cli.runtime.jobs.admission import Door
+    from wangp_cli.runtime.jobs.admission import Admission
 
     dry = bool(extra.get("dry_run"))
     with report_errors():
@@ -121,13 +121,13 @@ def run_batch(said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
                         roots=[*plan.rules.roots, Path(folder)],
                         fetcher=url_fetcher(options, Path(folder), run.session),
                     )
-                    run.exit_code = dry_run(lines or iter(()), Door(rules, run.session))
+                    run.exit_code = dry_run(lines or iter(()), Admission(rules, run.session))
             else:
                 _run(run, plan, options, said)
         exit_with(run)
 
 
-def _run(run: Run, plan: Plan, options: BatchOptions, said: Mapping[str, Any]) -> None:
+def _run(run: Run, plan: BatchPlan, options: BatchOptions, said: Mapping[str, Any]) -> None:
     from wangp_cli.commands._batch import Watch, read_batch_lines
     from wangp_cli.runtime.events.events_file import check_apart
     from wangp_cli.runtime.intake import Watcher

@@ -104,7 +104,7 @@ def run_in_stages(
         if attempt.save_manifest:
             attempt.save_manifest(manifest)
     except Cancelled as stop:
-        reason = session.control.why(task_id) or "cancel"
+        reason = session.control.stop_reason(task_id) or "cancel"
         emit(TaskCancelled(reason=reason))
         return Outcome(status="cancelled", artifacts=work.made, error=stop, reason=reason)
     except Exception as error:  # noqa: BLE001 - the boundary

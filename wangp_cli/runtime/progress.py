@@ -84,7 +84,7 @@ class ProgressReporter:
         if done >= total or now - self._last >= self._interval:
             self._last = now
             self._report(stage, done, total, now - self._begun)
-        if not written and self._control.holds(self._task):
+        if not written and self._control.must_hold(self._task):
             self._hold(stage, done, total)
 
     def _report(self, stage: Stage, done: int, total: int, seconds: float) -> None:

@@ -61,7 +61,7 @@ def test_a_pause_is_reached_when_nothing_runs_and_ends_by_resume() -> None:
     control.pause("drain")
     assert control.snapshot()["state"] == "pausing"
     assert not control.may_claim()
-    assert not control.holds("a")
+    assert not control.must_hold("a")
     complete(stream, "a")
     assert control.snapshot()["state"] == "paused"
     control.resume()
@@ -91,7 +91,7 @@ def test_drain_ends_a_pause_and_the_run_but_not_the_task() -> None:
     control.drain()
     assert control.state == "draining"
     assert control.ending
-    assert control.why("a") is None
+    assert control.stop_reason("a") is None
     assert control.exit_code is None
 
 
@@ -102,7 +102,7 @@ def test_only_known_tasks_can_be_cancelled() -> None:
     assert control.cancel("a")
     assert control.cancelling == ["a"]
     assert not control.cancel("b")
-    control.knows = {"b"}.__contains__
+    control.is_queued = {"b"}.__contains__
     assert control.cancel("b")
     assert control.snapshot()["cancelling"] == ["a", "b"]
     complete(stream, "a")
@@ -128,7 +128,7 @@ def test_a_signal_wakes_a_held_task() -> None:
         control.pause()
         threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGINT]).start()
         control.hold("a")
-        assert control.why("a") == "signal"
+        assert control.stop_reason("a") == "signal"
         assert control.exit_code == 130
         assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     finally:
@@ -182,7 +182,7 @@ def check_consistent(control: Control, running: list[str]) -> None:
         not control.stopped and control.state.startswith("paus") and not running
     )
     assert set(status["cancelling"]) <= set(running)
-    assert not (control.stopped and control.holds("x"))
+    assert not (control.stopped and control.must_hold("x"))
 
 
 # The protocol
@@ -479,7 +479,7 @@ def test_a_paused_task_can_be_stopped(wish: str, why: str) -> None:
         try:
             steps.run()
         except Cancelled:
-            caught.append(control.why("t"))
+            caught.append(control.stop_reason("t"))
 
     thread = threading.Thread(target=work)
     thread.start()

@@ -7,14 +7,14 @@ import pytest
 
 from tests.support.malformed_lines import GOOD, Bad, malformed
 from wangp_cli.errors import RequestError
-from wangp_cli.runtime.intake import Line, check_paths, confine_output, read_lines
-from wangp_cli.runtime.intake.json_tasks import Place, lines_of
+from wangp_cli.runtime.intake import TaskLine, check_paths, confine_output, read_lines
+from wangp_cli.runtime.intake.json_tasks import LineContext, lines_of
 from wangp_cli.tasks.generate import Generate
 
 LINES = malformed()
 
 
-def settle(line: Line, folder: Path) -> None:
+def settle(line: TaskLine, folder: Path) -> None:
     assert line.values is not None
     check_paths(line.values, [folder])
     values = confine_output(line.values, folder / "out")
@@ -56,7 +56,7 @@ def test_each_is_refused_for_its_reason_and_the_good_lines_around_it_still_come(
 
 
 def test_the_good_line_they_are_made_of_is_good(tmp_path: Path) -> None:
-    (line,) = lines_of(GOOD, Place(source="x", folder=tmp_path))
+    (line,) = lines_of(GOOD, LineContext(source="x", folder=tmp_path))
     settle(line, tmp_path)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from wangp_cli.runtime.intake import Line, read_lines
+from wangp_cli.runtime.intake import TaskLine, read_lines
 
 
 def archive(folder: Path, queue: Any, **media: bytes) -> Path:
@@ -26,11 +26,11 @@ def item(number: int, **params: Any) -> dict[str, Any]:
     return {"id": number, "params": {"model_type": "i2v", "settings_version": 2.5, "prompt": "a"} | params}
 
 
-def lines(file: Path) -> list[Line]:
+def lines(file: Path) -> list[TaskLine]:
     return list(read_lines(file, stdin=io.BytesIO(), work=file.parent / "work"))
 
 
-def error(line: Line) -> str:
+def error(line: TaskLine) -> str:
     assert line.error is not None
     return line.error.message
 

@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 
 from wangp_cli.errors import RequestError
-from wangp_cli.runtime.intake import Line, read_lines
+from wangp_cli.runtime.intake import TaskLine, read_lines
 from wangp_cli.runtime.intake.readers import MAX_LINES
 
 SAMPLES = Path(__file__).parents[3] / "docs" / "samples"
 TASK = {"model": "starter", "prompt": "a red circle"}
 
 
-def lines(source: Path | str, stdin: bytes = b"", **more: Any) -> list[Line]:
+def lines(source: Path | str, stdin: bytes = b"", **more: Any) -> list[TaskLine]:
     return list(read_lines(source, stdin=io.BytesIO(stdin), work=Path("/nonexistent"), **more))
 
 
-def prompts(found: list[Line]) -> list[str | None]:
+def prompts(found: list[TaskLine]) -> list[str | None]:
     return [line.values["prompt"] if line.values else None for line in found]
 
 
@@ -117,7 +117,7 @@ def test_a_list_without_end_gives_what_it_has(tmp_path: Path) -> None:
 
 def test_standard_input_gives_each_line_when_it_is_complete() -> None:
     read, write_ = os.pipe()
-    got: list[Line] = []
+    got: list[TaskLine] = []
     seen = threading.Event()
 
     def consume() -> None:

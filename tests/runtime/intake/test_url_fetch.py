@@ -13,8 +13,8 @@ import pytest
 from tests.support.hosts import CERTIFICATE, Site, breaks_off, endless, sends, site, status
 from wangp_cli.errors import Cancelled, FetchError, RequestError, WangpError
 from wangp_cli.runtime.intake import url_policy
-from wangp_cli.runtime.intake.url_fetch import Fetcher
-from wangp_cli.runtime.intake.url_policy import Allowed
+from wangp_cli.runtime.intake.url_fetch import UrlFetcher
+from wangp_cli.runtime.intake.url_policy import UrlPolicy
 from wangp_cli.runtime.loras.source import find
 
 PNG = (Path(__file__).parents[3] / "docs" / "samples" / "circle-1.png").read_bytes()
@@ -29,8 +29,8 @@ def web() -> Iterator[Site]:
         yield found
 
 
-def fetcher(folder: Path, *hosts: str, **more: Any) -> Fetcher:
-    return Fetcher(allowed=Allowed(hosts), folder=folder, pause=0.01, **more)
+def fetcher(folder: Path, *hosts: str, **more: Any) -> UrlFetcher:
+    return UrlFetcher(allowed=UrlPolicy(hosts), folder=folder, pause=0.01, **more)
 
 
 def test_a_file_is_fetched_once_and_named_after_what_it_holds(web: Site, tmp_path: Path) -> None:
@@ -38,13 +38,13 @@ def test_a_file_is_fetched_once_and_named_after_what_it_holds(web: Site, tmp_pat
     one = fetcher(tmp_path / "f", web.host, emit=told.append)
     web.answers["/b"] = sends(PNG, Content_Type="text/html")
     values = {"images": [web.url("/a.png?token=1"), "/here.png", web.url("/b")], "prompt": web.url("/a.png")}
-    found, addresses = one.localised(values)
+    found, addresses = one.fetch_urls(values)
     path = str(tmp_path / "f" / f"{SHA256}.png")
     assert found == {"images": [path, "/here.png", path], "prompt": web.url("/a.png")}
     assert addresses == {path: web.url("/b")}
     assert [(event.done, event.total) for event in told] == [(0, 2), (1, 2), (1, 2), (2, 2)]
     assert not any("token" in event.file for event in told)
-    one.localised(values)
+    one.fetch_urls(values)
     assert [name for name, _ in web.asked] == ["/a.png?token=1", "/b"]
     headers = web.asked[0][1]
     assert (headers["Host"], headers["Accept-Encoding"]) == (web.host, "identity")
@@ -59,17 +59,17 @@ def test_a_lora_is_fetched_to_where_it_is_looked_for_and_stays(web: Site, tmp_pa
     web.answers["/more.safetensors"] = sends(b"\x10\0\0\0\0\0\0\0{}              ")
     loras = [web.url("/ink.safetensors@0.5"), web.url("/more.safetensors@1;0"), "here@1"]
     one = fetcher(tmp_path / "f", web.host, loras=folder)
-    assert one.localised({"loras": loras}) == ({"loras": loras}, {})
+    assert one.fetch_urls({"loras": loras}) == ({"loras": loras}, {})
     assert find(web.url("/more.safetensors"), folder).here
-    one.localised({"loras": loras})
+    one.fetch_urls({"loras": loras})
     assert [name for name, _ in web.asked] == ["/more.safetensors"]
     assert not (tmp_path / "f").exists()
     web.answers["/picture.safetensors"] = sends(PNG)
     with pytest.raises(RequestError, match=r"loras: .* its content is png"):
-        one.localised({"loras": [web.url("/picture.safetensors")]})
+        one.fetch_urls({"loras": [web.url("/picture.safetensors")]})
     with pytest.raises(RequestError, match=r"image_start: .* its content is safetensors"):
-        one.localised({"image_start": web.url("/more.safetensors")})
-    fetcher(tmp_path / "f", loras=folder).localised({"loras": [web.url("/other.safetensors")]})
+        one.fetch_urls({"image_start": web.url("/more.safetensors")})
+    fetcher(tmp_path / "f", loras=folder).fetch_urls({"loras": [web.url("/other.safetensors")]})
     assert web.asked[-1][0] == "/more.safetensors"
 
 
@@ -77,7 +77,7 @@ def test_a_lora_is_fetched_to_where_it_is_looked_for_and_stays(web: Site, tmp_pa
 def test_redirects_are_followed_among_allowed_hosts(web: Site, tmp_path: Path, code: int) -> None:
     web.answers["/x"] = status(code, "/y")
     web.answers["/y"] = status(code, web.url("/a.png"))
-    found, addresses = fetcher(tmp_path, web.host).localised({"image_start": web.url("/x")})
+    found, addresses = fetcher(tmp_path, web.host).fetch_urls({"image_start": web.url("/x")})
     assert Path(found["image_start"]).read_bytes() == PNG
     assert list(addresses.values()) == [web.url("/x")]
 
@@ -93,11 +93,11 @@ def test_no_redirect_leads_to_another_host(web: Site, tmp_path: Path) -> None:
         ):
             web.answers["/x"] = status(302, place)
             with pytest.raises(FetchError, match="leads on"):
-                fetcher(tmp_path, web.host).localised({"image_start": web.url("/x")})
+                fetcher(tmp_path, web.host).fetch_urls({"image_start": web.url("/x")})
         assert not inner.asked
     web.answers["/loop"] = status(302, "/loop")
     with pytest.raises(FetchError, match="redirects"):
-        fetcher(tmp_path, web.host).localised({"image_start": web.url("/loop")})
+        fetcher(tmp_path, web.host).fetch_urls({"image_start": web.url("/loop")})
     assert not [file for file in tmp_path.iterdir() if file.is_file()]
 
 
@@ -123,7 +123,7 @@ def test_what_cannot_be_used_leaves_nothing(
     web.answers["/x.png"] = answer
     one = fetcher(tmp_path, web.host, max_bytes=4000, max_seconds=5)
     with pytest.raises(error, match=words):
-        one.localised({"image_start": web.url("/x.png")})
+        one.fetch_urls({"image_start": web.url("/x.png")})
     assert not list(tmp_path.iterdir())
 
 
@@ -131,7 +131,7 @@ def test_no_link_is_written_through(web: Site, tmp_path: Path) -> None:
     theirs = tmp_path / "theirs"
     theirs.write_text("theirs")
     (tmp_path / f".{os.getpid()}.partial").symlink_to(theirs)
-    found, _ = fetcher(tmp_path, web.host).localised({"image_start": web.url("/a.png")})
+    found, _ = fetcher(tmp_path, web.host).fetch_urls({"image_start": web.url("/a.png")})
     assert Path(found["image_start"]).read_bytes() == PNG
     assert theirs.read_text() == "theirs"
 
@@ -141,16 +141,16 @@ def test_what_may_pass_is_tried_again(web: Site, tmp_path: Path) -> None:
         (sends(PNG) if len(web.asked) == 3 else status(503))(handler)
 
     web.answers["/x"] = at_last
-    found, _ = fetcher(tmp_path, web.host).localised({"image_start": web.url("/x")})
+    found, _ = fetcher(tmp_path, web.host).fetch_urls({"image_start": web.url("/x")})
     assert Path(found["image_start"]).read_bytes() == PNG
 
 
 def test_a_slow_file_is_given_up_and_a_signal_ends_it(web: Site, tmp_path: Path) -> None:
     web.answers["/x"] = endless
     with pytest.raises(FetchError, match="longer than"):
-        fetcher(tmp_path, web.host, max_seconds=0.2).localised({"image_start": web.url("/x")})
+        fetcher(tmp_path, web.host, max_seconds=0.2).fetch_urls({"image_start": web.url("/x")})
     with pytest.raises(Cancelled):
-        fetcher(tmp_path, web.host, stop=lambda: True).localised({"image_start": web.url("/x")})
+        fetcher(tmp_path, web.host, stop=lambda: True).fetch_urls({"image_start": web.url("/x")})
     assert not list(tmp_path.iterdir())
 
 
@@ -158,7 +158,7 @@ def test_nobody_there_is_an_error_of_its_own(tmp_path: Path) -> None:
     with site() as closed:
         pass
     with pytest.raises(FetchError, match="cannot be reached"):
-        fetcher(tmp_path, closed.host).localised({"image_start": closed.url("/a")})
+        fetcher(tmp_path, closed.host).fetch_urls({"image_start": closed.url("/a")})
 
 
 def test_proxies_and_passwords_of_the_machine_are_not_used(
@@ -168,7 +168,7 @@ def test_proxies_and_passwords_of_the_machine_are_not_used(
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    fetcher(tmp_path / "f", web.host).localised({"image_start": web.url("/a.png")})
+    fetcher(tmp_path / "f", web.host).fetch_urls({"image_start": web.url("/a.png")})
     assert "Authorization" not in web.asked[0][1]
 
 
@@ -195,12 +195,14 @@ def test_a_name_is_connected_to_by_the_number_that_was_checked_and_held_to_its_c
         monkeypatch.setattr("socket.getaddrinfo", resolve)
         monkeypatch.setattr(url_policy, "is_public", lambda _: True)
         with pytest.raises(FetchError, match="not who it says"):
-            fetcher(tmp_path, *hosts).localised({"image_start": url})
+            fetcher(tmp_path, *hosts).fetch_urls({"image_start": url})
         asked.clear()
-        found, _ = fetcher(tmp_path, *hosts, verify=trusted).localised({"image_start": url})
+        found, _ = fetcher(tmp_path, *hosts, verify=trusted).fetch_urls({"image_start": url})
         assert Path(found["image_start"]).read_bytes() == PNG
         assert asked == ["media.test"]
         assert web.asked[-1][1]["Host"] == f"media.test:{web.port}"
         asked.clear()
         with pytest.raises(FetchError, match="not who it says"):
-            fetcher(tmp_path, *hosts, verify=trusted).localised({"image_start": url.replace("media", "evil")})
+            fetcher(tmp_path, *hosts, verify=trusted).fetch_urls(
+                {"image_start": url.replace("media", "evil")}
+            )

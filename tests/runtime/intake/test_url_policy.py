@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wangp_cli.errors import FetchError, RequestError
-from wangp_cli.runtime.intake.url_policy import Allowed, is_public, numbers_of
+from wangp_cli.runtime.intake.url_policy import UrlPolicy, is_public, resolve_host
 
 NAMES = ["media.example.org", "media.example.org:8443", "other.example.org:8443"]
-ALLOWED = Allowed([*NAMES, "127.0.0.1:8000", "[::1]", "localhost"])
+ALLOWED = UrlPolicy([*NAMES, "127.0.0.1:8000", "[::1]", "localhost"])
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_what_is_not_allowed_is_refused_by_its_field(text: str, words: str) -> N
 
 def test_without_an_allowed_host_no_address_is() -> None:
     with pytest.raises(RequestError, match="is an address") as caught:
-        Allowed().check("images", "https://media.example.org/a.png?token=1")
+        UrlPolicy().check("images", "https://media.example.org/a.png?token=1")
     assert "token" not in caught.value.message
     assert "--allow-url" in str(caught.value.hint)
 
@@ -80,7 +80,7 @@ def test_without_an_allowed_host_no_address_is() -> None:
 )
 def test_a_host_is_a_plain_name(host: str) -> None:
     with pytest.raises(RequestError, match="allow-url"):
-        Allowed([host])
+        UrlPolicy([host])
 
 
 @pytest.mark.parametrize(
@@ -114,15 +114,15 @@ def test_a_name_may_not_lead_into_the_network_behind(
 ) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", answering(*numbers))
     with pytest.raises(FetchError, match="not public"):
-        numbers_of(ALLOWED.check("images", "https://media.example.org/a.png"))
+        resolve_host(ALLOWED.check("images", "https://media.example.org/a.png"))
 
 
 def test_localhost_is_this_machine_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     address = ALLOWED.check("images", "http://localhost/a.png")
-    assert all(number.is_loopback for number in numbers_of(address))
+    assert all(number.is_loopback for number in resolve_host(address))
     monkeypatch.setattr(socket, "getaddrinfo", answering("1.1.1.1"))
     with pytest.raises(FetchError):
-        numbers_of(address)
+        resolve_host(address)
 
 
 @given(st.text("htps:/.@?#[]%\\ media.exmplorg0179-\n", max_size=40))

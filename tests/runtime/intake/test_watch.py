@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wangp_cli.errors import GenerationError
-from wangp_cli.runtime.intake import Line, Watcher
+from wangp_cli.runtime.intake import TaskLine, Watcher
 
 
 def task(number: int) -> dict[str, Any]:
@@ -155,7 +155,7 @@ def test_waiting_ends_when_told(tmp_path: Path) -> None:
         waits.append(seconds)
         return len(waits) == 2
 
-    found: list[Line] = list(Watcher(file, 0.5).lines(wait))
+    found: list[TaskLine] = list(Watcher(file, 0.5).lines(wait))
     assert ids(found) == ["t1"]
     assert waits == [0.5, 0.5]
 

@@ -1,4 +1,4 @@
-"""The worker and the door of a batch, in this process."""
+"""The worker and the admission of a batch, in this process."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from wangp_cli.pipelines import registry
 from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.events.stream import Event
-from wangp_cli.runtime.intake import Line
+from wangp_cli.runtime.intake import TaskLine
 from wangp_cli.runtime.intake.task_line import digest_of
-from wangp_cli.runtime.jobs.admission import Admitted, Door, Rules
-from wangp_cli.runtime.jobs.store import Store, open_store
+from wangp_cli.runtime.jobs.admission import Admission, AdmissionRules, LineResult
+from wangp_cli.runtime.jobs.store import JobStore, open_store
 from wangp_cli.runtime.jobs.worker import Worker
 from wangp_cli.runtime.session import Session
 
@@ -40,28 +40,30 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: list[Event]
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path: Path) -> JobStore:
     return open_store(tmp_path / "jobs.sqlite")
 
 
-def rules(folder: Path, **more: object) -> Rules:
+def rules(folder: Path, **more: object) -> AdmissionRules:
     flags = Layer(name="flag", values={"type": "generate", "model": "noop", "output_dir": folder})
-    return Rules(folder=folder, defaults=[flags], roots=[folder], **more)  # type: ignore[arg-type]
+    return AdmissionRules(folder=folder, defaults=[flags], roots=[folder], **more)  # type: ignore[arg-type]
 
 
-def line(number: int = 1, **values: object) -> Line:
+def line(number: int = 1, **values: object) -> TaskLine:
     values = {"prompt": "a", "seed": 1} | values
     name = values.get("task_id")
     task_id = name if isinstance(name, str) else None
-    return Line(number=number, source="tasks.jsonl", values=values, task_id=task_id, digest=digest_of(values))
+    return TaskLine(
+        number=number, source="tasks.jsonl", values=values, task_id=task_id, digest=digest_of(values)
+    )
 
 
-def admit(session: Session, folder: Path, *lines: Line, **more: object) -> list[Admitted]:
-    return Door(rules(folder, **more), session).admit(lines)
+def admit(session: Session, folder: Path, *lines: TaskLine, **more: object) -> list[LineResult]:
+    return Admission(rules(folder, **more), session).admit(lines)
 
 
 def test_a_disk_that_was_away_is_tried_again_after_a_pause(
-    session: Session, store: Store, tmp_path: Path, events: list[Event]
+    session: Session, store: JobStore, tmp_path: Path, events: list[Event]
 ) -> None:
     [admitted] = admit(session, tmp_path / "out", line(prompt="flaky"))
     assert admitted.job is not None
@@ -73,7 +75,7 @@ def test_a_disk_that_was_away_is_tried_again_after_a_pause(
     assert outcome.retry is not None
     assert 30 <= outcome.retry.delay_seconds <= 90
     assert store.claim() is None
-    second = store.claim_key(job.key)
+    second = store.claim_task(job.task_id)
     assert second is not None
     assert worker.work(second).status == "completed"
     for event in events:
@@ -86,7 +88,7 @@ def test_a_disk_that_was_away_is_tried_again_after_a_pause(
     assert sum(event.type == "task.accepted" for event in events) == 1
 
 
-def test_what_cannot_pass_is_not_tried_again(session: Session, store: Store, tmp_path: Path) -> None:
+def test_what_cannot_pass_is_not_tried_again(session: Session, store: JobStore, tmp_path: Path) -> None:
     [admitted] = admit(session, tmp_path / "out", line(prompt="crash"))
     assert admitted.job is not None
     store.submit([admitted.job])
@@ -98,9 +100,9 @@ def test_what_cannot_pass_is_not_tried_again(session: Session, store: Store, tmp
 
 def test_every_shard_gives_a_line_the_same_name(session: Session, tmp_path: Path) -> None:
     lines = [line(number) for number in range(1, 7)]
-    whole = [one.key for one in admit(session, tmp_path / "whole", *lines)]
-    first = [one.key for one in admit(session, tmp_path / "parts", *lines, shard=(1, 2))]
-    second = [one.key for one in admit(session, tmp_path / "parts", *lines, shard=(2, 2))]
+    whole = [one.task_id for one in admit(session, tmp_path / "whole", *lines)]
+    first = [one.task_id for one in admit(session, tmp_path / "parts", *lines, shard=(1, 2))]
+    second = [one.task_id for one in admit(session, tmp_path / "parts", *lines, shard=(2, 2))]
     assert (first, second) == (whole[::2], whole[1::2])
 
 

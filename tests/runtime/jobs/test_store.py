@@ -15,26 +15,26 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.support.batches import context
 from wangp_cli.errors import ConflictError, NoSpaceError
-from wangp_cli.runtime.jobs.store import LeaseLostError, NewJob, Store, StoredJob, open_store
+from wangp_cli.runtime.jobs.store import JobStore, LeaseLostError, NewJob, StoredJob, open_store
 
 
 def new(key: str, affinity: str = "m", digest: str = "d") -> NewJob:
-    return NewJob(key=key, digest=digest, affinity=affinity, said={"key": key})
+    return NewJob(task_id=key, digest=digest, affinity=affinity, said={"key": key})
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path: Path) -> JobStore:
     return open_store(tmp_path / "jobs.sqlite")
 
 
-def claimed(store: Store, key: str = "a") -> StoredJob:
+def claimed(store: JobStore, key: str = "a") -> StoredJob:
     store.submit([new(key)])
     job = store.claim()
     assert job is not None
     return job
 
 
-ENDS: list[tuple[str, Callable[[Store, StoredJob], None], str]] = [
+ENDS: list[tuple[str, Callable[[JobStore, StoredJob], None], str]] = [
     ("succeed", lambda store, job: store.succeed(job, {"ok": 1}), "done"),
     ("fail", lambda store, job: store.fail(job, {"kind": "x"}), "dead"),
     ("retry", lambda store, job: store.fail(job, {"kind": "x"}, retry_after=0), "ready"),
@@ -44,7 +44,9 @@ ENDS: list[tuple[str, Callable[[Store, StoredJob], None], str]] = [
 
 
 @pytest.mark.parametrize(("act", "state"), [(act, state) for _, act, state in ENDS], ids=[e[0] for e in ENDS])
-def test_a_running_job_ends_once(store: Store, act: Callable[[Store, StoredJob], None], state: str) -> None:
+def test_a_running_job_ends_once(
+    store: JobStore, act: Callable[[JobStore, StoredJob], None], state: str
+) -> None:
     job = claimed(store)
     act(store, job)
     assert store.find(["a"])["a"].state == state
@@ -53,9 +55,9 @@ def test_a_running_job_ends_once(store: Store, act: Callable[[Store, StoredJob],
             other(store, job)
 
 
-def test_a_worker_that_lost_its_job_cannot_finish_it(store: Store) -> None:
+def test_a_worker_that_lost_its_job_cannot_finish_it(store: JobStore) -> None:
     stale = claimed(store)
-    store.let_go()
+    store.requeue_orphans()
     fresh = store.claim()
     assert fresh is not None
     assert fresh.attempt == 1
@@ -65,7 +67,7 @@ def test_a_worker_that_lost_its_job_cannot_finish_it(store: Store) -> None:
     assert store.find(["a"])["a"].result == {"by": "fresh"}
 
 
-def test_a_job_that_took_the_place_of_another_is_not_its_worker_s(store: Store) -> None:
+def test_a_job_that_took_the_place_of_another_is_not_its_worker_s(store: JobStore) -> None:
     stale = claimed(store)
     store.release(stale)
     store.submit([new("a", digest="other")])
@@ -74,33 +76,33 @@ def test_a_job_that_took_the_place_of_another_is_not_its_worker_s(store: Store) 
         store.succeed(stale, {})
 
 
-def test_a_running_job_is_not_replaced(store: Store) -> None:
+def test_a_running_job_is_not_replaced(store: JobStore) -> None:
     claimed(store)
     with pytest.raises(LeaseLostError):
         store.submit([new("a"), new("b")])
     assert store.find(["b"]) == {}
 
 
-def test_a_retry_waits_its_time(store: Store) -> None:
+def test_a_retry_waits_its_time(store: JobStore) -> None:
     store.fail(claimed(store), {"kind": "disk"}, retry_after=60)
     assert store.claim() is None
-    assert store.claim_key("a", due=True) is None
-    found = store.claim_key("a")
+    assert store.claim_task("a", due=True) is None
+    found = store.claim_task("a")
     assert found is not None
     assert found.attempt == 2
 
 
-def test_like_jobs_are_claimed_together(store: Store) -> None:
+def test_like_jobs_are_claimed_together(store: JobStore) -> None:
     store.submit([new("a", "m"), new("b", "n"), new("c", "m")])
-    order = [job.key for _ in range(2) if (job := store.claim("m", only=True))]
+    order = [job.task_id for _ in range(2) if (job := store.claim("m", only=True))]
     assert order == ["a", "c"]
     assert store.claim("m", only=True) is None
     job = store.claim("m")
     assert job is not None
-    assert job.key == "b"
+    assert job.task_id == "b"
 
 
-def test_reopening_gives_all_attempts_back(store: Store) -> None:
+def test_reopening_gives_all_attempts_back(store: JobStore) -> None:
     job = claimed(store)
     store.own(job, Path("a.png"), "0" * 64)
     store.fail(job, {"kind": "x"})
@@ -111,7 +113,7 @@ def test_reopening_gives_all_attempts_back(store: Store) -> None:
     assert again.token == 2
 
 
-def test_files_of_a_job_are_kept_through_its_attempts(store: Store) -> None:
+def test_files_of_a_job_are_kept_through_its_attempts(store: JobStore) -> None:
     job = claimed(store)
     for name in ("a.png", "a.json"):
         store.own(job, Path(name), "0" * 64)
@@ -143,7 +145,7 @@ def _claim_all(path: Path, results: Any) -> None:
     store = open_store(path)
     keys = []
     while job := store.claim():
-        keys.append(job.key)
+        keys.append(job.task_id)
         store.succeed(job, {})
     results.put(keys)
 
@@ -194,28 +196,28 @@ class Jobs(RuleBasedStateMachine):
     def claim(self) -> None:
         job = self.store.claim()
         wanted = next((key for key in self.order if self.states[key] == "ready"), None)
-        assert (job.key if job else None) == wanted
+        assert (job.task_id if job else None) == wanted
         if job:
-            self.states[job.key] = "running"
-            self.running[job.key] = job
+            self.states[job.task_id] = "running"
+            self.running[job.task_id] = job
 
     @precondition(lambda self: self.running)
     @rule(data=st.data(), end=st.sampled_from(ENDS))
-    def finish(self, data: Any, end: tuple[str, Callable[[Store, StoredJob], None], str]) -> None:
+    def finish(self, data: Any, end: tuple[str, Callable[[JobStore, StoredJob], None], str]) -> None:
         job = self.running.pop(data.draw(st.sampled_from(sorted(self.running))))
         end[1](self.store, job)
-        self.states[job.key] = end[2]
+        self.states[job.task_id] = end[2]
         self.stale.append(job)
 
     @precondition(lambda self: self.stale)
     @rule(data=st.data(), end=st.sampled_from(ENDS))
-    def finish_again(self, data: Any, end: tuple[str, Callable[[Store, StoredJob], None], str]) -> None:
+    def finish_again(self, data: Any, end: tuple[str, Callable[[JobStore, StoredJob], None], str]) -> None:
         with pytest.raises(LeaseLostError):
             end[1](self.store, data.draw(st.sampled_from(self.stale)))
 
     @rule()
     def lose_the_worker(self) -> None:
-        self.store.let_go()
+        self.store.requeue_orphans()
         for key, job in self.running.items():
             self.states[key] = "ready"
             self.stale.append(job)
@@ -223,8 +225,8 @@ class Jobs(RuleBasedStateMachine):
         self.running.clear()
 
     @rule()
-    def hold_back(self) -> None:
-        self.store.hold_back()
+    def hold_ready(self) -> None:
+        self.store.hold_ready()
         self.states = {key: "blocked" if s == "ready" else s for key, s in self.states.items()}
 
     @rule(key=KEYS)

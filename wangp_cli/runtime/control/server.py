@@ -1,4 +1,4 @@
-"""The door to a running run: JSON-RPC 2.0, a line each, on a unix socket and, if asked for, loopback TCP."""
+"""JSON-RPC server of a running command: a line each, on a unix socket and, if asked for, loopback TCP."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Mode = Literal["now", "drain"]
 State = Literal["running", "pausing", "paused", "draining", "aborting", "finished"]
 Reason: TypeAlias = Literal["signal", "abort", "reader_gone", "drain"]
-Why: TypeAlias = Literal["signal", "abort", "reader_gone", "cancel"]
+StopReason: TypeAlias = Literal["signal", "abort", "reader_gone", "cancel"]
 POLL_SECONDS = 0.2
 """How soon a waiting thread notices a signal, whose handler takes no lock."""
 ENDS = ("task.completed", "task.failed", "task.cancelled", "task.rejected")
@@ -57,13 +57,13 @@ class _Board:
 class Control:
     """The wishes that steer a run; every method may be called from any thread, and none blocks but the waits.
 
-    It is also a sink of the run's events: that is how it knows what runs. `knows` tells whether a task that
-    waits or runs has an id; without it only running tasks can be cancelled.
+    It is also a sink of the run's events, from which it knows the running tasks. `is_queued` tells whether a
+    task id belongs to a queued or running task; without it only running tasks can be cancelled.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        self.knows: Callable[[str], bool] | None = None
+        self.is_queued: Callable[[str], bool] | None = None
         self._changed = threading.Condition()
         self._rev = 0
         self._pause: Mode | None = None
@@ -120,7 +120,7 @@ class Control:
         with self._changed:
             known = task in self._board.running
         # Asked without the lock: the answer may come from a database.
-        if not known and not (self.knows and self.knows(task)):
+        if not known and not (self.is_queued and self.is_queued(task)):
             return False
         with self._changed:
             if task not in self._cancelled:
@@ -191,7 +191,7 @@ class Control:
         with self._changed:
             return sorted(self._cancelled)
 
-    def why(self, task: str) -> Why | None:
+    def stop_reason(self, task: str) -> StopReason | None:
         """Why a task must stop; None if it may go on."""
         if self.signal is not None:
             return "signal"
@@ -201,12 +201,12 @@ class Control:
 
     def check(self, task: str) -> None:
         """Raise `Cancelled` if a task must stop."""
-        if self.why(task):
+        if self.stop_reason(task):
             raise Cancelled("stopped by the user")
 
-    def holds(self, task: str) -> bool:
+    def must_hold(self, task: str) -> bool:
         """Whether a running task must hold now."""
-        return self._pause == "now" and self.why(task) is None
+        return self._pause == "now" and self.stop_reason(task) is None
 
     def hold(self, task: str) -> None:
         """Wait while a task must hold."""
@@ -214,7 +214,7 @@ class Control:
             self._held += 1
             self._notify()
         try:
-            self._wait(lambda: not self.holds(task), None)
+            self._wait(lambda: not self.must_hold(task), None)
         finally:
             with self._changed:
                 self._held -= 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wangp_cli.errors import RequestError
-from wangp_cli.runtime.intake.task_line import Line, digest_of
+from wangp_cli.runtime.intake.task_line import TaskLine, digest_of
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
@@ -18,7 +18,7 @@ MARK = "{file}"
 MAX_PROMPT = 1 << 20
 
 
-def each_image(folder: Path, template: Mapping[str, Any]) -> Iterator[Line]:
+def each_image(folder: Path, template: Mapping[str, Any]) -> Iterator[TaskLine]:
     """A task for each picture of a folder, in natural order.
 
     Args:
@@ -32,12 +32,14 @@ def each_image(folder: Path, template: Mapping[str, Any]) -> Iterator[Line]:
     return _each(folder, template, PICTURES, "image_start")
 
 
-def each_video(folder: Path, template: Mapping[str, Any]) -> Iterator[Line]:
+def each_video(folder: Path, template: Mapping[str, Any]) -> Iterator[TaskLine]:
     """A task for each video of a folder, like `each_image`; without `{file}` the file is `video_guide`."""
     return _each(folder, template, VIDEOS, "video_guide")
 
 
-def _each(folder: Path, template: Mapping[str, Any], endings: tuple[str, ...], field: str) -> Iterator[Line]:
+def _each(
+    folder: Path, template: Mapping[str, Any], endings: tuple[str, ...], field: str
+) -> Iterator[TaskLine]:
     flag = "each_image" if endings is PICTURES else "each_video"
     try:
         names = [file for file in folder.absolute().iterdir() if not file.name.startswith(".")]
@@ -55,11 +57,11 @@ def natural(file: Path) -> tuple[Any, ...]:
     return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts), file.name
 
 
-def _lines(files: list[Path], template: Mapping[str, Any], field: str, source: str) -> Iterator[Line]:
+def _lines(files: list[Path], template: Mapping[str, Any], field: str, source: str) -> Iterator[TaskLine]:
     used: set[str] = set()
     for number, file in enumerate(files, start=1):
         task_id = _task_id(file, used)
-        line = Line(number=number, source=source, task_id=task_id)
+        line = TaskLine(number=number, source=source, task_id=task_id)
         try:
             values = _filled(template, str(file))
             if values == dict(template):

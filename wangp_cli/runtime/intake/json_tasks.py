@@ -17,7 +17,7 @@ from wangp_cli.runtime.intake.json_stream import (
     list_items,
 )
 from wangp_cli.runtime.intake.paths import absolute, named_files
-from wangp_cli.runtime.intake.task_line import TASK_ID, Line, digest_of, readable_id
+from wangp_cli.runtime.intake.task_line import TASK_ID, TaskLine, digest_of, readable_id
 from wangp_cli.tasks import TASKS
 
 _VIRTUAL = re.compile(r"\|\s*(start_frame|end_frame|audio_track_no)\s*=")
@@ -25,7 +25,7 @@ _WRAPPED_KEYS = {"plugin_data", "settings_version", "version", "error", "failed_
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class LineContext:
     """Where a value stands.
 
     Args:
@@ -40,20 +40,22 @@ class Place:
     number: int = 0
     given: Collection[str] = ()
 
-    def at(self, number: int) -> Place:
+    def at(self, number: int) -> LineContext:
         """The same file, another line."""
         return replace(self, number=number)
 
-    def wrong(self, error: RequestError | str, value: Any = None, digest: str = "") -> Line:
+    def wrong(self, error: RequestError | str, value: Any = None, digest: str = "") -> TaskLine:
         """The line that cannot be read."""
         if isinstance(error, str):
             error = RequestError(f"line {self.number}" if self.number else self.source, error)
-        return Line(
+        return TaskLine(
             number=self.number, source=self.source, error=error, task_id=readable_id(value), digest=digest
         )
 
 
-def lines_of_text(text: str | bytes, place: Place, *, limit: int = strict_json.MAX_BYTES) -> Iterator[Line]:
+def lines_of_text(
+    text: str | bytes, place: LineContext, *, limit: int = strict_json.MAX_BYTES
+) -> Iterator[TaskLine]:
     """The lines that one JSON text stands for; what is no JSON is one wrong line."""
     try:
         value = strict_json.loads(text, limit=limit)
@@ -67,7 +69,7 @@ def lines_of_text(text: str | bytes, place: Place, *, limit: int = strict_json.M
     yield from lines_of(value, place)
 
 
-def lines_of(value: Any, place: Place) -> Iterator[Line]:
+def lines_of(value: Any, place: LineContext) -> Iterator[TaskLine]:
     """The lines that one JSON value stands for, wrong ones included; never raises for its content."""
     if (
         isinstance(value, dict)
@@ -80,7 +82,7 @@ def lines_of(value: Any, place: Place) -> Iterator[Line]:
         yield from _lines_of_one(value, place.at(place.number or 1))
 
 
-def _lines_of_one(value: Any, place: Place) -> Iterator[Line]:
+def _lines_of_one(value: Any, place: LineContext) -> Iterator[TaskLine]:
     digest = digest_of(value)
     try:
         if not isinstance(value, dict):
@@ -149,7 +151,7 @@ def earlier_request(
     }
 
 
-def _read(value: dict[str, Any], place: Place) -> list[Line]:
+def _read(value: dict[str, Any], place: LineContext) -> list[TaskLine]:
     if earlier := earlier_request(value, place.folder):
         values, checksums = earlier
         if isinstance(name := value.get("task_id"), str):
@@ -171,8 +173,8 @@ def _read(value: dict[str, Any], place: Place) -> list[Line]:
     ]
 
 
-def _line(values: dict[str, Any], place: Place, **more: Any) -> Line:
-    return Line(
+def _line(values: dict[str, Any], place: LineContext, **more: Any) -> TaskLine:
+    return TaskLine(
         number=place.number, source=place.source, values=values, task_id=values.get("task_id"), **more
     )
 
@@ -228,7 +230,7 @@ def _kind(value: Any) -> str:
     return names.get(type(value), "a number")
 
 
-def line_of(text: bytes | None, place: Place) -> Iterator[Line]:
+def line_of(text: bytes | None, place: LineContext) -> Iterator[TaskLine]:
     """The tasks of one line or item; None stands for one that was too long to be read."""
     if text is None:
         yield place.wrong(f"longer than {strict_json.MAX_BYTES} bytes")
@@ -238,7 +240,7 @@ def line_of(text: bytes | None, place: Place) -> Iterator[Line]:
         yield from lines_of_text(text, place)
 
 
-def read_list(parts: Iterable[bytes], place: Place) -> Iterator[Line]:
+def read_list(parts: Iterable[bytes], place: LineContext) -> Iterator[TaskLine]:
     """The tasks of a JSON list, item by item."""
     number = 0
     try:

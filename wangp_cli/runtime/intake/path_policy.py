@@ -12,18 +12,18 @@ from typing import Any
 from wangp_cli.errors import RequestError
 from wangp_cli.files.strict_json import shown
 from wangp_cli.runtime.intake.paths import is_url, named_files, split_lora
-from wangp_cli.runtime.intake.url_policy import Allowed
+from wangp_cli.runtime.intake.url_policy import UrlPolicy
 
 LONGEST = 200
 """Bytes of one name, which leaves room for what is added to it while it is written."""
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?", re.IGNORECASE)
 
 
-def check_paths(values: Mapping[str, Any], roots: Sequence[Path], allowed: Allowed | None = None) -> None:
+def check_paths(values: Mapping[str, Any], roots: Sequence[Path], allowed: UrlPolicy | None = None) -> None:
     """Let a line name only media and LoRA files inside `roots`, wherever links lead, or of allowed hosts.
 
     Args:
-        values: with absolute paths, as a Line has them.
+        values: with absolute paths, as a TaskLine has them.
         roots: the working folder, the task file's folder, the LoRA folder, those of `--allow-path`.
         allowed: the hosts of `--allow-url`.
 
@@ -37,7 +37,7 @@ def check_paths(values: Mapping[str, Any], roots: Sequence[Path], allowed: Allow
         if is_url(name):
             # A LoRA that was fetched before is known by its address; others are refused where it is not.
             if field != "loras":
-                (allowed or Allowed()).check(field, name)
+                (allowed or UrlPolicy()).check(field, name)
             continue
         if "\0" in name:
             raise RequestError(field, f"{shown(name)} holds a NUL character")

@@ -15,9 +15,9 @@ from typing import Any
 
 from wangp_cli.errors import RequestError
 from wangp_cli.runtime.intake.json_stream import CHUNK
-from wangp_cli.runtime.intake.json_tasks import Place, read_list
+from wangp_cli.runtime.intake.json_tasks import LineContext, read_list
 from wangp_cli.runtime.intake.paths import media_fields
-from wangp_cli.runtime.intake.task_line import Line
+from wangp_cli.runtime.intake.task_line import TaskLine
 
 MAX_MEMBERS = 10_000
 MAX_TOTAL = 2 << 30
@@ -27,7 +27,7 @@ _MEDIA = re.compile(r"task[A-Za-z0-9_-]{1,64}_[A-Za-z0-9_]{1,64}\.[A-Za-z0-9]{1,
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError, ValueError)
 
 
-def read_archive(path: Path, place: Place, work: Path) -> Iterator[Line]:
+def read_archive(path: Path, place: LineContext, work: Path) -> Iterator[TaskLine]:
     """The tasks of a queue.zip; the media of each are copied to a folder of its own under `work`."""
     try:
         with path.open("rb") as raw:
@@ -75,7 +75,7 @@ class _Unpacker:
             raise RequestError("tasks", f"an archive of more than {MAX_TOTAL >> 30} GiB")
         return part
 
-    def complete(self, line: Line) -> Line:
+    def complete(self, line: TaskLine) -> TaskLine:
         """The line with its media on the disk."""
         if line.values is None:
             return line

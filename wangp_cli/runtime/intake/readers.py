@@ -15,9 +15,9 @@ from wangp_cli.runtime.intake.json_stream import (
     is_whole,
     raw_lines,
 )
-from wangp_cli.runtime.intake.json_tasks import Place, line_of, lines_of_text, read_list
+from wangp_cli.runtime.intake.json_tasks import LineContext, line_of, lines_of_text, read_list
 from wangp_cli.runtime.intake.queue_zip import read_archive
-from wangp_cli.runtime.intake.task_line import Line
+from wangp_cli.runtime.intake.task_line import TaskLine
 
 MAX_DOCUMENT = 16 << 20
 """Bytes of a JSON file that is one object; lists and lines are read piece by piece."""
@@ -28,8 +28,8 @@ STDIN = "stdin"
 
 def read_lines(
     source: str | Path, *, stdin: BinaryIO | None, work: Path, given: Collection[str] = ()
-) -> Iterator[Line]:
-    """Every task that `source` names, as it is read; a wrong line is a Line with an error, no exception.
+) -> Iterator[TaskLine]:
+    """Every task that `source` names, as it is read; a wrong line is a TaskLine with an error, no exception.
 
     Args:
         source: a JSONL file (also a run history), a JSON file (a list, one task, WanGP settings or a WanGP
@@ -43,9 +43,9 @@ def read_lines(
     """
     if str(source) == "-":
         assert stdin is not None
-        return read_stream(stdin, Place(source=STDIN, folder=Path.cwd(), given=given))
+        return read_stream(stdin, LineContext(source=STDIN, folder=Path.cwd(), given=given))
     path = Path(source)
-    place = Place(source=path.name, folder=path.absolute().parent, given=given)
+    place = LineContext(source=path.name, folder=path.absolute().parent, given=given)
     try:
         with path.open("rb") as file:
             head = file.read(4)
@@ -60,7 +60,7 @@ def read_lines(
     return _limited(_read_file(path, place), place)
 
 
-def _limited(lines: Iterator[Line], place: Place) -> Iterator[Line]:
+def _limited(lines: Iterator[TaskLine], place: LineContext) -> Iterator[TaskLine]:
     for count, line in enumerate(lines, start=1):
         if count > MAX_LINES:
             yield place.at(line.number).wrong(
@@ -70,7 +70,7 @@ def _limited(lines: Iterator[Line], place: Place) -> Iterator[Line]:
         yield line
 
 
-def _read_file(path: Path, place: Place) -> Iterator[Line]:
+def _read_file(path: Path, place: LineContext) -> Iterator[TaskLine]:
     try:
         with path.open("rb") as file:
             if path.suffix.lower() in LINE_ENDINGS:
@@ -92,7 +92,7 @@ def _is_document(file: BinaryIO) -> bool:
     return head.startswith(b"{") and (first is None or not is_whole(first))
 
 
-def read_stream(stream: BinaryIO, place: Place) -> Iterator[Line]:
+def read_stream(stream: BinaryIO, place: LineContext) -> Iterator[TaskLine]:
     """The tasks of JSON lines, or of a JSON list, given as soon as each is complete."""
     number, head = 0, stream.readline(CHUNK)
     while head.endswith(b"\n") and not content(head):
@@ -106,6 +106,8 @@ def read_stream(stream: BinaryIO, place: Place) -> Iterator[Line]:
     yield from _read_rest(stream, place, head, number)
 
 
-def _read_rest(stream: BinaryIO, place: Place, head: bytes = b"", number: int = 0) -> Iterator[Line]:
+def _read_rest(
+    stream: BinaryIO, place: LineContext, head: bytes = b"", number: int = 0
+) -> Iterator[TaskLine]:
     for at, text in raw_lines(stream, head, number):
         yield from line_of(text, place.at(at))

@@ -15,7 +15,7 @@ TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class TaskLine:
     """What one line of a task file says, or why it cannot be read; one of the two is None.
 
     Args:

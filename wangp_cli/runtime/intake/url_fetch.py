@@ -17,7 +17,7 @@ from wangp_cli.files.atomic import disk_error
 from wangp_cli.files.strict_json import shown
 from wangp_cli.runtime.events.types import DownloadProgress, Emit
 from wangp_cli.runtime.intake.paths import is_url, media_fields, split_lora
-from wangp_cli.runtime.intake.url_policy import Address, Allowed, numbers_of
+from wangp_cli.runtime.intake.url_policy import Address, UrlPolicy, resolve_host
 from wangp_cli.runtime.loras.source import find as find_lora
 
 if TYPE_CHECKING:
@@ -32,17 +32,17 @@ SILENT_SECONDS = 30.0
 MAX_REDIRECTS = 3
 ATTEMPTS = 3
 PAUSE_SECONDS = 1.0
-PASSING = frozenset({408, 429, 500, 502, 503, 504})
+RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 """Answers that may be another one at the next attempt."""
 T = TypeVar("T")
 
 
-class _PassingError(FetchError):
+class _RetryableError(FetchError):
     """It may go better soon."""
 
 
 @dataclass(kw_only=True)
-class Fetcher:
+class UrlFetcher:
     """Fetches each address once.
 
     Args:
@@ -54,7 +54,7 @@ class Fetcher:
         verify: what certificates of hosts are held to; the machine's own if not said.
     """
 
-    allowed: Allowed
+    allowed: UrlPolicy
     folder: Path
     loras: Path | None = None
     emit: Emit | None = None
@@ -65,7 +65,7 @@ class Fetcher:
     pause: float = PAUSE_SECONDS
     _found: dict[str, Path] = field(default_factory=dict)
 
-    def localised(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    def fetch_urls(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         """Values with local files in the place of addresses, and the address of each such file.
 
         Raises:
@@ -115,7 +115,7 @@ class Fetcher:
                 try:
                     sha256 = self._write(name, address, partial, until)
                     break
-                except _PassingError as error:
+                except _RetryableError as error:
                     if attempt == ATTEMPTS or time.monotonic() + self.pause > until:
                         raise FetchError(error.message) from None
                     self._wait(self.pause * 2 ** (attempt - 1))
@@ -172,7 +172,7 @@ class Fetcher:
                         return
                     location = answer.headers.get("location", "")
                     if answer.status_code not in (301, 302, 303, 307, 308) or not location:
-                        error = _PassingError if answer.status_code in PASSING else FetchError
+                        error = _RetryableError if answer.status_code in RETRYABLE_STATUSES else FetchError
                         raise error(f"{address} answers {answer.status_code}")
                 try:
                     address = self.allowed.check(name, address.leads_to(location))
@@ -186,7 +186,7 @@ def _asked(client: httpx2.Client, address: Address) -> Iterator[httpx2.Response]
     """The answer of the first number of the host that can be reached."""
     import httpx2
 
-    numbers = numbers_of(address)
+    numbers = resolve_host(address)
     for index, number in enumerate(numbers, start=1):
         host = f"[{number}]" if number.version == 6 else str(number)
         request = client.build_request(
@@ -207,10 +207,10 @@ def _asked(client: httpx2.Client, address: Address) -> Iterator[httpx2.Response]
             if "certificate" in str(error).lower():
                 raise FetchError(f"{address} is not who it says: {_reason(error)}") from None
             if index == len(numbers):
-                raise _PassingError(f"{address} cannot be reached: {_reason(error)}") from None
+                raise _RetryableError(f"{address} cannot be reached: {_reason(error)}") from None
             continue
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise _PassingError(f"{address} gives no answer: {_reason(error)}") from None
+            raise _RetryableError(f"{address} gives no answer: {_reason(error)}") from None
         try:
             yield answer
         finally:
@@ -227,7 +227,7 @@ def _parts(answer: httpx2.Response, address: Address) -> Iterator[bytes]:
         # As it comes: whoever sends a little at a time is still met by the limits.
         yield from answer.iter_raw()
     except httpx2.HTTPError as error:
-        raise _PassingError(f"{address} breaks off: {_reason(error)}") from None
+        raise _RetryableError(f"{address} breaks off: {_reason(error)}") from None
 
 
 def _reason(error: Exception) -> str:

@@ -76,7 +76,7 @@ class Address:
         return urljoin(str(self), location)
 
 
-class Allowed:
+class UrlPolicy:
     """The hosts that a user allows.
 
     Args:
@@ -134,7 +134,7 @@ class Allowed:
         return Address(scheme, host.rstrip("."), port or PORTS[scheme], target)
 
 
-def numbers_of(address: Address) -> list[Ip]:
+def resolve_host(address: Address) -> list[Ip]:
     """The numbers of an address's host, to connect to these and no others.
 
     A name stands for public numbers only, so that nobody who answers for it can lead into the network

@@ -10,9 +10,9 @@ from wangp_cli.errors import RequestError, WangpError
 from wangp_cli.files.strict_json import MAX_BYTES
 from wangp_cli.runtime.intake.folder_tasks import natural
 from wangp_cli.runtime.intake.json_stream import CHUNK, MalformedError, content, is_whole, list_items
-from wangp_cli.runtime.intake.json_tasks import Place, line_of, lines_of_text, read_list
+from wangp_cli.runtime.intake.json_tasks import LineContext, line_of, lines_of_text, read_list
 from wangp_cli.runtime.intake.readers import LINE_ENDINGS, MAX_DOCUMENT
-from wangp_cli.runtime.intake.task_line import Line
+from wangp_cli.runtime.intake.task_line import TaskLine
 from wangp_cli.runtime.intake.watch_list import ListFile
 
 REMEMBERED = 4096
@@ -37,7 +37,7 @@ class Watcher:
         self.interval = interval
         self._list: ListFile | None = None
         self._source: ListFile | _Tail | _Folder
-        place = Place(source=path.name, folder=path.absolute().parent, given=given)
+        place = LineContext(source=path.name, folder=path.absolute().parent, given=given)
         if path.is_dir():
             self._source = _Folder(path, given)
         elif path.suffix.lower() in LINE_ENDINGS:
@@ -50,23 +50,23 @@ class Watcher:
         """Why the last look found nothing to read, such as a file that is half written."""
         return self._source.problem
 
-    def poll(self) -> Iterator[Line]:
+    def poll(self) -> Iterator[TaskLine]:
         """Lines that are new since the last look."""
         return self._source.poll()
 
-    def lines(self, wait: Callable[[float], bool]) -> Iterator[Line]:
+    def lines(self, wait: Callable[[float], bool]) -> Iterator[TaskLine]:
         """New lines, for as long as `wait(seconds)` does not return true."""
         while True:
             yield from self.poll()
             if wait(self.interval):
                 return
 
-    def done(self, line: Line) -> None:
+    def done(self, line: TaskLine) -> None:
         """Take a finished task out of the list; other sources are left as they are."""
         if self._list:
             self._list.finish(line, None)
 
-    def failed(self, line: Line, error: WangpError) -> None:
+    def failed(self, line: TaskLine, error: WangpError) -> None:
         """Move a failed task from the list to `NAME.failed.json`; other sources are left as they are."""
         if self._list:
             self._list.finish(line, error)
@@ -75,13 +75,13 @@ class Watcher:
 class _Tail:
     """The complete new lines of a file that grows."""
 
-    def __init__(self, path: Path, place: Place) -> None:
+    def __init__(self, path: Path, place: LineContext) -> None:
         self.problem: str | None = None
         self._path, self._place = path, place
         self._offset = self._number = 0
         self._before = b""
 
-    def poll(self) -> Iterator[Line]:
+    def poll(self) -> Iterator[TaskLine]:
         try:
             file = self._path.open("rb")
         except OSError as error:
@@ -120,7 +120,7 @@ class _Folder:
         self._seen: set[tuple[str, str]] = set()
         self._stamps: dict[str, tuple[int, int, int]] = {}
 
-    def poll(self) -> Iterator[Line]:
+    def poll(self) -> Iterator[TaskLine]:
         self.problem = None
         try:
             files = sorted((f for f in self._path.absolute().iterdir() if _is_task_file(f)), key=natural)
@@ -128,13 +128,13 @@ class _Folder:
             self.problem = f"{self._path} cannot be read: {error.strerror}"
             return
         for file in files:
-            place = Place(source=file.name, folder=file.parent, given=self._given)
+            place = LineContext(source=file.name, folder=file.parent, given=self._given)
             if file.suffix.lower() in LINE_ENDINGS:
                 yield from self._tails.setdefault(file.name, _Tail(file, place)).poll()
             else:
                 yield from self._whole(file, place)
 
-    def _whole(self, file: Path, place: Place) -> Iterator[Line]:
+    def _whole(self, file: Path, place: LineContext) -> Iterator[TaskLine]:
         try:
             found = file.stat()
             stamp = (found.st_ino, found.st_mtime_ns, found.st_size)

@@ -21,8 +21,8 @@ from wangp_cli.errors import WangpError
 from wangp_cli.files import strict_json
 from wangp_cli.files.atomic import complete_file
 from wangp_cli.runtime.intake.json_stream import MalformedError, list_items
-from wangp_cli.runtime.intake.json_tasks import Place, line_of
-from wangp_cli.runtime.intake.task_line import Line, digest_of
+from wangp_cli.runtime.intake.json_tasks import LineContext, line_of
+from wangp_cli.runtime.intake.task_line import TaskLine, digest_of
 
 MAX_LIST = 64 << 20
 LOCK_SECONDS = 30
@@ -43,7 +43,7 @@ class ListFile:
     Another program is safe if it replaces the file whole, or takes the lock file `.NAME.lock` to edit it.
     """
 
-    def __init__(self, path: Path, place: Place) -> None:
+    def __init__(self, path: Path, place: LineContext) -> None:
         self.path = Path(os.path.realpath(path))
         self.failed_path = failed_path(path)
         self.problem: str | None = None
@@ -53,7 +53,7 @@ class ListFile:
         self._owed: Counter[str] = Counter()
         self._number = 0
 
-    def poll(self) -> Iterator[Line]:
+    def poll(self) -> Iterator[TaskLine]:
         """Items that were not there before, as lines numbered in the order they are found."""
         if self._owed:
             self._settle()
@@ -70,7 +70,7 @@ class ListFile:
                 self._tickets[self._number] = _Ticket(key=key, left=len(lines))
                 yield from lines
 
-    def finish(self, line: Line, error: WangpError | None) -> None:
+    def finish(self, line: TaskLine, error: WangpError | None) -> None:
         """One task of an item ended; after the last one the item leaves the list."""
         if not (ticket := self._tickets.get(line.number)):
             return

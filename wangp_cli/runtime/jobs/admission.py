@@ -21,8 +21,8 @@ from wangp_cli.runtime.request.resolve import resolve
 from wangp_cli.tasks.runtime import Runtime
 
 if TYPE_CHECKING:
-    from wangp_cli.runtime.intake import Line
-    from wangp_cli.runtime.intake.url_fetch import Fetcher
+    from wangp_cli.runtime.intake import TaskLine
+    from wangp_cli.runtime.intake.url_fetch import UrlFetcher
     from wangp_cli.runtime.jobs.store import StoredJob
     from wangp_cli.runtime.session import Session
 
@@ -31,7 +31,7 @@ HOW = frozenset({"overwrite", "skip_existing", "device"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rules:
+class AdmissionRules:
     """What lines may do and which of them run.
 
     Args:
@@ -50,7 +50,7 @@ class Rules:
     only: frozenset[str] = frozenset()
     shard: tuple[int, int] = (1, 1)
     names_by_id: bool = True
-    fetcher: Fetcher | None = None
+    fetcher: UrlFetcher | None = None
 
     @property
     def fetches(self) -> bool:
@@ -59,11 +59,11 @@ class Rules:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Admitted:
+class LineResult:
     """What became of a line.
 
     Args:
-        key: the id of its task, if it has one.
+        task_id: the id of its task, if it has one.
         job: to run.
         request: the same, settled.
         done: the job that an earlier run finished.
@@ -72,8 +72,8 @@ class Admitted:
     With none of them it says the same as an earlier line of that id.
     """
 
-    line: Line
-    key: str | None
+    line: TaskLine
+    task_id: str | None
     job: NewJob | None = None
     request: Request | None = None
     done: StoredJob | None = None
@@ -81,7 +81,7 @@ class Admitted:
 
 
 @dataclass
-class Door:
+class Admission:
     """Admits lines one by one; remembers what it has seen, to name lines that have no id.
 
     Args:
@@ -90,7 +90,7 @@ class Door:
         known: the jobs of these ids that an earlier run left.
     """
 
-    rules: Rules
+    rules: AdmissionRules
     session: Session
     known: Callable[[Sequence[str]], Mapping[str, StoredJob]] | None = None
     met: set[str] = field(default_factory=set)
@@ -99,17 +99,17 @@ class Door:
     _files: set[int] = field(default_factory=set)
     _inside: set[Path] = field(default_factory=set)
 
-    def admit(self, lines: Iterable[Line]) -> list[Admitted]:
+    def admit(self, lines: Iterable[TaskLine]) -> list[LineResult]:
         """Check lines; those that are not chosen by shard or id are left out."""
         # Every shard must give equal lines the same names, so all are named and then some are left out.
         named = [(line, self._name(line)) for line in lines]
-        chosen = [(line, key) for line, key in named if self._is_chosen(line, key)]
-        known = self.known([key for _, key in chosen if key]) if self.known else {}
-        admitted = (self._admit(line, key, known.get(key or "")) for line, key in chosen)
+        chosen = [(line, task_id) for line, task_id in named if self._is_chosen(line, task_id)]
+        known = self.known([task_id for _, task_id in chosen if task_id]) if self.known else {}
+        admitted = (self._admit(line, task_id, known.get(task_id or "")) for line, task_id in chosen)
         # Who was told to stop while a file was fetched says nothing of its line, which is met again.
         return [one for one in admitted if not isinstance(one.error, Cancelled)]
 
-    def _name(self, line: Line) -> str | None:
+    def _name(self, line: TaskLine) -> str | None:
         """Its own name, or the hash of what it says and which of its equals it is."""
         if line.task_id or not line.digest or line.values is None:
             return line.task_id
@@ -117,50 +117,56 @@ class Door:
         self._ordinals[short] += 1
         return f"{short}-{self._ordinals[short]}"
 
-    def _is_chosen(self, line: Line, key: str | None) -> bool:
+    def _is_chosen(self, line: TaskLine, task_id: str | None) -> bool:
         which, of = self.rules.shard
         # What is wrong with the file as a whole is everybody's.
         if line.number and (line.number - 1) % of != which - 1:
             return False
-        if self.rules.only and key in self.rules.only:
-            self.met.add(key or "")
-        return not self.rules.only or key in self.rules.only
+        if self.rules.only and task_id in self.rules.only:
+            self.met.add(task_id or "")
+        return not self.rules.only or task_id in self.rules.only
 
-    def _admit(self, line: Line, key: str | None, known: StoredJob | None) -> Admitted:
-        if line.error is not None or line.values is None or key is None:
-            return Admitted(line=line, key=key, error=line.error)
+    def _admit(self, line: TaskLine, task_id: str | None, known: StoredJob | None) -> LineResult:
+        if line.error is not None or line.values is None or task_id is None:
+            return LineResult(line=line, task_id=task_id, error=line.error)
         values = line.values
-        admitted = result_or_error(lambda: self._job(line, key, values, known))
+        admitted = result_or_error(lambda: self._job(line, task_id, values, known))
         if isinstance(admitted, RequestError):
-            return Admitted(line=line, key=key, error=line.wrong(admitted))
-        return Admitted(line=line, key=key, error=admitted) if isinstance(admitted, WangpError) else admitted
+            return LineResult(line=line, task_id=task_id, error=line.wrong(admitted))
+        return (
+            LineResult(line=line, task_id=task_id, error=admitted)
+            if isinstance(admitted, WangpError)
+            else admitted
+        )
 
-    def _job(self, line: Line, key: str, values: Mapping[str, Any], known: StoredJob | None) -> Admitted:
+    def _job(
+        self, line: TaskLine, task_id: str, values: Mapping[str, Any], known: StoredJob | None
+    ) -> LineResult:
         fetcher = self.rules.fetcher
         check_paths(values, self.rules.roots, fetcher.allowed if fetcher else None)
         confined = confine_output(values, self.rules.folder)
         layers = [
             *self.rules.defaults,
             Layer(name=line.origin, values=confined, checksums=line.checksums),
-            Layer(name="run", values={"task_id": key}),
+            Layer(name="run", values={"task_id": task_id}),
         ]
         said = merge(layers).values
         if self.rules.names_by_id:
             layers.insert(0, Layer(name="default", values={"name": _name_by_id(said)}))
         # Everything that is said, before a seed is drawn.
         digest = _sha256({name: value for name, value in said.items() if name not in HOW})
-        if self._repeats(key, digest):
+        if self._repeats(task_id, digest):
             if known is not None and known.state in ("dead", "cancelled"):
-                raise ConflictError(f"task_id: {key!r} has ended in this run", hint="use another id")
-            return Admitted(line=line, key=key)
+                raise ConflictError(f"task_id: {task_id!r} has ended in this run", hint="use another id")
+            return LineResult(line=line, task_id=task_id)
         if known is not None and known.state == "done":
             if known.digest == digest and is_intact(known.result):
-                return Admitted(line=line, key=key, done=known)
+                return LineResult(line=line, task_id=task_id, done=known)
             if known.digest == digest:
                 remove_results(known)
             elif not said.get("overwrite"):
                 raise ConflictError(
-                    f"task_id: {key!r} is taken by another request, which is done", hint="use another id"
+                    f"task_id: {task_id!r} is taken by another request, which is done", hint="use another id"
                 )
         elif known is not None and known.token:
             remove_leftovers(known)
@@ -170,21 +176,21 @@ class Door:
         files = files_of(request)
         self._check_files(request.outputs, files)
         # Hashes are all that is kept of a line: a file may be long.
-        self._digests[hash(key)] = hash(digest)
+        self._digests[hash(task_id)] = hash(digest)
         self._files.update(map(hash, files))
         job = NewJob(
-            key=key,
+            task_id=task_id,
             digest=digest,
             affinity=affinity_of(request),
             said={"layers": pack(layers), "line": line.number or None, "notices": list(line.notices)},
         )
-        return Admitted(line=line, key=key, job=job, request=request)
+        return LineResult(line=line, task_id=task_id, job=job, request=request)
 
-    def _repeats(self, key: str, digest: str) -> bool:
+    def _repeats(self, task_id: str, digest: str) -> bool:
         """Whether an earlier line says the same; raises where one of that id says something else."""
-        earlier = self._digests.get(hash(key))
+        earlier = self._digests.get(hash(task_id))
         if earlier not in (None, hash(digest)):
-            raise ConflictError(f"task_id: {key!r} is taken by an earlier line", hint="use another id")
+            raise ConflictError(f"task_id: {task_id!r} is taken by an earlier line", hint="use another id")
         return earlier is not None
 
     def _check_files(self, outputs: Sequence[Path], files: Sequence[str]) -> None:
@@ -199,9 +205,9 @@ class Door:
             raise ConflictError(f"output: {taken} is written by an earlier line", hint="give it another name")
 
 
-def _fetched(layer: Layer, fetcher: Fetcher) -> Layer:
+def _fetched(layer: Layer, fetcher: UrlFetcher) -> Layer:
     """What a line says, with local files in the place of addresses."""
-    values, addresses = fetcher.localised(layer.values)
+    values, addresses = fetcher.fetch_urls(layer.values)
     sums = {path: layer.checksums[name] for path, name in addresses.items() if name in layer.checksums}
     return replace(layer, values=values, checksums={**layer.checksums, **sums}, addresses=addresses)
 

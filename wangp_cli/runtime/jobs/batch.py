@@ -15,14 +15,14 @@ from wangp_cli.files.atomic import sweep
 from wangp_cli.runtime.events.types import Fault, Log, TaskCompleted, TaskRejected
 from wangp_cli.runtime.execute import result_or_error
 from wangp_cli.runtime.history.log import HISTORY
-from wangp_cli.runtime.jobs.admission import Admitted, Door, Rules
+from wangp_cli.runtime.jobs.admission import Admission, AdmissionRules, LineResult
 from wangp_cli.runtime.jobs.cleanup import finished_after_all, is_intact, remove_leftovers, remove_results
 from wangp_cli.runtime.jobs.worker import Worker
 from wangp_cli.runtime.outcome import Outcome
 
 if TYPE_CHECKING:
-    from wangp_cli.runtime.intake import Line
-    from wangp_cli.runtime.jobs.store import Store, StoredJob
+    from wangp_cli.runtime.intake import TaskLine
+    from wangp_cli.runtime.jobs.store import JobStore, StoredJob
     from wangp_cli.runtime.session import Session
     from wangp_cli.tasks.fields import Order
 
@@ -32,7 +32,7 @@ POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class BatchPlan:
     """How a batch runs.
 
     Args:
@@ -46,7 +46,7 @@ class Plan:
         resume: go on with what an earlier run of the folder left.
     """
 
-    rules: Rules
+    rules: AdmissionRules
     order: Order = "given"
     phase_group: int = 64
     fail_fast: bool = False
@@ -56,13 +56,13 @@ class Plan:
     resume: bool = False
 
 
-class Origin(Protocol):
+class LineSource(Protocol):
     """Where lines come from, if it wants to know how they ended."""
 
-    def done(self, line: Line) -> None:
+    def done(self, line: TaskLine) -> None:
         """A task of the line is done."""
 
-    def failed(self, line: Line, error: WangpError) -> None:
+    def failed(self, line: TaskLine, error: WangpError) -> None:
         """A task of the line failed."""
 
 
@@ -73,26 +73,28 @@ class Batch:
         out_of_room: a full disk ended it, and left the rest ready.
     """
 
-    def __init__(self, plan: Plan, session: Session, store: Store, origin: Origin | None = None) -> None:
+    def __init__(
+        self, plan: BatchPlan, session: Session, store: JobStore, origin: LineSource | None = None
+    ) -> None:
         self._plan = plan
         self._session = session
         self._store = store
-        self._origin = origin
-        self._lines: dict[str, Line] = {}
-        self._door = Door(plan.rules, session, store.find if plan.resume else None)
+        self._line_source = origin
+        self._lines: dict[str, TaskLine] = {}
+        self._admission = Admission(plan.rules, session, store.find if plan.resume else None)
         self._worker = Worker(store=store, session=session, retries=plan.retries, timeout=plan.timeout)
-        self._feed: queue.Queue[Line | WangpError | None] = queue.Queue(AHEAD)
+        self._feed: queue.Queue[TaskLine | WangpError | None] = queue.Queue(AHEAD)
         self._admitted = self._ended = 0
         self._fed = self._stopping = self._held = self.out_of_room = False
         self._affinity: str | None = None
 
-    def run(self, lines: Iterable[Line] | None) -> bool:
+    def run(self, lines: Iterable[TaskLine] | None) -> bool:
         """Run everything; whether a signal or `wangp control` ended it before all was done.
 
         Args:
             lines: None for those that an earlier run has left.
         """
-        self._session.control.knows = self._store.waits
+        self._session.control.is_queued = self._store.waits
         if self._plan.resume:
             self._recover(every=lines is None)
         threading.Thread(target=self._read, args=(lines or (),), name="wangp-tasks", daemon=True).start()
@@ -107,7 +109,7 @@ class Batch:
         control = self._session.control
         came = self._admit(wait=False)
         if self._fed and self._held:
-            self._store.let_go()
+            self._store.requeue_orphans()
             self._held = False
         self._cancel_waiting()
         if self._plan.limit is not None and self._ended >= self._plan.limit:
@@ -135,37 +137,37 @@ class Batch:
         history = session.manifest_path or self._plan.rules.folder / HISTORY
         after_all = finished_after_all(halves, history)
         for job in halves:
-            if manifest := after_all.get(job.key):
+            if manifest := after_all.get(job.task_id):
                 store.succeed(job, manifest)
             else:
                 remove_leftovers(job)
-        store.let_go()
+        store.requeue_orphans()
         if self._plan.rules.folder.is_dir():
             sweep(self._plan.rules.folder)
         if every:
             self._reopen()
         else:
             # They wait until the file is read: it may say them again, or in another way.
-            store.hold_back()
+            store.hold_ready()
             self._held = True
 
     def _reopen(self) -> None:
         chosen = self._plan.rules.only
         for job in self._store.among("done", "dead", "cancelled"):
-            if chosen and job.key not in chosen:
+            if chosen and job.task_id not in chosen:
                 continue
-            self._door.met.add(job.key)
+            self._admission.met.add(job.task_id)
             if job.state == "done" and is_intact(job.result):
                 self._skip(job)
             else:
                 (remove_results if job.state == "done" else remove_leftovers)(job)
-                self._store.reopen([job.key])
+                self._store.reopen([job.task_id])
 
     def _claim(self) -> list[StoredJob]:
         """The next job, or the next group of them."""
         store, plan = self._store, self._plan
         if plan.rules.only:
-            chosen = (store.claim_key(key, due=True) for key in sorted(plan.rules.only))
+            chosen = (store.claim_task(task_id, due=True) for task_id in sorted(plan.rules.only))
             return list(islice(filter(None, chosen), 1))
         first = store.claim(None if plan.order == "given" else self._affinity)
         jobs = [] if first is None else [first]
@@ -191,8 +193,8 @@ class Batch:
                 self._end(job, self._worker.work(job))
 
     def _cancel_waiting(self) -> None:
-        for key in self._session.control.cancelling:
-            if job := self._store.claim_key(key):
+        for task_id in self._session.control.cancelling:
+            if job := self._store.claim_task(task_id):
                 # It is announced and at once cancelled.
                 self._end(job, self._worker.work(job))
 
@@ -206,31 +208,31 @@ class Batch:
         if isinstance(outcome.error, NoSpaceError):
             # The next job would meet the same end.
             self._stopping = self.out_of_room = True
-        self._tell(self._lines.pop(job.key, None), outcome.error)
+        self._tell(self._lines.pop(job.task_id, None), outcome.error)
 
-    def _tell(self, line: Line | None, error: WangpError | None) -> None:
+    def _tell(self, line: TaskLine | None, error: WangpError | None) -> None:
         """Let the origin of a line know how it ended."""
-        if self._origin is None or line is None:
+        if self._line_source is None or line is None:
             return
         if error is None:
-            self._origin.done(line)
+            self._line_source.done(line)
         else:
-            self._origin.failed(line, error)
+            self._line_source.failed(line, error)
 
-    def _read(self, lines: Iterable[Line]) -> None:
+    def _read(self, lines: Iterable[TaskLine]) -> None:
         """In a thread of its own: reading may block for ever, on a pipe that stays open."""
         error = result_or_error(lambda: self._put(lines))
         if error is not None:
             self._feed.put(error)
         self._feed.put(None)
 
-    def _put(self, lines: Iterable[Line]) -> None:
+    def _put(self, lines: Iterable[TaskLine]) -> None:
         for line in lines:
             self._feed.put(line)
 
     def _admit(self, *, wait: bool) -> bool:
         """Take the lines that are there, at least one if `wait` and it comes soon; whether there were any."""
-        lines: list[Line] = []
+        lines: list[TaskLine] = []
         try:
             # A task must not wait for the files that later ones name by address.
             ahead = 1 if self._plan.rules.fetches else AHEAD
@@ -247,10 +249,10 @@ class Batch:
         except queue.Empty:
             pass
         if lines:
-            self._submit(self._door.admit(lines))
+            self._submit(self._admission.admit(lines))
         return bool(lines)
 
-    def _submit(self, admitted: list[Admitted]) -> None:
+    def _submit(self, admitted: list[LineResult]) -> None:
         jobs = []
         for one in admitted:
             if one.job is not None:
@@ -259,29 +261,30 @@ class Batch:
                     break
                 self._admitted += 1
                 jobs.append(one.job)
-                if self._origin:
-                    self._lines[one.job.key] = one.line
+                if self._line_source:
+                    self._lines[one.job.task_id] = one.line
             elif one.error is not None:
-                self._reject(one.line, one.key, one.error)
+                self._reject(one.line, one.task_id, one.error)
             elif one.done is not None:
                 self._skip(one.done)
                 self._tell(one.line, None)
             else:
                 text = (
-                    f"line {one.line.number} says the same as an earlier one of id {one.key}, which runs once"
+                    f"line {one.line.number} says the same as an earlier one of id {one.task_id}, "
+                    "which runs once"
                 )
                 self._session.stream.emit(Log(level="warning", message=text))
                 self._tell(one.line, None)
         self._store.submit(jobs)
 
     def _skip(self, job: StoredJob) -> None:
-        self._session.stream.emit(TaskCompleted(manifest=job.result or {}, skipped=True), task=job.key)
+        self._session.stream.emit(TaskCompleted(manifest=job.result or {}, skipped=True), task=job.task_id)
 
-    def _reject(self, line: Line | None, key: str | None, error: WangpError) -> None:
+    def _reject(self, line: TaskLine | None, task_id: str | None, error: WangpError) -> None:
         number, fault = line.number if line else None, Fault.of(error)
-        if key and self._held:
-            self._store.reject(key, fault.model_dump(mode="json"))
-        self._session.stream.emit(TaskRejected(line=number, error=fault), task=key)
+        if task_id and self._held:
+            self._store.reject(task_id, fault.model_dump(mode="json"))
+        self._session.stream.emit(TaskRejected(line=number, error=fault), task=task_id)
         self._tell(line, error)
         self.out_of_room = self.out_of_room or isinstance(error, NoSpaceError)
         if self._plan.fail_fast or self.out_of_room:
@@ -289,5 +292,5 @@ class Batch:
 
     def _report_missing(self) -> None:
         if self._plan.limit is None:
-            for key in sorted(self._plan.rules.only - self._door.met):
-                self._reject(None, key, RequestError("--only", f"there is no task {key!r}"))
+            for task_id in sorted(self._plan.rules.only - self._admission.met):
+                self._reject(None, task_id, RequestError("--only", f"there is no task {task_id!r}"))

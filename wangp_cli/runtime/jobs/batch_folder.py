@@ -11,14 +11,14 @@ from filelock import FileLock, Timeout
 
 from wangp_cli.errors import ConflictError
 from wangp_cli.files.atomic import disk_error
-from wangp_cli.runtime.jobs.store import Store, open_store
+from wangp_cli.runtime.jobs.store import JobStore, open_store
 
 OURS = ".wangp"
 """Where a batch keeps what is not a result."""
 
 
 @contextmanager
-def batch_store(folder: Path, shard: tuple[int, int], *, resume: bool) -> Iterator[Store]:
+def batch_store(folder: Path, shard: tuple[int, int], *, resume: bool) -> Iterator[JobStore]:
     """The store of a batch.
 
     Args:
@@ -69,7 +69,7 @@ def _name(shard: tuple[int, int]) -> str:
     return "batch" if of == 1 else f"batch-{which}-of-{of}"
 
 
-def _check(store: Store, folder: Path, *, resume: bool) -> None:
+def _check(store: JobStore, folder: Path, *, resume: bool) -> None:
     if resume:
         return
     counts = store.counts()

@@ -77,20 +77,20 @@ def finished_after_all(jobs: Sequence[StoredJob], history: Path) -> dict[str, di
 
     The history may hold lines of other requests with the same id: every file must be one that the job wrote.
     """
-    owned = {job.key: _owned(job) for job in jobs}
+    owned = {job.task_id: _owned(job) for job in jobs}
     found = {}
     for manifest in _lines_about(history, list(owned)) if owned else ():
-        key = str(manifest.get("task_id"))
+        task_id = str(manifest.get("task_id"))
         if is_intact(manifest) and all(
-            artifact["sha256"] in owned.get(key, {}).get(Path(artifact["path"]), ())
+            artifact["sha256"] in owned.get(task_id, {}).get(Path(artifact["path"]), ())
             for artifact in manifest["artifacts"]
         ):
-            found[key] = manifest
+            found[task_id] = manifest
     return found
 
 
 def _lines_about(history: Path, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
-    needles = [key.encode() for key in keys]
+    needles = [task_id.encode() for task_id in keys]
     if not history.is_file():
         return
     with history.open("rb") as file:

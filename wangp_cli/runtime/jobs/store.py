@@ -29,13 +29,13 @@ class NewJob:
     """A job to submit.
 
     Args:
-        key: the task's id, unique in the store.
+        task_id: the task's id, unique in the store.
         digest: of everything that was said.
         affinity: equal for jobs that need the same model loaded in the same way.
         said: what the worker needs to run it.
     """
 
-    key: str
+    task_id: str
     digest: str
     affinity: str | None
     said: Mapping[str, Any]
@@ -53,7 +53,7 @@ class StoredJob:
     """
 
     id: int
-    key: str
+    task_id: str
     digest: str
     affinity: str | None
     state: State
@@ -72,7 +72,7 @@ class LeaseLostError(WangpError):
     kind = "lease_lost"
 
 
-class Store:
+class JobStore:
     """Jobs in a database.
 
     Args:
@@ -82,11 +82,11 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         # Statements are built once: building one costs more than running it.
-        self._find = select(jobs).where(jobs.c.key.in_(bindparam("keys", expanding=True)))
+        self._find = select(jobs).where(jobs.c.task_id.in_(bindparam("keys", expanding=True)))
         ready = select(jobs.c.id).where(READY, jobs.c.run_at <= bindparam("now")).order_by(jobs.c.id).limit(1)
         self._claim = _claim_of(ready)
         self._claim_like = _claim_of(ready.where(jobs.c.affinity == bindparam("wanted")))
-        self._claim_key = _claim_of(ready.where(jobs.c.key == bindparam("wanted")))
+        self._claim_task = _claim_of(ready.where(jobs.c.task_id == bindparam("wanted")))
         self._ours = update(jobs).where(
             jobs.c.id == bindparam("job_id"),
             jobs.c.token == bindparam("job_token"),
@@ -113,7 +113,7 @@ class Store:
         now = time.time()
         rows: list[dict[str, Any]] = [
             {
-                "key": new.key,
+                "task_id": new.task_id,
                 "digest": new.digest,
                 "affinity": new.affinity,
                 "state": "ready",
@@ -124,7 +124,7 @@ class Store:
             for new in batch
         ]
         with self._write() as connection:
-            there = list(connection.execute(self._find, {"keys": [new.key for new in batch]}))
+            there = list(connection.execute(self._find, {"keys": [new.task_id for new in batch]}))
             if running := next((row.key for row in there if row.state == "running"), None):
                 raise LeaseLostError(f"job {running!r} runs")
             if there:
@@ -146,16 +146,16 @@ class Store:
                 row = connection.execute(self._claim, {"now": now}).one_or_none()
             return _job(row) if row is not None else None
 
-    def claim_key(self, key: str, *, due: bool = False) -> StoredJob | None:
+    def claim_task(self, task_id: str, *, due: bool = False) -> StoredJob | None:
         """Take one job, if it is ready; `due` leaves it if it waits for its next attempt."""
         now = time.time() if due else FOREVER
         with self._write() as connection:
-            row = connection.execute(self._claim_key, {"wanted": key, "now": now}).one_or_none()
+            row = connection.execute(self._claim_task, {"wanted": task_id, "now": now}).one_or_none()
             return _job(row) if row is not None else None
 
     def own(self, job: StoredJob, path: Path, sha256: str) -> None:
         """Note a complete file of the running job before it takes its name, to know it after a crash."""
-        now = self.find([job.key]).get(job.key, job)
+        now = self.find([job.task_id]).get(job.task_id, job)
         self._change(job, files=[*(now.files or []), {"path": str(path), "sha256": sha256}])
 
     def succeed(self, job: StoredJob, result: Mapping[str, Any]) -> None:
@@ -179,15 +179,15 @@ class Store:
         """Give the job back; the attempt does not count."""
         self._change(job, state="ready", attempt=jobs.c.attempt - 1)
 
-    def waits(self, key: str) -> bool:
-        """Whether a job of that key is ready or runs."""
-        wanted = select(jobs.c.id).where(jobs.c.key == key, jobs.c.state.in_(("ready", "running")))
+    def waits(self, task_id: str) -> bool:
+        """Whether a job of that id is ready or runs."""
+        wanted = select(jobs.c.id).where(jobs.c.task_id == task_id, jobs.c.state.in_(("ready", "running")))
         with self._engine.connect() as connection:
             return connection.execute(wanted).first() is not None
 
     def reopen(self, keys: Sequence[str]) -> None:
         """Make jobs that do not run ready again, with all their attempts."""
-        chosen = jobs.c.key.in_(list(keys)) & (jobs.c.state != "running")
+        chosen = jobs.c.task_id.in_(list(keys)) & (jobs.c.state != "running")
         fresh = {"state": "ready", "attempt": 0, "run_at": 0.0, "result": None, "error": None, "files": []}
         with self._write() as connection:
             connection.execute(update(jobs).where(chosen).values(fresh))
@@ -209,19 +209,19 @@ class Store:
             yield from found
             last = found[-1].id
 
-    def hold_back(self) -> None:
-        """Block what is ready, until `let_go`."""
+    def hold_ready(self) -> None:
+        """Block what is ready, until `requeue_orphans`."""
         with self._write() as connection:
             connection.execute(update(jobs).where(READY).values(state="blocked"))
 
-    def reject(self, key: str, error: Mapping[str, Any]) -> None:
-        """End a job that `hold_back` has blocked and whose line cannot run."""
-        chosen = (jobs.c.key == key) & (jobs.c.state == "blocked")
+    def reject(self, task_id: str, error: Mapping[str, Any]) -> None:
+        """End a job that `hold_ready` has blocked and whose line cannot run."""
+        chosen = (jobs.c.task_id == task_id) & (jobs.c.state == "blocked")
         ending = {"state": "dead", "error": dict(error), "finished_at": time.time()}
         with self._write() as connection:
             connection.execute(update(jobs).where(chosen).values(ending))
 
-    def let_go(self) -> None:
+    def requeue_orphans(self) -> None:
         """Make ready what is blocked, and what runs no more as its worker is gone."""
         free = {"state": "ready", "run_at": 0.0}
         back = free | {"attempt": jobs.c.attempt - 1}
@@ -241,10 +241,10 @@ class Store:
         return counts["done"] == sum(counts.values())
 
     def _change(self, job: StoredJob, **values: Any) -> None:
-        key = {"job_id": job.id, "job_token": job.token}
+        mine = {"job_id": job.id, "job_token": job.token}
         with self._write() as connection:
-            if connection.execute(self._ours.values(**values), key).rowcount != 1:
-                raise LeaseLostError(f"job {job.key!r} was taken over by another worker")
+            if connection.execute(self._ours.values(**values), mine).rowcount != 1:
+                raise LeaseLostError(f"job {job.task_id!r} was taken over by another worker")
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
@@ -271,7 +271,7 @@ def _claim_of(ready: Select[Any]) -> ReturningUpdate[Any]:
 def _job(row: Any) -> StoredJob:
     return StoredJob(
         id=row.id,
-        key=row.key,
+        task_id=row.key,
         digest=row.digest,
         affinity=row.affinity,
         state=row.state,
@@ -286,11 +286,11 @@ def _job(row: Any) -> StoredJob:
     )
 
 
-def open_store(path: Path) -> Store:
+def open_store(path: Path) -> JobStore:
     """The store in a SQLite file, made if it is not there.
 
     Raises:
         ConflictError: the file is of another version, or no store.
         NoSpaceError: the file cannot be written.
     """
-    return Store(open_database(path))
+    return JobStore(open_database(path))

@@ -37,7 +37,7 @@ jobs = Table(
     "job",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("key", String, nullable=False, unique=True),
+    Column("key", String, nullable=False, unique=True, key="task_id"),
     Column("digest", String, nullable=False),
     Column("affinity", String),
     Column("state", String, CheckConstraint(f"state in {STATES}"), nullable=False),

@@ -19,7 +19,7 @@ from wangp_cli.tasks.runtime import LESS_MEMORY
 
 if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Stage
-    from wangp_cli.runtime.jobs.store import Store, StoredJob
+    from wangp_cli.runtime.jobs.store import JobStore, StoredJob
     from wangp_cli.runtime.session import Session
 
 CAREFUL = Layer(name="retry", values={"profile": LESS_MEMORY["auto"]})
@@ -39,7 +39,7 @@ class Worker:
         pause: seconds before the second attempt; each further pause is twice as long.
     """
 
-    store: Store
+    store: JobStore
     session: Session
     retries: int = 0
     timeout: float | None = None
@@ -74,10 +74,10 @@ class Worker:
             remove_leftovers(job)
         layers = unpack(job.said)
         if (job.error or {}).get("kind") == OutOfMemoryError.kind:
-            layers.append(self._changes.pop(job.key, CAREFUL))
+            layers.append(self._changes.pop(job.task_id, CAREFUL))
         attempt = Attempt(
             number=job.attempt,
-            announce=job.key not in self._tried,
+            announce=job.task_id not in self._tried,
             line=job.said["line"],
             notices=job.said["notices"],
             timeout=self.timeout,
@@ -85,7 +85,7 @@ class Worker:
             save_manifest=partial(self.store.succeed, job),
             retry=partial(self._retry, job),
         )
-        outcome = yield from run_in_stages(lambda: layers, self.session, job.key, attempt)
+        outcome = yield from run_in_stages(lambda: layers, self.session, job.task_id, attempt)
         self._keep(job, outcome)
         return outcome
 
@@ -95,7 +95,7 @@ class Worker:
                 return None
             retry = retry_with_less_memory(self.session, error)
             if retry and retry.change:
-                self._changes[job.key] = retry.change
+                self._changes[job.task_id] = retry.change
             return retry
         if job.attempt > self.retries:
             return None
@@ -103,7 +103,7 @@ class Worker:
         return Retry(delay_seconds=pause * random.uniform(0.5, 1.5))
 
     def _keep(self, job: StoredJob, outcome: Outcome) -> None:
-        self._tried.discard(job.key)
+        self._tried.discard(job.task_id)
         match outcome.status:
             case "completed":
                 return
@@ -117,7 +117,7 @@ class Worker:
                 pause = outcome.retry.delay_seconds if outcome.retry else None
                 self.store.fail(job, fault, retry_after=pause)
                 if outcome.retry:
-                    self._tried.add(job.key)
+                    self._tried.add(job.task_id)
 
 
 @dataclass(kw_only=True)
