@@ -85,6 +85,24 @@ def test_a_file_is_converted_without_an_entry(wangp: Call, file: Path, tmp_path:
     assert "no model" in wangp("convert", "nothing", tmp_path / "other", code=2).stderr
 
 
+def test_what_is_no_model_is_not_replaced(
+    wangp: Call, file: Path, tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    for place in ("mine", "mine/letter.txt"):
+        options = (file, tmp_path / place, "--like", "tiny_t2v", "--overwrite")
+        assert "is no model" in wangp("convert", *options, code=5).stderr
+    assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert "exists" in wangp("convert", file, "~/mine", "--like", "tiny_t2v", code=5).stderr
+    others = config / "models" / "tiny.yaml"
+    before = others.read_text()
+    for more in ((), ("--overwrite",)):
+        assert "another name" in wangp("add", "tiny", file, *more, code=5).stderr
+        assert others.read_text() == before
+
+
 def test_what_cannot_be_added_is_said(wangp: Call, file: Path, tmp_path: Path, config: Path) -> None:
     wangp("add", "mine", file)
     assert "--overwrite" in wangp("add", "mine", file, code=5).stderr

@@ -274,3 +274,11 @@ def test_the_reference_page_has_every_command_and_flag() -> None:
 
 def test_the_reference_page_is_current(run: Run) -> None:
     run("docs", "--check", code=0)
+
+
+def test_the_reference_page_replaces_no_other_file(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "letter.md").write_text("dear")
+    assert "letter.md" in run("docs", "--output", "letter.md", code=5).stderr
+    assert (tmp_path / "letter.md").read_text() == "dear"
+    for _ in range(2):
+        run("docs", "--output", "page.md", code=0)

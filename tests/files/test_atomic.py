@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from wangp_cli.errors import ConflictError, NoSpaceError
+from wangp_cli.errors import ConflictError, NoSpaceError, RequestError
 from wangp_cli.files.atomic import complete_file, remove_owned, sweep
-from wangp_cli.runtime.history.log import append_line
+from wangp_cli.runtime.history.log import append_line, check_history
 from wangp_cli.runtime.workspace.segments_cache import keep_seed
 from wangp_cli.tasks.generate import Generate
 
@@ -214,3 +214,26 @@ def test_a_seed_is_not_written_through_a_link(tmp_path: Path) -> None:
     with pytest.raises(ConflictError, match="is a link"):
         keep_seed(task.cut(seed=8), tmp_path)
     assert (tmp_path / "theirs").read_text() == "7"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        '{"adapter_payload_hashes": {}, "art',
+        '{"inputs": {}, "task_id": "of the older command line"}\n{"torn',
+    ],
+)
+def test_a_run_history_can_go_on(tmp_path: Path, text: str) -> None:
+    (tmp_path / "history").write_text(text)
+    check_history(tmp_path / "history")
+    check_history(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    "text", ["\n", '{"prompt": "a"}', '{"task_id": "a", "prompt": "b"}\n', "[" * 100_000]
+)
+def test_what_is_no_run_history_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "history").write_text(text)
+    with pytest.raises(RequestError, match="something else than a run history"):
+        check_history(tmp_path / "history")

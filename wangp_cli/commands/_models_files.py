@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 import yaml
 
+from wangp_cli.catalogue import read_yaml
 from wangp_cli.commands._models import Json, ModelsContext, ModelsDir, Name, complete_name, models_context
 from wangp_cli.commands._run import report_errors
 from wangp_cli.commands._table import write_json
@@ -76,9 +78,12 @@ def add_command(
             raise RequestError("name", f"{name!r} is not made of letters, digits, dots, dashes and _")
         local = models_context()
         target = local.folders.config / "models" / f"{name}.yaml"
-        if name in local.catalogue.models and not (overwrite and target.is_file()):
-            hint = "--overwrite replaces it" if target.is_file() else "take another name"
+        alone = target.is_file() and _models_of(target) == [name]
+        if name in local.catalogue.models and not (overwrite and alone):
+            hint = "--overwrite replaces it" if alone else "take another name"
             raise ConflictError(f"name: there is a model {name!r} already", hint=hint)
+        if os.path.lexists(target) and not alone:
+            raise ConflictError(f"name: {target} holds other models", hint="take another name")
         base = _like(local, files, second or [], like, allow_pickle=allow_pickle)
         source: dict[str, Any] = {"file": _absolute(files), "components": base.name}
         source |= {"file_2": _absolute(second)} if second else {}
@@ -92,6 +97,12 @@ def add_command(
             write_json({"model": name, "like": base.name, "entry": str(target)})
         else:
             typer.echo(f"{name} works as {base.name}; its entry is {target}")
+
+
+def _models_of(entry: Path) -> list[str]:
+    data = read_yaml(entry)
+    models = data.get("models") if isinstance(data, dict) else None
+    return list(models) if isinstance(models, dict) else []
 
 
 def _write(target: Path, text: str) -> None:
@@ -174,14 +185,22 @@ def convert_command(
     """Write a model in files as a folder in diffusers layout; interrupted, it goes on."""
     with report_errors():
         local = models_context(models_dir)
+        folder = folder.expanduser()
         if folder.exists() and not overwrite:
             raise ConflictError(f"folder: {folder} exists", hint="--overwrite replaces it")
+        if folder.exists() and not _is_model(folder):
+            raise ConflictError(f"folder: {folder} is no model", hint="name another folder")
         spec = _given(local, model, like, allow_pickle=allow_pickle)
         if not spec.source.file:
             raise RequestError("model", f"{spec.name!r} is in diffusers layout already")
         place = locate.locate(spec, local.models_dir)
-        _rewrite(place, folder.expanduser().absolute(), dtype, everything=False)
+        _rewrite(place, folder.absolute(), dtype, everything=False)
         _done(folder, json=json)
+
+
+def _is_model(folder: Path) -> bool:
+    """Whether it is a folder of a model, or an empty one."""
+    return folder.is_dir() and ((folder / "model_index.json").is_file() or not any(folder.iterdir()))
 
 
 def _given(local: ModelsContext, model: str, like: str | None, *, allow_pickle: bool) -> ModelSpec:

@@ -36,6 +36,8 @@ def docs(
             raise RequestError(
                 "output", f"{output.parent} is not a folder", hint="run it in a checkout, or give --output"
             )
+        if output.exists() and not output.read_bytes().startswith(HEAD.encode()):
+            raise ConflictError(f"output: {output} is no such page", hint="name another file")
         output.write_text(text, encoding="utf-8")
         typer.echo(output)
 

@@ -10,9 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from wangp_cli.errors import RequestError
 from wangp_cli.files.atomic import disk_error
 
 HISTORY = Path("manifests") / "run_history.jsonl"
+LONGEST_LINE = 1 << 24
 
 
 def append_line(path: Path, record: Mapping[str, Any]) -> None:
@@ -49,3 +51,36 @@ def append_line(path: Path, record: Mapping[str, Any]) -> None:
             os.close(handle)
     except OSError as error:
         raise disk_error(error, path) from None
+
+
+def check_history(path: Path) -> None:
+    """Check that a file which lines are to be appended to is new, empty or a run history.
+
+    Raises:
+        RequestError: it is something else.
+        NoSpaceError: it cannot be read.
+    """
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise RequestError("manifest_path", f"{path} is not a file")
+    try:
+        with path.open("rb") as file:
+            first = file.readline(LONGEST_LINE)
+    except OSError as error:
+        raise disk_error(error, path) from None
+    if first and not _is_of_history(first):
+        raise RequestError(
+            "manifest_path", f"{path} holds something else than a run history", hint="name another file"
+        )
+
+
+def _is_of_history(line: bytes) -> bool:
+    # A first line that a power cut has torn begins as ours do.
+    if line.startswith(b'{"adapter_payload_hashes": '):
+        return True
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and "task_id" in found and "inputs" in found

@@ -12,7 +12,7 @@ from wangp_cli.models import ModelSpec
 from wangp_cli.plan import frame_count_at_fps
 from wangp_cli.presets import Resolved, said
 from wangp_cli.runtime.events.events_file import check_apart
-from wangp_cli.runtime.history.log import HISTORY
+from wangp_cli.runtime.history.log import HISTORY, check_history
 from wangp_cli.runtime.loras.select import find_loras, to_fetch
 from wangp_cli.runtime.request.check_inputs import Facts, check_character, check_inputs, silence_after
 from wangp_cli.runtime.request.check_model import check_filmed, check_served
@@ -83,7 +83,7 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
     ]
     made = shapes[task.size_inputs[0]][0][:2] if task.splices else size_of(size)
     outputs = plan_outputs(settled, frames, made, session.writable, plan)
-    _check_events_file(settled, outputs, session)
+    _check_records(settled, outputs, session)
     return Request(
         task=settled,
         origin=origin,
@@ -98,10 +98,11 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
     )
 
 
-def _check_events_file(task: Render, outputs: list[Path], session: Session) -> None:
-    """Check that no result replaces the events file, and that the history is another."""
+def _check_records(task: Render, outputs: list[Path], session: Session) -> None:
+    """Check that the history can go on, and that neither it nor a result is the events file."""
+    history = session.manifest_path or outputs[0].parent / HISTORY
+    check_history(history)
     if session.events_file:
-        history = session.manifest_path or outputs[0].parent / HISTORY
         results = [file for path in outputs for file in files_beside(task, path)]
         check_apart(session.events_file, [*results, history])
 
