@@ -319,7 +319,7 @@ def test_a_file_that_cannot_be_written_is_a_clear_error_at_once(
     with pytest.raises(ConflictError, match="another run"):
         open_events_file(tmp_path / "events.jsonl")
     os.close(held)
-    monkeypatch.setattr("wangp_cli.runtime.events.jsonl.LEAST_FREE_BYTES", 1 << 60)
+    monkeypatch.setattr("wangp_cli.runtime.events.events_file.LEAST_FREE_BYTES", 1 << 60)
     with pytest.raises(NoSpaceError, match="full"):
         open_events_file(tmp_path / "events.jsonl")
 

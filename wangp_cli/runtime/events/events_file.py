@@ -15,6 +15,7 @@ from wangp_cli.errors import ConflictError, NoSpaceError, RequestError, WangpErr
 from wangp_cli.runtime.events.stream import is_event
 
 LEAST_FREE_BYTES = 1 << 16
+LONGEST_FIRST_LINE = 1 << 24
 
 
 def open_events_file(path: Path, used: Iterable[Path] = (), streams: Iterable[int] = ()) -> int:
@@ -120,9 +121,6 @@ def _check_ours(descriptor: int, path: Path) -> None:
         raise RequestError(
             "events_file", f"{path} holds something else than events", hint="name another file"
         )
-
-
-LONGEST_FIRST_LINE = 1 << 24
 
 
 def _is_same(one: Path, other: Path) -> bool:
