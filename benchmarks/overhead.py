@@ -103,7 +103,7 @@ def ours(name: str, folder: Path, shot: Shot, placement: Placement, repeat: int)
     def call() -> Any:
         conditioning = pipeline.encode(shot, Inputs(control=control(shot)), tiny.quiet)
         latents = pipeline.denoise(shot, conditioning, tiny.quiet)
-        return np.concatenate(list(pipeline.decode(latents, tiny.quiet)))
+        return np.concatenate(list(pipeline.decode(latents, tiny.quiet).frames))
 
     vae = pipeline._vae.model
     stopwatch = Stopwatch(

@@ -89,7 +89,7 @@ def run(way: str, folder: Path) -> None:
     )
     ours = wan_load.load(tiny.spec("t2v"), folder, placement, [], tiny.Parts(), tiny.quiet)
     latents = ours.denoise(shot, ours.encode(shot, Inputs(), tiny.quiet), tiny.quiet)
-    list(ours.decode(latents, tiny.quiet))
+    list(ours.decode(latents, tiny.quiet).frames)
 
 
 def peak() -> float:

@@ -212,27 +212,27 @@ class ModelSpec(Entry):
         return "source" in self.accepts and "end" not in self.requires
 
     @property
-    def films_again(self) -> bool:
+    def is_recamera(self) -> bool:
         """Whether its result is the control video, seen by another camera."""
         return self.architecture == "recam"
 
     @property
-    def follows_wholly(self) -> bool:
+    def requires_full_control_video(self) -> bool:
         """Whether its result is as long and as fast as the control video, which it sees in every step."""
-        return self.animates or self.films_again
+        return self.is_character_animation or self.is_recamera
 
     @property
-    def looks_back(self) -> int:
+    def context_frames(self) -> int:
         """Frames of a video to continue that is shown to it: one, or several latent ones."""
         return {"vace": 1, "diffusion_forcing": 4}.get(self.architecture, 0) * self.grid.step + 1
 
     @property
-    def animates(self) -> bool:
+    def is_character_animation(self) -> bool:
         """Whether it moves one character, by poses and a face in every frame."""
         return self.architecture == "animate"
 
     @property
-    def unguided(self) -> float:
+    def control_fill_value(self) -> float:
         """How bright frames of a control video are that say nothing: VACE takes grey so, Uni3C black."""
         return 0.0 if self.architecture.startswith("uni3c") else 0.5
 

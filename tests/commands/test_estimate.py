@@ -16,7 +16,7 @@ from wangp_cli.commands._estimate import shown
 from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.request.resolve import resolve
-from wangp_cli.runtime.weights.sizes import numbers_in, part_sizes
+from wangp_cli.runtime.weights.sizes import parameters_in, part_sizes
 
 
 def estimated(tmp_path: Path, **said: Any) -> dict[str, Any]:
@@ -40,7 +40,9 @@ def test_weights_are_counted_by_headers_and_not_read(make: Make, config: Path, t
     files, _ = checkpoint_layouts.quanto(model.state_dict(), tmp_path)
     checkpoint_layouts.add_entry(config, "filed", model, files)
     count = sum(value.numel() for value in model.parameters())
-    assert numbers_in(checkpoint_layouts.save(tmp_path / "plain.safetensors", model.state_dict())[0]) == count
+    assert (
+        parameters_in(checkpoint_layouts.save(tmp_path / "plain.safetensors", model.state_dict())[0]) == count
+    )
     found = estimated(tmp_path, model="tiny_t2v")
     assert found["weights"]["transformer"] == 4 * count
     assert found["disk"]["to_fetch_bytes"] == 0
@@ -74,7 +76,7 @@ def test_a_damaged_header_counts_as_published(tmp_path: Path) -> None:
     for data in (b"", b"\xff" * 20, b"\2\0\0\0\0\0\0\0[]", b"\2\0\0\0\0\0\0\0{"):
         file = tmp_path / "bad.safetensors"
         file.write_bytes(data)
-        assert numbers_in(file) is None
+        assert parameters_in(file) is None
 
 
 @pytest.mark.parametrize("device", ["cuda:7", "mps"])

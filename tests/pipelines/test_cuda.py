@@ -130,6 +130,8 @@ def test_loras_are_put_on_and_taken_off(profile: Any, checkpoint: Folder, tmp_pa
 def test_tiles_are_decoded(checkpoint: Folder) -> None:
     pipeline = load(checkpoint("t2v"), device="cuda")
     code = latents(pipeline, tiny.shot(size="160x128"), Inputs()).to("cuda")
-    whole, tiled = (np.concatenate(list(pipeline.decode(code, tiny.quiet, tile))) for tile in (None, 64))
+    whole, tiled = (
+        np.concatenate(list(pipeline.decode(code, tiny.quiet, tile).frames)) for tile in (None, 64)
+    )
     assert whole.shape == tiled.shape
     assert np.abs(whole - tiled).mean() < 0.05

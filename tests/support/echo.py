@@ -13,7 +13,7 @@ import pytest
 from wangp_cli.media.clip import Frames, as_float
 from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines import registry
-from wangp_cli.pipelines.base import Inputs, Lora, LoraPut, Pipeline, Placement, Progress
+from wangp_cli.pipelines.base import Decoded, Inputs, Lora, LoraPut, Pipeline, Placement, Progress
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
 
@@ -85,8 +85,11 @@ class Echo:
             frames[len(frames) - len(inputs.end) :] = as_float(inputs.end.frames)
         return frames
 
-    def decode(self, latents: Frames, progress: Progress, tile: int | None = None) -> Iterator[Frames]:  # noqa: ARG002 - there are none
+    def decode(self, latents: Frames, progress: Progress, tile: int | None = None) -> Decoded:  # noqa: ARG002 - there are none
         """The same in pieces."""
+        return Decoded(frames=self._pieces(latents, progress))
+
+    def _pieces(self, latents: Frames, progress: Progress) -> Iterator[Frames]:
         progress("decode", 1, 1)
         yield latents[:1]
         yield from (latents[at : at + 4] for at in range(1, len(latents), 4))

@@ -20,7 +20,7 @@ from wangp_cli.errors import OutOfMemoryError
 from wangp_cli.media.clip import Frames
 from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines import registry
-from wangp_cli.pipelines.base import Inputs, Lora, LoraPut, Placement, Progress
+from wangp_cli.pipelines.base import Decoded, Inputs, Lora, LoraPut, Placement, Progress
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
 
@@ -70,8 +70,11 @@ class Noop:
             progress("denoise", step + 1, shot.steps)
         return shot
 
-    def decode(self, latents: Shot, progress: Progress, _tile: int | None = None) -> Iterator[Frames]:
+    def decode(self, latents: Shot, progress: Progress, _tile: int | None = None) -> Decoded:
         """Frames of one grey, which the seed decides."""
+        return Decoded(frames=self._frames(latents, progress))
+
+    def _frames(self, latents: Shot, progress: Progress) -> Iterator[Frames]:
         width, height = size_of(latents.size)
         progress("decode", 1, 1)
         shape = (int(latents.frames), height, width, 3)

@@ -18,7 +18,7 @@ from wangp_cli.tasks.shot import Shot
 
 def ours(pipeline: Any, shot: Shot, inputs: Inputs) -> tuple[Any, Any]:
     latents = pipeline.denoise(shot, pipeline.encode(shot, inputs, tiny.quiet), tiny.quiet)
-    return latents.numpy(), np.concatenate(list(pipeline.decode(latents, tiny.quiet)))
+    return latents.numpy(), np.concatenate(list(pipeline.decode(latents, tiny.quiet).frames))
 
 
 def theirs(name: str, pipeline: Any, shot: Shot, **pictures: Any) -> tuple[Any, Any]:

@@ -59,7 +59,7 @@ INPUTS = {
 
 def run(pipeline: Any, shot: Shot, inputs: Inputs = NOTHING, progress: Any = tiny.quiet) -> Any:
     latents = pipeline.denoise(shot, pipeline.encode(shot, inputs, progress), progress)
-    return np.concatenate(list(pipeline.decode(latents, progress)))
+    return np.concatenate(list(pipeline.decode(latents, progress).frames))
 
 
 def load(folder: Path, name: str = "t2v", parts: Any = None, **placement: Any) -> wan.Wan:

@@ -138,13 +138,13 @@ def _like(
         if not base:
             raise RequestError("like", "files on a hub are not here to be looked at", hint="say --like MODEL")
         return base
-    from wangp_cli.pipelines.checkpoints.assemble import Assembly
+    from wangp_cli.pipelines.checkpoints.assemble import TransformerFiles
     from wangp_cli.pipelines.checkpoints.recognise import recognise
 
     bootstrap.prepare_libraries()
     if base and base.network:
         for part in here:
-            Assembly(base.network, part, allow_pickle=allow_pickle)
+            TransformerFiles(base.network, part, allow_pickle=allow_pickle)
         return base
     known = {spec.network.name: spec.network for spec in local.catalogue.models.values() if spec.network}
     fitting = [recognise(part, known.values(), allow_pickle=allow_pickle) for part in here]
@@ -224,7 +224,7 @@ def prepare_command(
     with report_errors():
         local = models_context(models_dir)
         spec = local.catalogue.get(name)
-        if missing := locate.lacking(spec, local.models_dir):
+        if missing := locate.missing_file(spec, local.models_dir):
             raise ModelError(
                 f"weights of {spec.name!r} are not here: {missing} is missing",
                 hint=f"wangp models fetch {spec.name}",

@@ -153,6 +153,19 @@ class Inputs:
     camera: tuple[Pose, ...] | None = None
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Decoded:
+    """The result of `Pipeline.decode`.
+
+    Args:
+        frames: float32 RGB `[t, H, W, 3]` in [0, 1], in pieces, in order.
+        audio: generated together with the frames; None where the model makes none.
+    """
+
+    frames: Iterator[Frames]
+    audio: Audio | None = None
+
+
 class Components(Protocol):
     """Keeps loaded parts (text encoders, VAEs) so that pipelines of one base share them."""
 
@@ -191,8 +204,11 @@ class Pipeline(Protocol):
     def tiles(self, latents: Any) -> Sequence[int | None]:
         """Sides of tiles to decode with, None for whole: the one to take, then what takes less memory."""
 
-    def decode(self, latents: Any, progress: Progress, tile: int | None = None) -> Iterator[Frames]:
-        """Frames as float32 RGB `[t, H, W, 3]` in [0, 1], in pieces, in order; perhaps tile by tile."""
+    def decode(self, latents: Any, progress: Progress, tile: int | None = None) -> Decoded:
+        """Frames of latents, with their audio where the model generates some; `tile` as in `tiles`.
+
+        Frames are computed as they are read, so errors of decoding are raised there.
+        """
 
     def close(self) -> None:
         """Free the memory it holds."""

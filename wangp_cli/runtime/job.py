@@ -55,13 +55,13 @@ class Job:
         ]
 
     def pipeline(
-        self, placement: Placement, *, wear: bool = False, loras: Sequence[Lora] | None = None
+        self, placement: Placement, *, activate_loras: bool = False, loras: Sequence[Lora] | None = None
     ) -> Pipeline:
         """The request's model, loaded.
 
         Args:
             placement: where and how it computes.
-            wear: whether it is to denoise, so that it must wear its LoRAs now.
+            activate_loras: put exactly these LoRAs on the networks; needed before denoising.
             loras: instead of all the request's.
         """
         session = self.session
@@ -69,7 +69,7 @@ class Job:
             self.request.spec,
             replace(placement, work_dir=session.scratch.folder(), data_dir=session.folders.data),
             self.loras() if loras is None else loras,
-            wear=wear,
+            activate_loras=activate_loras,
             progress=self.progress,
             emit=self.emit,
         )

@@ -76,7 +76,7 @@ class Pool:
         placement: Placement,
         loras: Sequence[Lora],
         *,
-        wear: bool,
+        activate_loras: bool,
         progress: Progress,
         emit: Emit,
     ) -> Pipeline:
@@ -86,7 +86,7 @@ class Pool:
             spec: the model.
             placement: where and how it computes.
             loras: of the task; checked before a model is loaded.
-            wear: whether the pipeline must wear exactly these now, or may wear any.
+            activate_loras: put exactly these LoRAs on its networks; needed before denoising.
             progress: told how loading goes.
             emit: told what was loaded.
 
@@ -95,7 +95,7 @@ class Pool:
         """
         pipeline = self._loaded(spec, placement, loras, progress, emit)
         began = time.monotonic()
-        for put in pipeline.adapt(loras) if wear else ():
+        for put in pipeline.adapt(loras) if activate_loras else ():
             emit(
                 LoraLoaded(
                     path=str(put.path),

@@ -139,7 +139,7 @@ class OverlapOptions(Spec):
 
     def window_overlap(self, spec: ModelSpec) -> int:
         """Frames that windows share: those asked for, or as many as the model goes on from."""
-        return self.sliding_window_overlap or spec.looks_back
+        return self.sliding_window_overlap or spec.context_frames
 
 
 class DebugOutputs(Spec):

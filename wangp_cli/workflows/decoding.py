@@ -43,7 +43,7 @@ def decode_fitting(
     sides = list(load().tiles(latents))
     for side, smaller in zip(sides, [*sides[1:], None], strict=True):
         try:
-            return write(load().decode(latents, job.progress, side))
+            return write(load().decode(latents, job.progress, side).frames)
         except Exception as error:
             known = to_wangp_error(error)
             if smaller is None or not isinstance(known, OutOfMemoryError):

@@ -51,7 +51,7 @@ def run(job: Job) -> Iterator[Stage]:
         else:
             yield "denoise"
             job.progress.begin(index + 1)
-            latents = load(wear=True).denoise(
+            latents = load(activate_loras=True).denoise(
                 task.replace(seed=task.seed + index), conditioning, job.progress
             )
             file = save_latents(job, task, index, latents)

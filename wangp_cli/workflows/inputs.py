@@ -135,7 +135,7 @@ class _Reader:
         """The control video; frames it lacks say nothing, so that the model paints freely."""
         if (found := self._moving("video_guide", "image_guide")) is None:
             return None
-        return self._filled(self._fit(found), "video_guide", self._spec.unguided)
+        return self._filled(self._fit(found), "video_guide", self._spec.control_fill_value)
 
     def _speech(self) -> Audio | None:
         """The recording of these frames; silence follows where it ends."""
@@ -154,7 +154,7 @@ class _Reader:
 
     def _filled(self, frames: Frames, field: str, value: float) -> Clip:
         """Frames up to the end of their video, then plain ones; poses stand still instead."""
-        if self._spec.animates:
+        if self._spec.is_character_animation:
             return self._clip(match_length(frames, self._frames, "hold"))
         frames = frames[: self._left(field)]
         missing = self._frames - len(frames)
@@ -180,7 +180,7 @@ class _Reader:
 
     def _references(self) -> tuple[Clip, ...]:
         """The reference pictures, whole, on white; a character to be animated is on black."""
-        behind = 0.0 if self._spec.animates else 1.0
+        behind = 0.0 if self._spec.is_character_animation else 1.0
         pictures = (_rgb(_read("image_refs", path), behind) for path in self._task.image_refs)
         return tuple(
             self._clip(fit(picture, self._width, self._height, "pad", fill=behind)) for picture in pictures

@@ -102,7 +102,8 @@ class Segments:
     def _make(
         self, shot: Shot, inputs: Inputs, loras: Sequence[Lora], write: Callable[[Iterator[Frames]], None]
     ) -> None:
-        pipeline, progress = self._job.pipeline(self._placement, wear=True, loras=loras), self._job.progress
+        pipeline = self._job.pipeline(self._placement, activate_loras=True, loras=loras)
+        progress = self._job.progress
         conditioning = pipeline.encode(shot, inputs, progress)
         latents = pipeline.denoise(shot, conditioning, progress)
         decode_fitting(lambda: pipeline, latents, self._job, write)

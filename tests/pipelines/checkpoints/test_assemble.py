@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.support import checkpoint_layouts, tiny
 from wangp_cli.errors import ModelError
-from wangp_cli.pipelines.checkpoints.assemble import Assembly
+from wangp_cli.pipelines.checkpoints.assemble import TransformerFiles
 from wangp_cli.pipelines.checkpoints.key_names import original
 
 IMAGE: dict[str, Any] = {"in_channels": 36, "image_dim": 16, "added_kv_proj_dim": 48}
@@ -49,7 +49,7 @@ def test_a_layout_gives_the_tensors_of_the_diffusers_layout(layout: str, tmp_pat
     model.load_state_dict(expected)
     model.save_pretrained(tmp_path / "diffusers")
     stock = WanVACETransformer3DModel.from_pretrained(tmp_path / "diffusers", disable_mmap=True)
-    built = Assembly(checkpoint_layouts.network_of(model), files, allow_pickle=True).build(
+    built = TransformerFiles(checkpoint_layouts.network_of(model), files, allow_pickle=True).build(
         torch.float32, "cpu"
     )
     assert same(built, stock.state_dict())
@@ -61,7 +61,9 @@ def test_every_network_is_read_by_its_original_names(name: str, tmp_path: Path) 
     kind, changes = NETWORKS[name]
     model = tiny.transformer(kind, **changes)
     files, expected = checkpoint_layouts.plain(model.state_dict(), tmp_path)
-    assert same(Assembly(checkpoint_layouts.network_of(model), files).build(torch.float32, "cpu"), expected)
+    assert same(
+        TransformerFiles(checkpoint_layouts.network_of(model), files).build(torch.float32, "cpu"), expected
+    )
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS.keys() - {"recam"}))
@@ -84,7 +86,9 @@ def test_animate_is_read_without_the_blur_kernels_of_its_file(
     block = f"{prefix}motion_encoder.enc.net_app.convs.1"
     blur = {f"{block}.{name}.0.kernel": torch.ones(4, 4) for name in ("conv2", "skip")}
     save_file(load_file(file) | blur, file)
-    assert same(Assembly(checkpoint_layouts.network_of(model), [file]).build(torch.float32, "cpu"), expected)
+    assert same(
+        TransformerFiles(checkpoint_layouts.network_of(model), [file]).build(torch.float32, "cpu"), expected
+    )
 
 
 def test_a_fused_layer_is_halved_after_its_scales_are_used(tmp_path: Path) -> None:
@@ -96,7 +100,7 @@ def test_a_fused_layer_is_halved_after_its_scales_are_used(tmp_path: Path) -> No
     files = checkpoint_layouts.save(
         tmp_path / "quanto.safetensors", weights | {f"{key}._data": numbers, f"{key}._scale": scale}
     )
-    built = Assembly(checkpoint_layouts.network_of(model), files).build(torch.float32, "cpu")
+    built = TransformerFiles(checkpoint_layouts.network_of(model), files).build(torch.float32, "cpu")
     both = torch.cat([built.face_adapter[0].to_k.weight, built.face_adapter[0].to_v.weight])
     assert torch.equal(both, numbers.float() * scale)
 
@@ -108,7 +112,7 @@ def test_half_precision_keeps_what_diffusers_keeps_in_float32(tmp_path: Path) ->
     stock = WanVACETransformer3DModel.from_pretrained(
         tmp_path / "diffusers", dtype=torch.bfloat16, disable_mmap=True
     )
-    built = Assembly(checkpoint_layouts.network_of(model), files).build(torch.bfloat16, "cpu")
+    built = TransformerFiles(checkpoint_layouts.network_of(model), files).build(torch.bfloat16, "cpu")
     assert same(built, stock.state_dict())
     assert {value.dtype for value in built.parameters()} == {torch.float32, torch.bfloat16}
     for name, value in built.named_parameters():
@@ -118,7 +122,7 @@ def test_half_precision_keeps_what_diffusers_keeps_in_float32(tmp_path: Path) ->
 def test_a_prediction_from_a_file_is_that_of_the_network(tmp_path: Path) -> None:
     model = tiny.transformer()
     files, _ = checkpoint_layouts.quanto(model.state_dict(), tmp_path)
-    built = Assembly(checkpoint_layouts.network_of(model), files).build(torch.float32, "cpu").eval()
+    built = TransformerFiles(checkpoint_layouts.network_of(model), files).build(torch.float32, "cpu").eval()
     torch.manual_seed(1)
     inputs = {
         "hidden_states": torch.randn(1, 16, 2, 4, 4),
@@ -173,7 +177,7 @@ def changed(tmp_path: Path, **changes: Any) -> tuple[Any, list[Path]]:
 def test_what_does_not_fit_is_refused_by_its_key(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
     network, files = changed(tmp_path, **changes)
     with pytest.raises(ModelError, match=said):
-        Assembly(network, files)
+        TransformerFiles(network, files)
 
 
 def test_a_quanto_weight_without_its_scale_is_refused(tmp_path: Path) -> None:
@@ -184,7 +188,7 @@ def test_a_quanto_weight_without_its_scale_is_refused(tmp_path: Path) -> None:
     keys = load_file(file)
     del keys["blocks.0.ffn.0.weight._scale"]
     with pytest.raises(ModelError, match=r"no scale for blocks.0.ffn.0.weight"):
-        Assembly(
+        TransformerFiles(
             checkpoint_layouts.network_of(model), checkpoint_layouts.save(tmp_path / "cut.safetensors", keys)
         )
 
@@ -193,9 +197,9 @@ def test_a_vace_module_alone_is_refused(tmp_path: Path) -> None:
     model = checkpoint_layouts.vace()
     files, _ = checkpoint_layouts.base_and_module(model.state_dict(), tmp_path)
     with pytest.raises(ModelError, match=r"has no head.modulation, patch_embedding"):
-        Assembly(checkpoint_layouts.network_of(model), files[1:])
+        TransformerFiles(checkpoint_layouts.network_of(model), files[1:])
     with pytest.raises(ModelError, match="twice"):
-        Assembly(
+        TransformerFiles(
             checkpoint_layouts.network_of(model),
             [*files, *checkpoint_layouts.plain(model.state_dict(), tmp_path)[0]],
         )
@@ -209,11 +213,11 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     for name, data in cases.items():
         (tmp_path / name).write_bytes(data)
         with pytest.raises(ModelError, match=name):
-            Assembly(network, [tmp_path / name])
+            TransformerFiles(network, [tmp_path / name])
     with pytest.raises(ModelError, match="is missing"):
-        Assembly(network, [tmp_path / "gone.safetensors"])
+        TransformerFiles(network, [tmp_path / "gone.safetensors"])
     with pytest.raises(ModelError, match="no file of weights"):
-        Assembly(network, [tmp_path / "weights.onnx"])
+        TransformerFiles(network, [tmp_path / "weights.onnx"])
 
 
 def test_a_pickle_is_read_only_when_allowed_and_runs_nothing(tmp_path: Path) -> None:
@@ -221,11 +225,11 @@ def test_a_pickle_is_read_only_when_allowed_and_runs_nothing(tmp_path: Path) -> 
     network = checkpoint_layouts.network_of(model)
     files, expected = checkpoint_layouts.pickled(model.state_dict(), tmp_path)
     with pytest.raises(ModelError, match="is a pickle"):
-        Assembly(network, files)
-    assert same(Assembly(network, files, allow_pickle=True).build(torch.float32, "cpu"), expected)
+        TransformerFiles(network, files)
+    assert same(TransformerFiles(network, files, allow_pickle=True).build(torch.float32, "cpu"), expected)
     torch.save({"state_dict": {"x": Path("/")}}, tmp_path / "evil.pth")
     with pytest.raises(ModelError, match=r"evil.pth"):
-        Assembly(network, [tmp_path / "evil.pth"], allow_pickle=True)
+        TransformerFiles(network, [tmp_path / "evil.pth"], allow_pickle=True)
 
 
 def test_blocks_of_an_unknown_kind_are_refused(tmp_path: Path) -> None:
@@ -236,7 +240,7 @@ def test_blocks_of_an_unknown_kind_are_refused(tmp_path: Path) -> None:
     writer.write_tensors_to_file()
     writer.close()
     with pytest.raises(ModelError, match="I32"):
-        Assembly(checkpoint_layouts.network_of(tiny.transformer()), [tmp_path / "i32.gguf"])
+        TransformerFiles(checkpoint_layouts.network_of(tiny.transformer()), [tmp_path / "i32.gguf"])
 
 
 def test_diffusers_own_reader_agrees_where_it_reads_a_layout(tmp_path: Path) -> None:
@@ -247,5 +251,5 @@ def test_diffusers_own_reader_agrees_where_it_reads_a_layout(tmp_path: Path) -> 
     stock = WanTransformer3DModel.from_single_file(
         str(path), config=str(tmp_path / "config"), subfolder="transformer"
     )
-    built = Assembly(checkpoint_layouts.network_of(model), [path]).build(torch.float32, "cpu")
+    built = TransformerFiles(checkpoint_layouts.network_of(model), [path]).build(torch.float32, "cpu")
     assert same(built, stock.state_dict())

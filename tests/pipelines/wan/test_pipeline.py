@@ -235,7 +235,7 @@ def test_a_picture_and_a_clip_have_the_asked_shape(loaded: Any) -> None:
     for frames in (1, 9):
         shot = tiny.shot(frames=frames, size="48x32")
         latents = pipeline.denoise(shot, pipeline.encode(shot, Inputs(), tiny.quiet), tiny.quiet)
-        made = list(pipeline.decode(latents, tiny.quiet))
+        made = list(pipeline.decode(latents, tiny.quiet).frames)
         assert all(piece.dtype == np.float32 and piece.flags.c_contiguous for piece in made)
         assert all(piece.min() >= 0 and piece.max() <= 1 for piece in made)
         pieces.append([piece.shape for piece in made])
@@ -329,9 +329,9 @@ def test_a_call_after_a_cancelled_one_is_undisturbed(loaded: Any, stage: str) ->
 def test_decoding_may_interleave_with_another_call(loaded: Any) -> None:
     pipeline, shot = loaded("vace"), tiny.shot()
     latents = pipeline.denoise(shot, pipeline.encode(shot, EVERYTHING, tiny.quiet), tiny.quiet)
-    whole = np.concatenate(list(pipeline.decode(latents, tiny.quiet)))
+    whole = np.concatenate(list(pipeline.decode(latents, tiny.quiet).frames))
     pieces = []
-    for piece in pipeline.decode(latents, tiny.quiet):
+    for piece in pipeline.decode(latents, tiny.quiet).frames:
         pieces.append(piece)
         run(pipeline, shot.replace(frames=5, seed=1))
     assert np.array_equal(whole, np.concatenate(pieces))

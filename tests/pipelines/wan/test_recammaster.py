@@ -17,7 +17,7 @@ from tests.support import checkpoint_layouts, lora_files, tiny
 from tests.support.wan import INPUTS, camera, load, ratios, run
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.base import Inputs, Lora, Placement, Weights
-from wangp_cli.pipelines.checkpoints.assemble import Assembly
+from wangp_cli.pipelines.checkpoints.assemble import TransformerFiles
 from wangp_cli.pipelines.checkpoints.convert import rewrite
 from wangp_cli.pipelines.wan import load as wan_load
 from wangp_cli.tasks.shot import Shot
@@ -180,7 +180,7 @@ def test_a_file_without_a_key_of_the_camera_is_refused_by_it(tmp_path: Path, key
     del keys[key]
     files = checkpoint_layouts.save(tmp_path / "recam.safetensors", keys)
     with pytest.raises(ModelError, match=f"has no {key}, which tiny needs"):
-        Assembly(checkpoint_layouts.network_of(network), files)
+        TransformerFiles(checkpoint_layouts.network_of(network), files)
 
 
 def test_a_camera_of_another_shape_is_refused(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_a_camera_of_another_shape_is_refused(tmp_path: Path) -> None:
     }
     files = checkpoint_layouts.save(tmp_path / "recam.safetensors", keys)
     with pytest.raises(ModelError, match=r"blocks.0.cam_encoder.weight of \[48, 16\], tiny needs \[48, 12\]"):
-        Assembly(checkpoint_layouts.network_of(network), files)
+        TransformerFiles(checkpoint_layouts.network_of(network), files)
 
 
 @pytest.mark.parametrize(("folder", "name"), [("t2v", "recam"), ("recam", "t2v")])

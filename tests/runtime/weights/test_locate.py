@@ -14,7 +14,7 @@ from tests.support import checkpoint_layouts, tiny
 from wangp_cli.errors import ModelError
 from wangp_cli.models import ModelSpec, Source
 from wangp_cli.runtime.weights import locate, prepared
-from wangp_cli.runtime.weights.fetch import wants
+from wangp_cli.runtime.weights.fetch import needed_repositories
 
 
 @pytest.mark.parametrize("kind", ["t2v", "vace"])
@@ -85,15 +85,15 @@ def test_a_part_that_is_not_there_is_missed(tmp_path: Path) -> None:
         source=Source(repository="owner/name"),
     )  # fmt: skip
     folder = tmp_path / "owner--name"
-    assert locate.lacking(spec, tmp_path) == folder / "model_index.json"
+    assert locate.missing_file(spec, tmp_path) == folder / "model_index.json"
     tiny.save("t2v", folder)
     assert locate.present(spec, tmp_path)
     shards = {"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}}
     (folder / "vae" / "x.safetensors.index.json").write_text(json.dumps(shards))
     (folder / "vae" / "one.safetensors").write_bytes(b"")
-    assert locate.lacking(spec, tmp_path) == folder / "vae" / "two.safetensors"
+    assert locate.missing_file(spec, tmp_path) == folder / "vae" / "two.safetensors"
     shutil.rmtree(folder / "transformer")
-    assert locate.lacking(spec, tmp_path) == folder / "transformer"
+    assert locate.missing_file(spec, tmp_path) == folder / "transformer"
     with pytest.raises(ModelError, match="transformer is missing"):
         locate.locate(spec, tmp_path)
 
@@ -102,7 +102,7 @@ def test_modules_are_wanted_lacked_and_found_beside_prepared_weights(tmp_path: P
     base, files = tiny.save("i2v", tmp_path / "base"), ("hf://who/mod/speech.safetensors",)
     modules = {"speech": files, "audio_encoder": ("hf://who/mod/wav/model.safetensors",)}
     spec = tiny.spec("i2v", source=Source(folder=base, modules=modules))
-    [want] = wants(spec)
+    [want] = needed_repositories(spec)
     assert (want.repository, want.paths) == ("who/mod", ("speech.safetensors", "wav/model.safetensors"))
     speech, encoder = (
         tmp_path / "who--mod" / "speech.safetensors",
@@ -110,7 +110,7 @@ def test_modules_are_wanted_lacked_and_found_beside_prepared_weights(tmp_path: P
     )
     encoder.parent.mkdir(parents=True)
     encoder.touch()
-    assert locate.lacking(spec, tmp_path) == speech
+    assert locate.missing_file(spec, tmp_path) == speech
     with pytest.raises(ModelError, match=r"speech\.safetensors is missing"):
         locate.locate(spec, tmp_path)
     speech.touch()

@@ -11,7 +11,7 @@ from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.checkpoints.files import open_weights
 from wangp_cli.pipelines.checkpoints.key_names import known_names, original
 from wangp_cli.pipelines.checkpoints.network_classes import network_class
-from wangp_cli.pipelines.checkpoints.number_formats import Stored, parameters
+from wangp_cli.pipelines.checkpoints.number_formats import StoredParameter, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SHOWN_KEYS = 3
 
 
-class FromFiles:
+class NetworkFiles:
     """The weights of one network in files of any known layout, checked by their headers.
 
     Args:
@@ -52,9 +52,9 @@ class FromFiles:
         opened = [open_weights(file, allow_pickle=allow_pickle) for file in files]
         self._stored = self._matched(parameters(opened))
 
-    def _matched(self, found: dict[str, Stored]) -> dict[str, Stored]:
+    def _matched(self, found: dict[str, StoredParameter]) -> dict[str, StoredParameter]:
         known = known_names(self._wanted, self._original)
-        stored: dict[str, Stored] = {}
+        stored: dict[str, StoredParameter] = {}
         strange = []
         for name, parameter in found.items():
             own = known.get(name)
@@ -102,7 +102,7 @@ class FromFiles:
         return self.empty.to(device)
 
 
-class Assembly(FromFiles):
+class TransformerFiles(NetworkFiles):
     """The weights of a transformer of the catalogue.
 
     Args:
@@ -111,7 +111,7 @@ class Assembly(FromFiles):
         allow_pickle: read pickles too, without running what they hold.
 
     Raises:
-        ModelError: as for `FromFiles`.
+        ModelError: as for `NetworkFiles`.
     """
 
     def __init__(self, network: Network, files: Sequence[Path], *, allow_pickle: bool = False) -> None:

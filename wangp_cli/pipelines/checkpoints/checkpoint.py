@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from wangp_cli.pipelines.checkpoints.assemble import Assembly, FromFiles
+    from wangp_cli.pipelines.checkpoints.assemble import NetworkFiles, TransformerFiles
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Checkpoint:
         weights = place if isinstance(place, Weights) else Weights(folder=place)
         self.folder = weights.folder
         self._place, self._files = weights, dict(weights.files)
-        self._assemblies: dict[str, Assembly] = {}
+        self._transformers: dict[str, TransformerFiles] = {}
         if not self.folder.is_dir():
             raise ModelError(f"{self.folder} is not a folder", hint=FETCH)
         self.index = read_index(self.folder / "model_index.json")
@@ -104,7 +104,7 @@ class Checkpoint:
             else:
                 open_weights(file, allow_pickle=self._place.allow_pickle)
 
-    def module(self, part: str, empty: Any, name: str, original: Callable[[str], str]) -> FromFiles:
+    def module(self, part: str, empty: Any, name: str, original: Callable[[str], str]) -> NetworkFiles:
         """A part in files as a network of ours, checked by the headers of the files.
 
         Args:
@@ -116,11 +116,11 @@ class Checkpoint:
         Raises:
             ModelError: there is no such part, or it is not of the network.
         """
-        from wangp_cli.pipelines.checkpoints.assemble import FromFiles
+        from wangp_cli.pipelines.checkpoints.assemble import NetworkFiles
 
         if part not in self._files:
             raise ModelError(f"{self.folder} has no {part}")
-        return FromFiles(
+        return NetworkFiles(
             empty, self._files[part], name=name, original=original, allow_pickle=self._place.allow_pickle
         )
 
@@ -173,7 +173,7 @@ class Checkpoint:
         if part in self._files:
             log.info("loading %s from %s", part, ", ".join(map(str, self._files[part])))
             model = self._transformer(part).build(dtype, device)
-            del self._assemblies[part]
+            del self._transformers[part]
             return model.eval().requires_grad_(False)
         # A mapped file is misaligned, unless prepared, which costs speed and bits on a CPU.
         copied = device == "cpu" and not self._place.mapped and not passing
@@ -228,16 +228,16 @@ class Checkpoint:
         log.info("loaded %s on %s", where, device)
         return model.to(device).eval().requires_grad_(False)
 
-    def _transformer(self, part: str) -> Assembly:
+    def _transformer(self, part: str) -> TransformerFiles:
         """How one in files is put together; worked out once, as headers of large files take a while."""
-        from wangp_cli.pipelines.checkpoints.assemble import Assembly
+        from wangp_cli.pipelines.checkpoints.assemble import TransformerFiles
 
         place = self._place
         assert place.network
-        if part not in self._assemblies:
+        if part not in self._transformers:
             files = self._files[part]
-            self._assemblies[part] = Assembly(place.network, files, allow_pickle=place.allow_pickle)
-        return self._assemblies[part]
+            self._transformers[part] = TransformerFiles(place.network, files, allow_pickle=place.allow_pickle)
+        return self._transformers[part]
 
     def tensor_files(self, part: str) -> list[Path]:
         """The safetensors files of a part.

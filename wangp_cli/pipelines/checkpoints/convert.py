@@ -14,11 +14,11 @@ import transformers
 
 from wangp_cli.errors import ModelError, NoSpaceError
 from wangp_cli.pipelines.base import Weights
-from wangp_cli.pipelines.checkpoints.assemble import Assembly
+from wangp_cli.pipelines.checkpoints.assemble import TransformerFiles
 from wangp_cli.pipelines.checkpoints.checkpoint import TRANSFORMERS, Checkpoint
 from wangp_cli.pipelines.checkpoints.files import open_weights
 from wangp_cli.pipelines.checkpoints.network_classes import network_class
-from wangp_cli.pipelines.checkpoints.safetensors_writer import Form, Tensors, total, write_part
+from wangp_cli.pipelines.checkpoints.safetensors_writer import Tensors, TensorSpec, total, write_part
 
 MARKER = "rewritten.json"
 COMPUTED = (*TRANSFORMERS, "text_encoder")
@@ -32,7 +32,7 @@ class _Part:
 
     name: str
     stem: str
-    forms: dict[str, Form]
+    specs: dict[str, TensorSpec]
     tensor: Tensors
     configure: Callable[[Path], None]
 
@@ -69,7 +69,7 @@ def rewrite(
     copied = [name for name in names if name not in {part.name for part in written}]
     partial = target.with_name(f".{target.name}.part")
     _begin(partial, {"of": of, "dtype": str(dtype).removeprefix("torch.")})
-    whole = sum(total(part.forms) for part in written) + sum(_size(place.folder / name) for name in copied)
+    whole = sum(total(part.specs) for part in written) + sum(_size(place.folder / name) for name in copied)
     _check_room(partial, whole)
     done = 0
     for part in written:
@@ -78,8 +78,8 @@ def rewrite(
         def tell(size: int, name: str = part.name, done: int = done) -> None:
             report(name, done + size, whole)
 
-        write_part(partial / part.name, part.stem, part.forms, part.tensor, tell)
-        done += total(part.forms)
+        write_part(partial / part.name, part.stem, part.specs, part.tensor, tell)
+        done += total(part.specs)
     for name in copied:
         shutil.copytree(place.folder / name, partial / name, dirs_exist_ok=True)
         done += _size(place.folder / name)
@@ -109,18 +109,20 @@ def _part(
     """How a part is written; None if it is copied."""
     files = dict(place.files).get(name)
     if files and place.network:
-        return _assembled(name, Assembly(place.network, files, allow_pickle=place.allow_pickle), dtype)
+        return _assembled(
+            name, TransformerFiles(place.network, files, allow_pickle=place.allow_pickle), dtype
+        )
     if everything and any((checkpoint.folder / name).glob("*.safetensors")):
         return _cast(checkpoint, name, dtype if name in COMPUTED else torch.float32)
     return None
 
 
-def _assembled(name: str, assembly: Assembly, dtype: torch.dtype) -> _Part:
-    forms = {key: Form(assembly.dtype(key, dtype), shape) for key, shape in assembly.shapes().items()}
+def _assembled(name: str, assembly: TransformerFiles, dtype: torch.dtype) -> _Part:
+    specs = {key: TensorSpec(assembly.dtype(key, dtype), shape) for key, shape in assembly.shapes().items()}
     return _Part(
         name=name,
         stem="diffusion_pytorch_model",
-        forms=forms,
+        specs=specs,
         tensor=lambda key: assembly.tensor(key, dtype),
         configure=assembly.empty.save_config,
     )
@@ -132,17 +134,17 @@ def _cast(checkpoint: Checkpoint, name: str, dtype: torch.dtype) -> _Part:
     files = [open_weights(file) for file in checkpoint.tensor_files(name)]
     of = {key: file for file in files for key in file.held}
     kept = _kept(library, kind, dtype)
-    forms = {}
+    specs = {}
     for key, file in of.items():
         held = file.held[key]
         if held.dtype not in FLOATS:
             raise ModelError(f"{file.path}: {key} holds {held.dtype} numbers, which cannot be prepared")
-        forms[key] = Form(torch.float32 if kept & set(key.split(".")) else dtype, held.shape)
+        specs[key] = TensorSpec(torch.float32 if kept & set(key.split(".")) else dtype, held.shape)
     return _Part(
         name=name,
         stem="model" if library == "transformers" else "diffusion_pytorch_model",
-        forms=forms,
-        tensor=lambda key: of[key].tensor(key).to(forms[key].dtype),
+        specs=specs,
+        tensor=lambda key: of[key].tensor(key).to(specs[key].dtype),
         configure=lambda folder: _copy_config(checkpoint.folder / name, folder),
     )
 

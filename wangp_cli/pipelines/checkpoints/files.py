@@ -26,7 +26,7 @@ WRAPPERS = ("state_dict", "model", "module", "generator_ema", "generator")
 
 
 @dataclass(frozen=True)
-class Held:
+class TensorInfo:
     """What a header says of one tensor; `dtype` as safetensors and GGUF name it, such as BF16 or Q8_0."""
 
     dtype: str
@@ -36,7 +36,7 @@ class Held:
 class WeightFile(ABC):
     """An open file of named tensors."""
 
-    def __init__(self, path: Path, held: Mapping[str, Held]) -> None:
+    def __init__(self, path: Path, held: Mapping[str, TensorInfo]) -> None:
         self.path = path
         self.held = held
 
@@ -82,7 +82,7 @@ class _Safetensors(WeightFile):
     def __init__(self, path: Path) -> None:
         self._file = _opened(path)
         slices = {key: self._file.get_slice(key) for key in self._file.keys()}  # noqa: SIM118 - not a dict
-        held = {key: Held(part.get_dtype(), tuple(part.get_shape())) for key, part in slices.items()}
+        held = {key: TensorInfo(part.get_dtype(), tuple(part.get_shape())) for key, part in slices.items()}
         super().__init__(path, held)
 
     def tensor(self, key: str) -> torch.Tensor:
@@ -106,7 +106,7 @@ class _Gguf(WeightFile):
         for key, tensor in self._tensors.items():
             shape = reader.get_field(f"comfy.gguf.orig_shape.{key}")
             sides = shape.contents() if shape else reversed(tensor.shape.tolist())
-            held[key] = Held(tensor.tensor_type.name, tuple(int(side) for side in sides))
+            held[key] = TensorInfo(tensor.tensor_type.name, tuple(int(side) for side in sides))
         super().__init__(path, held)
 
     def tensor(self, key: str) -> torch.Tensor:
@@ -132,7 +132,7 @@ class _Pickle(WeightFile):
         if not isinstance(data, dict) or not all(isinstance(value, torch.Tensor) for value in data.values()):
             raise TypeError("it does not hold tensors by name")
         self._tensors: dict[str, torch.Tensor] = data
-        held = {key: Held(_name(value.dtype), tuple(value.shape)) for key, value in data.items()}
+        held = {key: TensorInfo(_name(value.dtype), tuple(value.shape)) for key, value in data.items()}
         super().__init__(path, held)
 
     def tensor(self, key: str) -> torch.Tensor:

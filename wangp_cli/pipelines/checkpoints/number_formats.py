@@ -15,7 +15,7 @@ from wangp_cli.pipelines.checkpoints.key_names import bare, halves
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wangp_cli.pipelines.checkpoints.files import Held, WeightFile
+    from wangp_cli.pipelines.checkpoints.files import TensorInfo, WeightFile
 
 FLOAT8 = ("F8_E4M3", "F8_E5M2")
 PLAIN = ("F64", "F32", "F16", "BF16", *FLOAT8)
@@ -29,14 +29,14 @@ FORMATS = ("float8_e4m3fn", "float8_e5m2")
 
 
 @dataclass(frozen=True)
-class Place:
+class TensorLocation:
     """One tensor in a file."""
 
     file: WeightFile
     key: str
 
     @property
-    def held(self) -> Held:
+    def held(self) -> TensorInfo:
         """What the header says of it."""
         return self.file.held[self.key]
 
@@ -46,11 +46,11 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredParameter:
     """A parameter in a file: its numbers, what they are multiplied with, and which half of them it is."""
 
-    numbers: Place
-    scale: Place | None = None
+    numbers: TensorLocation
+    scale: TensorLocation | None = None
     half: int | None = None
 
     @property
@@ -75,23 +75,23 @@ class Stored:
 
 
 @dataclass
-class _Found:
-    numbers: dict[str, Place] = field(default_factory=dict)
+class _SortedTensors:
+    numbers: dict[str, TensorLocation] = field(default_factory=dict)
     quanto: set[str] = field(default_factory=set)
-    scales: dict[str, Place] = field(default_factory=dict)
+    scales: dict[str, TensorLocation] = field(default_factory=dict)
     marked: bool = False
 
 
-def parameters(files: Sequence[WeightFile]) -> dict[str, Stored]:
+def parameters(files: Sequence[WeightFile]) -> dict[str, StoredParameter]:
     """The parameters in these files by the names they use, without prefixes; no number format is left over.
 
     Raises:
         ModelError: a key is in two files, a scale is missing or left over, or a number format is not known.
     """
-    found = _Found()
+    found = _SortedTensors()
     for file in files:
         for key in file.held:
-            _sort(Place(file, key), found)
+            _sort(TensorLocation(file, key), found)
     for name, place in found.numbers.items():
         _check_format(name, place, found)
     if lone := sorted(set(found.scales) - set(found.numbers)):
@@ -99,13 +99,13 @@ def parameters(files: Sequence[WeightFile]) -> dict[str, Stored]:
             f"{found.scales[lone[0]].file.path.name}: {found.scales[lone[0]].key} scales nothing"
         )
     return {
-        own: Stored(place, found.scales.get(name), half)
+        own: StoredParameter(place, found.scales.get(name), half)
         for name, place in found.numbers.items()
         for own, half in halves(name)
     }
 
 
-def _sort(place: Place, found: _Found) -> None:
+def _sort(place: TensorLocation, found: _SortedTensors) -> None:
     key = bare(place.key)
     if key == "scaled_fp8":
         found.marked = True
@@ -127,7 +127,7 @@ def _sort(place: Place, found: _Found) -> None:
             found.quanto.add(name)
 
 
-def _check_format(name: str, place: Place, found: _Found) -> None:
+def _check_format(name: str, place: TensorLocation, found: _SortedTensors) -> None:
     where, dtype, scale = place.file.path.name, place.held.dtype, found.scales.get(name)
     needs_scale = name in found.quanto or (found.marked and dtype in FLOAT8)
     if needs_scale and scale is None:
@@ -147,7 +147,7 @@ def _broadcasts(scale: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     )
 
 
-def _check_comfy(place: Place) -> None:
+def _check_comfy(place: TensorLocation) -> None:
     text = bytes(place.tensor().to(torch.uint8).tolist())
     try:
         name = json.loads(text).get("format")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wangp_cli.errors import ModelError
-from wangp_cli.pipelines.checkpoints.assemble import Assembly
+from wangp_cli.pipelines.checkpoints.assemble import TransformerFiles
 from wangp_cli.pipelines.checkpoints.files import open_weights
 from wangp_cli.pipelines.checkpoints.number_formats import parameters
 
@@ -36,7 +36,7 @@ def recognise(
     fitting, reasons = [], []
     for network in near:
         try:
-            Assembly(network, files, allow_pickle=allow_pickle)
+            TransformerFiles(network, files, allow_pickle=allow_pickle)
         except ModelError as error:
             reasons.append(error.message)
         else:

@@ -33,7 +33,7 @@ Tensors = Callable[[str], torch.Tensor]
 
 
 @dataclass(frozen=True)
-class Form:
+class TensorSpec:
     """Number format and shape of a tensor."""
 
     dtype: torch.dtype
@@ -45,13 +45,13 @@ class Form:
         return math.prod(self.shape) * int(self.dtype.itemsize)
 
 
-def total(forms: Mapping[str, Form]) -> int:
+def total(specs: Mapping[str, TensorSpec]) -> int:
     """Bytes of all these tensors."""
-    return sum(form.size for form in forms.values())
+    return sum(spec.size for spec in specs.values())
 
 
 def write_part(
-    folder: Path, stem: str, forms: Mapping[str, Form], tensor: Tensors, report: Callable[[int], None]
+    folder: Path, stem: str, specs: Mapping[str, TensorSpec], tensor: Tensors, report: Callable[[int], None]
 ) -> None:
     """Write the tensors of a part into a folder, in shards as diffusers and transformers name them.
 
@@ -60,12 +60,12 @@ def write_part(
     Args:
         folder: of the part.
         stem: of the files' names.
-        forms: what to write.
-        tensor: gives a tensor by its name, in that form.
+        specs: what to write.
+        tensor: gives a tensor by its name, in that spec.
         report: told how many bytes are written, after each tensor.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    shards = _shards(forms)
+    shards = _shards(specs)
     count, done = len(shards), 0
     names = [
         f"{stem}.safetensors" if count == 1 else f"{stem}-{index + 1:05}-of-{count:05}.safetensors"
@@ -77,16 +77,16 @@ def write_part(
         report(done)
     if count > 1:
         of = {key: name for name, shard in zip(names, shards, strict=True) for key in shard}
-        index = {"metadata": {"total_size": total(forms)}, "weight_map": dict(sorted(of.items()))}
+        index = {"metadata": {"total_size": total(specs)}, "weight_map": dict(sorted(of.items()))}
         (folder / f"{stem}.safetensors.index.json").write_text(json.dumps(index, indent=2), encoding="utf-8")
 
 
-def _shards(forms: Mapping[str, Form]) -> list[dict[str, Form]]:
-    shards: list[dict[str, Form]] = [{}]
-    for name, form in forms.items():
-        if shards[-1] and total(shards[-1]) + form.size > SHARD_BYTES:
+def _shards(specs: Mapping[str, TensorSpec]) -> list[dict[str, TensorSpec]]:
+    shards: list[dict[str, TensorSpec]] = [{}]
+    for name, spec in specs.items():
+        if shards[-1] and total(shards[-1]) + spec.size > SHARD_BYTES:
             shards.append({})
-        shards[-1][name] = form
+        shards[-1][name] = spec
     return [dict(sorted(shard.items(), key=lambda item: -_divisor(item[1].size))) for shard in shards]
 
 
@@ -95,20 +95,22 @@ def _divisor(size: int) -> int:
     return min(size & -size, ALIGNMENT)
 
 
-def _write(path: Path, forms: Mapping[str, Form], tensor: Tensors, report: Callable[[int], None]) -> None:
-    header = _header(forms)
-    if _complete(path, header, total(forms)):
+def _write(
+    path: Path, specs: Mapping[str, TensorSpec], tensor: Tensors, report: Callable[[int], None]
+) -> None:
+    header = _header(specs)
+    if _complete(path, header, total(specs)):
         return
     part = path.with_name(f".{path.name}.part")
     with part.open("wb") as file:
         file.write(header)
         done = 0
-        for name, form in forms.items():
+        for name, spec in specs.items():
             value = tensor(name)
-            if (value.dtype, tuple(value.shape)) != (form.dtype, form.shape):
-                raise ValueError(f"{name} is {value.dtype} {tuple(value.shape)}, wanted {form}")
+            if (value.dtype, tuple(value.shape)) != (spec.dtype, spec.shape):
+                raise ValueError(f"{name} is {value.dtype} {tuple(value.shape)}, wanted {spec}")
             file.write(value.contiguous().reshape(-1).view(torch.uint8).numpy().data)
-            done += form.size
+            done += spec.size
             report(done)
         file.flush()
         os.fsync(file.fileno())
@@ -122,12 +124,12 @@ def _complete(path: Path, header: bytes, size: int) -> bool:
         return file.read(len(header)) == header
 
 
-def _header(forms: Mapping[str, Form]) -> bytes:
+def _header(specs: Mapping[str, TensorSpec]) -> bytes:
     entries: dict[str, object] = {"__metadata__": {"format": "pt"}}
     start = 0
-    for name, form in forms.items():
-        end = start + form.size
-        entries[name] = {"dtype": NAMES[form.dtype], "shape": form.shape, "data_offsets": [start, end]}
+    for name, spec in specs.items():
+        end = start + spec.size
+        entries[name] = {"dtype": NAMES[spec.dtype], "shape": spec.shape, "data_offsets": [start, end]}
         start = end
     text = json.dumps(entries, separators=(",", ":")).encode()
     text += b" " * (-(len(text) + 8) % ALIGNMENT)

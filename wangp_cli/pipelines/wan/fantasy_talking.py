@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from wangp_cli.models import ModelSpec
     from wangp_cli.pipelines.base import Inputs
-    from wangp_cli.pipelines.checkpoints.assemble import FromFiles
+    from wangp_cli.pipelines.checkpoints.assemble import NetworkFiles
     from wangp_cli.pipelines.checkpoints.checkpoint import Checkpoint
     from wangp_cli.pipelines.denoise.condition import Ask, Condition, Guider
     from wangp_cli.pipelines.denoise.inputs import Canvas
@@ -116,7 +116,7 @@ class FantasyTalking(ImageToVideo):
         return replace(condition, heard=self.parts.speech(condition.features, condition.frames))
 
 
-def module_of(checkpoint: Checkpoint) -> FromFiles:
+def module_of(checkpoint: Checkpoint) -> NetworkFiles:
     """FantasyTalking's module for a checkpoint's transformer, checked by the headers of its files.
 
     Raises:

@@ -54,7 +54,7 @@ def load(
         spec: the model's catalogue entry.
         weights: a folder in diffusers layout, or one with files of the transformers.
         placement: where and how it computes; CLIP is always float32.
-        loras: those it will wear, checked before anything is loaded.
+        loras: those to be activated later; their files are checked before anything is loaded.
         components: where the text encoder, the VAE and CLIP are shared with other pipelines.
         progress: told after each part.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from wangp_cli.errors import RequestError
-from wangp_cli.pipelines.base import Inputs
+from wangp_cli.pipelines.base import Decoded, Inputs
 from wangp_cli.pipelines.denoise import attention, step_cache
 from wangp_cli.pipelines.denoise.condition import Ask
 from wangp_cli.pipelines.denoise.guidance import ClassifierFreeGuider
@@ -20,9 +20,8 @@ from wangp_cli.pipelines.memory import meter, profiles
 from wangp_cli.pipelines.wan import nag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
-    from wangp_cli.media.clip import Frames
     from wangp_cli.pipelines.base import Lora, LoraPut, Placement, Progress, Stage
     from wangp_cli.pipelines.denoise.condition import Condition
     from wangp_cli.pipelines.denoise.steps import Denoiser, Step
@@ -173,8 +172,8 @@ class Wan:
         limit = min(first or MAX_SIDE, max(height, width))
         return [first, *(side for side in meter.TILE_SIDES if side < limit)]
 
-    def decode(self, latents: torch.Tensor, progress: Progress, tile: int | None = None) -> Iterator[Frames]:
-        """Frames as float32 RGB `[1 or 4, H, W, 3]` in [0, 1], in order.
+    def decode(self, latents: torch.Tensor, progress: Progress, tile: int | None = None) -> Decoded:
+        """Frames in pieces of 1 or 4, without audio.
 
         Args:
             latents: normalised.
@@ -187,9 +186,8 @@ class Wan:
         check_finite(latents, "before decoding")
         tiles = self._vae.tiles(latents, tile) if tile else 1
         tick = counter(progress, "decode", tiles * latents.shape[2])
-        if tiles > 1:
-            return self._vae.decode_tiled(latents, tick)
-        return self._vae.decode(latents, tick)
+        decode = self._vae.decode_tiled if tiles > 1 else self._vae.decode
+        return Decoded(frames=decode(latents, tick))
 
     def close(self) -> None:
         """Give the network up; parts shared with other pipelines stay with whoever keeps them."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from wangp_cli.models import ModelSpec
     from wangp_cli.pipelines.base import Inputs
-    from wangp_cli.pipelines.checkpoints.assemble import FromFiles
+    from wangp_cli.pipelines.checkpoints.assemble import NetworkFiles
     from wangp_cli.pipelines.checkpoints.checkpoint import Checkpoint
     from wangp_cli.pipelines.denoise.condition import Ask, Guider
     from wangp_cli.pipelines.denoise.inputs import Canvas
@@ -152,7 +152,7 @@ def said(video: torch.Tensor, step: int) -> torch.Tensor:
     return torch.cat([seen[:1], later])[None, None, :, None, None]
 
 
-def control_of(checkpoint: Checkpoint) -> FromFiles:
+def control_of(checkpoint: Checkpoint) -> NetworkFiles:
     """The control network of a checkpoint, checked by the headers of its files.
 
     Raises:

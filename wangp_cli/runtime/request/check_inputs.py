@@ -79,7 +79,7 @@ def check_character(task: Render, spec: ModelSpec, facts: Facts, rate: Fraction)
     Raises:
         RequestError: naming the field.
     """
-    if not spec.animates or not isinstance(task, Length):
+    if not spec.is_character_animation or not isinstance(task, Length):
         return
     frames = frame_count(task.frames, rate)
     masks = [field for field in ("video_mask", "image_mask") if field in facts]

@@ -99,7 +99,7 @@ def _check_references(task: Render, spec: ModelSpec) -> None:
 
 
 def _check_control(task: Render, spec: ModelSpec) -> None:
-    if not spec.follows_wholly:
+    if not spec.requires_full_control_video:
         return
     for field in ("control_strength", "control_start", "control_end"):
         if (value := getattr(task, field)) != type(task).model_fields[field].default:
@@ -114,7 +114,7 @@ def check_filmed(task: Render, spec: ModelSpec, facts: Facts, frames: int) -> No
     Raises:
         RequestError: naming the field.
     """
-    if not spec.films_again:
+    if not spec.is_recamera:
         return
     if "video_guide" in facts and (found := facts["video_guide"][0].frames) < frames:
         raise RequestError("video_guide", f"{found} frames, but model {spec.name!r} films {frames}")

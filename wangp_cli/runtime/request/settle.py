@@ -127,7 +127,7 @@ def _draw_seed(task: Render, plan: Plan | None, notices: list[str]) -> tuple[int
 
 def _settle_rate(task: Render, spec: ModelSpec, facts: Facts, origin: str) -> tuple[Fraction, str]:
     """The rate of the file: a video that is shown in it keeps its own, or it would play faster or slower."""
-    rate_inputs = (*task.rate_inputs, "video_guide") if spec.follows_wholly else task.rate_inputs
+    rate_inputs = (*task.rate_inputs, "video_guide") if spec.requires_full_control_video else task.rate_inputs
     rated = next((field for field in rate_inputs if field in facts), None)
     if rated and not said(origin):
         found = facts[rated][0].fps

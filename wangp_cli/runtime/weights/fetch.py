@@ -12,7 +12,7 @@ from wangp_cli.models import ModelSpec, Source
 from wangp_cli.runtime.weights.download import Remote, check_room, checksums, download
 from wangp_cli.runtime.weights.hub import Hub, files_of, hub_errors
 from wangp_cli.runtime.weights.locate import INDEX, TRANSFORMERS, expected, folder_of, hub_file
-from wangp_cli.runtime.weights.receipt import FileRecord, Record
+from wangp_cli.runtime.weights.receipt import Receipt, ReceiptEntry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Want:
+class RepositoryFiles:
     """Files of one repository: these, or all of the diffusers layout."""
 
     repository: str
@@ -68,7 +68,7 @@ def fetch(
     """
     if spec.status == "unsupported":
         raise ModelError(f"model {spec.name!r} is not supported: {spec.status_note}")
-    wanted = wants(spec)
+    wanted = needed_repositories(spec)
     if not wanted:
         raise ModelError(f"{spec.name!r} has no repository to fetch from")
     for want in wanted:
@@ -79,34 +79,38 @@ def fetch(
     return [file for _, files in found.files for file in files] + [found.folder]
 
 
-def wants(spec: ModelSpec) -> list[Want]:
+def needed_repositories(spec: ModelSpec) -> list[RepositoryFiles]:
     """What a model needs of which repositories on a hub; nothing if its weights are elsewhere."""
     source = spec.source
     single = []
     for name in (name for names in source.parts.values() for name in names):
         if remote := hub_file(name):
-            single.append(Want(repository=remote.repository, revision=remote.revision, paths=(remote.path,)))
+            single.append(
+                RepositoryFiles(repository=remote.repository, revision=remote.revision, paths=(remote.path,))
+            )
     merged = {want.repository: want for want in single}
     for repository in merged:
         same = [want for want in single if want.repository == repository]
         if len({want.revision for want in same}) > 1:
             raise ModelError(f"{spec.name!r} names {repository} at two revisions")
         paths = tuple(path for want in same for path in want.paths)
-        merged[repository] = Want(repository=repository, revision=same[0].revision, paths=paths)
+        merged[repository] = RepositoryFiles(repository=repository, revision=same[0].revision, paths=paths)
     whole = source.components or source
     if whole.repository:
-        own = Want(repository=whole.repository, revision=whole.revision, transformers=not source.file)
+        own = RepositoryFiles(
+            repository=whole.repository, revision=whole.revision, transformers=not source.file
+        )
         return [*merged.values(), own]
     return list(merged.values())
 
 
 def _fetch(
-    want: Want, folder: Path, hub: Hub, report: Callable[[Step], None], *, update: bool = False
+    want: RepositoryFiles, folder: Path, hub: Hub, report: Callable[[Step], None], *, update: bool = False
 ) -> None:
-    old = Record.of(folder)
+    old = Receipt.of(folder)
     revision = want.revision or (old.revision if old and not update else None)
     listing = _listing(want, folder, hub, revision)
-    record = Record(repository=want.repository, revision=listing.commit, files=old.files if old else {})
+    record = Receipt(repository=want.repository, revision=listing.commit, files=old.files if old else {})
     todo = []
     for remote in listing.remotes:
         name = str(remote.path.relative_to(folder))
@@ -146,7 +150,7 @@ class _Listing:
     remotes: list[Remote]
 
 
-def _listing(want: Want, folder: Path, hub: Hub, revision: str | None) -> _Listing:
+def _listing(want: RepositoryFiles, folder: Path, hub: Hub, revision: str | None) -> _Listing:
     """The wanted files of a repository at a revision, the index last: it says that all else is there."""
     commit, found = files_of(want.repository, revision, folder, hub)
     for path in want.paths or (INDEX,):
@@ -156,7 +160,7 @@ def _listing(want: Want, folder: Path, hub: Hub, revision: str | None) -> _Listi
     return _Listing(commit, [found[path] for path in wanted])
 
 
-def _here(remote: Remote, noted: FileRecord | None) -> str | None:
+def _here(remote: Remote, noted: ReceiptEntry | None) -> str | None:
     """The checksum of a file that is here and is the one that is wanted; read through if nobody noted it."""
     if not remote.path.is_file() or remote.path.stat().st_size != remote.size:
         return None

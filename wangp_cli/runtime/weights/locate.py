@@ -38,7 +38,7 @@ def locate(spec: ModelSpec, models_dir: Path, dtype: str | None = None) -> Weigh
         for wanted in (dtype,) if dtype else DTYPES:
             if found := prepared.find(spec, models_dir, wanted, source):
                 return replace(found, files=beside)
-    if missing := lacking(spec, models_dir):
+    if missing := missing_file(spec, models_dir):
         hint = f"wangp models fetch {spec.name}" if fetchable(spec.source) else "put the weights there"
         raise ModelError(f"weights of {spec.name!r} are not here: {missing} is missing", hint=hint)
     return place
@@ -46,10 +46,10 @@ def locate(spec: ModelSpec, models_dir: Path, dtype: str | None = None) -> Weigh
 
 def present(spec: ModelSpec, models_dir: Path) -> bool:
     """Whether the weights are on this machine."""
-    return lacking(spec, models_dir) is None
+    return missing_file(spec, models_dir) is None
 
 
-def lacking(spec: ModelSpec, models_dir: Path) -> Path | None:
+def missing_file(spec: ModelSpec, models_dir: Path) -> Path | None:
     """The first file or folder of the weights that is not on this machine, None if all are."""
     found = expected(spec, models_dir)
     of_parts = (file for _, several in found.files for file in several)
@@ -63,10 +63,10 @@ def lacking(spec: ModelSpec, models_dir: Path) -> Path | None:
     except (OSError, ValueError, AttributeError):
         return None  # Broken, not missing: whoever reads it says so.
     parts = [part for part in parts if not (found.network and part in TRANSFORMERS)]
-    return next((where for part in parts if (where := _lacking_of(found.folder / part))), None)
+    return next((where for part in parts if (where := _missing_in(found.folder / part))), None)
 
 
-def _lacking_of(part: Path) -> Path | None:
+def _missing_in(part: Path) -> Path | None:
     """What is not there of one part, so far as can be seen without reading weights."""
     if not part.is_dir() or not any(part.iterdir()):
         return part

@@ -14,7 +14,7 @@ from wangp_cli.errors import ModelError
 NAME = "wangp.json"
 
 
-class FileRecord(BaseModel):
+class ReceiptEntry(BaseModel):
     """A file that was fetched whole."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
@@ -22,16 +22,16 @@ class FileRecord(BaseModel):
     sha256: str
 
 
-class Record(BaseModel):
+class Receipt(BaseModel):
     """One folder of fetched files."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     repository: str
     revision: str
-    files: Mapping[str, FileRecord] = {}
+    files: Mapping[str, ReceiptEntry] = {}
 
     @classmethod
-    def of(cls, folder: Path) -> Record | None:
+    def of(cls, folder: Path) -> Receipt | None:
         """The record of a folder, None if nothing was fetched into it.
 
         Raises:
@@ -58,7 +58,7 @@ class Record(BaseModel):
             os.fsync(file.fileno())
         part.replace(folder / NAME)
 
-    def with_file(self, path: str, size: int, sha256: str) -> Record:
+    def with_file(self, path: str, size: int, sha256: str) -> Receipt:
         """The record with one more file."""
-        files = dict(self.files) | {path: FileRecord(size=size, sha256=sha256)}
+        files = dict(self.files) | {path: ReceiptEntry(size=size, sha256=sha256)}
         return self.model_copy(update={"files": files})

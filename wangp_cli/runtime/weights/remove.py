@@ -10,9 +10,9 @@ from wangp_cli.catalogue import Catalogue
 from wangp_cli.errors import ModelError
 from wangp_cli.models import ModelSpec, Source
 from wangp_cli.runtime.weights import prepared
-from wangp_cli.runtime.weights.fetch import wants
+from wangp_cli.runtime.weights.fetch import needed_repositories
 from wangp_cli.runtime.weights.locate import DTYPES, folder_of, present
-from wangp_cli.runtime.weights.receipt import Record
+from wangp_cli.runtime.weights.receipt import Receipt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ def plan_removal(specs: Iterable[ModelSpec], catalogue: Catalogue, models_dir: P
     """
     named = {spec.name: spec for spec in specs}
     for spec in named.values():
-        if not wants(spec) and not _prepared(spec, models_dir):
+        if not needed_repositories(spec) and not _prepared(spec, models_dir):
             raise ModelError(
                 f"weights of {spec.name!r} were not fetched, they stay where they are",
                 hint=f"wangp models path {spec.name}",
@@ -61,7 +61,7 @@ def plan_removal(specs: Iterable[ModelSpec], catalogue: Catalogue, models_dir: P
 def _files(spec: ModelSpec, models_dir: Path) -> list[Path]:
     """The model's files in the folders of fetched weights."""
     found = []
-    for want in wants(spec):
+    for want in needed_repositories(spec):
         folder = folder_of(Source(repository=want.repository), models_dir)
         found += [
             file
@@ -87,7 +87,7 @@ def remove(removal: Removal, models_dir: Path) -> None:
     for path in sorted(removal.gone, key=lambda path: (path.name != "model_index.json", path)):
         path.unlink(missing_ok=True)
     for folder in {models_dir / path.relative_to(models_dir).parts[0] for path in removal.gone}:
-        if record := Record.of(folder):
+        if record := Receipt.of(folder):
             left = {name: file for name, file in record.files.items() if (folder / name).is_file()}
             record.model_copy(update={"files": left}).save(folder)
         for empty in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):

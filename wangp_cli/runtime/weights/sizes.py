@@ -11,7 +11,7 @@ from typing import Any
 from wangp_cli.files.safetensors_header import read_header
 from wangp_cli.models import ModelSpec, Module
 from wangp_cli.pipelines.base import Weights
-from wangp_cli.runtime.weights.locate import TRANSFORMERS, expected, lacking
+from wangp_cli.runtime.weights.locate import TRANSFORMERS, expected, missing_file
 
 TEXT_ENCODER = 5_680_910_336
 VAE = 126_892_531
@@ -40,7 +40,7 @@ class PartSize:
 def part_sizes(spec: ModelSpec, models_dir: Path) -> dict[str, PartSize]:
     """Every part of a model that has weights, as exactly as is known without reading them."""
     place = expected(spec, models_dir)
-    here = lacking(spec, models_dir) is None
+    here = missing_file(spec, models_dir) is None
     sizes = {}
     for name, usual in _usual(spec).items():
         sizes[name] = _of_files(name, place, usual) or PartSize(weights=usual, bytes=2 * usual, here=here)
@@ -74,12 +74,12 @@ def _of_files(name: str, place: Weights, usual: int) -> PartSize | None:
     if not files or not all(file.is_file() for file in files):
         return None
     size = sum(file.stat().st_size for file in files)
-    counts = [numbers_in(file) for file in files]
+    counts = [parameters_in(file) for file in files]
     weights = usual if usual and place.network and name in TRANSFORMERS else sum(filter(None, counts))
     return PartSize(weights=weights or usual, bytes=size, here=True)
 
 
-def numbers_in(file: Path) -> int | None:
+def parameters_in(file: Path) -> int | None:
     """How many numbers a safetensors file holds, by its header alone; None of other or broken files."""
     try:
         header, _ = read_header(file)

@@ -10,9 +10,9 @@ from typing import Literal
 from wangp_cli.errors import ModelError
 from wangp_cli.models import ModelSpec, Source
 from wangp_cli.runtime.weights.download import checksums
-from wangp_cli.runtime.weights.fetch import wants
-from wangp_cli.runtime.weights.locate import expected, folder_of, lacking
-from wangp_cli.runtime.weights.receipt import Record
+from wangp_cli.runtime.weights.fetch import needed_repositories
+from wangp_cli.runtime.weights.locate import expected, folder_of, missing_file
+from wangp_cli.runtime.weights.receipt import Receipt
 
 State = Literal["ok", "readable", "missing", "changed", "broken"]
 GOOD = ("ok", "readable")
@@ -36,7 +36,7 @@ def verify(spec: ModelSpec, models_dir: Path, report: Callable[[Path], None]) ->
         report: told of each file before it is read through.
     """
     findings = []
-    if missing := lacking(spec, models_dir):
+    if missing := missing_file(spec, models_dir):
         findings.append(Finding(path=missing, state="missing"))
     for path, size, sha256 in _noted(spec, models_dir):
         report(path)
@@ -50,9 +50,9 @@ def verify(spec: ModelSpec, models_dir: Path, report: Callable[[Path], None]) ->
 
 def _forget(spec: ModelSpec, models_dir: Path, bad: set[Path]) -> None:
     """Take files from the records, so that the next fetch does not take them for whole."""
-    for want in wants(spec) if bad else ():
+    for want in needed_repositories(spec) if bad else ():
         folder = folder_of(Source(repository=want.repository), models_dir)
-        if record := Record.of(folder):
+        if record := Receipt.of(folder):
             files = {name: file for name, file in record.files.items() if folder / name not in bad}
             record.model_copy(update={"files": files}).save(folder)
 
@@ -60,9 +60,9 @@ def _forget(spec: ModelSpec, models_dir: Path, bad: set[Path]) -> None:
 def _noted(spec: ModelSpec, models_dir: Path) -> list[tuple[Path, int, str]]:
     """Path, size and checksum of the model's files that were fetched."""
     noted = []
-    for want in wants(spec):
+    for want in needed_repositories(spec):
         folder = folder_of(Source(repository=want.repository), models_dir)
-        if record := Record.of(folder):
+        if record := Receipt.of(folder):
             noted += [
                 (folder / name, file.size, file.sha256)
                 for name, file in record.files.items()
