@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from wangp_cli.errors import RequestError
 from wangp_cli.models import ModelSpec
-from wangp_cli.presets import Named, Shelf
+from wangp_cli.presets import NamedEntries, NamedEntry
 
-NONE = "none"
+NO_ACCELERATOR = "none"
 """The name that turns a model's own accelerator off."""
 
 
@@ -22,7 +22,7 @@ class AcceleratorLora(BaseModel):
     strength: str = "1"
 
 
-class Variant(BaseModel):
+class AcceleratorVariant(BaseModel):
     """An accelerator for some networks.
 
     Args:
@@ -54,10 +54,10 @@ class Variant(BaseModel):
         return ", ".join([*(f"{network}{experts}" for network in self.networks), *self.models])
 
 
-class Accelerator(Named):
+class Accelerator(NamedEntry):
     """Few steps for one or several networks."""
 
-    variants: tuple[Variant, ...] = Field(min_length=1)
+    variants: tuple[AcceleratorVariant, ...] = Field(min_length=1)
 
     @property
     def made_for(self) -> str:
@@ -65,13 +65,13 @@ class Accelerator(Named):
         return "; ".join(variant.made_for for variant in self.variants)
 
 
-class Accelerators(Shelf[Accelerator]):
+class Accelerators(NamedEntries[Accelerator]):
     """Accelerators by name."""
 
     def __init__(self, *folders: Any) -> None:
         super().__init__(Accelerator, "accelerator", "wangp loras presets", *folders)
 
-    def variant(self, name: str, spec: ModelSpec) -> Variant:
+    def variant(self, name: str, spec: ModelSpec) -> AcceleratorVariant:
         """What an accelerator is for a model.
 
         Raises:

@@ -34,7 +34,7 @@ class Layer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resolved:
+class MergedLayers:
     """The winning value of each field, and the name of the layer it came from."""
 
     values: dict[str, Any]
@@ -43,7 +43,7 @@ class Resolved:
     addresses: dict[str, str] = field(default_factory=dict)
 
 
-def merge(layers: Iterable[Layer]) -> Resolved:
+def merge(layers: Iterable[Layer]) -> MergedLayers:
     """Stack layers: a later layer's value wins, None never does."""
     values: dict[str, Any] = {}
     origin: dict[str, str] = {}
@@ -56,7 +56,7 @@ def merge(layers: Iterable[Layer]) -> Resolved:
             if value is not None:
                 values[name] = value
                 origin[name] = layer.name
-    return Resolved(values=values, origin=origin, checksums=checksums, addresses=addresses)
+    return MergedLayers(values=values, origin=origin, checksums=checksums, addresses=addresses)
 
 
 def said(origin: str) -> bool:
@@ -64,7 +64,7 @@ def said(origin: str) -> bool:
     return origin == "flag" or origin.startswith(OWN)
 
 
-class Named(BaseModel):
+class NamedEntry(BaseModel):
     """What has a YAML file of its own, whose name it has."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
@@ -73,16 +73,16 @@ class Named(BaseModel):
     description: str = ""
 
 
-class Preset(Named):
+class Preset(NamedEntry):
     """A named look: values for any fields of a task."""
 
     values: dict[str, Any] = Field(min_length=1)
 
 
-N = TypeVar("N", bound=Named)
+N = TypeVar("N", bound=NamedEntry)
 
 
-class Shelf(Generic[N]):
+class NamedEntries(Generic[N]):
     """Things by name, one YAML file each; later folders replace those of earlier ones.
 
     Args:
@@ -129,7 +129,7 @@ class Shelf(Generic[N]):
             raise ModelError(f"{self._word} file {file}: {where}: {first['msg']}") from None
 
 
-class Presets(Shelf[Preset]):
+class Presets(NamedEntries[Preset]):
     """Presets by name."""
 
     def __init__(self, *folders: Any) -> None:

@@ -105,5 +105,5 @@ def test_operations_are_those_that_torch_counts() -> None:
 
 def test_sizes_need_no_network_in_the_catalogue() -> None:
     session = bootstrap.start([])
-    sizes = part_sizes(session.catalogue.get("starter"), session.pool.models_dir)
+    sizes = part_sizes(session.catalogue.get("starter"), session.models_dir)
     assert all(size.here and size.weights and size.bytes for size in sizes.values())

@@ -24,7 +24,7 @@ def shown(request: Request, session: Session, *, json: bool) -> str:
 def _facts(request: Request, session: Session) -> dict[str, Any]:
     from wangp_cli.pipelines.memory.estimate import Model, estimate
 
-    spec, models_dir = request.spec, session.pool.models_dir
+    spec, models_dir = request.spec, session.models_dir
     sizes = part_sizes(spec, models_dir)
     runs = [segment.generate for segment in request.plan.segments] if request.plan else []
     model = Model(

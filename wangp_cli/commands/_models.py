@@ -42,5 +42,5 @@ class ModelsContext:
 def models_context(models_dir: Path | None = None) -> ModelsContext:
     """The user's models and weights."""
     settings, _, folders = bootstrap.load_settings()
-    where = models_dir.expanduser() if models_dir else bootstrap.models_dir(settings, folders)
+    where = bootstrap.models_dir(settings, folders, models_dir)
     return ModelsContext(bootstrap.catalogue(folders), where.absolute(), settings, folders)

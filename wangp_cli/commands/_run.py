@@ -130,7 +130,7 @@ def open_run(
         log_level=extra.get("log_level"),
         manifest_path=extra.get("manifest_path"),
         events_file=reporting.events_file,
-        weights_dir=extra.get("models_dir"),
+        models_dir_override=extra.get("models_dir"),
         progress_interval=reporting.progress_interval,
     )
     run = Run(command, session, outlets, reporting)

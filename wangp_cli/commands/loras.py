@@ -15,8 +15,7 @@ from wangp_cli.models import ModelSpec, Network
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.events.console import stderr_console
 from wangp_cli.runtime.loras.header import Header, check_lora
-from wangp_cli.runtime.loras.source import fetch as fetch_source
-from wangp_cli.runtime.loras.source import files_in, find
+from wangp_cli.runtime.loras.source import fetch_source, find_source, lora_files
 from wangp_cli.runtime.weights import locate
 from wangp_cli.runtime.weights.hub import Hub
 
@@ -38,7 +37,7 @@ def list_loras(json: Json = False) -> None:
     """List the LoRAs in the LoRA folder and what they fit."""
     with report_errors():
         folder, networks = _folder(), _networks(_catalogue())
-        found = [_facts(path, str(path.relative_to(folder)), networks) for path in files_in(folder)]
+        found = [_facts(path, str(path.relative_to(folder)), networks) for path in lora_files(folder)]
         if json:
             write_json(found)
             return
@@ -164,7 +163,7 @@ def fetch(name: Name) -> None:
             of = f" of {total / 1e6:.1f}" if total else ""
             console.print(f"{name}: {here / 1e6:.1f}{of} MB", markup=False)
 
-        source = find(name, bootstrap.loras_dir(settings, folders))
+        source = find_source(name, bootstrap.loras_dir(settings, folders))
         hub = Hub(endpoint=settings.hub_endpoint, offline=settings.offline)
         typer.echo(fetch_source(source, hub, report).path)
 
@@ -179,7 +178,7 @@ def _catalogue() -> Catalogue:
 
 
 def _here(name: str) -> Path:
-    source = find(name, _folder())
+    source = find_source(name, _folder())
     if not source.here:
         raise RequestError("lora", f"{name!r} is not on this machine", hint=f"wangp loras fetch {name}")
     return source.path

@@ -38,7 +38,7 @@ def show(json: Json = False) -> None:
         write_table(
             ("setting", "value", "from", "what it is"),
             [
-                (name, values[name], origin.get(name, "default"), Settings.about(name))
+                (name, values[name], origin.get(name, "default"), Settings.describe(name))
                 for name in Settings.model_fields
             ],
             whole="setting",

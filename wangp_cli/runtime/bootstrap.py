@@ -65,9 +65,9 @@ def accelerators(folders: Folders) -> Accelerators:
     return Accelerators(presets_dir() / "accelerators", folders.config / "accelerators")
 
 
-def models_dir(settings: Settings, folders: Folders) -> Path:
-    """Folder of fetched weights."""
-    return (settings.models_dir or folders.data / "models").expanduser()
+def models_dir(settings: Settings, folders: Folders, override: Path | None = None) -> Path:
+    """Folder of fetched weights; `override` is that of a flag."""
+    return (override or settings.models_dir or folders.data / "models").expanduser()
 
 
 def loras_dir(settings: Settings, folders: Folders) -> Path:
@@ -88,13 +88,13 @@ def control_folders(environment: Mapping[str, str] | None = None) -> list[Path]:
     return [*folders, Path(f"/tmp/wangp-{os.geteuid()}")]
 
 
-def trace(environment: Mapping[str, str] | None = None) -> str | None:
+def trace_context(environment: Mapping[str, str] | None = None) -> str | None:
     """The W3C trace context this process was started in."""
     found = (os.environ if environment is None else environment).get("TRACEPARENT", "")
     return found if re.fullmatch(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", found) else None
 
 
-def arguments() -> list[str]:
+def command_line() -> list[str]:
     """The words of the command line, long ones cut, secrets left out."""
     shown: list[str] = []
     for word in sys.argv[1:]:
@@ -113,7 +113,7 @@ def start(
     log_level: str | None = None,
     manifest_path: Path | None = None,
     events_file: Path | None = None,
-    weights_dir: Path | None = None,
+    models_dir_override: Path | None = None,
     progress_interval: float = SECONDS_BETWEEN,
 ) -> Session:
     """A session with these consumers of events.
@@ -125,6 +125,7 @@ def start(
     start_logging(folders, log_level or settings.log_level)
     prepare_libraries()
     control = Control()
+    weights = models_dir(settings, folders, models_dir_override)
     return Session(
         settings=settings,
         settings_origin=origin,
@@ -132,8 +133,9 @@ def start(
         catalogue=catalogue(folders),
         presets=presets(folders),
         accelerators=accelerators(folders),
-        stream=Stream(str(uuid.uuid4()), [control.note, *sinks], trace=trace()),
-        pool=Pool((weights_dir or models_dir(settings, folders)).expanduser()),
+        stream=Stream(str(uuid.uuid4()), [control.note, *sinks], trace=trace_context()),
+        pool=Pool(weights),
+        models_dir=weights,
         loras_dir=loras_dir(settings, folders),
         scratch=Scratch(work_dir(settings, folders)),
         manifest_path=manifest_path,

@@ -36,7 +36,7 @@ from wangp_cli.runtime.loras.select import LoraUse, fetch_loras
 from wangp_cli.runtime.outcome import Attempt, Outcome, retry_with_less_memory
 from wangp_cli.runtime.progress import ProgressReporter
 from wangp_cli.runtime.request.request import Request
-from wangp_cli.runtime.request.resolve import label, resolve
+from wangp_cli.runtime.request.resolve import field_label, resolve
 from wangp_cli.runtime.session import Session
 from wangp_cli.runtime.weights.hub import Hub
 from wangp_cli.runtime.workspace.segments_cache import sweep_work
@@ -253,5 +253,5 @@ def result_or_error(make: Callable[[], T]) -> T | WangpError:
 
 def _relabelled(error: WangpError, request: Request) -> WangpError:
     if isinstance(error, RequestError):
-        return error.named(label(error.field, request.origin, type(request.task)))
+        return error.named(field_label(error.field, request.origin, type(request.task)))
     return error

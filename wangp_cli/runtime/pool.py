@@ -61,14 +61,14 @@ class Pool:
     """The last loaded pipeline, and the parts it shares with the next one."""
 
     def __init__(self, models_dir: Path) -> None:
-        self.models_dir = models_dir
+        self._models_dir = models_dir
         self._components = SharedComponents()
         self._key: Any = None
         self._pipeline: Pipeline | None = None
 
     def check(self, spec: ModelSpec) -> None:
         """Raise `ModelError` if the model's weights are not on this machine."""
-        locate(spec, self.models_dir)
+        locate(spec, self._models_dir)
 
     def pipeline(
         self,
@@ -113,7 +113,7 @@ class Pool:
         if self._pipeline is not None and key == self._key:
             self._pipeline.retune(placement)
             return self._pipeline
-        weights = locate(spec, self.models_dir, placement.dtype)
+        weights = locate(spec, self._models_dir, placement.dtype)
         self.close()
         emit(ModelLoading(model=spec.name))
         began = time.monotonic()

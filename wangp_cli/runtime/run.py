@@ -69,7 +69,7 @@ class Run:
             RunStarted(
                 version=__version__,
                 command=self._command,
-                argv=bootstrap.arguments(),
+                argv=bootstrap.command_line(),
                 host=platform.node(),
                 pid=os.getpid(),
                 planned=planned,

@@ -32,6 +32,8 @@ class Session:
     accelerators: Accelerators
     stream: Stream
     pool: Pool
+    models_dir: Path
+    """Folder of fetched weights, for everyone who looks for weights."""
     loras_dir: Path
     scratch: Scratch
     control: Control = field(default_factory=Control)

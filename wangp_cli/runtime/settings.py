@@ -64,7 +64,7 @@ class Settings(Runtime):
     ] = "INFO"
 
     @classmethod
-    def about(cls, name: str) -> str:
+    def describe(cls, name: str) -> str:
         """What a setting is."""
         field = cls.model_fields[name]
         return field.description or next(mark.help for mark in field.metadata if isinstance(mark, Flag))

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from wangp_cli.accelerators import NONE
+from wangp_cli.accelerators import NO_ACCELERATOR
 from wangp_cli.models import Accepts, ModelSpec
 from wangp_cli.plan import Plan, plan_travel
 from wangp_cli.plan.travel import Mode
@@ -160,7 +160,7 @@ class Travel(AdjustmentOptions, StructureOptions, TravelOptions, PartLengths, Tr
         if not self.overlap:
             # Nobody asked for an overlap, so nobody needs to hear that it became another.
             notices = tuple(notice for notice in notices if not notice.startswith("overlap: "))
-        if self._mode(spec) == "svi" and not self.loras and self.accelerator in (None, NONE):
+        if self._mode(spec) == "svi" and not self.loras and self.accelerator in (None, NO_ACCELERATOR):
             notices += ("mode: svi without a LoRA that was made for it, such as --accelerator svi",)
         return plan.model_copy(update={"guides": guides, "notices": notices})
 

@@ -14,9 +14,9 @@ from wangp_cli.media.clip import Audio, Frames
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import Written, write_video
 from wangp_cli.runtime.events.types import ArtifactCreated
-from wangp_cli.runtime.history.manifest import comment
+from wangp_cli.runtime.history.manifest import embedded_document
 from wangp_cli.runtime.job import Job
-from wangp_cli.runtime.request.output_paths import visualization_of
+from wangp_cli.runtime.request.output_paths import visualization_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class Result:
     def write_visualization(self, stream: Iterable[Frames], count: int) -> ArtifactCreated:
         """Write the picture of how the result came about, beside it."""
         task = self.job.request.task
-        path, rate = visualization_of(self.path), Fraction(task.fps)
+        path, rate = visualization_path(self.path), Fraction(task.fps)
         with self._complete(path) as partial:
             written = write_video(partial, stream, fps=rate, frames=count)
         return _announced(path, role="visualization", **_facts(written, count, rate))
@@ -76,7 +76,7 @@ class Result:
         return self._comment() if self.job.request.task.metadata_mode == "embed" else None
 
     def _comment(self) -> str:
-        return comment(self.job.request, self.index, self.path.parent, self.job.checksums)
+        return embedded_document(self.job.request, self.index, self.path.parent, self.job.checksums)
 
     def _artifact(self, **facts: object) -> ArtifactCreated:
         task = self.job.request.task

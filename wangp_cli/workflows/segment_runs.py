@@ -27,9 +27,8 @@ from wangp_cli.media.spool import Spool, write_spool
 from wangp_cli.pipelines.base import Inputs, Lora, Weights
 from wangp_cli.pipelines.memory.placement import choose
 from wangp_cli.plan import Segment
-from wangp_cli.runtime.bootstrap import models_dir
 from wangp_cli.runtime.events.types import Log
-from wangp_cli.runtime.history.manifest import named, versions
+from wangp_cli.runtime.history.manifest import portable_name, versions
 from wangp_cli.runtime.job import Job
 from wangp_cli.runtime.request.settle import DRAWN, DRAWN_BEFORE
 from wangp_cli.runtime.weights.locate import locate
@@ -115,11 +114,10 @@ class Segments:
         placement = dataclasses.replace(self._placement, device=device, profile="1", preload=0)
         folder = request.outputs[0].parent
         worn = [
-            (self._job.checksums[named(str(lora.path), request, folder)], lora.strength) for lora in loras
+            (self._job.checksums[portable_name(str(lora.path), request, folder)], lora.strength)
+            for lora in loras
         ]
-        weights = _identity(
-            locate(request.spec, models_dir(self._job.session.settings, self._job.session.folders))
-        )
+        weights = _identity(locate(request.spec, request.models_dir))
         return content_hash([versions(), request.spec, weights, placement, worn, shot, inputs])
 
 

@@ -15,7 +15,7 @@ from wangp_cli.errors import Cancelled, FetchError, RequestError, WangpError
 from wangp_cli.runtime.intake import url_policy
 from wangp_cli.runtime.intake.url_fetch import UrlFetcher
 from wangp_cli.runtime.intake.url_policy import UrlPolicy
-from wangp_cli.runtime.loras.source import find
+from wangp_cli.runtime.loras.source import find_source
 
 PNG = (Path(__file__).parents[3] / "docs" / "samples" / "circle-1.png").read_bytes()
 SHA256 = hashlib.sha256(PNG).hexdigest()
@@ -60,7 +60,7 @@ def test_a_lora_is_fetched_to_where_it_is_looked_for_and_stays(web: Site, tmp_pa
     loras = [web.url("/ink.safetensors@0.5"), web.url("/more.safetensors@1;0"), "here@1"]
     one = fetcher(tmp_path / "f", web.host, loras=folder)
     assert one.fetch_urls({"loras": loras}) == ({"loras": loras}, {})
-    assert find(web.url("/more.safetensors"), folder).here
+    assert find_source(web.url("/more.safetensors"), folder).here
     one.fetch_urls({"loras": loras})
     assert [name for name, _ in web.asked] == ["/more.safetensors"]
     assert not (tmp_path / "f").exists()

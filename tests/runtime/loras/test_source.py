@@ -16,7 +16,7 @@ from tests.support.hub import Hub, serving
 from tests.support.lora_hub import HUB, tensors
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.runtime.loras.header import check_lora
-from wangp_cli.runtime.loras.source import find
+from wangp_cli.runtime.loras.source import find_source
 
 PAGE = "https://huggingface.co/ada/ink"
 
@@ -41,7 +41,7 @@ def test_what_is_here_is_found(folder: Path, name: str) -> None:
     (folder / "sub").mkdir()
     save_file(tensors(), folder / "ink.safetensors")
     save_file(tensors(), folder / "sub" / "chalk.safetensors")
-    source = find(name.format(folder=folder), folder)
+    source = find_source(name.format(folder=folder), folder)
     assert source.here
     assert source.path.stem == ("chalk" if "sub" in name else "ink")
 
@@ -50,10 +50,10 @@ def test_the_usual_file_of_a_folder_is_taken(folder: Path) -> None:
     (folder / "style").mkdir()
     for name in ("adapter_model", "other"):
         save_file(tensors(), folder / "style" / f"{name}.safetensors")
-    assert find("style", folder).path.name == "adapter_model.safetensors"
+    assert find_source("style", folder).path.name == "adapter_model.safetensors"
     (folder / "style" / "adapter_model.safetensors").rename(folder / "style" / "another.safetensors")
     with pytest.raises(RequestError, match=r"several LoRAs.*another\.safetensors, other"):
-        find("style", folder)
+        find_source("style", folder)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_the_usual_file_of_a_folder_is_taken(folder: Path) -> None:
     ],
 )  # fmt: skip
 def test_the_hub_has_a_place_for_each_file(folder: Path, name: str, place: str) -> None:
-    source = find(name, folder)
+    source = find_source(name, folder)
     assert source.path == folder / place
     assert source.repository == "ada/ink"
     assert not source.here
@@ -83,7 +83,7 @@ def test_addresses_that_end_alike_do_not_collide(folder: Path) -> None:
         "https://civitai.com/api/download/models/12?type=Other",
         "https://a.example/%2e%2e/x%2fy.safetensors",
     ]
-    paths = [find(name, folder).path for name in names]
+    paths = [find_source(name, folder).path for name in names]
     assert len(set(paths)) == len(paths)
     assert all(path.is_relative_to(folder) and ".." not in path.parts for path in paths)
     assert all(path.suffix == ".safetensors" for path in paths)
@@ -92,11 +92,11 @@ def test_addresses_that_end_alike_do_not_collide(folder: Path) -> None:
 def test_a_file_of_the_same_name_serves_an_address_unless_many_have_that_name(folder: Path) -> None:
     for name in ("ink.safetensors", "high_noise_model.safetensors"):
         save_file(tensors(), folder / name)
-    assert find("https://a.example/x/ink.safetensors", folder).path == folder / "ink.safetensors"
-    assert not find("https://a.example/x/high_noise_model.safetensors", folder).here
-    assert find("ada/other:x/ink.safetensors", folder).path == folder / "ink.safetensors"
-    assert not find("ada/other:x/ink.safetensors@v2", folder).here
-    assert not find("ada/other:x/high_noise_model.safetensors", folder).here
+    assert find_source("https://a.example/x/ink.safetensors", folder).path == folder / "ink.safetensors"
+    assert not find_source("https://a.example/x/high_noise_model.safetensors", folder).here
+    assert find_source("ada/other:x/ink.safetensors", folder).path == folder / "ink.safetensors"
+    assert not find_source("ada/other:x/ink.safetensors@v2", folder).here
+    assert not find_source("ada/other:x/high_noise_model.safetensors", folder).here
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_file_of_the_same_name_serves_an_address_unless_many_have_that_name(fo
 )
 def test_what_names_nothing_is_refused(folder: Path, name: str, message: str) -> None:
     with pytest.raises(RequestError, match=message):
-        find(name, folder)
+        find_source(name, folder)
 
 
 @pytest.mark.parametrize(

@@ -34,9 +34,9 @@ def portable_request(task: Task, request: Request, folder: Path) -> dict[str, An
     for field in task.inputs():
         value = said.get(field)
         if isinstance(value, list):
-            said[field] = [named(path, request, folder) for path in value]
+            said[field] = [portable_name(path, request, folder) for path in value]
         elif value:
-            said[field] = named(value, request, folder)
+            said[field] = portable_name(value, request, folder)
     own = [lora for lora in request.loras if lora.own]
     said["loras"] = [f"{_lora_name(lora, request, folder)}@{lora.strength}" for lora in own]
     said.pop("lora_multipliers", None)
@@ -45,24 +45,24 @@ def portable_request(task: Task, request: Request, folder: Path) -> dict[str, An
     return {key: value for key, value in said.items() if value != []}
 
 
-def named(path: str, request: Request, folder: Path) -> str:
+def portable_name(path: str, request: Request, folder: Path) -> str:
     """The address that a file was fetched from, else its path as seen from `folder`."""
     return request.addresses.get(path) or os.path.relpath(path, folder)
 
 
 def _lora_name(lora: LoraUse, request: Request, folder: Path) -> str:
     """A reference to the hub, which means the same everywhere, or a file: an address may hold a secret."""
-    return lora.source.name if lora.source.repository else named(str(lora.path), request, folder)
+    return lora.source.name if lora.source.repository else portable_name(str(lora.path), request, folder)
 
 
 def input_checksums(request: Request, folder: Path) -> dict[str, str]:
-    """sha256 of every media and LoRA file, as `named` calls it."""
+    """sha256 of every media and LoRA file, as `portable_name` calls it."""
     media = [path for paths in request.task.media().values() for path in paths]
     files = [*media, *(lora.path for lora in request.loras)]
-    return {named(str(path), request, folder): sha256_of(path) for path in files}
+    return {portable_name(str(path), request, folder): sha256_of(path) for path in files}
 
 
-def comment(request: Request, index: int, folder: Path, checksums: dict[str, str]) -> str:
+def embedded_document(request: Request, index: int, folder: Path, checksums: dict[str, str]) -> str:
     """The JSON text embedded in result `index`: keys that WanGP reads, and the request for us."""
     task = request.task.single(index)
     document = {

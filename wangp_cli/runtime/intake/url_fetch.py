@@ -18,7 +18,7 @@ from wangp_cli.files.strict_json import shown
 from wangp_cli.runtime.events.types import DownloadProgress, Emit
 from wangp_cli.runtime.intake.paths import is_url, media_fields, split_lora
 from wangp_cli.runtime.intake.url_policy import Address, UrlPolicy, resolve_host
-from wangp_cli.runtime.loras.source import find as find_lora
+from wangp_cli.runtime.loras.source import find_source as find_lora
 
 if TYPE_CHECKING:
     import ssl

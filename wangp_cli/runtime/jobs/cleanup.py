@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wangp_cli.files.atomic import is_owned, remove_owned
 from wangp_cli.files.checksum import sha256_of
 from wangp_cli.presets import Layer, merge
-from wangp_cli.runtime.request.output_paths import files_beside
+from wangp_cli.runtime.request.output_paths import result_files
 
 if TYPE_CHECKING:
     from wangp_cli.runtime.jobs.store import StoredJob
@@ -22,7 +22,7 @@ def files_of(request: Request) -> list[str]:
     """Every file that a settled request will write."""
     if request.skipped:
         return []
-    return [str(file) for path in request.outputs for file in files_beside(request.task, path)]
+    return [str(file) for path in request.outputs for file in result_files(request.task, path)]
 
 
 def unpack(said: Mapping[str, Any]) -> list[Layer]:

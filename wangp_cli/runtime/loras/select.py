@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wangp_cli.accelerators import NONE
+from wangp_cli.accelerators import NO_ACCELERATOR
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.runtime.events.types import DownloadProgress
 from wangp_cli.runtime.loras.header import check_lora
-from wangp_cli.runtime.loras.source import Source, fetch, find
+from wangp_cli.runtime.loras.source import LoraSource, fetch_source, find_source
 from wangp_cli.tasks.loras import Strength
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class LoraUse:
         own: said by the task, rather than part of its accelerator.
     """
 
-    source: Source
+    source: LoraSource
     strength: Strength
     own: bool = True
 
@@ -58,7 +58,7 @@ def find_loras(task: Render, origin: Mapping[str, str], spec: ModelSpec, session
     named = [(*each, False) for each in _of_accelerator(task, spec, session)]
     named += [(*each, True) for each in task.strengths()]
     found = [
-        LoraUse(source=find(name, session.loras_dir), strength=strength, own=own)
+        LoraUse(source=find_source(name, session.loras_dir), strength=strength, own=own)
         for name, strength, own in named
     ]
     for name, strength, _ in named:
@@ -83,7 +83,7 @@ def find_loras(task: Render, origin: Mapping[str, str], spec: ModelSpec, session
 
 def _of_accelerator(task: Render, spec: ModelSpec, session: Session) -> list[tuple[str, Strength]]:
     """Names and strengths of the accelerator's LoRAs."""
-    if task.accelerator in (None, NONE):
+    if task.accelerator in (None, NO_ACCELERATOR):
         return []
     loras = session.accelerators.variant(str(task.accelerator), spec).loras
     said = task.accelerator_strengths()
@@ -104,7 +104,7 @@ def _check_phases(task: Render, name: str, strength: Strength) -> None:
         raise RequestError("loras", f"{name}: {error}") from None
 
 
-def to_fetch(loras: Sequence[LoraUse]) -> list[str]:
+def download_notices(loras: Sequence[LoraUse]) -> list[str]:
     """What is not here yet, for people."""
     missing = (lora.source for lora in loras if not lora.source.here)
     return [f"loras: {source.name} will be fetched to {source.path}" for source in missing]
@@ -129,5 +129,5 @@ def fetch_loras(loras: Sequence[LoraUse], hub: Hub, emit: Emit, check: Callable[
             check()
             emit(DownloadProgress(file=name, done=number, total=len(loras), bytes=here, bytes_total=total))
 
-        found.append(replace(lora, source=fetch(lora.source, hub, tell)))
+        found.append(replace(lora, source=fetch_source(lora.source, hub, tell)))
     return found

@@ -32,7 +32,7 @@ GENERIC = re.compile(r"(high_noise_model|low_noise_model|adapter_model|pytorch_l
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class LoraSource:
     """Where a LoRA comes from, and where it is or will be.
 
     Args:
@@ -59,7 +59,7 @@ class Source:
         return self.path.is_file()
 
 
-def find(name: str, folder: Path) -> Source:
+def find_source(name: str, folder: Path) -> LoraSource:
     """The source that a name means: what is here first, then the net.
 
     Args:
@@ -74,16 +74,16 @@ def find(name: str, folder: Path) -> Source:
     local = [Path(name).expanduser(), folder / name, *(folder / f"{name}{ending}" for ending in ENDINGS)]
     for path in local:
         if path.is_file():
-            return Source(name=name, path=path)
+            return LoraSource(name=name, path=path)
         if path.is_dir():
-            return Source(name=name, path=only_file(path))
+            return LoraSource(name=name, path=single_lora_file(path))
     match = _HUB.fullmatch(name)
     if match and not name.startswith((".", "~", "/")) and not match["repository"].lower().endswith(ENDINGS):
         return _of_hub(name, match["repository"], match["file"], match["revision"], folder)
     raise _unknown(name, folder)
 
 
-def only_file(folder: Path) -> Path:
+def single_lora_file(folder: Path) -> Path:
     """The LoRA in a folder.
 
     Raises:
@@ -99,21 +99,21 @@ def only_file(folder: Path) -> Path:
     raise RequestError("loras", f"the folder {folder} has several LoRAs, name one: {several}")
 
 
-def _of_hub(name: str, repository: str, file: str | None, revision: str | None, folder: Path) -> Source:
+def _of_hub(name: str, repository: str, file: str | None, revision: str | None, folder: Path) -> LoraSource:
     if file and (".." in file.split("/") or file.startswith("/")):
         raise RequestError("loras", f"{name!r} leads out of the repository")
     if file and revision in (None, "main") and (known := _of_that_name(Path(file).name, folder)):
-        return Source(name=name, path=known)
+        return LoraSource(name=name, path=known)
     place = folder / repository.replace("/", "--")
     if revision and revision != "main":
         place = place.with_name(f"{place.name}@{revision.replace('/', '-')}")
     path = place / file if file else place
     if not file and place.is_dir() and any(path.suffix in ENDINGS for path in place.rglob("*")):
-        path = only_file(place)
-    return Source(name=name, path=path, repository=repository, file=file, revision=revision)
+        path = single_lora_file(place)
+    return LoraSource(name=name, path=path, repository=repository, file=file, revision=revision)
 
 
-def _of_address(name: str, folder: Path) -> Source:
+def _of_address(name: str, folder: Path) -> LoraSource:
     from wangp_cli.runtime.weights.download import LOOPBACK, check_address
 
     url, _, fragment = name.partition("#")
@@ -133,13 +133,13 @@ def _of_address(name: str, folder: Path) -> Source:
     if ending.lower() not in ENDINGS:
         stem, ending = last, ENDINGS[0]
     if known := _of_that_name(last, folder):
-        return Source(name=name, path=known)
+        return LoraSource(name=name, path=known)
     # Many addresses end alike: the whole of it decides the name.
     digest = hashlib.sha256(url.encode()).hexdigest()[:8]
     plain = re.sub(r"[^\w.-]+", "_", stem).strip("._")[:80] or "lora"
     sha256 = fragment.removeprefix("sha256=") if fragment.startswith("sha256=") else None
     path = folder / ("localhost" if host in LOOPBACK else host) / f"{plain}-{digest}{ending.lower()}"
-    return Source(name=name, path=path, address=url, sha256=sha256)
+    return LoraSource(name=name, path=path, address=url, sha256=sha256)
 
 
 def _of_that_name(name: str, folder: Path) -> Path | None:
@@ -151,17 +151,17 @@ def _of_that_name(name: str, folder: Path) -> Path | None:
 def _unknown(name: str, folder: Path) -> RequestError:
     if (path := Path(name)).suffix.lower() not in ("", *ENDINGS) and path.is_file():
         return RequestError("loras", f"{name!r} is not a safetensors file", hint="convert it to safetensors")
-    known = ", ".join(str(path.relative_to(folder)) for path in files_in(folder)[:8])
+    known = ", ".join(str(path.relative_to(folder)) for path in lora_files(folder)[:8])
     hint = f"the LoRA folder {folder} has: {known}" if known else f"put LoRAs into {folder}, or give a path"
     return RequestError("loras", f"there is no file {name!r}", hint=hint)
 
 
-def files_in(folder: Path) -> list[Path]:
+def lora_files(folder: Path) -> list[Path]:
     """Every LoRA file below the LoRA folder."""
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
 
 
-def fetch(source: Source, hub: Hub, report: Callable[[int, int], None]) -> Source:
+def fetch_source(source: LoraSource, hub: Hub, report: Callable[[int, int], None]) -> LoraSource:
     """The same source with its file on this machine.
 
     Args:
@@ -195,7 +195,7 @@ def fetch(source: Source, hub: Hub, report: Callable[[int, int], None]) -> Sourc
     return replace(source, path=remote.path)
 
 
-def _on_hub(source: Source, repository: str, hub: Hub) -> Remote:
+def _on_hub(source: LoraSource, repository: str, hub: Hub) -> Remote:
     """The file of a repository that is meant."""
     from wangp_cli.runtime.weights.hub import files_of
 

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 BESIDE_THE_GUIDE = ("video_mask", "video_face", "video_background")
 """Videos that are shown frame by frame with a control video."""
-Facts = dict[str, list["VideoFacts"]]
+InputFacts = dict[str, list["VideoFacts"]]
 """What each input file is, by field."""
 
 
-def check_inputs(task: Task, loras: Sequence[Path], checksums: Mapping[str, str]) -> Facts:
+def check_inputs(task: Task, loras: Sequence[Path], checksums: Mapping[str, str]) -> InputFacts:
     """Look into every input file.
 
     Args:
@@ -37,7 +37,7 @@ def check_inputs(task: Task, loras: Sequence[Path], checksums: Mapping[str, str]
     Raises:
         RequestError: a file is missing, unreadable, of the wrong kind or length, or has changed.
     """
-    found: Facts = {}
+    found: InputFacts = {}
     for field, paths in task.media().items():
         for path in paths:
             if "poses" not in task.inputs()[field].kinds:
@@ -56,7 +56,7 @@ def check_inputs(task: Task, loras: Sequence[Path], checksums: Mapping[str, str]
     return found
 
 
-def silence_after(facts: Facts, plan: Plan | None, frames: int, rate: Fraction) -> list[str]:
+def speech_ends_early(facts: InputFacts, plan: Plan | None, frames: int, rate: Fraction) -> list[str]:
     """A notice if a recording of speech ends before the frames that are made to it, of so many in all."""
     if not (spoken := facts.get("audio_guide")):
         return []
@@ -67,7 +67,7 @@ def silence_after(facts: Facts, plan: Plan | None, frames: int, rate: Fraction) 
     return [f"audio_guide: {spoken[0].seconds:.2f} s, but {seconds:.2f} s are made, silence follows it"]
 
 
-def check_character(task: Render, spec: ModelSpec, facts: Facts, rate: Fraction) -> None:
+def check_animation(task: Render, spec: ModelSpec, facts: InputFacts, rate: Fraction) -> None:
     """Refuse what a model that animates cannot use: it needs poses and a face throughout.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import starmap
 from typing import TYPE_CHECKING
 
-from wangp_cli.accelerators import NONE
+from wangp_cli.accelerators import NO_ACCELERATOR
 from wangp_cli.errors import RequestError
 from wangp_cli.presets import said
 from wangp_cli.runtime.request.camera_poses import poses
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from wangp_cli.catalogue import Catalogue
     from wangp_cli.models import Accepts, ModelSpec
-    from wangp_cli.runtime.request.check_inputs import Facts
+    from wangp_cli.runtime.request.check_inputs import InputFacts
     from wangp_cli.tasks.render import Render
     from wangp_cli.tasks.shot import Sampling
 
@@ -45,7 +45,7 @@ WORDS: dict[Accepts, str] = {
 }
 
 
-def check_served(task: Render, spec: ModelSpec, origin: Mapping[str, str], catalogue: Catalogue) -> list[str]:
+def check_model(task: Render, spec: ModelSpec, origin: Mapping[str, str], catalogue: Catalogue) -> list[str]:
     """Refuse what the model does not have or take, and a task that lacks what it needs.
 
     Returns:
@@ -68,7 +68,7 @@ def _check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None
     }
     if task.loras:
         given["lora"] = "loras"
-    elif task.accelerator not in (None, NONE):
+    elif task.accelerator not in (None, NO_ACCELERATOR):
         given["lora"] = "accelerator"
     if isinstance(task, CameraOptions) and task.camera:
         given.setdefault("camera", "camera")
@@ -108,7 +108,7 @@ def _check_control(task: Render, spec: ModelSpec) -> None:
             )
 
 
-def check_filmed(task: Render, spec: ModelSpec, facts: Facts, frames: int) -> None:
+def check_recamera(task: Render, spec: ModelSpec, facts: InputFacts, frames: int) -> None:
     """Refuse what leaves frames of a video that is filmed again without a picture or a pose.
 
     Raises:

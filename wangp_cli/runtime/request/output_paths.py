@@ -48,7 +48,7 @@ def plan_outputs(
     # What is put together by a plan is a video however short it is.
     picture = frames == 1 and plan is None
     paths = [_path(task, index, frames, picture=picture) for index in range(task.results)]
-    check_folder("output" if task.output else "output_dir", paths[0].parent, writable)
+    check_writable("output" if task.output else "output_dir", paths[0].parent, writable)
     if len(set(paths)) < len(paths):
         raise RequestError(
             "name", f"{task.name!r} gives several results one name", hint="add {seed} or {index}"
@@ -57,7 +57,7 @@ def plan_outputs(
         _check_codec(task, size, paths[0].suffix)
     replaces = task.overwrite or task.skip_existing
     for path in paths:
-        for file in files_beside(task, path):
+        for file in result_files(task, path):
             _check_free(file, overwrite=replaces, named_by="--output" if task.output else "--name")
     width, height = size
     results = width * height * frames * task.results * BYTES_PER_PIXEL
@@ -66,17 +66,17 @@ def plan_outputs(
     return paths
 
 
-def files_beside(task: Render, result: Path) -> list[Path]:
+def result_files(task: Render, result: Path) -> list[Path]:
     """A result and the files that are written with it."""
     files = [result]
     if task.metadata_mode == "sidecar":
         files.append(result.with_suffix(".json"))
     if getattr(task, "visualize", False):
-        files.append(visualization_of(result))
+        files.append(visualization_path(result))
     return files
 
 
-def visualization_of(result: Path) -> Path:
+def visualization_path(result: Path) -> Path:
     """The picture of how a result came about."""
     return result.with_name(f"{result.stem}_visualization.mp4")
 
@@ -197,7 +197,7 @@ def _cut(name: str) -> str:
     return name
 
 
-def check_folder(field: str, folder: Path, writable: set[Path]) -> None:
+def check_writable(field: str, folder: Path, writable: set[Path]) -> None:
     """Look whether files can be made in a folder, or in the part of its path that exists.
 
     Args:
@@ -220,7 +220,7 @@ def check_folder(field: str, folder: Path, writable: set[Path]) -> None:
     except OSError as error:
         if not existing.exists():
             # Another run has removed it meanwhile, as it was empty.
-            check_folder(field, folder, writable)
+            check_writable(field, folder, writable)
             return
         raise NoSpaceError(
             f"{field}: {existing} cannot be written: {error.strerror}",

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wangp_cli.errors import ModelError
 from wangp_cli.models import ModelSpec
 from wangp_cli.runtime.loras.select import LoraUse
+from wangp_cli.runtime.weights.locate import locate
 from wangp_cli.tasks.render import Pixels, Render
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class Request:
         loras: the LoRAs, some perhaps still to be fetched.
         notices: what was changed or is worth knowing, for people.
         addresses: where files were fetched from, by path.
+        models_dir: folder of all fetched weights.
     """
 
     task: Render
@@ -43,6 +46,7 @@ class Request:
     loras: list[LoraUse]
     notices: list[str]
     addresses: Mapping[str, str]
+    models_dir: Path
 
     @property
     def runs(self) -> int:
@@ -55,11 +59,19 @@ class Request:
         return self.task.skip_existing and all(path.exists() for path in self.outputs)
 
     def document(self) -> dict[str, Any]:
-        """What a dry run prints."""
+        """The JSON object that a dry run prints; missing weights are one of its notices."""
         return {
             "request": self.task.model_dump(mode="json"),
             "origin": self.origin,
             **({"plan": self.plan.model_dump(mode="json")} if self.plan else {}),
             "outputs": [str(path) for path in self.outputs],
-            "notices": self.notices,
+            "notices": [*self.notices, *self._missing_weights()],
         }
+
+    def _missing_weights(self) -> list[str]:
+        """A notice if a run would stop because the model's weights are not on this machine."""
+        try:
+            locate(self.spec, self.models_dir)
+        except ModelError as error:
+            return [f"model: {error.message}, {error.hint}"]
+        return []

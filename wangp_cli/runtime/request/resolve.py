@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from wangp_cli.accelerators import NONE
+from wangp_cli.accelerators import NO_ACCELERATOR
 from wangp_cli.errors import RequestError, nearest
-from wangp_cli.presets import OWN, Layer, Resolved, merge
+from wangp_cli.presets import OWN, Layer, MergedLayers, merge
 from wangp_cli.runtime.request.request import Request
 from wangp_cli.runtime.request.settle import settle
 from wangp_cli.tasks import TASKS
@@ -35,10 +35,10 @@ def resolve(layers: Sequence[Layer], session: Session) -> Request:
     try:
         return _resolve(said, layers, session)
     except RequestError as error:
-        raise labelled(error, said.origin, _kind_of(said)) from None
+        raise with_field_label(error, said.origin, _kind_of(said)) from None
 
 
-def _resolve(said: Resolved, layers: Sequence[Layer], session: Session) -> Request:
+def _resolve(said: MergedLayers, layers: Sequence[Layer], session: Session) -> Request:
     kind = str(said.values.get("type", "generate"))
     if kind not in TASKS:
         raise RequestError("type", f"there is no task {kind!r}", hint=nearest(kind, list(TASKS)))
@@ -64,13 +64,13 @@ def _accelerated(
 ) -> list[Layer]:
     """The numbers of the accelerator that is asked for, or that the model has; all but the model give way."""
     name = merge(layers).values.get("accelerator", spec.defaults.get("accelerator"))
-    if not isinstance(name, str) or name == NONE:
+    if not isinstance(name, str) or name == NO_ACCELERATOR:
         return []
     variant = session.accelerators.variant(name, spec)
     return [_about(task, Layer(name=f"accelerator {name}", values=variant.values))]
 
 
-def _kind_of(said: Resolved) -> type[Render]:
+def _kind_of(said: MergedLayers) -> type[Render]:
     return TASKS.get(str(said.values.get("type")), TASKS["generate"])
 
 
@@ -95,7 +95,7 @@ def _class_defaults(kind: str) -> dict[str, Any]:
     return {name: field.default for name, field in fields.items() if not field.is_required()}
 
 
-def validate(merged: Resolved, kind: str, origin: dict[str, str]) -> Render:
+def validate(merged: MergedLayers, kind: str, origin: dict[str, str]) -> Render:
     """The task of merged values.
 
     Raises:
@@ -106,19 +106,19 @@ def validate(merged: Resolved, kind: str, origin: dict[str, str]) -> Render:
     except ValidationError as error:
         faults = [_explain(fault, list(TASKS[kind].model_fields), origin) for fault in error.errors()]
         (field, message, hint), *rest = faults
-        more = "".join(f"; {label(other, origin, TASKS[kind])}: {text}" for other, text, _ in rest)
+        more = "".join(f"; {field_label(other, origin, TASKS[kind])}: {text}" for other, text, _ in rest)
         raise RequestError(field, message + more, hint=hint) from None
 
 
-def label(field: str, origin: dict[str, str], task: type[Render]) -> str:
+def field_label(field: str, origin: dict[str, str], task: type[Render]) -> str:
     """How to name a field to the one who said it: the option for a flag, else the key."""
     flag = flag_of(task, field) if origin.get(field) == "flag" else None
     return flag.option(field) if flag else field
 
 
-def labelled(error: RequestError, origin: dict[str, str], task: type[Render]) -> RequestError:
+def with_field_label(error: RequestError, origin: dict[str, str], task: type[Render]) -> RequestError:
     """The same error, its field named as the one who said it knows it."""
-    return error.named(label(error.field, origin, task))
+    return error.named(field_label(error.field, origin, task))
 
 
 def _explain(fault: Any, known: list[str], origin: dict[str, str]) -> tuple[str, str, str | None]:

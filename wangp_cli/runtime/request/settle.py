@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Any
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.models import ModelSpec
 from wangp_cli.plan import frame_count_at_fps
-from wangp_cli.presets import Resolved, said
+from wangp_cli.presets import MergedLayers, said
 from wangp_cli.runtime.events.events_file import check_apart
 from wangp_cli.runtime.history.log import HISTORY, check_history
-from wangp_cli.runtime.loras.select import find_loras, to_fetch
-from wangp_cli.runtime.request.check_inputs import Facts, check_character, check_inputs, silence_after
-from wangp_cli.runtime.request.check_model import check_filmed, check_served
-from wangp_cli.runtime.request.output_paths import check_folder, files_beside, output_folder, plan_outputs
+from wangp_cli.runtime.loras.select import download_notices, find_loras
+from wangp_cli.runtime.request.check_inputs import (
+    InputFacts,
+    check_animation,
+    check_inputs,
+    speech_ends_early,
+)
+from wangp_cli.runtime.request.check_model import check_model, check_recamera
+from wangp_cli.runtime.request.output_paths import check_writable, output_folder, plan_outputs, result_files
 from wangp_cli.runtime.request.request import Request
 from wangp_cli.runtime.weights.locate import shipped_vocabulary
 from wangp_cli.runtime.workspace.segments_cache import seed_of_interrupted
@@ -37,7 +42,7 @@ DRAWN = "drawn"
 DRAWN_BEFORE = "drawn by the run that was interrupted"
 
 
-def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) -> Request:
+def settle(task: Render, merged: MergedLayers, spec: ModelSpec, session: Session) -> Request:
     """Check a task against its model and inputs, plan its frames, draw its seed and decide its paths."""
     origin, notices = dict(merged.origin), []
     if spec.status == "unsupported":
@@ -45,11 +50,11 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
             f"model {spec.name!r} is not supported: {spec.status_note}",
             hint="`wangp models` lists those that are",
         )
-    notices += check_served(task, spec, origin, session.catalogue)
+    notices += check_model(task, spec, origin, session.catalogue)
     loras = find_loras(task, origin, spec, session)
     facts = check_inputs(task, [lora.path for lora in loras if lora.source.here], merged.checksums)
     if session.manifest_path:
-        check_folder("manifest_path", session.manifest_path.absolute().parent, session.writable)
+        check_writable("manifest_path", session.manifest_path.absolute().parent, session.writable)
     shapes = _shapes(facts)
     notices += task.check_shapes(shapes, sized=said(origin["size"]))
     rate, origin["fps"] = _settle_rate(task, spec, facts, origin["fps"])
@@ -66,7 +71,7 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
         changes["frames"] = frames
         if frames != task.frames:
             notices.append(f"frames: {origin['frames']}, makes {frames}")
-    check_filmed(task, spec, facts, frames)
+    check_recamera(task, spec, facts, frames)
     size, origin["size"] = _settle_size(task, facts, spec, origin["size"])
     changes["size"] = size
     if size != task.size:
@@ -77,9 +82,9 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
     if settled.seed + settled.results - 1 > MAX_SEED:
         raise RequestError("seed", f"{settled.seed} leaves no room for {settled.results} results")
     notices += [
-        *silence_after(facts, plan, frames, rate),
-        *unknown_words(settled.all_prompts, spec),
-        *to_fetch(loras),
+        *speech_ends_early(facts, plan, frames, rate),
+        *vocabulary_notices(settled.all_prompts, spec),
+        *download_notices(loras),
     ]
     made = shapes[task.size_inputs[0]][0][:2] if task.splices else size_of(size)
     outputs = plan_outputs(settled, frames, made, session.writable, plan)
@@ -95,6 +100,7 @@ def settle(task: Render, merged: Resolved, spec: ModelSpec, session: Session) ->
         loras=loras,
         notices=notices,
         addresses=merged.addresses,
+        models_dir=session.models_dir,
     )
 
 
@@ -103,13 +109,13 @@ def _check_records(task: Render, outputs: list[Path], session: Session) -> None:
     history = session.manifest_path or outputs[0].parent / HISTORY
     check_history(history)
     if session.events_file:
-        results = [file for path in outputs for file in files_beside(task, path)]
+        results = [file for path in outputs for file in result_files(task, path)]
         check_apart(session.events_file, [*results, history])
 
 
-def _plan(task: Render, spec: ModelSpec, facts: Facts, rate: Fraction) -> Plan | None:
+def _plan(task: Render, spec: ModelSpec, facts: InputFacts, rate: Fraction) -> Plan | None:
     """The frames of a task that is made in several runs; either way its inputs are long enough."""
-    check_character(task, spec, facts, rate)
+    check_animation(task, spec, facts, rate)
     plan = task.plan(_lengths(facts, rate), spec, rate)
     if plan is not None:
         task.check_plan(plan)
@@ -125,7 +131,7 @@ def _draw_seed(task: Render, plan: Plan | None, notices: list[str]) -> tuple[int
     return secrets.randbelow(DRAWN_SEEDS), DRAWN
 
 
-def _settle_rate(task: Render, spec: ModelSpec, facts: Facts, origin: str) -> tuple[Fraction, str]:
+def _settle_rate(task: Render, spec: ModelSpec, facts: InputFacts, origin: str) -> tuple[Fraction, str]:
     """The rate of the file: a video that is shown in it keeps its own, or it would play faster or slower."""
     rate_inputs = (*task.rate_inputs, "video_guide") if spec.requires_full_control_video else task.rate_inputs
     rated = next((field for field in rate_inputs if field in facts), None)
@@ -142,7 +148,7 @@ def _settle_rate(task: Render, spec: ModelSpec, facts: Facts, origin: str) -> tu
     return Fraction(task.fps), origin
 
 
-def _lengths(facts: Facts, rate: Fraction) -> dict[str, list[int]]:
+def _lengths(facts: InputFacts, rate: Fraction) -> dict[str, list[int]]:
     """Frames of each video at `rate`, by field."""
     return {
         field: [
@@ -152,7 +158,7 @@ def _lengths(facts: Facts, rate: Fraction) -> dict[str, list[int]]:
     }
 
 
-def _shapes(facts: Facts) -> dict[str, list[Shape]]:
+def _shapes(facts: InputFacts) -> dict[str, list[Shape]]:
     return {
         field: [Shape(fact.width, fact.height, fact.fps) for fact in found] for field, found in facts.items()
     }
@@ -171,7 +177,7 @@ def _settle_frames(task: Length, spec: ModelSpec, rate: Fraction, origin: str) -
     return frames, f"snapped from {asked}" if isinstance(asked, int) else f"{asked} at {rate} fps"
 
 
-def _settle_size(task: Render, facts: Facts, spec: ModelSpec, origin: str) -> tuple[str, str]:
+def _settle_size(task: Render, facts: InputFacts, spec: ModelSpec, origin: str) -> tuple[str, str]:
     width, height = size_of(task.size)
     shaping = next((field for field in task.size_inputs if field in facts), None)
     if shaping and not said(origin):
@@ -199,7 +205,7 @@ def _size_like(found: VideoFacts, field: str, task: Render, spec: ModelSpec) -> 
     return f"{width}x{height}", origin
 
 
-def unknown_words(prompt: str, spec: ModelSpec) -> list[str]:
+def vocabulary_notices(prompt: str, spec: ModelSpec) -> list[str]:
     """A notice if the prompt leaves the small world of a model that ships with us."""
     world = shipped_vocabulary(spec.source.package) if spec.source.package else None
     if not world:
