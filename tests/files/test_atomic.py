@@ -212,7 +212,7 @@ def test_a_seed_is_not_written_through_a_link(tmp_path: Path) -> None:
     file.rename(tmp_path / "theirs")
     file.symlink_to(tmp_path / "theirs")
     with pytest.raises(ConflictError, match="is a link"):
-        keep_seed(task.cut(seed=8), tmp_path)
+        keep_seed(task.replace(seed=8), tmp_path)
     assert (tmp_path / "theirs").read_text() == "7"
 
 
