@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from wangp_cli import __version__
 from wangp_cli.commands._renamed_flags import refuse_renamed_flags
-from wangp_cli.runtime.events.stdout import private_stdout
+from wangp_cli.runtime.events.stdout import open_closed_descriptors, private_stdout
 from wangp_cli.runtime.stdin import keep_stdin
 
 COMMANDS = {
@@ -125,6 +125,7 @@ def options(
 
 def main() -> None:
     """Run the command line of this process."""
+    open_closed_descriptors()
     keep_stdin()
     stdout = private_stdout()
     refuse_renamed_flags(sys.argv[1:])

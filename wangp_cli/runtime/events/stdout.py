@@ -28,8 +28,6 @@ class Stdout(io.FileIO):
 
 def private_stdout() -> Stdout:
     """Keep the real stdout for us alone, as `sys.stdout`: descriptor 1 becomes stderr."""
-    for descriptor in (1, 2):
-        _open_if_closed(descriptor)
     if sys.stdout:
         sys.stdout.flush()
     private = Stdout(os.dup(1), "w")
@@ -38,8 +36,11 @@ def private_stdout() -> Stdout:
     return private
 
 
-def _open_if_closed(descriptor: int) -> None:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
+def open_closed_descriptors() -> None:
+    """Open the null device as each standard descriptor that is closed, so that no file takes its number."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest free number: those below are open.
+            os.open(os.devnull, os.O_RDWR)
