@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from tests.support.payloads import JUNK, KEYS, TRAVEL, line, row, task_of
 from wangp_cli.errors import RequestError
-from wangp_cli.legacy import translate
-from wangp_cli.legacy.payload import BOOKKEEPING, NESTS, Only
-from wangp_cli.legacy.types import PAYLOADS
+from wangp_cli.legacy import translate_values
+from wangp_cli.legacy.payload import BOOKKEEPING, NESTS, NeutralOnly
+from wangp_cli.legacy.task_types import PAYLOADS
 from wangp_cli.runtime.intake.json_tasks import LineContext, lines_of
 from wangp_cli.tasks import TASKS
 
@@ -72,7 +72,7 @@ def test_a_travel_keeps_its_parts() -> None:
     }
     assert found.notices == ("main_output_dir_for_run: results go below the batch's output folder",)
     assert task_of(found).type == "travel"
-    assert found.said_as.keys() <= set(TASKS["travel"].model_fields)
+    assert found.given_as.keys() <= set(TASKS["travel"].model_fields)
 
 
 def test_words_around_prompts_and_what_to_keep_out_stay_with_their_parts() -> None:
@@ -415,8 +415,8 @@ def test_whatever_a_payload_holds_it_is_a_task_or_an_error_that_names_a_key(payl
     ],
 )
 def test_keys_that_ask_for_nothing_change_nothing(kind: str, good: dict[str, Any]) -> None:
-    neutral = {name: key.values for name, key in PAYLOADS[kind].keys.items() if isinstance(key, Only)}
+    neutral = {name: key.values for name, key in PAYLOADS[kind].keys.items() if isinstance(key, NeutralOnly)}
     idle = dict.fromkeys(BOOKKEEPING, "x") | {name: values[0] for name, values in neutral.items() if values}
     whole = {"task_type": kind, "orchestrator_details": good}
     own = good if kind in ("join_clips_segment", "inpaint_frames") else {}
-    assert translate(whole | own | idle) == translate(whole | own)
+    assert translate_values(whole | own | idle) == translate_values(whole | own)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.support.payloads import JUNK, KEYS
 from wangp_cli.errors import RequestError
-from wangp_cli.legacy import read, translate
-from wangp_cli.legacy.names import DROPPED, NEUTRAL
-from wangp_cli.legacy.types import MODELS, REFUSED
+from wangp_cli.legacy import translate, translate_values
+from wangp_cli.legacy.old_keys import IGNORED, NEUTRAL
+from wangp_cli.legacy.task_types import MODELS, UNSUPPORTED
 
 KEYS += ["type", "prompt", "loras", "image_mode", "full_prompt", "window_prompts", "video_initial"]
 
@@ -18,10 +18,10 @@ KEYS += ["type", "prompt", "loras", "image_mode", "full_prompt", "window_prompts
 @given(st.dictionaries(st.sampled_from(KEYS), JUNK, max_size=6))
 def test_whatever_a_key_holds_the_answer_is_values_or_a_request_error(settings: dict[str, Any]) -> None:
     try:
-        found = read(settings, given=())
+        found = translate(settings, given=())
     except RequestError:
         return
-    assert not found.values.keys() & (DROPPED | NEUTRAL.keys())
+    assert not found.values.keys() & (IGNORED | NEUTRAL.keys())
 
 
 def test_our_own_words_pass_untouched() -> None:
@@ -33,39 +33,39 @@ def test_our_own_words_pass_untouched() -> None:
         "loras": ["a@0.5"],
         "odd": "",
     }
-    assert translate(ours) == ours
+    assert translate_values(ours) == ours
 
 
 def test_a_word_of_ours_is_ours_even_where_the_older_tools_had_it_too() -> None:
     ours = {"type": "travel", "mode": "independent", "images": ["a.png"]}
-    assert translate(ours) == ours
+    assert translate_values(ours) == ours
     with pytest.raises(RequestError, match="mode"):
-        translate({"type": "generate", "mode": "edit_remux"})
+        translate_values({"type": "generate", "mode": "edit_remux"})
 
 
 @pytest.mark.parametrize(("kind", "model"), MODELS.items())
 def test_plain_old_types_name_a_model(kind: str, model: str) -> None:
     for key in ("type", "task_type"):
-        found = translate({key: kind, "prompt": "a"})
+        found = translate_values({key: kind, "prompt": "a"})
         assert found["type"] == "generate"
         assert found["model"] == model
-        assert translate({key: kind, "model": "other"})["model"] == "other"
+        assert translate_values({key: kind, "model": "other"})["model"] == "other"
 
 
-@pytest.mark.parametrize("kind", REFUSED)
+@pytest.mark.parametrize("kind", UNSUPPORTED)
 def test_special_old_types_are_refused_by_name(kind: str) -> None:
     with pytest.raises(RequestError, match=f"type: '{kind}'"):
-        translate({"task_type": kind})
+        translate_values({"task_type": kind})
 
 
 def test_old_picture_types_make_one_frame() -> None:
-    assert translate({"task_type": "wan_2_2_t2i", "video_length": 81})["frames"] == 1
-    assert translate({"task_type": "flux", "video_length": 4})["count"] == 4
-    assert translate({"task_type": "z_image_turbo"})["steps"] == 8
+    assert translate_values({"task_type": "wan_2_2_t2i", "video_length": 81})["frames"] == 1
+    assert translate_values({"task_type": "flux", "video_length": 4})["count"] == 4
+    assert translate_values({"task_type": "z_image_turbo"})["steps"] == 8
 
 
 def test_lengths_are_floored_and_names_of_defaults_left_out() -> None:
-    found = translate(
+    found = translate_values(
         {
             "model_type": "t2v",
             "base_model_type": "x",
@@ -75,7 +75,10 @@ def test_lengths_are_floored_and_names_of_defaults_left_out() -> None:
         }
     )
     assert found == {"model": "t2v", "frames": 81}
-    assert translate({"base_model_type": "t2v", "video_length": "10s"}) == {"model": "t2v", "frames": "10s"}
+    assert translate_values({"base_model_type": "t2v", "video_length": "10s"}) == {
+        "model": "t2v",
+        "frames": "10s",
+    }
 
 
 def test_prompts_and_lengths_of_windows() -> None:
@@ -88,7 +91,7 @@ def test_prompts_and_lengths_of_windows() -> None:
         "sliding_window_overlap": 9,
         "settings_version": 2.74,
     }
-    said = read(settings)
+    said = translate(settings)
     assert said.prompts == ("first",)
     windows = {key: value for key, value in said.values.items() if "window" in key}
     assert windows == {
@@ -99,16 +102,16 @@ def test_prompts_and_lengths_of_windows() -> None:
 
 
 def test_two_words_for_one_thing_must_agree() -> None:
-    assert translate({"frames": 81, "video_length": 81}) == {"frames": 81}
+    assert translate_values({"frames": 81, "video_length": 81}) == {"frames": 81}
     with pytest.raises(RequestError, match="frames says 49"):
-        translate({"frames": 49, "video_length": 81})
+        translate_values({"frames": 49, "video_length": 81})
 
 
 @pytest.mark.parametrize("key", ["prompt_enhancer", "audio_guide2", "mode"])
 def test_what_is_not_served_is_refused_by_name(key: str) -> None:
-    assert translate({key: NEUTRAL[key][0], "prompt": "a"}) == {"prompt": "a"}
+    assert translate_values({key: NEUTRAL[key][0], "prompt": "a"}) == {"prompt": "a"}
     with pytest.raises(RequestError, match=key):
-        translate({key: "x"})
+        translate_values({key: "x"})
 
 
 @pytest.mark.parametrize(
@@ -117,24 +120,27 @@ def test_what_is_not_served_is_refused_by_name(key: str) -> None:
 )
 def test_letters_that_prepare_the_input_are_refused(letters: str, word: str) -> None:
     with pytest.raises(RequestError, match=word):
-        translate({"video_prompt_type": letters, "video_guide": "a.mp4", "video_mask": "b.mp4"})
+        translate_values({"video_prompt_type": letters, "video_guide": "a.mp4", "video_mask": "b.mp4"})
 
 
 def test_letters_decide_which_inputs_are_used() -> None:
     files = {"video_guide": "a.mp4", "video_mask": "b.mp4", "image_refs": ["c.png"]}
-    assert translate({"video_prompt_type": "VM", **files}) == {"video_guide": "a.mp4", "video_mask": "b.mp4"}
-    found = read({"video_prompt_type": "VKI", **files})
+    assert translate_values({"video_prompt_type": "VM", **files}) == {
+        "video_guide": "a.mp4",
+        "video_mask": "b.mp4",
+    }
+    found = translate({"video_prompt_type": "VKI", **files})
     assert found.values == {"video_guide": "a.mp4", "image_refs": ["c.png"]}
     assert found.notices == ("video_mask: ignored, video_prompt_type 'VKI' does not use it",)
-    assert translate(files) == files
+    assert translate_values(files) == files
 
 
 def test_the_letter_of_a_video_to_start_from() -> None:
     files = {"model_type": "t2v", "video_guide": "a.mp4", "denoising_strength": 0.7}
-    found = translate({"video_prompt_type": "GUV", **files})
+    found = translate_values({"video_prompt_type": "GUV", **files})
     assert found == {"model": "t2v", "video_initial": "a.mp4", "denoising_strength": 0.7}
-    assert translate({"video_prompt_type": "UV", **files}) == {"model": "t2v", "video_guide": "a.mp4"}
-    whole = translate({"video_prompt_type": "GUV", **files, "denoising_strength": 1})
+    assert translate_values({"video_prompt_type": "UV", **files}) == {"model": "t2v", "video_guide": "a.mp4"}
+    whole = translate_values({"video_prompt_type": "GUV", **files, "denoising_strength": 1})
     assert whole == {"model": "t2v"}
 
 
@@ -149,7 +155,7 @@ def test_phases_that_are_not_there_say_nothing() -> None:
         "switch_threshold2": 0,
         "model_switch_phase": 1,
     }
-    found = translate(written)
+    found = translate_values(written)
     assert found == {
         "model": "t2v_2_2",
         "guidance_phases": 2,
@@ -158,26 +164,28 @@ def test_phases_that_are_not_there_say_nothing() -> None:
         "switch_threshold": 875,
     }
     for phases in (0, 1):
-        one = translate(written | {"guidance_phases": phases})
+        one = translate_values(written | {"guidance_phases": phases})
         assert one == {"model": "t2v_2_2", "guidance_scale": 4}
 
 
 def test_a_letter_wants_its_input_once_it_is_known_what_is_named() -> None:
-    assert translate({"image_prompt_type": "SE"}) == {}
+    assert translate_values({"image_prompt_type": "SE"}) == {}
     with pytest.raises(RequestError, match="image_end"):
-        read({"image_prompt_type": "SE", "image_start": "a.png"}, given=())
-    assert read({"image_prompt_type": "SE", "image_start": "a.png"}, given={"image_end"}).values
+        translate({"image_prompt_type": "SE", "image_start": "a.png"}, given=())
+    assert translate({"image_prompt_type": "SE", "image_start": "a.png"}, given={"image_end"}).values
 
 
 def test_loras_join_their_strengths() -> None:
-    found = translate({"activated_loras": ["a", "b", "c"], "loras_multipliers": "0.5|\n# note\n-1"})
+    found = translate_values({"activated_loras": ["a", "b", "c"], "loras_multipliers": "0.5|\n# note\n-1"})
     assert found["loras"] == ["a@0.5", "b@-1", "c@1"]
-    assert translate({"lora_names": "a,b", "lora_multipliers": "0.5,2"})["loras"] == ["a@0.5", "b@2"]
-    assert translate({"additional_loras": {"x": 0}})["loras"] == ["x@0"]
-    assert translate({"loras": ["ink"], "loras_mult": "0.7", "full_prompt": False})["loras"] == ["ink@0.7"]
-    assert translate({"activated_loras": ["a"], "loras_multipliers": "1;0"})["loras"] == ["a@1;0"]
+    assert translate_values({"lora_names": "a,b", "lora_multipliers": "0.5,2"})["loras"] == ["a@0.5", "b@2"]
+    assert translate_values({"additional_loras": {"x": 0}})["loras"] == ["x@0"]
+    assert translate_values({"loras": ["ink"], "loras_mult": "0.7", "full_prompt": False})["loras"] == [
+        "ink@0.7"
+    ]
+    assert translate_values({"activated_loras": ["a"], "loras_multipliers": "1;0"})["loras"] == ["a@1;0"]
     with pytest.raises(RequestError, match="is no strength"):
-        translate({"activated_loras": ["a"], "loras_multipliers": "1:0"})
+        translate_values({"activated_loras": ["a"], "loras_multipliers": "1:0"})
 
 
 def test_a_lora_named_twice_is_worn_once() -> None:
@@ -188,8 +196,8 @@ def test_a_lora_named_twice_is_worn_once() -> None:
         "loras_multipliers": "0.5",
     }
     for more, strength in (({"x/a.safetensors": 1}, "0.5"), ({"x/a.safetensors": "0.9;0.1"}, "0.9;0.1")):
-        assert translate(base | {"additional_loras": more})["loras"] == [f"a.safetensors@{strength}"]
-    both = translate(base | {"additional_loras": {"b.safetensors": 0}})["loras"]
+        assert translate_values(base | {"additional_loras": more})["loras"] == [f"a.safetensors@{strength}"]
+    both = translate_values(base | {"additional_loras": {"b.safetensors": 0}})["loras"]
     assert both == ["a.safetensors@0.5", "b.safetensors@0"]
 
 
@@ -208,7 +216,7 @@ def test_a_lora_named_twice_is_worn_once() -> None:
 def test_commas_of_the_older_worker_are_between_loras_unless_they_are_between_steps(
     loras: list[str], multipliers: str, found: list[str]
 ) -> None:
-    assert translate({"lora_names": loras, "lora_multipliers": multipliers})["loras"] == found
+    assert translate_values({"lora_names": loras, "lora_multipliers": multipliers})["loras"] == found
 
 
 def test_our_own_strengths_stay_as_they_are() -> None:
@@ -218,10 +226,13 @@ def test_our_own_strengths_stay_as_they_are() -> None:
         "accelerator": "lightning",
         "prompt": "x",
     }
-    assert translate(said) == said
+    assert translate_values(said) == said
 
 
 def test_the_mode_of_a_model_that_films_again_is_its_camera() -> None:
-    assert translate({"model_type": "recam_1.3B", "model_mode": 9}) == {"model": "recam_1.3B", "camera": 9}
+    assert translate_values({"model_type": "recam_1.3B", "model_mode": 9}) == {
+        "model": "recam_1.3B",
+        "camera": 9,
+    }
     with pytest.raises(RequestError, match="model_mode: 9 is not served"):
-        translate({"model_type": "t2v", "model_mode": 9})
+        translate_values({"model_type": "t2v", "model_mode": 9})

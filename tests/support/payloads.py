@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from wangp_cli.errors import RequestError
 from wangp_cli.legacy import RENAMED
-from wangp_cli.legacy.names import HANDLED, MARKS, NEUTRAL
+from wangp_cli.legacy.old_keys import NEUTRAL, ONLY_OLD_KEYS, READ_ELSEWHERE
 from wangp_cli.presets import Layer, merge
 from wangp_cli.runtime.intake.json_tasks import LineContext, lines_of
 from wangp_cli.runtime.intake.task_line import TaskLine
 from wangp_cli.runtime.request.resolve import _class_defaults, validate
 from wangp_cli.tasks.render import Render
 
-KEYS = [*RENAMED, *NEUTRAL, *HANDLED, *MARKS]
+KEYS = [*RENAMED, *NEUTRAL, *READ_ELSEWHERE, *ONLY_OLD_KEYS]
 
 
 # Letters of its own: the table of all there are takes seconds to make, in a folder without one.

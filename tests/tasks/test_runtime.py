@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from wangp_cli.legacy import read
+from wangp_cli.legacy import translate
 from wangp_cli.tasks.runtime import Runtime
 
 
@@ -74,10 +74,10 @@ def test_nonsense_is_refused_by_name(said: dict[str, Any], told: str) -> None:
     ],
 )
 def test_keys_of_the_older_tools(old: dict[str, Any], ours: dict[str, Any]) -> None:
-    found = read({"model_type": "t2v", "prompt": "x", **old}).values
+    found = translate({"model_type": "t2v", "prompt": "x", **old}).values
     assert {name: value for name, value in found.items() if name not in ("model", "prompt")} == ours
 
 
 def test_a_multiplier_that_magcache_does_not_read_is_said() -> None:
-    found = read({"model_type": "t2v", "skip_steps_cache_type": "mag", "skip_steps_multiplier": 2})
+    found = translate({"model_type": "t2v", "skip_steps_cache_type": "mag", "skip_steps_multiplier": 2})
     assert any("skip_steps_multiplier" in notice for notice in found.notices)

@@ -11,7 +11,7 @@ import yaml
 from tests.conftest import Make, Run
 from tests.support import speaking, tiny
 from tests.support.media_files import picture, tone, video
-from wangp_cli.legacy.translate import read
+from wangp_cli.legacy.translate import translate
 from wangp_cli.media.read import read_audio
 
 SHOT = {"frames": 9, "fps": "16", "size": "32x32"}
@@ -93,6 +93,6 @@ def test_files_of_wangp_say_whether_they_speak(letters: str, *, guided: bool) ->
         "settings_version": 2.5, "model_type": "fantasy", "prompt": "x", "audio_prompt_type": letters,
         "audio_guide": "a.wav", "audio_guidance_scale": 5,
     }  # fmt: skip
-    found = read(settings).values
+    found = translate(settings).values
     assert ("audio_guide" in found) is guided
     assert found.get("audio_guidance_scale") == (5 if guided else None)

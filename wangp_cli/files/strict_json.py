@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from wangp_cli.files.safe_text import quote_for_message
+
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
 MAX_DIGITS = 40
@@ -71,7 +73,7 @@ def _check_depth(text: str) -> None:
 
 def _check_texts(value: Any) -> None:
     for key, text in _texts(value, ""):
-        place = f" of {shown(key)}" if key else ""
+        place = f" of {quote_for_message(key)}" if key else ""
         if "\0" in text:
             raise ValueError(f"the value{place} holds a NUL character")
         try:
@@ -91,12 +93,6 @@ def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
         for name, item in value.items():
             yield key, name
             yield from _texts(item, name)
-
-
-def shown(text: str) -> str:
-    """A text of a stranger, quoted, escaped and short enough to be told."""
-    quoted = ascii(text)
-    return quoted if len(quoted) <= 60 else quoted[:56] + "...'"
 
 
 def _no_constant(name: str) -> Any:
@@ -120,6 +116,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise ValueError(f"key {shown(key)} appears twice")
+            raise ValueError(f"key {quote_for_message(key)} appears twice")
         found[key] = value
     return found

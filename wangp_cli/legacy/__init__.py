@@ -1,9 +1,9 @@
-"""The words of the older tools, translated in one place; what we do not serve is rejected by name."""
+"""Translate settings and task files of WanGP and of the older worker; unsupported keys are errors."""
 
 from __future__ import annotations
 
-from wangp_cli.legacy.names import RENAMED
-from wangp_cli.legacy.translate import Translation, read, translate
-from wangp_cli.legacy.types import owner_of
+from wangp_cli.legacy.old_keys import RENAMED
+from wangp_cli.legacy.task_types import hint_for_key
+from wangp_cli.legacy.translate import Translation, translate, translate_values
 
-__all__ = ["RENAMED", "Translation", "owner_of", "read", "translate"]
+__all__ = ["RENAMED", "Translation", "hint_for_key", "translate", "translate_values"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from wangp_cli.errors import RequestError, nearest
-from wangp_cli.legacy.forms import Form, short
-from wangp_cli.legacy.names import DROPPED, HANDLED, NEUTRAL, RENAMED
+from wangp_cli.legacy.old_keys import IGNORED, NEUTRAL, READ_ELSEWHERE, RENAMED
+from wangp_cli.legacy.value_parsers import ValueParser, parse_value, quote_value
 from wangp_cli.tasks import TASKS
 
 NESTS = ("full_orchestrator_payload", "orchestrator_details")
@@ -31,23 +31,23 @@ BOOKKEEPING = frozenset(
 
 
 @dataclass(frozen=True)
-class To:
+class MapsTo:
     """A key that is a field of ours."""
 
     field: str
-    form: Form[Any]
+    parse: ValueParser[Any]
 
 
 @dataclass(frozen=True)
-class Part:
+class CombinedKey:
     """A key that counts together with others; `field` is the one of ours that is mostly its doing."""
 
-    form: Form[Any]
+    parse: ValueParser[Any]
     field: str = ""
 
 
 @dataclass(frozen=True)
-class Only:
+class NeutralOnly:
     """A key of what is not served, at the values where it asks for nothing.
 
     Args:
@@ -60,35 +60,35 @@ class Only:
 
 
 @dataclass(frozen=True)
-class Told:
+class IgnoredWithNotice:
     """A key that has no effect here, which people are told."""
 
     why: str
 
 
-Key: TypeAlias = To | Part | Only | Told
+Key: TypeAlias = MapsTo | CombinedKey | NeutralOnly | IgnoredWithNotice
 Parts: TypeAlias = dict[str, Any]
 
 
 @dataclass(kw_only=True)
-class Opened:
+class UnpackedPayload:
     """A payload in our words and those that all old tasks share.
 
     Args:
         values: under our names, or old ones that mean the same everywhere.
-        said_as: the key that each field of ours was said by.
+        given_as: the key that each field of ours was said by.
         notices: what was left out, for people.
         is_old: whether the older worker wrote it.
         model: that it runs where nothing else names one.
     """
 
     values: dict[str, Any]
-    said_as: dict[str, str] = field(default_factory=dict)
+    given_as: dict[str, str] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     is_old: bool = False
     model: str | None = None
 
-    def put(self, ours: str, name: str, value: Any) -> None:
+    def set_field(self, ours: str, name: str, value: Any) -> None:
         """A value of a field, by the key it was said.
 
         Raises:
@@ -96,9 +96,9 @@ class Opened:
         """
         for key, said in self.values.items():
             if RENAMED.get(key, key) == ours and said != value:
-                other = self.said_as.get(key, key)
-                raise RequestError(name, f"{short(value)}, but {other} says {short(said)}")
-        self.values[ours], self.said_as[ours] = value, name
+                other = self.given_as.get(key, key)
+                raise RequestError(name, f"{quote_value(value)}, but {other} says {quote_value(said)}")
+        self.values[ours], self.given_as[ours] = value, name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,50 +121,56 @@ class Payload:
     model: str | None = None
     pick: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
 
-    def open(self, settings: Mapping[str, Any]) -> Opened:
+    def unpack(self, settings: Mapping[str, Any]) -> UnpackedPayload:
         """The payload in our words.
 
         Raises:
             RequestError: names the key that is wrong, or that asks for what is not served.
         """
-        found = Opened(values={"type": self.task}, said_as=self._names(), is_old=True, model=self.model)
+        found = UnpackedPayload(
+            values={"type": self.task}, given_as=self._names(), is_old=True, model=self.model
+        )
         parts: Parts = {}
-        for name, value in flat(self.pick(settings) if self.pick else settings).items():
+        for name, value in flatten(self.pick(settings) if self.pick else settings).items():
             if name not in ("type", "task_type"):
                 self._take(name, value, found, parts)
         for ours, made in self.build(parts, found.notices).items():
             if made not in (None, "", []):
-                found.put(ours, found.said_as.get(ours, ours), made)
+                found.set_field(ours, found.given_as.get(ours, ours), made)
         taken = {RENAMED.get(name, name) for name in found.values}
         found.values |= {ours: value for ours, value in self.defaults.items() if ours not in taken}
         return found
 
-    def _take(self, name: str, value: Any, found: Opened, parts: Parts) -> None:
+    def _take(self, name: str, value: Any, found: UnpackedPayload, parts: Parts) -> None:
         match self.keys.get(name):
             case None:
                 if name not in BOOKKEEPING:
                     self._check_known(name)
                     found.values[name] = value
-                    found.said_as.pop(RENAMED.get(name, name), None)
-            case To(ours, form):
-                found.put(ours, name, _formed(name, form, value))
-            case Part(form, ours):
-                parts[name] = _formed(name, form, value)
+                    found.given_as.pop(RENAMED.get(name, name), None)
+            case MapsTo(ours, parse):
+                found.set_field(ours, name, parse_value(name, parse, value))
+            case CombinedKey(parse, ours):
+                parts[name] = parse_value(name, parse, value)
                 if ours:
-                    found.said_as[ours] = name
-            case Only(allowed, why) if value not in allowed:
-                raise RequestError(name, f"{short(value)} is not served", hint=why or f"leave {name} out")
-            case Told(why) if value not in ("", False):
+                    found.given_as[ours] = name
+            case NeutralOnly(allowed, why) if value not in allowed:
+                raise RequestError(
+                    name, f"{quote_value(value)} is not served", hint=why or f"leave {name} out"
+                )
+            case IgnoredWithNotice(why) if value not in ("", False):
                 found.notices.append(f"{name}: {why}")
 
     def _names(self) -> dict[str, str]:
         """The key by which each field is usually said."""
-        fields = [(key.field, name) for name, key in self.keys.items() if isinstance(key, To | Part)]
+        fields = [
+            (key.field, name) for name, key in self.keys.items() if isinstance(key, MapsTo | CombinedKey)
+        ]
         return {field: name for field, name in reversed(fields) if field}
 
     def _check_known(self, name: str) -> None:
         fields = TASKS[self.task].model_fields
-        if name in HANDLED or name in DROPPED or name in NEUTRAL or RENAMED.get(name, name) in fields:
+        if name in READ_ELSEWHERE or name in IGNORED or name in NEUTRAL or RENAMED.get(name, name) in fields:
             return
         hint = nearest(name, [*self.keys, *fields, *RENAMED])
         raise RequestError(
@@ -172,14 +178,7 @@ class Payload:
         )
 
 
-def _formed(name: str, form: Form[Any], value: Any) -> Any:
-    try:
-        return form(value)
-    except ValueError as error:
-        raise RequestError(name, str(error)) from None
-
-
-def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+def flatten(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What is said at the top, and below it what is said only in a nest; null says nothing.
 
     Raises:
@@ -191,7 +190,7 @@ def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
         if inner is None:
             continue
         if not isinstance(inner, dict):
-            raise RequestError(nest, f"{short(inner)} is no object")
-        found |= flat(inner)
+            raise RequestError(nest, f"{quote_value(inner)} is no object")
+        found |= flatten(inner)
     found |= {key: value for key, value in settings.items() if value is not None and key not in NESTS}
     return found

@@ -8,28 +8,35 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wangp_cli.errors import RequestError
-from wangp_cli.legacy import sampling
-from wangp_cli.legacy.forms import short
-from wangp_cli.legacy.grammars import PROMPT_MODES, WINDOW_MODES, bare, file_of, prompts, strengths
-from wangp_cli.legacy.letters import AUDIO, IMAGE, VIDEO, apply_letters
-from wangp_cli.legacy.names import (
+from wangp_cli.legacy import sampling_keys
+from wangp_cli.legacy.letter_codes import AUDIO, IMAGE, VIDEO, apply_letters
+from wangp_cli.legacy.old_keys import (
     ACCELERATORS,
-    DROPPED,
-    HANDLED,
-    HINTS,
-    MARKS,
+    IGNORED,
     NEUTRAL,
+    NEUTRAL_HINTS,
+    ONLY_OLD_KEYS,
+    READ_ELSEWHERE,
     RENAMED,
-    VALUES,
+    RENAMED_VALUES,
 )
-from wangp_cli.legacy.payload import Opened
-from wangp_cli.legacy.types import as_generate, is_old, kind_of, opened
+from wangp_cli.legacy.payload import UnpackedPayload
+from wangp_cli.legacy.task_types import is_old_type, task_type_of, to_generate_task, unpack
+from wangp_cli.legacy.text_syntax import (
+    PROMPT_MODES,
+    WINDOW_MODES,
+    file_name_of,
+    prompts,
+    strengths,
+    without_strength,
+)
+from wangp_cli.legacy.value_parsers import quote_value
 from wangp_cli.tasks import TASKS
 
 BACKGROUND = "remove_background_images_ref"
-OF_SPEECH = {"audio_guidance_scale", "audio_scale"}
+AUDIO_SCALE_KEYS = {"audio_guidance_scale", "audio_scale"}
 """What the older tools write into every file, though few models hear anything."""
-FOREIGN_LORAS = {"activated_loras", "lora_names", "loras_multipliers", "loras_mult", "additional_loras"}
+OLD_LORA_KEYS = {"activated_loras", "lora_names", "loras_multipliers", "loras_mult", "additional_loras"}
 """Keys by which the older tools name LoRAs and their strengths."""
 
 
@@ -41,16 +48,16 @@ class Translation:
         values: under our names; `prompt` as it was written.
         prompts: the prompts it holds, one task each.
         notices: what was left out, for people.
-        said_as: the key by which a field was said, where it has another name here.
+        given_as: the key by which a field was said, where it has another name here.
     """
 
     values: dict[str, Any]
     prompts: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
-    said_as: Mapping[str, str] = field(default_factory=dict)
+    given_as: Mapping[str, str] = field(default_factory=dict)
 
 
-def translate(settings: Mapping[str, Any], *, addresses: bool = False) -> dict[str, Any]:
+def translate_values(settings: Mapping[str, Any], *, addresses: bool = False) -> dict[str, Any]:
     """Values under our names, from a dictionary that may use the older tools' words.
 
     Args:
@@ -60,10 +67,10 @@ def translate(settings: Mapping[str, Any], *, addresses: bool = False) -> dict[s
     Raises:
         RequestError: a known old key asks for something that we do not serve.
     """
-    return read(settings, addresses=addresses).values
+    return translate(settings, addresses=addresses).values
 
 
-def read(
+def translate(
     settings: Mapping[str, Any], *, given: Collection[str] | None = None, addresses: bool = False
 ) -> Translation:
     """What a dictionary says, in our words.
@@ -77,23 +84,23 @@ def read(
     Raises:
         RequestError: a known old key asks for something that we do not serve.
     """
-    payload = opened(settings)
-    found, foreign, said_as = _renamed(payload.values)
-    said_as = payload.said_as | said_as
+    payload = unpack(settings)
+    found, foreign, given_as = _renamed(payload.values)
+    given_as = payload.given_as | given_as
     try:
-        made = _translated(found, payload, said_as, foreign=foreign or payload.is_old, given=given)
+        made = _translated(found, payload, given_as, foreign=foreign or payload.is_old, given=given)
         loras = made.values.get("loras")
         if isinstance(loras, list) and "settings_version" in payload.values and not addresses:
             made.values["loras"] = [_file_name(lora) for lora in loras]
         return made
     except RequestError as error:
-        raise error.named(said_as.get(error.field, error.field)) from None
+        raise error.named(given_as.get(error.field, error.field)) from None
 
 
 def _translated(
     found: dict[str, Any],
-    payload: Opened,
-    said_as: dict[str, str],
+    payload: UnpackedPayload,
+    given_as: dict[str, str],
     *,
     foreign: bool,
     given: Collection[str] | None,
@@ -110,66 +117,70 @@ def _translated(
     if foreign and found.get("image_refs") and settings.get(BACKGROUND, 1):
         notices.append("image_refs: their background is kept, taking it out is not served")
     if foreign and not found.get("audio_guide"):
-        found = {name: value for name, value in found.items() if name not in OF_SPEECH}
+        found = {name: value for name, value in found.items() if name not in AUDIO_SCALE_KEYS}
     _accelerate(found, settings)
     if found.get("cache") == "fbcache" and "skip_steps_multiplier" in settings:
         # Of this cache the multiplier is the threshold.
         found["cache"] = f"fbcache={settings['skip_steps_multiplier']}"
     elif found.get("cache") == "magcache":
         notices.append("skip_steps_multiplier: not read, magcache keeps its usual threshold")
-    if foreign or settings.keys() & FOREIGN_LORAS:
+    if foreign or settings.keys() & OLD_LORA_KEYS:
         _loras(found, settings)
     _one_of(found)
     if foreign:
-        found = sampling.phases(_values(sampling.start(found, settings), settings))
+        found = sampling_keys.phases(_values(sampling_keys.start(found, settings), settings))
     before = found
-    found = sampling.phase_config(found, settings, notices)
-    said_as |= {name: sampling.CONFIG for name, value in found.items() if value != before.get(name)}
-    found |= sampling.guidance(settings) | sampling.mode(str(found.get("model")), settings)
+    found = sampling_keys.phase_config(found, settings, notices)
+    given_as |= {name: sampling_keys.CONFIG for name, value in found.items() if value != before.get(name)}
+    found |= sampling_keys.guidance(settings) | sampling_keys.mode(str(found.get("model")), settings)
     return Translation(
-        values=found, prompts=_prompts(found, settings), notices=tuple(notices), said_as=said_as
+        values=found, prompts=_prompts(found, settings), notices=tuple(notices), given_as=given_as
     )
 
 
 def _renamed(settings: Mapping[str, Any]) -> tuple[dict[str, Any], bool, dict[str, str]]:
     """Values by our names, whether one of the older tools wrote them, and by which key each was said."""
-    kind = kind_of(settings)
-    foreign = is_old(kind) or any(key in settings for key in MARKS)
+    kind = task_type_of(settings)
+    foreign = is_old_type(kind) or any(key in settings for key in ONLY_OLD_KEYS)
     ours = TASKS[kind].model_fields if kind in TASKS else {}
     found: dict[str, Any] = {}
-    said_as: dict[str, str] = {}
+    given_as: dict[str, str] = {}
     for key, said in settings.items():
         value = _in_our_words(key, said)
-        if value is None or key in HANDLED or key in ACCELERATORS:
+        if value is None or key in READ_ELSEWHERE or key in ACCELERATORS:
             continue
         if key in ours:
-            _say(key, key, value, found, said_as)
-        elif key in DROPPED:
+            _say(key, key, value, found, given_as)
+        elif key in IGNORED:
             continue
         elif key in NEUTRAL:
             if value not in NEUTRAL[key]:
                 raise RequestError(
-                    key, f"{short(value)} is not served", hint=HINTS.get(key, f"leave {key} out")
+                    key,
+                    f"{quote_value(value)} is not served",
+                    hint=NEUTRAL_HINTS.get(key, f"leave {key} out"),
                 )
         elif key == "type" and _is_wangp(value):
             foreign = True
         elif key == "base_model_type":
             found.setdefault("model", value)
-            said_as.setdefault("model", key)
+            given_as.setdefault("model", key)
         else:
-            _say(RENAMED.get(key, key), key, value, found, said_as)
-    if is_old(kind):
-        found = as_generate(kind, found)
-    return found, foreign, {name: key for name, key in said_as.items() if name != key}
+            _say(RENAMED.get(key, key), key, value, found, given_as)
+    if is_old_type(kind):
+        found = to_generate_task(kind, found)
+    return found, foreign, {name: key for name, key in given_as.items() if name != key}
 
 
 def _accelerate(found: dict[str, Any], settings: Mapping[str, Any]) -> None:
     """Take switches of the older worker for the accelerators they are."""
     for key, accelerator in ACCELERATORS.items():
         if (value := settings.get(key) or False) not in (True, False):
-            raise RequestError(key, f"{short(value)} is neither true nor false")
+            raise RequestError(key, f"{quote_value(value)} is neither true nor false")
         if value and found.setdefault("accelerator", accelerator) != accelerator:
-            raise RequestError(key, f"true, but the accelerator is {short(found['accelerator'])} already")
+            raise RequestError(
+                key, f"true, but the accelerator is {quote_value(found['accelerator'])} already"
+            )
 
 
 def _is_wangp(kind: Any) -> bool:
@@ -177,16 +188,16 @@ def _is_wangp(kind: Any) -> bool:
     return isinstance(kind, str) and bool(re.search(r"wan2?gp", kind, re.IGNORECASE))
 
 
-def _say(name: str, key: str, value: Any, found: dict[str, Any], said_as: dict[str, str]) -> None:
-    other = said_as.get(name)
+def _say(name: str, key: str, value: Any, found: dict[str, Any], given_as: dict[str, str]) -> None:
+    other = given_as.get(name)
     if other and other != "base_model_type" and found[name] != value:
-        raise RequestError(key, f"{short(value)}, but {other} says {short(found[name])}")
-    found[name], said_as[name] = value, key
+        raise RequestError(key, f"{quote_value(value)}, but {other} says {quote_value(found[name])}")
+    found[name], given_as[name] = value, key
 
 
 def _in_our_words(key: str, value: Any) -> Any:
-    known = key in VALUES and isinstance(value, str | int | float) and value in VALUES[key]
-    return VALUES[key][value] if known else value
+    known = key in RENAMED_VALUES and isinstance(value, str | int | float) and value in RENAMED_VALUES[key]
+    return RENAMED_VALUES[key][value] if known else value
 
 
 def _values(found: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,7 +206,7 @@ def _values(found: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any
     if mode == 1:
         found["frames"] = 1
     elif mode != 0:
-        raise RequestError("image_mode", f"{short(mode)} is not served", hint="leave it out")
+        raise RequestError("image_mode", f"{quote_value(mode)} is not served", hint="leave it out")
     frames = found.get("frames")
     if isinstance(frames, int) and not isinstance(frames, bool) and frames > 1:
         found["frames"] = (frames - 1) // 4 * 4 + 1
@@ -230,9 +241,11 @@ def _loras(found: dict[str, Any], settings: Mapping[str, Any]) -> None:
     if isinstance(loras, str):
         loras = [item for item in re.split(r"\s*,\s*", loras.strip()) if item]
     if loras is not None and not (isinstance(loras, list) and all(isinstance(item, str) for item in loras)):
-        raise RequestError("loras", f"{short(found['loras'])} is no list of LoRA files")
+        raise RequestError("loras", f"{quote_value(found['loras'])} is no list of LoRA files")
     if not isinstance(additional, dict):
-        raise RequestError("additional_loras", f"{short(additional)} is no table of LoRA files and strengths")
+        raise RequestError(
+            "additional_loras", f"{quote_value(additional)} is no table of LoRA files and strengths"
+        )
     if loras and (multipliers or "activated_loras" in settings or "lora_names" in settings):
         numbers = strengths(multipliers or "", len(loras), commas=_part_loras(settings, len(loras)))
         loras = [f"{lora}@{number}" for lora, number in zip(loras, numbers, strict=True)]
@@ -246,11 +259,11 @@ def _without_twins(loras: list[str], more: Mapping[str, str]) -> list[str]:
     """All LoRAs, each file once; a second strength of one counts if it is said by phase."""
     found = list(loras)
     for name, strength in more.items():
-        twin = next((i for i, lora in enumerate(found) if file_of(lora) == file_of(name)), None)
+        twin = next((i for i, lora in enumerate(found) if file_name_of(lora) == file_name_of(name)), None)
         if twin is None:
             found.append(f"{name}@{strength}")
         elif ";" in strength:
-            found[twin] = f"{bare(found[twin])}@{strength}"
+            found[twin] = f"{without_strength(found[twin])}@{strength}"
     return found
 
 

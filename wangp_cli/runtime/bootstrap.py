@@ -16,7 +16,7 @@ from platformdirs import PlatformDirs
 from wangp_cli.accelerators import Accelerators
 from wangp_cli.catalogue import Catalogue, presets_dir
 from wangp_cli.errors import RequestError
-from wangp_cli.files.safe_text import visible
+from wangp_cli.files.safe_text import escape_control_characters
 from wangp_cli.presets import Presets
 from wangp_cli.runtime import settings as settings_files
 from wangp_cli.runtime.control.state import Control
@@ -174,7 +174,7 @@ class _OneLine(logging.Formatter):
     """Control characters shown as escapes, so that no prompt can draw on a terminal or forge a line."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name logging calls
-        return visible(super().formatMessage(record)).replace("\n", "\\n")
+        return escape_control_characters(super().formatMessage(record)).replace("\n", "\\n")
 
 
 def prepare_libraries() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.browser import Browser, browser
 from tests.support.reports import NASTY, clip, history, line, written
-from wangp_cli.files.safe_text import quote
+from wangp_cli.files.safe_text import quote_for_shell
 from wangp_cli.runtime.history.log import HISTORY
 from wangp_cli.runtime.report.read_history import read_history
 
@@ -133,7 +133,9 @@ def test_the_page_is_used_by_mouse_and_keyboard(shown: Path, browser: Browser) -
     told.closed = [viewer.open, viewer.querySelector("video")];
     return told;
     """
-    command = f"wangp generate {quote(NASTY[0])} --model tiny --size 64x48 --steps 30 --seed {2**53 - 2}"
+    command = (
+        f"wangp generate {quote_for_shell(NASTY[0])} --model tiny --size 64x48 --steps 30 --seed {2**53 - 2}"
+    )
     assert browser.ask(shown, steps) == {
         "focus": "q",
         "found": [["stopped", "broken"], "#q=onerror", "2 of 4 tasks"],

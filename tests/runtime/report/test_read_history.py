@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.reports import NASTY, REQUEST, clip, history, line, written
 from wangp_cli.errors import ConflictError, RequestError
-from wangp_cli.files.safe_text import quote
+from wangp_cli.files.safe_text import quote_for_shell
 from wangp_cli.runtime.history.log import HISTORY
 from wangp_cli.runtime.report import page as pages
 from wangp_cli.runtime.report.command import command_of
@@ -88,7 +88,7 @@ def test_a_request_that_this_version_cannot_make_has_no_command(change: dict[str
 
 @pytest.mark.parametrize("text", NASTY)
 def test_a_quoted_word_is_the_same_word_for_the_shell_and_safe_to_paste(text: str) -> None:
-    quoted = quote(text)
+    quoted = quote_for_shell(text)
     done = subprocess.run(["bash", "-c", f"printf %s {quoted}"], capture_output=True, check=True)
     if not text.startswith("-"):
         assert done.stdout.decode() == text

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from wangp_cli.files.safe_text import visible
+from wangp_cli.files.safe_text import escape_control_characters
 from wangp_cli.runtime.events.stream import Event
 
 STAGES = {
@@ -23,7 +23,7 @@ STAGES = {
 
 def plain(text: str) -> Text:
     """Text as it is: no markup, control characters shown as escapes."""
-    return Text(visible(text))
+    return Text(escape_control_characters(text))
 
 
 def stderr_console() -> Console:

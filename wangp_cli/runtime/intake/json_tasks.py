@@ -10,7 +10,8 @@ from typing import Any
 
 from wangp_cli.errors import RequestError, nearest
 from wangp_cli.files import strict_json
-from wangp_cli.legacy import RENAMED, owner_of, read
+from wangp_cli.files.safe_text import quote_for_message
+from wangp_cli.legacy import RENAMED, hint_for_key, translate
 from wangp_cli.runtime.history.manifest import LOCAL
 from wangp_cli.runtime.intake.json_stream import (
     MalformedError,
@@ -158,7 +159,7 @@ def _read(value: dict[str, Any], place: LineContext) -> list[TaskLine]:
             values = {**values, "task_id": name}
         _check(values)
         return [_line(values, place, checksums=checksums)]
-    said = read(value, given=place.given)
+    said = translate(value, given=place.given)
     _check(said.values)
     values = absolute(said.values, place.folder)
     texts = said.prompts or (None,)
@@ -167,7 +168,7 @@ def _read(value: dict[str, Any], place: LineContext) -> list[TaskLine]:
             _numbered(values, text, index if len(texts) > 1 else 0),
             place,
             notices=said.notices,
-            said_as=said.said_as,
+            given_as=said.given_as,
         )
         for index, text in enumerate(texts, start=1)
     ]
@@ -202,7 +203,7 @@ def _check(values: Mapping[str, Any]) -> None:
     unknown = [key for key in values if key not in known]
     if unknown:
         more = f"; nor {', '.join(map(_key, unknown[1:6]))}" if unknown[1:] else ""
-        hint = owner_of(unknown[0]) or nearest(unknown[0], known) or nearest(unknown[0], list(RENAMED))
+        hint = hint_for_key(unknown[0]) or nearest(unknown[0], known) or nearest(unknown[0], list(RENAMED))
         raise RequestError(_key(unknown[0]), f"there is no such key{more}", hint=hint or None)
     name = values.get("task_id")
     if name is not None and not (isinstance(name, str) and TASK_ID.fullmatch(name)):
@@ -218,11 +219,11 @@ def _check(values: Mapping[str, Any]) -> None:
 
 
 def _key(key: str) -> str:
-    return key if key.isprintable() and key and len(key) <= 60 else strict_json.shown(key)
+    return key if key.isprintable() and key and len(key) <= 60 else quote_for_message(key)
 
 
 def _shown(value: Any) -> str:
-    return strict_json.shown(value) if isinstance(value, str) else strict_json.shown(str(value)).strip("'")
+    return quote_for_message(value) if isinstance(value, str) else quote_for_message(str(value)).strip("'")
 
 
 def _kind(value: Any) -> str:

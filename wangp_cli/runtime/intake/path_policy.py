@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from wangp_cli.errors import RequestError
-from wangp_cli.files.strict_json import shown
+from wangp_cli.files.safe_text import quote_for_message
 from wangp_cli.runtime.intake.paths import is_url, named_files, split_lora
 from wangp_cli.runtime.intake.url_policy import UrlPolicy
 
@@ -40,12 +40,12 @@ def check_paths(values: Mapping[str, Any], roots: Sequence[Path], allowed: UrlPo
                 (allowed or UrlPolicy()).check(field, name)
             continue
         if "\0" in name:
-            raise RequestError(field, f"{shown(name)} holds a NUL character")
+            raise RequestError(field, f"{quote_for_message(name)} holds a NUL character")
         real = os.path.realpath(name)
         if not any(_inside(real, root) for root in inside):
             raise RequestError(
                 field,
-                f"{shown(name)} is outside the folders that task files may read",
+                f"{quote_for_message(name)} is outside the folders that task files may read",
                 hint=f"--allow-path {os.path.dirname(real)!r} allows it",  # noqa: PTH120 - a text already
             )
 
@@ -60,7 +60,7 @@ def _files(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if os.path.isabs(name) or is_url(name):  # noqa: PTH117 - a text already
             yield "loras", name
         elif ".." in re.split(r"[/\\]", name) or name.startswith("~"):
-            raise RequestError("loras", f"{shown(name)} leads out of the LoRA folder")
+            raise RequestError("loras", f"{quote_for_message(name)} leads out of the LoRA folder")
 
 
 def _inside(path: str, root: str) -> bool:
@@ -87,7 +87,7 @@ def confine_output(values: Mapping[str, Any], root: Path) -> dict[str, Any]:
         name = _text("name", found["name"])
         if "/" in name:
             raise RequestError(
-                "name", f"{shown(name)} is no plain file name", hint="output_dir names a folder"
+                "name", f"{quote_for_message(name)} is no plain file name", hint="output_dir names a folder"
             )
         _check_component("name", name)
         found["name"] = name
@@ -101,14 +101,14 @@ def _below(root: Path, folder: Path, field: str, value: Any) -> Path:
     text = _text(field, value)
     if text.startswith("/"):
         raise RequestError(
-            field, f"{shown(text)} is absolute, task files name places inside the output folder"
+            field, f"{quote_for_message(text)} is absolute, task files name places inside the output folder"
         )
     parts = [part for part in text.split("/") if part not in ("", ".")]
     for part in parts:
         _check_component(field, part)
     path = folder.joinpath(*parts)
     if not _inside(os.path.realpath(path), os.path.realpath(root)):
-        raise RequestError(field, f"{shown(text)} leads out of the output folder through a link")
+        raise RequestError(field, f"{quote_for_message(text)} leads out of the output folder through a link")
     return path
 
 
@@ -137,4 +137,4 @@ def _check_component(field: str, name: str) -> None:
     elif len(name.encode("utf-8", "replace")) > LONGEST:
         wrong = f"is longer than {LONGEST} bytes"
     if wrong:
-        raise RequestError(field, f"{shown(name)} {wrong}")
+        raise RequestError(field, f"{quote_for_message(name)} {wrong}")

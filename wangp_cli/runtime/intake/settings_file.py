@@ -7,7 +7,7 @@ from typing import Any
 
 from wangp_cli.errors import MediaError, RequestError
 from wangp_cli.files import strict_json
-from wangp_cli.legacy import translate
+from wangp_cli.legacy import translate_values
 from wangp_cli.presets import Layer
 from wangp_cli.runtime.intake.json_tasks import earlier_request
 from wangp_cli.runtime.intake.paths import absolute
@@ -28,7 +28,7 @@ def load_settings_file(path: Path) -> Layer:
     if earlier := earlier_request(document, folder):
         values, checksums = earlier
     else:
-        values, checksums = absolute(translate(document, addresses=True), folder), {}
+        values, checksums = absolute(translate_values(document, addresses=True), folder), {}
     return Layer(name=f"file {path.name}", values=values, checksums=checksums)
 
 

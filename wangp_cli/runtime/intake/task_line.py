@@ -26,7 +26,7 @@ class TaskLine:
         task_id: the name the line gives itself, also where the line is wrong but its name can be read.
         checksums: sha256 that input files must have, by path as `values` has it.
         notices: what was left out, for people.
-        said_as: the key that the line has for a field, where it is another.
+        given_as: the key that the line has for a field, where it is another.
         digest: sha256 of what the line says; equal lines have equal digests.
     """
 
@@ -37,12 +37,12 @@ class TaskLine:
     task_id: str | None = None
     checksums: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
-    said_as: Mapping[str, str] = field(default_factory=dict)
+    given_as: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
 
     def wrong(self, error: RequestError) -> RequestError:
         """The same error, its field named as the line names it."""
-        return error.named(self.said_as.get(error.field, error.field))
+        return error.named(self.given_as.get(error.field, error.field))
 
     @property
     def origin(self) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from wangp_cli import __version__
 from wangp_cli.errors import Cancelled, FetchError, MediaError, RequestError
 from wangp_cli.files.atomic import disk_error
-from wangp_cli.files.strict_json import shown
+from wangp_cli.files.safe_text import quote_for_message
 from wangp_cli.runtime.events.types import DownloadProgress, Emit
 from wangp_cli.runtime.intake.paths import is_url, media_fields, split_lora
 from wangp_cli.runtime.intake.url_policy import Address, UrlPolicy, resolve_host
@@ -241,10 +241,12 @@ def _suffix(name: str, address: Address, file: Path) -> str:
     try:
         suffix = suffix_of(file)
     except MediaError as error:
-        raise RequestError(name, f"{shown(str(address))}: {error.message}") from None
+        raise RequestError(name, f"{quote_for_message(str(address))}: {error.message}") from None
     if (suffix == LORA) != (name == "loras"):
         wanted = "safetensors are" if name == "loras" else "a picture, a video or sound is"
-        raise RequestError(name, f"{shown(str(address))}: its content is {suffix[1:]}, {wanted} wanted")
+        raise RequestError(
+            name, f"{quote_for_message(str(address))}: its content is {suffix[1:]}, {wanted} wanted"
+        )
     return suffix
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from wangp_cli.errors import FetchError, RequestError
-from wangp_cli.files.strict_json import shown
+from wangp_cli.files.safe_text import quote_for_message
 
 LONGEST = 4096
 PORTS = {"https": 443, "http": 80}
@@ -39,7 +39,9 @@ class Host:
         except ValueError:
             name, port = "", None
         if "/" in text or "@" in text or not _is_host(name):
-            raise RequestError("--allow-url", f"{shown(text)} is no HOST or HOST:PORT, such as example.org")
+            raise RequestError(
+                "--allow-url", f"{quote_for_message(text)} is no HOST or HOST:PORT, such as example.org"
+            )
         return cls(name.rstrip("."), port)
 
     @property
@@ -98,7 +100,7 @@ class UrlPolicy:
         if not self._hosts:
             raise RequestError(
                 field,
-                f"{shown(_plain(text))} is an address, task files name local files",
+                f"{quote_for_message(_plain(text))} is an address, task files name local files",
                 hint="--allow-url HOST lets them name files of a host; or fetch the file first",
             )
         address = self._parsed(field, text)
@@ -110,26 +112,28 @@ class UrlPolicy:
             port = "" if address.port == usual else f":{address.port}"
             raise RequestError(
                 field,
-                f"{shown(str(address))} is on a host that is not allowed",
+                f"{quote_for_message(str(address))} is on a host that is not allowed",
                 hint=f"--allow-url {address.host}{port} allows it",
             )
         if address.scheme != "https" and not host.is_loopback:
-            raise RequestError(field, f"{shown(str(address))} is not https")
+            raise RequestError(field, f"{quote_for_message(str(address))} is not https")
         return address
 
     def _parsed(self, field: str, text: str) -> Address:
         # Parsers differ over anything but plain ASCII without spaces and backslashes.
         if len(text) > LONGEST or not re.fullmatch(r"[!-\[\]-~]+", text):
-            raise RequestError(field, f"{shown(_plain(text))} is no plain address, other signs stand as %XX")
+            raise RequestError(
+                field, f"{quote_for_message(_plain(text))} is no plain address, other signs stand as %XX"
+            )
         try:
             parts = urlsplit(text)
             scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
         except ValueError:
             scheme, host, port = "", "", None
         if scheme not in PORTS or not _is_host(host) or port == 0:
-            raise RequestError(field, f"{shown(_plain(text))} is no https address")
+            raise RequestError(field, f"{quote_for_message(_plain(text))} is no https address")
         if "@" in parts.netloc:
-            raise RequestError(field, f"{shown(_plain(text))} holds a name or a password")
+            raise RequestError(field, f"{quote_for_message(_plain(text))} holds a name or a password")
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return Address(scheme, host.rstrip("."), port or PORTS[scheme], target)
 

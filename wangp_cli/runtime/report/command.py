@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from wangp_cli.files.safe_text import quote
+from wangp_cli.files.safe_text import quote_for_shell
 from wangp_cli.tasks import TASKS
 from wangp_cli.tasks.flags import flags
 from wangp_cli.tasks.task import Task
@@ -37,7 +37,7 @@ def command_of(request: Mapping[str, Any], origin: Mapping[str, Any], folder: Pa
     words = [word for name in _said(task, request, origin) for word in _option(task, name, folder)]
     if kind == "generate" and words[:1] == ["--prompt"]:
         del words[0]
-    return " ".join(["wangp", kind, *map(quote, words)])
+    return " ".join(["wangp", kind, *map(quote_for_shell, words)])
 
 
 def _said(task: Task, request: Mapping[str, Any], origin: Mapping[str, Any]) -> Iterator[str]:

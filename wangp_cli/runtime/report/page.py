@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from wangp_cli.errors import ConflictError
 from wangp_cli.files.atomic import complete_file
-from wangp_cli.files.safe_text import visible
+from wangp_cli.files.safe_text import escape_control_characters
 from wangp_cli.runtime.events.types import MIME
 from wangp_cli.runtime.report.read_history import Entry, History, Result
 
@@ -59,7 +59,9 @@ class Page:
         """
         if self.path.exists() and not overwrite:
             raise ConflictError(f"output: {self.path} exists", hint="--overwrite replaces it")
-        head, tail = _template(visible(self.run_dir.name or str(self.run_dir))).split("@data@")
+        head, tail = _template(escape_control_characters(self.run_dir.name or str(self.run_dir))).split(
+            "@data@"
+        )
         with (
             complete_file(self.path, overwrite=overwrite) as partial,
             partial.open("w", encoding="utf-8") as out,

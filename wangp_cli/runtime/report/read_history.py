@@ -11,7 +11,7 @@ from typing import Any, Literal
 from wangp_cli.errors import RequestError
 from wangp_cli.files import strict_json
 from wangp_cli.files.checksum import sha256_of
-from wangp_cli.files.safe_text import visible
+from wangp_cli.files.safe_text import escape_control_characters
 from wangp_cli.runtime.report.command import command_of
 
 Status = Literal["done", "failed", "cancelled", "rejected"]
@@ -140,7 +140,7 @@ def _entry(line: dict[str, Any], run_dir: Path, attempts: int) -> Entry:
     said = inputs | request
     failure = _failure(line.get("error"))
     return Entry(
-        task_id=visible(line["task_id"]),
+        task_id=escape_control_characters(line["task_id"]),
         status=STATUS.get(str(line.get("status")), "failed" if failure else "done"),
         prompt=_text(said.get("prompt")) or "",
         negative_prompt=_text(said.get("negative_prompt")) or "",
@@ -167,7 +167,7 @@ def _mapping(line: dict[str, Any], key: str) -> dict[str, Any]:
 def _text(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    return visible(str(value))
+    return escape_control_characters(str(value))
 
 
 def _seconds(value: object) -> float | None:
@@ -184,7 +184,11 @@ def _failure(error: object) -> Failure | None:
             hint=_text(error.get("hint")),
             kind=_text(error.get("kind")),
         )
-    return Failure(message=visible(error), hint=None, kind=None) if isinstance(error, str) and error else None
+    return (
+        Failure(message=escape_control_characters(error), hint=None, kind=None)
+        if isinstance(error, str) and error
+        else None
+    )
 
 
 def _folder(line: dict[str, Any], run_dir: Path) -> Path:
@@ -202,7 +206,7 @@ def _results(line: dict[str, Any], run_dir: Path) -> Iterator[Result]:
             kind: Kind = next((kind for kind, suffixes in SUFFIXES.items() if suffix in suffixes), "file")
             yield Result(
                 kind=kind,
-                name=visible(said.name),
+                name=escape_control_characters(said.name),
                 file=_find(artifact, _folder(line, run_dir), run_dir),
                 seed=_text(artifact.get("seed")),
                 seconds=_seconds(artifact.get("duration_s")),

@@ -8,7 +8,7 @@ from typing import Any
 from wangp_cli.errors import RequestError
 
 IMAGE, VIDEO, AUDIO = "image_prompt_type", "video_prompt_type", "audio_prompt_type"
-USED_BY: dict[str, dict[str, tuple[str, ...]]] = {
+FIELDS_OF_LETTER: dict[str, dict[str, tuple[str, ...]]] = {
     IMAGE: {"S": ("image_start",), "E": ("image_end",), "V": ("video_source",)},
     VIDEO: {
         "V": ("video_guide", "image_guide"),
@@ -21,10 +21,10 @@ USED_BY: dict[str, dict[str, tuple[str, ...]]] = {
     AUDIO: {"A": ("audio_guide",)},
 }
 """Served letters that use an input, and the fields that can be it."""
-SILENT = {IMAGE: "T", VIDEO: "UT", AUDIO: "L"}
+NEUTRAL_LETTERS = {IMAGE: "T", VIDEO: "UT", AUDIO: "L"}
 """Letters that ask for nothing: text only, leave the control video as it is, align to the only window, let a
 video be longer than its recording."""
-MEANINGS = {
+UNSUPPORTED_LETTERS = {
     IMAGE: {"L": "continuing the last video made"},
     VIDEO: {
         "P": "finding poses",
@@ -80,10 +80,10 @@ def apply_letters(
     """
     if not isinstance(letters, str):
         raise RequestError(key, f"{str(letters)[:40]!r} is no letter code")
-    uses = USED_BY[key]
+    uses = FIELDS_OF_LETTER[key]
     for letter in letters:
-        if letter not in uses and letter not in SILENT[key]:
-            meaning = MEANINGS[key].get(letter, "something unknown")
+        if letter not in uses and letter not in NEUTRAL_LETTERS[key]:
+            meaning = UNSUPPORTED_LETTERS[key].get(letter, "something unknown")
             raise RequestError(
                 key,
                 f"{letters[:40]!r} asks for {letter!r}, {meaning}, which is not served",
@@ -91,16 +91,16 @@ def apply_letters(
             )
     used = {field for letter in letters if letter in uses for field in uses[letter]}
     if given is not None:
-        _all_named(key, letters, {*(name for name in values if values[name]), *given})
+        _check_inputs_given(key, letters, {*(name for name in values if values[name]), *given})
     ignored = {
         field for fields in uses.values() for field in fields if values.get(field) and field not in used
     }
     return ignored, [f"{field}: ignored, {key} {letters!r} does not use it" for field in sorted(ignored)]
 
 
-def _all_named(key: str, letters: str, named: Collection[str]) -> None:
+def _check_inputs_given(key: str, letters: str, named: Collection[str]) -> None:
     for letter in letters:
-        fields = USED_BY[key].get(letter, ())
+        fields = FIELDS_OF_LETTER[key].get(letter, ())
         if fields and not any(field in named for field in fields):
             raise RequestError(
                 key,

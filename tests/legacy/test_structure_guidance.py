@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.payloads import TRAVEL, line, row, task_of
-from wangp_cli.legacy.structure import _moved
+from wangp_cli.legacy.structure_guidance import _moved
 
 VIDEO = {"path": "g.mp4", "structure_type": "canny"}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from wangp_cli.errors import RequestError
-from wangp_cli.legacy.forms import entry, file, flag, many, number, text, whole
-from wangp_cli.legacy.join import MODEL, SHAPE, SHARED, filled, of_each, shape
-from wangp_cli.legacy.payload import Only, Part, Parts, Payload, To
+from wangp_cli.legacy.join_payload import MODEL, SHAPE, SHARED, filled, of_each, shape
+from wangp_cli.legacy.payload import CombinedKey, MapsTo, NeutralOnly, Parts, Payload
+from wangp_cli.legacy.value_parsers import boolean, file_name, list_of, number, object_of, text, whole_number
 from wangp_cli.tasks.planned import UNPROMPTED
 
 
@@ -34,13 +34,13 @@ def _named(portion: dict[str, Any]) -> str:
     return f"{portion['start_frame']}-{portion['end_frame']}{prompt}"
 
 
-PORTION = entry(
+PORTION = object_of(
     # The same in seconds, which the older worker only compares with the frames.
     frozenset({"start_time", "end_time", "start_time_seconds", "end_time_seconds", "frame_count", "name"}),
-    start_frame=whole,
-    end_frame=whole,
+    start_frame=whole_number,
+    end_frame=whole_number,
     prompt=text,
-    gap_frame_count=whole,
+    gap_frame_count=whole_number,
 )
 
 
@@ -56,16 +56,16 @@ EDIT = Payload(
     task="edit",
     keys=SHARED
     | {
-        "source_video_url": To("video", file),
-        "source_video_fps": Part(number, "fps"),
-        "source_video_total_frames": Part(whole),
-        "portions_to_regenerate": Part(many(_portion), "portions"),
-        "per_join_settings": Part(
-            many(entry(prompt=text, negative_prompt=text, gap_frame_count=whole)), "prompt"
+        "source_video_url": MapsTo("video", file_name),
+        "source_video_fps": CombinedKey(number, "fps"),
+        "source_video_total_frames": CombinedKey(whole_number),
+        "portions_to_regenerate": CombinedKey(list_of(_portion), "portions"),
+        "per_join_settings": CombinedKey(
+            list_of(object_of(prompt=text, negative_prompt=text, gap_frame_count=whole_number)), "prompt"
         ),
-        "replace_mode": Part(flag, "keep_ends"),
-        "keep_bridging_images": Only((False,)),
-        "vid2vid_init_strength": Only((1,)),
+        "replace_mode": CombinedKey(boolean, "keep_ends"),
+        "keep_bridging_images": NeutralOnly((False,)),
+        "vid2vid_init_strength": NeutralOnly((1,)),
     },
     build=_edit,
     model=MODEL,
@@ -83,12 +83,12 @@ INPAINT = Payload(
     task="inpaint",
     keys=SHAPE
     | {
-        "video_path": To("video", file),
-        "inpaint_start_frame": Part(whole, "portion"),
-        "inpaint_end_frame": Part(whole, "portion"),
-        "context_frame_count": To("context", whole),
-        "vid2vid_init_strength": To("denoising_strength", number),
-        "video_prompt_type": Only(("", "VM")),
+        "video_path": MapsTo("video", file_name),
+        "inpaint_start_frame": CombinedKey(whole_number, "portion"),
+        "inpaint_end_frame": CombinedKey(whole_number, "portion"),
+        "context_frame_count": MapsTo("context", whole_number),
+        "vid2vid_init_strength": MapsTo("denoising_strength", number),
+        "video_prompt_type": NeutralOnly(("", "VM")),
     },
     build=_inpaint,
     model=MODEL,

@@ -6,41 +6,54 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wangp_cli.errors import RequestError
-from wangp_cli.legacy.forms import Form, entry, flag, many, number, raw, short, text, whole
-from wangp_cli.legacy.grammars import file_of
-from wangp_cli.legacy.letters import VIDEO
+from wangp_cli.legacy.letter_codes import VIDEO
+from wangp_cli.legacy.text_syntax import file_name_of
+from wangp_cli.legacy.value_parsers import (
+    ValueParser,
+    any_value,
+    boolean,
+    list_of,
+    number,
+    object_of,
+    parse_value,
+    quote_value,
+    text,
+    whole_number,
+)
 from wangp_cli.plan.phases import thresholds_between, timesteps_of
 from wangp_cli.tasks.loras import Strength
 
-OF_PHASE = {
+KEYS_OF_PHASE = {
     2: {"guidance2_scale", "switch_threshold"},
     3: {"guidance3_scale", "switch_threshold2", "model_switch_phase"},
 }
 """What only runs of so many phases read."""
 SCALES = ("guidance_scale", "guidance2_scale", "guidance3_scale")
-USUAL_SCALES = (3.0, 1.0, 1.0)
+DEFAULT_SCALES = (3.0, 1.0, 1.0)
 """Of the older worker, for phases that say none."""
-USUAL_STEPS = [2, 2, 2]
-USUAL_SAMPLER = "euler"
-USUAL_LAYERS = [9]
-FORCED = "sky_df"
+DEFAULT_STEPS = [2, 2, 2]
+DEFAULT_SAMPLER = "euler"
+DEFAULT_LAYERS = [9]
+DIFFUSION_FORCING = "sky_df"
 """How the names of models of diffusion forcing begin."""
-FILMS_AGAIN = "recam_1.3B"
-WANGP_BLOCK = 5
+RECAMMASTER = "recam_1.3B"
+SKYREELS_BLOCK = 5
 CONFIG = "phase_config"
-MOST_STEPS = 500
+MAX_STEPS = 500
 
-_LORA: Form[Any] = entry(url=text, path=text, multiplier=raw)
-_PHASE: Form[Any] = entry(frozenset({"phase", "name", "id"}), guidance_scale=number, loras=many(_LORA))
-_CONFIG: Form[Any] = entry(
+_LORA: ValueParser[Any] = object_of(url=text, path=text, multiplier=any_value)
+_PHASE: ValueParser[Any] = object_of(
+    frozenset({"phase", "name", "id"}), guidance_scale=number, loras=list_of(_LORA)
+)
+_PHASE_CONFIG: ValueParser[Any] = object_of(
     frozenset({"mode", "name"}),
-    num_phases=whole,
-    steps_per_phase=many(whole),
+    num_phases=whole_number,
+    steps_per_phase=list_of(whole_number),
     flow_shift=number,
     sample_solver=text,
-    model_switch_phase=whole,
-    phases=many(_PHASE),
-    svi2pro=flag,
+    model_switch_phase=whole_number,
+    phases=list_of(_PHASE),
+    svi2pro=boolean,
 )
 
 
@@ -68,7 +81,7 @@ def phases(found: Mapping[str, Any]) -> dict[str, Any]:
     unused = {key for key in ("switch_threshold", "switch_threshold2") if found.get(key) == 0}
     if said in (0, 1):
         unused.add("guidance_phases")
-    for phase, keys in OF_PHASE.items():
+    for phase, keys in KEYS_OF_PHASE.items():
         if isinstance(said, int) and said < phase:
             unused |= keys
     return {key: value for key, value in found.items() if key not in unused}
@@ -81,8 +94,8 @@ def guidance(settings: Mapping[str, Any]) -> dict[str, Any]:
         RequestError: naming the key.
     """
 
-    def said(key: str, form: Form[Any], usual: Any) -> Any:
-        return _formed(key, form, settings[key]) if settings.get(key) is not None else usual
+    def said(key: str, parse: ValueParser[Any], usual: Any) -> Any:
+        return parse_value(key, parse, settings[key]) if settings.get(key) is not None else usual
 
     found: dict[str, Any] = {}
     if _switched("cfg_star_switch", settings):
@@ -91,7 +104,11 @@ def guidance(settings: Mapping[str, Any]) -> dict[str, Any]:
         found["apg"] = True
     for new, old in (("perturbation", "slg"), ("slg", "perturbation")):
         if _switched(f"{new}_switch", settings):
-            layers = said(f"{new}_layers", many(whole), said(f"{old}_layers", many(whole), USUAL_LAYERS))
+            layers = said(
+                f"{new}_layers",
+                list_of(whole_number),
+                said(f"{old}_layers", list_of(whole_number), DEFAULT_LAYERS),
+            )
             found["skip_layers"] = layers
             for ours, key in (("skip_layer_start", "start_perc"), ("skip_layer_stop", "end_perc")):
                 share = said(f"{new}_{key}", number, said(f"{old}_{key}", number, None))
@@ -115,22 +132,30 @@ def mode(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         RequestError: naming the key; of other models a mode means something that is not served.
     """
     said, noise = (settings.get(key) or 0 for key in ("model_mode", "sliding_window_overlap_noise"))
-    if model == FILMS_AGAIN:
+    if model == RECAMMASTER:
         return {"camera": said} if said else {}
-    if not model.startswith(FORCED):
+    if not model.startswith(DIFFUSION_FORCING):
         if said:
-            raise RequestError("model_mode", f"{short(said)} is not served", hint="leave model_mode out")
+            raise RequestError(
+                "model_mode", f"{quote_value(said)} is not served", hint="leave model_mode out"
+            )
         return {}
-    waves = {"ar_step": _formed("model_mode", whole, said), "causal_block_size": WANGP_BLOCK} if said else {}
+    waves = (
+        {"ar_step": parse_value("model_mode", whole_number, said), "causal_block_size": SKYREELS_BLOCK}
+        if said
+        else {}
+    )
     return waves | (
-        {"addnoise_condition": _formed("sliding_window_overlap_noise", whole, noise)} if noise else {}
+        {"addnoise_condition": parse_value("sliding_window_overlap_noise", whole_number, noise)}
+        if noise
+        else {}
     )
 
 
 def _switched(key: str, settings: Mapping[str, Any]) -> bool:
     value = settings.get(key)
     if value not in (None, 0, 1, ""):
-        raise RequestError(key, f"{short(value)} is not served", hint="0 is off, 1 is on")
+        raise RequestError(key, f"{quote_value(value)} is not served", hint="0 is off, 1 is on")
     return bool(value)
 
 
@@ -147,7 +172,7 @@ def phase_config(found: Mapping[str, Any], settings: Mapping[str, Any], notices:
     """
     if not settings.get(CONFIG):
         return dict(found)
-    config: dict[str, Any] = _formed(CONFIG, _CONFIG, settings[CONFIG])
+    config: dict[str, Any] = parse_value(CONFIG, _PHASE_CONFIG, settings[CONFIG])
     if config.get("svi2pro"):
         if found.get("type") != "travel":
             raise RequestError(CONFIG, "svi2pro: SVI is a way to travel, and served there alone")
@@ -157,13 +182,15 @@ def phase_config(found: Mapping[str, Any], settings: Mapping[str, Any], notices:
     steps = sum(lengths)
     if found.get("steps") not in (None, steps):
         raise RequestError(CONFIG, f"{lengths} are {steps} steps, but steps says {found['steps']}")
-    said = config.get("sample_solver", _formed("sampler", text, found.get("sampler", USUAL_SAMPLER)))
+    said = config.get("sample_solver", parse_value("sampler", text, found.get("sampler", DEFAULT_SAMPLER)))
     sampler = said or "unipc"
-    shift = _formed("flow_shift", number, config.get("flow_shift", found.get("flow_shift", 5.0)))
+    shift = parse_value("flow_shift", number, config.get("flow_shift", found.get("flow_shift", 5.0)))
     if shift <= 0:
         raise RequestError("flow_shift", f"{shift} is too small, must be more than 0")
     thresholds = thresholds_between(timesteps_of(sampler, steps, shift), lengths)
-    kept = {key: value for key, value in found.items() if not any(key in keys for keys in OF_PHASE.values())}
+    kept = {
+        key: value for key, value in found.items() if not any(key in keys for keys in KEYS_OF_PHASE.values())
+    }
     made = {
         **kept,
         "steps": steps,
@@ -173,21 +200,24 @@ def phase_config(found: Mapping[str, Any], settings: Mapping[str, Any], notices:
         **dict(zip(("switch_threshold", "switch_threshold2"), thresholds, strict=False)),
         **{
             name: part.get("guidance_scale", usual)
-            for name, part, usual in zip(SCALES, parts, USUAL_SCALES, strict=False)
+            for name, part, usual in zip(SCALES, parts, DEFAULT_SCALES, strict=False)
         },
     }
     if switch := config.get("model_switch_phase", found.get("model_switch_phase")):
         made["model_switch_phase"] = switch
     if loras := _loras(parts, lengths):
         # Files that are also said beside it have their strengths from here.
-        files = set(map(file_of, loras))
-        made["loras"] = [*(lora for lora in found.get("loras", ()) if file_of(lora) not in files), *loras]
+        files = set(map(file_name_of, loras))
+        made["loras"] = [
+            *(lora for lora in found.get("loras", ()) if file_name_of(lora) not in files),
+            *loras,
+        ]
     return made
 
 
 def _lengths(config: Mapping[str, Any], parts: int, notices: list[str]) -> list[int]:
     """Steps of each phase; where the numbers of phases differ, that of the phases described counts."""
-    lengths: list[int] = config.get("steps_per_phase", USUAL_STEPS)
+    lengths: list[int] = config.get("steps_per_phase", DEFAULT_STEPS)
     count = config.get("num_phases", len(lengths))
     if len(lengths) != count:
         notices.append(f"{CONFIG}: num_phases is {count}, steps_per_phase has {len(lengths)}, phases {parts}")
@@ -198,8 +228,8 @@ def _lengths(config: Mapping[str, Any], parts: int, notices: list[str]) -> list[
         raise RequestError(CONFIG, f"phases describes {parts}, but there are {count} phases")
     if len(lengths) > count:
         raise RequestError(CONFIG, f"steps_per_phase has {len(lengths)} values for {count} phases")
-    if not 1 <= sum(lengths) <= MOST_STEPS:
-        raise RequestError(CONFIG, f"steps_per_phase has {sum(lengths)} steps, must be 1 to {MOST_STEPS}")
+    if not 1 <= sum(lengths) <= MAX_STEPS:
+        raise RequestError(CONFIG, f"steps_per_phase has {sum(lengths)} steps, must be 1 to {MAX_STEPS}")
     return [*lengths, *[0] * (count - len(lengths))]
 
 
@@ -220,16 +250,12 @@ def _check_strength(said: str, steps: int, phase: int) -> None:
     try:
         (values,) = Strength.parse(said).phases
     except ValueError:
-        raise RequestError(CONFIG, f"multiplier {short(said)} of phase {phase + 1} is no number") from None
+        raise RequestError(
+            CONFIG, f"multiplier {quote_value(said)} of phase {phase + 1} is no number"
+        ) from None
     if len(values) not in (1, steps):
         raise RequestError(
             CONFIG,
-            f"multiplier {short(said)} has {len(values)} values, but phase {phase + 1} has {steps} steps",
+            f"multiplier {quote_value(said)} has {len(values)} values, "
+            f"but phase {phase + 1} has {steps} steps",
         )
-
-
-def _formed(key: str, form: Form[Any], value: Any) -> Any:
-    try:
-        return form(value)
-    except ValueError as error:
-        raise RequestError(key, str(error)) from None

@@ -7,78 +7,78 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from wangp_cli.errors import RequestError
-from wangp_cli.legacy.forms import (
-    entry,
-    file,
-    flag,
-    many,
+from wangp_cli.legacy.payload import CombinedKey, Key, Parts
+from wangp_cli.legacy.value_parsers import (
+    any_value,
+    boolean,
+    file_name,
+    list_of,
     number,
+    object_of,
     one_of,
-    raw,
-    short,
+    quote_value,
     text,
-    whole,
+    whole_number,
 )
-from wangp_cli.legacy.payload import Key, Part, Parts
 from wangp_cli.tasks.fields import MAX_FRAMES
 
-KINDS = {"raw": "raw", "none": "raw", "canny": "canny"}
+GUIDE_KINDS = {"raw": "raw", "none": "raw", "canny": "canny"}
 """What is shown of a guide, by the older worker's names; it can also show flow and depth."""
-VIDEO = entry(
-    path=file,
-    start_frame=whole,
-    end_frame=whole,
+VIDEO = object_of(
+    path=file_name,
+    start_frame=whole_number,
+    end_frame=whole_number,
     treatment=one_of("adjust", "clip"),
-    source_start_frame=whole,
-    source_end_frame=whole,
+    source_start_frame=whole_number,
+    source_end_frame=whole_number,
     structure_type=text,
     type=text,
     motion_strength=number,
 )
-BLOCK = entry(
-    videos=many(VIDEO),
+GUIDE_BLOCK = object_of(
+    videos=list_of(VIDEO),
     target=one_of("vace", "uni3c"),
     preprocessing=text,
     strength=number,
     canny_intensity=number,
     depth_contrast=number,
-    step_window=many(number),
+    step_window=list_of(number),
     frame_policy=one_of("fit", "trim", "loop", "off"),
-    zero_empty_frames=flag,
-    keep_on_gpu=flag,
+    zero_empty_frames=boolean,
+    keep_on_gpu=boolean,
     _guidance_video_url=text,
-    _frame_offset=whole,
-    _original_video_url=raw,
-    _trimmed_video_url=raw,
+    _frame_offset=whole_number,
+    _original_video_url=any_value,
+    _trimmed_video_url=any_value,
 )
-GUIDE: dict[str, Key] = {
-    "structure_guidance": Part(BLOCK, "video_guide"),
-    "structure_videos": Part(many(VIDEO), "guide_range"),
-    "structure_video_path": Part(text, "video_guide"),
-    "structure_video_treatment": Part(one_of("adjust", "clip"), "guide_timing"),
-    "structure_type": Part(text, "guide_kind"),
-    "structure_video_type": Part(text, "guide_kind"),
-    "structure_guidance_video_url": Part(text, "video_guide"),
-    "structure_motion_video_url": Part(text, "video_guide"),
-    "structure_guidance_frame_offset": Part(whole),
-    "structure_motion_frame_offset": Part(whole),
-    "structure_canny_intensity": Part(number),
+GUIDE_KEYS: dict[str, Key] = {
+    "structure_guidance": CombinedKey(GUIDE_BLOCK, "video_guide"),
+    "structure_videos": CombinedKey(list_of(VIDEO), "guide_range"),
+    "structure_video_path": CombinedKey(text, "video_guide"),
+    "structure_video_treatment": CombinedKey(one_of("adjust", "clip"), "guide_timing"),
+    "structure_type": CombinedKey(text, "guide_kind"),
+    "structure_video_type": CombinedKey(text, "guide_kind"),
+    "structure_guidance_video_url": CombinedKey(text, "video_guide"),
+    "structure_motion_video_url": CombinedKey(text, "video_guide"),
+    "structure_guidance_frame_offset": CombinedKey(whole_number),
+    "structure_motion_frame_offset": CombinedKey(whole_number),
+    "structure_canny_intensity": CombinedKey(number),
     # Of flow and depth, which are not served.
-    "structure_video_motion_strength": Part(number),
-    "structure_depth_contrast": Part(number),
-    "structure_original_video_url": Part(raw),
-    "structure_trimmed_video_url": Part(raw),
-    "use_uni3c": Part(flag),
+    "structure_video_motion_strength": CombinedKey(number),
+    "structure_depth_contrast": CombinedKey(number),
+    "structure_original_video_url": CombinedKey(any_value),
+    "structure_trimmed_video_url": CombinedKey(any_value),
+    "use_uni3c": CombinedKey(boolean),
     # How Uni3C is used in a travel, which is not served.
-    "uni3c_guide_video": Part(raw),
-    "uni3c_strength": Part(number),
-    "uni3c_start_percent": Part(number),
-    "uni3c_end_percent": Part(number),
-    "uni3c_frame_policy": Part(raw),
-    "uni3c_zero_empty_frames": Part(flag),
-    "uni3c_keep_on_gpu": Part(flag),
-    "uni3c_blackout_last_frame": Part(flag),
-    "uni3c_guidance_frame_offset": Part(whole),
+    "uni3c_guide_video": CombinedKey(any_value),
+    "uni3c_strength": CombinedKey(number),
+    "uni3c_start_percent": CombinedKey(number),
+    "uni3c_end_percent": CombinedKey(number),
+    "uni3c_frame_policy": CombinedKey(any_value),
+    "uni3c_zero_empty_frames": CombinedKey(boolean),
+    "uni3c_keep_on_gpu": CombinedKey(boolean),
+    "uni3c_blackout_last_frame": CombinedKey(boolean),
+    "uni3c_guidance_frame_offset": CombinedKey(whole_number),
 }
 """Every key that says something of guides."""
 
@@ -140,7 +140,7 @@ def _window(block: dict[str, Any]) -> dict[str, Any]:
     """The share of the steps in which a guide counts."""
     window = block.get("step_window", [0, 1])
     if len(window) != 2:
-        raise RequestError("structure_guidance", f"step_window: {short(window)} is not [start, end]")
+        raise RequestError("structure_guidance", f"step_window: {quote_value(window)} is not [start, end]")
     names = ("control_start", "control_end")
     return {name: value for name, value, usual in zip(names, window, (0, 1), strict=True) if value != usual}
 
@@ -150,10 +150,10 @@ def _videos(
 ) -> dict[str, Any]:
     kind = block.get("preprocessing", "flow")
     kinds = {one.get("structure_type") or one.get("type") or kind for one in block["videos"]}
-    if len(kinds) > 1 or (kind := kinds.pop()) not in KINDS:
+    if len(kinds) > 1 or (kind := kinds.pop()) not in GUIDE_KINDS:
         asked = " and ".join(map(repr, sorted(kinds))) if kinds else repr(kind)
         raise RequestError(key, f"{asked} is not served", hint="raw and canny are, one for all videos")
-    if KINDS[kind] == "canny" and block.get("canny_intensity", 1) != 1:
+    if GUIDE_KINDS[kind] == "canny" and block.get("canny_intensity", 1) != 1:
         raise RequestError(
             "structure_canny_intensity", f"{block['canny_intensity']} is not served", hint="edges are white"
         )
@@ -165,7 +165,7 @@ def _videos(
     videos = sorted(block["videos"], key=lambda one: int(one.get("start_frame", 0)))
     return {
         "video_guide": [one.get("path", "") for one in videos],
-        "guide_kind": KINDS[kind],
+        "guide_kind": GUIDE_KINDS[kind],
         "guide_timing": timing if policy == "fit" else policy,
         "guide_range": _ranges(videos, frames, overlaps),
         "guide_cut": _cuts(videos, key),

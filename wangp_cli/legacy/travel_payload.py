@@ -6,9 +6,19 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from wangp_cli.errors import RequestError
-from wangp_cli.legacy.forms import MOST, file, flag, many, number, one_of, size, text, whole
-from wangp_cli.legacy.payload import Key, Only, Part, Parts, Payload, To, Told
-from wangp_cli.legacy.structure import GUIDE, guidance
+from wangp_cli.legacy.payload import CombinedKey, IgnoredWithNotice, Key, MapsTo, NeutralOnly, Parts, Payload
+from wangp_cli.legacy.structure_guidance import GUIDE_KEYS, guidance
+from wangp_cli.legacy.value_parsers import (
+    MAX_ITEMS,
+    boolean,
+    file_name,
+    list_of,
+    number,
+    one_of,
+    size,
+    text,
+    whole_number,
+)
 
 RESULTS = "results go below the batch's output folder"
 WHOLE = "give the travel_orchestrator as a whole"
@@ -30,56 +40,58 @@ def kept(parts: Parts) -> bool | None:
 
 
 SHARED: dict[str, Key] = {
-    "parsed_resolution_wh": To("size", size),
-    "fps_helpers": To("fps", number),
-    "crossfade_sharp_amt": To("sharpen", number),
-    "main_output_dir_for_run": Told(RESULTS),
-    "model_type": Part(one_of("vace", "i2v"), "mode"),
-    "chain_segments": Part(flag, "mode"),
-    "independent_segments": Part(flag, "mode"),
-    "base_prompt": Part(text, "prompt"),
-    "text_before_prompts": To("text_before", text),
-    "text_after_prompts": To("text_after", text),
-    "negative_prompt": Part(text, "negative_prompt"),
-    "enhance_prompt": Part(flag),
+    "parsed_resolution_wh": MapsTo("size", size),
+    "fps_helpers": MapsTo("fps", number),
+    "crossfade_sharp_amt": MapsTo("sharpen", number),
+    "main_output_dir_for_run": IgnoredWithNotice(RESULTS),
+    "model_type": CombinedKey(one_of("vace", "i2v"), "mode"),
+    "chain_segments": CombinedKey(boolean, "mode"),
+    "independent_segments": CombinedKey(boolean, "mode"),
+    "base_prompt": CombinedKey(text, "prompt"),
+    "text_before_prompts": MapsTo("text_before", text),
+    "text_after_prompts": MapsTo("text_after", text),
+    "negative_prompt": CombinedKey(text, "negative_prompt"),
+    "enhance_prompt": CombinedKey(boolean),
     # The length of a bar on the older program's page; num_inference_steps are those of the model.
-    "steps": Part(number),
-    "video_prompt_type": Only(("", "V", "VM", "M", "U", "UV", "UM", "I")),
-    "image_prompt_type": Only(("", "T", "S", "SE")),
-    "use_svi": Part(flag, "mode"),
-    "svi2pro": Part(flag),
-    "svi_strength": Part(number, "lora_multipliers"),
-    "svi_strength_1": Part(number),
-    "svi_strength_2": Part(number),
-    "svi_predecessor_video_url": Only(("",), WHOLE),
-    "vace_image_refs_to_prepare_by_worker": Only(([],), "travels take no reference pictures"),
-    "subsequent_starting_strength_adjustment": To("context_strength", _strength),
-    "desaturate_subsequent_starting_frames": To("context_saturation", lambda value: 1 - number(value)),
+    "steps": CombinedKey(number),
+    "video_prompt_type": NeutralOnly(("", "V", "VM", "M", "U", "UV", "UM", "I")),
+    "image_prompt_type": NeutralOnly(("", "T", "S", "SE")),
+    "use_svi": CombinedKey(boolean, "mode"),
+    "svi2pro": CombinedKey(boolean),
+    "svi_strength": CombinedKey(number, "lora_multipliers"),
+    "svi_strength_1": CombinedKey(number),
+    "svi_strength_2": CombinedKey(number),
+    "svi_predecessor_video_url": NeutralOnly(("",), WHOLE),
+    "vace_image_refs_to_prepare_by_worker": NeutralOnly(([],), "travels take no reference pictures"),
+    "subsequent_starting_strength_adjustment": MapsTo("context_strength", _strength),
+    "desaturate_subsequent_starting_frames": MapsTo("context_saturation", lambda value: 1 - number(value)),
     # Of these frames alone the older worker made dark what is above 0.
-    "adjust_brightness_subsequent_starting_frames": To("context_brightness", lambda value: -number(value)),
-    "after_first_post_generation_saturation": To("part_saturation", number),
-    "after_first_post_generation_brightness": To("part_brightness", number),
-    "consolidated_keyframe_positions": Only(([],)),
-    "consolidated_end_anchor_idx": Only(()),
-    "regenerate_anchors": Only((False,)),
-    "upscale_factor": Only((0, 1), LATER),
-    "upscale_model_name": Only(("",), LATER),
-    "params_json_str_override": Only(("", "{}"), "say what it holds as keys of the payload"),
-    "debug_mode_enabled": Part(flag, "keep_intermediates"),
-    "skip_cleanup_enabled": Part(flag, "keep_intermediates"),
-    **GUIDE,
+    "adjust_brightness_subsequent_starting_frames": MapsTo(
+        "context_brightness", lambda value: -number(value)
+    ),
+    "after_first_post_generation_saturation": MapsTo("part_saturation", number),
+    "after_first_post_generation_brightness": MapsTo("part_brightness", number),
+    "consolidated_keyframe_positions": NeutralOnly(([],)),
+    "consolidated_end_anchor_idx": NeutralOnly(()),
+    "regenerate_anchors": NeutralOnly((False,)),
+    "upscale_factor": NeutralOnly((0, 1), LATER),
+    "upscale_model_name": NeutralOnly(("",), LATER),
+    "params_json_str_override": NeutralOnly(("", "{}"), "say what it holds as keys of the payload"),
+    "debug_mode_enabled": CombinedKey(boolean, "keep_intermediates"),
+    "skip_cleanup_enabled": CombinedKey(boolean, "keep_intermediates"),
+    **GUIDE_KEYS,
 }
 """What travels and single segments of them share."""
 KEYS: dict[str, Key] = {
-    "input_image_paths_resolved": Part(many(file), "images"),
-    "num_new_segments_to_generate": Part(whole),
-    "segment_frames_expanded": Part(many(whole), "frames"),
-    "frame_overlap_expanded": Part(many(whole), "overlap"),
-    "base_prompts_expanded": Part(many(text), "prompt"),
-    "enhanced_prompts_expanded": Part(many(text), "prompt"),
-    "negative_prompts_expanded": Part(many(text), "negative_prompt"),
-    "seed_base": To("seed", whole),
-    CONTINUED: Part(text, "video_source"),
+    "input_image_paths_resolved": CombinedKey(list_of(file_name), "images"),
+    "num_new_segments_to_generate": CombinedKey(whole_number),
+    "segment_frames_expanded": CombinedKey(list_of(whole_number), "frames"),
+    "frame_overlap_expanded": CombinedKey(list_of(whole_number), "overlap"),
+    "base_prompts_expanded": CombinedKey(list_of(text), "prompt"),
+    "enhanced_prompts_expanded": CombinedKey(list_of(text), "prompt"),
+    "negative_prompts_expanded": CombinedKey(list_of(text), "negative_prompt"),
+    "seed_base": MapsTo("seed", whole_number),
+    CONTINUED: CombinedKey(text, "video_source"),
     **SHARED,
 }
 PER_SEGMENT = (
@@ -125,8 +137,8 @@ def _segments(parts: Parts) -> int:
     images = len(parts.get("input_image_paths_resolved", ()))
     given = {name: len(parts.get(name, ())) for name in PER_SEGMENT}
     count: int = parts.get("num_new_segments_to_generate") or max(*given.values(), images - 1 + continued, 1)
-    if count > MOST:
-        raise RequestError("num_new_segments_to_generate", f"{count}, at most {MOST} are made")
+    if count > MAX_ITEMS:
+        raise RequestError("num_new_segments_to_generate", f"{count}, at most {MAX_ITEMS} are made")
     for name, several in given.items():
         if several not in (0, 1, count):
             raise RequestError(name, f"{several} values, but there are {count} segments")
@@ -156,8 +168,8 @@ def svi(parts: Parts) -> dict[str, Any]:
     both: float = parts.get("svi_strength", 1)
     each: list[float] = [parts.get(name, both) for name, _ in SVI_STRENGTHS]
     numbers = (
-        form.format(usual * strength)
-        for usual, strength, (_, form) in zip(SVI_USUAL, each, SVI_STRENGTHS, strict=True)
+        parse.format(usual * strength)
+        for usual, strength, (_, parse) in zip(SVI_USUAL, each, SVI_STRENGTHS, strict=True)
     )
     said = any(strength != 1 for strength in each)
     return {"accelerator": "svi", "lora_multipliers": f"{' '.join(numbers)} |" if said else None}

@@ -12,7 +12,7 @@ PROMPT_MODES = {"0": "G", "1": "W", "2": "FG", "P": "PG", "": "PG"}
 """Old codes of `multi_prompts_gen_type`."""
 WINDOW_MODES = ("W", "PW")
 """Those whose prompts are for the windows of one video."""
-MOST_PROMPTS = 1000
+MAX_PROMPTS = 1000
 _VALUE = re.compile(r'\s*"([^"]*)"\s*(,|$)')
 
 
@@ -49,12 +49,12 @@ def _strength(token: str) -> str:
     return token
 
 
-def file_of(lora: str) -> str:
+def file_name_of(lora: str) -> str:
     """The name of a LoRA's file, from a path or an address, with a strength or without."""
-    return bare(lora).split("?")[0].rpartition("/")[2]
+    return without_strength(lora).split("?")[0].rpartition("/")[2]
 
 
-def bare(lora: str) -> str:
+def without_strength(lora: str) -> str:
     """A LoRA without its strength."""
     return re.sub(r"@[^@/]*$", "", lora)
 
@@ -75,8 +75,8 @@ def prompts(text: str, mode: Any) -> list[str]:
     found = [unit for whole in expand_macros(text.replace("\r\n", "\n")) for unit in _units(whole, mode)]
     if mode in WINDOW_MODES and any("[/" in unit for unit in found):
         raise RequestError("prompt", "commands to windows, such as [/duration=5s], are not served")
-    if len(found) > MOST_PROMPTS:
-        raise RequestError("prompt", f"holds {len(found)} prompts, at most {MOST_PROMPTS} are read")
+    if len(found) > MAX_PROMPTS:
+        raise RequestError("prompt", f"holds {len(found)} prompts, at most {MAX_PROMPTS} are read")
     return found or [text]
 
 
@@ -143,5 +143,5 @@ def _filled(template: list[str], variables: dict[str, list[str]]) -> list[str]:
             raise RequestError("prompt", f"macro variable {name[:40]!r} is not declared")
         return variables[name][index % len(variables[name])]
 
-    longest = min(max(len(values) for values in variables.values()), MOST_PROMPTS + 1)
+    longest = min(max(len(values) for values in variables.values()), MAX_PROMPTS + 1)
     return [re.sub(r"\{([^{}]*)\}", lambda m, i=index: value(m, i), text) for index in range(longest)]  # type: ignore[misc]

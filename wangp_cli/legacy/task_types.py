@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from wangp_cli.errors import RequestError
-from wangp_cli.legacy.edit import EDIT, INPAINT
-from wangp_cli.legacy.join import JOIN, PAIR
-from wangp_cli.legacy.payload import BOOKKEEPING, Opened, Payload, flat
-from wangp_cli.legacy.segment import INDIVIDUAL, SEGMENT
-from wangp_cli.legacy.travel import TRAVEL
+from wangp_cli.legacy.edit_payload import EDIT, INPAINT
+from wangp_cli.legacy.join_payload import JOIN, PAIR
+from wangp_cli.legacy.payload import BOOKKEEPING, Payload, UnpackedPayload, flatten
+from wangp_cli.legacy.segment_payload import INDIVIDUAL, SEGMENT
+from wangp_cli.legacy.travel_payload import TRAVEL
 
 MODELS = {
     "generate_video": "t2v",
@@ -31,7 +31,7 @@ MODELS = {
     "z_image_turbo": "z_image",
 }
 """The model of each old type; a line that names a model keeps its own."""
-PICTURES = frozenset({"single_image", "wan_2_2_t2i", "flux", "z_image_turbo"})
+IMAGE_TYPES = frozenset({"single_image", "wan_2_2_t2i", "flux", "z_image_turbo"})
 """Old types that make one frame."""
 EDITS_PICTURES = "edits pictures, which is not served yet"
 PAYLOADS: dict[str, Payload] = {
@@ -44,7 +44,7 @@ PAYLOADS: dict[str, Payload] = {
     "inpaint_frames": INPAINT,
 }
 """Old types that are made of several shots, and how each is read."""
-REFUSED = {
+UNSUPPORTED = {
     "travel_stitch": "puts segments of other tasks together, which a travel_orchestrator here does itself",
     "different_perspective_orchestrator": "shows a pose from elsewhere, which is not served",
     "dp_final_gen": "shows a pose from elsewhere, which is not served",
@@ -73,51 +73,53 @@ INSTEAD = {
 """What to use instead of some of them."""
 
 
-def kind_of(settings: Mapping[str, Any]) -> str:
+def task_type_of(settings: Mapping[str, Any]) -> str:
     """The type that a dictionary says it has; an empty text where it says none that could be one."""
     kind = settings.get("task_type", settings.get("type"))
     return kind if isinstance(kind, str) else ""
 
 
-def is_old(kind: str) -> bool:
+def is_old_type(kind: str) -> bool:
     """Whether `kind` is a task type of the older worker."""
-    return kind in MODELS or kind in PAYLOADS or kind in REFUSED
+    return kind in MODELS or kind in PAYLOADS or kind in UNSUPPORTED
 
 
-def owner_of(key: str) -> str:
+def hint_for_key(key: str) -> str:
     """A hint which old type a key belongs to, or an empty text."""
     kind = next((kind for kind, payload in PAYLOADS.items() if key in payload.keys), None)
     return f"it belongs to a task_type such as {kind}" if kind else ""
 
 
-def opened(settings: Mapping[str, Any]) -> Opened:
+def unpack(settings: Mapping[str, Any]) -> UnpackedPayload:
     """The task inside a payload of the older worker; anything else as it is.
 
     Raises:
         RequestError: names the key that is wrong, or that asks for what is not served.
     """
-    kind = kind_of(settings)
+    kind = task_type_of(settings)
     if kind in PAYLOADS:
-        return PAYLOADS[kind].open(settings)
-    if not is_old(kind):
-        return Opened(values=dict(settings))
-    said = flat(settings)
-    return Opened(values={key: value for key, value in said.items() if key not in BOOKKEEPING}, is_old=True)
+        return PAYLOADS[kind].unpack(settings)
+    if not is_old_type(kind):
+        return UnpackedPayload(values=dict(settings))
+    said = flatten(settings)
+    return UnpackedPayload(
+        values={key: value for key, value in said.items() if key not in BOOKKEEPING}, is_old=True
+    )
 
 
-def as_generate(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def to_generate_task(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Values of a `generate` task that does what the old type did.
 
     Raises:
         RequestError: there is no such task here.
     """
-    if kind in REFUSED:
-        raise RequestError("type", f"{kind!r} {REFUSED[kind]}", hint=INSTEAD.get(kind))
+    if kind in UNSUPPORTED:
+        raise RequestError("type", f"{kind!r} {UNSUPPORTED[kind]}", hint=INSTEAD.get(kind))
     found = {"model": MODELS[kind], **values, "type": "generate"}
     if kind == "flux" and "frames" in found:
         # Of this model the older worker's video_length was the number of pictures.
         found["count"] = found["frames"]
-    if kind in PICTURES:
+    if kind in IMAGE_TYPES:
         found["frames"] = 1
     if kind == "z_image_turbo":
         found = {"steps": 8, "guidance_scale": 0, **found}

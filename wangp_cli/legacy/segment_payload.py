@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 from wangp_cli.errors import RequestError
-from wangp_cli.legacy.forms import file, many, short, table, whole
-from wangp_cli.legacy.payload import NESTS, Key, Only, Part, Parts, Payload, To, flat
-from wangp_cli.legacy.structure import guidance
-from wangp_cli.legacy.travel import CONTINUED, DEFAULTS, SHARED, WHOLE, kept, mode, svi
+from wangp_cli.legacy.payload import NESTS, CombinedKey, Key, MapsTo, NeutralOnly, Parts, Payload, flatten
+from wangp_cli.legacy.structure_guidance import guidance
+from wangp_cli.legacy.travel_payload import CONTINUED, DEFAULTS, SHARED, WHOLE, kept, mode, svi
+from wangp_cli.legacy.value_parsers import file_name, json_object, list_of, quote_value, whole_number
 
 OWN = "individual_segment_params"
 IMAGES, START, END = "input_image_paths_resolved", "start_image_url", "end_image_url"
@@ -22,19 +22,19 @@ PER_SEGMENT = {
 }
 """What a travel says of each of its segments, and the segment's own word for it; later ones weigh more."""
 KEYS: dict[str, Key] = {
-    IMAGES: To("images", many(file)),
-    "num_frames": Part(whole, "frames"),
-    "segment_frames_target": Part(whole, "frames"),
-    "seed_to_use": Part(whole, "seed"),
-    "seed_base": Part(whole, "seed"),
-    "segment_index": Part(whole),
-    CONTINUED: Only(("",), WHOLE),
-    "continue_from_video_resolved_path_for_guide": Only(("",), WHOLE),
+    IMAGES: MapsTo("images", list_of(file_name)),
+    "num_frames": CombinedKey(whole_number, "frames"),
+    "segment_frames_target": CombinedKey(whole_number, "frames"),
+    "seed_to_use": CombinedKey(whole_number, "seed"),
+    "seed_base": CombinedKey(whole_number, "seed"),
+    "segment_index": CombinedKey(whole_number),
+    CONTINUED: NeutralOnly(("",), WHOLE),
+    "continue_from_video_resolved_path_for_guide": NeutralOnly(("",), WHOLE),
     # Alone it has no neighbours.
-    "frame_overlap_from_previous": Part(whole),
-    "frame_overlap_with_next": Part(whole),
-    "frame_overlap_expanded": Part(many(whole)),
-    "num_new_segments_to_generate": Part(whole),
+    "frame_overlap_from_previous": CombinedKey(whole_number),
+    "frame_overlap_with_next": CombinedKey(whole_number),
+    "frame_overlap_expanded": CombinedKey(list_of(whole_number)),
+    "num_new_segments_to_generate": CombinedKey(whole_number),
     **SHARED,
 }
 
@@ -46,14 +46,14 @@ def _pick(settings: Mapping[str, Any], *, alone: bool) -> dict[str, Any]:
         RequestError: a part is no object, or the segment continues one that is not there.
     """
     try:
-        own = _said(table(settings.get(OWN) or {}))
+        own = _said(json_object(settings.get(OWN) or {}))
     except ValueError as error:
         raise RequestError(OWN, str(error)) from None
     top = _said({key: value for key, value in settings.items() if key not in (*NESTS, OWN)})
-    travel = flat({nest: settings.get(nest) for nest in NESTS})
+    travel = flatten({nest: settings.get(nest) for nest in NESTS})
     index = top.get("segment_index", 0)
     if not isinstance(index, int) or isinstance(index, bool) or index < 0:
-        raise RequestError("segment_index", f"{short(index)} is no whole number from 0 on")
+        raise RequestError("segment_index", f"{quote_value(index)} is no whole number from 0 on")
     if not alone and index and mode(travel | top) != "independent":
         raise RequestError(
             "segment_index",

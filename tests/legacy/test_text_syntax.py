@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wangp_cli.errors import RequestError
-from wangp_cli.legacy.grammars import expand_macros, prompts, strengths
+from wangp_cli.legacy.text_syntax import expand_macros, prompts, strengths
 
 NUMBERS = st.floats(-10, 10).map(lambda number: f"{number:.3f}")
 WORDS = st.text("abcxyz", min_size=1, max_size=5)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from wangp_cli.errors import RequestError
-from wangp_cli.legacy import read, translate
+from wangp_cli.legacy import translate, translate_values
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.tasks.shot import Shot
 
@@ -29,7 +29,7 @@ def split(values: dict[str, Any]) -> list[int]:
 def test_a_phase_config_splits_the_steps_as_it_says(
     solver: str, lengths: tuple[int, ...], shift: float
 ) -> None:
-    found = translate({"phase_config": config(*lengths, flow_shift=shift, sample_solver=solver)})
+    found = translate_values({"phase_config": config(*lengths, flow_shift=shift, sample_solver=solver)})
     assert found["steps"] == sum(lengths)
     assert found["flow_shift"] == shift
     assert found["sampler"] == (solver or "unipc")
@@ -37,7 +37,7 @@ def test_a_phase_config_splits_the_steps_as_it_says(
 
 
 def test_a_phase_config_is_what_users_know_by_its_numbers() -> None:
-    found = translate(
+    found = translate_values(
         {
             "type": "travel",
             "model": "wan_2_2_vace_lightning_baseline_2_2_2",
@@ -81,14 +81,14 @@ def test_loras_of_a_phase_config_are_strong_in_their_phases(
     lengths: tuple[int, ...], phases: list[dict[str, Any]], loras: list[str] | None
 ) -> None:
     parts = [{"loras": [{"url": url, "multiplier": said} for url, said in part.items()]} for part in phases]
-    found = translate({"phase_config": config(*lengths, phases=parts)})
+    found = translate_values({"phase_config": config(*lengths, phases=parts)})
     assert found.get("loras") == loras
     more = {"loras": ["mine@0.3"], "phase_config": config(*lengths, phases=parts)}
-    assert translate(more)["loras"] == ["mine@0.3", *(loras or [])]
+    assert translate_values(more)["loras"] == ["mine@0.3", *(loras or [])]
 
 
 def test_numbers_of_phases_that_differ_are_told_and_the_described_ones_count() -> None:
-    found = read({"phase_config": config(3, 3, num_phases=3, phases=[{}, {}, {}])})
+    found = translate({"phase_config": config(3, 3, num_phases=3, phases=[{}, {}, {}])})
     assert found.values["guidance_phases"] == 3
     assert split(found.values) == [3, 3, 0]
     assert found.notices == ("phase_config: num_phases is 3, steps_per_phase has 2, phases 3",)
@@ -121,7 +121,7 @@ def test_numbers_of_phases_that_differ_are_told_and_the_described_ones_count() -
 )
 def test_a_phase_config_that_contradicts_itself_is_refused(said: dict[str, Any], message: str) -> None:
     with pytest.raises(RequestError, match=message):
-        translate(said)
+        translate_values(said)
 
 
 def test_switches_of_guidance_become_its_flags() -> None:
@@ -130,7 +130,7 @@ def test_switches_of_guidance_become_its_flags() -> None:
         "perturbation_start_perc": 10, "perturbation_end_perc": 90, "apg_switch": 0,
         "NAG_scale": 5, "NAG_tau": 3, "NAG_alpha": 1,
     }  # fmt: skip
-    found = translate(written | {"prompt": "a"})
+    found = translate_values(written | {"prompt": "a"})
     assert found == {
         "prompt": "a",
         "cfg_zero": True,
@@ -143,21 +143,25 @@ def test_switches_of_guidance_become_its_flags() -> None:
         "nag_alpha": 1,
     }
     assert Generate.model_validate(found | {"model": "t2v"}).skip_layers == (9, 10)
-    assert translate({"slg_switch": 1, "slg_layers": [8]}) == {"skip_layers": [8]}
-    assert translate({"slg_switch": 1}) == {"skip_layers": [9]}
-    assert translate({"apg_switch": 1}) == {"apg": True}
+    assert translate_values({"slg_switch": 1, "slg_layers": [8]}) == {"skip_layers": [8]}
+    assert translate_values({"slg_switch": 1}) == {"skip_layers": [9]}
+    assert translate_values({"apg_switch": 1}) == {"apg": True}
     off = dict.fromkeys(("cfg_star_switch", "apg_switch", "perturbation_switch", "slg_switch"), 0)
-    assert translate(off | {"cfg_zero_step": 5, "slg_layers": [1], "NAG_scale": 1, "NAG_tau": 3.5}) == {}
+    assert (
+        translate_values(off | {"cfg_zero_step": 5, "slg_layers": [1], "NAG_scale": 1, "NAG_tau": 3.5}) == {}
+    )
     with pytest.raises(RequestError, match="perturbation_switch: 2 is not served"):
-        translate({"perturbation_switch": 2})
+        translate_values({"perturbation_switch": 2})
 
 
 def test_the_mode_of_a_skyreels_model_is_the_lag_of_its_blocks() -> None:
-    found = translate({"model_type": "sky_df_14B", "model_mode": 5, "sliding_window_overlap_noise": 20})
+    found = translate_values(
+        {"model_type": "sky_df_14B", "model_mode": 5, "sliding_window_overlap_noise": 20}
+    )
     said = {"ar_step": 5, "causal_block_size": 5, "addnoise_condition": 20}
     assert found == {"model": "sky_df_14B"} | said
     assert Generate.model_validate({"prompt": "a"} | found).forcing_fields == list(said)
-    assert translate({"model_type": "sky_df_14B", "model_mode": 0}) == {"model": "sky_df_14B"}
-    assert translate({"model_type": "t2v", "sliding_window_overlap_noise": 20}) == {"model": "t2v"}
+    assert translate_values({"model_type": "sky_df_14B", "model_mode": 0}) == {"model": "sky_df_14B"}
+    assert translate_values({"model_type": "t2v", "sliding_window_overlap_noise": 20}) == {"model": "t2v"}
     with pytest.raises(RequestError, match="model_mode: 5 is not served"):
-        translate({"model_type": "t2v", "model_mode": 5})
+        translate_values({"model_type": "t2v", "model_mode": 5})

@@ -6,45 +6,55 @@ from collections.abc import Sequence
 from typing import Any
 
 from wangp_cli.errors import RequestError
-from wangp_cli.legacy.forms import entry, file, flag, many, number, short, size, text, whole
-from wangp_cli.legacy.payload import Key, Only, Part, Parts, Payload, To, Told
-from wangp_cli.legacy.travel import RESULTS
+from wangp_cli.legacy.payload import CombinedKey, IgnoredWithNotice, Key, MapsTo, NeutralOnly, Parts, Payload
+from wangp_cli.legacy.travel_payload import RESULTS
+from wangp_cli.legacy.value_parsers import (
+    boolean,
+    file_name,
+    list_of,
+    number,
+    object_of,
+    quote_value,
+    size,
+    text,
+    whole_number,
+)
 from wangp_cli.tasks.planned import UNPROMPTED
 
 DEFAULTS = {"fps": 16}
 MODEL = "wan_2_2_vace_lightning_baseline_2_2_2"
-ALONE = entry(
+ALONE = object_of(
     prompt=text,
     negative_prompt=text,
-    gap_frame_count=whole,
-    context_frame_count=whole,
-    replace_mode=flag,
+    gap_frame_count=whole_number,
+    context_frame_count=whole_number,
+    replace_mode=boolean,
 )
 """What one join may say for itself."""
 SHAPE: dict[str, Key] = {
-    "resolution": Part(size, "size"),
-    "use_input_video_resolution": Part(flag),
-    "fps": Part(number, "fps"),
-    "use_input_video_fps": Part(flag),
-    "aspect_ratio": Part(text),
+    "resolution": CombinedKey(size, "size"),
+    "use_input_video_resolution": CombinedKey(boolean),
+    "fps": CombinedKey(number, "fps"),
+    "use_input_video_fps": CombinedKey(boolean),
+    "aspect_ratio": CombinedKey(text),
 }
 """How large the result is, and how fast it plays."""
 SHARED: dict[str, Key] = {
     **SHAPE,
-    "gap_frame_count": Part(whole, "gap"),
-    "context_frame_count": Part(whole, "context"),
-    "prompt": Part(text, "prompt"),
-    "negative_prompt": Part(text, "negative_prompt"),
-    "per_join_settings": Part(many(ALONE)),
-    "replace_mode": Part(flag, "mode"),
-    "keep_bridging_images": To("bridging", flag),
-    "output_base_dir": Told(RESULTS),
-    "join_output_dir": Told(RESULTS),
-    "enhance_prompt": Only((False,), "write prompts, or leave it out"),
-    "vid2vid_init_strength": Part(number, "denoising_strength"),
-    "latent_noise_mask_strength": Only((0,)),
-    "audio_url": Only(("",)),
-    "video_prompt_type": Only(("", "VM")),
+    "gap_frame_count": CombinedKey(whole_number, "gap"),
+    "context_frame_count": CombinedKey(whole_number, "context"),
+    "prompt": CombinedKey(text, "prompt"),
+    "negative_prompt": CombinedKey(text, "negative_prompt"),
+    "per_join_settings": CombinedKey(list_of(ALONE)),
+    "replace_mode": CombinedKey(boolean, "mode"),
+    "keep_bridging_images": MapsTo("bridging", boolean),
+    "output_base_dir": IgnoredWithNotice(RESULTS),
+    "join_output_dir": IgnoredWithNotice(RESULTS),
+    "enhance_prompt": NeutralOnly((False,), "write prompts, or leave it out"),
+    "vid2vid_init_strength": CombinedKey(number, "denoising_strength"),
+    "latent_noise_mask_strength": NeutralOnly((0,)),
+    "audio_url": NeutralOnly(("",)),
+    "video_prompt_type": NeutralOnly(("", "VM")),
 }
 """What joins and edits say of the frames between."""
 
@@ -58,7 +68,9 @@ def shape(parts: Parts, notices: list[str]) -> dict[str, Any]:
     if parts.get("aspect_ratio"):
         if "size" not in found:
             raise RequestError(
-                "aspect_ratio", f"{short(parts['aspect_ratio'])} without a resolution", hint="give resolution"
+                "aspect_ratio",
+                f"{quote_value(parts['aspect_ratio'])} without a resolution",
+                hint="give resolution",
             )
         notices.append("aspect_ratio: the resolution decides the shape, clips are cropped to it")
     return found
@@ -97,7 +109,7 @@ def _join(parts: Parts, notices: list[str]) -> dict[str, Any]:
 
 
 def _clip(value: Any) -> dict[str, str]:
-    clip = entry(url=file, name=text)(value)
+    clip = object_of(url=file_name, name=text)(value)
     if "url" not in clip:
         raise ValueError("has no url")
     return clip
@@ -107,8 +119,8 @@ JOIN = Payload(
     task="join",
     keys=SHARED
     | {
-        "clip_list": Part(many(_clip), "clips"),
-        "loop_first_clip": Only((False,), "reverse the clip, and name the result as the second one"),
+        "clip_list": CombinedKey(list_of(_clip), "clips"),
+        "loop_first_clip": NeutralOnly((False,), "reverse the clip, and name the result as the second one"),
     },
     build=_join,
     defaults=DEFAULTS,
@@ -130,7 +142,11 @@ def _pair(parts: Parts, notices: list[str]) -> dict[str, Any]:
 
 PAIR = Payload(
     task="join",
-    keys=SHARED | {"starting_video_path": Part(file, "clips"), "ending_video_path": Part(file, "clips")},
+    keys=SHARED
+    | {
+        "starting_video_path": CombinedKey(file_name, "clips"),
+        "ending_video_path": CombinedKey(file_name, "clips"),
+    },
     build=_pair,
     defaults=DEFAULTS,
     model=MODEL,

@@ -45,7 +45,7 @@ RENAMED = {
 }
 """Old key to ours. `base_model_type` counts only where no other key names the model."""
 
-HANDLED = frozenset(
+READ_ELSEWHERE = frozenset(
     """
     additional_loras apg_switch audio_prompt_type cfg_star_switch cfg_zero_step embedded image_prompt_type
     model_mode multi_prompts_gen_type NAG_alpha NAG_scale NAG_tau perturbation_end_perc perturbation_layers
@@ -55,7 +55,7 @@ HANDLED = frozenset(
 )
 """Keys that are read on their own."""
 
-DROPPED = frozenset(
+IGNORED = frozenset(
     """
     _api adapter_payloads alt_guidance_scale alt_scale
     client_id config control_net_weight2 control_net_weight_alt creation_date creation_timestamp
@@ -117,7 +117,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
 }
 """Switches of features that we do not serve yet, at the values where they do nothing."""
 
-HINTS = {
+NEUTRAL_HINTS = {
     "apply_reward_lora": "name the LoRA in loras",
     "orchestrator_details": "name what it is: a task_type such as travel_orchestrator",
     "full_orchestrator_payload": "name what it is: a task_type such as travel_orchestrator",
@@ -125,7 +125,7 @@ HINTS = {
 """What to do instead of a switch; without an entry it is to leave the key out."""
 ACCELERATORS = {"use_causvid_lora": "causvid", "use_lighti2x_lora": "lightx2v"}
 """Switches that are accelerators here."""
-VALUES: dict[str, dict[Any, Any]] = {
+RENAMED_VALUES: dict[str, dict[Any, Any]] = {
     "override_profile": {-1: None, 1: "1", 2: "2", 3: "3", 3.5: "3", 4: "4", 4.5: "4", 5: "5"},
     "override_attention": {"": None},
     "transformer_dtype_policy": {"": None, "bf16": "bfloat16", "fp16": "float16"},
@@ -134,7 +134,7 @@ VALUES: dict[str, dict[Any, Any]] = {
     "skip_steps_cache_type": {"": None, "mag": "magcache", "first_block": "fbcache"},
 }
 """Old values of renamed keys in our words; None says nothing."""
-MARKS = frozenset(
+ONLY_OLD_KEYS = frozenset(
     """
     settings_version model_type base_model_type video_length num_inference_steps resolution activated_loras
     loras_mult task_type output_sub_dir video_guide_path video_mask_path image_start_paths lora_names
