@@ -25,11 +25,11 @@ from rich.table import Table
 
 from tests.support import noop
 from wangp_cli.media.stills import write_image
-from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.session import Session
 from wangp_cli.tasks.fields import size_of
+from wangp_cli.value_layers import Layer
 
 SHARE, GROWTH = 1.2, 1.1
 """Of the clip's raw size, and from the shortest to the longest clip."""
@@ -81,7 +81,7 @@ def travel(session: Session, folder: Path, segments: int, frames: int, size: str
         "seed": 1,
         "output": folder / f"{segments}-{size}.mp4",
     }
-    outcome = execute(lambda: [Layer(name="flag", values=said)], session)
+    outcome = execute(lambda: [Layer(kind="flag", values=said)], session)
     if outcome.error:
         raise outcome.error
     assert outcome.manifest is not None

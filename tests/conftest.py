@@ -16,10 +16,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.events import check_stream
-from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.outcome import Outcome
+from wangp_cli.value_layers import Layer
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -194,8 +194,8 @@ def make(tiny_models: Path, home: Path, tmp_path: Path, monkeypatch: pytest.Monk
         if model:
             values["model"] = model
         # What a layer says stands where the caller does not contradict it.
-        base = Layer(name="test", values=values)
-        flags = Layer(name="flag", values=said)
+        base = Layer(kind="preset", name="test", values=values)
+        flags = Layer(kind="flag", values=said)
         outcome = execute(lambda: [base, *layers, flags], session)
         session.pool.close()
         return Made(outcome, events)

@@ -16,13 +16,13 @@ from wangp_cli.accelerators import Accelerators
 from wangp_cli.catalogue import Catalogue, presets_dir
 from wangp_cli.errors import RequestError
 from wangp_cli.media.read import read_video
-from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.intake.settings_file import load_settings_file
 from wangp_cli.runtime.request.resolve import resolve
 from wangp_cli.tasks import TASKS
 from wangp_cli.tasks.loras import Strength
+from wangp_cli.value_layers import Layer
 
 FIELDS = {name: field for task in TASKS.values() for name, field in task.model_fields.items()}
 
@@ -103,7 +103,7 @@ def quick(tiny_models: Path, home: Path) -> Any:
 def settled(**said: Any) -> Any:
     session = bootstrap.start([])
     values = {"type": "generate", "prompt": "a red circle", "model": "tiny_t2v", "seed": 7}
-    return resolve([Layer(name="flag", values=values | said)], session)
+    return resolve([Layer(kind="flag", values=values | said)], session)
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def known(tiny_models: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_its_numbers_give_way_to_what_is_said(quick: Path) -> None:
     request = settled(accelerator="quick", flow_shift=2.0, loras=["ink@0.8"])
     assert (request.task.steps, request.task.flow_shift) == (3, 2.0)
-    assert (request.origin["steps"], request.origin["flow_shift"]) == ("accelerator quick", "flag")
+    assert (str(request.origin["steps"]), str(request.origin["flow_shift"])) == ("accelerator quick", "flag")
     assert [(lora.path.stem, str(lora.strength), lora.own) for lora in request.loras] == [
         ("fast", "0.5", False), ("ink", "0.8", True),
     ]  # fmt: skip
@@ -157,7 +157,7 @@ def test_the_next_task_loads_only_what_differs(make: Make, quick: Path, tmp_path
     wishes: list[tuple[str, ...]] = [(), ("ink@0.5",), ("ink@0.9",), ("fast@1", "ink@0.9"), ()]
     frames = []
     for number, loras in enumerate(wishes):
-        said = Layer(name="flag", values={**common, "loras": loras, "name": str(number)})
+        said = Layer(kind="flag", values={**common, "loras": loras, "name": str(number)})
         outcome = execute(lambda said=said: [said], session)  # type: ignore[misc]
         assert outcome.error is None
         frames.append(read_video(Path(outcome.artifacts[0].path)).frames)

@@ -33,13 +33,24 @@ LIGHT_FILES = [
     PACKAGE / "pipelines" / "lora" / "keys.py",
 ]
 
-VOCABULARY = {"accelerators", "catalogue", "errors", "files", "models", "plan", "presets", "tasks"}
+VOCABULARY = {
+    "accelerators",
+    "catalogue",
+    "errors",
+    "files",
+    "models",
+    "plan",
+    "presets",
+    "tasks",
+    "value_layers",
+}
 """What every package above it may import."""
 SPINE = {"runtime", "runtime.session", "runtime.outcome", "runtime.execute"}
 """Modules at the root of runtime/; those that its packages may import are named one by one."""
 MAY_IMPORT: Mapping[str, set[str]] = {
     "errors": set(),
     "files": {"errors"},
+    "value_layers": set(),
     "models": {"errors"},
     "catalogue": {"errors", "models"},
     "presets": {"catalogue", "errors"},

@@ -1,9 +1,7 @@
-"""Layers of values and where each value came from; named presets."""
+"""NamedEntry presets: values for any fields of a task, one YAML file each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
@@ -11,57 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wangp_cli.catalogue import read_yaml
 from wangp_cli.errors import ModelError, RequestError, nearest
-
-OWN = ("file", "line")
-"""Layers that speak to one task alone."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Layer:
-    """Values from one place. None means not said; zero is a value.
-
-    Args:
-        name: the place, as origins show it: `flag`, `model vace_14B`, `file look.json`.
-        values: by field name.
-        checksums: sha256 that input files must have, by path as `values` has it.
-        addresses: where files were fetched from, likewise.
-    """
-
-    name: str
-    values: Mapping[str, Any]
-    checksums: Mapping[str, str] = field(default_factory=dict)
-    addresses: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class MergedLayers:
-    """The winning value of each field, and the name of the layer it came from."""
-
-    values: dict[str, Any]
-    origin: dict[str, str]
-    checksums: dict[str, str]
-    addresses: dict[str, str] = field(default_factory=dict)
-
-
-def merge(layers: Iterable[Layer]) -> MergedLayers:
-    """Stack layers: a later layer's value wins, None never does."""
-    values: dict[str, Any] = {}
-    origin: dict[str, str] = {}
-    checksums: dict[str, str] = {}
-    addresses: dict[str, str] = {}
-    for layer in layers:
-        checksums |= layer.checksums
-        addresses |= layer.addresses
-        for name, value in layer.values.items():
-            if value is not None:
-                values[name] = value
-                origin[name] = layer.name
-    return MergedLayers(values=values, origin=origin, checksums=checksums, addresses=addresses)
-
-
-def said(origin: str) -> bool:
-    """Whether a person chose the value for this very task, rather than a default, a setting or a preset."""
-    return origin == "flag" or origin.startswith(OWN)
 
 
 class NamedEntry(BaseModel):

@@ -18,12 +18,12 @@ import pytest
 from tests.conftest import Run, clean_environment
 from tests.support import noop
 from tests.support.events import check_stream
-from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.control import client, registry
 from wangp_cli.runtime.events.stream import Event
 from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.outcome import Outcome
+from wangp_cli.value_layers import Layer
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -254,7 +254,7 @@ def test_a_paused_task_of_a_real_model_makes_the_same_pixels(
         session = bootstrap.start([follow], progress_interval=0)
         said = {"prompt": "a red circle", "model": "tiny_t2v", "seed": 7, "codec": "ffv1", "steps": 4}
         said |= {"output": tmp_path / f"{name}.mkv", "metadata_mode": "none"}
-        layers = [Layer(name="command", values={"type": "generate"}), Layer(name="flag", values=said)]
+        layers = [Layer(kind="command", values={"type": "generate"}), Layer(kind="flag", values=said)]
         outcome = execute(lambda: layers, session)
         session.pool.close()
         return outcome, kinds

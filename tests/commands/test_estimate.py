@@ -13,17 +13,17 @@ from diffusers import WanTransformer3DModel
 from tests.conftest import Make, Run
 from tests.support import checkpoint_layouts, tiny
 from wangp_cli.commands._estimate import shown
-from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.request.resolve import resolve
 from wangp_cli.runtime.weights.sizes import parameters_in, part_sizes
+from wangp_cli.value_layers import Layer
 
 
 def estimated(tmp_path: Path, **said: Any) -> dict[str, Any]:
     """The estimate of a request, as `--json` prints it."""
     session = bootstrap.start([])
     values = {"type": "generate", "prompt": "x", "device": "cpu", "output_dir": tmp_path} | said
-    request = resolve([Layer(name="flag", values=values)], session)
+    request = resolve([Layer(kind="flag", values=values)], session)
     found: dict[str, Any] = json.loads(shown(request, session, json=True))
     return found
 

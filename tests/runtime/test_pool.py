@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.session import Session
+from wangp_cli.value_layers import Layer
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def session(tiny_models: Path, home: Path, monkeypatch: pytest.MonkeyPatch, even
 
 def make(session: Session, tmp_path: Path, **said: Any) -> None:
     values = {"model": "tiny_t2v", "prompt": "a red circle", "frames": 1, "output_dir": tmp_path, "seed": 1}
-    outcome = execute(lambda: [Layer(name="flag", values=values | said)], session)
+    outcome = execute(lambda: [Layer(kind="flag", values=values | said)], session)
     assert outcome.status == "completed", outcome.error
 
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from wangp_cli.errors import RequestError
 from wangp_cli.legacy import RENAMED
 from wangp_cli.legacy.old_keys import NEUTRAL, ONLY_OLD_KEYS, READ_ELSEWHERE
-from wangp_cli.presets import Layer, merge
 from wangp_cli.runtime.intake.json_tasks import LineContext, lines_of
 from wangp_cli.runtime.intake.task_line import TaskLine
 from wangp_cli.runtime.request.resolve import _class_defaults, validate
 from wangp_cli.tasks.render import Render
+from wangp_cli.value_layers import Layer, merge
 
 KEYS = [*RENAMED, *NEUTRAL, *READ_ELSEWHERE, *ONLY_OLD_KEYS]
 
@@ -78,8 +78,8 @@ def task_of(found: TaskLine) -> Render:
     assert found.values is not None
     kind = str(found.values["type"])
     layers = [
-        Layer(name="default", values=_class_defaults(kind) | {"model": "starter"}),
-        Layer(name="line", values=found.values),
+        Layer(kind="default", values=_class_defaults(kind) | {"model": "starter"}),
+        Layer(kind="line", values=found.values),
     ]
     merged = merge(layers)
     try:

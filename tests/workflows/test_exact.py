@@ -20,9 +20,9 @@ from wangp_cli.media.read import read_audio, read_video
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import write_video
 from wangp_cli.pipelines import registry
-from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.execute import execute
+from wangp_cli.value_layers import Layer
 
 FPS, RATE, SIDE, GREY = Fraction(16), 8_000, 16, 128
 LENGTHS = (9, 14, 23, 40)
@@ -68,7 +68,7 @@ class Studio:
         """The plan of a request, the pixels of its file, and how many samples of sound that has."""
         said = {"model": "noop", "prompt": "x", "size": f"{SIDE}x{SIDE}", "codec": "ffv1", "seed": 1}
         said |= {"output": self.folder / "made.mkv", "overwrite": True, "colour_match": 0, "fps": "16"}
-        outcome = execute(lambda: [Layer(name="flag", values=said | request)], self.session)
+        outcome = execute(lambda: [Layer(kind="flag", values=said | request)], self.session)
         assert outcome.error is None, f"{outcome.error} for {request}"
         assert outcome.manifest is not None
         path = Path(outcome.artifacts[0].path)

@@ -13,7 +13,6 @@ from typing import Annotated, Any, BinaryIO
 from pydantic import Field, field_validator
 
 from wangp_cli.errors import RequestError, WangpError
-from wangp_cli.presets import Layer
 from wangp_cli.runtime import stdin
 from wangp_cli.runtime.events.types import Fault, Log
 from wangp_cli.runtime.intake import TaskLine, Watcher, each_image, each_video, read_lines
@@ -27,6 +26,7 @@ from wangp_cli.runtime.jobs.batch_folder import OURS, fetched_folder
 from wangp_cli.runtime.outlets import Options
 from wangp_cli.runtime.session import Session
 from wangp_cli.tasks.fields import Order
+from wangp_cli.value_layers import Layer
 
 SOURCES = ("tasks", "each_image", "each_video", "watch")
 Whole = Annotated[int, Field(ge=1)]
@@ -75,15 +75,15 @@ def batch_plan(said: Mapping[str, Any], options: BatchOptions, session: Session)
     """How the batch runs, from the tasks' flags and the batch's own."""
     folder = Path(said.get("output_dir") or session.settings.output_dir).expanduser().absolute()
     shard = _shard(options.shard)
-    defaults = [Layer(name="command", values={"type": "generate"})]
+    defaults = [Layer(kind="command", values={"type": "generate"})]
     defaults += [
-        Layer(name=f"preset {name}", values=session.presets.get(name).values) for name in options.preset
+        Layer(kind="preset", name=name, values=session.presets.get(name).values) for name in options.preset
     ]
     flags = {name: value for name, value in said.items() if name != "output_dir"}
     return BatchPlan(
         rules=AdmissionRules(
             folder=folder,
-            defaults=[*defaults, Layer(name="flag", values=flags | {"output_dir": folder})],
+            defaults=[*defaults, Layer(kind="flag", values=flags | {"output_dir": folder})],
             roots=_roots(options, folder, session),
             only=frozenset(options.only),
             shard=shard,

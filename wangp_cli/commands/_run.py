@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 
 from wangp_cli.commands._bind import metavar_of, parameter
-from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.error_mapping import to_wangp_error
 from wangp_cli.runtime.events.console import show_error
 from wangp_cli.tasks.generate import Generate
+from wangp_cli.value_layers import Layer
 
 if TYPE_CHECKING:
     from wangp_cli.plan import Plan
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from wangp_cli.runtime.run import Run
     from wangp_cli.runtime.session import Session
 
-STARTER = Layer(name="default", values={"model": "starter"})
+STARTER = Layer(kind="default", values={"model": "starter"})
 """The model of a person who names none; programs must say theirs."""
 PANEL = "Command"
 FILES = ("settings_file", "manifest_path", "latents")
@@ -202,18 +202,18 @@ def _one_run(request: Request) -> Plan | None:
 
 def _layers(command: str, said: Mapping[str, Any], extra: Mapping[str, Any], session: Session) -> list[Layer]:
     """The layers of one command, from the weakest: its type, presets, the settings file, the flags."""
-    layers = [Layer(name="command", values={"type": command})]
+    layers = [Layer(kind="command", values={"type": command})]
     if not session.settings.model:
         layers.append(STARTER)
     layers += [
-        Layer(name=f"preset {name}", values=session.presets.get(name).values)
+        Layer(kind="preset", name=name, values=session.presets.get(name).values)
         for name in extra.get("preset", [])
     ]
     if path := extra.get("settings_file"):
         from wangp_cli.runtime.intake.settings_file import load_settings_file
 
         layers.append(load_settings_file(path))
-    return [*layers, Layer(name="flag", values=said)]
+    return [*layers, Layer(kind="flag", values=said)]
 
 
 def stdout_descriptor() -> int:

@@ -10,10 +10,10 @@ import typer
 
 from wangp_cli.commands._bind import bind
 from wangp_cli.commands._run import EXTRA, exit_with, open_run, report_errors
-from wangp_cli.presets import Layer
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.tasks.runtime import Runtime
 from wangp_cli.tasks.task import Output
+from wangp_cli.value_layers import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,10 +34,10 @@ def _run(said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
 
     with report_errors():
         file = Path(extra["latents"])
-        kept = Layer(name=f"latents {file.name}", values=request_of(file))
+        kept = Layer(kind="latents", name=file.name, values=request_of(file))
         with open_run("decode", extra) as run:
             run.begin(planned=1)
-            layers = [kept, Layer(name="flag", values=said)]
+            layers = [kept, Layer(kind="flag", values=said)]
             outcome = execute(
                 lambda: layers, run.session, kept.values.get("task_id"), Attempt(latents=file.absolute())
             )

@@ -14,6 +14,7 @@ from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime import settings as settings_files
 from wangp_cli.runtime.events.console import stderr_console
 from wangp_cli.runtime.settings import Settings
+from wangp_cli.value_layers import DEFAULT
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -32,13 +33,13 @@ def show(json: Json = False) -> None:
         }
         if json:
             write_json(
-                {name: {"value": values[name], "origin": origin.get(name, "default")} for name in values}
+                {name: {"value": values[name], "origin": str(origin.get(name, DEFAULT))} for name in values}
             )
             return
         write_table(
             ("setting", "value", "from", "what it is"),
             [
-                (name, values[name], origin.get(name, "default"), Settings.describe(name))
+                (name, values[name], origin.get(name, DEFAULT), Settings.describe(name))
                 for name in Settings.model_fields
             ],
             whole="setting",

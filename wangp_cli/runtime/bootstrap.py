@@ -26,6 +26,7 @@ from wangp_cli.runtime.progress import SECONDS_BETWEEN
 from wangp_cli.runtime.session import Session
 from wangp_cli.runtime.settings import Folders, Settings
 from wangp_cli.runtime.workspace.scratch import Scratch
+from wangp_cli.value_layers import Origin
 
 LOG_BYTES = 2_000_000
 SECRET = re.compile(r"--?[\w-]*(token|password|secret|api-?key)", re.IGNORECASE)
@@ -43,7 +44,7 @@ def user_folders(environment: Mapping[str, str] | None = None) -> Folders:
     )
 
 
-def load_settings() -> tuple[Settings, dict[str, str], Folders]:
+def load_settings() -> tuple[Settings, dict[str, Origin], Folders]:
     """The settings of this user and process, where each came from, and the folders."""
     folders = user_folders()
     found, origin = settings_files.load(folders, os.environ)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from wangp_cli.errors import Cancelled, RequestError, WangpError
 from wangp_cli.files.atomic import sweep
 from wangp_cli.files.checksum import sha256_of
-from wangp_cli.presets import Layer
 from wangp_cli.runtime.error_mapping import to_wangp_error
 from wangp_cli.runtime.events.types import (
     ArtifactCreated,
@@ -40,6 +39,7 @@ from wangp_cli.runtime.request.resolve import field_label, resolve
 from wangp_cli.runtime.session import Session
 from wangp_cli.runtime.weights.hub import Hub
 from wangp_cli.runtime.workspace.segments_cache import sweep_work
+from wangp_cli.value_layers import Layer
 
 if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Stage
@@ -87,7 +87,7 @@ def run_in_stages(
     """What `execute` does, with a rest before each stage, where the stage of another task may run first."""
     emit = partial(session.stream.emit, task=task_id)
     try:
-        request = resolve([*say(), Layer(name="run", values={"task_id": task_id})], session)
+        request = resolve([*say(), Layer(kind="run", values={"task_id": task_id})], session)
     except Exception as error:  # noqa: BLE001 - the boundary
         known = to_wangp_error(error)
         emit(TaskRejected(line=attempt.line, error=Fault.of(known)))
@@ -115,7 +115,7 @@ def run_in_stages(
 
 def _announce(request: Request, emit: Callable[..., None], attempt: Attempt) -> None:
     accepted = TaskAccepted(
-        line=attempt.line, request=request.task.model_dump(mode="json"), origin=request.origin
+        line=attempt.line, request=request.task.model_dump(mode="json"), origin=request.origin_texts
     )
     emit(accepted, attempt=attempt.number)
     for notice in (*attempt.notices, *request.notices):

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from wangp_cli.errors import OutOfMemoryError, WangpError
-from wangp_cli.presets import Layer
 from wangp_cli.runtime.events.types import ArtifactCreated
 from wangp_cli.tasks.runtime import LESS_MEMORY
+from wangp_cli.value_layers import Layer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,4 +84,4 @@ def retry_with_less_memory(session: Session, error: WangpError) -> Retry | None:
         return None
     profile = LESS_MEMORY.get(session.pool.profile)
     session.pool.free()
-    return Retry(change=Layer(name="retry", values={"profile": profile})) if profile else None
+    return Retry(change=Layer(kind="retry", values={"profile": profile})) if profile else None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wangp_cli.runtime.events.stream import Stream
     from wangp_cli.runtime.pool import Pool
     from wangp_cli.runtime.workspace.scratch import Scratch
+    from wangp_cli.value_layers import Origins
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,7 @@ class Session:
     """What tasks share: settings, models, presets, the event stream and loaded pipelines."""
 
     settings: Settings
-    settings_origin: dict[str, str]
+    settings_origin: Origins
     folders: Folders
     catalogue: Catalogue
     presets: Presets

@@ -15,6 +15,7 @@ from wangp_cli.errors import ModelError, RequestError, nearest
 from wangp_cli.tasks.fields import Flag
 from wangp_cli.tasks.runtime import Runtime
 from wangp_cli.tasks.task import Codec, ImageFormat, MetadataMode, Output
+from wangp_cli.value_layers import Origin
 
 ENVIRONMENT_PREFIX = "WANGP_"
 
@@ -75,14 +76,14 @@ class Settings(Runtime):
         return {name: value for name, value in self if name in fields}
 
 
-def load(folders: Folders, environment: Mapping[str, str]) -> tuple[Settings, dict[str, str]]:
+def load(folders: Folders, environment: Mapping[str, str]) -> tuple[Settings, dict[str, Origin]]:
     """Settings and the origin of each that is not a default: the file, or a WANGP_* variable.
 
     Raises:
         RequestError: a key or a value is wrong.
     """
     values: dict[str, Any] = {}
-    origin: dict[str, str] = {}
+    origin: dict[str, Origin] = {}
     if folders.settings.is_file():
         try:
             data = read_yaml(folders.settings)
@@ -91,21 +92,25 @@ def load(folders: Folders, environment: Mapping[str, str]) -> tuple[Settings, di
         if data is not None and not isinstance(data, dict):
             raise RequestError("settings", f"{folders.settings} holds no mapping")
         for name, value in (data or {}).items():
-            values[str(name)], origin[str(name)] = value, f"settings {folders.settings}"
+            values[str(name)], origin[str(name)] = value, _of_file(folders)
     for name in Settings.model_fields:
         variable = ENVIRONMENT_PREFIX + name.upper()
         if environment.get(variable):
-            values[name], origin[name] = environment[variable], f"environment {variable}"
-    return _validated(values, origin), origin
+            values[name] = environment[variable]
+            origin[name] = Origin("environment", f"environment {variable}")
+    return _validated(values, origin, folders), origin
 
 
-def _validated(values: dict[str, Any], origin: dict[str, str]) -> Settings:
+def _of_file(folders: Folders) -> Origin:
+    """The origin of a value in the settings file."""
+    return Origin("settings", f"settings {folders.settings}")
+
+
+def _validated(values: dict[str, Any], origin: Mapping[str, Origin], folders: Folders) -> Settings:
     for name in values:
         if name not in Settings.model_fields:
             hint = nearest(name, list(Settings.model_fields)) or "`wangp settings show` lists the keys"
-            raise RequestError(
-                "settings", f"unknown key {name!r} in {origin[name].removeprefix('settings ')}", hint=hint
-            )
+            raise RequestError("settings", f"unknown key {name!r} in {folders.settings}", hint=hint)
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -118,7 +123,7 @@ def save(folders: Folders, values: Mapping[str, Any]) -> Path:
     """Merge values into the settings file and return its path."""
     data = read_yaml(folders.settings) if folders.settings.is_file() else None
     merged = {**(data or {}), **values}
-    _validated(dict(merged), dict.fromkeys(merged, f"settings {folders.settings}"))
+    _validated(dict(merged), dict.fromkeys(merged, _of_file(folders)), folders)
     folders.config.mkdir(parents=True, exist_ok=True)
     partial = folders.settings.with_suffix(".yaml.partial")
     partial.write_text(

@@ -30,7 +30,6 @@ from wangp_cli.plan import Segment
 from wangp_cli.runtime.events.types import Log
 from wangp_cli.runtime.history.manifest import portable_name, versions
 from wangp_cli.runtime.job import Job
-from wangp_cli.runtime.request.settle import DRAWN, DRAWN_BEFORE
 from wangp_cli.runtime.weights.locate import locate
 from wangp_cli.runtime.workspace.segments_cache import folder_beside, keep_seed, remove_empty
 from wangp_cli.tasks.fields import size_of
@@ -53,7 +52,7 @@ class Segments:
         self._files: list[Path] = []
         self._scratch: list[Path] = []
         self._seed: IO[bytes] | None = None
-        if job.request.origin.get("seed") in (DRAWN, DRAWN_BEFORE):
+        if job.request.origin["seed"].kind == "drawn":
             self._seed = keep_seed(job.request.task, self._folder)
             self._files.append(Path(self._seed.name))
 

@@ -12,6 +12,7 @@ import pytest
 from wangp_cli.errors import RequestError
 from wangp_cli.runtime.intake import TaskLine, read_lines
 from wangp_cli.runtime.intake.readers import MAX_LINES
+from wangp_cli.value_layers import Origin
 
 SAMPLES = Path(__file__).parents[3] / "docs" / "samples"
 TASK = {"model": "starter", "prompt": "a red circle"}
@@ -40,7 +41,7 @@ def test_lines_of_a_file_come_with_their_numbers_and_absolute_paths(tmp_path: Pa
     }
     (line,) = lines(write(tmp_path, "tasks.jsonl", "\ufeff# note\r\n\r\n" + json.dumps(task) + "\r\n"))
     assert line.number == 3
-    assert line.origin == "line 3 of tasks.jsonl"
+    assert line.layer({}).origin == Origin("line", "line 3 of tasks.jsonl")
     assert line.values is not None
     assert line.values["image_start"] == str(tmp_path / "b.png")
     assert line.values["image_refs"] == [str(tmp_path / "c.png")]

@@ -12,7 +12,6 @@ import pytest
 from tests.support import noop
 from tests.support.events import check_event
 from wangp_cli.pipelines import registry
-from wangp_cli.presets import Layer
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.events.stream import Event
 from wangp_cli.runtime.intake import TaskLine
@@ -21,6 +20,7 @@ from wangp_cli.runtime.jobs.admission import Admission, AdmissionRules, LineResu
 from wangp_cli.runtime.jobs.store import JobStore, open_store
 from wangp_cli.runtime.jobs.worker import Worker
 from wangp_cli.runtime.session import Session
+from wangp_cli.value_layers import Layer
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def store(tmp_path: Path) -> JobStore:
 
 
 def rules(folder: Path, **more: object) -> AdmissionRules:
-    flags = Layer(name="flag", values={"type": "generate", "model": "noop", "output_dir": folder})
+    flags = Layer(kind="flag", values={"type": "generate", "model": "noop", "output_dir": folder})
     return AdmissionRules(folder=folder, defaults=[flags], roots=[folder], **more)  # type: ignore[arg-type]
 
 

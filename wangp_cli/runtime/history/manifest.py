@@ -83,7 +83,7 @@ def embedded_document(request: Request, index: int, folder: Path, checksums: dic
         "wangp": {
             "version": __version__,
             "request": portable_request(task, request, folder),
-            "origin": request.origin,
+            "origin": request.origin_texts,
             "checksums": checksums,
         },
     }
@@ -118,7 +118,7 @@ def record(request: Request, ending: dict[str, Any], seconds: float) -> dict[str
             "checksums": checksums,
         },
         "request": portable_request(task, request, folder),
-        "origin": request.origin,
+        "origin": request.origin_texts,
         "versions": versions(),
         **({"plan": request.plan.model_dump(mode="json")} if request.plan else {}),
         **ending,

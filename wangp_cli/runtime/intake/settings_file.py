@@ -8,9 +8,9 @@ from typing import Any
 from wangp_cli.errors import MediaError, RequestError
 from wangp_cli.files import strict_json
 from wangp_cli.legacy import translate_values
-from wangp_cli.presets import Layer
 from wangp_cli.runtime.intake.json_tasks import earlier_request
 from wangp_cli.runtime.intake.paths import absolute
+from wangp_cli.value_layers import Layer
 
 
 def load_settings_file(path: Path) -> Layer:
@@ -29,7 +29,7 @@ def load_settings_file(path: Path) -> Layer:
         values, checksums = earlier
     else:
         values, checksums = absolute(translate_values(document, addresses=True), folder), {}
-    return Layer(name=f"file {path.name}", values=values, checksums=checksums)
+    return Layer(kind="file", name=path.name, values=values, checksums=checksums)
 
 
 def read_document(path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wangp_cli.errors import RequestError
+from wangp_cli.value_layers import Layer
 
 TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -44,10 +45,12 @@ class TaskLine:
         """The same error, its field named as the line names it."""
         return error.named(self.given_as.get(error.field, error.field))
 
-    @property
-    def origin(self) -> str:
-        """The line as the origin of a value."""
-        return f"line {self.number} of {self.source}" if self.number else f"file {self.source}"
+    def layer(self, values: Mapping[str, Any]) -> Layer:
+        """A layer of values that this line gives, with its checksums."""
+        if not self.number:
+            return Layer(kind="file", name=self.source, values=values, checksums=self.checksums)
+        name = f"{self.number} of {self.source}"
+        return Layer(kind="line", name=name, values=values, checksums=self.checksums)
 
 
 def digest_of(value: Any) -> str:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wangp_cli.errors import Cancelled, ConflictError, RequestError, WangpError
-from wangp_cli.presets import Layer, merge
 from wangp_cli.runtime.execute import result_or_error
 from wangp_cli.runtime.intake.path_policy import check_paths, confine_output
 from wangp_cli.runtime.jobs.cleanup import files_of, is_intact, remove_leftovers, remove_results
@@ -19,6 +18,7 @@ from wangp_cli.runtime.jobs.store import NewJob
 from wangp_cli.runtime.request.request import Request
 from wangp_cli.runtime.request.resolve import resolve
 from wangp_cli.tasks.runtime import Runtime
+from wangp_cli.value_layers import Layer, merge
 
 if TYPE_CHECKING:
     from wangp_cli.runtime.intake import TaskLine
@@ -145,14 +145,11 @@ class Admission:
         fetcher = self.rules.fetcher
         check_paths(values, self.rules.roots, fetcher.allowed if fetcher else None)
         confined = confine_output(values, self.rules.folder)
-        layers = [
-            *self.rules.defaults,
-            Layer(name=line.origin, values=confined, checksums=line.checksums),
-            Layer(name="run", values={"task_id": task_id}),
-        ]
+        own = line.layer(confined)
+        layers = [*self.rules.defaults, own, Layer(kind="run", values={"task_id": task_id})]
         said = merge(layers).values
         if self.rules.names_by_id:
-            layers.insert(0, Layer(name="default", values={"name": _name_by_id(said)}))
+            layers.insert(0, Layer(kind="default", values={"name": _name_by_id(said)}))
         # Everything that is said, before a seed is drawn.
         digest = _sha256({name: value for name, value in said.items() if name not in HOW})
         if self._repeats(task_id, digest):
@@ -171,7 +168,7 @@ class Admission:
         elif known is not None and known.token:
             remove_leftovers(known)
         if fetcher:
-            layers = [_fetched(layer, fetcher) if layer.name == line.origin else layer for layer in layers]
+            layers = [_fetched(layer, fetcher) if layer is own else layer for layer in layers]
         request = resolve(layers, self.session)
         files = files_of(request)
         self._check_files(request.outputs, files)
@@ -231,6 +228,7 @@ def pack(layers: Sequence[Layer]) -> list[dict[str, Any]]:
     """Layers as the store keeps them, so that a job can run without the file it came from."""
     return [
         {
+            "kind": layer.kind,
             "name": layer.name,
             "values": dict(layer.values),
             "checksums": dict(layer.checksums),

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from wangp_cli.files.atomic import is_owned, remove_owned
 from wangp_cli.files.checksum import sha256_of
-from wangp_cli.presets import Layer, merge
 from wangp_cli.runtime.request.output_paths import result_files
+from wangp_cli.value_layers import Layer, merge
 
 if TYPE_CHECKING:
     from wangp_cli.runtime.jobs.store import StoredJob
@@ -27,7 +27,15 @@ def files_of(request: Request) -> list[str]:
 
 def unpack(said: Mapping[str, Any]) -> list[Layer]:
     """The layers of a job."""
-    return [Layer(**layer) for layer in said["layers"]]
+    return [Layer(**_with_kind(layer)) for layer in said["layers"]]
+
+
+def _with_kind(layer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A stored layer; those of older stores have the text of their origin as the name, and no kind."""
+    if "kind" in layer:
+        return layer
+    kind, _, name = layer["name"].partition(" ")
+    return {**layer, "kind": kind, "name": name}
 
 
 def remove_leftovers(job: StoredJob) -> None:

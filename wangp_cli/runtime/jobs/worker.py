@@ -10,19 +10,19 @@ from itertools import cycle
 from typing import TYPE_CHECKING
 
 from wangp_cli.errors import OutOfMemoryError, WangpError
-from wangp_cli.presets import Layer
 from wangp_cli.runtime.events.types import Fault
 from wangp_cli.runtime.execute import run_in_stages, run_to_end
 from wangp_cli.runtime.jobs.cleanup import remove_leftovers, unpack
 from wangp_cli.runtime.outcome import Attempt, Outcome, Retry, retry_with_less_memory
 from wangp_cli.tasks.runtime import LESS_MEMORY
+from wangp_cli.value_layers import Layer
 
 if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Stage
     from wangp_cli.runtime.jobs.store import JobStore, StoredJob
     from wangp_cli.runtime.session import Session
 
-CAREFUL = Layer(name="retry", values={"profile": LESS_MEMORY["auto"]})
+CAREFUL = Layer(kind="retry", values={"profile": LESS_MEMORY["auto"]})
 """What an attempt changes after one in another process that ran out of memory."""
 FIRST_PAUSE_SECONDS = 15.0
 LONGEST_PAUSE_SECONDS = 900.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from wangp_cli.runtime.session import Session
     from wangp_cli.runtime.weights.hub import Hub
     from wangp_cli.tasks.render import Render
+    from wangp_cli.value_layers import Origins
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class LoraUse:
         return self.source.path
 
 
-def find_loras(task: Render, origin: Mapping[str, str], spec: ModelSpec, session: Session) -> list[LoraUse]:
+def find_loras(task: Render, origin: Origins, spec: ModelSpec, session: Session) -> list[LoraUse]:
     """The LoRAs of a task, those of its accelerator first; those that are here are looked into.
 
     Args:
@@ -67,7 +68,7 @@ def find_loras(task: Render, origin: Mapping[str, str], spec: ModelSpec, session
         source = lora.source
         if source.here:
             check_lora(source.path)
-        elif lora.own and origin.get("loras", "").startswith("line"):
+        elif lora.own and origin["loras"].kind == "line":
             raise RequestError(
                 "loras",
                 f"{source.name!r} is not on this machine, task files name local files",

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from wangp_cli.accelerators import NO_ACCELERATOR
 from wangp_cli.errors import RequestError
-from wangp_cli.presets import said
 from wangp_cli.runtime.request.camera_poses import poses
 from wangp_cli.tasks.camera import CameraOptions
 from wangp_cli.tasks.flags import flag_of
@@ -15,13 +14,12 @@ from wangp_cli.tasks.guidance import FIXED, OWN_SCALES
 from wangp_cli.tasks.runtime import MASKLESS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from wangp_cli.catalogue import Catalogue
     from wangp_cli.models import Accepts, ModelSpec
     from wangp_cli.runtime.request.check_inputs import InputFacts
     from wangp_cli.tasks.render import Render
     from wangp_cli.tasks.shot import Sampling
+    from wangp_cli.value_layers import Origins
 
 OF_PHASE = {2: ("guidance2_scale", "switch_threshold"), 3: ("guidance3_scale", "switch_threshold2")}
 """What only runs of so many phases read."""
@@ -45,7 +43,7 @@ WORDS: dict[Accepts, str] = {
 }
 
 
-def check_model(task: Render, spec: ModelSpec, origin: Mapping[str, str], catalogue: Catalogue) -> list[str]:
+def check_model(task: Render, spec: ModelSpec, origin: Origins, catalogue: Catalogue) -> list[str]:
     """Refuse what the model does not have or take, and a task that lacks what it needs.
 
     Returns:
@@ -122,7 +120,7 @@ def check_recamera(task: Render, spec: ModelSpec, facts: InputFacts, frames: int
         poses(task, frames)
 
 
-def _check_sampling(task: Render, spec: ModelSpec, origin: Mapping[str, str]) -> list[str]:
+def _check_sampling(task: Render, spec: ModelSpec, origin: Origins) -> list[str]:
     """Refuse phases and guidance that the model does not have, in the task or in a part of it."""
     notices = []
     for number, run in enumerate(task.samplings):
@@ -138,7 +136,7 @@ def _check_sampling(task: Render, spec: ModelSpec, origin: Mapping[str, str]) ->
     return notices
 
 
-def _check_run(task: Sampling, spec: ModelSpec, origin: Mapping[str, str]) -> list[str]:
+def _check_run(task: Sampling, spec: ModelSpec, origin: Origins) -> list[str]:
     asked = task.guidance_phases
     if asked > spec.phases:
         most = f"{spec.phases} phases" if spec.phases > 1 else "one phase"
@@ -152,15 +150,15 @@ def _check_run(task: Sampling, spec: ModelSpec, origin: Mapping[str, str]) -> li
         f"{field}: not used, there {'are two phases' if asked > 1 else 'is one phase'}"
         for phase, fields in OF_PHASE.items()
         for field in fields
-        if asked < phase and said(origin.get(field, ""))
+        if asked < phase and _is_explicit(origin, field)
     ]
     task.check_guidance(spec)
     if not task.uses_guidance:
         unused = [field for field in ("cfg_zero", "apg", "skip_layers") if getattr(task, field)]
         own = OWN_SCALES.get(spec.architecture, "")
-        unused += [own] if spec.architecture in FIXED and said(origin.get(own, "")) else []
+        unused += [own] if spec.architecture in FIXED and _is_explicit(origin, own) else []
         notices += [f"{field}: not used, the guidance scale is 1" for field in unused]
-    if "speech" not in spec.accepts and said(origin.get("audio_scale", "")):
+    if "speech" not in spec.accepts and _is_explicit(origin, "audio_scale"):
         notices.append(f"audio_scale: not used, model {spec.name!r} hears nothing")
     if asked > 1:
         notices.append(f"phases: {', '.join(starmap(_steps, task.phase_spans))}")
@@ -191,6 +189,11 @@ def _check_forcing(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
             f"{task.attention!r} takes no mask, which causal_block_size needs with exact",
             hint="--attention native, or without --exact",
         )
+
+
+def _is_explicit(origin: Origins, field: str) -> bool:
+    """Whether the user chose the value of a field that the task may lack."""
+    return field in origin and origin[field].is_explicit
 
 
 def _steps(first: int, count: int) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wangp_cli.plan import Plan
+    from wangp_cli.value_layers import Origins
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ class Request:
     """
 
     task: Render
-    origin: dict[str, str]
+    origin: Origins
     spec: ModelSpec
     frames: int
     size: Pixels
@@ -47,6 +48,11 @@ class Request:
     notices: list[str]
     addresses: Mapping[str, str]
     models_dir: Path
+
+    @property
+    def origin_texts(self) -> dict[str, str]:
+        """The origin of each value as JSON has it."""
+        return {name: str(origin) for name, origin in self.origin.items()}
 
     @property
     def runs(self) -> int:
@@ -62,7 +68,7 @@ class Request:
         """The JSON object that a dry run prints; missing weights are one of its notices."""
         return {
             "request": self.task.model_dump(mode="json"),
-            "origin": self.origin,
+            "origin": self.origin_texts,
             **({"plan": self.plan.model_dump(mode="json")} if self.plan else {}),
             "outputs": [str(path) for path in self.outputs],
             "notices": [*self.notices, *self._missing_weights()],

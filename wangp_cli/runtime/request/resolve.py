@@ -11,12 +11,12 @@ from pydantic import ValidationError
 
 from wangp_cli.accelerators import NO_ACCELERATOR
 from wangp_cli.errors import RequestError, nearest
-from wangp_cli.presets import OWN, Layer, MergedLayers, merge
 from wangp_cli.runtime.request.request import Request
 from wangp_cli.runtime.request.settle import settle
 from wangp_cli.tasks import TASKS
 from wangp_cli.tasks.flags import flag_of
 from wangp_cli.tasks.render import Render
+from wangp_cli.value_layers import DEFAULT, SINGLE_TASK, Layer, MergedLayers, Origins, merge
 
 if TYPE_CHECKING:
     from wangp_cli.models import ModelSpec
@@ -43,17 +43,17 @@ def _resolve(said: MergedLayers, layers: Sequence[Layer], session: Session) -> R
     if kind not in TASKS:
         raise RequestError("type", f"there is no task {kind!r}", hint=nearest(kind, list(TASKS)))
     layers = [_about(TASKS[kind], layer) for layer in layers]
-    settings = Layer(name="settings", values=session.settings.task_values())
+    settings = Layer(kind="settings", values=session.settings.task_values())
     if not (name := said.values.get("model") or session.settings.model):
         raise RequestError("model", "none is named", hint="name one; `wangp models` lists them")
     spec = session.catalogue.get(str(name))
-    defaults = Layer(name="default", values=_class_defaults(kind))
-    model = _about(TASKS[kind], Layer(name=f"model {spec.name}", values=spec.defaults))
+    defaults = Layer(kind="default", values=_class_defaults(kind))
+    model = _about(TASKS[kind], Layer(kind="model", name=spec.name, values=spec.defaults))
     merged = merge([defaults, settings, model, *_accelerated(TASKS[kind], layers, spec, session), *layers])
     origin = merged.origin | {
-        field: session.settings_origin.get(field, "default")
-        for field, place in merged.origin.items()
-        if place == "settings"
+        field: session.settings_origin.get(field, DEFAULT)
+        for field, origin in merged.origin.items()
+        if origin.kind == "settings"
     }
     task = validate(merged, kind, origin)
     return settle(task, replace(merged, values={}, origin=origin), spec, session)
@@ -67,7 +67,7 @@ def _accelerated(
     if not isinstance(name, str) or name == NO_ACCELERATOR:
         return []
     variant = session.accelerators.variant(name, spec)
-    return [_about(task, Layer(name=f"accelerator {name}", values=variant.values))]
+    return [_about(task, Layer(kind="accelerator", name=name, values=variant.values))]
 
 
 def _kind_of(said: MergedLayers) -> type[Render]:
@@ -76,7 +76,7 @@ def _kind_of(said: MergedLayers) -> type[Render]:
 
 def _about(task: type[Render], layer: Layer) -> Layer:
     """What a layer says about a task: models, presets and flags of a batch also speak to others."""
-    if layer.name.startswith(OWN):
+    if layer.kind in SINGLE_TASK:
         return layer
     foreign = _foreign(task)
     values = {name: value for name, value in layer.values.items() if name not in foreign}
@@ -95,7 +95,7 @@ def _class_defaults(kind: str) -> dict[str, Any]:
     return {name: field.default for name, field in fields.items() if not field.is_required()}
 
 
-def validate(merged: MergedLayers, kind: str, origin: dict[str, str]) -> Render:
+def validate(merged: MergedLayers, kind: str, origin: Origins) -> Render:
     """The task of merged values.
 
     Raises:
@@ -110,18 +110,18 @@ def validate(merged: MergedLayers, kind: str, origin: dict[str, str]) -> Render:
         raise RequestError(field, message + more, hint=hint) from None
 
 
-def field_label(field: str, origin: dict[str, str], task: type[Render]) -> str:
+def field_label(field: str, origin: Origins, task: type[Render]) -> str:
     """How to name a field to the one who said it: the option for a flag, else the key."""
-    flag = flag_of(task, field) if origin.get(field) == "flag" else None
+    flag = flag_of(task, field) if field in origin and origin[field].kind == "flag" else None
     return flag.option(field) if flag else field
 
 
-def with_field_label(error: RequestError, origin: dict[str, str], task: type[Render]) -> RequestError:
+def with_field_label(error: RequestError, origin: Origins, task: type[Render]) -> RequestError:
     """The same error, its field named as the one who said it knows it."""
     return error.named(field_label(error.field, origin, task))
 
 
-def _explain(fault: Any, known: list[str], origin: dict[str, str]) -> tuple[str, str, str | None]:
+def _explain(fault: Any, known: list[str], origin: Origins) -> tuple[str, str, str | None]:
     field = str(fault["loc"][0]) if fault["loc"] else ""
     value, context = fault.get("input"), fault.get("ctx", {})
     text = fault["msg"][:1].lower() + fault["msg"][1:]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.models import ModelSpec
 from wangp_cli.plan import frame_count_at_fps
-from wangp_cli.presets import MergedLayers, said
 from wangp_cli.runtime.events.events_file import check_apart
 from wangp_cli.runtime.history.log import HISTORY, check_history
 from wangp_cli.runtime.loras.select import download_notices, find_loras
@@ -29,6 +28,7 @@ from wangp_cli.tasks.fields import MAX_FRAMES, MAX_RATE, MAX_SEED, MAX_SIDE, MIN
 from wangp_cli.tasks.planned import UNPROMPTED
 from wangp_cli.tasks.render import Render, Shape
 from wangp_cli.tasks.shot import Length
+from wangp_cli.value_layers import MergedLayers, Origin
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from wangp_cli.runtime.session import Session
 
 DRAWN_SEEDS = 2**32
-DRAWN = "drawn"
-DRAWN_BEFORE = "drawn by the run that was interrupted"
+DRAWN = Origin("drawn", "drawn")
+DRAWN_BEFORE = Origin("drawn", "drawn by the run that was interrupted")
 
 
 def settle(task: Render, merged: MergedLayers, spec: ModelSpec, session: Session) -> Request:
@@ -56,7 +56,7 @@ def settle(task: Render, merged: MergedLayers, spec: ModelSpec, session: Session
     if session.manifest_path:
         check_writable("manifest_path", session.manifest_path.absolute().parent, session.writable)
     shapes = _shapes(facts)
-    notices += task.check_shapes(shapes, sized=said(origin["size"]))
+    notices += task.check_shapes(shapes, sized=origin["size"].is_explicit)
     rate, origin["fps"] = _settle_rate(task, spec, facts, origin["fps"])
     changes: dict[str, Any] = {"model": spec.name, "fps": str(rate)}
     if rate != Fraction(task.fps):
@@ -122,7 +122,7 @@ def _plan(task: Render, spec: ModelSpec, facts: InputFacts, rate: Fraction) -> P
     return plan
 
 
-def _draw_seed(task: Render, plan: Plan | None, notices: list[str]) -> tuple[int, str]:
+def _draw_seed(task: Render, plan: Plan | None, notices: list[str]) -> tuple[int, Origin]:
     """A seed; that of the same request where a run was interrupted, so that its segments serve again."""
     before = seed_of_interrupted(task, output_folder(task)) if plan else None
     if before is not None:
@@ -131,11 +131,11 @@ def _draw_seed(task: Render, plan: Plan | None, notices: list[str]) -> tuple[int
     return secrets.randbelow(DRAWN_SEEDS), DRAWN
 
 
-def _settle_rate(task: Render, spec: ModelSpec, facts: InputFacts, origin: str) -> tuple[Fraction, str]:
+def _settle_rate(task: Render, spec: ModelSpec, facts: InputFacts, origin: Origin) -> tuple[Fraction, Origin]:
     """The rate of the file: a video that is shown in it keeps its own, or it would play faster or slower."""
     rate_inputs = (*task.rate_inputs, "video_guide") if spec.requires_full_control_video else task.rate_inputs
     rated = next((field for field in rate_inputs if field in facts), None)
-    if rated and not said(origin):
+    if rated and not origin.is_explicit:
         found = facts[rated][0].fps
         if found and not 1 <= found <= MAX_RATE:
             raise RequestError(
@@ -144,7 +144,7 @@ def _settle_rate(task: Render, spec: ModelSpec, facts: InputFacts, origin: str) 
                 hint="--fps sets another rate",
             )
         if found and found != Fraction(task.fps):
-            return found, f"rate of {rated}"
+            return found, Origin("input", f"rate of {rated}")
     return Fraction(task.fps), origin
 
 
@@ -164,7 +164,7 @@ def _shapes(facts: InputFacts) -> dict[str, list[Shape]]:
     }
 
 
-def _settle_frames(task: Length, spec: ModelSpec, rate: Fraction, origin: str) -> tuple[int, str]:
+def _settle_frames(task: Length, spec: ModelSpec, rate: Fraction, origin: Origin) -> tuple[int, Origin]:
     asked = task.frames
     count = frame_count(asked, rate)
     frames = spec.grid.frames(count)
@@ -174,28 +174,30 @@ def _settle_frames(task: Length, spec: ModelSpec, rate: Fraction, origin: str) -
         is_count = isinstance(asked, int)
         made = f"{asked} is out of range" if is_count else f"{asked} at {rate} fps is {count} frames"
         raise RequestError("frames", f"{made}, must be 1 to {MAX_FRAMES - spec.grid.step}")
-    return frames, f"snapped from {asked}" if isinstance(asked, int) else f"{asked} at {rate} fps"
+    text = f"snapped from {asked}" if isinstance(asked, int) else f"{asked} at {rate} fps"
+    return frames, Origin("grid", text)
 
 
-def _settle_size(task: Render, facts: InputFacts, spec: ModelSpec, origin: str) -> tuple[str, str]:
+def _settle_size(task: Render, facts: InputFacts, spec: ModelSpec, origin: Origin) -> tuple[str, Origin]:
     width, height = size_of(task.size)
     shaping = next((field for field in task.size_inputs if field in facts), None)
-    if shaping and not said(origin):
+    if shaping and not origin.is_explicit:
         return _size_like(facts[shaping][0], shaping, task, spec)
     size = "{}x{}".format(*spec.grid.size(width, height))
-    return size, origin if size == task.size else f"snapped from {task.size}"
+    return size, origin if size == task.size else Origin("grid", f"snapped from {task.size}")
 
 
-def _size_like(found: VideoFacts, field: str, task: Render, spec: ModelSpec) -> tuple[str, str]:
+def _size_like(found: VideoFacts, field: str, task: Render, spec: ModelSpec) -> tuple[str, Origin]:
     """The size of an input, or one of its shape with about as many pixels as the model usually makes."""
     if task.keeps_size:
-        (width, height), origin = spec.grid.size(found.width, found.height), f"size of {field}"
+        width, height = spec.grid.size(found.width, found.height)
+        origin = Origin("input", f"size of {field}")
     else:
         from wangp_cli.media.resize import budget_size
 
         sides = size_of(task.size)
         width, height = budget_size(found.width, found.height, *sides, spec.grid.block)
-        origin = f"shape of {field}"
+        origin = Origin("input", f"shape of {field}")
     if not all(MIN_SIDE <= side <= MAX_SIDE for side in (width, height)):
         raise RequestError(
             field,

@@ -1,34 +1,15 @@
-"""Layers of values and where each came from."""
+"""The flags of all tasks."""
 
 from __future__ import annotations
 
 import pytest
 
 from wangp_cli.media.codecs import CODECS
-from wangp_cli.presets import Layer, merge
 from wangp_cli.tasks import TASKS
 from wangp_cli.tasks.fields import Flag, Spec
 from wangp_cli.tasks.flags import flags
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.tasks.task import Codec
-
-
-def test_a_later_layer_wins_and_says_so() -> None:
-    merged = merge([Layer(name="one", values={"a": 1, "b": 1}), Layer(name="two", values={"b": 2, "c": 2})])
-    assert merged.values == {"a": 1, "b": 2, "c": 2}
-    assert merged.origin == {"a": "one", "b": "two", "c": "two"}
-
-
-@pytest.mark.parametrize("value", [0, 0.0, False, "", ()])
-def test_zero_is_a_value(value: object) -> None:
-    merged = merge([Layer(name="one", values={"a": 1}), Layer(name="two", values={"a": value})])
-    assert merged.values["a"] == value
-    assert merged.origin["a"] == "two"
-
-
-def test_none_is_not_said() -> None:
-    merged = merge([Layer(name="one", values={"a": 1}), Layer(name="two", values={"a": None})])
-    assert (merged.values, merged.origin) == ({"a": 1}, {"a": "one"})
 
 
 @pytest.mark.parametrize("task", TASKS.values())
