@@ -118,7 +118,7 @@ def test_loras_are_put_on_and_taken_off(profile: Any, checkpoint: Folder, tmp_pa
     made = []
     for loras in ([], [style], []):
         for pipeline in pipelines:
-            pipeline.adapt(loras)
+            pipeline.set_loras(loras)
         here, there = (latents(pipeline, tiny.shot(), Inputs()) for pipeline in pipelines)
         assert torch.allclose(here, there, atol=1e-4)
         made.append(there)

@@ -153,7 +153,7 @@ class Batches:
         raise AssertionError(f"no {kind}")
 
     def control(self, method: str, **params: str) -> dict[str, Any]:
-        """Ask the batch that runs."""
+        """NetworkCall the batch that runs."""
         folders = [Path(self.environment["XDG_RUNTIME_DIR"]) / "wangp"]
         return client.call(client.find(str(self.out), folders), method, **params)
 

@@ -13,7 +13,7 @@ import pytest
 from wangp_cli.media.clip import Frames, as_float
 from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines import registry
-from wangp_cli.pipelines.base import Decoded, Inputs, Lora, LoraPut, Pipeline, Placement, Progress
+from wangp_cli.pipelines.base import Decoded, Inputs, LoadedLora, Lora, Pipeline, Placement, Progress
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
 
@@ -47,15 +47,15 @@ SHIFT = np.array([0.03, -0.02, 0.03], np.float32)
 class Echo:
     """The control video as it is; without one grey frames between the pictures at both ends."""
 
-    why = "as asked"
+    profile_reason = "as asked"
 
     def __init__(self, spec: ModelSpec, placement: Placement) -> None:
         self.spec, self.placement = spec, placement
 
-    def retune(self, placement: Placement) -> None:
+    def reconfigure(self, placement: Placement) -> None:
         """Nothing to change."""
 
-    def adapt(self, loras: Sequence[Lora]) -> list[LoraPut]:  # noqa: ARG002 - it has no weights
+    def set_loras(self, loras: Sequence[Lora]) -> list[LoadedLora]:  # noqa: ARG002 - it has no weights
         """Wear nothing."""
         return []
 

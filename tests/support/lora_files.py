@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from tests.support import tiny
 from wangp_cli.pipelines.base import Lora
 from wangp_cli.pipelines.checkpoints.wan_names import original_name
-from wangp_cli.pipelines.lora.adapters import Adapters
+from wangp_cli.pipelines.lora.adapters import LoraAdapters
 from wangp_cli.tasks.loras import Strength
 
 RANK, ALPHA = 4, 2.0
@@ -90,11 +90,11 @@ def merged(network: Any, *differences: Tensors) -> torch.Tensor:
 def adapted(network: Any, *loras: Lora, now: Now | None = None) -> torch.Tensor:
     """The same of a network that wears LoRAs, which must leave it bit for bit as it was."""
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    adapters = Adapters([network], "cpu", torch.float32)
-    adapters.put(loras)
-    adapters.at(now or Now())
+    adapters = LoraAdapters([network], "cpu", torch.float32)
+    adapters.set_loras(loras)
+    adapters.set_step(now or Now())
     answer = output(network)
-    adapters.take_off()
+    adapters.remove_all()
     after = network.state_dict()
     assert list(after) == list(before)
     assert all(torch.equal(after[name], value) for name, value in before.items())

@@ -20,7 +20,7 @@ from wangp_cli.errors import OutOfMemoryError
 from wangp_cli.media.clip import Frames
 from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines import registry
-from wangp_cli.pipelines.base import Decoded, Inputs, Lora, LoraPut, Placement, Progress
+from wangp_cli.pipelines.base import Decoded, Inputs, LoadedLora, Lora, Placement, Progress
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
 
@@ -33,18 +33,18 @@ class Noop:
     `noise` its pictures are large files.
     """
 
-    why = "as asked"
+    profile_reason = "as asked"
 
     def __init__(self, spec: ModelSpec, placement: Placement) -> None:
         self.spec = spec
         self.placement = replace(placement, profile="1" if placement.profile == "auto" else placement.profile)
         self._met: set[str] = set()
 
-    def adapt(self, _loras: Sequence[Lora]) -> list[LoraPut]:
+    def set_loras(self, _loras: Sequence[Lora]) -> list[LoadedLora]:
         """Wear nothing."""
         return []
 
-    def retune(self, placement: Placement) -> None:
+    def reconfigure(self, placement: Placement) -> None:
         """Nothing to change."""
 
     def tiles(self, _latents: Shot) -> list[int | None]:

@@ -21,7 +21,7 @@ from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_video
 from wangp_cli.media.write import write_video
 from wangp_cli.pipelines.base import Inputs
-from wangp_cli.pipelines.denoise.loop import draw_noise, generator_of
+from wangp_cli.pipelines.denoise.loop import draw_noise, noise_generator
 
 Files = dict[str, Any]
 WIDE = np.concatenate([noise(18, 6), noise(18, 7)], axis=2)
@@ -73,8 +73,8 @@ def test_windows_are_the_segments_of_stock(make: Make, files: Files, place: File
         width=32,
         segment_frame_length=9,
         num_inference_steps=2,
-        generator=generator_of(7),
-        latents=draw_noise((1, 16, 4, 4, 4), generator_of(7), "cpu"),
+        generator=noise_generator(7),
+        latents=draw_noise((1, 16, 4, 4, 4), noise_generator(7), "cpu"),
     ).frames[0]
     assert made.outcome.manifest is not None
     assert [part["generate"] for part in made.outcome.manifest["plan"]["segments"]] == [9, 9]

@@ -19,7 +19,7 @@ from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import write_video
-from wangp_cli.pipelines.base import Inputs, Lora, LoraPut
+from wangp_cli.pipelines.base import Inputs, LoadedLora, Lora
 from wangp_cli.runtime.intake.settings_file import load_settings_file
 from wangp_cli.tasks.shot import Shot
 
@@ -219,15 +219,15 @@ def test_a_run_of_several_parts_has_the_words_of_all(
 
 
 @pytest.fixture
-def worn(monkeypatch: pytest.MonkeyPatch) -> list[list[tuple[str, str]]]:
+def active(monkeypatch: pytest.MonkeyPatch) -> list[list[tuple[str, str]]]:
     """The LoRAs of each run, by name, with their strengths."""
     found = []
 
-    def adapt(_: Echo, loras: Sequence[Lora]) -> list[LoraPut]:
+    def set_loras(_: Echo, loras: Sequence[Lora]) -> list[LoadedLora]:
         found.append([(lora.path.name, str(lora.strength)) for lora in loras])
         return []
 
-    monkeypatch.setattr(Echo, "adapt", adapt)
+    monkeypatch.setattr(Echo, "set_loras", set_loras)
     return found
 
 
@@ -240,7 +240,7 @@ def lora_files(folder: Path) -> list[Path]:
 
 
 def test_each_part_has_its_own_phases(
-    echo: Travel, images: list[Path], tmp_path: Path, heard: list[Shot], worn: list[Any], make: Make
+    echo: Travel, images: list[Path], tmp_path: Path, heard: list[Shot], active: list[Any], make: Make
 ) -> None:
     phases = [
         "steps=3 guidance_scale=2",
@@ -262,7 +262,7 @@ def test_each_part_has_its_own_phases(
     ]  # fmt: skip
     assert [(shot.sampler, shot.flow_shift) for shot in heard] == [("unipc", 3), ("unipc", 3), ("euler", 7)]
     a, b = (path.name for path in loras)
-    assert worn == [[(a, "1"), (b, "2")], [(a, "1;0"), (b, "0;1")], [(a, "1"), (b, "2")]]
+    assert active == [[(a, "1"), (b, "2")], [(a, "1;0"), (b, "0;1")], [(a, "1"), (b, "2")]]
     said = made.outcome.manifest["request"]["part_phases"]
     assert said[0] == {"steps": 3, "guidance_scale": 2.0}
     again = make(None, layers=(load_settings_file(made.path),), name="again", type="travel")
@@ -306,14 +306,14 @@ def test_phases_that_no_part_can_have_are_refused(
 
 
 def test_each_part_has_its_own_share_of_loras(
-    echo: Travel, images: list[Path], tmp_path: Path, worn: list[Any]
+    echo: Travel, images: list[Path], tmp_path: Path, active: list[Any]
 ) -> None:
     a, b = (path.name for path in lora_files(tmp_path))
     loras = [f"{tmp_path / a}@0.5", str(tmp_path / b)]
     factors = ["1 0", "0.5 0.25", "0 0"]
     made = echo("tiny_vace", images, frames=5, loras=loras, part_lora_factors=factors)
     assert made.outcome.error is None
-    assert worn == [[(a, "0.5")], [(a, "0.25"), (b, "0.25")], []]
+    assert active == [[(a, "0.5")], [(a, "0.25"), (b, "0.25")], []]
     assert made.outcome.manifest["request"]["part_lora_factors"] == factors
 
 

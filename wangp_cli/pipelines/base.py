@@ -37,7 +37,7 @@ class Lora:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoraPut:
+class LoadedLora:
     """What came of a LoRA file that was read.
 
     Args:
@@ -131,8 +131,8 @@ class Inputs:
         face: RGB, square, of a size of its own, as long as the shot: the expressions of a character.
         background: RGB, as long as the shot: what stays where the mask is black.
         references: RGB pictures of one frame each, in the order given.
-        resting: RGB, as long as the shot, the control video of those steps in which `control` has no effect;
-            without it they have none.
+        fallback_control: RGB, as long as the shot, the control video of those steps in which `control` has no
+            effect; without it they have none.
         initial: RGB, as long as the shot, what a denoising strength below 1 starts from instead of noise.
         speech: sound exactly as long as the shot, what a person in it says.
         camera: the camera's pose in every frame, as that of the first one sees it.
@@ -147,7 +147,7 @@ class Inputs:
     face: Clip | None = None
     background: Clip | None = None
     references: tuple[Clip, ...] = ()
-    resting: Clip | None = None
+    fallback_control: Clip | None = None
     initial: Clip | None = None
     speech: Audio | None = None
     camera: tuple[Pose, ...] | None = None
@@ -182,17 +182,17 @@ class Pipeline(Protocol):
     spec: ModelSpec
     placement: Placement
     """As it is now: with the profile that was chosen."""
-    why: str
-    """It was chosen."""
+    profile_reason: str
+    """Why the profile was chosen."""
 
-    def retune(self, placement: Placement) -> None:
+    def reconfigure(self, placement: Placement) -> None:
         """Compute as this placement says from here on; what `loading` tells apart stays as it was loaded.
 
         Raises:
             ResourceError: the attention backend is not available here.
         """
 
-    def adapt(self, loras: Sequence[Lora]) -> list[LoraPut]:
+    def set_loras(self, loras: Sequence[Lora]) -> list[LoadedLora]:
         """Wear exactly these LoRAs; returns those whose files had to be read."""
 
     def encode(self, shot: Shot, inputs: Inputs, progress: Progress) -> Any:

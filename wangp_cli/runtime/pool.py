@@ -95,7 +95,7 @@ class Pool:
         """
         pipeline = self._loaded(spec, placement, loras, progress, emit)
         began = time.monotonic()
-        for put in pipeline.adapt(loras) if activate_loras else ():
+        for put in pipeline.set_loras(loras) if activate_loras else ():
             emit(
                 LoraLoaded(
                     path=str(put.path),
@@ -111,7 +111,7 @@ class Pool:
     ) -> Pipeline:
         key = (spec, placement.loading)
         if self._pipeline is not None and key == self._key:
-            self._pipeline.retune(placement)
+            self._pipeline.reconfigure(placement)
             return self._pipeline
         weights = locate(spec, self._models_dir, placement.dtype)
         self.close()
@@ -131,7 +131,7 @@ class Pool:
                 attention=found.attention,
                 vae_dtype=found.vae_dtype,
                 profile=found.profile,
-                why=self._pipeline.why,
+                why=self._pipeline.profile_reason,
                 transformer_quantization=found.transformer_quantization,
                 text_encoder_quantization=found.text_encoder_quantization,
                 compiled=found.compile,

@@ -103,8 +103,8 @@ class Assembly:
         shot = self._task.shot(segment)
         if not shot.control_always:
             # Only a control video may rest: what is known is known in every step.
-            resting = self._shown(segment, replace(known, motion=None)).control
-            inputs = replace(inputs, resting=resting)
+            fallback_control = self._shown(segment, replace(known, motion=None)).control
+            inputs = replace(inputs, fallback_control=fallback_control)
         if shot.denoising_strength < 1:
             inputs = replace(inputs, initial=self._initial(segment, known))
         job.progress.begin(segment.index + 1)

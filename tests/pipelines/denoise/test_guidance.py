@@ -170,7 +170,7 @@ def test_layers_that_are_not_there_are_refused(loaded: Any) -> None:
 def test_a_network_is_whole_again_after_an_error_in_a_guided_pass(loaded: Any) -> None:
     network = loaded("t2v")._networks[0]
     before = list(network.blocks), [block.attn2.processor for block in network.blocks]
-    with pytest.raises(RuntimeError, match="stop"), guidance.skipping(network, (0,)):
+    with pytest.raises(RuntimeError, match="stop"), guidance.without_layers(network, (0,)):
         raise RuntimeError("stop")
     with pytest.raises(RuntimeError, match="stop"), nag.guiding(network, random(1, 1, 24, 32), 5, 3, 0.5):
         raise RuntimeError("stop")
@@ -192,7 +192,7 @@ def test_weights_may_wait_elsewhere(checkpoint: Any, tmp_path: Path, how: dict[s
 def test_zero_star_takes_the_factor_that_fits_best() -> None:
     positive, negative = random(1), random(2) + 0.3
     c, u = (tensor.double().numpy().ravel() for tensor in (positive, negative))
-    fit = guidance.best_fit(positive, negative)
+    fit = guidance.cfg_zero_scale(positive, negative)
     assert fit.shape == (1, 1, 1, 1, 1)
     assert fit.item() == pytest.approx(c @ u / (u @ u), rel=1e-5)
 
@@ -211,16 +211,16 @@ def test_projected_guidance_is_that_of_a_plain_computation() -> None:
             away *= min(1.0, 5.0 / np.linalg.norm(away))
             away -= (away * along).sum() / (along * along).sum() * along
             wanted[:, :, frame] = along + (7.0 - 1) * away
-        found = guider._projected(positive, negative, 7.0)
+        found = guider._adaptive_projected_guidance(positive, negative, 7.0)
         assert np.allclose(found.numpy(), wanted, atol=1e-4)
 
 
 def test_projected_guidance_has_no_part_along_the_positive_velocity() -> None:
     away, positive = random(1), random(2)
-    update = guidance.orthogonal(away, positive)
-    assert (update * positive).sum(dim=guidance.FRAME).abs().max() < 1e-4
-    assert torch.equal(guidance.shortened(away, 0), away)
-    lengths = torch.linalg.vector_norm(guidance.shortened(away, 2.0), dim=guidance.FRAME)
+    update = guidance.orthogonal_part(away, positive)
+    assert (update * positive).sum(dim=guidance.FRAME_AXES).abs().max() < 1e-4
+    assert torch.equal(guidance.limit_norm(away, 0), away)
+    lengths = torch.linalg.vector_norm(guidance.limit_norm(away, 2.0), dim=guidance.FRAME_AXES)
     assert lengths.tolist() == [pytest.approx([2.0] * 3)]
 
 

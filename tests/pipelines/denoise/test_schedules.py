@@ -1,4 +1,4 @@
-"""What a run walks: noise levels, phases, and the solver between them."""
+"""What a run walks: noise levels, phases, and the scheduler between them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.support import tiny
-from wangp_cli.pipelines.denoise.loop import generator_of
+from wangp_cli.pipelines.denoise.loop import noise_generator
 from wangp_cli.pipelines.denoise.schedules import schedule
 from wangp_cli.plan.phases import sigmas_of
 
@@ -17,7 +17,7 @@ SAMPLERS = ["unipc", "euler", "euler_ancestral", "dpm++", "causvid", "lcm"]
 
 def made(steps: int, shift: float, sampler: str, *, experts: int = 1, **changes: Any) -> Any:
     shot = tiny.shot(steps=steps, flow_shift=shift, sampler=sampler, **changes)
-    return schedule(shot, "cpu", experts=experts, generator=generator_of(7))
+    return schedule(shot, "cpu", experts=experts, generator=noise_generator(7))
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -35,32 +35,32 @@ def test_a_velocity_that_is_known_leads_to_its_clean_sample(sampler: str) -> Non
     clean = torch.linspace(-1, 1, 32).view(1, 1, 2, 4, 4)
     for first in (1.0, 0.5):
         run = made(6, 5.0, sampler, denoising_strength=first)
-        noise = torch.randn(clean.shape, generator=generator_of(1))
+        noise = torch.randn(clean.shape, generator=noise_generator(1))
         latents = run.sigmas[0] * noise + (1 - run.sigmas[0]) * clean
-        solver = run.new_solver()
+        scheduler = run.new_scheduler()
         for step, sigma in zip(run.steps, run.sigmas, strict=False):
-            latents = solver.step((latents - clean) / sigma, step.timestep, latents, return_dict=False)[0]
+            latents = scheduler.step((latents - clean) / sigma, step.timestep, latents, return_dict=False)[0]
         assert torch.allclose(latents, clean, atol=1e-4)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_the_sample_keeps_its_precision_whatever_the_network_has(sampler: str) -> None:
     run = made(4, 5.0, sampler)
-    latents = torch.randn(1, 1, 1, 4, 4, generator=generator_of(2))
+    latents = torch.randn(1, 1, 1, 4, 4, generator=noise_generator(2))
     velocity = torch.ones_like(latents, dtype=torch.bfloat16)
-    solver = run.new_solver()
+    scheduler = run.new_scheduler()
     for step in run.steps:
-        latents = solver.step(velocity, step.timestep, latents, return_dict=False)[0]
+        latents = scheduler.step(velocity, step.timestep, latents, return_dict=False)[0]
         assert latents.dtype == torch.float32
 
 
 @pytest.mark.parametrize("sampler", ["euler_ancestral", "lcm"])
 def test_new_noise_is_drawn_from_the_run_s_own_source(sampler: str) -> None:
     def walked(seed: int) -> torch.Tensor:
-        run = schedule(tiny.shot(sampler=sampler, steps=4), "cpu", generator=generator_of(seed))
+        run = schedule(tiny.shot(sampler=sampler, steps=4), "cpu", generator=noise_generator(seed))
         latents = torch.zeros(1, 1, 1, 4, 4)
         step = run.steps[0]
-        return run.new_solver().step(latents, step.timestep, latents, return_dict=False)[0]
+        return run.new_scheduler().step(latents, step.timestep, latents, return_dict=False)[0]
 
     assert torch.equal(walked(1), walked(1))
     assert not torch.equal(walked(1), walked(2))
@@ -69,11 +69,11 @@ def test_new_noise_is_drawn_from_the_run_s_own_source(sampler: str) -> None:
 def test_ancestral_steps_keep_the_noise_at_the_level_of_the_schedule() -> None:
     """Of Gaussian data of standard deviation 2 the best prediction is known, and so is the spread."""
     run = made(300, 3.0, "euler_ancestral")
-    latents = torch.randn(1, 1, 1, 100, 100, generator=generator_of(4))
-    solver = run.new_solver()
+    latents = torch.randn(1, 1, 1, 100, 100, generator=noise_generator(4))
+    scheduler = run.new_scheduler()
     for step, (sigma, following) in zip(run.steps, run.sigmas.unfold(0, 2, 1), strict=True):
         clean = latents * 4 * (1 - sigma) / (4 * (1 - sigma) ** 2 + sigma**2)
-        latents = solver.step((latents - clean) / sigma, step.timestep, latents, return_dict=False)[0]
+        latents = scheduler.step((latents - clean) / sigma, step.timestep, latents, return_dict=False)[0]
         wanted = (4 * (1 - following) ** 2 + following**2) ** 0.5
         assert latents.std() == pytest.approx(float(wanted), rel=0.06)
 
@@ -113,24 +113,24 @@ def test_many_steps_with_equal_timesteps_start_at_the_first() -> None:
     run = made(500, 50.0, "unipc")
     assert run.timesteps[0] == run.timesteps[1]
     sample = run.timesteps.new_zeros((1, 1)).float()
-    solver = run.new_solver()
-    solver.step(sample, run.timesteps[0], sample, return_dict=False)
-    assert solver.step_index == 1
+    scheduler = run.new_scheduler()
+    scheduler.step(sample, run.timesteps[0], sample, return_dict=False)
+    assert scheduler.step_index == 1
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_solvers_of_one_run_know_nothing_of_each_other(sampler: str) -> None:
     run = made(4, 5.0, sampler)
-    noise = torch.randn(1, 1, 4, 4, generator=generator_of(3))
+    noise = torch.randn(1, 1, 4, 4, generator=noise_generator(3))
 
-    def walk(*solvers: Any) -> list[torch.Tensor]:
-        latents = [noise] * len(solvers)
+    def walk(*schedulers: Any) -> list[torch.Tensor]:
+        latents = [noise] * len(schedulers)
         for step in run.steps:
-            for index, solver in enumerate(solvers):
+            for index, scheduler in enumerate(schedulers):
                 sample = latents[index]
-                latents[index] = solver.step(0.3 * sample, step.timestep, sample, return_dict=False)[0]
+                latents[index] = scheduler.step(0.3 * sample, step.timestep, sample, return_dict=False)[0]
         return latents
 
-    [alone] = walk(run.new_solver())
+    [alone] = walk(run.new_scheduler())
     if sampler not in ("euler_ancestral", "lcm"):  # which add noise, new to each
-        assert all(torch.equal(alone, found) for found in walk(run.new_solver(), run.new_solver()))
+        assert all(torch.equal(alone, found) for found in walk(run.new_scheduler(), run.new_scheduler()))

@@ -13,7 +13,7 @@ import torch
 from tests.support import tiny
 from tests.support.wan import INPUTS, load, ratios, run
 from wangp_cli.errors import ModelError
-from wangp_cli.pipelines.denoise.loop import draw_noise, generator_of
+from wangp_cli.pipelines.denoise.loop import draw_noise, noise_generator
 from wangp_cli.pipelines.denoise.schedules import schedule
 from wangp_cli.pipelines.denoise.step_cache import caching
 
@@ -55,13 +55,13 @@ def test_a_cache_that_skips_computes_less_and_forgets_between_runs(
     whole = run(pipeline, SHOT)
     every = len(calls)
     calls.clear()
-    pipeline.retune(load(checkpoint("t2v"), cache=cache, data_dir=tmp_path).placement)
+    pipeline.reconfigure(load(checkpoint("t2v"), cache=cache, data_dir=tmp_path).placement)
     calls.clear()
     first = run(pipeline, SHOT)
     assert len(calls) < every
     assert not np.array_equal(first, whole)
     assert np.array_equal(run(pipeline, SHOT), first)
-    pipeline.retune(load(checkpoint("t2v")).placement)
+    pipeline.reconfigure(load(checkpoint("t2v")).placement)
     assert np.array_equal(run(pipeline, SHOT), whole)
 
 
@@ -73,12 +73,12 @@ def test_what_is_added_between_blocks_counts_once_where_they_are_left_out(
     ratios(tmp_path, f"tiny_{name}", [1.0] * 6)
     pipeline = load(checkpoint(name), name, cache=cache, data_dir=tmp_path)
     given, [network] = pipeline.encode(SHOT, INPUTS[name], tiny.quiet), pipeline._networks
-    latents = draw_noise((1, 16, given.condition.latent_frames(3), 4, 4), generator_of(0), "cpu")
-    steps = schedule(SHOT, "cpu", experts=1, generator=generator_of(0)).steps
+    latents = draw_noise((1, 16, given.condition.latent_frames(3), 4, 4), noise_generator(0), "cpu")
+    steps = schedule(SHOT, "cpu", experts=1, generator=noise_generator(0)).steps
     first, second = (step.timestep for step in steps[:2])
     with torch.inference_mode(), caching(pipeline.placement, f"tiny_{name}", [network], steps):
         whole, other, left_out = (
-            given.condition.ask(network, latents, time, given.prompt) for time in (first, second, first)
+            given.condition.predict(network, latents, time, given.prompt) for time in (first, second, first)
         )
     assert torch.allclose(whole, left_out, atol=1e-5)
     assert not torch.allclose(whole, other, atol=1e-3)

@@ -26,7 +26,7 @@ Latents = Callable[..., torch.Tensor]
 def pipeline(loaded: Any) -> Any:
     pipeline = loaded("t2v")
     yield pipeline
-    pipeline.adapt([])
+    pipeline.set_loras([])
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def latents(pipeline: Any) -> Latents:
     """What the pipeline makes while it wears some LoRAs."""
 
     def run(*loras: Lora, steps: int = 4) -> torch.Tensor:
-        pipeline.adapt(loras)
+        pipeline.set_loras(loras)
         shot = tiny.shot(steps=steps, guidance_scale=1.0)
         made: torch.Tensor = pipeline.denoise(shot, pipeline.encode(shot, Inputs(), tiny.quiet), tiny.quiet)
         return made
@@ -59,9 +59,9 @@ def test_a_lora_equals_stock_bit_for_bit(checkpoint: Any, loaded: Any, tmp_path:
         stock.load_lora_weights(str(each.path), adapter_name=name)
     stock.set_adapters(["one", "two"], [0.6, -0.3])
     pipeline = loaded("t2v")
-    pipeline.adapt([first, second])
+    pipeline.set_loras([first, second])
     mine = ours(pipeline, shot, Inputs())
-    pipeline.adapt([])
+    pipeline.set_loras([])
     check_same(mine, theirs("t2v", stock, shot))
 
 
@@ -76,11 +76,11 @@ def test_another_lora_is_put_on_the_same_pipeline(pipeline: Any, latents: Latent
 
 def test_only_what_is_new_is_read(pipeline: Any, tmp_path: Path) -> None:
     ink, chalk = style(tmp_path), style(tmp_path, seed=1)
-    assert [put.path for put in pipeline.adapt([ink])] == [ink.path]
-    assert [put.path for put in pipeline.adapt([chalk, ink])] == [chalk.path]
-    assert pipeline.adapt([Lora(path=ink.path, strength=Strength.parse("0.3")), chalk]) == []
+    assert [lora.path for lora in pipeline.set_loras([ink])] == [ink.path]
+    assert [lora.path for lora in pipeline.set_loras([chalk, ink])] == [chalk.path]
+    assert pipeline.set_loras([Lora(path=ink.path, strength=Strength.parse("0.3")), chalk]) == []
     save_file(LAYOUTS["musubi"](draw(tiny.transformer(), 2)), ink.path)
-    assert [put.path for put in pipeline.adapt([ink, chalk])] == [ink.path]
+    assert [lora.path for lora in pipeline.set_loras([ink, chalk])] == [ink.path]
 
 
 def test_a_lora_that_does_not_fit_leaves_the_others_on(
@@ -90,7 +90,7 @@ def test_a_lora_that_does_not_fit_leaves_the_others_on(
     before = latents(ink)
     strange = saved(tmp_path, {"blocks.7.attn1.to_q.lora_A.weight": torch.zeros(4, 48)})
     with pytest.raises(ModelError, match="no block 7"):
-        pipeline.adapt([strange])
+        pipeline.set_loras([strange])
     shot = tiny.shot(steps=4, guidance_scale=1.0)
     after = pipeline.denoise(shot, pipeline.encode(shot, Inputs(), tiny.quiet), tiny.quiet)
     assert torch.equal(after, before)
@@ -146,16 +146,16 @@ def test_half_precision_follows_the_dense_merge(tmp_path: Path) -> None:
     near = adapted(network, saved(tmp_path, LAYOUTS["comfy"](factors), "0.5"))
     assert (near - merged(network, dense(factors, 0.5))).abs().max() < 1e-5
     rough = vace().to(torch.bfloat16)
-    adapters = lora_adapters.Adapters([rough], "cpu", torch.bfloat16)
-    adapters.put([saved(tmp_path, LAYOUTS["comfy"](factors), "0.5")])
-    adapters.at(Now())
+    adapters = lora_adapters.LoraAdapters([rough], "cpu", torch.bfloat16)
+    adapters.set_loras([saved(tmp_path, LAYOUTS["comfy"](factors), "0.5")])
+    adapters.set_step(Now())
     layer, x = rough.blocks[0].attn1.to_q, torch.randn(1, 3, 48).to(torch.bfloat16)
-    worn = layer(x)
-    adapters.take_off()
+    active = layer(x)
+    adapters.remove_all()
     down, up = factors["blocks.0.attn1.to_q"]
     expected = layer(x).float() + 0.5 * (x.float() @ down.T @ up.T)
-    assert worn.dtype == torch.bfloat16
-    assert (worn.float() - expected).abs().max() < 0.05
+    assert active.dtype == torch.bfloat16
+    assert (active.float() - expected).abs().max() < 0.05
 
 
 EXTRA = {
@@ -175,17 +175,17 @@ def test_a_lora_on_weights_that_wait_gives_the_same_bits(
     checkpoint: Callable[[str], Path], tmp_path: Path, profile: Any, extra: str
 ) -> None:
     tensors = LAYOUTS["diffusers"](draw(vace())) | EXTRA[extra]
-    worn = [saved(tmp_path, tensors, "1,0.5")]
+    active = [saved(tmp_path, tensors, "1,0.5")]
 
     def run(**changes: Any) -> list[torch.Tensor]:
         placement = Placement(work_dir=tmp_path, **changes)
         pipeline = wan_load.load(
-            tiny.spec("vace"), checkpoint("vace"), placement, worn, tiny.Parts(), tiny.quiet
+            tiny.spec("vace"), checkpoint("vace"), placement, active, tiny.Parts(), tiny.quiet
         )
         shot, made = tiny.shot(frames=5, guidance_scale=1.0), []
         conditioning = pipeline.encode(shot, Inputs(), tiny.quiet)
-        for loras in (worn, [], worn):
-            pipeline.adapt(loras)
+        for loras in (active, [], active):
+            pipeline.set_loras(loras)
             made.append(pipeline.denoise(shot, conditioning, tiny.quiet))
         return made
 
@@ -199,9 +199,9 @@ def test_whole_differences_of_weights_kept_in_eight_bits_are_refused(
 ) -> None:
     placement = Placement(transformer_quantization="int8")
     pipeline = wan_load.load(tiny.spec("vace"), checkpoint("vace"), placement, [], tiny.Parts(), tiny.quiet)
-    pipeline.adapt([saved(tmp_path, LAYOUTS["diffusers"](draw(vace())) | EXTRA["of inputs"])])
+    pipeline.set_loras([saved(tmp_path, LAYOUTS["diffusers"](draw(vace())) | EXTRA["of inputs"])])
     with pytest.raises(ModelError, match="kept in 8 bits") as caught:
-        pipeline.adapt([saved(tmp_path, EXTRA["whole"])])
+        pipeline.set_loras([saved(tmp_path, EXTRA["whole"])])
     assert caught.value.hint == "--transformer-quantization none"
 
 
@@ -210,7 +210,7 @@ def test_each_expert_wears_what_its_phase_says(loaded: Any, tmp_path: Path) -> N
     shot = tiny.shot_for("t2v_2_2", steps=4)
 
     def latents(*loras: Lora) -> torch.Tensor:
-        pipeline.adapt(loras)
+        pipeline.set_loras(loras)
         made: torch.Tensor = pipeline.denoise(shot, pipeline.encode(shot, Inputs(), tiny.quiet), tiny.quiet)
         return made
 
@@ -221,7 +221,7 @@ def test_each_expert_wears_what_its_phase_says(loaded: Any, tmp_path: Path) -> N
     assert len({made.sum().item() for made in (plain, high, low, both)}) == 4
     # One file for each expert, as Lightning comes: the same as one file on both.
     assert torch.equal(latents(style(tmp_path, "1;0"), style(tmp_path, "0;1")), both)
-    pipeline.adapt([])
+    pipeline.set_loras([])
 
 
 @pytest.mark.slow
@@ -231,6 +231,6 @@ def test_compiled_blocks_wear_what_comes_and_goes(checkpoint: Any, latents: Late
     )
     shot = tiny.shot(steps=4, guidance_scale=1.0)
     for loras in ([], [style(tmp_path)], [], [style(tmp_path, "0.9,0.3", seed=1)]):
-        compiled.adapt(loras)
+        compiled.set_loras(loras)
         made = compiled.denoise(shot, compiled.encode(shot, Inputs(), tiny.quiet), tiny.quiet)
         assert torch.allclose(made, latents(*loras), atol=1e-4)

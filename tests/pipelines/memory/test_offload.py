@@ -13,7 +13,7 @@ import torch
 from tests.support import tiny
 from tests.support.wan import INPUTS, call, load, networks, run
 from wangp_cli.pipelines.base import Placement
-from wangp_cli.pipelines.memory.offload import Shelf, _Visitor
+from wangp_cli.pipelines.memory.offload import WeightOffloader, _OffloadHook
 from wangp_cli.pipelines.memory.profiles import ON_CPU, ON_GPU, Offload
 
 WAYS = {
@@ -33,9 +33,9 @@ def numbers(network: Any) -> int:
 @pytest.mark.parametrize("way", WAYS)
 def test_weights_that_wait_compute_the_same_bits(way: str, tmp_path: Path) -> None:
     expected = [call(network) for network in networks()]
-    shelf, kept = Shelf(Placement(work_dir=tmp_path), WAYS[way]), networks()
+    offloader, kept = WeightOffloader(Placement(work_dir=tmp_path), WAYS[way]), networks()
     for network in kept:
-        shelf.keep(network)
+        offloader.add(network)
     for _ in range(2):
         assert [torch.equal(call(network), like) for network, like in zip(kept, expected, strict=True)] == [
             True,
@@ -44,24 +44,24 @@ def test_weights_that_wait_compute_the_same_bits(way: str, tmp_path: Path) -> No
 
 
 def test_large_parts_take_turns_on_the_disk(tmp_path: Path) -> None:
-    shelf, (vace, text) = Shelf(Placement(profile="3", work_dir=tmp_path)), networks()
+    offloader, (vace, text) = WeightOffloader(Placement(profile="3", work_dir=tmp_path)), networks()
     whole = numbers(vace), numbers(text)
-    shelf.keep(vace)
-    shelf.keep(text)
+    offloader.add(vace)
+    offloader.add(text)
     assert (numbers(vace), numbers(text)) == (0, 0)
     call(vace)
     assert (numbers(vace), numbers(text)) == (whole[0], 0)
     call(text)
     assert (numbers(vace), numbers(text)) == (0, whole[1])
-    shelf.make_room()
+    offloader.offload_all()
     assert (numbers(vace), numbers(text)) == (0, 0)
 
 
 def test_something_else_that_needs_memory_sends_them_away(tmp_path: Path) -> None:
-    shelf, (vace, _) = Shelf(Placement(profile="3", work_dir=tmp_path)), networks()
+    offloader, (vace, _) = WeightOffloader(Placement(profile="3", work_dir=tmp_path)), networks()
     decoder = torch.nn.Linear(2, 2)
-    shelf.keep(vace)
-    shelf.make_room_for(decoder)
+    offloader.add(vace)
+    offloader.offload_all_before(decoder)
     call(vace)
     decoder(torch.zeros(1, 2))
     assert numbers(vace) == 0
@@ -69,30 +69,30 @@ def test_something_else_that_needs_memory_sends_them_away(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(("profile", "share"), [("4", 0.4), ("5", 0.02)])
 def test_groups_leave_after_their_own_call(profile: Any, share: float, tmp_path: Path) -> None:
-    shelf, (vace, _) = Shelf(Placement(profile=profile, work_dir=tmp_path)), networks()
+    offloader, (vace, _) = WeightOffloader(Placement(profile=profile, work_dir=tmp_path)), networks()
     whole = numbers(vace)
-    shelf.keep(vace)
+    offloader.add(vace)
     assert numbers(vace) < share * whole
     call(vace)
     assert numbers(vace) < share * whole
 
 
 def test_what_preload_allows_stays(tmp_path: Path) -> None:
-    shelf, (vace, _) = Shelf(Placement(profile="4", preload=1, work_dir=tmp_path)), networks()
+    offloader, (vace, _) = WeightOffloader(Placement(profile="4", preload=1, work_dir=tmp_path)), networks()
     whole = numbers(vace)
-    shelf.keep(vace)
+    offloader.add(vace)
     assert numbers(vace) == whole
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_weights_that_were_changed_are_kept_anew(way: str, tmp_path: Path) -> None:
-    shelf, (vace, _) = Shelf(Placement(work_dir=tmp_path), WAYS[way]), networks()
-    shelf.keep(vace)
+    offloader, (vace, _) = WeightOffloader(Placement(work_dir=tmp_path), WAYS[way]), networks()
+    offloader.add(vace)
     before = call(vace)
-    with shelf.opened(vace):
+    with offloader.onloaded(vace):
         vace.proj_out.weight.data.mul_(2)
         vace.proj_out.bias.data.mul_(2)
-    shelf.make_room()
+    offloader.offload_all()
     assert torch.equal(call(vace), before * 2)
 
 
@@ -105,10 +105,10 @@ def test_a_lora_can_be_put_on_weights_that_wait(way: str, tmp_path: Path) -> Non
     }
     plain = networks()[0]
     plain.load_lora_adapter(dict(state), prefix=None, adapter_name="x")
-    shelf, (vace, _) = Shelf(Placement(work_dir=tmp_path), WAYS[way]), networks()
-    shelf.keep(vace)
+    offloader, (vace, _) = WeightOffloader(Placement(work_dir=tmp_path), WAYS[way]), networks()
+    offloader.add(vace)
     before = call(vace)
-    with shelf.opened(vace):
+    with offloader.onloaded(vace):
         vace.load_lora_adapter(dict(state), prefix=None, adapter_name="x")
     assert torch.equal(call(vace), call(plain))
     vace.disable_lora()
@@ -116,8 +116,8 @@ def test_a_lora_can_be_put_on_weights_that_wait(way: str, tmp_path: Path) -> Non
 
 
 def test_what_waits_on_the_disk_goes_with_its_network(tmp_path: Path) -> None:
-    shelf, (vace, _) = Shelf(Placement(profile="5", work_dir=tmp_path)), networks()
-    shelf.keep(vace)
+    offloader, (vace, _) = WeightOffloader(Placement(profile="5", work_dir=tmp_path)), networks()
+    offloader.add(vace)
     assert list(tmp_path.rglob("*.safetensors"))
     del vace
     gc.collect()
@@ -154,13 +154,13 @@ def test_phases_of_several_tasks_move_each_part_once(
 ) -> None:
     pipeline = load(checkpoint("t2v"), profile="3", work_dir=tmp_path)
     moves: list[Any] = []
-    come = _Visitor.come
+    come = _OffloadHook.onload
 
     def counted(self: Any) -> None:
         moves.extend([] if self._here else [self._module()])
         come(self)
 
-    monkeypatch.setattr(_Visitor, "come", counted)
+    monkeypatch.setattr(_OffloadHook, "onload", counted)
     shots = [tiny.shot(prompt="a red circle"), tiny.shot(prompt="a blue square")]
     conditionings = [pipeline.encode(shot, INPUTS["t2v"], tiny.quiet) for shot in shots]
     for shot, conditioning in zip(shots, conditionings, strict=True):

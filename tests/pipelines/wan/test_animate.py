@@ -18,7 +18,7 @@ from tests.support.wan import INPUTS, load, run
 from wangp_cli.errors import RequestError
 from wangp_cli.media.clip import Clip
 from wangp_cli.pipelines.base import Inputs
-from wangp_cli.pipelines.denoise.loop import draw_noise, generator_of
+from wangp_cli.pipelines.denoise.loop import draw_noise, noise_generator
 from wangp_cli.tasks.shot import Shot
 
 REPLACES = INPUTS["animate"]
@@ -46,7 +46,7 @@ def theirs(pipeline: Any, shot: Shot, inputs: Inputs, **said: Any) -> Any:
         "segment_frame_length": shot.frames,
         "num_inference_steps": shot.steps,
         "guidance_scale": shot.guidance_scale,
-        "generator": generator_of(shot.seed),
+        "generator": noise_generator(shot.seed),
     }
     if inputs.background is not None and inputs.mask is not None:
         given |= {"background_video": images(inputs.background), "mask_video": images(inputs.mask)}
@@ -96,7 +96,7 @@ def test_a_second_segment_equals_that_of_stock(loaded: Any, stock: Any, mode: st
         run(pipeline, shot, part(inputs, 8, count, start))[shown:] for start in (first[-shown:], None)
     )
     # Each of our segments begins with the noise of the seed.
-    noise = draw_noise((1, 16, 1 + (length + 3) // 4, 4, 4), generator_of(shot.seed), "cpu")
+    noise = draw_noise((1, 16, 1 + (length + 3) // 4, 4, 4), noise_generator(shot.seed), "cpu")
     wanted = theirs(stock("animate"), shot, inputs, latents=noise, prev_segment_conditioning_frames=shown)
     assert np.array_equal(first, wanted[:length])
     assert np.abs(second - wanted[length:]).max() < 1e-5
@@ -144,9 +144,9 @@ def test_a_lora_is_put_on_and_taken_off(checkpoint: Any, tmp_path: Any) -> None:
     pipeline = load(checkpoint("animate"), "animate", exact=True)
     plain = run(pipeline, SHOT, ALONE)
     lora = saved(tmp_path, LAYOUTS["comfy"](draw(pipeline._networks[0])), "0.5")
-    pipeline.adapt([lora])
+    pipeline.set_loras([lora])
     assert not np.array_equal(run(pipeline, SHOT, ALONE), plain)
-    pipeline.adapt([])
+    pipeline.set_loras([])
     assert np.array_equal(run(pipeline, SHOT, ALONE), plain)
 
 

@@ -177,9 +177,9 @@ def test_a_lora_equals_stock_also_in_waves(checkpoint: Any, loaded: Any, tmp_pat
     stock.load_lora_weights(str(lora.path), adapter_name="one")
     stock.set_adapters(["one"], [0.6])
     pipeline = loaded(NAME)
-    pipeline.adapt([lora])
+    pipeline.set_loras([lora])
     mine = ours(pipeline, shot, Inputs())
-    pipeline.adapt([])
+    pipeline.set_loras([])
     assert not np.array_equal(mine[0], ours(pipeline, shot, Inputs())[0])
     check_same(mine, theirs(NAME, stock, shot, **told(shot)))
 

@@ -19,7 +19,7 @@ from wangp_cli.errors import ModelError, RequestError, ResourceError
 from wangp_cli.pipelines.base import Lora, Placement, Weights
 from wangp_cli.pipelines.wan import load as wan_load
 from wangp_cli.pipelines.wan import pipeline as wan
-from wangp_cli.pipelines.wan.speech_network import hearing, windows
+from wangp_cli.pipelines.wan.speech_network import attend_to_audio, windows
 
 Load = Callable[..., wan.Wan]
 
@@ -113,7 +113,7 @@ def test_every_block_attends_to_the_recording_as_written_out() -> None:
     text = torch.randn(2, 17 + 512, speaking.WIDTH, generator=generator)
     with torch.no_grad():
         silent = attention(video, text)
-        with hearing(network, heard, 0.5):
+        with attend_to_audio(network, heard, 0.5):
             found = attention(video, text)
         query = attention.norm_q(attention.to_q(video))
         weights = module.state_dict()
@@ -225,15 +225,15 @@ def test_a_lora_changes_what_is_made_of_the_sound_as_a_merge_does(load: Load, tm
     layer = "blocks.1.attn2.to_out.0"
     named = {f"transformer.{layer}.lora_A.weight": down, f"transformer.{layer}.lora_B.weight": up}
     save_file(named, tmp_path / "lora.safetensors")
-    pipeline.adapt([Lora(path=tmp_path / "lora.safetensors")])
-    worn = denoised(pipeline, shot(), INPUTS)
-    pipeline.adapt([])
+    pipeline.set_loras([Lora(path=tmp_path / "lora.safetensors")])
+    active = denoised(pipeline, shot(), INPUTS)
+    pipeline.set_loras([])
     weight = pipeline._networks[0].get_parameter(f"{layer}.weight")
     kept = weight.clone()
     weight += up @ down
     merged = denoised(pipeline, shot(), INPUTS)
     weight.copy_(kept)
-    assert torch.allclose(worn, merged, atol=1e-4)
+    assert torch.allclose(active, merged, atol=1e-4)
 
 
 def test_compiled_blocks_are_refused(load: Load) -> None:

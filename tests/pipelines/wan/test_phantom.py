@@ -25,16 +25,16 @@ def denoised(pipeline: Any, shot: Shot, inputs: Inputs = BOTH) -> torch.Tensor:
 
 
 def plainly(stock: Any, shot: Shot, references: torch.Tensor) -> torch.Tensor:
-    """Three passes a step over video and references, by diffusers' network and solver alone."""
+    """Three passes a step over video and references, by diffusers' network and scheduler alone."""
     words = [shot.prompt, shot.negative_prompt]
     prompt, negative = (stock.encode_prompt(text, "", False, max_sequence_length=24)[0] for text in words)
     count = references.shape[2]
     noise = torch.Generator().manual_seed(shot.seed)
     latents = torch.randn((1, 16, 3 + count, 4, 4), generator=noise)
     config = {"prediction_type": "flow_prediction", "use_flow_sigmas": True, "flow_shift": shot.flow_shift}
-    solver = UniPCMultistepScheduler(**config, num_train_timesteps=1000)
-    solver.set_timesteps(shot.steps)
-    for timestep in solver.timesteps:
+    scheduler = UniPCMultistepScheduler(**config, num_train_timesteps=1000)
+    scheduler.set_timesteps(shot.steps)
+    for timestep in scheduler.timesteps:
         shown = torch.cat([latents[:, :, :3], references], dim=2)
         hidden = torch.cat([latents[:, :, :3], torch.zeros_like(references)], dim=2)
         both, pictures, nothing = (
@@ -43,7 +43,7 @@ def plainly(stock: Any, shot: Shot, references: torch.Tensor) -> torch.Tensor:
         )
         by_pictures, by_text = pictures - nothing, both - pictures
         velocity = nothing + shot.image_guidance_scale * by_pictures + shot.guidance_scale * by_text
-        latents = solver.step(velocity, timestep, latents, return_dict=False)[0]
+        latents = scheduler.step(velocity, timestep, latents, return_dict=False)[0]
     return latents[:, :, :3]
 
 

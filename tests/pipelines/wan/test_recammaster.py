@@ -99,10 +99,10 @@ def test_the_source_and_the_camera_are_used_as_published(loaded: Any, checkpoint
     pixels = torch.from_numpy(FILM.control.frames).float() / 127.5 - 1
     plain = plain_network(network)
     filming(plain, network.state_dict(), torch.tensor([camera(path)[frame] for frame in (0, 4, 8)]), tokens=4)
-    solver = UniPCMultistepScheduler(
+    scheduler = UniPCMultistepScheduler(
         prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0, num_train_timesteps=1000
     )
-    solver.set_timesteps(shot.steps)
+    scheduler.set_timesteps(shot.steps)
     latents = torch.randn((1, 16, 3, 4, 4), generator=torch.Generator().manual_seed(shot.seed))
     with torch.no_grad():
         source = vae.encode(pixels.permute(3, 0, 1, 2)[None]).latent_dist.mode()
@@ -111,11 +111,11 @@ def test_the_source_and_the_camera_are_used_as_published(loaded: Any, checkpoint
         )
         source = (source - mean) / std
         prompt, negative = (text.embed(words, 24) for words in (shot.prompt, shot.negative_prompt))
-        for time in solver.timesteps:
+        for time in scheduler.timesteps:
             both = torch.cat([latents, source], dim=2)
             guided, away = (plain(both, time.expand(1), words).sample for words in (prompt, negative))
             velocity = (away + shot.guidance_scale * (guided - away))[:, :, :3]
-            latents = solver.step(velocity, time, latents, return_dict=False)[0]
+            latents = scheduler.step(velocity, time, latents, return_dict=False)[0]
     assert found.shape == latents.shape
     assert torch.allclose(found, latents, atol=1e-4)
 
@@ -166,10 +166,10 @@ def test_loras_of_wan_and_of_the_camera_change_the_result(checkpoint: Any, tmp_p
     }
     save_file(tensors, tmp_path / "lora.safetensors")
     before = denoised(pipeline, shot)
-    [put] = pipeline.adapt([Lora(path=tmp_path / "lora.safetensors")])
-    assert put.layers == len(factors) == 2
+    [loaded] = pipeline.set_loras([Lora(path=tmp_path / "lora.safetensors")])
+    assert loaded.layers == len(factors) == 2
     assert not torch.equal(before, denoised(pipeline, shot))
-    pipeline.adapt([])
+    pipeline.set_loras([])
     assert torch.equal(before, denoised(pipeline, shot))
 
 

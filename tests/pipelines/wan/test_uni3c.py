@@ -230,7 +230,7 @@ def test_what_would_be_done_wrongly_is_refused(load: Load) -> None:
         with pytest.raises(ResourceError, match=f"{field}: is not served for tiny_uni3c_i2v"):
             load(**{field: value})
     with pytest.raises(ResourceError, match="cache: is not served"):
-        load().retune(Placement(cache="fbcache=0.1"))
+        load().reconfigure(Placement(cache="fbcache=0.1"))
     with pytest.raises(RequestError, match="control: this model needs a guide video"):
         load().encode(tiny.shot(), replace(INPUTS["i2v"], control=None), tiny.quiet)
 

@@ -42,7 +42,7 @@ class Condition:
         """
         return {"hidden_states": latents, "timestep": timestep.expand(1)}
 
-    def ask(
+    def predict(
         self, network: Any, latents: torch.Tensor, timestep: torch.Tensor, prompt: torch.Tensor
     ) -> torch.Tensor:
         """One pass of a network: the velocity at `latents`, of their shape.
@@ -61,13 +61,13 @@ class Condition:
         return velocity
 
     @property
-    def under_negative(self) -> Condition:
+    def negative_condition(self) -> Condition:
         """What the network sees besides a negative prompt; here the same."""
         return self
 
-    def velocity(self, ask: Ask, guider: Guider) -> torch.Tensor:
+    def velocity(self, call: NetworkCall, guider: Guider) -> torch.Tensor:
         """The velocity of one step, guidance included; networks with passes of their own override it."""
-        return guider(ask)
+        return guider(call)
 
     def sample(
         self, denoiser: Denoiser, schedule: Schedule, latents: torch.Tensor, progress: Progress
@@ -75,11 +75,11 @@ class Condition:
         """Walk from noise to a clean sample; networks with another loop override it."""
         return loop.sample(denoiser, schedule, latents, progress)
 
-    def beside(self, video: torch.Tensor) -> torch.Tensor:
+    def add_extra_latents(self, video: torch.Tensor) -> torch.Tensor:
         """A clean video's latents with what is denoised beside it, the counterpart of `video`."""
         return video
 
-    def video(self, latents: torch.Tensor) -> torch.Tensor:
+    def video_latents(self, latents: torch.Tensor) -> torch.Tensor:
         """The latents of the video alone, of those that were denoised."""
         return latents
 
@@ -92,7 +92,7 @@ def _repeated(name: str, value: Any, times: int) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Ask:
+class NetworkCall:
     """One step's questions to a network.
 
     Args:
@@ -107,19 +107,19 @@ class Ask:
     latents: torch.Tensor
     step: Step
 
-    def __call__(self, prompt: torch.Tensor, condition: Condition | None = None) -> torch.Tensor:
+    def predict(self, prompt: torch.Tensor, condition: Condition | None = None) -> torch.Tensor:
         """The velocity under a prompt, and under another condition where one is given."""
         condition = condition or self.condition
-        return condition.ask(self.network, self.latents, self.step.timestep, prompt)
+        return condition.predict(self.network, self.latents, self.step.timestep, prompt)
 
-    def together(self, one: torch.Tensor, other: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def predict_pair(self, one: torch.Tensor, other: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The velocities under two prompts, from one pass."""
-        first, second = self(torch.cat([one, other])).split(1)
+        first, second = self.predict(torch.cat([one, other])).split(1)
         return first, second
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Guided:
+class GuidedPrediction:
     """What became of one step's passes.
 
     Args:
@@ -134,17 +134,17 @@ class Guided:
 class Guider(Protocol):
     """Makes the passes of one step, and one velocity of them; serves one run."""
 
-    def __call__(self, ask: Ask) -> torch.Tensor:
+    def __call__(self, call: NetworkCall) -> torch.Tensor:
         """The guided velocity of one step."""
 
-    def guided(self, ask: Ask) -> Guided:
+    def predict(self, call: NetworkCall) -> GuidedPrediction:
         """The guided velocity of one step, and the one under the prompt that it began with."""
 
-    def away_from(self, ask: Ask) -> torch.Tensor | None:
+    def negative_prompt_at(self, call: NetworkCall) -> torch.Tensor | None:
         """The negative prompt, in a step that is guided away from it."""
 
-    def both(self, ask: Ask, negative: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def predict_both(self, call: NetworkCall, negative: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The velocities under the prompt and under the negative one."""
 
-    def positive(self, ask: Ask) -> torch.Tensor:
+    def predict_positive(self, call: NetworkCall) -> torch.Tensor:
         """The velocity under the prompt."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from wangp_cli.pipelines.denoise.condition import Ask, Guided
+from wangp_cli.pipelines.denoise.condition import GuidedPrediction, NetworkCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FRAME = (1, 3, 4)
+FRAME_AXES = (1, 3, 4)
 """The axes of one latent frame of `[1, C, t, h, w]`."""
 
 
@@ -56,70 +56,76 @@ class ClassifierFreeGuider:
         if boost and not self._boost:
             log.warning("boost: NAG changes one branch alone, so each has its own pass")
 
-    def __call__(self, ask: Ask) -> torch.Tensor:
+    def __call__(self, call: NetworkCall) -> torch.Tensor:
         """The guided velocity of one step; one pass where the step's guidance is 1 or less."""
-        return self.guided(ask).velocity
+        return self.predict(call).velocity
 
-    def guided(self, ask: Ask) -> Guided:
+    def predict(self, call: NetworkCall) -> GuidedPrediction:
         """The guided velocity of one step, and the one under the prompt that it began with."""
-        scale, shot, away_from = ask.step.guidance_scale, self._shot, self.away_from(ask)
+        scale, shot, away_from = call.step.guidance_scale, self._shot, self.negative_prompt_at(call)
         if away_from is None:
-            positive = self.positive(ask)
-            return Guided(velocity=positive, positive=positive)
-        if shot.cfg_zero and ask.step.index < shot.zero_init_steps:
-            return Guided(velocity=torch.zeros_like(ask.latents))
-        positive, negative = self.both(ask, away_from)
-        velocity = self._away(positive, negative, scale)
-        if not shot.guide_given and ask.condition.given is not None:
-            velocity = torch.where(ask.condition.given, positive, velocity)
-        return Guided(velocity=velocity, positive=positive)
+            positive = self.predict_positive(call)
+            return GuidedPrediction(velocity=positive, positive=positive)
+        if shot.cfg_zero and call.step.index < shot.zero_init_steps:
+            return GuidedPrediction(velocity=torch.zeros_like(call.latents))
+        positive, negative = self.predict_both(call, away_from)
+        velocity = self._guide(positive, negative, scale)
+        if not shot.guide_given and call.condition.given is not None:
+            velocity = torch.where(call.condition.given, positive, velocity)
+        return GuidedPrediction(velocity=velocity, positive=positive)
 
-    def away_from(self, ask: Ask) -> torch.Tensor | None:
+    def negative_prompt_at(self, call: NetworkCall) -> torch.Tensor | None:
         """The negative prompt, in a step that is guided away from it."""
-        return self.negative if ask.step.guidance_scale > 1 else None
+        return self.negative if call.step.guidance_scale > 1 else None
 
-    def both(self, ask: Ask, negative: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def predict_both(self, call: NetworkCall, negative: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The velocities under the prompt and under the negative one."""
-        other = ask.condition.under_negative
-        if self._boost and other is not ask.condition:
+        other = call.condition.negative_condition
+        if self._boost and other is not call.condition:
             log.warning("boost: the negative prompt comes with other pictures, so each has its own pass")
             self._boost = False
-        if self._boost and not self._skips(ask):
-            return ask.together(self.prompt, negative)
-        positive = self.positive(ask)
-        with skipping(ask.network, self._shot.skip_layers) if self._skips(ask) else nullcontext():
-            return positive, ask(negative, other)
+        if self._boost and not self._skips_layers(call):
+            return call.predict_pair(self.prompt, negative)
+        positive = self.predict_positive(call)
+        with (
+            without_layers(call.network, self._shot.skip_layers)
+            if self._skips_layers(call)
+            else nullcontext()
+        ):
+            return positive, call.predict(negative, other)
 
-    def positive(self, ask: Ask) -> torch.Tensor:
+    def predict_positive(self, call: NetworkCall) -> torch.Tensor:
         """The velocity under the prompt."""
         shot = self._shot
         if self.negative is None or shot.nag_scale <= 1:
-            return ask(self.prompt)
-        with self._nag(ask.network, self.negative, shot.nag_scale, shot.nag_tau, shot.nag_alpha):
-            return ask(self.prompt)
+            return call.predict(self.prompt)
+        with self._nag(call.network, self.negative, shot.nag_scale, shot.nag_tau, shot.nag_alpha):
+            return call.predict(self.prompt)
 
-    def _skips(self, ask: Ask) -> bool:
+    def _skips_layers(self, call: NetworkCall) -> bool:
         """Whether the step leaves layers out under the negative prompt."""
-        first, end = self._shot.skip_layer_span(ask.step.steps)
-        return bool(self._shot.skip_layers) and first <= ask.step.index < end
+        first, end = self._shot.skip_layer_span(call.step.steps)
+        return bool(self._shot.skip_layers) and first <= call.step.index < end
 
-    def _away(self, positive: torch.Tensor, negative: torch.Tensor, scale: float) -> torch.Tensor:
+    def _guide(self, positive: torch.Tensor, negative: torch.Tensor, scale: float) -> torch.Tensor:
         if self._shot.apg:
-            return self._projected(positive, negative, scale)
+            return self._adaptive_projected_guidance(positive, negative, scale)
         if self._shot.cfg_zero:
-            negative = best_fit(positive, negative) * negative
-        return guide(positive, negative, scale)
+            negative = cfg_zero_scale(positive, negative) * negative
+        return classifier_free_guidance(positive, negative, scale)
 
-    def _projected(self, positive: torch.Tensor, negative: torch.Tensor, scale: float) -> torch.Tensor:
+    def _adaptive_projected_guidance(
+        self, positive: torch.Tensor, negative: torch.Tensor, scale: float
+    ) -> torch.Tensor:
         away = (positive - negative).float()
         if self._momentum is not None:
             away = away + self._shot.apg_momentum * self._momentum
         self._momentum = away
-        update = orthogonal(shortened(away, self._shot.apg_norm_threshold), positive.float())
+        update = orthogonal_part(limit_norm(away, self._shot.apg_norm_threshold), positive.float())
         return (positive + (scale - 1) * update).to(positive.dtype)
 
 
-def guide(positive: torch.Tensor, negative: torch.Tensor, scale: float) -> torch.Tensor:
+def classifier_free_guidance(positive: torch.Tensor, negative: torch.Tensor, scale: float) -> torch.Tensor:
     """Velocity moved away from the negative prompt's.
 
     Source: Ho and Salimans 2022, arXiv:2207.12598, classifier-free guidance.
@@ -127,7 +133,7 @@ def guide(positive: torch.Tensor, negative: torch.Tensor, scale: float) -> torch
     return negative + scale * (positive - negative)
 
 
-def best_fit(positive: torch.Tensor, negative: torch.Tensor) -> torch.Tensor:
+def cfg_zero_scale(positive: torch.Tensor, negative: torch.Tensor) -> torch.Tensor:
     """The factor that brings the negative velocity nearest to the positive one, `[1, 1, 1, 1, 1]`.
 
     Source: Fan et al. 2025, arXiv:2503.18886, CFG-Zero*.
@@ -137,32 +143,32 @@ def best_fit(positive: torch.Tensor, negative: torch.Tensor) -> torch.Tensor:
     return factor.view(-1, *[1] * (positive.ndim - 1)).to(positive.dtype)
 
 
-def shortened(away: torch.Tensor, longest: float) -> torch.Tensor:
+def limit_norm(away: torch.Tensor, longest: float) -> torch.Tensor:
     """A guidance direction, each latent frame of it no longer than `longest`; 0 leaves it as it is.
 
     Source: Sadat et al. 2024, arXiv:2410.02416, adaptive projected guidance, with the norm of each frame.
     """
     if longest <= 0:
         return away
-    return away * (longest / _length(away)).clamp_max(1)
+    return away * (longest / _frame_norm(away)).clamp_max(1)
 
 
-def orthogonal(away: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
+def orthogonal_part(away: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
     """The part of a guidance direction that is orthogonal to the positive velocity, frame by frame.
 
     Source: Sadat et al. 2024, arXiv:2410.02416; the parallel part is what oversaturates.
     """
-    along = positive / _length(positive)
-    return away - (away * along).sum(dim=FRAME, keepdim=True) * along
+    along = positive / _frame_norm(positive)
+    return away - (away * along).sum(dim=FRAME_AXES, keepdim=True) * along
 
 
-def _length(velocity: torch.Tensor) -> torch.Tensor:
+def _frame_norm(velocity: torch.Tensor) -> torch.Tensor:
     """The norm of each latent frame, never 0."""
-    norm: torch.Tensor = torch.linalg.vector_norm(velocity, dim=FRAME, keepdim=True)
+    norm: torch.Tensor = torch.linalg.vector_norm(velocity, dim=FRAME_AXES, keepdim=True)
     return norm.clamp_min(1e-8)
 
 
-class _Skipped(torch.nn.Module):  # type: ignore[misc] # torch has no types here
+class _SkippedBlock(torch.nn.Module):  # type: ignore[misc] # torch has no types here
     """Stands for a layer that is left out."""
 
     def forward(self, hidden_states: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
@@ -170,7 +176,7 @@ class _Skipped(torch.nn.Module):  # type: ignore[misc] # torch has no types here
 
 
 @contextmanager
-def skipping(network: Any, layers: Collection[int]) -> Iterator[None]:
+def without_layers(network: Any, layers: Collection[int]) -> Iterator[None]:
     """A context in which a transformer's layers of these numbers pass on what they get.
 
     Source: skip-layer guidance, as Stability AI's SD3.5 and WanGP have it: a negative pass that lacks what
@@ -179,7 +185,7 @@ def skipping(network: Any, layers: Collection[int]) -> Iterator[None]:
     kept = {layer: network.blocks[layer] for layer in layers}
     try:
         for layer in layers:
-            network.blocks[layer] = _Skipped()
+            network.blocks[layer] = _SkippedBlock()
         yield
     finally:
         for layer, block in kept.items():

@@ -66,7 +66,7 @@ def check_inputs(inputs: Inputs, canvas: Canvas) -> None:
     _check("anchor", inputs.anchor, canvas, channels=3, frames=1)
     _check("motion", inputs.motion, canvas, channels=3)
     _check("control", inputs.control, canvas, channels=3, frames=canvas.frames)
-    _check("resting", inputs.resting, canvas, channels=3, frames=canvas.frames)
+    _check("fallback_control", inputs.fallback_control, canvas, channels=3, frames=canvas.frames)
     _check("mask", inputs.mask, canvas, channels=1, frames=canvas.frames)
     _check("background", inputs.background, canvas, channels=3, frames=canvas.frames)
     _check("initial", inputs.initial, canvas, channels=3, frames=canvas.frames)

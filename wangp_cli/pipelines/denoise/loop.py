@@ -17,7 +17,7 @@ STEPS_BETWEEN_CHECKS = 4
 """A check for finite values waits for the device, so it is not made at every step."""
 
 
-def generator_of(seed: int) -> torch.Generator:
+def noise_generator(seed: int) -> torch.Generator:
     """The source of a run's noise, on the CPU so that a seed means the same on every device."""
     return torch.Generator().manual_seed(seed)
 
@@ -27,7 +27,7 @@ def draw_noise(shape: tuple[int, ...], generator: torch.Generator, device: str) 
     return torch.randn(shape, generator=generator, dtype=torch.float32).to(device)
 
 
-def noisy(clean: torch.Tensor, noise: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+def add_noise(clean: torch.Tensor, noise: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
     """A clean sample at a noise level, as flow matching mixes them: 0 is clean, 1 is noise."""
     return sigma * noise + (1 - sigma) * clean
 
@@ -47,10 +47,10 @@ def sample(denoiser: Denoiser, schedule: Schedule, latents: torch.Tensor, progre
     Raises:
         GenerationError: the latents are no longer finite.
     """
-    solver = schedule.new_solver()
+    scheduler = schedule.new_scheduler()
     for done, step in enumerate(schedule.steps, start=1):
         velocity = denoiser(latents, step)
-        latents = solver.step(velocity, step.timestep, latents, return_dict=False)[0]
+        latents = scheduler.step(velocity, step.timestep, latents, return_dict=False)[0]
         if done % STEPS_BETWEEN_CHECKS == 0 or done == len(schedule):
             check_finite(latents, f"after step {done} of {len(schedule)}")
         progress("denoise", done, len(schedule))

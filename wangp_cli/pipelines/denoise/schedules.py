@@ -1,4 +1,4 @@
-"""Noise schedules: the sigmas each sampler walks through, and the solver that walks."""
+"""Noise schedules: the sigmas each sampler walks through, and the scheduler that walks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NOISY = ("euler_ancestral", "lcm")
 """Samplers that add noise on the way."""
 
 
-class Solver(Protocol):
+class Scheduler(Protocol):
     """The part of a diffusers scheduler that a sampling loop needs."""
 
     def step(
@@ -43,14 +43,14 @@ class Schedule:
 
     Args:
         steps: that are made, in order.
-        sigmas: float32, one more than `steps`, falling to 0; what the solver computes with.
-        new_solver: makes what walks; one holds the history of what it walked, so it serves one sample only.
+        sigmas: float32, one more than `steps`, falling to 0; what the scheduler computes with.
+        new_scheduler: makes a scheduler; it keeps a history, so it serves one sample only.
         generator: of the noise that is added on the way.
     """
 
     steps: Sequence[Step]
     sigmas: torch.Tensor
-    new_solver: Callable[[], Solver]
+    new_scheduler: Callable[[], Scheduler]
     generator: torch.Generator | None = None
 
     def __len__(self) -> int:
@@ -76,15 +76,15 @@ def schedule(
     """
     first = start_step(shot.steps, shot.denoising_strength)
 
-    def new_solver() -> Any:
-        solver = _solver(shot.sampler, shot.steps, shot.flow_shift, device)
-        # Without it the solver looks its position up by timestep and may take the second of two equal ones.
-        solver.set_begin_index(first)
+    def new_scheduler() -> Any:
+        scheduler = _scheduler(shot.sampler, shot.steps, shot.flow_shift, device)
+        # Otherwise the scheduler finds its position by timestep, and may take the second of two equal ones.
+        scheduler.set_begin_index(first)
         if shot.sampler in _NOISY:
-            solver.step = partial(solver.step, generator=generator)
-        return solver
+            scheduler.step = partial(scheduler.step, generator=generator)
+        return scheduler
 
-    solver = new_solver()
+    scheduler = new_scheduler()
     steps = [
         Step(
             index=start + index,
@@ -93,43 +93,43 @@ def schedule(
             phase_index=index,
             phase_steps=length,
             expert=shot.expert_of(phase) if experts > 1 else 0,
-            timestep=solver.timesteps[start + index],
+            timestep=scheduler.timesteps[start + index],
             guidance_scale=shot.guidance_of(phase),
         )
         for phase, (start, length) in enumerate(shot.phase_spans)
         for index in range(length)
     ]
     return Schedule(
-        steps=steps[first:], sigmas=solver.sigmas[first:], new_solver=new_solver, generator=generator
+        steps=steps[first:], sigmas=scheduler.sigmas[first:], new_scheduler=new_scheduler, generator=generator
     )
 
 
-def _solver(sampler: Sampler, steps: int, shift: float, device: str) -> Any:
+def _scheduler(sampler: Sampler, steps: int, shift: float, device: str) -> Any:
     """A diffusers scheduler at the first of our sigmas."""
     sigmas = np.array(sigmas_of(sampler, steps, shift))
-    solver: Any
+    scheduler: Any
     if sampler in ("euler", "causvid", "lcm"):
         kind = FlowMatchLCMScheduler if sampler == "lcm" else FlowMatchEulerDiscreteScheduler
-        solver = kind(num_train_timesteps=TRAINING_STEPS, shift=1.0)
-        solver.set_timesteps(sigmas=sigmas, device=device)
-        solver.step = _precise(solver.step)
+        scheduler = kind(num_train_timesteps=TRAINING_STEPS, shift=1.0)
+        scheduler.set_timesteps(sigmas=sigmas, device=device)
+        scheduler.step = _precise(scheduler.step)
     elif sampler == "unipc":
-        solver = UniPCMultistepScheduler(**_flow(), flow_shift=1.0)
-        solver.set_timesteps(sigmas=sigmas, device=device)
+        scheduler = UniPCMultistepScheduler(**_flow(), flow_shift=1.0)
+        scheduler.set_timesteps(sigmas=sigmas, device=device)
     else:
-        # Of first order, the stochastic solver is Euler's with ancestral noise. Source: Lu et al. 2022,
+        # Of first order, the stochastic scheduler is Euler's with ancestral noise. Source: Lu et al. 2022,
         # arXiv:2211.01095.
         noisy = {"algorithm_type": "sde-dpmsolver++", "solver_order": 1} if sampler in _NOISY else {}
-        solver = DPMSolverMultistepScheduler(**_flow(), **noisy)
-        solver.set_timesteps(steps, device=device)
+        scheduler = DPMSolverMultistepScheduler(**_flow(), **noisy)
+        scheduler.set_timesteps(steps, device=device)
         # This one is asked for a number of steps and finds sigmas of its own; ours go in their place.
-        solver.sigmas = torch.from_numpy(np.append(sigmas, 0)).float()
-        solver.timesteps = torch.from_numpy(sigmas * TRAINING_STEPS).to(device, torch.int64)
-    return solver
+        scheduler.sigmas = torch.from_numpy(np.append(sigmas, 0)).float()
+        scheduler.timesteps = torch.from_numpy(sigmas * TRAINING_STEPS).to(device, torch.int64)
+    return scheduler
 
 
 def _precise(step: Callable[..., Any]) -> Callable[..., Any]:
-    """A step that keeps the sample in float32: these solvers would round it to the network's precision."""
+    """A step that keeps the sample in float32: these schedulers would round it to the network's precision."""
 
     def precise(velocity: torch.Tensor, *more: Any, **options: Any) -> Any:
         return step(velocity.float(), *more, **options)

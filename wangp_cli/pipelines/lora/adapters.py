@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from wangp_cli.errors import ModelError
-from wangp_cli.pipelines.base import LoraPut
+from wangp_cli.pipelines.base import LoadedLora
 from wangp_cli.pipelines.lora import read_file
 from wangp_cli.pipelines.lora.delta import Term
 from wangp_cli.tasks.loras import Strength
@@ -29,16 +29,16 @@ Identity = tuple[str, int, int]
 
 
 @dataclass(eq=False)
-class _Worn:
+class _ActiveLora:
     """A LoRA on the networks, and how strong it is at the step that is made now."""
 
     identity: Identity
     content: LoraFile
     strength: Strength
-    now: float = 0.0
+    scale: float = 0.0
 
 
-class Adapters:
+class LoraAdapters:
     """LoRAs on top of networks whose own weights they never touch.
 
     What factors add is computed beside a layer, from the layer's input. Parameters of which a file brings
@@ -48,8 +48,8 @@ class Adapters:
         networks: diffusers models of one architecture: the experts of one model.
         device: where they compute.
         dtype: in which number format.
-        opened: a context in which the weights of networks are there, wherever they wait.
-        like: a network of the same shapes; the first of `networks` if not said.
+        onloaded: a context in which the weights of networks are there, wherever they wait.
+        template: a network of the same shapes; the first of `networks` if not said.
     """
 
     def __init__(
@@ -57,18 +57,18 @@ class Adapters:
         networks: Sequence[Any],
         device: str,
         dtype: torch.dtype,
-        opened: Callable[..., AbstractContextManager[None]] | None = None,
-        like: Any = None,
+        onloaded: Callable[..., AbstractContextManager[None]] | None = None,
+        template: Any = None,
     ) -> None:
         self._networks = networks
-        self._like = networks[0] if like is None else like
-        self._opened = opened
+        self._template = networks[0] if template is None else template
+        self._onloaded = onloaded
         self._device, self._dtype = device, dtype
-        self._worn: list[_Worn] = []
+        self._active: list[_ActiveLora] = []
         self._undo: list[Callable[[], None]] = []
-        self._replaced: list[_Replaced] = []
+        self._replaced: list[_ReplacedParameter] = []
 
-    def put(self, loras: Sequence[Lora]) -> list[LoraPut]:
+    def set_loras(self, loras: Sequence[Lora]) -> list[LoadedLora]:
         """Put on exactly these LoRAs; files that are on already are not read again.
 
         Returns:
@@ -77,44 +77,46 @@ class Adapters:
         Raises:
             ModelError: a file is missing or broken, or does not fit; what was on before stays on.
         """
-        known = {worn.identity: worn.content for worn in self._worn}
-        read: list[LoraPut] = []
+        known = {active.identity: active.content for active in self._active}
+        read: list[LoadedLora] = []
         for lora in loras:
             if (identity := _identity(lora.path)) not in known:
-                content = read_file.read(lora.path, self._like)
-                self._check_kept_whole(lora.path, content)
+                content = read_file.read(lora.path, self._template)
+                self._check_replaceable(lora.path, content)
                 known[identity] = content.to(self._device, self._dtype)
-                put = LoraPut(path=lora.path, layers=content.layers, left_out=len(content.left_out))
-                log.info("read LoRA %s: %d layers, %d keys left out", put.path, put.layers, put.left_out)
-                read.append(put)
+                loaded = LoadedLora(path=lora.path, layers=content.layers, left_out=len(content.left_out))
+                log.info(
+                    "read LoRA %s: %d layers, %d keys left out", loaded.path, loaded.layers, loaded.left_out
+                )
+                read.append(loaded)
         wanted = [_identity(lora.path) for lora in loras]
-        if wanted != [worn.identity for worn in self._worn]:
-            self.take_off()
-            self._worn = [_Worn(identity, known[identity], Strength()) for identity in wanted]
-            with self._weights_there(needed=any(worn.content.reads_weights for worn in self._worn)):
-                self._mount()
-        for worn, lora in zip(self._worn, loras, strict=True):
-            worn.strength = lora.strength
+        if wanted != [active.identity for active in self._active]:
+            self.remove_all()
+            self._active = [_ActiveLora(identity, known[identity], Strength()) for identity in wanted]
+            with self._weights_on_device(needed=any(active.content.reads_weights for active in self._active)):
+                self._attach()
+        for active, lora in zip(self._active, loras, strict=True):
+            active.strength = lora.strength
         return read
 
-    def at(self, step: Moment) -> None:
+    def set_step(self, step: Moment) -> None:
         """Weigh the LoRAs for a step of a run."""
-        before = [worn.now for worn in self._worn]
-        for worn in self._worn:
-            worn.now = worn.strength.at(step)
-        if before != [worn.now for worn in self._worn]:
-            with self._weights_there(needed=bool(self._replaced)):
+        before = [active.scale for active in self._active]
+        for active in self._active:
+            active.scale = active.strength.at(step)
+        if before != [active.scale for active in self._active]:
+            with self._weights_on_device(needed=bool(self._replaced)):
                 for replaced in self._replaced:
                     replaced.update()
 
-    def take_off(self) -> None:
+    def remove_all(self) -> None:
         """Leave the networks as they were."""
-        with self._weights_there(needed=bool(self._replaced)):
+        with self._weights_on_device(needed=bool(self._replaced)):
             for undo in self._undo:
                 undo()
-        self._undo, self._replaced, self._worn = [], [], []
+        self._undo, self._replaced, self._active = [], [], []
 
-    def _check_kept_whole(self, path: Path, content: LoraFile) -> None:
+    def _check_replaceable(self, path: Path, content: LoraFile) -> None:
         for name in content.differences:
             if not self._networks[0].get_parameter(name).is_floating_point():
                 raise ModelError(
@@ -122,49 +124,49 @@ class Adapters:
                     hint="--transformer-quantization none",
                 )
 
-    def _weights_there(self, *, needed: bool) -> AbstractContextManager[None]:
-        return self._opened(*self._networks) if needed and self._opened else nullcontext()
+    def _weights_on_device(self, *, needed: bool) -> AbstractContextManager[None]:
+        return self._onloaded(*self._networks) if needed and self._onloaded else nullcontext()
 
-    def _mount(self) -> None:
+    def _attach(self) -> None:
         for network in self._networks:
-            terms: dict[str, list[tuple[_Worn, Term]]] = defaultdict(list)
-            differences: dict[str, list[tuple[_Worn, torch.Tensor]]] = defaultdict(list)
-            for worn in self._worn:
-                for name, change in worn.content.changes.items():
-                    terms[name].append((worn, Term(change, network.get_submodule(name))))
-                for name, difference in worn.content.differences.items():
-                    differences[name].append((worn, difference))
+            terms: dict[str, list[tuple[_ActiveLora, Term]]] = defaultdict(list)
+            differences: dict[str, list[tuple[_ActiveLora, torch.Tensor]]] = defaultdict(list)
+            for active in self._active:
+                for name, change in active.content.changes.items():
+                    terms[name].append((active, Term(change, network.get_submodule(name))))
+                for name, difference in active.content.differences.items():
+                    differences[name].append((active, difference))
             for name, added in terms.items():
                 hook = network.get_submodule(name).register_forward_hook(
                     # Before a hook that sends the layer's weight away.
-                    _adding(added, self._dtype),
+                    _delta_hook(added, self._dtype),
                     prepend=True,
                 )
                 self._undo.append(hook.remove)
             for name, added_whole in differences.items():
-                replaced = _Replaced(network, name, added_whole, self._device)
+                replaced = _ReplacedParameter(network, name, added_whole, self._device)
                 self._replaced.append(replaced)
                 self._undo.append(replaced.undo)
 
 
-def _adding(terms: Sequence[tuple[_Worn, Term]], dtype: torch.dtype) -> Callable[..., torch.Tensor]:
+def _delta_hook(terms: Sequence[tuple[_ActiveLora, Term]], dtype: torch.dtype) -> Callable[..., torch.Tensor]:
     """A forward hook that adds to a layer's answer what the LoRAs say."""
 
     def add(_layer: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
         result = output
-        for worn, term in terms:
-            if worn.now:
-                result = result + term(inputs[0].to(dtype), output, worn.now)
+        for active, term in terms:
+            if active.scale:
+                result = result + term(inputs[0].to(dtype), output, active.scale)
         return result.to(output.dtype)
 
     return add
 
 
-class _Replaced:
+class _ReplacedParameter:
     """A parameter of a network, replaced by a copy that LoRAs change."""
 
     def __init__(
-        self, network: Any, name: str, differences: Sequence[tuple[_Worn, torch.Tensor]], device: str
+        self, network: Any, name: str, differences: Sequence[tuple[_ActiveLora, torch.Tensor]], device: str
     ) -> None:
         owner, _, self._name = name.rpartition(".")
         self._owner = network.get_submodule(owner)
@@ -176,8 +178,8 @@ class _Replaced:
     def update(self) -> None:
         """Follow the strengths."""
         value = self._own.detach().to(self._copy.device, torch.float32, copy=True)
-        for worn, difference in self._differences:
-            value.add_(difference, alpha=worn.now)
+        for active, difference in self._differences:
+            value.add_(difference, alpha=active.scale)
         self._copy.data.copy_(value)
 
     def undo(self) -> None:
@@ -194,15 +196,15 @@ def _identity(path: Path) -> Identity:
     return str(path.resolve()), facts.st_size, facts.st_mtime_ns
 
 
-def check(loras: Sequence[Lora], like: Any) -> None:
+def check(loras: Sequence[Lora], template: Any) -> None:
     """Refuse LoRA files that are missing, broken or do not fit.
 
     Args:
         loras: the files.
-        like: a network of the same shapes, with weights or without.
+        template: a network of the same shapes, with weights or without.
 
     Raises:
         ModelError: naming the file, and what of it does not fit.
     """
     for lora in loras:
-        read_file.read(lora.path, like)
+        read_file.read(lora.path, template)

@@ -29,7 +29,7 @@ MEGABYTE = 1_000_000
 FILE = "weights.safetensors"
 
 
-class Shelf:
+class WeightOffloader:
     """Where the weights of large networks wait, as a profile says; networks may come and go.
 
     Args:
@@ -40,8 +40,8 @@ class Shelf:
     def __init__(self, placement: Placement, how: Offload | None = None) -> None:
         self._placement = placement
         self._how = how or offload(placement.profile, placement.device)
-        self._turns: weakref.WeakSet[_Visitor] = weakref.WeakSet()
-        self._visitors: weakref.WeakKeyDictionary[Any, list[_Visitor]] = weakref.WeakKeyDictionary()
+        self._whole_network_hooks: weakref.WeakSet[_OffloadHook] = weakref.WeakSet()
+        self._hooks: weakref.WeakKeyDictionary[Any, list[_OffloadHook]] = weakref.WeakKeyDictionary()
 
     @property
     def first_device(self) -> str:
@@ -54,45 +54,45 @@ class Shelf:
         """Whether weights wait on the disk."""
         return self._how.disk
 
-    def keep(self, network: Any) -> None:
+    def add(self, network: Any) -> None:
         """Take charge of a network on `first_device`: from here on its weights come when it is called."""
         how, device = self._how, self._placement.device
         folder = self._folder(network) if how.disk else None
         if how.turns:
-            self.make_room()
-            visitor = _Visitor(network, device, folder, stays=True, before=self.make_room)
-            self._turns.add(visitor)
-            self._visitors[network] = [visitor]
-            visitor.leave()
+            self.offload_all()
+            hook = _OffloadHook(network, device, folder, stays_onloaded=True, before_onload=self.offload_all)
+            self._whole_network_hooks.add(hook)
+            self._hooks[network] = [hook]
+            hook.offload()
             if how.disk:
-                _give_memory_back()
+                _trim_heap()
         elif how.groups != "none" and how.pinned and device.startswith("cuda"):
             self._stream(network)
         elif how.groups != "none":
-            self._send_away(network, folder)
+            self._offload_groups(network, folder)
 
-    def make_room(self) -> None:
+    def offload_all(self) -> None:
         """Let all networks that take turns leave the device, before something else needs its memory."""
-        for visitor in list(self._turns):
-            visitor.leave()
+        for hook in list(self._whole_network_hooks):
+            hook.offload()
 
     @contextmanager
-    def opened(self, *networks: Any) -> Iterator[None]:
+    def onloaded(self, *networks: Any) -> Iterator[None]:
         """A context in which all weights of these networks are there, to be changed; then they wait again."""
-        visitors = [visitor for network in networks for visitor in self._visitors.get(network, ())]
-        self.make_room()
-        for visitor in visitors:
-            visitor.come()
+        hooks = [hook for network in networks for hook in self._hooks.get(network, ())]
+        self.offload_all()
+        for hook in hooks:
+            hook.onload()
         try:
             yield
         finally:
-            for visitor in visitors:
-                visitor.leave(changed=True)
+            for hook in hooks:
+                hook.offload(changed=True)
 
-    def make_room_for(self, network: Any) -> None:
+    def offload_all_before(self, network: Any) -> None:
         """Do so whenever a network is called that stays on the device itself."""
         if self._how.turns:
-            network.register_forward_pre_hook(lambda *_: self.make_room())
+            network.register_forward_pre_hook(lambda *_: self.offload_all())
 
     def _stream(self, network: Any) -> None:
         blocks = self._how.blocks
@@ -109,7 +109,7 @@ class Shelf:
             record_stream=True,
         )
 
-    def _send_away(self, network: Any, folder: Path | None) -> None:
+    def _offload_groups(self, network: Any, folder: Path | None) -> None:
         """Every block or layer comes for its own call alone; the rest, and what `preload` allows, stays."""
         device, room = self._placement.device, self._placement.preload * MEGABYTE
         _merge_tied(network)
@@ -121,15 +121,15 @@ class Shelf:
             place = folder / str(number) if folder else None
             if place:
                 place.mkdir()
-            visitor = _Visitor(group, device, place, stays=False)
-            self._visitors.setdefault(network, []).append(visitor)
-            visitor.leave()
+            hook = _OffloadHook(group, device, place, stays_onloaded=False)
+            self._hooks.setdefault(network, []).append(hook)
+            hook.offload()
         for tensor in _tensors(network).values():
             if tensor.numel():
                 # A copy of what stays: the file it was read from may only be mapped.
                 tensor.data = tensor.data.to(device, copy=self._how.disk)
         if self._how.disk:
-            _give_memory_back()
+            _trim_heap()
 
     def _folder(self, network: Any) -> Path:
         """A new folder on the disk, which goes when the network does."""
@@ -155,7 +155,7 @@ def leaves_of(network: Any) -> Iterator[Any]:
     return (module for module in network.modules() if isinstance(module, LEAVES) and weigh(module))
 
 
-class _Visitor:
+class _OffloadHook:
     """A module whose weights are on the device from its call until it leaves.
 
     Args:
@@ -172,68 +172,68 @@ class _Visitor:
         device: str,
         folder: Path | None,
         *,
-        stays: bool,
-        before: Callable[[], None] | None = None,
+        stays_onloaded: bool,
+        before_onload: Callable[[], None] | None = None,
     ) -> None:
         self._module = weakref.ref(module)
         self._device = device
         self._file = folder / FILE if folder else None
-        self._before = before
-        self._here = True
-        self._waiting: dict[str, torch.Tensor] = {}
-        self._kept: dict[str, int] = {}
-        module.register_forward_pre_hook(self._enter, with_kwargs=True)
-        if not stays:
-            module.register_forward_hook(lambda *_: self.leave(), always_call=True)
+        self._before_onload = before_onload
+        self._on_device = True
+        self._offloaded: dict[str, torch.Tensor] = {}
+        self._saved_owners: dict[str, int] = {}
+        module.register_forward_pre_hook(self._pre_forward, with_kwargs=True)
+        if not stays_onloaded:
+            module.register_forward_hook(lambda *_: self.offload(), always_call=True)
 
-    def leave(self, *, changed: bool = False) -> None:
+    def offload(self, *, changed: bool = False) -> None:
         """Go off the device.
 
         Args:
             changed: weights are others than when they came.
         """
-        if not self._here:
+        if not self._on_device:
             return
-        self._here = False
+        self._on_device = False
         tensors = _tensors(self._module())
         owners = {name: id(tensor) for name, tensor in tensors.items()}
-        if changed or self._kept != owners:
-            self._keep({name: tensor.data.to("cpu").contiguous() for name, tensor in tensors.items()})
-            self._kept = owners
+        if changed or self._saved_owners != owners:
+            self._save({name: tensor.data.to("cpu").contiguous() for name, tensor in tensors.items()})
+            self._saved_owners = owners
         for name, tensor in tensors.items():
-            tensor.data = torch.empty(0, dtype=tensor.dtype) if self._file else self._waiting[name]
+            tensor.data = torch.empty(0, dtype=tensor.dtype) if self._file else self._offloaded[name]
 
-    def _keep(self, weights: dict[str, torch.Tensor]) -> None:
+    def _save(self, weights: dict[str, torch.Tensor]) -> None:
         if self._file is None:
-            self._waiting = weights
+            self._offloaded = weights
         else:
             # A mapping of the old file, if there is one, stays what it was.
             self._file.unlink(missing_ok=True)
             save_file(weights, self._file)
 
-    def come(self) -> None:
+    def onload(self) -> None:
         """Come to the device."""
-        if self._here:
+        if self._on_device:
             return
-        waiting = load_file(self._file) if self._file else self._waiting
+        offloaded = load_file(self._file) if self._file else self._offloaded
         for name, tensor in _tensors(self._module()).items():
-            if name not in waiting:
+            if name not in offloaded:
                 tensor.data = tensor.data.to(self._device)
             elif self._device == "cpu" and self._file:
                 # Out of the mapped file, whose tensors are not aligned as kernels like it.
-                tensor.data = waiting[name].clone()
+                tensor.data = offloaded[name].clone()
             else:
-                tensor.data = waiting[name].to(self._device)
-        self._here = True
+                tensor.data = offloaded[name].to(self._device)
+        self._on_device = True
 
-    def _enter(self, _module: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
-        if self._before and not self._here:
-            self._before()
-        self.come()
+    def _pre_forward(self, _module: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        if self._before_onload and not self._on_device:
+            self._before_onload()
+        self.onload()
         return send_to_device(args, self._device), send_to_device(kwargs, self._device)
 
 
-def _give_memory_back() -> None:
+def _trim_heap() -> None:
     """Let the system have what was freed: the C library keeps it otherwise."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -11,7 +11,7 @@ from wangp_cli.errors import RequestError
 from wangp_cli.media.resize import fit
 from wangp_cli.pipelines.denoise.inputs import check_whole_start, to_tensor
 from wangp_cli.pipelines.wan.architecture import Architecture
-from wangp_cli.pipelines.wan.image_to_video import ImageToVideo, KnownFrames, known_channels
+from wangp_cli.pipelines.wan.image_to_video import ImageCondition, ImageToVideo, known_channels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Character(KnownFrames):
+class AnimateCondition(ImageCondition):
     """A character, in a latent frame before the video, and how it moves.
 
     Args:
@@ -45,16 +45,16 @@ class Character(KnownFrames):
         }
 
     @property
-    def under_negative(self) -> Character:
+    def negative_condition(self) -> AnimateCondition:
         """The same with a black face, which has no expression."""
         return replace(self, face=torch.full_like(self.face, -1))
 
-    def beside(self, video: torch.Tensor) -> torch.Tensor:
+    def add_extra_latents(self, video: torch.Tensor) -> torch.Tensor:
         """The character before the video."""
         clean = self.known[:, -video.shape[1] :, :1].to(video)
         return torch.cat([clean, video], dim=2)
 
-    def video(self, latents: torch.Tensor) -> torch.Tensor:
+    def video_latents(self, latents: torch.Tensor) -> torch.Tensor:
         """What comes after the character."""
         return latents[:, :, 1:]
 
@@ -66,7 +66,14 @@ class Animate(ImageToVideo):
     """
 
     network = "WanAnimateTransformer3DModel"
-    reads = Architecture.reads | {"start", "control", "mask", "face", "background", "references"}
+    supported_inputs = Architecture.supported_inputs | {
+        "start",
+        "control",
+        "mask",
+        "face",
+        "background",
+        "references",
+    }
 
     def check(self, inputs: Inputs, canvas: Canvas) -> None:
         """Refuse anything but one character with poses and a face, and half of a replacement."""
@@ -84,7 +91,9 @@ class Animate(ImageToVideo):
         """The character, what is known of the video, and the poses."""
         return 1 + 2 * self.parts.vae.latent_frames(canvas.frames)
 
-    def encode(self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]) -> Character:
+    def encode(
+        self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]
+    ) -> AnimateCondition:
         """Everything as latents, but the face as pixels."""
         vae, (character,) = self.parts.vae, inputs.references
         assert self.parts.image_encoder is not None
@@ -97,7 +106,7 @@ class Animate(ImageToVideo):
         poses = vae.encode(to_tensor(inputs.control), tick)
         side = self.config["motion_encoder_size"]
         face = to_tensor(replace(inputs.face, frames=fit(inputs.face.frames, side, side)))
-        return Character(
+        return AnimateCondition(
             known=known,
             image=self.parts.image_encoder.embed([character.frames[0]]).to(self.dtype),
             poses=poses.to(self.dtype),

@@ -55,13 +55,13 @@ class Architecture:
 
     network: ClassVar[str] = "WanTransformer3DModel"
     """The class of its transformers, in diffusers."""
-    reads: ClassVar[frozenset[str]] = frozenset({"initial"})
+    supported_inputs: ClassVar[frozenset[str]] = frozenset({"initial"})
     """The fields of `Inputs` it has code for; a model's catalogue entry may allow fewer."""
     expand_timesteps: ClassVar[bool] = False
     """Its network is told a timestep for every token."""
-    compiles: ClassVar[bool] = True
+    supports_compile: ClassVar[bool] = True
     """Its network's blocks can be compiled: nothing is hung on their layers for a single pass."""
-    caches: ClassVar[bool] = True
+    supports_cache: ClassVar[bool] = True
     """Its network's blocks can be left out by a step cache: nothing is added to what they give."""
 
     def __init__(
@@ -98,7 +98,7 @@ class Architecture:
                 raise ModelError(
                     f"{checkpoint.folder} holds a {found}, but {spec.name} needs a {cls.network}"
                 )
-            if expands != cls.expand_timesteps or not cls.fits(config):
+            if expands != cls.expand_timesteps or not cls.matches_config(config):
                 raise ModelError(f"{checkpoint.folder} is not of the architecture {spec.architecture}")
 
     @classmethod
@@ -108,17 +108,17 @@ class Architecture:
         Raises:
             ResourceError: naming the field.
         """
-        for field, served in (("compile", cls.compiles), ("cache", cls.caches)):
+        for field, served in (("compile", cls.supports_compile), ("cache", cls.supports_cache)):
             if getattr(placement, field) and not served:
                 raise ResourceError(f"{field}: is not served for {spec.name}", hint=f"leave --{field} out")
 
     @classmethod
-    def fits(cls, config: dict[str, Any]) -> bool:
+    def matches_config(cls, config: dict[str, Any]) -> bool:
         """Whether a transformer's configuration is of this architecture."""
         return config.get("in_channels") == config.get("out_channels")
 
     @classmethod
-    def parts_of(cls, checkpoint: Checkpoint) -> tuple[PartName, ...]:
+    def part_names(cls, checkpoint: Checkpoint) -> tuple[PartName, ...]:
         """The parts to load beside the transformers."""
         return "text_encoder", "vae"
 
@@ -150,6 +150,6 @@ class Architecture:
         """
         return Condition()
 
-    def ready(self, condition: Condition) -> Condition:
+    def prepare(self, condition: Condition) -> Condition:
         """The condition for a run that begins now, with what would take too much memory to keep before."""
         return condition

@@ -32,7 +32,7 @@ IMAGE_TEXT_LENGTH = 512
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class KnownFrames(Condition):
+class ImageCondition(Condition):
     """Frames that are known, and CLIP's view of them.
 
     Args:
@@ -52,7 +52,7 @@ class KnownFrames(Condition):
 class ImageToVideo(Architecture):
     """Begins with given frames, and may end with some."""
 
-    reads = Architecture.reads | {"start", "end", "anchor"}
+    supported_inputs = Architecture.supported_inputs | {"start", "end", "anchor"}
     both_ends = False
     """The network was trained on a first and a last picture, and needs both."""
 
@@ -67,16 +67,16 @@ class ImageToVideo(Architecture):
                 raise ModelError(f"{spec.name} must have a text length of {IMAGE_TEXT_LENGTH}")
 
     @classmethod
-    def fits(cls, config: dict[str, Any]) -> bool:
+    def matches_config(cls, config: dict[str, Any]) -> bool:
         """It has channels for known frames, and a place for a second picture where it needs one."""
         both_ends = config.get("pos_embed_seq_len") is not None
         return config.get("in_channels") != config.get("out_channels") and both_ends == cls.both_ends
 
     @classmethod
-    def parts_of(cls, checkpoint: Checkpoint) -> tuple[PartName, ...]:
+    def part_names(cls, checkpoint: Checkpoint) -> tuple[PartName, ...]:
         """CLIP too, where the network reads it."""
         sees = checkpoint.config("transformer").get("image_dim") is not None
-        return (*super().parts_of(checkpoint), "image_encoder") if sees else super().parts_of(checkpoint)
+        return (*super().part_names(checkpoint), "image_encoder") if sees else super().part_names(checkpoint)
 
     def check(self, inputs: Inputs, canvas: Canvas) -> None:
         """Refuse pictures it cannot begin or end with."""
@@ -96,20 +96,20 @@ class ImageToVideo(Architecture):
         inputs: Inputs,
         canvas: Canvas,
         tick: Callable[[int], None],
-    ) -> KnownFrames:
+    ) -> ImageCondition:
         """The known frames as latents, and what CLIP sees in them."""
         channels = known_channels if inputs.anchor is None else anchored_channels
         known = channels(self.parts.vae, inputs, canvas, tick)
         if self.parts.image_encoder is None:
-            return KnownFrames(known=known)
+            return ImageCondition(known=known)
         tokens = image_tokens(self.parts.image_encoder, inputs, both_ends=self.both_ends)
-        return KnownFrames(known=known, image=tokens.to(self.dtype))
+        return ImageCondition(known=known, image=tokens.to(self.dtype))
 
 
 class FirstAndLastFrame(ImageToVideo):
     """Fills the frames between a first and a last picture."""
 
-    reads = ImageToVideo.reads - {"anchor"}
+    supported_inputs = ImageToVideo.supported_inputs - {"anchor"}
     both_ends = True
 
 

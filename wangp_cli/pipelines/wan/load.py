@@ -17,16 +17,16 @@ from wangp_cli.pipelines.denoise import attention, step_cache
 from wangp_cli.pipelines.lora import adapters as lora_adapters
 from wangp_cli.pipelines.memory import compiled, profiles
 from wangp_cli.pipelines.memory.estimate import bytes_of
-from wangp_cli.pipelines.memory.offload import Shelf
+from wangp_cli.pipelines.memory.offload import WeightOffloader
 from wangp_cli.pipelines.memory.quantized import quantize
 from wangp_cli.pipelines.wan.architecture import Parts
-from wangp_cli.pipelines.wan.fantasy_talking import module_of
+from wangp_cli.pipelines.wan.fantasy_talking import speech_module_files
 from wangp_cli.pipelines.wan.image_encoder import ImageEncoder
 from wangp_cli.pipelines.wan.pipeline import Wan, counter
 from wangp_cli.pipelines.wan.registry import ARCHITECTURES
 from wangp_cli.pipelines.wan.speech_network import AudioEncoder
 from wangp_cli.pipelines.wan.text_encoder import TextEncoder
-from wangp_cli.pipelines.wan.uni3c import control_of
+from wangp_cli.pipelines.wan.uni3c import control_network_files
 from wangp_cli.pipelines.wan.vae import Vae
 
 if TYPE_CHECKING:
@@ -74,14 +74,14 @@ def load(
     with torch.device("meta"):
         empty = kind.from_config(checkpoint.config("transformer"))
     lora_adapters.check(loras, empty)
-    names = architecture.parts_of(checkpoint)
+    names = architecture.part_names(checkpoint)
     transformers = TRANSFORMERS[: spec.experts]
     checkpoint.check([*transformers, *names, *(TOOLS[name] for name in names if name in TOOLS)])
     tick = counter(progress, "load", len(names) + len(transformers))
     counts = dict.fromkeys(transformers, sum(weight.numel() for weight in empty.parameters()))
     counts |= {name: checkpoint.weights(name) for name in names}
-    placement, why = _settled(placement, checkpoint, counts, components)
-    shelf = components.get(_shelf_key(placement), lambda: Shelf(placement))
+    placement, reason = _settled(placement, checkpoint, counts, components)
+    offloader = components.get(_offloader_key(placement), lambda: WeightOffloader(placement))
     parts = {}
     for name in names:
         parts[name] = _part(name, checkpoint, placement, components)
@@ -89,13 +89,15 @@ def load(
     dtype = getattr(torch, placement.dtype)
     networks = []
     for part in transformers:
-        networks.append(checkpoint.network(part, kind, dtype, shelf.first_device, passing=shelf.on_disk))
+        networks.append(
+            checkpoint.network(part, kind, dtype, offloader.first_device, passing=offloader.on_disk)
+        )
         _prepare(networks[-1], placement)
-        shelf.keep(networks[-1])
+        offloader.add(networks[-1])
         tick(1)
-    adapters = lora_adapters.Adapters(networks, placement.device, dtype, shelf.opened, empty)
+    adapters = lora_adapters.LoraAdapters(networks, placement.device, dtype, offloader.onloaded, empty)
     made = architecture(spec, Parts(**parts), dtype, empty.config, exact=placement.exact)
-    return Wan(made, networks, placement, adapters, why=why)
+    return Wan(made, networks, placement, adapters, profile_reason=reason)
 
 
 def _prepare(transformer: Any, placement: Placement) -> None:
@@ -120,8 +122,8 @@ def _settled(
 
 def _part(name: PartName, checkpoint: Checkpoint, placement: Placement, components: Components) -> Any:
     """A part beside the transformers, shared with all pipelines that have an equal one."""
-    shelf = components.get(_shelf_key(placement), lambda: Shelf(placement))
-    make = partial(MAKERS[name], checkpoint, placement, shelf)
+    offloader = components.get(_offloader_key(placement), lambda: WeightOffloader(placement))
+    make = partial(MAKERS[name], checkpoint, placement, offloader)
     return components.get(_key(name, checkpoint, placement), make)
 
 
@@ -133,58 +135,62 @@ def _key(name: PartName, checkpoint: Checkpoint, placement: Placement) -> tuple[
         "speech": placement.dtype,
         "control": placement.dtype,
     }.get(name, "")
-    return (name, *identities, variant, *_shelf_key(placement)[1:])
+    return (name, *identities, variant, *_offloader_key(placement)[1:])
 
 
-def _shelf_key(placement: Placement) -> tuple[str, ...]:
+def _offloader_key(placement: Placement) -> tuple[str, ...]:
     # Without a name, as it is no part of the model.
     return ("", placement.device, placement.profile, str(placement.preload), str(placement.work_dir))
 
 
-def _text_encoder(checkpoint: Checkpoint, placement: Placement, shelf: Shelf) -> TextEncoder:
+def _text_encoder(checkpoint: Checkpoint, placement: Placement, offloader: WeightOffloader) -> TextEncoder:
     dtype = getattr(torch, placement.dtype)
-    model = checkpoint.encoder("text_encoder", UMT5EncoderModel, dtype, shelf.first_device)
+    model = checkpoint.encoder("text_encoder", UMT5EncoderModel, dtype, offloader.first_device)
     quantize(model, placement.text_encoder_quantization)
-    shelf.keep(model)
+    offloader.add(model)
     return TextEncoder(model, checkpoint.tool("tokenizer", AutoTokenizer), placement.device)
 
 
-def _vae(checkpoint: Checkpoint, placement: Placement, shelf: Shelf) -> Vae:
+def _vae(checkpoint: Checkpoint, placement: Placement, offloader: WeightOffloader) -> Vae:
     dtype = getattr(torch, placement.vae_dtype)
     model = checkpoint.network("vae", diffusers.AutoencoderKLWan, dtype, placement.device)
-    shelf.make_room_for(model.encoder)
-    shelf.make_room_for(model.decoder)
+    offloader.offload_all_before(model.encoder)
+    offloader.offload_all_before(model.decoder)
     return Vae(model, exact=placement.exact)
 
 
-def _image_encoder(checkpoint: Checkpoint, _placement: Placement, shelf: Shelf) -> ImageEncoder:
+def _image_encoder(checkpoint: Checkpoint, _placement: Placement, offloader: WeightOffloader) -> ImageEncoder:
     # Few models have one, and the import warns on machines without torchvision.
     from transformers import CLIPImageProcessor, CLIPVisionModel
 
-    model = checkpoint.encoder("image_encoder", CLIPVisionModel, torch.float32, shelf.first_device)
-    shelf.keep(model)
+    model = checkpoint.encoder("image_encoder", CLIPVisionModel, torch.float32, offloader.first_device)
+    offloader.add(model)
     return ImageEncoder(model, checkpoint.tool("image_processor", CLIPImageProcessor))
 
 
-def _audio_encoder(checkpoint: Checkpoint, _placement: Placement, shelf: Shelf) -> AudioEncoder:
+def _audio_encoder(checkpoint: Checkpoint, _placement: Placement, offloader: WeightOffloader) -> AudioEncoder:
     from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
     model = checkpoint.encoder(
-        "audio_encoder", Wav2Vec2Model, torch.float32, shelf.first_device, unread=UNREAD_OF_WAV2VEC
+        "audio_encoder", Wav2Vec2Model, torch.float32, offloader.first_device, unread=UNREAD_OF_WAV2VEC
     )
-    shelf.keep(model)
+    offloader.add(model)
     return AudioEncoder(model, checkpoint.tool("audio_encoder", Wav2Vec2FeatureExtractor))
 
 
-def _speech(checkpoint: Checkpoint, placement: Placement, shelf: Shelf) -> SpeechModule:
-    model: SpeechModule = module_of(checkpoint).build(getattr(torch, placement.dtype), shelf.first_device)
-    shelf.keep(model.eval().requires_grad_(False))
+def _speech(checkpoint: Checkpoint, placement: Placement, offloader: WeightOffloader) -> SpeechModule:
+    model: SpeechModule = speech_module_files(checkpoint).build(
+        getattr(torch, placement.dtype), offloader.first_device
+    )
+    offloader.add(model.eval().requires_grad_(False))
     return model
 
 
-def _control(checkpoint: Checkpoint, placement: Placement, _shelf: Shelf) -> ControlNetwork:
+def _control(checkpoint: Checkpoint, placement: Placement, _offloader: WeightOffloader) -> ControlNetwork:
     # It is asked in the middle of the transformer's passes, so it stays where they compute.
-    model: ControlNetwork = control_of(checkpoint).build(getattr(torch, placement.dtype), placement.device)
+    model: ControlNetwork = control_network_files(checkpoint).build(
+        getattr(torch, placement.dtype), placement.device
+    )
     model.eval().requires_grad_(False)
     return model
 
@@ -193,7 +199,7 @@ UNREAD_OF_WAV2VEC = ("lm_head.weight", "lm_head.bias", "masked_spec_embed")
 """What finds letters, and what hides sound in training."""
 TOOLS = {"text_encoder": "tokenizer", "image_encoder": "image_processor"}
 """Parts without weights, by the part they come with."""
-MAKERS: dict[PartName, Callable[[Checkpoint, Placement, Shelf], Any]] = {
+MAKERS: dict[PartName, Callable[[Checkpoint, Placement, WeightOffloader], Any]] = {
     "text_encoder": _text_encoder,
     "vae": _vae,
     "image_encoder": _image_encoder,

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wangp_cli.pipelines.base import Inputs
-    from wangp_cli.pipelines.denoise.condition import Ask, Guider
+    from wangp_cli.pipelines.denoise.condition import Guider, NetworkCall
     from wangp_cli.pipelines.denoise.inputs import Canvas
     from wangp_cli.tasks.shot import Shot
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Subjects(Condition):
+class PhantomCondition(Condition):
     """Reference pictures behind the video.
 
     Args:
@@ -39,25 +39,25 @@ class Subjects(Condition):
 
     def arguments(self, network: Any, latents: torch.Tensor, timestep: torch.Tensor) -> dict[str, Any]:
         """The references in the place of the last latent frames, clean in every step."""
-        return super().arguments(network, self.beside(self.video(latents)), timestep)
+        return super().arguments(network, self.add_extra_latents(self.video_latents(latents)), timestep)
 
-    def velocity(self, ask: Ask, guider: Guider) -> torch.Tensor:
+    def velocity(self, call: NetworkCall, guider: Guider) -> torch.Tensor:
         """Guided by the references first, then by the prompt; one pass where nothing guides.
 
         Source: Liu et al. 2025, arXiv:2502.11079, and WanGP, which has a scale of 5 for the references.
         """
-        if (negative := guider.away_from(ask)) is None:
-            return guider.positive(ask)
-        prompted, shown = guider.both(ask, negative)
-        hidden = ask(negative, replace(self, references=torch.zeros_like(self.references)))
+        if (negative := guider.negative_prompt_at(call)) is None:
+            return guider.predict_positive(call)
+        prompted, shown = guider.predict_both(call, negative)
+        hidden = call.predict(negative, replace(self, references=torch.zeros_like(self.references)))
         by_references = self.guidance_scale * (shown - hidden)
-        return hidden + by_references + ask.step.guidance_scale * (prompted - shown)
+        return hidden + by_references + call.step.guidance_scale * (prompted - shown)
 
-    def beside(self, video: torch.Tensor) -> torch.Tensor:
+    def add_extra_latents(self, video: torch.Tensor) -> torch.Tensor:
         """The video, and the references behind it."""
         return torch.cat([video, self.references], dim=2)
 
-    def video(self, latents: torch.Tensor) -> torch.Tensor:
+    def video_latents(self, latents: torch.Tensor) -> torch.Tensor:
         """What comes before the references."""
         return latents[:, :, : -self.references.shape[2]]
 
@@ -65,7 +65,7 @@ class Subjects(Condition):
 class Phantom(Architecture):
     """Shows the people and things of reference pictures; its network is one of text to video."""
 
-    reads = Architecture.reads | {"references"}
+    supported_inputs = Architecture.supported_inputs | {"references"}
 
     def check(self, inputs: Inputs, canvas: Canvas) -> None:
         """Refuse to work without a reference."""
@@ -76,7 +76,11 @@ class Phantom(Architecture):
         """Each reference."""
         return len(inputs.references)
 
-    def encode(self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]) -> Subjects:
+    def encode(
+        self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]
+    ) -> PhantomCondition:
         """Each reference as a latent frame of its own."""
         latents = [self.parts.vae.encode(to_tensor(picture), tick) for picture in inputs.references]
-        return Subjects(references=torch.cat(latents, dim=2), guidance_scale=shot.image_guidance_scale)
+        return PhantomCondition(
+            references=torch.cat(latents, dim=2), guidance_scale=shot.image_guidance_scale
+        )

@@ -11,10 +11,10 @@ import torch
 from wangp_cli.errors import RequestError
 from wangp_cli.pipelines.base import Decoded, Inputs
 from wangp_cli.pipelines.denoise import attention, step_cache
-from wangp_cli.pipelines.denoise.condition import Ask
+from wangp_cli.pipelines.denoise.condition import NetworkCall
 from wangp_cli.pipelines.denoise.guidance import ClassifierFreeGuider
 from wangp_cli.pipelines.denoise.inputs import Canvas, check_inputs, to_tensor
-from wangp_cli.pipelines.denoise.loop import check_finite, draw_noise, generator_of, noisy
+from wangp_cli.pipelines.denoise.loop import add_noise, check_finite, draw_noise, noise_generator
 from wangp_cli.pipelines.denoise.schedules import schedule
 from wangp_cli.pipelines.memory import meter, profiles
 from wangp_cli.pipelines.wan import nag
@@ -22,10 +22,10 @@ from wangp_cli.pipelines.wan import nag
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from wangp_cli.pipelines.base import Lora, LoraPut, Placement, Progress, Stage
+    from wangp_cli.pipelines.base import LoadedLora, Lora, Placement, Progress, Stage
     from wangp_cli.pipelines.denoise.condition import Condition
     from wangp_cli.pipelines.denoise.steps import Denoiser, Step
-    from wangp_cli.pipelines.lora.adapters import Adapters
+    from wangp_cli.pipelines.lora.adapters import LoraAdapters
     from wangp_cli.pipelines.wan.architecture import Architecture
     from wangp_cli.tasks.shot import Shot
 
@@ -63,7 +63,7 @@ class Wan:
         networks: one transformer, or one for high and one for low noise.
         placement: device, precision and kernels.
         adapters: the LoRAs on the networks.
-        why: the profile was chosen.
+        profile_reason: why the profile was chosen.
     """
 
     def __init__(
@@ -71,19 +71,19 @@ class Wan:
         architecture: Architecture,
         networks: Sequence[Any],
         placement: Placement,
-        adapters: Adapters,
+        adapters: LoraAdapters,
         *,
-        why: str = "",
+        profile_reason: str = "",
     ) -> None:
         self.spec = architecture.spec
         self._architecture = architecture
         self._networks = list(networks)
         self.placement = placement
-        self.why = why
+        self.profile_reason = profile_reason
         self._adapters = adapters
         self._vae = architecture.parts.vae
 
-    def retune(self, placement: Placement) -> None:
+    def reconfigure(self, placement: Placement) -> None:
         """Compute as this placement says from here on; what `loading` tells apart stays as it was loaded.
 
         Raises:
@@ -101,13 +101,13 @@ class Wan:
             cache=placement.cache,
         )
 
-    def adapt(self, loras: Sequence[Lora]) -> list[LoraPut]:
+    def set_loras(self, loras: Sequence[Lora]) -> list[LoadedLora]:
         """Put exactly these LoRAs on the networks; files that are on already are not read again.
 
         Raises:
             ModelError: a file is missing or broken, or does not fit; what was on before stays on.
         """
-        return self._adapters.put(loras)
+        return self._adapters.set_loras(loras)
 
     def encode(self, shot: Shot, inputs: Inputs, progress: Progress) -> Conditioning:
         """Text and pictures as conditioning.
@@ -126,7 +126,7 @@ class Wan:
         condition = self._architecture.encode(shot, inputs, canvas, tick)
         initial = None
         if inputs.initial is not None and shot.denoising_strength < 1:
-            initial = condition.beside(self._vae.encode(to_tensor(inputs.initial), tick))
+            initial = condition.add_extra_latents(self._vae.encode(to_tensor(inputs.initial), tick))
         return Conditioning(
             canvas=canvas, prompt=prompt, negative=negative, condition=condition, initial=initial
         )
@@ -147,18 +147,18 @@ class Wan:
         frames = condition.latent_frames(self._vae.latent_frames(canvas.frames))
         side = self._vae.spatial
         shape = (1, self._vae.channels, frames, canvas.height // side, canvas.width // side)
-        device, generator = self.placement.device, generator_of(shot.seed)
+        device, generator = self.placement.device, noise_generator(shot.seed)
         steps = schedule(shot, device, experts=len(self._networks), generator=generator)
         latents = draw_noise(shape, generator, device)
         cached = step_cache.caching(self.placement, self.spec.name, self._networks, steps.steps)
         with torch.inference_mode(), attention.using(self.placement.attention), cached:
-            condition = self._architecture.ready(condition)
+            condition = self._architecture.prepare(condition)
             if conditioning.initial is not None:
-                latents = noisy(conditioning.initial, latents, steps.sigmas[0])
+                latents = add_noise(conditioning.initial, latents, steps.sigmas[0])
             latents = condition.sample(
                 self._denoiser(shot, conditioning, condition), steps, latents, progress
             )
-            return condition.video(latents)
+            return condition.video_latents(latents)
 
     def tiles(self, latents: torch.Tensor) -> list[int | None]:
         """Sides of tiles to decode these latents with, None for whole: the one to take, then ever smaller."""
@@ -198,10 +198,10 @@ class Wan:
     def _check(self, shot: Shot, inputs: Inputs) -> Canvas:
         canvas = Canvas.of(shot)
         canvas.check_grid(self._vae.spatial * self._networks[0].config.patch_size[1], self._vae.temporal)
-        served = self._architecture.reads & self.spec.accepts
+        served = self._architecture.supported_inputs & self.spec.accepts
         for field in fields(Inputs):
             # What goes with another input needs no ability of its own.
-            ability = {"resting": "control", "motion": "anchor"}.get(field.name, field.name)
+            ability = {"fallback_control": "control", "motion": "anchor"}.get(field.name, field.name)
             if getattr(inputs, field.name) not in (None, ()) and ability not in served:
                 raise RequestError(field.name, f"is not read by {self.spec.name}")
         if shot.denoising_strength < 1 and inputs.initial is None:
@@ -226,10 +226,10 @@ class Wan:
         )
 
         def denoiser(latents: torch.Tensor, step: Step) -> torch.Tensor:
-            self._adapters.at(step)
+            self._adapters.set_step(step)
             network = self._networks[step.expert]
             return condition.velocity(
-                Ask(network=network, condition=condition, latents=latents, step=step), guider
+                NetworkCall(network=network, condition=condition, latents=latents, step=step), guider
             )
 
         return denoiser

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Filmed(Condition):
+class ReCamMasterCondition(Condition):
     """A known video, and the camera of the new one.
 
     Args:
@@ -37,18 +37,18 @@ class Filmed(Condition):
         both = torch.cat([latents, self.source], dim=2)
         return super().arguments(network, both, timestep) | {"camera": self.camera}
 
-    def ask(
+    def predict(
         self, network: Any, latents: torch.Tensor, timestep: torch.Tensor, prompt: torch.Tensor
     ) -> torch.Tensor:
         """One pass, of which the new video's part counts."""
-        return super().ask(network, latents, timestep, prompt)[:, :, : latents.shape[2]]
+        return super().predict(network, latents, timestep, prompt)[:, :, : latents.shape[2]]
 
 
 class ReCamMaster(Architecture):
     """Films a video again."""
 
     network = "ReCamTransformer3DModel"
-    reads = Architecture.reads | {"control", "camera"}
+    supported_inputs = Architecture.supported_inputs | {"control", "camera"}
 
     def check(self, inputs: Inputs, canvas: Canvas) -> None:
         """Refuse to film nothing, or without a path."""
@@ -63,10 +63,12 @@ class ReCamMaster(Architecture):
         """The known video."""
         return self.parts.vae.latent_frames(canvas.frames)
 
-    def encode(self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]) -> Filmed:
+    def encode(
+        self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]
+    ) -> ReCamMasterCondition:
         """The known video as latents, and the poses of the frames that latent frames begin with."""
         assert inputs.control is not None
         assert inputs.camera is not None
         source = self.parts.vae.encode(to_tensor(inputs.control), tick)
         poses = torch.tensor(inputs.camera[:: self.parts.vae.temporal], dtype=torch.float32)
-        return Filmed(source=source, camera=poses[None].to(source.device, self.dtype))
+        return ReCamMasterCondition(source=source, camera=poses[None].to(source.device, self.dtype))

@@ -51,7 +51,7 @@ class AudioEncoder:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Heard:
+class AudioTokens:
     """What the blocks of a network are shown of a recording.
 
     Args:
@@ -80,14 +80,14 @@ class SpeechModule(nn.Module):  # type: ignore[misc] # torch has no types here
         self.norm = nn.LayerNorm(TOKEN_WIDTH)
         self.blocks = nn.ModuleList(_KeysAndValues(width) for _ in range(blocks))
 
-    def forward(self, features: torch.Tensor, frames: int) -> Heard:
+    def forward(self, features: torch.Tensor, frames: int) -> AudioTokens:
         """What each latent frame of a video of so many frames hears of features `[1, L, features]`."""
         tokens = self.norm(self.proj(features.to(self.proj.weight.dtype)))[0]
         spans = windows(len(tokens), frames)
         heard = torch.stack([_cut(tokens, first, end) for first, end in spans])
         lengths = [min(end, len(tokens)) - max(first, 0) for first, end in spans]
         mask = torch.arange(heard.shape[1]) < torch.tensor(lengths)[:, None]
-        return Heard(blocks=[block(heard) for block in self.blocks], mask=mask.to(heard.device))
+        return AudioTokens(blocks=[block(heard) for block in self.blocks], mask=mask.to(heard.device))
 
 
 class _KeysAndValues(nn.Module):  # type: ignore[misc] # torch has no types here
@@ -133,7 +133,7 @@ def _cut(tokens: torch.Tensor, first: int, end: int) -> torch.Tensor:
 
 
 @contextmanager
-def hearing(network: Any, heard: Heard, scale: float) -> Iterator[None]:
+def attend_to_audio(network: Any, heard: AudioTokens, scale: float) -> Iterator[None]:
     """A context in which a Wan transformer's attention to text also attends to a recording.
 
     What it finds there is added to what it finds in the text, before the layer that both pass.
@@ -148,13 +148,13 @@ def hearing(network: Any, heard: Heard, scale: float) -> Iterator[None]:
         return
     with ExitStack() as stack:
         for block, (key, value) in zip(network.blocks, heard.blocks, strict=True):
-            ear = _Ear(block.attn2.heads, key, value, heard.mask, scale)
-            stack.callback(block.attn2.norm_q.register_forward_hook(ear.ask).remove)
-            stack.callback(block.attn2.to_out[0].register_forward_pre_hook(ear.add).remove)
+            hook = _AudioCrossAttentionHook(block.attn2.heads, key, value, heard.mask, scale)
+            stack.callback(block.attn2.norm_q.register_forward_hook(hook.keep_query).remove)
+            stack.callback(block.attn2.to_out[0].register_forward_pre_hook(hook.add_attention).remove)
         yield
 
 
-class _Ear:
+class _AudioCrossAttentionHook:
     """One block's attention to a recording; asks what the attention to text asks."""
 
     def __init__(
@@ -164,10 +164,10 @@ class _Ear:
         self._mask, self._scale = mask[:, None], scale
         self._query: torch.Tensor
 
-    def ask(self, _norm: Any, _inputs: Any, query: torch.Tensor) -> None:
+    def keep_query(self, _norm: Any, _inputs: Any, query: torch.Tensor) -> None:
         self._query = query
 
-    def add(self, _layer: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    def add_attention(self, _layer: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         (found,) = inputs
         query, times = self._query, len(found)
         del self._query

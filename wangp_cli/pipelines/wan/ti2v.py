@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class CleanStart(Condition):
+class TextImageCondition(Condition):
     """Latent frames that are known, shown clean in the place of noisy ones.
 
     Args:
@@ -33,9 +33,9 @@ class CleanStart(Condition):
         """A timestep for each token: 0 for those that are known."""
         _, rows, columns = network.config.patch_size
         noise = self._noise(latents)[0, 0, :, ::rows, ::columns] * timestep
-        return {"hidden_states": self.video(latents), "timestep": noise.flatten()[None]}
+        return {"hidden_states": self.video_latents(latents), "timestep": noise.flatten()[None]}
 
-    def video(self, latents: torch.Tensor) -> torch.Tensor:
+    def video_latents(self, latents: torch.Tensor) -> torch.Tensor:
         """The latents with the known ones in their place."""
         if self.start is None:
             return latents
@@ -55,7 +55,7 @@ class CleanStart(Condition):
 class TextAndImageToVideo(Architecture):
     """Makes a video of text, or continues given frames. Source: the Wan 2.2 reference code."""
 
-    reads = Architecture.reads | {"start"}
+    supported_inputs = Architecture.supported_inputs | {"start"}
     expand_timesteps = True
 
     def check(self, inputs: Inputs, canvas: Canvas) -> None:
@@ -66,8 +66,10 @@ class TextAndImageToVideo(Architecture):
         """The frames to begin with."""
         return 0 if inputs.start is None else self.parts.vae.latent_frames(len(inputs.start))
 
-    def encode(self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]) -> CleanStart:
+    def encode(
+        self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]
+    ) -> TextImageCondition:
         """The frames to begin with as latents."""
         if inputs.start is None:
-            return CleanStart()
-        return CleanStart(start=self.parts.vae.encode(to_tensor(inputs.start), tick))
+            return TextImageCondition()
+        return TextImageCondition(start=self.parts.vae.encode(to_tensor(inputs.start), tick))

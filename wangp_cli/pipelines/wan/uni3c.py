@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Inputs
     from wangp_cli.pipelines.checkpoints.assemble import NetworkFiles
     from wangp_cli.pipelines.checkpoints.checkpoint import Checkpoint
-    from wangp_cli.pipelines.denoise.condition import Ask, Guider
+    from wangp_cli.pipelines.denoise.condition import Guider, NetworkCall
     from wangp_cli.pipelines.denoise.inputs import Canvas
     from wangp_cli.pipelines.wan.architecture import PartName
     from wangp_cli.tasks.shot import Shot
@@ -32,7 +32,7 @@ BLACK = 0.02
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Steered(Condition):
+class Uni3cCondition(Condition):
     """What the network is shown without a guide, and the guide.
 
     Args:
@@ -55,31 +55,31 @@ class Steered(Condition):
         """Those without a guide."""
         return self.own.arguments(network, latents, timestep)
 
-    def ask(
+    def predict(
         self, network: Any, latents: torch.Tensor, timestep: torch.Tensor, prompt: torch.Tensor
     ) -> torch.Tensor:
         """One pass, steered where the guide counts."""
         if self.steering is None:
-            return super().ask(network, latents, timestep, prompt)
+            return super().predict(network, latents, timestep, prompt)
         seen = self.arguments(network, latents, timestep)["hidden_states"]
         with self.steering.on(network, seen):
-            return super().ask(network, latents, timestep, prompt)
+            return super().predict(network, latents, timestep, prompt)
 
-    def velocity(self, ask: Ask, guider: Guider) -> torch.Tensor:
+    def velocity(self, call: NetworkCall, guider: Guider) -> torch.Tensor:
         """The guided velocity; the guide is read once for all passes of a step."""
-        if not (self.strength and ask.step.within(self.window)):
-            return guider(ask)
+        if not (self.strength and call.step.within(self.window)):
+            return guider(call)
         assert self.control is not None
         steering = Steering(self.control, self.guide, self.strength)
-        return guider(replace(ask, condition=replace(self, steering=steering)))
+        return guider(replace(call, condition=replace(self, steering=steering)))
 
 
 class CameraControl(Architecture):
     """Follows the camera of a guide video: a network of its own says what is added to the blocks."""
 
-    reads = Architecture.reads | {"control"}
-    compiles = False
-    caches = False
+    supported_inputs = Architecture.supported_inputs | {"control"}
+    supports_compile = False
+    supports_cache = False
 
     @classmethod
     def check_checkpoint(cls, spec: ModelSpec, checkpoint: Checkpoint) -> None:
@@ -87,7 +87,7 @@ class CameraControl(Architecture):
         super().check_checkpoint(spec, checkpoint)
         config = checkpoint.config("transformer")
         width = config["num_attention_heads"] * config["attention_head_dim"]
-        control = control_of(checkpoint).empty
+        control = control_network_files(checkpoint).empty
         found, layers = control.proj_in.in_features, len(control.proj_out)
         if found != width or layers > config["num_layers"]:
             fits = f"{width} wide with {config['num_layers']} blocks"
@@ -96,45 +96,47 @@ class CameraControl(Architecture):
             )
 
     @classmethod
-    def parts_of(cls, checkpoint: Checkpoint) -> tuple[PartName, ...]:
+    def part_names(cls, checkpoint: Checkpoint) -> tuple[PartName, ...]:
         """The control network, too."""
-        return *super().parts_of(checkpoint), "control"
+        return *super().part_names(checkpoint), "control"
 
     def check(self, inputs: Inputs, canvas: Canvas) -> None:
         """Refuse to work without a guide, or with two."""
         super().check(inputs, canvas)
         if inputs.control is None:
             raise RequestError("control", "this model needs a guide video", hint="--video-guide FILE")
-        if inputs.resting is not None:
-            raise RequestError("resting", "this model has one guide for all steps")
+        if inputs.fallback_control is not None:
+            raise RequestError("fallback_control", "this model has one guide for all steps")
 
     def encoded_frames(self, inputs: Inputs, canvas: Canvas) -> int:
         """The guide, too."""
         return super().encoded_frames(inputs, canvas) + self.parts.vae.latent_frames(canvas.frames)
 
-    def encode(self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]) -> Steered:
+    def encode(
+        self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]
+    ) -> Uni3cCondition:
         """The guide as latents, beside what the network is shown anyway."""
         own = super().encode(shot, inputs, canvas, tick)
         assert inputs.control is not None
         video = to_tensor(inputs.control)
         guide = self.parts.vae.encode(video, tick)
-        return Steered(
+        return Uni3cCondition(
             own=own,
             guide=guide * said(video, self.parts.vae.temporal).to(guide.device),
             strength=shot.control_strength,
             window=(shot.control_start, shot.control_end),
         )
 
-    def ready(self, condition: Condition) -> Condition:
+    def prepare(self, condition: Condition) -> Condition:
         """With the network that reads the guide."""
-        assert isinstance(condition, Steered)
+        assert isinstance(condition, Uni3cCondition)
         return replace(condition, control=self.parts.control)
 
 
 class ImageToVideoWithCamera(CameraControl, ImageToVideo):  # type: ignore[misc] # holds the other's condition
     """Sets a picture in motion along the camera of a guide video."""
 
-    reads = ImageToVideo.reads | CameraControl.reads
+    supported_inputs = ImageToVideo.supported_inputs | CameraControl.supported_inputs
 
 
 def said(video: torch.Tensor, step: int) -> torch.Tensor:
@@ -152,7 +154,7 @@ def said(video: torch.Tensor, step: int) -> torch.Tensor:
     return torch.cat([seen[:1], later])[None, None, :, None, None]
 
 
-def control_of(checkpoint: Checkpoint) -> NetworkFiles:
+def control_network_files(checkpoint: Checkpoint) -> NetworkFiles:
     """The control network of a checkpoint, checked by the headers of its files.
 
     Raises:

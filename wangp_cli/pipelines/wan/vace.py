@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from wangp_cli.media.clip import Clip
     from wangp_cli.pipelines.base import Inputs
-    from wangp_cli.pipelines.denoise.condition import Ask, Guider
+    from wangp_cli.pipelines.denoise.condition import Guider, NetworkCall
     from wangp_cli.pipelines.denoise.inputs import Canvas
     from wangp_cli.pipelines.wan.vae import Vae as WanVae
     from wangp_cli.tasks.shot import Shot
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Control(Condition):
+class VaceCondition(Condition):
     """A control video, a mask and references.
 
     Args:
@@ -33,14 +33,14 @@ class Control(Condition):
         strength: weight of the control blocks.
         references: latent frames before the video.
         window: shares of the steps between which `channels` are read.
-        resting: what is read in the other steps; nothing where it is None.
+        fallback_control: what is read in the other steps; nothing where it is None.
     """
 
     channels: torch.Tensor
     strength: float
     references: int
     window: tuple[float, float] = (0.0, 1.0)
-    resting: torch.Tensor | None = None
+    fallback_control: torch.Tensor | None = None
 
     def latent_frames(self, frames: int) -> int:
         """The references are denoised with the video."""
@@ -54,20 +54,20 @@ class Control(Condition):
             "control_hidden_states_scale": self.channels.new_full((layers,), self.strength),
         }
 
-    def velocity(self, ask: Ask, guider: Guider) -> torch.Tensor:
+    def velocity(self, call: NetworkCall, guider: Guider) -> torch.Tensor:
         """The guided velocity; the control that counts is the one of this step."""
-        if ask.step.within(self.window):
-            return guider(ask)
-        if self.resting is not None:
-            return guider(replace(ask, condition=replace(self, channels=self.resting)))
-        return guider(replace(ask, condition=replace(self, strength=0.0, given=None)))
+        if call.step.within(self.window):
+            return guider(call)
+        if self.fallback_control is not None:
+            return guider(replace(call, condition=replace(self, channels=self.fallback_control)))
+        return guider(replace(call, condition=replace(self, strength=0.0, given=None)))
 
-    def beside(self, video: torch.Tensor) -> torch.Tensor:
+    def add_extra_latents(self, video: torch.Tensor) -> torch.Tensor:
         """The references before the video, as the control channels hold them."""
         clean = self.channels[:, : video.shape[1], : self.references].to(video)
         return torch.cat([clean, video], dim=2)
 
-    def video(self, latents: torch.Tensor) -> torch.Tensor:
+    def video_latents(self, latents: torch.Tensor) -> torch.Tensor:
         """What comes after the references."""
         return latents[:, :, self.references :]
 
@@ -76,23 +76,25 @@ class Vace(Architecture):
     """Follows a control video, paints where a mask says, shows references."""
 
     network = "WanVACETransformer3DModel"
-    reads = Architecture.reads | {"start", "end", "control", "mask", "references"}
+    supported_inputs = Architecture.supported_inputs | {"start", "end", "control", "mask", "references"}
 
     def encoded_frames(self, inputs: Inputs, canvas: Canvas) -> int:
         """Known pixels, pixels to paint, and each reference; all twice where the control rests."""
         once = 2 * self.parts.vae.latent_frames(canvas.frames) + len(inputs.references)
-        return once if inputs.resting is None else 2 * once
+        return once if inputs.fallback_control is None else 2 * once
 
-    def encode(self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]) -> Control:
+    def encode(
+        self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]
+    ) -> VaceCondition:
         """All inputs in one tensor."""
         vae, references = self.parts.vae, inputs.references
         video, mask = control_and_mask(inputs, canvas)
         channels = control_channels(vae, video, mask, references, tick)
-        resting = None
-        if inputs.resting is not None:
-            idle = control_and_mask(replace(inputs, control=inputs.resting), canvas)
-            resting = control_channels(vae, *idle, references, tick).to(self.dtype)
-        return Control(
+        fallback_control = None
+        if inputs.fallback_control is not None:
+            idle = control_and_mask(replace(inputs, control=inputs.fallback_control), canvas)
+            fallback_control = control_channels(vae, *idle, references, tick).to(self.dtype)
+        return VaceCondition(
             given=F.pad(latents_given(mask, vae), (0, 0, 0, 0, len(references), 0), value=True).to(
                 channels.device
             ),
@@ -100,7 +102,7 @@ class Vace(Architecture):
             strength=shot.control_strength,
             references=len(references),
             window=(shot.control_start, shot.control_end),
-            resting=resting,
+            fallback_control=fallback_control,
         )
 
 
