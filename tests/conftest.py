@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.events import check_stream
 from wangp_cli.runtime import bootstrap
+from wangp_cli.runtime.events.types import ACCOMPANYING
 from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.outcome import Outcome
 from wangp_cli.value_layers import Layer
@@ -166,7 +167,7 @@ class Made:
     def path(self) -> Path:
         """The one file it made."""
         assert self.outcome.error is None, self.outcome.error
-        [artifact] = self.outcome.artifacts
+        [artifact] = [made for made in self.outcome.artifacts if made.role not in ACCOMPANYING]
         return Path(artifact.path)
 
     @property

@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import Make
 from tests.support.planned import SAID, clip, plan_of
+from wangp_cli.files.checksum import sha256_of
 from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_video
@@ -48,6 +49,13 @@ def test_parts_are_kept_losslessly_where_they_are_asked_for(
     control, mask = (as_uint8(read_video(folder / f"{name}_001.mkv").frames) for name in ("control", "mask"))
     assert control[-1, 0, 0].tolist() == [0, 0, 255]
     assert set(np.unique(mask)) == {0, 255}
+    assert made.outcome.manifest is not None
+    result, *parts = made.outcome.manifest["artifacts"]
+    assert (result["role"], result["path"]) == ("video", str(made.path))
+    assert {part["role"] for part in parts} == {"intermediate"}
+    assert sorted(Path(part["path"]).name for part in parts) == names(folder)
+    announced = {e.data["path"]: e.data["sha256"] for e in made.events if e.type == "artifact.created"}
+    assert announced == {part["path"]: sha256_of(Path(part["path"])) for part in (result, *parts)}
     assert not (tmp_path / "made" / FOLDER).exists()
     assert names(tmp_path / "made") == ["7.mkv", "7_intermediates", "manifests"]
 

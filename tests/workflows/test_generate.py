@@ -328,6 +328,7 @@ def test_a_sidecar_holds_the_request_and_the_file_none(make: Make) -> None:
     sidecar = made.path.with_suffix(".json")
     assert read_comment(made.path) is None
     assert made.outcome.artifacts[0].metadata_sidecar == str(sidecar)
+    assert [(one.role, one.path) for one in made.outcome.artifacts[1:]] == [("sidecar", str(sidecar))]
     again = make(None, layers=(load_settings_file(sidecar),), name="again")
     assert np.array_equal(made.frames, again.frames)
 

@@ -16,6 +16,7 @@ from wangp_cli.files.atomic import sweep
 from wangp_cli.files.checksum import sha256_of
 from wangp_cli.runtime.error_mapping import to_wangp_error
 from wangp_cli.runtime.events.types import (
+    ACCOMPANYING,
     ArtifactCreated,
     Data,
     Fault,
@@ -182,7 +183,9 @@ class _Work:
             ending = {"status": "error", "error": Fault.of(known).model_dump(mode="json")}
             _try_append(history, record(request, about | ending, self._seconds))
             raise known from error
-        made = [artifact.model_dump(mode="json", exclude_none=True) for artifact in self.made]
+        # Readers of the first file expect a result.
+        ordered = sorted(self.made, key=lambda artifact: artifact.role in ACCOMPANYING)
+        made = [artifact.model_dump(mode="json", exclude_none=True) for artifact in ordered]
         manifest = record(request, about | {"status": "success", "artifacts": made}, self._seconds)
         append_line(history, manifest)
         if request.task.preload_policy == "unload":

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from wangp_cli.files.atomic import complete_file
+from wangp_cli.files.checksum import sha256_of
 from wangp_cli.pipelines.base import Lora
+from wangp_cli.runtime.events.types import ArtifactCreated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from wangp_cli.pipelines.base import Pipeline, Placement
@@ -36,6 +40,38 @@ class Job:
     checksums: dict[str, str]
     latents: Path | None = None
     record_file: Callable[[Path, str], None] | None = None
+
+    @contextmanager
+    def new_file(self, path: Path, *, overwrite: bool | None = None) -> Iterator[Path]:
+        """Give a hidden partial file to write; complete, it takes the name `path`. `publish` announces it.
+
+        Args:
+            path: the final name.
+            overwrite: replace what is there; what the task says by default.
+
+        Raises:
+            ConflictError: the file is there and may not be replaced.
+            NoSpaceError: the disk is full or the folder cannot be written.
+        """
+        if overwrite is None:
+            overwrite = self.request.task.overwrite or self.request.task.skip_existing
+        with complete_file(path, overwrite=overwrite, own=self.record_file) as partial:
+            yield partial
+
+    def publish(self, path: Path, role: str = "result", **facts: object) -> None:
+        """Announce a complete file, which the manifest of the task then lists.
+
+        Args:
+            path: the file under its final name.
+            role: what it is, such as `video`, `image`, `audio`, `sidecar` or `intermediate`.
+            facts: other fields of `ArtifactCreated`.
+        """
+        known = {
+            "sha256": sha256_of(path),
+            "bytes": path.stat().st_size,
+            "container": path.suffix[1:] or None,
+        }
+        self.emit(ArtifactCreated.model_validate({"role": role, "path": str(path), **known, **facts}))
 
     def loras(self, shot: Sampling | None = None, own: Sequence[Strength] = ()) -> list[Lora]:
         """The request's LoRAs with their strengths in the phases of a run.

@@ -17,20 +17,24 @@ from wangp_cli.media.timeline import PANEL_HEIGHT, THUMBNAIL, Story, Timeline
 from wangp_cli.media.write import write_video
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.plan import Plan, Segment
+from wangp_cli.runtime.job import Job
 from wangp_cli.workflows.guides import GREY
 
 
-def keep(folder: Path, segment: Segment, inputs: Inputs, made: Spool, plan: Plan) -> None:
-    """Write a segment as the model gave it, and each clip the model was shown, losslessly.
+def write_intermediates(job: Job, segment: Segment, inputs: Inputs, made: Spool, plan: Plan) -> None:
+    """Write a segment as the model generated it, and each clip that it was conditioned on, losslessly.
 
-    The files are `segment_000.mkv`, `control_000.mkv`, `mask_000.mkv` and so on, by the names of inputs.
+    The files are `segment_000.mkv`, `control_000.mkv`, `mask_000.mkv` and so on, by the names of inputs,
+    in the folder RESULT_intermediates. Each is published.
     """
+    folder = intermediates_of(job.request.outputs[0])
     segments: Iterator[Frames] = (made[at : at + 16] for at in range(0, len(made), 16))
     shown = ((name, chunks(clip.frames)) for name, clip in _clips(inputs))
     for name, pieces in [("segment", segments), *shown]:
         file = folder / f"{name}_{segment.index:03d}.mkv"
-        with complete_file(file, overwrite=True) as partial:
+        with job.new_file(file, overwrite=True) as partial:
             write_video(partial, pieces, fps=plan.fps, codec="ffv1")
+        job.publish(file, "intermediate")
 
 
 def _clips(inputs: Inputs) -> Iterator[tuple[str, Clip]]:

@@ -14,13 +14,12 @@ from typing import Any
 from wangp_cli.media.clip import Audio, Frames, as_float
 from wangp_cli.pipelines.base import Pipeline, Stage
 from wangp_cli.pipelines.memory.placement import choose
-from wangp_cli.runtime.events.types import ArtifactCreated
 from wangp_cli.runtime.job import Job
 from wangp_cli.runtime.workspace.segments_cache import remove_empty
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.workflows.decoding import decode_fitting, load_latents, save_latents
 from wangp_cli.workflows.inputs import prepare
-from wangp_cli.workflows.result import Result
+from wangp_cli.workflows.result import ResultWriter
 from wangp_cli.workflows.soundtrack import sound_beside
 from wangp_cli.workflows.source_video import SourceVideo
 from wangp_cli.workflows.windows import make_windows
@@ -56,20 +55,21 @@ def run(job: Job) -> Iterator[Stage]:
             )
             file = save_latents(job, task, index, latents)
         yield "decode"
-        write = partial(_write, Result(job=job, index=index, path=path), continued)
+        write = partial(_write, ResultWriter(job=job, index=index, path=path), continued)
         with _told_where(file):
-            job.emit(decode_fitting(load, latents, job, write))
+            decode_fitting(load, latents, job, write)
         if file:
             file.unlink(missing_ok=True)
             remove_empty(file.parent)
 
 
-def _write(result: Result, continued: _Continued, frames: Iterator[Frames]) -> ArtifactCreated:
+def _write(result: ResultWriter, continued: _Continued, frames: Iterator[Frames]) -> None:
     count = result.job.request.frames
     if count == 1:
-        return result.write_picture(next(frames))
+        result.write_image(next(frames))
+        return
     stream, count = _joined(frames, count, continued)
-    return result.write_video(stream, count, continued.audio)
+    result.write_video(stream, count, continued.audio)
 
 
 @contextmanager

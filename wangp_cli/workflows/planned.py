@@ -25,9 +25,9 @@ from wangp_cli.tasks.adjustments import UNADJUSTED, AdjustmentOptions
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.planned import Fit, Planned
 from wangp_cli.tasks.structure import StructureOptions
-from wangp_cli.workflows.debug_outputs import Shown, drawn, intermediates_of, keep, story_of
+from wangp_cli.workflows.debug_outputs import Shown, drawn, story_of, write_intermediates
 from wangp_cli.workflows.guides import KnownFrames, anchored, ends, fit_image, guide
-from wangp_cli.workflows.result import Result
+from wangp_cli.workflows.result import ResultWriter
 from wangp_cli.workflows.seams import match_segment_colours, stitch
 from wangp_cli.workflows.segment_runs import Segments
 from wangp_cli.workflows.soundtrack import sound_of
@@ -49,10 +49,10 @@ def write(job: Job, assembly: Assembly) -> None:
     """Make the parts of a plan and the file, announced when it is durable."""
     (path,) = job.request.outputs
     with assembly.segments:
-        result = Result(job=job, index=0, path=path)
-        job.emit(result.write_video(assembly.frames(), job.request.frames, assembly.sound()))
+        result = ResultWriter(job=job, index=0, path=path)
+        result.write_video(assembly.frames(), job.request.frames, assembly.sound())
         if (drawing := assembly.drawing(path)) is not None:
-            job.emit(result.write_visualization(drawing, job.request.frames))
+            result.write_visualization(drawing, job.request.frames)
 
 
 class Assembly:
@@ -116,7 +116,7 @@ class Assembly:
     def _tell(self, segment: Segment, inputs: Inputs, made: Spool) -> None:
         """Keep what is to be shown of a segment."""
         if self._task.keep_intermediates:
-            keep(intermediates_of(self._job.request.outputs[0]), segment, inputs, made, self._plan)
+            write_intermediates(self._job, segment, inputs, made, self._plan)
         if self._task.visualize:
             file = self.segments.scratch(f"guide_{segment.index:03d}.npy")
             self._shown_to[segment.index] = Shown(file, segment, inputs)

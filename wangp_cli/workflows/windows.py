@@ -11,7 +11,7 @@ from wangp_cli.runtime.job import Job
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.workflows.guides import KnownFrames
 from wangp_cli.workflows.inputs import prepare_window, source_of
-from wangp_cli.workflows.result import Result
+from wangp_cli.workflows.result import ResultWriter
 from wangp_cli.workflows.seams import match_segment_colours, stitch
 from wangp_cli.workflows.segment_runs import Segments
 from wangp_cli.workflows.soundtrack import sound_beside
@@ -21,8 +21,8 @@ def make_windows(job: Job, index: int, path: Path) -> None:
     """Make one result, announced when it is durable."""
     with Segments(job, path) as segments:
         windows = _Windows(job, index, segments)
-        result = Result(job=job, index=index, path=path)
-        job.emit(result.write_video(windows.frames(), job.request.frames, windows.sound()))
+        result = ResultWriter(job=job, index=index, path=path)
+        result.write_video(windows.frames(), job.request.frames, windows.sound())
 
 
 class _Windows:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from wangp_cli.files.safe_text import escape_control_characters
 from wangp_cli.runtime.events.stream import Event
+from wangp_cli.runtime.events.types import ACCOMPANYING
 
 STAGES = {
     "load": "loading",
@@ -86,7 +87,7 @@ class ConsoleSink:
                 self._draw(event)
             case "log" if not self._quiet and data["logger"] is None:
                 self._console.print(Text.assemble(("note: ", "bold cyan"), plain(data["message"])))
-            case "artifact.created":
+            case "artifact.created" if data["role"] not in ACCOMPANYING:
                 self._write_path(data["path"])
             case "task.failed" | "task.rejected":
                 self._progress.stop()

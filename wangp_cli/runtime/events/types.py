@@ -9,28 +9,11 @@ from typing import Any, ClassVar, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from wangp_cli.errors import WangpError
+from wangp_cli.files.mime import MIME
 from wangp_cli.pipelines.base import Stage
 
 PROTOCOL = "1.0"
 Scope = Literal["run", "task", "either"]
-MIME = {
-    ".mp4": "video/mp4",
-    ".m4v": "video/mp4",
-    ".mov": "video/quicktime",
-    ".mkv": "video/x-matroska",
-    ".webm": "video/webm",
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".webp": "image/webp",
-    ".gif": "image/gif",
-    ".wav": "audio/wav",
-    ".flac": "audio/flac",
-    ".mp3": "audio/mpeg",
-    ".m4a": "audio/mp4",
-    ".ogg": "audio/ogg",
-    ".json": "application/json",
-}
 
 
 class Data(BaseModel):
@@ -181,11 +164,19 @@ class TaskProgress(Data):
     eta_s: float | None = None
 
 
+ACCOMPANYING = frozenset({"sidecar", "intermediate"})
+"""Roles of files that come with a result and are none themselves."""
+
+
 class ArtifactCreated(Data):
-    """A file is complete and durable; `uri` and `mime` follow from its path."""
+    """A file is complete and durable; `uri` and `mime` follow from its path.
+
+    `role` is `video` or `image` of a result, `visualization` of the video that shows how a result was made,
+    `sidecar` of the request beside a result, `intermediate` of a part that is kept on request.
+    """
 
     type = "artifact.created"
-    role: str
+    role: str = "result"
     path: str
     uri: str
     mime: str

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from wangp_cli.files.atomic import is_owned, remove_owned
 from wangp_cli.files.checksum import sha256_of
+from wangp_cli.runtime.events.types import ACCOMPANYING
 from wangp_cli.runtime.request.output_paths import result_files
 from wangp_cli.value_layers import Layer, merge
 
@@ -59,9 +60,10 @@ def _owned(job: StoredJob) -> dict[Path, set[str]]:
 
 
 def is_intact(manifest: Mapping[str, Any] | None) -> bool:
-    """Whether all files of a done job are there, unchanged."""
+    """Whether all results of a done job are there, unchanged; sidecars and intermediates may be gone."""
     artifacts = (manifest or {}).get("artifacts") or []
-    return bool(artifacts) and all(_is_ours(artifact) for artifact in artifacts)
+    results = [artifact for artifact in artifacts if artifact.get("role") not in ACCOMPANYING]
+    return bool(results) and all(_is_ours(artifact) for artifact in results)
 
 
 def remove_results(job: StoredJob) -> None:

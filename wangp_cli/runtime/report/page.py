@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 from wangp_cli.errors import ConflictError
 from wangp_cli.files.atomic import complete_file
+from wangp_cli.files.mime import MIME
 from wangp_cli.files.safe_text import escape_control_characters
-from wangp_cli.runtime.events.types import MIME
 from wangp_cli.runtime.report.read_history import Entry, History, Result
 
 MARK = '<meta name="generator" content="wangp report">'

@@ -12,6 +12,7 @@ from wangp_cli.errors import RequestError
 from wangp_cli.files import strict_json
 from wangp_cli.files.checksum import sha256_of
 from wangp_cli.files.safe_text import escape_control_characters
+from wangp_cli.runtime.events.types import ACCOMPANYING
 from wangp_cli.runtime.report.command import command_of
 
 Status = Literal["done", "failed", "cancelled", "rejected"]
@@ -200,7 +201,7 @@ def _folder(line: dict[str, Any], run_dir: Path) -> Path:
 def _results(line: dict[str, Any], run_dir: Path) -> Iterator[Result]:
     artifacts = line.get("artifacts")
     for artifact in artifacts if isinstance(artifacts, list) else []:
-        if isinstance(artifact, dict) and isinstance(artifact.get("path"), str):
+        if isinstance(artifact, dict) and isinstance(artifact.get("path"), str) and _is_shown(artifact):
             said = Path(artifact["path"])
             suffix = said.suffix.lower()
             kind: Kind = next((kind for kind, suffixes in SUFFIXES.items() if suffix in suffixes), "file")
@@ -211,6 +212,11 @@ def _results(line: dict[str, Any], run_dir: Path) -> Iterator[Result]:
                 seed=_text(artifact.get("seed")),
                 seconds=_seconds(artifact.get("duration_s")),
             )
+
+
+def _is_shown(artifact: dict[str, Any]) -> bool:
+    """Whether a file is a result, rather than one that comes with a result."""
+    return str(artifact.get("role")) not in ACCOMPANYING
 
 
 def _find(artifact: dict[str, Any], folder: Path, run_dir: Path) -> Path | None:
