@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.events import check_stream
+from wangp_cli.pipelines.registry import Adapters
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.events.types import ACCOMPANYING
 from wangp_cli.runtime.execute import execute
@@ -188,9 +189,15 @@ def make(tiny_models: Path, home: Path, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("WANGP_CONFIG_DIR", str(tiny_models))
     monkeypatch.setenv("HOME", str(home))
 
-    def call(model: str | None = "tiny_t2v", *, layers: tuple[Layer, ...] = (), **said: Any) -> Made:
+    def call(
+        model: str | None = "tiny_t2v",
+        *,
+        layers: tuple[Layer, ...] = (),
+        adapters: Adapters | None = None,
+        **said: Any,
+    ) -> Made:
         events: list[Any] = []
-        session = bootstrap.start([events.append])
+        session = bootstrap.start([events.append], adapters=adapters)
         values = {"prompt": "a red circle", "seed": 7, "codec": "ffv1", "output_dir": tmp_path / "made"}
         if model:
             values["model"] = model

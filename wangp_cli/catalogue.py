@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import Field, ValidationError
 
 from wangp_cli.errors import ModelError, RequestError, nearest
-from wangp_cli.models import Accepts, Entry, ModelSpec
+from wangp_cli.models import NO_ARCHITECTURE, Accepts, Entry, ModelSpec, Traits
 
+T = TypeVar("T")
 MAX_YAML_BYTES = 1 << 20
 
 
 class Catalogue:
-    """Models by name, read from YAML folders; later folders replace entries of earlier ones."""
+    """Models by name, read from YAML folders; later folders replace entries of earlier ones.
 
-    def __init__(self, *folders: Any) -> None:
+    Args:
+        folders: of YAML files.
+        families: that have an adapter; a model of another is an error. None accepts any.
+    """
+
+    def __init__(self, *folders: Any, families: Collection[str] | None = None) -> None:
         self._folders = folders
+        self._families = families
 
     @cached_property
     def models(self) -> dict[str, ModelSpec]:
         """Every model by its name, in catalogue order."""
-        files = [_Family.read(file) for folder in self._folders for file in _yaml_files(folder)]
-        networks = {name: entry for file in files for name, entry in file.networks.items()}
-        entries = {name: entry for file in files for name, entry in file.models.items()}
-        of = {name: file for file in files for name in file.models}
-        return {name: of[name].model(name, networks, entries) for name in entries}
+        files = [_CatalogueFile.read(file) for folder in self._folders for file in _yaml_files(folder)]
+        declared = _Declared.of(files, self._families)
+        for file in files:
+            file.check_family(declared)
+        file_of = {name: file for file in files for name in file.models}
+        return {name: file.model(name, declared) for name, file in file_of.items()}
 
     def get(self, name: str) -> ModelSpec:
         """The model called `name`, or with that alias.
@@ -47,53 +57,132 @@ class Catalogue:
 
     def accepting(self, feature: Accepts) -> list[str]:
         """Names of the models that accept an input."""
-        served = (spec for spec in self.models.values() if spec.status != "unsupported")
-        return [spec.name for spec in served if feature in spec.accepts]
+        supported = (spec for spec in self.models.values() if spec.status != "unsupported")
+        return [spec.name for spec in supported if feature in spec.accepts]
 
 
-class _Family(Entry):
-    """One file of the catalogue, with names where other entries are meant."""
+class _CatalogueFile(Entry):
+    """One file of the catalogue, with names where other entries are meant.
+
+    Args:
+        family: of its models and architectures; none where all its models are networks of tools.
+        parts: published number of parameters of parts that the family's models have in common.
+        vae: that they have in common.
+        architectures: of the family, by name; each may replace `parts` and `vae`.
+        networks: by name.
+        models: by name.
+    """
 
     file: str
-    family: Literal["wan"]
+    family: str = ""
+    parts: dict[str, int] = Field(default_factory=dict)
+    vae: dict[str, Any] = Field(default_factory=dict)
+    architectures: dict[str, dict[str, Any]] = Field(default_factory=dict)
     networks: dict[str, dict[str, Any]] = Field(default_factory=dict)
     models: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @classmethod
-    def read(cls, file: Any) -> _Family:
+    def read(cls, file: Any) -> _CatalogueFile:
         """The content of a catalogue file."""
         data = read_yaml(file)
         try:
             return cls.model_validate({"file": str(file)} | data if isinstance(data, dict) else data)
         except ValidationError as error:
-            raise _fault(file, "models", error) from None
+            raise _invalid(file, "models", error) from None
 
-    def model(
-        self, name: str, networks: dict[str, dict[str, Any]], entries: dict[str, dict[str, Any]]
-    ) -> ModelSpec:
-        """One of its models, with the networks and sources that it names put in their places."""
-        entry = {"name": name, "family": self.family} | entries[name]
+    def check_family(self, declared: _Declared) -> None:
+        """Refuse a file of a family without an adapter.
+
+        Raises:
+            ModelError: naming the nearest that has one.
+        """
         try:
+            declared.check_family(self.family)
+        except RequestError as error:
+            raise ModelError(f"catalogue file {self.file}: {error}", hint=error.hint) from None
+
+    def model(self, name: str, declared: _Declared) -> ModelSpec:
+        """One of its models, with the networks, sources and traits that it names put in their places."""
+        entry = {"name": name, "family": self.family} | self.models[name]
+        try:
+            declared.check_family(entry["family"])
             if isinstance(named := entry.get("network"), str):
-                entry["network"] = {"name": named} | _named(networks, named, "network")
+                entry["network"] = {"name": named} | _named(declared.networks, named, "network")
             source = entry.get("source")
             if isinstance(source, dict) and isinstance(named := source.get("components"), str):
-                other = _named(entries, named, "model").get("source", {})
+                other = _named(declared.models, named, "model").get("source", {})
                 entry["source"] = source | {"components": other.get("components", other)}
-            return ModelSpec.model_validate(entry)
+            spec = ModelSpec.model_validate(entry)
+            if spec.architecture == NO_ARCHITECTURE:
+                return spec
+            traits = _named(declared.traits.get(spec.family, {}), spec.architecture, "architecture")
+            for part in spec.source.modules:
+                _named(traits.parts, part, "part")
+            return spec.model_copy(update={"traits": traits})
         except ValidationError as error:
-            raise _fault(self.file, name, error) from None
+            raise _invalid(self.file, name, error) from None
         except RequestError as error:
             raise ModelError(f"catalogue file {self.file}: {name}: {error}", hint=error.hint) from None
 
+    def traits(self, name: str, parts: Mapping[str, int], vae: Mapping[str, Any]) -> Traits:
+        """One of its architectures, with what its family has in common."""
+        own = self.architectures[name]
+        try:
+            common = {"parts": {**parts, **own.get("parts", {})}, "vae": {**vae, **own.get("vae", {})}}
+            return Traits.model_validate(own | common)
+        except (ValidationError, TypeError) as error:
+            if isinstance(error, ValidationError):
+                raise _invalid(self.file, name, error) from None
+            raise ModelError(f"catalogue file {self.file}: {name}: parts and vae are tables") from None
 
-def _named(known: dict[str, dict[str, Any]], name: str, what: str) -> dict[str, Any]:
+
+@dataclass(frozen=True)
+class _Declared:
+    """What models may name, of all files together; the last file that declares a name counts."""
+
+    families: Collection[str] | None
+    networks: dict[str, dict[str, Any]]
+    models: dict[str, dict[str, Any]]
+    traits: dict[str, dict[str, Traits]]
+
+    @classmethod
+    def of(cls, files: Sequence[_CatalogueFile], families: Collection[str] | None) -> _Declared:
+        """The declarations in these files."""
+        return cls(
+            families=families,
+            networks={name: entry for file in files for name, entry in file.networks.items()},
+            models={name: entry for file in files for name, entry in file.models.items()},
+            traits={
+                family: _traits([file for file in files if file.family == family])
+                for family in dict.fromkeys(file.family for file in files)
+            },
+        )
+
+    def check_family(self, family: str) -> None:
+        """Refuse a family without an adapter.
+
+        Raises:
+            RequestError: naming the nearest that has one.
+        """
+        if family and self.families is not None and family not in self.families:
+            hint = nearest(family, list(self.families)) or None
+            raise RequestError("family", f"there is no family {family!r}", hint=hint)
+
+
+def _traits(files: Sequence[_CatalogueFile]) -> dict[str, Traits]:
+    """The architectures that the files of one family declare."""
+    parts = {part: count for file in files for part, count in file.parts.items()}
+    vae = {key: value for file in files for key, value in file.vae.items()}
+    return {name: file.traits(name, parts, vae) for file in files for name in file.architectures}
+
+
+def _named(known: Mapping[str, T], name: str, what: str) -> T:
     if name not in known:
         raise RequestError(what, f"there is no {what} {name!r}", hint=nearest(name, list(known)) or None)
     return known[name]
 
 
-def _fault(file: Any, name: str, error: ValidationError) -> ModelError:
+def _invalid(file: Any, name: str, error: ValidationError) -> ModelError:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")

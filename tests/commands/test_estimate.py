@@ -40,9 +40,8 @@ def test_weights_are_counted_by_headers_and_not_read(make: Make, config: Path, t
     files, _ = checkpoint_layouts.quanto(model.state_dict(), tmp_path)
     checkpoint_layouts.add_entry(config, "filed", model, files)
     count = sum(value.numel() for value in model.parameters())
-    assert (
-        parameters_in(checkpoint_layouts.save(tmp_path / "plain.safetensors", model.state_dict())[0]) == count
-    )
+    plain = checkpoint_layouts.save(tmp_path / "plain.safetensors", model.state_dict())[0]
+    assert parameters_in(plain) == count
     found = estimated(tmp_path, model="tiny_t2v")
     assert found["weights"]["transformer"] == 4 * count
     assert found["disk"]["to_fetch_bytes"] == 0
@@ -88,6 +87,8 @@ def test_operations_are_those_that_torch_counts() -> None:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    from wangp_cli.grid import Grid
+    from wangp_cli.models import Traits
     from wangp_cli.pipelines.memory.estimate import Model, pass_operations
 
     with torch.device("meta"):
@@ -99,7 +100,7 @@ def test_operations_are_those_that_torch_counts() -> None:
         network(*inputs)
     config = {"num_attention_heads": 4, "attention_head_dim": 64, "num_layers": 4}
     weights = {"transformer": sum(value.numel() for value in network.parameters())}
-    model = Model(architecture="t2v", config=config, weights=weights, bytes=0)
+    model = Model(traits=Traits(), grid=Grid(), config=config, weights=weights, bytes=0)
     assert pass_operations(model, 17, 256, 256) == pytest.approx(counter.get_total_flops(), rel=0.15)
 
 

@@ -1,21 +1,46 @@
-"""The closed table of adapters."""
+"""Adapters by model family."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import get_args
 
-from wangp_cli.models import ModelSpec
+import pytest
+
+from wangp_cli.catalogue import Catalogue, presets_dir
+from wangp_cli.errors import ModelError
+from wangp_cli.models import NO_ARCHITECTURE
 from wangp_cli.pipelines.base import Pipeline
-from wangp_cli.pipelines.registry import ADAPTERS
+from wangp_cli.pipelines.registry import ADAPTERS, adapter
 from wangp_cli.pipelines.wan.pipeline import Wan
+from wangp_cli.pipelines.wan.registry import ARCHITECTURES
 
 
 def test_every_family_of_the_catalogue_has_an_adapter_that_loads() -> None:
-    assert set(ADAPTERS) == set(get_args(ModelSpec.model_fields["family"].annotation))
+    specs = Catalogue(presets_dir() / "models").models.values()
+    assert {spec.family for spec in specs if spec.is_diffusion} == set(ADAPTERS)
     for place in ADAPTERS.values():
         module, _, function = place.partition(":")
-        assert callable(getattr(import_module(module), function))
+        assert adapter("wan", ADAPTERS) is getattr(import_module(module), function)
+
+
+def test_wan_computes_every_architecture_that_its_models_have() -> None:
+    specs = Catalogue(presets_dir() / "models").models.values()
+    named = {spec.architecture for spec in specs if spec.family == "wan"} - {NO_ARCHITECTURE}
+    assert named == set(ARCHITECTURES)
+
+
+def test_an_adapter_can_be_handed_in_as_a_function() -> None:
+    def load(*_: object) -> Pipeline:
+        raise NotImplementedError
+
+    assert adapter("toy", {"toy": load}) is load
+
+
+def test_a_family_without_an_adapter_is_named_with_the_nearest() -> None:
+    with pytest.raises(ModelError, match="family 'wann'") as error:
+        adapter("wann", ADAPTERS)
+    assert error.value.hint is not None
+    assert "wan" in error.value.hint
 
 
 def test_wan_is_a_pipeline() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.plans import check
 from wangp_cli.errors import RequestError
-from wangp_cli.models import Grid
+from wangp_cli.grid import Grid
 from wangp_cli.plan import Plan, plan_travel
 
 FREE = Grid(minimum=1)

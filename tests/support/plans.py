@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wangp_cli.models import Grid
+from wangp_cli.grid import Grid
 from wangp_cli.plan import KeptRange, Plan, Segment
 
 Owner = tuple[str, int, int]

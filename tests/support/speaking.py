@@ -21,7 +21,12 @@ FILES = ("module.safetensors", "proj.safetensors")
 def spec() -> ModelSpec:
     """The catalogue entry."""
     accepts = {"start", "speech", "initial", "lora", "negative"}
-    own = {"name": "tiny_fantasy", "architecture": "fantasy", "accepts": accepts}
+    own = {
+        "name": "tiny_fantasy",
+        "architecture": "fantasy",
+        "traits": tiny.traits("fantasy"),
+        "accepts": accepts,
+    }
     return ModelSpec.model_validate(tiny.spec("i2v").model_dump() | own)
 
 

@@ -30,7 +30,12 @@ def spec(name: str) -> ModelSpec:
     """The catalogue entry of the control on a tiny checkpoint."""
     base = tiny.spec(name)
     kind = f"uni3c_{tiny.architecture(name)}"
-    own = {"name": f"tiny_{kind}", "architecture": kind, "accepts": base.accepts | {"control"}}
+    own = {
+        "name": f"tiny_{kind}",
+        "architecture": kind,
+        "traits": tiny.traits(kind),
+        "accepts": base.accepts | {"control"},
+    }
     return ModelSpec.model_validate(base.model_dump() | own)
 
 

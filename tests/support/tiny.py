@@ -5,15 +5,16 @@ from __future__ import annotations
 import string
 from collections.abc import Callable
 from fractions import Fraction
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
+from wangp_cli.catalogue import Catalogue, presets_dir
 from wangp_cli.media.clip import Clip
-from wangp_cli.models import ModelSpec, Source
+from wangp_cli.models import ModelSpec, Source, Traits
 from wangp_cli.tasks.shot import Shot
 
 T = TypeVar("T")
@@ -81,6 +82,13 @@ def architecture(name: str) -> str:
     return name.removesuffix("_2_2")
 
 
+@cache
+def traits(architecture: str) -> Traits:
+    """The traits of an architecture, as the shipped catalogue declares them."""
+    models = Catalogue(presets_dir() / "models").models.values()
+    return next(spec.traits for spec in models if spec.architecture == architecture)
+
+
 def text_length(name: str) -> int:
     """Tokens of a prompt of a tiny checkpoint."""
     return TEXT_LENGTH.get(name, SHORT_TEXT)
@@ -93,6 +101,7 @@ def spec(name: str, **changes: Any) -> ModelSpec:
         "title": f"Tiny {name}",
         "family": "wan",
         "architecture": architecture(name),
+        "traits": traits(architecture(name)),
         "experts": 1 + (name in BOUNDARY),
         "source": Source(),
         "accepts": frozenset(ACCEPTS[architecture(name)]),

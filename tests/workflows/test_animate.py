@@ -14,7 +14,7 @@ from PIL import Image
 from tests.conftest import Make
 from tests.support.echo import serve
 from tests.support.media_files import noise, picture, video
-from wangp_cli.catalogue import Catalogue
+from wangp_cli.catalogue import Catalogue, presets_dir
 from wangp_cli.errors import RequestError
 from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.facts import probe
@@ -58,7 +58,7 @@ def images(path: Path) -> list[Image.Image]:
 def test_windows_are_the_segments_of_stock(make: Make, files: Files, place: Files, tiny_models: Path) -> None:
     said = files | place | {"frames": 17, "sliding_window_size": 9, "colour_match": 0, "exact": True}
     made = make("tiny_animate", size="32x32", **said)
-    folder = Catalogue(tiny_models / "models").get("tiny_animate").source.folder
+    folder = Catalogue(presets_dir() / "models", tiny_models / "models").get("tiny_animate").source.folder
     stock = WanAnimatePipeline.from_pretrained(folder, disable_mmap=True)
     stock.set_progress_bar_config(disable=True)
     wanted = stock(

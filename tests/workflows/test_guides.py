@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tests.support.pictures import flat, moving
 from wangp_cli.errors import RequestError
+from wangp_cli.grid import Grid
 from wangp_cli.media.clip import Frames
-from wangp_cli.models import Grid
 from wangp_cli.pipelines.denoise.inputs import Canvas
 from wangp_cli.pipelines.wan.vace import control_and_mask
 from wangp_cli.plan import Bridge, Plan, plan_edit, plan_join, plan_travel, plan_windows

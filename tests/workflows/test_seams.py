@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from tests.support.pictures import moving
 from wangp_cli.errors import GenerationError
+from wangp_cli.grid import Grid
 from wangp_cli.media.blend import crossfade
 from wangp_cli.media.clip import Frames, as_float, chunks
-from wangp_cli.models import Grid
 from wangp_cli.plan import (
     Bridge,
     KeptRange,

@@ -7,8 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from wangp_cli.grid import Grid
 from wangp_cli.media.clip import Audio
-from wangp_cli.models import Grid
 from wangp_cli.plan import Bridge, Plan, Portion, plan_edit, plan_join
 from wangp_cli.workflows.soundtrack import sound_of
 

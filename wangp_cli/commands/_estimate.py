@@ -28,7 +28,8 @@ def _facts(request: Request, session: Session) -> dict[str, Any]:
     sizes = part_sizes(spec, models_dir)
     runs = [segment.generate for segment in request.plan.segments] if request.plan else []
     model = Model(
-        architecture=spec.architecture,
+        traits=spec.traits,
+        grid=spec.grid,
         config=network_config(spec, models_dir),
         weights={name: size.weights for name, size in sizes.items()},
         bytes=sum(size.bytes for size in sizes.values()),

@@ -48,6 +48,7 @@ def show(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
             write_json(facts)
             return
         found = facts.pop("card", None)
+        del facts["traits"]
         lines = {
             key: _line(facts[key])
             for key in ("source", "accepts", "requires", "means", "defaults", "aliases", "grid", "parameters")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from wangp_cli.tasks.runtime import Dtype, Profile, Quantization
     from wangp_cli.tasks.shot import Shot
 
+TRANSFORMERS = ("transformer", "transformer_2")
+"""The parts that denoise, as checkpoints in diffusers layout call them."""
 Stage = Literal["load", "encode", "denoise", "decode", "write"]
 T = TypeVar("T")
 

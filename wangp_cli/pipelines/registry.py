@@ -1,8 +1,37 @@
-"""Which adapter serves which family; a catalogue file chooses a family, it never names code."""
+"""Which adapter runs which model family; a catalogue file chooses a family, it never names code."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-ADAPTERS = MappingProxyType({"wan": "wangp_cli.pipelines.wan.load:load"})
-"""`module:function` of each family's `load(spec, weights, placement, loras, components, progress)`."""
+from wangp_cli.errors import ModelError, nearest
+
+if TYPE_CHECKING:
+    from wangp_cli.pipelines.base import Pipeline
+
+Load = Callable[..., "Pipeline"]
+"""`load(spec, weights, placement, loras, components, progress)`, as `pipelines/wan/load.py` has it."""
+Adapters = Mapping[str, str | Load]
+"""The `load` of each family, or its place as `module:function`, which is imported when it is needed."""
+ADAPTERS: Mapping[str, str] = MappingProxyType({"wan": "wangp_cli.pipelines.wan.load:load"})
+"""The families that wangp ships with."""
+
+
+def adapter(family: str, adapters: Adapters) -> Load:
+    """The `load` of a model family.
+
+    Raises:
+        ModelError: the family has no adapter.
+    """
+    if family not in adapters:
+        hint = nearest(family, list(adapters)) or None
+        raise ModelError(f"there is no adapter for the family {family!r}", hint=hint)
+    found = adapters[family]
+    if not isinstance(found, str):
+        return found
+    module, _, name = found.partition(":")
+    load: Load = getattr(import_module(module), name)
+    return load

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wangp_cli.errors import RequestError
-from wangp_cli.models import Grid
+from wangp_cli.grid import Grid
 from wangp_cli.plan.model import Segment, cover
 
 

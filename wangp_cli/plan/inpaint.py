@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from wangp_cli.errors import RequestError
-from wangp_cli.models import Grid
+from wangp_cli.grid import Grid
 from wangp_cli.plan.fill import Gap, RunLimits, fill_gap
 from wangp_cli.plan.join import sum_join_plan
 from wangp_cli.plan.model import JoinPlan, KeptRange

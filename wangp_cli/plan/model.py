@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import TypeVar
 
 from wangp_cli.errors import RequestError
-from wangp_cli.models import Entry, Grid
+from wangp_cli.grid import Grid
+from wangp_cli.models import Entry
 from wangp_cli.plan.timeline import GuideSpan
 
 T = TypeVar("T")
@@ -179,7 +180,7 @@ class JoinPlan(Plan):
 
 def cover(grid: Grid, count: int) -> int:
     """The fewest frames on the grid that are at least `count`."""
-    return max(grid.minimum, -(-(count - 1) // grid.step) * grid.step + 1)
+    return grid.cover(count)
 
 
 def value_of_unit(values: Sequence[T], unit: int) -> T:

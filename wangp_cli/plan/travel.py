@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Literal
 
 from wangp_cli.errors import RequestError
-from wangp_cli.models import Grid
+from wangp_cli.grid import Grid
 from wangp_cli.plan.model import KeptRange, PlacedImage, Plan, Segment, broadcast, cover
 
 Mode = Literal["chained", "independent", "svi"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from wangp_cli.errors import RequestError
-from wangp_cli.models import Grid
+from wangp_cli.grid import Grid
 from wangp_cli.plan.model import KeptRange, Plan, Segment, cover
 
 
@@ -58,7 +58,7 @@ def plan_windows(
         if value < least:
             raise RequestError(field, f"{value}, must be {least} or more")
     notices = []
-    size, shared = grid.frames(window), (overlap - 1) // grid.step * grid.step + 1
+    size, shared = grid.frames(window), grid.context(overlap)
     if size != window:
         notices.append(f"window: {window} became {size}, which the model can make")
     if shared != overlap:
@@ -67,7 +67,7 @@ def plan_windows(
         raise RequestError(
             "overlap", f"{shared} and {discard} discarded leave nothing new of a window of {size}"
         )
-    given = (min(before, shared) - 1) // grid.step * grid.step + 1 if before else 0
+    given = grid.context(min(before, shared)) if before else 0
     if frames <= given:
         raise RequestError("frames", f"{frames}, but {given} of them are given")
     segments: list[Segment] = []

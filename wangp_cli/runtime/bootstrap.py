@@ -17,6 +17,8 @@ from wangp_cli.accelerators import Accelerators
 from wangp_cli.catalogue import Catalogue, presets_dir
 from wangp_cli.errors import RequestError
 from wangp_cli.files.safe_text import escape_control_characters
+from wangp_cli.pipelines import registry
+from wangp_cli.pipelines.registry import Adapters
 from wangp_cli.presets import Presets
 from wangp_cli.runtime import settings as settings_files
 from wangp_cli.runtime.control.state import Control
@@ -51,9 +53,13 @@ def load_settings() -> tuple[Settings, dict[str, Origin], Folders]:
     return found, origin, folders
 
 
-def catalogue(folders: Folders) -> Catalogue:
-    """Shipped models, then the user's own."""
-    return Catalogue(presets_dir() / "models", folders.config / "models")
+def catalogue(folders: Folders, adapters: Adapters | None = None) -> Catalogue:
+    """Shipped models, then the user's own; of the families that have an adapter."""
+    return Catalogue(
+        presets_dir() / "models",
+        folders.config / "models",
+        families=registry.ADAPTERS if adapters is None else adapters,
+    )
 
 
 def presets(folders: Folders) -> Presets:
@@ -116,8 +122,18 @@ def start(
     events_file: Path | None = None,
     models_dir_override: Path | None = None,
     progress_interval: float = SECONDS_BETWEEN,
+    adapters: Adapters | None = None,
 ) -> Session:
     """A session with these consumers of events.
+
+    Args:
+        sinks: called with every event.
+        log_level: instead of the settings' own.
+        manifest_path: of the run history; None for one beside the results.
+        events_file: where events go besides, which no result may replace.
+        models_dir_override: folder of the weights, instead of the settings' own.
+        progress_interval: least seconds between two events of progress.
+        adapters: of model families; None for those that wangp ships with.
 
     Raises:
         RequestError: the settings are wrong.
@@ -131,11 +147,11 @@ def start(
         settings=settings,
         settings_origin=origin,
         folders=folders,
-        catalogue=catalogue(folders),
+        catalogue=catalogue(folders, adapters),
         presets=presets(folders),
         accelerators=accelerators(folders),
         stream=Stream(str(uuid.uuid4()), [control.note, *sinks], trace=trace_context()),
-        pool=Pool(weights),
+        pool=Pool(weights, registry.ADAPTERS if adapters is None else adapters),
         models_dir=weights,
         loras_dir=loras_dir(settings, folders),
         scratch=Scratch(work_dir(settings, folders)),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from wangp_cli.pipelines.registry import ADAPTERS, adapter
 from wangp_cli.runtime.events.types import LoraLoaded, ModelLoaded, ModelLoading
 from wangp_cli.runtime.weights.locate import locate
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from wangp_cli.models import ModelSpec
     from wangp_cli.pipelines.base import Lora, Pipeline, Placement, Progress
+    from wangp_cli.pipelines.registry import Adapters
     from wangp_cli.runtime.events.types import Emit
     from wangp_cli.tasks.runtime import Profile
 
@@ -58,10 +59,16 @@ class SharedComponents:
 
 
 class Pool:
-    """The last loaded pipeline, and the parts it shares with the next one."""
+    """The last loaded pipeline, and the parts it shares with the next one.
 
-    def __init__(self, models_dir: Path) -> None:
+    Args:
+        models_dir: folder of all weights.
+        adapters: by model family.
+    """
+
+    def __init__(self, models_dir: Path, adapters: Adapters = ADAPTERS) -> None:
         self._models_dir = models_dir
+        self._adapters = adapters
         self._components = SharedComponents()
         self._key: Any = None
         self._pipeline: Pipeline | None = None
@@ -118,7 +125,8 @@ class Pool:
         emit(ModelLoading(model=spec.name))
         began = time.monotonic()
         self._components.start_counting()
-        self._pipeline = adapter(spec.family)(spec, weights, placement, loras, self._components, progress)
+        load = adapter(spec.family, self._adapters)
+        self._pipeline = load(spec, weights, placement, loras, self._components, progress)
         self._components.drop_unused()
         self._key = key
         found = self._pipeline.placement
@@ -157,12 +165,3 @@ class Pool:
         self.close()
         # Networks and their hooks refer to each other.
         gc.collect()
-
-
-def adapter(family: str) -> Callable[..., Pipeline]:
-    """The `load` function of a model family."""
-    from wangp_cli.pipelines.registry import ADAPTERS
-
-    module, _, name = ADAPTERS[family].partition(":")
-    load: Callable[..., Pipeline] = getattr(import_module(module), name)
-    return load

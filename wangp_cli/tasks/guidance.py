@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from wangp_cli.errors import RequestError
-from wangp_cli.models import Architecture, ModelSpec
+from wangp_cli.models import ModelSpec
 from wangp_cli.tasks.fields import FINITE, Flag, Spec
 
 Scale = Annotated[float, FINITE, Field(ge=0, le=100)]
 Share = Annotated[float, FINITE, Field(ge=0, le=1)]
 Layer = Annotated[int, Field(ge=0, le=1000)]
-OWN_SCALES: MappingProxyType[Architecture, str] = MappingProxyType(
-    {"phantom": "image_guidance_scale", "fantasy": "audio_guidance_scale"}
-)
-"""Architectures with passes of their own beside that of the prompt, and the scale of these."""
-FIXED: frozenset[Architecture] = frozenset({"phantom"})
-"""Of these the ones whose passes come together in one way alone, and only under guidance."""
+ARCHITECTURE_SCALES = ("image_guidance_scale", "audio_guidance_scale")
+"""Scales of passes that only some architectures have; an architecture's traits name its own."""
 
 
 class Guidance(Spec):
@@ -112,15 +107,15 @@ class Guidance(Spec):
         Raises:
             RequestError: naming the field.
         """
-        own = OWN_SCALES.get(spec.architecture)
-        if not self.guide_given and spec.architecture != "vace":
+        own = spec.traits.guidance_field
+        if not self.guide_given and not spec.traits.guides_given:
             raise RequestError("guide_given", f"false, but model {spec.name!r} is no VACE, which it is for")
-        for field in OWN_SCALES.values():
+        for field in ARCHITECTURE_SCALES:
             usual = type(self).model_fields[field].default
             if field != own and (said := getattr(self, field)) != usual:
                 raise RequestError(field, f"{said}, but model {spec.name!r} has no such guidance")
         for field in ("cfg_zero", "apg", "skip_layers"):
-            if own and spec.architecture in FIXED and getattr(self, field):
+            if own and spec.traits.fixed_guidance and getattr(self, field):
                 raise RequestError(
                     field,
                     f"model {spec.name!r} guides in passes of its own, which this does not change",

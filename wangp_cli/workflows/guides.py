@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wangp_cli.errors import RequestError
+from wangp_cli.grid import Grid
 from wangp_cli.media.clip import Clip, Frames, as_float
 from wangp_cli.media.match import adjust
 from wangp_cli.media.resize import fit
-from wangp_cli.models import Grid
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.plan import Segment
 from wangp_cli.tasks.adjustments import UNADJUSTED, ControlAdjustments, Curve, Fade
@@ -125,7 +125,7 @@ def ends(segment: Segment, known: KnownFrames, fps: Fraction, grid: Grid) -> Inp
     back = next((place for place in range(segment.generate) if segment.generate - 1 - place not in placed), 0)
     if front + back < len(placed):
         raise RequestError("model", "takes frames at both ends alone, but the plan has some between them")
-    if segment.context and front % grid.step != 1:
+    if segment.context and front != grid.context(front):
         raise RequestError(
             "overlap",
             f"{front} frames to begin with, but this model takes 1, {grid.step + 1}, ...",

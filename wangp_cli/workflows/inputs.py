@@ -54,7 +54,7 @@ def prepare(task: Generate, spec: ModelSpec) -> Prepared:
     start = reader.still("image_start")
     if before is not None:
         overlap = min(len(before), task.window_overlap(spec))
-        overlap = (overlap - 1) // spec.grid.step * spec.grid.step + 1
+        overlap = spec.grid.context(overlap)
         if overlap >= int(task.frames):
             raise RequestError("frames", f"{task.frames}, but {overlap} of them are of the video to continue")
         start = reader.end_of(before, overlap)

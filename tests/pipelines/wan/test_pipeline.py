@@ -586,7 +586,7 @@ def test_tiles_are_chosen_by_what_is_free(
     pipeline = load(checkpoint("t2v"), vae_tiling="auto")
     latents = torch.zeros(1, 16, 3, 40, 72)
     assert pipeline.tiles(latents) == [None, 512, 256, 128]
-    needed = meter.decoding_bytes(pipeline._vae.model, 320, 576)
+    needed = pipeline._vae.decoding_bytes(320, 576)
     monkeypatch.setattr(meter, "free", lambda _device: needed // 2)
     assert pipeline.tiles(latents) == [256, 128]
     assert "vae_tiling: 256" in caplog.text

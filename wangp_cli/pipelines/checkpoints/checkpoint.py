@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 
 from wangp_cli.errors import ModelError
-from wangp_cli.pipelines.base import Weights
+from wangp_cli.pipelines.base import TRANSFORMERS, Weights
 from wangp_cli.pipelines.checkpoints.foreign_code import FETCH, check, first_line, read_index, read_json
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ HASHED_BYTES = 64 << 20
 """Files up to this size are told apart by their content, larger ones by name, size and time."""
 CONTENT_NAME = re.compile(r"[0-9a-f]{64}")
 SHOWN_KEYS = 3
-TRANSFORMERS = ("transformer", "transformer_2")
 TOOLS = {
     "tokenizer": ("tokenizer.json", "spiece.model"),
     "image_processor": ("preprocessor_config.json",),

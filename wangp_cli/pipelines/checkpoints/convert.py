@@ -13,9 +13,9 @@ import torch
 import transformers
 
 from wangp_cli.errors import ModelError, NoSpaceError
-from wangp_cli.pipelines.base import Weights
+from wangp_cli.pipelines.base import TRANSFORMERS, Weights
 from wangp_cli.pipelines.checkpoints.assemble import TransformerFiles
-from wangp_cli.pipelines.checkpoints.checkpoint import TRANSFORMERS, Checkpoint
+from wangp_cli.pipelines.checkpoints.checkpoint import Checkpoint
 from wangp_cli.pipelines.checkpoints.files import open_weights
 from wangp_cli.pipelines.checkpoints.network_classes import network_class
 from wangp_cli.pipelines.checkpoints.safetensors_writer import Tensors, TensorSpec, total, write_part

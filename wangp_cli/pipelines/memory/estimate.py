@@ -6,31 +6,25 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from wangp_cli.pipelines.base import TRANSFORMERS
 from wangp_cli.pipelines.memory import meter, profiles
 from wangp_cli.pipelines.memory.placement import choose
 from wangp_cli.plan.diffusion_forcing import round_up_to_block, steps_before_each_pass
 
 if TYPE_CHECKING:
+    from wangp_cli.grid import Grid
+    from wangp_cli.models import Traits
     from wangp_cli.pipelines.base import Placement
     from wangp_cli.tasks.render import Render
 
-TRANSFORMERS = ("transformer", "transformer_2")
 WHOLE = ("image_encoder", "audio_encoder")
 """Small parts that are never rounded."""
-ENCODED = MappingProxyType(
-    {"vace": 2, "i2v": 1, "flf2v": 1, "fantasy": 1, "animate": 2, "recam": 1, "uni3c_t2v": 1, "uni3c_i2v": 2}
-)
-"""Videos as long as the shot that an architecture encodes."""
 HIDDEN_COPIES = 12
 """Tensors as wide as the network that live at once in a block, besides two as wide as its inner layer."""
-DECODE_OPERATIONS, ENCODE_OPERATIONS = 8.6e6, 5.1e6
-DECODE_OPERATIONS_5B, ENCODE_OPERATIONS_5B = 18.7e6, 3.6e6
-"""Floating point operations of the VAE for each pixel of each frame, counted on its graph."""
 SHARE_OF_PEAK = {"cpu": 0.9, "cuda": 0.5, "mps": 0.5}
 """Of the speed of a large matrix product, what a network reaches."""
 SHARE_OF_VAE = 0.3
@@ -46,7 +40,7 @@ class Estimate:
     """What a task will take. Weights are exact; the rest is rough.
 
     Args:
-        weights: bytes of each part as it computes.
+        weights: bytes of each part in its dtype while it computes.
         device_bytes: at the peak, on the device.
         memory_bytes: at the peak, of main memory.
         free_bytes: on the device now.
@@ -73,32 +67,37 @@ class Estimate:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A model as far as its size goes.
+    """What estimates need to know of a model.
 
     Args:
-        architecture: of its catalogue entry.
+        traits: of its architecture.
+        grid: of its catalogue entry.
         config: of its transformer.
-        weights: how many numbers each part has.
+        weights: number of parameters of each part.
         bytes: of its files.
     """
 
-    architecture: str
+    traits: Traits
+    grid: Grid
     config: Mapping[str, Any]
     weights: Mapping[str, int]
     bytes: int
 
     @property
     def width(self) -> int:
-        """Of the transformer's hidden state."""
+        """Channels of the transformer's hidden states."""
         return int(self.config.get("num_attention_heads", 40)) * int(
             self.config.get("attention_head_dim", 128)
         )
 
     def tokens(self, frames: int, width: int, height: int) -> int:
-        """What the transformer sees of a shot: patches of 2 x 2 latents."""
-        side = 32 if self.architecture == "ti2v" else 16
-        videos = 2 if self.architecture == "recam" else 1
-        return videos * ((frames - 1) // 4 + 1) * (width // side) * (height // side)
+        """Tokens of a shot in the transformer: one for each block of pixels of each latent frame."""
+        blocks = (width // self.grid.block) * (height // self.grid.block)
+        return self.traits.token_videos * self.latent_frames(frames) * blocks
+
+    def latent_frames(self, frames: int) -> int:
+        """Latent frames of so many frames."""
+        return (frames - 1) // self.grid.step + 1
 
 
 def estimate(task: Render, model: Model, runs: Sequence[int]) -> Estimate:
@@ -122,7 +121,7 @@ def estimate(task: Render, model: Model, runs: Sequence[int]) -> Estimate:
     frames = max(runs)
     work = max(
         denoising_bytes(model, frames, width, height, placement),
-        decoding_bytes(frames, width, height, placement),
+        decoding_bytes(model, frames, width, height, placement),
     )
     held = profiles.resident(sizes, profile, placement.device)
     on_cpu = placement.device == "cpu"
@@ -162,11 +161,12 @@ def denoising_bytes(model: Model, frames: int, width: int, height: int, placemen
     return both * model.tokens(frames, width, height) * of_token
 
 
-def decoding_bytes(frames: int, width: int, height: int, placement: Placement) -> int:
-    """Bytes of decoding a latent frame of the Wan 2.1 VAE, and of the decoded frames."""
+def decoding_bytes(model: Model, frames: int, width: int, height: int, placement: Placement) -> int:
+    """Bytes of decoding a latent frame, and of the decoded frames."""
     pixels = width * height if placement.vae_tiling in ("auto", "off") else int(placement.vae_tiling) ** 2
     size = int(getattr(torch, placement.vae_dtype).itemsize)
-    return meter.DECODING_TENSORS * 4 * pixels * 96 * size + frames * width * height * 3 * size
+    decoder = meter.decoding_bytes(model.grid.step, pixels, model.traits.vae.channels, size)
+    return decoder + frames * width * height * 3 * size
 
 
 def pass_operations(model: Model, frames: int, width: int, height: int) -> float:
@@ -179,20 +179,24 @@ def pass_operations(model: Model, frames: int, width: int, height: int) -> float
 def _operations(task: Render, model: Model, frames: int, width: int, height: int) -> float:
     """Floating point operations of one run."""
     weights = model.weights
-    latent = round_up_to_block((frames - 1) // 4 + 1, task.causal_block_size)
+    latent = round_up_to_block(model.latent_frames(frames), task.causal_block_size)
     steps = steps_before_each_pass(latent, task.steps, lag=task.ar_step, block=task.causal_block_size)
     guided = task.guidance_scale > 1
-    own = {"phantom": guided, "fantasy": task.audio_guidance_scale != 1}.get(model.architecture, False)
-    passes = len(steps) * (1 + guided + own)
+    passes = len(steps) * (1 + guided + _has_extra_pass(task, model.traits))
     text = 2 * weights.get("text_encoder", 0) * TEXT_TOKENS * (2 if task.guidance_scale > 1 else 1)
-    five = model.architecture == "ti2v"
-    decode = DECODE_OPERATIONS_5B if five else DECODE_OPERATIONS
-    encode = ENCODE_OPERATIONS_5B if five else ENCODE_OPERATIONS
-    encoded = ENCODED.get(model.architecture, 0)
-    scale = weights.get("vae", 0) / (704_688_668 if five else 126_892_531)
+    traits = model.traits
+    scale = weights.get("vae", 0) / traits.parts.get("vae", 1)
     pixels = frames * width * height
-    one = pass_operations(model, 4 * latent - 3, width, height)
-    return one * passes + text + pixels * (decode + encoded * encode) * scale / SHARE_OF_VAE
+    of_pixel = traits.vae.decode_operations + traits.encoded_videos * traits.vae.encode_operations
+    one = pass_operations(model, model.grid.step * (latent - 1) + 1, width, height)
+    return one * passes + text + pixels * of_pixel * scale / SHARE_OF_VAE
+
+
+def _has_extra_pass(task: Render, traits: Traits) -> bool:
+    """Whether each step has a pass that only this architecture has."""
+    if traits.guidance_field is None:
+        return False
+    return task.guidance_scale > 1 if traits.fixed_guidance else getattr(task, traits.guidance_field) != 1
 
 
 def speed(placement: Placement) -> float:

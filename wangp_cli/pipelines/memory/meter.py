@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,24 +60,28 @@ def weigh(module: Any) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in [*module.parameters(), *module.buffers()])
 
 
-def decoding_bytes(vae: Any, height: int, width: int) -> int:
-    """Bytes that decoding one latent frame takes, with the frames a causal decoder remembers.
+def decoding_bytes(frames: int, pixels: int, channels: float, itemsize: int) -> int:
+    """Bytes of the decoder's tensors while it decodes one latent frame, with those a causal decoder keeps.
 
     Args:
-        vae: `AutoencoderKLWan`.
+        frames: that one latent frame holds.
+        pixels: of each frame.
+        channels: of the decoder's widest layer, for each pixel.
+        itemsize: bytes of a number.
+    """
+    return int(DECODING_TENSORS * frames * pixels * channels * itemsize)
+
+
+def tile_side(decoding: Callable[[int, int], int], height: int, width: int, available: int) -> int | None:
+    """The side of tiles with which decoding fits into `available` bytes; None where it fits as a whole.
+
+    Args:
+        decoding: bytes that decoding a latent frame of a height and a width takes.
         height: of the frames, in pixels.
         width: likewise.
+        available: bytes.
     """
-    patch = vae.config.patch_size or 1
-    frames = 2 ** sum(vae.temperal_downsample)
-    channels = vae.config.get("decoder_base_dim") or vae.config.base_dim
-    pixels = (height // patch) * (width // patch)
-    return int(DECODING_TENSORS * frames * pixels * channels * vae.dtype.itemsize)
-
-
-def tile_side(vae: Any, height: int, width: int, available: int) -> int | None:
-    """The side of tiles with which decoding fits into `available` bytes; None where it fits as a whole."""
-    if decoding_bytes(vae, height, width) <= available:
+    if decoding(height, width) <= available:
         return None
-    fitting = (side for side in TILE_SIDES if decoding_bytes(vae, side, side) <= available)
+    fitting = (side for side in TILE_SIDES if decoding(side, side) <= available)
     return next(fitting, TILE_SIDES[-1])

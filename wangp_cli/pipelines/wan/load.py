@@ -11,7 +11,9 @@ import diffusers
 import torch
 from transformers import AutoTokenizer, UMT5EncoderModel
 
-from wangp_cli.pipelines.checkpoints.checkpoint import TRANSFORMERS, Checkpoint
+from wangp_cli.errors import ModelError, nearest
+from wangp_cli.pipelines.base import TRANSFORMERS
+from wangp_cli.pipelines.checkpoints.checkpoint import Checkpoint
 from wangp_cli.pipelines.checkpoints.network_classes import network_class
 from wangp_cli.pipelines.denoise import attention, step_cache
 from wangp_cli.pipelines.lora import adapters as lora_adapters
@@ -64,6 +66,9 @@ def load(
     """
     attention.check(placement.attention, placement.device)
     step_cache.check(placement, spec.name)
+    if spec.architecture not in ARCHITECTURES:
+        hint = nearest(spec.architecture, list(ARCHITECTURES)) or None
+        raise ModelError(f"{spec.name}: Wan has no architecture {spec.architecture!r}", hint=hint)
     architecture = ARCHITECTURES[spec.architecture]
     architecture.check_placement(spec, placement)
     if placement.compile:

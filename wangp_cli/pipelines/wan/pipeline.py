@@ -166,7 +166,7 @@ class Wan:
         first = None if self.placement.vae_tiling in ("auto", "off") else int(self.placement.vae_tiling)
         if self.placement.vae_tiling == "auto":
             room = int(profiles.SHARE * meter.free(self.placement.device))
-            first = meter.tile_side(self._vae.model, height, width, room)
+            first = meter.tile_side(self._vae.decoding_bytes, height, width, room)
             if first:
                 log.warning("vae_tiling: %d, as %s are free", first, meter.shown(room / profiles.SHARE))
         limit = min(first or MAX_SIDE, max(height, width))

@@ -10,6 +10,7 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl_wan import patchify, unpatchify
 
 from wangp_cli.errors import GenerationError
+from wangp_cli.pipelines.memory import meter
 from wangp_cli.pipelines.wan.vae_cpu_kernels import speed_up
 
 if TYPE_CHECKING:
@@ -45,6 +46,13 @@ class Vae:
     def latent_frames(self, frames: int) -> int:
         """Latent frames of so many frames."""
         return (frames - 1) // self.temporal + 1
+
+    def decoding_bytes(self, height: int, width: int) -> int:
+        """Bytes that decoding one latent frame of frames of this size takes."""
+        patch, config = self.model.config.patch_size or 1, self.model.config
+        channels = config.get("decoder_base_dim") or config.base_dim
+        pixels = (height // patch) * (width // patch)
+        return meter.decoding_bytes(self.temporal, pixels, channels, self.model.dtype.itemsize)
 
     def encode(self, clip: torch.Tensor, tick: Callable[[int], None]) -> torch.Tensor:
         """Normalised latents of a clip.

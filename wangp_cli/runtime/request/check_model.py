@@ -10,7 +10,6 @@ from wangp_cli.errors import RequestError
 from wangp_cli.runtime.request.camera_poses import poses
 from wangp_cli.tasks.camera import CameraOptions
 from wangp_cli.tasks.flags import flag_of
-from wangp_cli.tasks.guidance import FIXED, OWN_SCALES
 from wangp_cli.tasks.runtime import MASKLESS
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 OF_PHASE = {2: ("guidance2_scale", "switch_threshold"), 3: ("guidance3_scale", "switch_threshold2")}
 """What only runs of so many phases read."""
-FORCED = "diffusion_forcing"
-"""The architecture that denoises frames apart."""
 WORDS: dict[Accepts, str] = {
     "start": "start picture",
     "end": "end picture",
@@ -155,8 +152,8 @@ def _check_run(task: Sampling, spec: ModelSpec, origin: Origins) -> list[str]:
     task.check_guidance(spec)
     if not task.uses_guidance:
         unused = [field for field in ("cfg_zero", "apg", "skip_layers") if getattr(task, field)]
-        own = OWN_SCALES.get(spec.architecture, "")
-        unused += [own] if spec.architecture in FIXED and _is_explicit(origin, own) else []
+        own = spec.traits.guidance_field or ""
+        unused += [own] if spec.traits.fixed_guidance and _is_explicit(origin, own) else []
         notices += [f"{field}: not used, the guidance scale is 1" for field in unused]
     if "speech" not in spec.accepts and _is_explicit(origin, "audio_scale"):
         notices.append(f"audio_scale: not used, model {spec.name!r} hears nothing")
@@ -170,8 +167,8 @@ def _check_forcing(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
     if not task.forcing_fields:
         return
     field = task.forcing_fields[0]
-    if spec.architecture != FORCED:
-        able = [other.name for other in catalogue.models.values() if other.architecture == FORCED]
+    if not spec.traits.diffusion_forcing:
+        able = [other.name for other in catalogue.models.values() if other.traits.diffusion_forcing]
         raise RequestError(
             field,
             f"model {spec.name!r} does no diffusion forcing",

@@ -61,13 +61,14 @@ def settle(task: Render, merged: MergedLayers, spec: ModelSpec, session: Session
     changes: dict[str, Any] = {"model": spec.name, "fps": str(rate)}
     if rate != Fraction(task.fps):
         notices.append(f"fps: {origin['fps']}, makes {rate}")
-    plan = _plan(task, spec, facts, rate)
+    spec_at_rate = _at_rate(spec, rate)
+    plan = _plan(task, spec_at_rate, facts, rate)
     if plan is not None:
         frames = plan.total
         notices += plan.notices
     else:
         assert isinstance(task, Length)
-        frames, origin["frames"] = _settle_frames(task, spec, rate, origin["frames"])
+        frames, origin["frames"] = _settle_frames(task, spec_at_rate, rate, origin["frames"])
         changes["frames"] = frames
         if frames != task.frames:
             notices.append(f"frames: {origin['frames']}, makes {frames}")
@@ -146,6 +147,14 @@ def _settle_rate(task: Render, spec: ModelSpec, facts: InputFacts, origin: Origi
         if found and found != Fraction(task.fps):
             return found, Origin("input", f"rate of {rated}")
     return Fraction(task.fps), origin
+
+
+def _at_rate(spec: ModelSpec, rate: Fraction) -> ModelSpec:
+    """The model with the range of its frame counts at this rate."""
+    try:
+        return spec.at(rate)
+    except ValueError as error:
+        raise RequestError("fps", f"{rate}: {error}") from None
 
 
 def _lengths(facts: InputFacts, rate: Fraction) -> dict[str, list[int]]:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from wangp_cli.errors import ConflictError, ModelError
 from wangp_cli.models import ModelSpec, Source
+from wangp_cli.pipelines.base import TRANSFORMERS
 from wangp_cli.runtime.weights.download import Remote, check_room, checksums, download
 from wangp_cli.runtime.weights.hub import Hub, files_of, hub_errors
-from wangp_cli.runtime.weights.locate import INDEX, TRANSFORMERS, expected, folder_of, hub_file
+from wangp_cli.runtime.weights.locate import INDEX, expected, folder_of, hub_file
 from wangp_cli.runtime.weights.receipt import Receipt, ReceiptEntry
 
 

@@ -12,11 +12,10 @@ from typing import Any
 
 from wangp_cli.errors import ModelError
 from wangp_cli.models import ModelSpec, Source
-from wangp_cli.pipelines.base import Weights
+from wangp_cli.pipelines.base import TRANSFORMERS, Weights
 from wangp_cli.runtime.weights import prepared
 
 INDEX = "model_index.json"
-TRANSFORMERS = ("transformer", "transformer_2")
 DTYPES = ("bfloat16", "float16", "float32")
 
 

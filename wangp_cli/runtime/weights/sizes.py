@@ -9,17 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from wangp_cli.files.safetensors_header import read_header
-from wangp_cli.models import ModelSpec, Module
-from wangp_cli.pipelines.base import Weights
-from wangp_cli.runtime.weights.locate import TRANSFORMERS, expected, missing_file
+from wangp_cli.models import ModelSpec
+from wangp_cli.pipelines.base import TRANSFORMERS, Weights
+from wangp_cli.runtime.weights.locate import expected, missing_file
 
-TEXT_ENCODER = 5_680_910_336
-VAE = 126_892_531
-VAE_OF_5B = 704_688_668
-IMAGE_ENCODER = 630_766_080
-"""Weights of the parts that all published Wan models share."""
-MODULES: dict[Module, int] = {"audio_encoder": 94_371_712, "speech": 840_437_760, "control": 1_000_000_000}
-"""Those of further parts, as published; of Uni3C's control network about."""
+ALWAYS = ("text_encoder", "vae")
+"""Parts that every diffusion model has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +37,7 @@ def part_sizes(spec: ModelSpec, models_dir: Path) -> dict[str, PartSize]:
     place = expected(spec, models_dir)
     here = missing_file(spec, models_dir) is None
     sizes = {}
-    for name, usual in _usual(spec).items():
+    for name, usual in _published(spec).items():
         sizes[name] = _of_files(name, place, usual) or PartSize(weights=usual, bytes=2 * usual, here=here)
     return sizes
 
@@ -59,14 +54,13 @@ def network_config(spec: ModelSpec, models_dir: Path) -> dict[str, Any]:
     return found
 
 
-def _usual(spec: ModelSpec) -> dict[str, int]:
-    """How many weights each part has as published; 0 where the catalogue does not tell."""
+def _published(spec: ModelSpec) -> dict[str, int]:
+    """How many parameters each part has as published; 0 where the catalogue does not tell."""
     own = (spec.network.parameters if spec.network else None) or 0
-    usual = dict.fromkeys(TRANSFORMERS[: spec.experts], own)
-    usual |= {"text_encoder": TEXT_ENCODER, "vae": VAE_OF_5B if spec.architecture == "ti2v" else VAE}
-    if spec.network and spec.network.config.get("image_dim"):
-        usual["image_encoder"] = IMAGE_ENCODER
-    return usual | {name: size for name, size in MODULES.items() if name in spec.source.parts}
+    parts = dict.fromkeys(TRANSFORMERS[: spec.experts], own)
+    parts |= {name: spec.traits.parts.get(name, 0) for name in ALWAYS}
+    parts |= spec.network.parts if spec.network else {}
+    return parts | {name: spec.traits.parts.get(name, 0) for name in spec.source.parts if name not in parts}
 
 
 def _of_files(name: str, place: Weights, usual: int) -> PartSize | None:
