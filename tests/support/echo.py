@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pytest
 
-from wangp_cli.media.clip import Frames, as_float
+from wangp_cli.media.audio import samples_at
+from wangp_cli.media.clip import Audio, Frames, as_float
 from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines import registry
 from wangp_cli.pipelines.base import Decoded, Inputs, LoadedLora, Lora, Pipeline, Placement, Progress
@@ -118,3 +120,35 @@ def load(spec: ModelSpec, _weights: Any, placement: Placement, *_rest: Any) -> P
 def load_tint(spec: ModelSpec, _weights: Any, placement: Placement, *_rest: Any) -> Pipeline:
     """The `load` of the adapter that shifts colours."""
     return Tint(spec, placement)
+
+
+AUDIO_RATE = 16_000
+
+
+class WithAudio(Echo):
+    """A model that generates stereo audio with its frames: each sample tells its run and its frame.
+
+    Run r, counted from 1, has the value `0.1 r + 0.001 j` in its frame j. The audio is some samples longer than
+    the frames.
+    """
+
+    runs = 0
+
+    def denoise(self, shot: Shot, inputs: Inputs, progress: Progress) -> Frames:
+        """As the base class; notes the rate of the frames."""
+        self.runs += 1
+        self.fps = Fraction(shot.fps)
+        return super().denoise(shot, inputs, progress)
+
+    def decode(self, latents: Frames, progress: Progress, tile: int | None = None) -> Decoded:
+        """The frames and their audio."""
+        starts = [samples_at(frame, AUDIO_RATE, self.fps) for frame in range(len(latents) + 1)]
+        frames = np.repeat(np.arange(len(latents)), np.diff(starts))
+        values = np.append(0.1 * self.runs + 0.001 * frames, [0.9] * 77).astype(np.float32)
+        audio = Audio(samples=np.stack([values, -values], axis=1), rate=AUDIO_RATE)
+        return Decoded(frames=super().decode(latents, progress, tile).frames, audio=audio)
+
+
+def load_with_audio(spec: ModelSpec, _weights: Any, placement: Placement, *_rest: Any) -> Pipeline:
+    """The `load` of the adapter that generates audio."""
+    return WithAudio(spec, placement)

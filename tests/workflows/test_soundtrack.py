@@ -1,4 +1,4 @@
-"""Sound of planned videos."""
+"""Audio of planned videos."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from wangp_cli.grid import Grid
 from wangp_cli.media.clip import Audio
 from wangp_cli.plan import Bridge, Plan, Portion, plan_edit, plan_join
-from wangp_cli.workflows.soundtrack import sound_of
+from wangp_cli.workflows.soundtrack import plan_audio
 
 FPS = Fraction(24000, 1001)
 RATE = 8000
@@ -34,7 +34,7 @@ def joined(mode: str, gap: int = 7, *, loop: bool = False) -> Plan:
 @pytest.mark.parametrize("mode", ["insert", "replace"])
 def test_kept_frames_keep_their_sound(mode: str, spans: str) -> None:
     plan, clips = joined(mode), [tone(20, 0), tone(30, 1)]
-    sound = sound_of(plan, clips, spans)  # type: ignore[arg-type]
+    sound = plan_audio(plan, clips, spans)  # type: ignore[arg-type]
     assert sound is not None
     assert len(sound.samples) == at(plan.total)
     for part in plan.kept:
@@ -49,7 +49,7 @@ def test_kept_frames_keep_their_sound(mode: str, spans: str) -> None:
 
 def test_what_is_replaced_is_heard_again_as_one_clip_fades_into_the_other() -> None:
     plan, clips = joined("replace"), [tone(20, 0), tone(30, 1)]
-    sound = sound_of(plan, clips, "crossfade")
+    sound = plan_audio(plan, clips, "crossfade")
     assert sound is not None
     (segment,) = plan.segments
     first = at(segment.start)
@@ -60,15 +60,15 @@ def test_what_is_replaced_is_heard_again_as_one_clip_fades_into_the_other() -> N
 def test_an_edit_of_the_same_length_keeps_the_sound_bit_for_bit() -> None:
     plan = plan_edit(30, [Portion(first=5, last=9), Portion(first=20, last=29)], grid=Grid(), fps=FPS)
     audio, frames = tone(30, 2, channels=2)
-    sound = sound_of(plan, [(audio, frames)], "crossfade")
+    sound = plan_audio(plan, [(audio, frames)], "crossfade")
     assert sound is not None
     assert np.array_equal(sound.samples, audio.samples)
 
 
 def test_silent_clips_and_other_rates_come_together() -> None:
     plan = joined("insert", loop=True)
-    sound = sound_of(plan, [(None, 20), tone(30, 1, rate=RATE // 2, channels=2)], "crossfade")
+    sound = plan_audio(plan, [(None, 20), tone(30, 1, rate=RATE // 2, channels=2)], "crossfade")
     assert sound is not None
     assert (sound.rate, sound.samples.shape) == (4000, (round(plan.total * 4000 / FPS), 2))
     assert not sound.samples[: round(20 * 4000 / FPS)].any()
-    assert sound_of(plan, [(None, 20), (None, 30)], "crossfade") is None
+    assert plan_audio(plan, [(None, 20), (None, 30)], "crossfade") is None

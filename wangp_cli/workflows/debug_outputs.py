@@ -1,4 +1,4 @@
-"""How a planned video came about: its parts as lossless files, and a picture of the whole."""
+"""Debug outputs of a planned video: its segments as lossless files, and a visualization."""
 
 from __future__ import annotations
 
@@ -47,12 +47,18 @@ def _clips(inputs: Inputs) -> Iterator[tuple[str, Clip]]:
 
 
 def intermediates_of(result: Path) -> Path:
-    """The folder of a result's parts."""
+    """The folder of the intermediates of a result."""
     return result.with_name(f"{result.stem}_intermediates")
 
 
-class Shown:
-    """The new frames of a segment as the model was shown them, on disk until the picture is drawn."""
+class GuidePreview:
+    """The guide of the new frames of a segment, small and on disk until the visualization is drawn.
+
+    Args:
+        file: to keep them in.
+        segment: of the plan.
+        inputs: that the model was conditioned on.
+    """
 
     def __init__(self, file: Path, segment: Segment, inputs: Inputs) -> None:
         clip = next(clip for _, clip in _clips(inputs))
@@ -67,13 +73,13 @@ class Shown:
             write_spool(partial, pieces, self._shape, "guide")
 
     def frames(self) -> Iterator[Frames]:
-        """One by one, `[1, h, w, 3]`."""
+        """Each frame, `[1, h, w, 3]`."""
         with Spool(self._file, self._shape) as spool:
             yield from (frame[None] for frame in spool)
 
 
 def _guide(inputs: Inputs, count: int) -> Frames:
-    """The control video, or grey between what is known at the ends."""
+    """The control video, or grey between the known frames at both ends."""
     if inputs.control is not None:
         return inputs.control.frames
     first = [clip for clip in (inputs.start, inputs.anchor) if clip is not None]
@@ -86,8 +92,8 @@ def _guide(inputs: Inputs, count: int) -> Frames:
     return frames
 
 
-def story_of(plan: Plan, size: tuple[int, int], pictures: Sequence[Frames]) -> Story:
-    """What a timeline tells of a plan; its pictures are kept small."""
+def timeline_story(plan: Plan, size: tuple[int, int], pictures: Sequence[Frames]) -> Story:
+    """What the timeline of a plan shows, with small copies of its images."""
     width, height = size
     small = max(1, round(THUMBNAIL * width / height)), THUMBNAIL
     thumbnails = (fit(picture, *small, "stretch") for picture in pictures)
@@ -96,8 +102,8 @@ def story_of(plan: Plan, size: tuple[int, int], pictures: Sequence[Frames]) -> S
     return Story(total=plan.total, fps=plan.fps, size=size, made=made, anchors=anchors)
 
 
-def drawn(story: Story, guide: Iterable[Frames], result: Path) -> Iterator[Frames]:
-    """The picture of each frame of a finished video.
+def draw_timeline(story: Story, guide: Iterable[Frames], result: Path) -> Iterator[Frames]:
+    """Draw guide and result side by side over a timeline, for each frame of a finished video.
 
     Args:
         story: of the video.

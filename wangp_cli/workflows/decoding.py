@@ -1,12 +1,12 @@
-"""From latents to a written result, with less memory if it must be."""
+"""Decode latents within the memory there is, and keep them until a result is written."""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -14,8 +14,7 @@ from safetensors.torch import load_file, save
 
 from wangp_cli.errors import NoSpaceError, OutOfMemoryError
 from wangp_cli.files.atomic import complete_file
-from wangp_cli.media.clip import Frames
-from wangp_cli.pipelines.base import Pipeline
+from wangp_cli.pipelines.base import Decoded, Pipeline
 from wangp_cli.runtime.error_mapping import to_wangp_error
 from wangp_cli.runtime.job import Job
 from wangp_cli.runtime.latents import KEY, latents_file
@@ -23,19 +22,18 @@ from wangp_cli.runtime.workspace.segments_cache import remove_empty
 from wangp_cli.tasks.render import Render
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 def decode_fitting(
-    load: Callable[[], Pipeline], latents: Any, job: Job, write: Callable[[Iterator[Frames]], T]
-) -> T:
-    """What `write` makes of the frames; where memory runs out it is called again, with smaller tiles.
+    load: Callable[[], Pipeline], latents: Any, job: Job, write: Callable[[Decoded], None]
+) -> None:
+    """Decode latents and write them; where memory runs out, again with smaller tiles.
 
     Args:
         load: gives the pipeline.
-        latents: of it.
-        job: whose progress is told.
-        write: takes the frames in order; what it began must be undone when they end early.
+        latents: of the pipeline.
+        job: its progress is told.
+        write: takes frames in order and their audio; it must undo what it began when reading them fails.
 
     Raises:
         OutOfMemoryError: the smallest tiles are too large.
@@ -43,18 +41,19 @@ def decode_fitting(
     sides = list(load().tiles(latents))
     for side, smaller in zip(sides, [*sides[1:], None], strict=True):
         try:
-            return write(load().decode(latents, job.progress, side).frames)
+            write(load().decode(latents, job.progress, side))
+            return
         except Exception as error:
             known = to_wangp_error(error)
             if smaller is None or not isinstance(known, OutOfMemoryError):
                 raise
-        # Outside of the handler: the error holds on to what filled the memory.
+        # Outside of the handler: the error refers to the tensors that filled the memory.
         log.warning("decoding ran out of memory, again with tiles of %d pixels", smaller)
     raise AssertionError("a pipeline names at least one way to decode")
 
 
 def save_latents(job: Job, task: Render, index: int, latents: Any) -> Path | None:
-    """Keep the latents of a result with its request; None where they are no tensor, or find no room."""
+    """Save the latents of a result with its request; None where they are no tensor, or the disk is full."""
     if not isinstance(latents, torch.Tensor):
         return None
     file = latents_file(job, index)
@@ -68,7 +67,7 @@ def save_latents(job: Job, task: Render, index: int, latents: Any) -> Path | Non
             tensors = {"latents": latents.contiguous().cpu()}
             partial.write_bytes(save(tensors, metadata={KEY: json.dumps(request)}))
     except (NoSpaceError, OSError, SafetensorError) as error:
-        # They are only for another try; whether the result finds room is for its own writer to say.
+        # They only serve another try; the writer of the result reports a full disk itself.
         log.warning("the latents are not kept: %s", error)
         remove_empty(file.parent)
         return None
@@ -76,5 +75,5 @@ def save_latents(job: Job, task: Render, index: int, latents: Any) -> Path | Non
 
 
 def load_latents(file: Path) -> torch.Tensor:
-    """Latents as they were kept."""
+    """Read latents that `save_latents` wrote."""
     return load_file(file)["latents"].clone()

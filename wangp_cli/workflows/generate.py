@@ -1,4 +1,4 @@
-"""Generate: a video or picture for each seed."""
+"""Generate: a video or image for each seed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wangp_cli.media.clip import Audio, Frames, as_float
-from wangp_cli.pipelines.base import Pipeline, Stage
+from wangp_cli.pipelines.base import Decoded, Pipeline, Stage
 from wangp_cli.pipelines.memory.placement import choose
 from wangp_cli.runtime.job import Job
 from wangp_cli.runtime.workspace.segments_cache import remove_empty
@@ -20,24 +20,24 @@ from wangp_cli.tasks.generate import Generate
 from wangp_cli.workflows.decoding import decode_fitting, load_latents, save_latents
 from wangp_cli.workflows.inputs import prepare
 from wangp_cli.workflows.result import ResultWriter
-from wangp_cli.workflows.soundtrack import sound_beside
+from wangp_cli.workflows.soundtrack import has_given_audio, shot_audio
 from wangp_cli.workflows.source_video import SourceVideo
-from wangp_cli.workflows.windows import make_windows
+from wangp_cli.workflows.windows import write_windows
 
 log = logging.getLogger(__name__)
 
 
 def run(job: Job) -> Iterator[Stage]:
-    """Make every result of the task, each announced when it is durable.
+    """Write and publish every result of the task.
 
     Yields:
-        the stage that comes next. Each asks for the model anew: another task may have used it meanwhile.
+        the stage that comes next. Each asks the pool for the model: another task may have used it meanwhile.
     """
     task = _task(job)
     yield "encode"
     if job.request.plan is not None:
         for index, path in enumerate(job.request.outputs):
-            make_windows(job, index, path)
+            write_windows(job, index, path)
         return
     load = partial(job.pipeline, choose(task))
     if task.preload_policy == "start":
@@ -56,25 +56,29 @@ def run(job: Job) -> Iterator[Stage]:
             file = save_latents(job, task, index, latents)
         yield "decode"
         write = partial(_write, ResultWriter(job=job, index=index, path=path), continued)
-        with _told_where(file):
+        with _log_kept_latents(file):
             decode_fitting(load, latents, job, write)
         if file:
             file.unlink(missing_ok=True)
             remove_empty(file.parent)
 
 
-def _write(result: ResultWriter, continued: _Continued, frames: Iterator[Frames]) -> None:
+def _write(result: ResultWriter, continued: _Continued, decoded: Decoded) -> None:
     count = result.job.request.frames
     if count == 1:
-        result.write_image(next(frames))
+        result.write_image(next(decoded.frames))
         return
-    stream, count = _joined(frames, count, continued)
-    result.write_video(stream, count, continued.audio)
+    audio = continued.audio
+    if decoded.audio is not None and not has_given_audio(task := _task(result.job)):
+        new = count - continued.overlap
+        audio = shot_audio(task, continued.before, continued.overlap, new, decoded.audio)
+    stream, count = _joined(decoded.frames, count, continued)
+    result.write_video(stream, count, audio)
 
 
 @contextmanager
-def _told_where(file: Path | None) -> Iterator[None]:
-    """Whatever ends the block early, people are told where the latents are."""
+def _log_kept_latents(file: Path | None) -> Iterator[None]:
+    """Log where the latents are if the block ends early."""
     try:
         yield
     except BaseException:
@@ -85,7 +89,7 @@ def _told_where(file: Path | None) -> Iterator[None]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Continued:
-    """What the new frames are joined to: a video before them, the frames they share with it, sound."""
+    """The video before the generated frames, their overlap with it, and audio of files."""
 
     before: SourceVideo | None
     overlap: int
@@ -93,20 +97,20 @@ class _Continued:
 
 
 def _encode(job: Job, load: Callable[[], Pipeline]) -> tuple[Any, _Continued]:
-    """The model's conditioning; the inputs themselves are let go, as many tasks may wait here at once."""
+    """The model's conditioning; the inputs are not kept, as many tasks may wait here at once."""
     task = _task(job)
     prepared = prepare(task, job.request.spec)
-    audio = sound_beside(task, prepared.before, prepared.overlap, job.request.frames - prepared.overlap)
+    audio = shot_audio(task, prepared.before, prepared.overlap, job.request.frames - prepared.overlap)
     conditioning = None if job.latents else load().encode(task, prepared.inputs, job.progress)
     return conditioning, _Continued(before=prepared.before, overlap=prepared.overlap, audio=audio)
 
 
 def _joined(frames: Iterator[Frames], count: int, continued: _Continued) -> tuple[Iterator[Frames], int]:
-    """The continued video, then the new frames after their overlap with it; and how many that are."""
+    """The continued video, then the new frames after their overlap with it; and the count of both."""
     before = continued.before
     if before is None:
         return frames, count
-    # One number format for the whole file: 8 bits survive as floats.
+    # One dtype for the whole file: 8 bits survive as floats.
     stream = chain(map(as_float, before.frames(0, len(before))), skip(frames, continued.overlap))
     return stream, count + len(before) - continued.overlap
 

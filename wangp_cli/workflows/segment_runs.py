@@ -1,30 +1,25 @@
-"""Runs of the model that make a video together, each kept on disk until the video is done.
+"""Runs of the model that generate the segments of a video, each cached on disk until the video is written.
 
-A segment is found again by the hash of everything that decides its pixels. An interrupted task that is
-started again therefore makes only what is missing, and since its frames wait in 16 bits in either case, both
-give the same video.
+The name of a cached segment is the hash of everything that decides its pixels. An interrupted task that is
+started again therefore generates only what is missing. Frames are read back from 16 bits in either case, so
+that both give the same video.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from fractions import Fraction
 from pathlib import Path
-from typing import IO, Any, Self
-
-import numpy as np
-from pydantic import BaseModel
+from typing import IO, Self
 
 from wangp_cli.errors import MediaError
 from wangp_cli.files.atomic import complete_file
-from wangp_cli.media.clip import Frames
-from wangp_cli.media.spool import Spool, write_spool
-from wangp_cli.pipelines.base import Inputs, Lora, Weights
+from wangp_cli.media.clip import Audio
+from wangp_cli.media.spool import Shape, Spool, write_spool
+from wangp_cli.pipelines.base import Decoded, Inputs, Lora, Weights
 from wangp_cli.pipelines.memory.placement import choose
 from wangp_cli.plan import Segment
 from wangp_cli.runtime.events.types import Log
@@ -34,18 +29,27 @@ from wangp_cli.runtime.weights.locate import locate
 from wangp_cli.runtime.workspace.segments_cache import folder_beside, keep_seed, remove_empty
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
+from wangp_cli.workflows.content_hash import content_hash
 from wangp_cli.workflows.decoding import decode_fitting
+from wangp_cli.workflows.segment_audio import audio_file, read_cached_audio, write_audio
 
 
-class Segments:
-    """The segments of one result.
+class SegmentRuns:
+    """The runs of the model that generate the segments of one result.
 
     Args:
-        job: whose model makes them.
-        result: file for which they are made; they wait in the work folder beside it.
+        job: its model is used.
+        result: the file; segments are cached in the work folder beside it.
+        keep_audio: whether generated audio is used.
+
+    Attributes:
+        audio: generated with the segments taken so far, by their index.
     """
 
-    def __init__(self, job: Job, result: Path) -> None:
+    def __init__(self, job: Job, result: Path, *, keep_audio: bool = True) -> None:
+        self.audio: dict[int, Audio] = {}
+        self._keep_audio = keep_audio
+        self._taken: dict[int, Path] = {}
         self._job = job
         self._folder = folder_beside(result)
         self._placement = choose(job.request.task)
@@ -60,7 +64,7 @@ class Segments:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        """Forget the segments if the result is done; else another run may use them."""
+        """Remove the segments if the result is written; else another run may use them."""
         for file in [*self._scratch, *(self._files if kind is None else [])]:
             file.unlink(missing_ok=True)
         remove_empty(self._folder)
@@ -68,37 +72,65 @@ class Segments:
             self._seed.close()
 
     def scratch(self, name: str) -> Path:
-        """A file of the work folder that is ours alone, and gone when we are."""
+        """A file of the work folder that no other run uses, removed at the end."""
         self._scratch.append(self._folder / f"{secrets.token_hex(16)}.{name}")
         return self._scratch[-1]
 
-    def take(self, segment: Segment, shot: Shot, inputs: Inputs, loras: Sequence[Lora]) -> Spool:
-        """The frames of a segment, made unless they are there: `[segment.generate, H, W, 3]`.
+    def take(self, segment: Segment, run: int, shot: Shot, inputs: Inputs, loras: Sequence[Lora]) -> Spool:
+        """The frames of a segment, `[segment.generate, H, W, 3]`, generated unless they are cached.
+
+        Args:
+            segment: of the plan.
+            run: counts the runs of the task from 1, for its progress.
+            shot: what to generate.
+            inputs: what the model is conditioned on.
+            loras: with their strengths in this run.
 
         Raises:
-            GenerationError: the model gives others than planned.
+            GenerationError: the model gives other frames than planned.
         """
         width, height = size_of(shot.size)
         shape = (segment.generate, height, width, 3)
+        if segment.index in self._taken:
+            with suppress(OSError, MediaError):
+                return Spool(self._taken[segment.index], shape)
+        self._job.progress.begin(run)
         file = self._folder / f"{self._hash(shot, inputs, loras)}.npy"
-        self._files.append(file)
+        self._files += [file, audio_file(file)]
+        self._taken[segment.index] = file
         with suppress(OSError, MediaError):
-            found = Spool(file, shape)
-            os.utime(file)
-            count = len(self._job.request.plan.segments) if self._job.request.plan else 1
-            self._job.emit(
-                Log(level="info", message=f"segment {segment.index + 1} of {count} is there already")
-            )
-            self._job.progress("decode", 1, 1)
-            return found
+            return self._cached(segment, file, shape)
         with complete_file(file, overwrite=True) as partial:
-            name = f"segment {segment.index}"
-            self._make(shot, inputs, loras, lambda frames: write_spool(partial, frames, shape, name))
-            # Opened while nobody else can have removed it.
+
+            def write(decoded: Decoded) -> None:
+                write_spool(partial, decoded.frames, shape, f"segment {segment.index}")
+                # After the frames, so that it never grows too old before they do.
+                write_audio(audio_file(file), decoded.audio)
+                self._note_audio(segment, decoded.audio)
+
+            self._generate(shot, inputs, loras, write)
+            # Opened before another process can remove it.
             return Spool(partial, shape)
 
-    def _make(
-        self, shot: Shot, inputs: Inputs, loras: Sequence[Lora], write: Callable[[Iterator[Frames]], None]
+    def _cached(self, segment: Segment, file: Path, shape: Shape) -> Spool:
+        """A segment of the cache; raises OSError or MediaError where it is not there whole."""
+        audio = read_cached_audio(audio_file(file))
+        frames = Spool(file, shape)
+        for path in (file, audio_file(file)):
+            with suppress(FileNotFoundError):
+                os.utime(path)
+        self._note_audio(segment, audio)
+        count = len(self._job.request.plan.segments) if self._job.request.plan else 1
+        self._job.emit(Log(level="info", message=f"segment {segment.index + 1} of {count} is there already"))
+        self._job.progress("decode", 1, 1)
+        return frames
+
+    def _note_audio(self, segment: Segment, audio: Audio | None) -> None:
+        if audio is not None and self._keep_audio:
+            self.audio[segment.index] = audio
+
+    def _generate(
+        self, shot: Shot, inputs: Inputs, loras: Sequence[Lora], write: Callable[[Decoded], None]
     ) -> None:
         pipeline = self._job.pipeline(self._placement, activate_loras=True, loras=loras)
         progress = self._job.progress
@@ -108,50 +140,20 @@ class Segments:
 
     def _hash(self, shot: Shot, inputs: Inputs, loras: Sequence[Lora]) -> str:
         request = self._job.request
-        # Where weights wait changes no pixel.
+        # Where weights are offloaded to changes no pixel.
         device = self._placement.device.partition(":")[0]
         placement = dataclasses.replace(self._placement, device=device, profile="1", preload=0)
         folder = request.outputs[0].parent
-        worn = [
+        adapters = [
             (self._job.checksums[portable_name(str(lora.path), request, folder)], lora.strength)
             for lora in loras
         ]
         weights = _identity(locate(request.spec, request.models_dir))
-        return content_hash([versions(), request.spec, weights, placement, worn, shot, inputs])
+        return content_hash([versions(), request.spec, weights, placement, adapters, shot, inputs])
 
 
 def _identity(weights: Weights) -> list[tuple[str, int, int]]:
-    """Names, sizes and times of the files, which are too large to be read for this."""
+    """Names, sizes and times of the files, which are too large to be hashed."""
     files = [*sorted(weights.folder.rglob("*")), *(file for _, several in weights.files for file in several)]
     stats = [(file, file.stat()) for file in files if file.is_file()]
     return [(str(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats]
-
-
-def content_hash(value: Any) -> str:
-    """The sha256 of a value by its content: models, dataclasses, collections, arrays and plain values."""
-    digest = hashlib.sha256()
-    _feed(digest.update, value)
-    return digest.hexdigest()
-
-
-def _feed(add: Callable[[Any], None], value: Any) -> None:
-    add(f"{type(value).__name__}(".encode())
-    match value:
-        case np.ndarray():
-            add(f"{value.dtype} {value.shape}".encode())
-            add(np.ascontiguousarray(value).data)
-        case BaseModel():
-            _feed(add, {name: getattr(value, name) for name in type(value).model_fields})
-        case Mapping():
-            for name in sorted(value):
-                _feed(add, (name, value[name]))
-        case list() | tuple() | frozenset():
-            for item in sorted(value) if isinstance(value, frozenset) else value:
-                _feed(add, item)
-        case None | bool() | int() | float() | str() | Fraction() | Path():
-            add(repr(value).encode())
-        case _ if dataclasses.is_dataclass(value):
-            _feed(add, {field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
-        case _:
-            raise TypeError(f"no content is known of {type(value).__name__}")
-    add(b")")

@@ -1,110 +1,167 @@
-"""The sound of a result."""
+"""The audio of a result: that which the user gives, that of kept clips, that which the model generates."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wangp_cli.media.audio import cut, fit_frames, join, mix, resample, samples_at
+from wangp_cli.media.audio import cut, fit_samples, join, mix, resample, samples_at
 from wangp_cli.media.clip import Audio
 from wangp_cli.media.read import read_audio
-from wangp_cli.plan import KeptRange, Plan
+from wangp_cli.plan import KeptRange, Plan, Segment
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.workflows.inputs import speech_of
 from wangp_cli.workflows.source_video import SourceVideo
 
 Samples = NDArray[np.float32]
+"""`[N, channels]` in [-1, 1]."""
+NOTHING: Mapping[int, Audio] = MappingProxyType({})
 
 
-def sound_beside(task: Generate, before: SourceVideo | None, overlap: int, frames: int) -> Audio | None:
-    """The sound of a generated video: the one asked for; else that of the video it continues, then speech.
+def has_given_audio(task: Generate) -> bool:
+    """Whether the user gives the audio of the new frames, so that generated audio is not used."""
+    return task.audio_source is not None or task.audio_guide is not None
+
+
+def shot_audio(
+    task: Generate, before: SourceVideo | None, overlap: int, frames: int, generated: Audio | None = None
+) -> Audio | None:
+    """The audio of a video made in one run of the model, after that of the video it continues.
 
     Args:
-        task: settled.
+        task: settled; `audio_source` is the audio of the whole result, `audio_guide` that of new frames.
         before: the video it continues.
-        overlap: last frames of it that the model drew again, so that speech begins there.
-        frames: that follow it.
+        overlap: last frames of it that the model generated again: new audio begins with the first of them.
+        frames: new ones after the video it continues.
+        generated: audio that the model made with the frames.
     """
     if task.audio_source:
         return read_audio(task.audio_source)
-    sound = before.sound() if before else None
-    if not task.audio_guide:
-        return sound
-    speech, fps = speech_of(task.audio_guide), Fraction(task.fps)
+    original = before.audio() if before else None
+    new = speech_of(task.audio_guide) if task.audio_guide else generated
+    if new is None:
+        return original
     if before is None:
-        return speech
-    return join([(sound, len(before)), (cut(speech, fps, start=overlap), frames)], fps)
+        return new
+    fps = Fraction(task.fps)
+    return join([(original, len(before)), (cut(new, fps, start=overlap), frames)], fps)
 
 
-def sound_of(
-    plan: Plan, clips: Sequence[tuple[Audio | None, int]], spans: Literal["crossfade", "silence"]
+def plan_audio(
+    plan: Plan,
+    clips: Sequence[tuple[Audio | None, int]],
+    spans: Literal["crossfade", "silence"],
+    generated: Mapping[int, Audio] = NOTHING,
 ) -> Audio | None:
-    """The sound of kept frames where they are, and something for the generated ones between them.
+    """The audio of a planned video: that of kept frames in their places, and that of generated segments.
+
+    Where the frames of a generated segment are crossfaded with others, so is its audio.
 
     Args:
         plan: of the video.
-        clips: sound of each clip and its frames at the plan's rate; None is silence.
-        spans: of generated frames: silence, or the neighbours' sound, which runs on into them from both
-            sides, one fading into the other. Frames that were cut out are heard again; beyond the end of a
-            clip its sound runs backwards, so that nothing clicks.
+        clips: audio of each clip and its frames at the plan's rate; None is silence.
+        spans: audio of segments for which the model generated none: silence, or the neighbours' audio, which
+            runs on into them from both sides, one fading into the other. Frames that were cut out are heard
+            again; beyond the end of a clip its audio runs backwards, so that nothing clicks.
+        generated: audio of segments by their index, from the first generated frame on.
 
     Returns:
-        Sound as long as the plan's frames, with the highest rate and the most channels among the clips;
-        None when all are silent.
+        Audio as long as the plan's frames, with the highest rate and the most channels of all; None where all
+        is silent.
     """
-    heard = [audio for audio, _ in clips if audio is not None]
+    heard = [*(audio for audio, _ in clips if audio is not None), *generated.values()]
     if not heard:
         return None
     rate = max(audio.rate for audio in heard)
     channels = max(audio.samples.shape[1] for audio in heard)
-    sources = []
-    for audio, frames in clips:
-        silent = Audio(samples=np.zeros((0, channels), np.float32), rate=rate)
-        ready = silent if audio is None else mix(resample(audio, rate), channels)
-        sources.append(fit_frames(ready, frames, plan.fps).samples)
-    pieces = []
+    track = _Track(plan, rate, channels)
+    sources = [track.converted(audio, samples_at(frames, rate, plan.fps)) for audio, frames in clips]
     for part in plan.parts:
-        # Lengths come from the running count, so rounding never adds up.
-        first = samples_at(part.start, rate, plan.fps)
-        length = samples_at(part.start + part.frames, rate, plan.fps) - first
         if isinstance(part, KeptRange):
-            begin = samples_at(part.first, rate, plan.fps)
-            pieces.append(_taken(sources[part.clip], begin, length))
-        elif spans == "silence":
-            pieces.append(np.zeros((length, channels), np.float32))
+            track.keep(part, sources[part.clip])
+        elif part.index in generated:
+            track.lay(part, generated[part.index])
+        elif spans == "crossfade":
+            track.bridge(part, sources)
+    return Audio(samples=track.samples, rate=rate)
+
+
+class _Track:
+    """The samples of a planned video, filled part by part in the order of the output.
+
+    Places come from frame numbers of the whole output, so rounding never adds up.
+    """
+
+    def __init__(self, plan: Plan, rate: int, channels: int) -> None:
+        self._plan, self._rate = plan, rate
+        self.samples: Samples = np.zeros((self._at(plan.total), channels), np.float32)
+        self._tail: tuple[int, Samples] | None = None
+
+    def converted(self, audio: Audio | None, count: int) -> Samples:
+        """Exactly `count` samples of some audio at the rate and with the channels of the track."""
+        channels = self.samples.shape[1]
+        if audio is None:
+            return np.zeros((count, channels), np.float32)
+        return fit_samples(mix(resample(audio, self._rate), channels), count).samples
+
+    def keep(self, part: KeptRange, source: Samples) -> None:
+        """Put the audio of a clip in the place of its kept frames, after the end of a segment faded out."""
+        place = self._place(part)
+        self.samples[place] = _reflected(source, self._at(part.first), place.stop - place.start)
+        if self._tail is not None and self._tail[0] == place.start:
+            tail = self._tail[1]
+            faded = self.samples[place.start : place.start + len(tail)]
+            faded[:] = _crossfaded(tail, faded.copy())
+
+    def lay(self, segment: Segment, audio: Audio) -> None:
+        """Put the generated audio of a segment in the place of its frames, crossfaded as they are."""
+        begin = self._at(segment.generate_start)
+        samples = self.converted(audio, self._at(segment.generate_start + segment.generate) - begin)
+        first, place = self._at(segment.start - segment.overlap), self._place(segment)
+        mixed = self.samples[first : place.start]
+        mixed[:] = _crossfaded(mixed.copy(), samples[first - begin : place.start - begin])
+        self.samples[place] = samples[place.start - begin : place.stop - begin]
+        after = self._at(segment.start + segment.frames + segment.overlap_after)
+        self._tail = place.stop, samples[place.stop - begin : after - begin]
+
+    def bridge(self, segment: Segment, sources: Sequence[Samples]) -> None:
+        """Let the audio of the kept neighbours of a segment run on into it, one fading into the other."""
+        place, channels = self._place(segment), self.samples.shape[1]
+        length = place.stop - place.start
+        before, behind = self._plan.kept_neighbours(segment)
+        left = None if before is None else _reflected(sources[before.clip], self._at(before.end), length)
+        right = (
+            None
+            if behind is None
+            else _reflected(sources[behind.clip], self._at(behind.first) - length, length)
+        )
+        if left is None or right is None:
+            only = right if left is None else left
+            self.samples[place] = np.zeros((length, channels), np.float32) if only is None else only
         else:
-            before, behind = plan.kept_neighbours(part)
-            pieces.append(_between(sources, before, behind, length, rate, plan.fps))
-    return Audio(samples=np.concatenate(pieces), rate=rate)
+            self.samples[place] = _crossfaded(left, right)
+
+    def _place(self, part: KeptRange | Segment) -> slice:
+        return slice(self._at(part.start), self._at(part.start + part.frames))
+
+    def _at(self, frame: int) -> int:
+        return samples_at(frame, self._rate, self._plan.fps)
 
 
-def _between(
-    sources: Sequence[Samples],
-    before: KeptRange | None,
-    behind: KeptRange | None,
-    length: int,
-    rate: int,
-    fps: Fraction,
-) -> Samples:
-    left = None if before is None else _taken(sources[before.clip], samples_at(before.end, rate, fps), length)
-    right = (
-        None
-        if behind is None
-        else _taken(sources[behind.clip], samples_at(behind.first, rate, fps) - length, length)
-    )
-    if left is None or right is None:
-        only = right if left is None else left
-        return np.zeros((length, sources[0].shape[1]), np.float32) if only is None else only
+def _crossfaded(left: Samples, right: Samples) -> Samples:
+    """From `left` to `right`, of one length, by a raised cosine."""
+    length = len(left)
     weight = ((1 - np.cos(np.pi * (np.arange(length) + 0.5) / max(length, 1))) / 2).astype(np.float32)
-    # The difference is exactly 0 where both are the same sound, which is then kept bit for bit.
+    # The difference is exactly 0 where both are the same audio, which is then kept bit for bit.
     return left + (right - left) * weight[:, None]
 
 
-def _taken(source: Samples, first: int, length: int) -> Samples:
+def _reflected(source: Samples, first: int, length: int) -> Samples:
     """Samples from `first` on, reflected at both ends of the source."""
     if not len(source):
         return np.zeros((length, source.shape[1]), np.float32)

@@ -41,8 +41,8 @@ class SourceVideo:
         """Frames `first` to before `end`, in pieces of RGB."""
         return clip_frames(self.path, self.facts, first, end, self.fps, self.size)
 
-    def sound(self) -> Audio | None:
-        """Its sound, as long as its frames."""
+    def audio(self) -> Audio | None:
+        """Its audio, as long as its frames."""
         if not self.facts.audio_codec:
             return None
         return fit_frames(read_audio(self.path), self.facts.frames, self.facts.fps or self.fps)

@@ -1,0 +1,43 @@
+"""A hash of values by their content."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+
+def content_hash(value: Any) -> str:
+    """The sha256 of a value by its content: models, dataclasses, collections, arrays and plain values."""
+    digest = hashlib.sha256()
+    _feed(digest.update, value)
+    return digest.hexdigest()
+
+
+def _feed(add: Callable[[Any], None], value: Any) -> None:
+    add(f"{type(value).__name__}(".encode())
+    match value:
+        case np.ndarray():
+            add(f"{value.dtype} {value.shape}".encode())
+            add(np.ascontiguousarray(value).data)
+        case BaseModel():
+            _feed(add, {name: getattr(value, name) for name in type(value).model_fields})
+        case Mapping():
+            for name in sorted(value):
+                _feed(add, (name, value[name]))
+        case list() | tuple() | frozenset():
+            for item in sorted(value) if isinstance(value, frozenset) else value:
+                _feed(add, item)
+        case None | bool() | int() | float() | str() | Fraction() | Path():
+            add(repr(value).encode())
+        case _ if dataclasses.is_dataclass(value):
+            _feed(add, {field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
+        case _:
+            raise TypeError(f"no content is known of {type(value).__name__}")
+    add(b")")
