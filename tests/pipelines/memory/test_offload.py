@@ -154,11 +154,11 @@ def test_phases_of_several_tasks_move_each_part_once(
 ) -> None:
     pipeline = load(checkpoint("t2v"), profile="3", work_dir=tmp_path)
     moves: list[Any] = []
-    come = _OffloadHook.onload
+    onload = _OffloadHook.onload
 
     def counted(self: Any) -> None:
-        moves.extend([] if self._here else [self._module()])
-        come(self)
+        moves.extend([] if self._on_device else [self._module()])
+        onload(self)
 
     monkeypatch.setattr(_OffloadHook, "onload", counted)
     shots = [tiny.shot(prompt="a red circle"), tiny.shot(prompt="a blue square")]

@@ -198,7 +198,7 @@ def test_every_step_is_announced_before_it_is_made(checkpoint: Any, monkeypatch:
     order: list[Any] = []
     pipeline = load(checkpoint("t2v"))
     monkeypatch.setattr(
-        pipeline._adapters, "at", lambda step: order.append((step.index, step.steps, step.phase))
+        pipeline._adapters, "set_step", lambda step: order.append((step.index, step.steps, step.phase))
     )
     pipeline._networks[0].register_forward_pre_hook(lambda *_: order.append("asked"))
     phases = {"guidance_phases": 2, "switch_threshold": 826.1, "sampler": "euler", "flow_shift": 5.0}
