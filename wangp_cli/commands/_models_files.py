@@ -191,6 +191,10 @@ def convert_command(
         if folder.exists() and not _is_model(folder):
             raise ConflictError(f"folder: {folder} is no model", hint="name another folder")
         spec = _given(local, model, like, allow_pickle=allow_pickle)
+        if not spec.is_diffusion:
+            raise RequestError(
+                "model", f"{spec.name!r} is of kind {spec.kind}, only diffusion models are converted"
+            )
         if not spec.source.file:
             raise RequestError("model", f"{spec.name!r} is in diffusers layout already")
         place = locate.locate(spec, local.models_dir)
@@ -224,6 +228,10 @@ def prepare_command(
     with report_errors():
         local = models_context(models_dir)
         spec = local.catalogue.get(name)
+        if not spec.is_diffusion:
+            raise RequestError(
+                "model", f"{spec.name!r} is of kind {spec.kind}, only diffusion models are prepared"
+            )
         if missing := locate.missing_file(spec, local.models_dir):
             raise ModelError(
                 f"weights of {spec.name!r} are not here: {missing} is missing",
@@ -234,6 +242,10 @@ def prepare_command(
         if overwrite or not prepared.find(spec, local.models_dir, dtype, place):
             _rewrite(place, folder, dtype, everything=True)
         _done(folder, json=json)
+
+
+def _no_diffusion(spec: ModelSpec) -> RequestError:
+    return RequestError("model", f"{spec.name!r} is of kind {spec.kind}, only diffusion models are rewritten")
 
 
 def _done(folder: Path, *, json: bool) -> None:

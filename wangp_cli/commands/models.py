@@ -32,7 +32,7 @@ def list_models(context: typer.Context, json: Json = False, models_dir: ModelsDi
         if json:
             write_json([_facts(spec, folder) for spec in specs.values()])
             return
-        rows = [(spec.name, spec.title, _weights(spec, folder)) for spec in specs.values()]
+        rows = [(spec.name, _title(spec), _weights(spec, folder)) for spec in specs.values()]
         rows.sort(key=lambda row: WEIGHTS.index(row[2]))
         write_table(("model", "what it is", "weights"), rows, whole="model")
 
@@ -112,6 +112,11 @@ def _facts(spec: ModelSpec, folder: Any) -> dict[str, Any]:
         "weights": str(locate.expected(spec, folder).folder),
         "present": locate.present(spec, folder),
     }
+
+
+def _title(spec: ModelSpec) -> str:
+    """A model's title, with its kind where that is not the usual one."""
+    return spec.title if spec.kind == "video" else f"{spec.title} ({spec.kind})"
 
 
 def _weights(spec: ModelSpec, folder: Any) -> str:

@@ -49,6 +49,12 @@ def check_model(task: Render, spec: ModelSpec, origin: Origins, catalogue: Catal
     Raises:
         RequestError: naming the field.
     """
+    if not spec.is_diffusion:
+        raise RequestError(
+            "model",
+            f"{spec.name!r} is of kind {spec.kind}, which generates nothing",
+            hint="`wangp models` lists them",
+        )
     _check_accepted(task, spec, catalogue)
     _check_references(task, spec)
     _check_control(task, spec)

@@ -15,6 +15,10 @@ from wangp_cli.runtime.weights.hub import Hub, files_of, hub_errors
 from wangp_cli.runtime.weights.locate import INDEX, expected, folder_of, hub_file
 from wangp_cli.runtime.weights.receipt import Receipt, ReceiptEntry
 
+SUFFIXES = (".json", ".safetensors", ".model", ".txt")
+NETWORK_SUFFIXES = (".onnx", ".sft")
+PICKLES = (".pt", ".pth", ".bin", ".ckpt")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
@@ -29,20 +33,32 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class RepositoryFiles:
-    """Files of one repository: these, or all of the diffusers layout."""
+    """Files that a model needs of one repository.
+
+    Args:
+        repository: `owner/name`.
+        revision: a commit, tag or branch; None is the newest.
+        paths: of the files; without them all weights and configurations.
+        transformers: those of transformers, too.
+        suffixes: of the files in a repository that is in its author's layout; empty for one in diffusers
+            layout.
+    """
 
     repository: str
     revision: str | None
     paths: tuple[str, ...] = ()
     transformers: bool = True
+    suffixes: tuple[str, ...] = ()
 
-    def names(self, path: str) -> bool:
-        """Whether the file belongs to what is wanted."""
+    def includes(self, path: str) -> bool:
+        """Whether the model needs the file at a path."""
         if self.paths:
             return path in self.paths
         if not self.transformers and path.partition("/")[0] in TRANSFORMERS:
             return False
-        return path == INDEX or ("/" in path and path.endswith((".json", ".safetensors", ".model", ".txt")))
+        if self.suffixes:
+            return path.endswith(self.suffixes)
+        return path == INDEX or ("/" in path and path.endswith(SUFFIXES))
 
 
 def fetch(
@@ -99,10 +115,18 @@ def needed_repositories(spec: ModelSpec) -> list[RepositoryFiles]:
     whole = source.components or source
     if whole.repository:
         own = RepositoryFiles(
-            repository=whole.repository, revision=whole.revision, transformers=not source.file
+            repository=whole.repository,
+            revision=whole.revision,
+            transformers=not source.file,
+            suffixes=() if spec.is_diffusion else _suffixes(source),
         )
         return [*merged.values(), own]
     return list(merged.values())
+
+
+def _suffixes(source: Source) -> tuple[str, ...]:
+    """Files that a network of a tool may need: weights and configurations, never code."""
+    return (*SUFFIXES, *NETWORK_SUFFIXES, *(PICKLES if source.allow_pickle else ()))
 
 
 def _fetch(
@@ -111,7 +135,10 @@ def _fetch(
     old = Receipt.of(folder)
     revision = want.revision or (old.revision if old and not update else None)
     listing = _listing(want, folder, hub, revision)
-    record = Receipt(repository=want.repository, revision=listing.commit, files=old.files if old else {})
+    record = Receipt(repository=want.repository, revision=listing.commit)
+    if old:
+        complete = old.complete and old.revision == listing.commit
+        record = record.model_copy(update={"files": old.files, "complete": complete})
     todo = []
     for remote in listing.remotes:
         name = str(remote.path.relative_to(folder))
@@ -119,6 +146,8 @@ def _fetch(
             record = record.with_file(name, remote.path.stat().st_size, sha256)
         else:
             todo.append(remote)
+    if todo and not want.paths:
+        record = record.model_copy(update={"complete": False})
     check_room(
         folder,
         sum((remote.size or 0) - remote.waiting for remote in todo),
@@ -138,8 +167,8 @@ def _fetch(
         got += remote.path.stat().st_size
         record = record.with_file(name, remote.path.stat().st_size, sha256)
         record.save(folder)
-    kept = {path: file for path, file in record.files.items() if (folder / path).is_file()}
-    record.model_copy(update={"files": kept}).save(folder)
+    record = record.without(lambda path: not (folder / path).is_file())
+    record.model_copy(update={"complete": record.complete or not want.paths}).save(folder)
     if listing.remotes:
         last = str(listing.remotes[-1].path.relative_to(folder))
         report(Step(file=last, done=total, total=total, bytes=whole, bytes_total=whole))
@@ -154,10 +183,12 @@ class _Listing:
 def _listing(want: RepositoryFiles, folder: Path, hub: Hub, revision: str | None) -> _Listing:
     """The wanted files of a repository at a revision, the index last: it says that all else is there."""
     commit, found = files_of(want.repository, revision, folder, hub)
-    for path in want.paths or (INDEX,):
+    for path in want.paths or (() if want.suffixes else (INDEX,)):
         if path not in found:
             raise ModelError(f"{want.repository} has no file {path} at {commit}")
-    wanted = sorted((path for path in found if want.names(path)), key=lambda path: (path == INDEX, path))
+    wanted = sorted((path for path in found if want.includes(path)), key=lambda path: (path == INDEX, path))
+    if not wanted:
+        raise ModelError(f"{want.repository} has no weights that are read at {commit}")
     return _Listing(commit, [found[path] for path in wanted])
 
 

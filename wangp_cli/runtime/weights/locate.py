@@ -14,6 +14,7 @@ from wangp_cli.errors import ModelError
 from wangp_cli.models import ModelSpec, Source
 from wangp_cli.pipelines.base import TRANSFORMERS, Weights
 from wangp_cli.runtime.weights import prepared
+from wangp_cli.runtime.weights.receipt import Receipt
 
 INDEX = "model_index.json"
 DTYPES = ("bfloat16", "float16", "float32")
@@ -32,6 +33,8 @@ def locate(spec: ModelSpec, models_dir: Path, dtype: str | None = None) -> Weigh
     """
     place = expected(spec, models_dir)
     source = place if present(spec, models_dir) else None
+    if source and not spec.is_diffusion:
+        return source
     beside = tuple((part, files) for part, files in place.files if part not in TRANSFORMERS)
     if all(file.is_file() for _, files in beside for file in files):
         for wanted in (dtype,) if dtype else DTYPES:
@@ -54,6 +57,8 @@ def missing_file(spec: ModelSpec, models_dir: Path) -> Path | None:
     of_parts = (file for _, several in found.files for file in several)
     if missing := next((file for file in of_parts if not file.is_file()), None):
         return missing
+    if not spec.is_diffusion:
+        return _missing_of_tool(spec, found.folder)
     if not (found.folder / INDEX).is_file():
         return found.folder / INDEX
     try:
@@ -63,6 +68,16 @@ def missing_file(spec: ModelSpec, models_dir: Path) -> Path | None:
         return None  # Broken, not missing: whoever reads it says so.
     parts = [part for part in parts if not (found.network and part in TRANSFORMERS)]
     return next((where for part in parts if (where := _missing_in(found.folder / part))), None)
+
+
+def _missing_of_tool(spec: ModelSpec, folder: Path) -> Path | None:
+    """What is not there of a folder in its author's layout."""
+    if spec.source.repository:
+        receipt = Receipt.of(folder)
+        if receipt is None or not receipt.complete:
+            return folder
+        return next((folder / name for name in receipt.files if not (folder / name).is_file()), None)
+    return None if folder.is_dir() and any(folder.iterdir()) else folder
 
 
 def _missing_in(part: Path) -> Path | None:
@@ -83,8 +98,10 @@ def expected(spec: ModelSpec, models_dir: Path) -> Weights:
     """Where the weights are, or belong."""
     source = spec.source
     files = {part: tuple(file_of(name, models_dir) for name in names) for part, names in source.parts.items()}
+    whole = source.components or source
+    in_folder = whole.repository or whole.folder or whole.package or not files
     return Weights(
-        folder=folder_of(source.components or source, models_dir),
+        folder=folder_of(whole, models_dir) if in_folder else next(iter(files.values()))[0].parent,
         files=tuple(files.items()),
         network=spec.network if source.file else None,
         allow_pickle=source.allow_pickle,

@@ -1,21 +1,21 @@
-"""What was fetched into a folder: from where, which commit, and the checksum of every file."""
+"""The receipt of a folder of fetched files: repository, commit, and the checksum of every file."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from wangp_cli.errors import ModelError
 
-NAME = "wangp.json"
+RECEIPT = "wangp.json"
 
 
 class ReceiptEntry(BaseModel):
-    """A file that was fetched whole."""
+    """A file that was fetched to its end."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     size: int
@@ -23,42 +23,56 @@ class ReceiptEntry(BaseModel):
 
 
 class Receipt(BaseModel):
-    """One folder of fetched files."""
+    """One folder of fetched files.
+
+    Args:
+        repository: `owner/name`.
+        revision: the commit.
+        files: by path in the folder.
+        complete: every file that the repository offers is here; only repositories that are not in diffusers
+            layout need it, as the index of those comes last.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     repository: str
     revision: str
     files: Mapping[str, ReceiptEntry] = {}
+    complete: bool = False
 
     @classmethod
     def of(cls, folder: Path) -> Receipt | None:
-        """The record of a folder, None if nothing was fetched into it.
+        """The receipt in a folder, None if nothing was fetched into it.
 
         Raises:
             ModelError: it is broken.
         """
         try:
-            return cls.model_validate_json((folder / NAME).read_bytes())
+            return cls.model_validate_json((folder / RECEIPT).read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, ValidationError) as error:
             raise ModelError(
-                f"{folder / NAME} cannot be read: {str(error).splitlines()[0]}",
+                f"{folder / RECEIPT} cannot be read: {str(error).splitlines()[0]}",
                 hint="delete it, and fetch again: files that are whole are kept",
             ) from None
 
     def save(self, folder: Path) -> None:
         """Write it, whole or not at all."""
         folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f".{NAME}.part"
+        part = folder / f".{RECEIPT}.part"
         data = self.model_dump(mode="json")
         with part.open("w", encoding="utf-8") as file:
             json.dump(data, file, indent=1, sort_keys=True)
             file.flush()
             os.fsync(file.fileno())
-        part.replace(folder / NAME)
+        part.replace(folder / RECEIPT)
 
     def with_file(self, path: str, size: int, sha256: str) -> Receipt:
-        """The record with one more file."""
+        """The receipt with one more file."""
         files = dict(self.files) | {path: ReceiptEntry(size=size, sha256=sha256)}
         return self.model_copy(update={"files": files})
+
+    def without(self, bad: Callable[[str], bool]) -> Receipt:
+        """The receipt without some files, by their paths."""
+        files = {path: entry for path, entry in self.files.items() if not bad(path)}
+        return self.model_copy(update={"files": files, "complete": self.complete and files == self.files})

@@ -66,7 +66,7 @@ def _files(spec: ModelSpec, models_dir: Path) -> list[Path]:
         found += [
             file
             for file in sorted(folder.rglob("*"))
-            if file.is_file() and want.names(_name(file, folder)) and file.name[:1] != "."
+            if file.is_file() and want.includes(_name(file, folder)) and file.name[:1] != "."
         ]
         found += [part for part in sorted(folder.rglob(".*.part")) if part.is_file()]
     return found + _prepared(spec, models_dir)
@@ -88,8 +88,7 @@ def remove(removal: Removal, models_dir: Path) -> None:
         path.unlink(missing_ok=True)
     for folder in {models_dir / path.relative_to(models_dir).parts[0] for path in removal.gone}:
         if record := Receipt.of(folder):
-            left = {name: file for name, file in record.files.items() if (folder / name).is_file()}
-            record.model_copy(update={"files": left}).save(folder)
+            record.without(lambda name, folder=folder: not (folder / name).is_file()).save(folder)
         for empty in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
             if not any(empty.iterdir()):
                 empty.rmdir()

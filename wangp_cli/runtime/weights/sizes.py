@@ -12,7 +12,10 @@ from wangp_cli.files.safetensors_header import read_header
 from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines.base import TRANSFORMERS, Weights
 from wangp_cli.runtime.weights.locate import expected, missing_file
+from wangp_cli.runtime.weights.receipt import RECEIPT
 
+NETWORK = "network"
+"""What the one part of a network of a tool is called."""
 ALWAYS = ("text_encoder", "vae")
 """Parts that every diffusion model has."""
 
@@ -36,6 +39,8 @@ def part_sizes(spec: ModelSpec, models_dir: Path) -> dict[str, PartSize]:
     """Every part of a model that has weights, as exactly as is known without reading them."""
     place = expected(spec, models_dir)
     here = missing_file(spec, models_dir) is None
+    if not spec.is_diffusion:
+        return {NETWORK: _of_tool(spec, place, here=here)}
     sizes = {}
     for name, usual in _published(spec).items():
         sizes[name] = _of_files(name, place, usual) or PartSize(weights=usual, bytes=2 * usual, here=here)
@@ -52,6 +57,22 @@ def network_config(spec: ModelSpec, models_dir: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found
+
+
+def _of_tool(spec: ModelSpec, place: Weights, *, here: bool) -> PartSize:
+    """The network of a tool; its bytes are those of all its files, or half precision where none are here."""
+    files = [file for _, several in place.files for file in several]
+    if not files and here:
+        files = [file for file in place.folder.rglob("*") if file.is_file() and file.name[:1] != "."]
+    if not here:
+        weights = spec.parameters or 0
+        return PartSize(weights=weights, bytes=2 * weights, here=False)
+    counts = [parameters_in(file) or 0 for file in files if file.suffix == ".safetensors"]
+    return PartSize(
+        weights=sum(counts) or spec.parameters or 0,
+        bytes=sum(file.stat().st_size for file in files if file.name != RECEIPT),
+        here=True,
+    )
 
 
 def _published(spec: ModelSpec) -> dict[str, int]:

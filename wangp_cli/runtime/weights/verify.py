@@ -9,6 +9,7 @@ from typing import Literal
 
 from wangp_cli.errors import ModelError
 from wangp_cli.models import ModelSpec, Source
+from wangp_cli.pipelines.base import Weights
 from wangp_cli.runtime.weights.download import checksums
 from wangp_cli.runtime.weights.fetch import needed_repositories
 from wangp_cli.runtime.weights.locate import expected, folder_of, missing_file
@@ -53,8 +54,7 @@ def _forget(spec: ModelSpec, models_dir: Path, bad: set[Path]) -> None:
     for want in needed_repositories(spec) if bad else ():
         folder = folder_of(Source(repository=want.repository), models_dir)
         if record := Receipt.of(folder):
-            files = {name: file for name, file in record.files.items() if folder / name not in bad}
-            record.model_copy(update={"files": files}).save(folder)
+            record.without(lambda name, folder=folder: folder / name in bad).save(folder)
 
 
 def _noted(spec: ModelSpec, models_dir: Path) -> list[tuple[Path, int, str]]:
@@ -66,7 +66,7 @@ def _noted(spec: ModelSpec, models_dir: Path) -> list[tuple[Path, int, str]]:
             noted += [
                 (folder / name, file.size, file.sha256)
                 for name, file in record.files.items()
-                if want.names(name)
+                if want.includes(name)
             ]
     return noted
 
@@ -81,10 +81,12 @@ def _compared(path: Path, size: int, sha256: str) -> Finding:
 
 
 def _readable(spec: ModelSpec, models_dir: Path) -> Finding:
-    """Whether the weights can be opened, and are of the model's network where we know it."""
+    """Whether the weights can be opened, and are of the model's network where the catalogue names it."""
     from wangp_cli.pipelines.checkpoints.checkpoint import Checkpoint
 
     place = expected(spec, models_dir)
+    if not spec.is_diffusion:
+        return _readable_tool(place)
     try:
         checkpoint = Checkpoint(place)
         parts = [
@@ -94,4 +96,20 @@ def _readable(spec: ModelSpec, models_dir: Path) -> Finding:
         checkpoint.check([*(part for part in parts if part != "scheduler"), *beside])
     except ModelError as error:
         return Finding(path=place.folder, state="broken", note=error.message)
+    return Finding(path=place.folder, state="readable")
+
+
+def _readable_tool(place: Weights) -> Finding:
+    """Whether the weights of a network of a tool can be opened; formats of other libraries are not opened."""
+    from wangp_cli.pipelines.checkpoints.files import SAFETENSORS, open_weights
+
+    files = [file for _, several in place.files for file in several]
+    if not files:
+        files = [file for suffix in SAFETENSORS for file in sorted(place.folder.rglob(f"*{suffix}"))]
+    for file in files:
+        try:
+            if file.suffix in SAFETENSORS or place.allow_pickle:
+                open_weights(file, allow_pickle=place.allow_pickle)
+        except ModelError as error:
+            return Finding(path=file, state="broken", note=error.message)
     return Finding(path=place.folder, state="readable")
