@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.plans import check, laid
+from tests.support.plans import check, laid, sentences
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
 from wangp_cli.plan import JoinPlan, Portion, plan_edit
@@ -84,7 +84,7 @@ def test_the_head_is_made_from_what_follows() -> None:
     assert (segment.start, segment.frames, segment.generate) == (0, 10, 21)
     assert (segment.context, segment.context_after) == (0, 11)
     assert keepers(plan) == [(10, 49)]
-    assert plan.notices == ("context: 8 frames asked before gap 0, there are none",)
+    assert sentences(plan) == ("context: 8 frames asked before gap 0, there are none",)
 
 
 def test_portions_that_touch_are_filled_in_one_go() -> None:

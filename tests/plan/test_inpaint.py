@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.plans import check, laid
+from tests.support.plans import check, laid, sentences
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
 from wangp_cli.plan import JoinPlan, plan_inpaint
@@ -36,14 +36,14 @@ def test_what_is_too_long_for_a_run_goes_in_windows_of_about_one_length() -> Non
     assert [(s.start, s.frames, s.generate, s.overlap) for s in plan.segments] == [
         (0, 73, 73, 0), (73, 64, 69, 5), (137, 63, 69, 5),
     ]  # fmt: skip
-    assert plan.notices == ()
+    assert sentences(plan) == ()
 
 
 def test_context_never_fills_more_than_a_quarter_of_a_window() -> None:
     plan = inpaint(100, 20, 60, longest=17, context=12, overlap=2)
     assert [s.generate for s in plan.segments] == [17, 13, 13, 13]
     assert (plan.segments[0].context, plan.segments[-1].context_after) == (4, 4)
-    assert plan.notices == ("context: 12 became 4, a quarter of a window of 17",)
+    assert sentences(plan) == ("context: 12 became 4, a quarter of a window of 17",)
     # One window has room for all of it.
     assert inpaint(100, 20, 60, longest=81, context=12).segments[0].context == 13
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.plans import check, laid
+from tests.support.plans import check, laid, sentences
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
 from wangp_cli.plan import Bridge, JoinPlan, plan_join
@@ -72,10 +72,10 @@ def test_short_clips_give_the_context_they_have() -> None:
     plan = join(3, 80, gap=49)
     (segment,) = plan.segments
     assert (segment.context, segment.context_after, segment.generate) == (3, 9, 61)
-    assert plan.notices == ("context: 8 frames asked before gap 0, there are 3",)
+    assert sentences(plan) == ("context: 8 frames asked before gap 0, there are 3",)
     both = join(1, 1, gap=49)
     assert (both.segments[0].generate, both.segments[0].trim, both.total) == (53, 2, 51)
-    assert both.notices[0] == "context: 8 frames asked before gap 0, there is 1"
+    assert sentences(both)[0] == "context: 8 frames asked before gap 0, there is 1"
 
 
 def test_the_pictures_at_the_edges_can_stand_in_the_gap_again() -> None:

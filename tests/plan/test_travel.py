@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.plans import check
+from tests.support.plans import check, sentences
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
 from wangp_cli.plan import Plan, plan_travel
@@ -80,15 +80,15 @@ def test_the_worked_example_has_its_anchors_where_the_rule_says() -> None:
 def test_frames_are_set_on_the_grid_and_said(asked: int, snapped: int) -> None:
     plan = travel(1, [asked], [0])
     assert plan.total == snapped
-    assert plan.notices == (
+    assert sentences(plan) == (
         () if asked == snapped else (f"frames: {asked} became {snapped}, which the model can make",)
     )
 
 
 def test_changed_overlaps_are_said_once() -> None:
-    assert travel(5, [81], [11]).notices == ("overlap: 11 became 10, an even number",)
-    assert travel(3, [17], [40]).notices == ("overlap: 40 became 17, the length of the shorter neighbour",)
-    assert travel(2, [17], [8]).notices == ("overlap: one segment has no seam",)
+    assert sentences(travel(5, [81], [11])) == ("overlap: 11 became 10, an even number",)
+    assert sentences(travel(3, [17], [40])) == ("overlap: 40 became 17, the length of the shorter neighbour",)
+    assert sentences(travel(2, [17], [8])) == ("overlap: one segment has no seam",)
 
 
 def test_svi_is_an_overlap_of_four() -> None:
@@ -187,7 +187,7 @@ def test_a_short_video_is_continued_with_what_it_has() -> None:
     assert column(plan, "context") == column(plan, "overlap") == [3]
     assert column(plan, "trim") == [1]
     assert plan.anchors == (83,)
-    assert plan.notices == ("overlap: 10 became 3, the length of the shorter neighbour",)
+    assert sentences(plan) == ("overlap: 10 became 3, the length of the shorter neighbour",)
 
 
 def test_a_single_picture_begins_and_nothing_ends() -> None:

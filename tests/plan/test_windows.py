@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.plans import check
+from tests.support.plans import check, sentences
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
 from wangp_cli.plan import Bridge, Plan, describe, plan_join, plan_travel, plan_windows, window_count
@@ -44,7 +44,7 @@ def test_full_windows_give_the_length_of_the_formula() -> None:
 def test_windows_share_whole_latent_frames() -> None:
     plan = windows(200, window=80, overlap=8)
     assert [segment.overlap for segment in plan.segments] == [0, 5, 5]
-    assert plan.notices == (
+    assert sentences(plan) == (
         "window: 80 became 81, which the model can make",
         "overlap: 8 became 5, whole latent frames",
     )

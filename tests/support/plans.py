@@ -11,6 +11,11 @@ Owner = tuple[str, int, int]
 """`("clip", clip, frame)` or `("segment", segment, generated frame)`."""
 
 
+def sentences(plan: Plan) -> tuple[str, ...]:
+    """The notices of a plan as people read them."""
+    return tuple(map(str, plan.notices))
+
+
 def laid(plan: Plan) -> list[Owner]:
     """The owner of each output frame; a crossfaded frame belongs to what was there without the segment."""
     output: list[Owner] = []

@@ -187,7 +187,6 @@ def _one_run(request: Request) -> Plan | None:
     task = request.task
     if request.frames == 1 or not isinstance(task, Generate):
         return None
-    from wangp_cli.media.facts import probe
     from wangp_cli.plan import plan_windows
 
     return plan_windows(
@@ -196,7 +195,7 @@ def _one_run(request: Request) -> Plan | None:
         overlap=task.window_overlap(request.spec) if task.video_source else 1,
         grid=request.spec.grid,
         fps=Fraction(task.fps),
-        before=probe(task.video_source).frames if task.video_source else 0,
+        before=sum(facts.frames for facts in request.facts.of("video_source")),
     )
 
 

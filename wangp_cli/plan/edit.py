@@ -9,6 +9,7 @@ from fractions import Fraction
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
 from wangp_cli.models import Entry
+from wangp_cli.notices import Notice
 from wangp_cli.plan.fill import Gap, RunLimits
 from wangp_cli.plan.interleave import ClipRange, interleave_segments
 from wangp_cli.plan.join import sum_join_plan
@@ -86,7 +87,7 @@ def plan_edit(
     ranges.append(ClipRange(clip=0, first=cursor, end=length))
     if not any(part.end > part.first for part in ranges):
         raise RequestError("portions", f"cover all {length} frames, so nothing is left to go by")
-    notices: list[str] = []
+    notices: list[Notice] = []
     runs = RunLimits.on_grid(grid, window, overlap, "sliding_window_size", notices)
     kept, segments = interleave_segments(ranges, gaps, runs, notices)
     return sum_join_plan(kept, segments, fps, notices)

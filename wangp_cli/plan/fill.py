@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
+from wangp_cli.notices import Notice
 from wangp_cli.plan.model import Segment, cover
 
 
@@ -25,7 +26,7 @@ class RunLimits:
 
     @classmethod
     def on_grid(
-        cls, grid: Grid, longest: int | None, overlap: int, field: str, notices: list[str]
+        cls, grid: Grid, longest: int | None, overlap: int, field: str, notices: list[Notice]
     ) -> RunLimits:
         """What was asked for, set on the grid; `field` is what `longest` is called.
 
@@ -36,7 +37,7 @@ class RunLimits:
             raise RequestError("overlap", f"{overlap}, must be 1 or more")
         size = None if longest is None else max(grid.minimum, grid.frames(longest))
         if size != longest:
-            notices.append(f"{field}: {longest} became {size}, which the model can make")
+            notices.append(Notice(field=field, text=f"{longest} became {size}, which the model can make"))
         return cls(grid=grid, longest=size, overlap=overlap)
 
 
@@ -60,7 +61,7 @@ class Gap:
 
 
 def fill_gap(
-    gap: Gap, start: int, before: int, after: int, runs: RunLimits, notices: list[str]
+    gap: Gap, start: int, before: int, after: int, runs: RunLimits, notices: list[Notice]
 ) -> list[Segment]:
     """The runs that make a gap; all context is mixed with what is made of it.
 
@@ -81,7 +82,7 @@ def fill_gap(
     if runs.longest and cover(runs.grid, front + gap.frames + back) > runs.longest:
         most = max(runs.longest // 4, 1)
         notices += [
-            f"{field}: {value} became {most}, a quarter of a window of {runs.longest}"
+            Notice(field=field, text=f"{value} became {most}, a quarter of a window of {runs.longest}")
             for field, value in (("context", max(front, back)), ("overlap", runs.overlap))
             if value > most
         ]

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
+from wangp_cli.notices import Notice
 from wangp_cli.plan.fill import Gap, RunLimits, fill_gap
 from wangp_cli.plan.join import sum_join_plan
 from wangp_cli.plan.model import JoinPlan, KeptRange
@@ -45,7 +46,7 @@ def plan_inpaint(
         raise RequestError("portion", f"{start}-{end - 1} is not within 0-{length - 1}")
     if context < 1:
         raise RequestError("context", f"{context}, must be 1 or more")
-    notices: list[str] = []
+    notices: list[Notice] = []
     runs = RunLimits.on_grid(grid, longest, overlap, "frames", notices)
     gap = Gap(frames=end - start, context=context, removed=end - start)
     windows = fill_gap(gap, start, start, length - end, runs, notices)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wangp_cli.errors import RequestError
+from wangp_cli.notices import Notice
 from wangp_cli.plan.fill import Gap, RunLimits, fill_gap
 from wangp_cli.plan.model import KeptRange, Segment
 
@@ -20,7 +21,7 @@ class ClipRange:
 
 
 def interleave_segments(
-    ranges: Sequence[ClipRange], gaps: Sequence[Gap], runs: RunLimits, notices: list[str]
+    ranges: Sequence[ClipRange], gaps: Sequence[Gap], runs: RunLimits, notices: list[Notice]
 ) -> tuple[list[KeptRange], list[Segment]]:
     """Place ranges and gaps in turn, first a range; how long runs are never changes the length.
 
@@ -63,10 +64,15 @@ def interleave_segments(
     return kept, segments
 
 
-def _bridged(index: int, gap: Gap, windows: list[Segment], notices: list[str]) -> list[Segment]:
+def _bridged(index: int, gap: Gap, windows: list[Segment], notices: list[Notice]) -> list[Segment]:
     """The one window with the frames at both edges inside it, where there is room."""
     if len(windows) > 1:
-        notices.append(f"bridging: gap {index} is made in {len(windows)} runs, none of which sees both edges")
+        notices.append(
+            Notice(
+                field="bridging",
+                text=f"gap {index} is made in {len(windows)} runs, none of which sees both edges",
+            )
+        )
         return windows
     (window,) = windows
     places = tuple(window.lead + gap.frames * third // 3 for third in (1, 2))
@@ -74,8 +80,10 @@ def _bridged(index: int, gap: Gap, windows: list[Segment], notices: list[str]) -
     return [window.model_copy(update={"bridging": places})] if room else windows
 
 
-def _tell(index: int, gap: Gap, before: int, after: int, notices: list[str]) -> None:
+def _tell(index: int, gap: Gap, before: int, after: int, notices: list[Notice]) -> None:
     for side, frames in (("before", before), ("after", after)):
         if frames < gap.context:
             there = f"there {'is' if frames == 1 else 'are'} {frames or 'none'}"
-            notices.append(f"context: {gap.context} frames asked {side} gap {index}, {there}")
+            notices.append(
+                Notice(field="context", text=f"{gap.context} frames asked {side} gap {index}, {there}")
+            )

@@ -8,6 +8,7 @@ from fractions import Fraction
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
 from wangp_cli.models import Entry
+from wangp_cli.notices import Notice
 from wangp_cli.plan.fill import Gap, RunLimits
 from wangp_cli.plan.interleave import ClipRange, interleave_segments
 from wangp_cli.plan.model import JoinPlan, KeptRange, Segment, broadcast
@@ -76,14 +77,14 @@ def plan_join(
         )
         for index, bridge in enumerate(chosen)
     ]
-    notices: list[str] = []
+    notices: list[Notice] = []
     runs = RunLimits.on_grid(grid, window, overlap, "sliding_window_size", notices)
     kept, segments = interleave_segments(ranges, gaps, runs, notices)
     return sum_join_plan(kept, segments, fps, notices)
 
 
 def sum_join_plan(
-    kept: list[KeptRange], segments: list[Segment], fps: Fraction, notices: list[str]
+    kept: list[KeptRange], segments: list[Segment], fps: Fraction, notices: list[Notice]
 ) -> JoinPlan:
     """The plan with its sums."""
     gap = sum(segment.frames for segment in segments)

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TypeVar
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator, PlainSerializer
 
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
 from wangp_cli.models import Entry
+from wangp_cli.notices import Notice
 from wangp_cli.plan.timeline import GuideSpan
 
 T = TypeVar("T")
+
+
+def _notice(value: Any) -> Any:
+    return Notice.parse(value) if isinstance(value, str) else value
+
+
+Sentence = Annotated[Notice, BeforeValidator(_notice), PlainSerializer(str)]
+"""A notice, which is a sentence in JSON."""
 
 
 class PlacedImage(Entry):
@@ -122,7 +133,7 @@ class Plan(Entry):
         kept: frames of given clips.
         anchors: output frame of each given image.
         guides: where control videos lie.
-        notices: what was changed of what was asked, a sentence each.
+        notices: what was changed of what was asked; sentences in JSON.
     """
 
     total: int
@@ -131,7 +142,7 @@ class Plan(Entry):
     kept: tuple[KeptRange, ...] = ()
     anchors: tuple[int, ...] = ()
     guides: tuple[GuideSpan, ...] = ()
-    notices: tuple[str, ...] = ()
+    notices: tuple[Sentence, ...] = ()
 
     @property
     def parts(self) -> list[KeptRange | Segment]:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
+from wangp_cli.notices import Notice
 from wangp_cli.plan.model import KeptRange, PlacedImage, Plan, Segment, broadcast, cover
 
 Mode = Literal["chained", "independent", "svi"]
@@ -69,7 +70,7 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
             hint="--mode independent, or a model that is",
         )
     segments = _segment_count(images, len(frames), before, loop, ends)
-    notices: list[str] = []
+    notices: list[Notice] = []
     lengths = _on_grid(broadcast("frames", frames, segments, "segment"), grid, notices)
     neighbours = [before, *lengths] if before else lengths
     seams = _seams(mode, overlaps, neighbours, grid, notices)
@@ -117,19 +118,19 @@ def _segment_count(images: int, values: int, before: int, loop: bool, ends: bool
     return images + bool(before or loop) - ends
 
 
-def _on_grid(frames: list[int], grid: Grid, notices: list[str]) -> list[int]:
+def _on_grid(frames: list[int], grid: Grid, notices: list[Notice]) -> list[int]:
     for count in frames:
         if count < 2:
             raise RequestError("frames", f"{count}, a segment has 2 or more")
     lengths = [grid.frames(count) for count in frames]
     for asked, given in dict.fromkeys(zip(frames, lengths, strict=True)):
         if asked != given:
-            notices.append(f"frames: {asked} became {given}, which the model can make")
+            notices.append(Notice(field="frames", text=f"{asked} became {given}, which the model can make"))
     return lengths
 
 
 def _seams(
-    mode: Mode, overlaps: Sequence[int], neighbours: list[int], grid: Grid, notices: list[str]
+    mode: Mode, overlaps: Sequence[int], neighbours: list[int], grid: Grid, notices: list[Notice]
 ) -> list[int]:
     """The overlap of each seam."""
     count = len(neighbours) - 1
@@ -137,15 +138,15 @@ def _seams(
         return _even(broadcast("overlap", overlaps, count, "seam"), neighbours, notices)
     if mode == "svi" and count:
         if any(overlap not in (0, grid.step) for overlap in overlaps):
-            notices.append(f"overlap: {grid.step} in each seam, as SVI has it")
+            notices.append(Notice(field="overlap", text=f"{grid.step} in each seam, as SVI has it"))
         return [grid.step] * count
     if any(overlaps):
         alone = "independent segments have none" if mode == "independent" else "one segment has no seam"
-        notices.append(f"overlap: {alone}")
+        notices.append(Notice(field="overlap", text=alone))
     return [0] * count
 
 
-def _even(overlaps: list[int], lengths: list[int], notices: list[str]) -> list[int]:
+def _even(overlaps: list[int], lengths: list[int], notices: list[Notice]) -> list[int]:
     """Overlaps made even downwards, then at most as long as the shorter neighbour."""
     result = []
     for seam, asked in enumerate(overlaps):
@@ -154,9 +155,11 @@ def _even(overlaps: list[int], lengths: list[int], notices: list[str]) -> list[i
         even = asked // 2 * 2
         shorter = min(lengths[seam], lengths[seam + 1])
         if even > shorter:
-            notices.append(f"overlap: {asked} became {shorter}, the length of the shorter neighbour")
+            notices.append(
+                Notice(field="overlap", text=f"{asked} became {shorter}, the length of the shorter neighbour")
+            )
         elif even != asked:
-            notices.append(f"overlap: {asked} became {even}, an even number")
+            notices.append(Notice(field="overlap", text=f"{asked} became {even}, an even number"))
         result.append(min(even, shorter))
     notices[:] = dict.fromkeys(notices)
     return result

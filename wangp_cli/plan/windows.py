@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
+from wangp_cli.notices import Notice
 from wangp_cli.plan.model import KeptRange, Plan, Segment, cover
 
 
@@ -57,12 +58,12 @@ def plan_windows(
     ):
         if value < least:
             raise RequestError(field, f"{value}, must be {least} or more")
-    notices = []
+    notices: list[Notice] = []
     size, shared = grid.frames(window), grid.context(overlap)
     if size != window:
-        notices.append(f"window: {window} became {size}, which the model can make")
+        notices.append(Notice(field="window", text=f"{window} became {size}, which the model can make"))
     if shared != overlap:
-        notices.append(f"overlap: {overlap} became {shared}, whole latent frames")
+        notices.append(Notice(field="overlap", text=f"{overlap} became {shared}, whole latent frames"))
     if shared + discard >= size:
         raise RequestError(
             "overlap", f"{shared} and {discard} discarded leave nothing new of a window of {size}"

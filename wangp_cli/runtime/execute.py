@@ -120,7 +120,7 @@ def _announce(request: Request, emit: Callable[..., None], attempt: Attempt) -> 
     )
     emit(accepted, attempt=attempt.number)
     for notice in (*attempt.notices, *request.notices):
-        emit(Log(level="info", message=notice))
+        emit(Log(level="info", message=str(notice)))
 
 
 def _fail(

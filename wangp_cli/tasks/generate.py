@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from wangp_cli.errors import RequestError
 from wangp_cli.models import ModelSpec
+from wangp_cli.notices import Notice
 from wangp_cli.plan import Plan, Segment, plan_windows
 from wangp_cli.tasks.camera import CameraOptions
 from wangp_cli.tasks.fields import MAX_FRAMES, Flag, frame_count
@@ -97,7 +98,7 @@ class Generate(MediaInputs, CameraOptions, SeamOptions, WindowOptions, Shot, Ren
         prompts = self.window_prompts or (self.prompt,)
         return shot_of(self, prompt=prompts[min(segment.index, len(prompts) - 1)], frames=segment.generate)
 
-    def check_shapes(self, shapes: Mapping[str, Sequence[Shape]], *, sized: bool) -> list[str]:  # noqa: ARG002 - any size will do
+    def check_shapes(self, shapes: Mapping[str, Sequence[Shape]], *, sized: bool) -> list[Notice]:  # noqa: ARG002 - any size will do
         """What lies over a background must have its shape; of a face the square in the middle is read."""
         for background in shapes.get("video_background", ()):
             for field in ("video_guide", "image_guide", "video_mask", "image_mask"):
@@ -105,7 +106,7 @@ class Generate(MediaInputs, CameraOptions, SeamOptions, WindowOptions, Shot, Ren
                     if not shape.like(background):
                         raise RequestError(field, f"{shape}, but the background video is {background}")
         return [
-            f"video_face: {face}, of which the square in the middle is read"
+            Notice(field="video_face", text=f"{face}, of which the square in the middle is read")
             for face in shapes.get("video_face", ())
             if not face.like(Shape(1, 1))
         ]

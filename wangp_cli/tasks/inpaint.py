@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from wangp_cli.errors import RequestError
 from wangp_cli.models import ModelSpec
+from wangp_cli.notices import Notice
 from wangp_cli.plan import JoinPlan, plan_inpaint
 from wangp_cli.tasks.fields import MAX_FRAMES, Flag, FrameCount, Input, Rate, Size, Spec, frame_count
 from wangp_cli.tasks.planned import MANY, Planned
@@ -118,7 +119,7 @@ class Inpaint(InpaintContext, RunLength, InpaintRegion, Planned):
         """What says where to paint."""
         return self.image_mask or self.video_mask
 
-    def check_shapes(self, shapes: Mapping[str, Sequence[Shape]], *, sized: bool) -> list[str]:  # noqa: ARG002 - masks follow the video
+    def check_shapes(self, shapes: Mapping[str, Sequence[Shape]], *, sized: bool) -> list[Notice]:  # noqa: ARG002 - masks follow the video
         """Refuse a mask that does not lie over the video."""
         (video,) = shapes["video"]
         for field in ("image_mask", "video_mask"):

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from wangp_cli.errors import RequestError
 from wangp_cli.models import ModelSpec
+from wangp_cli.notices import Notice
 from wangp_cli.plan import Bridge, JoinPlan, plan_join
 from wangp_cli.plan.model import broadcast
 from wangp_cli.tasks.fields import Flag, Input, Rate, Size, Spec
@@ -92,10 +93,10 @@ class Join(JoinOptions, OverlapOptions, JoinInputs, Planned):
         """What generated frames sound like."""
         return self.sound
 
-    def check_shapes(self, shapes: Mapping[str, Sequence[Shape]], *, sized: bool) -> list[str]:
+    def check_shapes(self, shapes: Mapping[str, Sequence[Shape]], *, sized: bool) -> list[Notice]:
         """Clips of other sizes than the first one's need a rule; what becomes of them and of other rates."""
         clips = shapes.get("clips", [])
-        notices = []
+        notices: list[Notice] = []
         for index, clip in enumerate(clips[1:], 1):
             first, same = clips[0], clip[:2] == clips[0][:2]
             if self.fit is None and not same and not (sized and clip.like(first)):
@@ -106,11 +107,11 @@ class Join(JoinOptions, OverlapOptions, JoinInputs, Planned):
                 )
             if not same:
                 how = "scaled" if clip.like(first) else {"crop": "cropped", "pad": "padded"}[self.framing]
-                notices.append(f"clips: clip {index}, {clip}, is {how} to the size of the result")
+                text = f"clip {index}, {clip}, is {how} to the size of the result"
+                notices.append(Notice(field="clips", text=text))
             if clip.fps != first.fps:
-                notices.append(
-                    f"clips: clip {index}, {clip.fps} fps, keeps its speed at the rate of the result"
-                )
+                text = f"clip {index}, {clip.fps} fps, keeps its speed at the rate of the result"
+                notices.append(Notice(field="clips", text=text))
         return notices
 
     def plan(self, lengths: Mapping[str, Sequence[int]], spec: ModelSpec, rate: Fraction) -> JoinPlan:

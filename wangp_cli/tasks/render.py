@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import ClassVar, NamedTuple, Self
 
 from wangp_cli.models import Accepts, ModelSpec
+from wangp_cli.notices import Notice
 from wangp_cli.plan import Plan
 from wangp_cli.tasks.loras import LoraOptions
 from wangp_cli.tasks.runtime import Runtime
@@ -77,7 +78,7 @@ class Render(Runtime, Output, LoraOptions, Sampling, Canvas, Task):
         """What a model must be able to do for it, besides what the inputs given ask for."""
         return frozenset()
 
-    def check_shapes(self, shapes: Mapping[str, Sequence[Shape]], *, sized: bool) -> list[str]:  # noqa: ARG002 - for those to whom they matter
+    def check_shapes(self, shapes: Mapping[str, Sequence[Shape]], *, sized: bool) -> list[Notice]:  # noqa: ARG002 - for those to whom they matter
         """Whether the input files go together; what is done where they differ, a sentence each.
 
         Args:

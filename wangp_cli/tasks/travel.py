@@ -11,6 +11,7 @@ from pydantic import Field
 
 from wangp_cli.accelerators import NO_ACCELERATOR
 from wangp_cli.models import Accepts, ModelSpec
+from wangp_cli.notices import Notice
 from wangp_cli.plan import Plan, plan_travel
 from wangp_cli.plan.travel import Mode
 from wangp_cli.tasks.adjustments import AdjustmentOptions
@@ -159,9 +160,10 @@ class Travel(AdjustmentOptions, StructureOptions, TravelOptions, PartLengths, Tr
         notices = plan.notices
         if not self.overlap:
             # Nobody asked for an overlap, so nobody needs to hear that it became another.
-            notices = tuple(notice for notice in notices if not notice.startswith("overlap: "))
+            notices = tuple(notice for notice in notices if notice.field != "overlap")
         if self._mode(spec) == "svi" and not self.loras and self.accelerator in (None, NO_ACCELERATOR):
-            notices += ("mode: svi without a LoRA that was made for it, such as --accelerator svi",)
+            text = "svi without a LoRA that was made for it, such as --accelerator svi"
+            notices += (Notice(field="mode", text=text),)
         return plan.model_copy(update={"guides": guides, "notices": notices})
 
     def _mode(self, spec: ModelSpec) -> Mode:

@@ -99,7 +99,7 @@ class _Continued:
 def _encode(job: Job, load: Callable[[], Pipeline]) -> tuple[Any, _Continued]:
     """The model's conditioning; the inputs are not kept, as many tasks may wait here at once."""
     task = _task(job)
-    prepared = prepare(task, job.request.spec)
+    prepared = prepare(task, job.request.spec, job.request.facts)
     audio = shot_audio(task, prepared.before, prepared.overlap, job.request.frames - prepared.overlap)
     conditioning = None if job.latents else load().encode(task, prepared.inputs, job.progress)
     return conditioning, _Continued(before=prepared.before, overlap=prepared.overlap, audio=audio)

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from wangp_cli.media.audio import fit_frames
 from wangp_cli.media.clip import Audio, Clip, Frames, as_float, chunks
-from wangp_cli.media.facts import probe
 from wangp_cli.media.mask import expand, feathered, threshold
 from wangp_cli.media.match import Match, changed, colours, matching
 from wangp_cli.media.resize import fit, fit_mask
@@ -18,6 +17,7 @@ from wangp_cli.media.stills import read_image
 from wangp_cli.pipelines.base import Inputs, Stage
 from wangp_cli.plan import Plan, Segment, frame_count_at_fps, resample_frame_indices
 from wangp_cli.runtime.job import Job
+from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.tasks.inpaint import Inpaint
 from wangp_cli.workflows.guides import GREY, KEEP, PAINT, KnownFrames
 from wangp_cli.workflows.planned import GuidedSegments, write_planned
@@ -47,7 +47,7 @@ class InpaintedSegments:
         self._task: Inpaint = task
         self._clips, self._plan = clips, clips.plan
         portion = task.range_of(self._plan.total, self._plan.fps)
-        self._mask = _Mask(task, self._plan, portion, clips.size)
+        self._mask = _Mask(task, job.request.facts, self._plan, portion, clips.size)
         self._whole_frames = GuidedSegments(job, clips)
         self.audio_given = task.sound == "keep" and clips.has_audio(0)
 
@@ -137,14 +137,16 @@ class _Mask:
         size: of the video, width and height.
     """
 
-    def __init__(self, task: Inpaint, plan: Plan, portion: range, size: tuple[int, int]) -> None:
+    def __init__(
+        self, task: Inpaint, inputs: InputFacts, plan: Plan, portion: range, size: tuple[int, int]
+    ) -> None:
         self._task, self._portion, self._size = task, portion, size
         self._still = np.ones((1, size[1], size[0], 1), np.float32)
         self._indices: list[int] = []
         if task.image_mask:
             self._still = self._fit(read_image(task.image_mask))
         if task.video_mask:
-            facts = probe(task.video_mask)
+            facts = inputs.of_file(task.video_mask)
             rate = facts.fps or plan.fps
             length = frame_count_at_fps(facts.frames, rate, plan.fps)
             before = 0 if length == plan.total else portion.start

@@ -11,7 +11,6 @@ import numpy as np
 from wangp_cli.errors import MediaError, RequestError
 from wangp_cli.media.audio import cut, fit_frames
 from wangp_cli.media.clip import Audio, Clip, Frames, as_float
-from wangp_cli.media.facts import probe
 from wangp_cli.media.mask import threshold
 from wangp_cli.media.read import read_audio, read_video
 from wangp_cli.media.resize import fit, fit_mask, match_length
@@ -20,6 +19,7 @@ from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.plan import Plan, Segment
 from wangp_cli.runtime.request.camera_poses import poses
+from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.workflows.source_video import SourceVideo
@@ -42,14 +42,14 @@ class Prepared:
     overlap: int = 0
 
 
-def prepare(task: Generate, spec: ModelSpec) -> Prepared:
+def prepare(task: Generate, spec: ModelSpec, facts: InputFacts) -> Prepared:
     """Read and fit every input of a settled task.
 
     Raises:
         RequestError: a file does not decode.
     """
-    reader = _Reader(task, spec, 0, int(task.frames))
-    before = source_of(task)
+    reader = _Reader(task, spec, facts, 0, int(task.frames))
+    before = source_of(task, facts)
     overlap = 0
     start = reader.still("image_start")
     if before is not None:
@@ -61,24 +61,25 @@ def prepare(task: Generate, spec: ModelSpec) -> Prepared:
     return Prepared(inputs=reader.inputs(start, reader.still("image_end")), before=before, overlap=overlap)
 
 
-def source_of(task: Generate, fps: Fraction | None = None) -> SourceVideo | None:
+def source_of(task: Generate, facts: InputFacts, fps: Fraction | None = None) -> SourceVideo | None:
     """The video that a task continues, its frames counted at `fps`, or as they are."""
     if not (path := task.video_source):
         return None
-    facts = probe(path)
+    own = facts.of_file(path)
     return SourceVideo(
-        path=path, facts=facts, fps=fps or facts.fps or Fraction(task.fps), size=size_of(task.size)
+        path=path, facts=own, fps=fps or own.fps or Fraction(task.fps), size=size_of(task.size)
     )
 
 
 def prepare_window(
-    task: Generate, spec: ModelSpec, segment: Segment, context: Frames | None, plan: Plan
+    task: Generate, spec: ModelSpec, facts: InputFacts, segment: Segment, context: Frames | None, plan: Plan
 ) -> Inputs:
     """Read and fit what one window shows: its own part of every input, and the frames before it.
 
     Args:
         task: settled.
         spec: of its model.
+        facts: of its input files.
         segment: of its plan.
         context: `[segment.context, H, W, 3]`, the last frames of the output so far.
         plan: the windows.
@@ -86,7 +87,9 @@ def prepare_window(
     Raises:
         RequestError: a file does not decode.
     """
-    reader = _Reader(task, spec, segment.generate_start - plan.segments[0].generate_start, segment.generate)
+    reader = _Reader(
+        task, spec, facts, segment.generate_start - plan.segments[0].generate_start, segment.generate
+    )
     before = None if context is None else Clip(frames=context, fps=plan.fps)
     return reader.inputs(
         before or (reader.still("image_start") if segment.index == 0 else None),
@@ -97,8 +100,8 @@ def prepare_window(
 class _Reader:
     """Reads the files of one task at its size: `frames` of them from frame `first` on."""
 
-    def __init__(self, task: Generate, spec: ModelSpec, first: int, frames: int) -> None:
-        self._task, self._spec = task, spec
+    def __init__(self, task: Generate, spec: ModelSpec, facts: InputFacts, first: int, frames: int) -> None:
+        self._task, self._spec, self._facts = task, spec, facts
         self._width, self._height = size_of(task.size)
         self._first, self._frames = first, frames
         self._fps = Fraction(task.fps)
@@ -200,14 +203,14 @@ class _Reader:
     def _left(self, field: str) -> int:
         """How many frames of a video belong to the shot; any number of a picture's."""
         path = getattr(self._task, field)
-        return max(0, probe(path).frames - self._first) if path else self._frames
+        return max(0, self._facts.of_file(path).frames - self._first) if path else self._frames
 
     def _part(self, field: str, path: Path) -> Frames:
         """The frames of a video, as many as the shot has or fewer; its last one behind its end."""
+        length = self._facts.of_file(path).frames
+        first = min(self._first, length - 1)
+        count = min(self._frames, length - first)
         try:
-            length = probe(path).frames
-            first = min(self._first, length - 1)
-            count = min(self._frames, length - first)
             return read_video(path, start=first, count=count, audio=False).frames
         except MediaError as error:
             raise RequestError(field, error.message, hint=error.hint) from None

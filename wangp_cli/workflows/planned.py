@@ -75,7 +75,7 @@ def write_planned(job: Job, method: Callable[[Job, SourceClips], SegmentMethod])
     assert isinstance(task, Planned)
     assert plan is not None
     (path,) = job.request.outputs
-    clips = SourceClips(task, plan, job.request.size)
+    clips = SourceClips(task, plan, job.request.facts, job.request.size)
     chosen = method(job, clips)
     with SegmentRuns(job, path, keep_audio=not chosen.audio_given) as runs:
         video = _PlannedVideo(job, task, clips, chosen, runs)
@@ -98,7 +98,7 @@ class _PlannedVideo:
         self._images = _Images(task.pictures, clips.canvas, task.framing)
         self._structure: StructureGuide | None = None
         if isinstance(task, StructureOptions) and self.plan.guides:
-            self._structure = StructureGuide(task, self.plan, clips.canvas, task.framing)
+            self._structure = StructureGuide(task, self.plan, job.request.facts, clips.canvas, task.framing)
         self._previews: dict[int, GuidePreview] = {}
         self._documented: set[int] = set()
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wangp_cli.media.clip import Audio, Frames, as_float
-from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio
 from wangp_cli.media.resize import fit
 from wangp_cli.plan import Plan, Segment, frame_count_at_fps, stretch_frame_indices
+from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.planned import Planned
 from wangp_cli.workflows.source_video import clip_frames
@@ -25,14 +25,15 @@ class SourceClips:
     Args:
         task: names the clips, how they are framed, and the size at which the model works.
         plan: says which frames are kept.
+        facts: of the clips.
         size: width and height of the result in pixels.
     """
 
-    def __init__(self, task: Planned, plan: Plan, size: tuple[int, int]) -> None:
+    def __init__(self, task: Planned, plan: Plan, facts: InputFacts, size: tuple[int, int]) -> None:
         self.plan, self.size = plan, size
         self.canvas = size_of(task.size)
         self._framing = task.framing
-        self._files = [(path, probe(path)) for path in task.videos]
+        self._files = [(path, facts.of_file(path)) for path in task.videos]
 
     def frames(self, clip: int, first: int, end: int) -> Iterator[Frames]:
         """Frames `first` to before `end` of a clip at the size of the result, in pieces."""

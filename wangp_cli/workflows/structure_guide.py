@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from wangp_cli.media.canny import canny
 from wangp_cli.media.clip import Frames, as_float
-from wangp_cli.media.facts import probe
 from wangp_cli.media.resize import fit
 from wangp_cli.plan import Plan, Segment
+from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.tasks.planned import Fit
 from wangp_cli.tasks.structure import StructureOptions
 from wangp_cli.workflows.guides import GREY
@@ -24,17 +24,20 @@ class StructureGuide:
     Args:
         task: names the control videos.
         plan: says where they lie.
+        inputs: facts of the videos.
         size: width and height in pixels.
         framing: how videos of another shape are fitted.
     """
 
-    def __init__(self, task: StructureOptions, plan: Plan, size: tuple[int, int], framing: Fit) -> None:
+    def __init__(
+        self, task: StructureOptions, plan: Plan, inputs: InputFacts, size: tuple[int, int], framing: Fit
+    ) -> None:
         self._task = task
         self._size = size
         self._framing = framing
         self._places = []
         for guide in plan.guides:
-            facts = probe(task.video_guide[guide.video])
+            facts = inputs.of_file(task.video_guide[guide.video])
             numbers = guide.frame_indices(facts.frames, facts.fps or plan.fps, plan.fps)
             self._places.append((guide, numbers))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from wangp_cli.accelerators import NO_ACCELERATOR
 from wangp_cli.errors import ModelError, RequestError
+from wangp_cli.notices import Notice
 from wangp_cli.runtime.events.types import DownloadProgress
 from wangp_cli.runtime.loras.header import check_lora
 from wangp_cli.runtime.loras.source import LoraSource, fetch_source, find_source
@@ -105,10 +106,12 @@ def _check_phases(task: Render, name: str, strength: Strength) -> None:
         raise RequestError("loras", f"{name}: {error}") from None
 
 
-def download_notices(loras: Sequence[LoraUse]) -> list[str]:
+def download_notices(loras: Sequence[LoraUse]) -> list[Notice]:
     """What is not here yet, for people."""
     missing = (lora.source for lora in loras if not lora.source.here)
-    return [f"loras: {source.name} will be fetched to {source.path}" for source in missing]
+    return [
+        Notice(field="loras", text=f"{source.name} will be fetched to {source.path}") for source in missing
+    ]
 
 
 def fetch_loras(loras: Sequence[LoraUse], hub: Hub, emit: Emit, check: Callable[[], None]) -> list[LoraUse]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from wangp_cli.errors import MediaError, RequestError
 from wangp_cli.files.checksum import sha256_of
+from wangp_cli.notices import Notice
+from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.tasks.fields import FileKind, frame_count
 from wangp_cli.tasks.render import Render
 from wangp_cli.tasks.shot import Length
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 
 BESIDE_THE_GUIDE = ("video_mask", "video_face", "video_background")
 """Videos that are shown frame by frame with a control video."""
-InputFacts = dict[str, list["VideoFacts"]]
-"""What each input file is, by field."""
 
 
 def check_inputs(task: Task, loras: Sequence[Path], checksums: Mapping[str, str]) -> InputFacts:
@@ -37,34 +37,36 @@ def check_inputs(task: Task, loras: Sequence[Path], checksums: Mapping[str, str]
     Raises:
         RequestError: a file is missing, unreadable, of the wrong kind or length, or has changed.
     """
-    found: InputFacts = {}
+    probed: dict[str, tuple[tuple[Path, VideoFacts], ...]] = {}
     for field, paths in task.media().items():
         for path in paths:
             if "poses" not in task.inputs()[field].kinds:
-                found.setdefault(field, []).append(_check_media(task, field, path))
+                probed[field] = (*probed.get(field, ()), (path, _check_media(task, field, path)))
             _check_unchanged(field, path, checksums)
+    facts = InputFacts(probed)
     for path in loras:
         _check_unchanged("loras", path, checksums)
     for field in BESIDE_THE_GUIDE:
-        for guide, other in zip(found.get("video_guide", ()), found.get(field, ()), strict=False):
+        for guide, other in zip(facts.of("video_guide"), facts.of(field), strict=False):
             if other.frames != guide.frames:
                 raise RequestError(
                     field,
                     f"{other.frames} frames, but the control video has {guide.frames}",
                     hint="cut or loop it to that length",
                 )
-    return found
+    return facts
 
 
-def speech_ends_early(facts: InputFacts, plan: Plan | None, frames: int, rate: Fraction) -> list[str]:
+def speech_ends_early(facts: InputFacts, plan: Plan | None, frames: int, rate: Fraction) -> list[Notice]:
     """A notice if a recording of speech ends before the frames that are made to it, of so many in all."""
-    if not (spoken := facts.get("audio_guide")):
+    if not (spoken := facts.of("audio_guide")):
         return []
     made = frames - (plan.segments[0].generate_start if plan else 0)
     if spoken[0].seconds * rate >= made - 1:
         return []
     seconds = float(made / rate)
-    return [f"audio_guide: {spoken[0].seconds:.2f} s, but {seconds:.2f} s are made, silence follows it"]
+    text = f"{spoken[0].seconds:.2f} s, but {seconds:.2f} s are made, silence follows it"
+    return [Notice(field="audio_guide", text=text)]
 
 
 def check_animation(task: Render, spec: ModelSpec, facts: InputFacts, rate: Fraction) -> None:
@@ -88,7 +90,7 @@ def check_animation(task: Render, spec: ModelSpec, facts: InputFacts, rate: Frac
             masks[0], f"model {spec.name!r} needs the video it lies over", hint="give --video-background"
         )
     for field in ("video_guide", *BESIDE_THE_GUIDE):
-        if field in facts and (found := facts[field][0].frames) < frames:
+        if field in facts and (found := facts.of(field)[0].frames) < frames:
             raise RequestError(field, f"{found} frames, but {frames} are asked for", hint=f"--frames {found}")
 
 

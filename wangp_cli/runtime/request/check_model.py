@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from itertools import starmap
 from typing import TYPE_CHECKING
 
 from wangp_cli.accelerators import NO_ACCELERATOR
 from wangp_cli.errors import RequestError
+from wangp_cli.notices import Notice
 from wangp_cli.runtime.request.camera_poses import poses
+from wangp_cli.runtime.weights.locate import shipped_vocabulary
 from wangp_cli.tasks.camera import CameraOptions
 from wangp_cli.tasks.flags import flag_of
+from wangp_cli.tasks.planned import UNPROMPTED
 from wangp_cli.tasks.runtime import MASKLESS
 
 if TYPE_CHECKING:
     from wangp_cli.catalogue import Catalogue
     from wangp_cli.models import Accepts, ModelSpec
-    from wangp_cli.runtime.request.check_inputs import InputFacts
+    from wangp_cli.runtime.request.input_facts import InputFacts
     from wangp_cli.tasks.render import Render
     from wangp_cli.tasks.shot import Sampling
     from wangp_cli.value_layers import Origins
@@ -40,7 +45,7 @@ WORDS: dict[Accepts, str] = {
 }
 
 
-def check_model(task: Render, spec: ModelSpec, origin: Origins, catalogue: Catalogue) -> list[str]:
+def check_model(task: Render, spec: ModelSpec, origin: Origins, catalogue: Catalogue) -> list[Notice]:
     """Refuse what the model does not have or take, and a task that lacks what it needs.
 
     Returns:
@@ -117,13 +122,13 @@ def check_recamera(task: Render, spec: ModelSpec, facts: InputFacts, frames: int
     """
     if not spec.is_recamera:
         return
-    if "video_guide" in facts and (found := facts["video_guide"][0].frames) < frames:
+    if "video_guide" in facts and (found := facts.of("video_guide")[0].frames) < frames:
         raise RequestError("video_guide", f"{found} frames, but model {spec.name!r} films {frames}")
     if isinstance(task, CameraOptions):
         poses(task, frames)
 
 
-def _check_sampling(task: Render, spec: ModelSpec, origin: Origins) -> list[str]:
+def _check_sampling(task: Render, spec: ModelSpec, origin: Origins) -> list[Notice]:
     """Refuse phases and guidance that the model does not have, in the task or in a part of it."""
     notices = []
     for number, run in enumerate(task.samplings):
@@ -134,12 +139,12 @@ def _check_sampling(task: Render, spec: ModelSpec, origin: Origins) -> list[str]
                 raise
             message = f"number {number}: {error.message}"
             raise RequestError("part_phases", message, hint=error.hint) from None
-        part = f"part {number}: " if len(task.samplings) > 1 else ""
-        notices += [part + notice for notice in found]
+        part = number if len(task.samplings) > 1 else None
+        notices += [replace(notice, part=part) for notice in found]
     return notices
 
 
-def _check_run(task: Sampling, spec: ModelSpec, origin: Origins) -> list[str]:
+def _check_run(task: Sampling, spec: ModelSpec, origin: Origins) -> list[Notice]:
     asked = task.guidance_phases
     if asked > spec.phases:
         most = f"{spec.phases} phases" if spec.phases > 1 else "one phase"
@@ -150,7 +155,7 @@ def _check_run(task: Sampling, spec: ModelSpec, origin: Origins) -> list[str]:
             f"{asked}, but model {spec.name!r} needs {spec.experts}: one network each for high and low noise",
         )
     notices = [
-        f"{field}: not used, there {'are two phases' if asked > 1 else 'is one phase'}"
+        Notice(field=field, text=f"not used, there {'are two phases' if asked > 1 else 'is one phase'}")
         for phase, fields in OF_PHASE.items()
         for field in fields
         if asked < phase and _is_explicit(origin, field)
@@ -160,11 +165,12 @@ def _check_run(task: Sampling, spec: ModelSpec, origin: Origins) -> list[str]:
         unused = [field for field in ("cfg_zero", "apg", "skip_layers") if getattr(task, field)]
         own = spec.traits.guidance_field or ""
         unused += [own] if spec.traits.fixed_guidance and _is_explicit(origin, own) else []
-        notices += [f"{field}: not used, the guidance scale is 1" for field in unused]
+        notices += [Notice(field=field, text="not used, the guidance scale is 1") for field in unused]
     if "speech" not in spec.accepts and _is_explicit(origin, "audio_scale"):
-        notices.append(f"audio_scale: not used, model {spec.name!r} hears nothing")
+        text = f"not used, model {spec.name!r} hears nothing"
+        notices.append(Notice(field="audio_scale", text=text))
     if asked > 1:
-        notices.append(f"phases: {', '.join(starmap(_steps, task.phase_spans))}")
+        notices.append(Notice(field="phases", text=", ".join(starmap(_steps, task.phase_spans))))
     return notices
 
 
@@ -210,3 +216,17 @@ def _option(field: str, task: type[Render]) -> str:
     """The option that sets a field, for hints."""
     flag = flag_of(task, field)
     return flag.option(field) if flag else field
+
+
+def vocabulary_notices(prompt: str, spec: ModelSpec) -> list[Notice]:
+    """A notice if the prompt leaves the small world of a model that ships with us."""
+    world = shipped_vocabulary(spec.source.package) if spec.source.package else None
+    if not world:
+        return []
+    known = world | set(UNPROMPTED.split())
+    strange = [word for word in re.findall(r"[^\W\d_]+", prompt.lower()) if word not in known]
+    if not strange:
+        return []
+    words = ", ".join(dict.fromkeys(strange))
+    text = f"{spec.name} was not trained on: {words}; for anything else use a real model, see `wangp models`"
+    return [Notice(field=None, text=text)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from wangp_cli.errors import ModelError
 from wangp_cli.models import ModelSpec
+from wangp_cli.notices import Notice
 from wangp_cli.runtime.loras.select import LoraUse
 from wangp_cli.runtime.weights.locate import locate
 from wangp_cli.tasks.render import Pixels, Render
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wangp_cli.plan import Plan
+    from wangp_cli.runtime.request.input_facts import InputFacts
     from wangp_cli.value_layers import Origins
 
 
@@ -31,6 +33,7 @@ class Request:
         size: of each result, width and height in pixels.
         plan: of a task that is made in several runs of the model.
         outputs: one path for each result.
+        facts: of the input files.
         loras: the LoRAs, some perhaps still to be fetched.
         notices: what was changed or is worth knowing, for people.
         addresses: where files were fetched from, by path.
@@ -45,7 +48,8 @@ class Request:
     plan: Plan | None
     outputs: list[Path]
     loras: list[LoraUse]
-    notices: list[str]
+    notices: list[Notice]
+    facts: InputFacts
     addresses: Mapping[str, str]
     models_dir: Path
 
@@ -71,13 +75,13 @@ class Request:
             "origin": self.origin_texts,
             **({"plan": self.plan.model_dump(mode="json")} if self.plan else {}),
             "outputs": [str(path) for path in self.outputs],
-            "notices": [*self.notices, *self._missing_weights()],
+            "notices": [str(notice) for notice in (*self.notices, *self._missing_weights())],
         }
 
-    def _missing_weights(self) -> list[str]:
+    def _missing_weights(self) -> list[Notice]:
         """A notice if a run would stop because the model's weights are not on this machine."""
         try:
             locate(self.spec, self.models_dir)
         except ModelError as error:
-            return [f"model: {error.message}, {error.hint}"]
+            return [Notice(field="model", text=f"{error.message}, {error.hint}")]
         return []

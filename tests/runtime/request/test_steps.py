@@ -1,0 +1,103 @@
+"""Steps of settling a task, each on a draft alone."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import tiny
+from wangp_cli.errors import RequestError
+from wangp_cli.media.facts import VideoFacts
+from wangp_cli.runtime.request.draft import Draft
+from wangp_cli.runtime.request.input_facts import InputFacts
+from wangp_cli.runtime.request.steps import DRAWN, settle_frames, settle_rate, settle_seed, settle_size
+from wangp_cli.tasks.edit import Edit
+from wangp_cli.tasks.generate import Generate
+from wangp_cli.value_layers import DEFAULT, Origin
+
+FLAG = Origin("flag", "flag")
+VIDEO = Path("/video.mp4")
+
+
+def draft(
+    spec: str = "vace", *, given: tuple[str, ...] = (), facts: dict[str, Any] | None = None, **values: Any
+) -> Draft:
+    """A draft of a task with these values, of which those `given` come from flags."""
+    task = Generate(model="x", prompt="x", **{"size": "64x32", **values})
+    origin = dict.fromkeys(Generate.model_fields, DEFAULT) | dict.fromkeys(given, FLAG)
+    files = {field: ((VIDEO, fact),) for field, fact in (facts or {}).items()}
+    return Draft(task=task, spec=tiny.spec(spec), facts=InputFacts(files), origin=origin)
+
+
+def video(**changes: Any) -> VideoFacts:
+    values: dict[str, Any] = {"kind": "video", "width": 128, "height": 64, "frames": 24, "fps": Fraction(12)}
+    return VideoFacts(**values | changes)
+
+
+def notices(settled: Draft) -> list[str]:
+    return [str(notice) for notice in settled.notices]
+
+
+def test_the_rate_is_that_of_the_continued_video_unless_one_is_given() -> None:
+    settled = settle_rate(draft(facts={"video_source": video()}, fps="16"))
+    assert (settled.rate, settled.values["fps"]) == (Fraction(12), "12")
+    assert settled.origin["fps"] == Origin("input", "rate of video_source")
+    assert notices(settled) == ["fps: rate of video_source, makes 12"]
+    kept = settle_rate(draft(facts={"video_source": video()}, fps="16", given=("fps",)))
+    assert (kept.rate, kept.origin["fps"], kept.notices) == (Fraction(16), FLAG, ())
+
+
+def test_a_rate_out_of_range_names_the_file_that_has_it() -> None:
+    with pytest.raises(RequestError, match="frames a second") as caught:
+        settle_rate(draft(facts={"video_source": video(fps=Fraction(1, 2))}))
+    assert caught.value.field == "video_source"
+
+
+@pytest.mark.parametrize(
+    ("frames", "made", "text"), [(9, 9, "default"), (12, 13, "snapped from 12"), ("1s", 17, "1s at 16 fps")]
+)
+def test_frames_are_set_on_the_grid(frames: Any, made: int, text: str) -> None:
+    settled = settle_frames(settle_rate(draft(frames=frames, fps="16")))
+    assert (settled.frames, settled.values["frames"], str(settled.origin["frames"])) == (made, made, text)
+    assert notices(settled) == ([] if made == frames else [f"frames: {text}, makes {made}"])
+
+
+def test_a_plan_settles_the_frames_and_leaves_the_field() -> None:
+    task = Edit(model="x", video=VIDEO, portions=("4-8",), prompt="x", context=2)
+    facts = InputFacts({"video": ((VIDEO, video()),)})
+    origin = dict.fromkeys(Edit.model_fields, DEFAULT)
+    settled = settle_frames(Draft(task=task, spec=tiny.spec("vace"), facts=facts, origin=origin))
+    assert settled.plan is not None
+    assert (settled.frames, settled.plan.total, settled.values) == (31, 31, {})
+
+
+def test_the_size_has_the_shape_of_an_input_unless_one_is_given() -> None:
+    facts = {"image_start": video(width=64, height=128, fps=None, kind="image")}
+    settled = settle_size(draft(facts=facts))
+    assert (settled.values["size"], str(settled.origin["size"])) == ("32x64", "shape of image_start")
+    kept = settle_size(draft(facts=facts, given=("size",), size="70x32"))
+    assert (kept.values["size"], str(kept.origin["size"])) == ("64x32", "snapped from 70x32")
+    assert notices(kept) == ["size: snapped from 70x32, makes 64x32"]
+
+
+def test_a_seed_is_drawn_only_where_none_is_given() -> None:
+    drawn = settle_seed(draft(seed=-1))
+    assert drawn.origin["seed"] == DRAWN
+    assert 0 <= drawn.settled_task.seed < 2**32
+    given = draft(seed=7)
+    assert settle_seed(given) is given
+
+
+def test_facts_are_found_by_field_and_by_file() -> None:
+    one, other = video(), video(frames=10, fps=None)
+    facts = InputFacts({"clips": ((VIDEO, one), (Path("/b"), other), (VIDEO, one))})
+    assert facts.of("clips") == [one, other, one]
+    assert facts.of("video") == []
+    assert "clips" in facts
+    assert facts.of_file(Path("/b")) is other
+    assert facts.lengths(Fraction(24)) == {"clips": [47, 10, 47]}
+    with pytest.raises(KeyError):
+        facts.of_file(Path("/c"))

@@ -1,0 +1,66 @@
+"""Facts of a task's input files, probed once and then used by checks, plans and workflows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from wangp_cli.plan import frame_count_at_fps
+from wangp_cli.tasks.render import Shape
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+    from pathlib import Path
+
+    from wangp_cli.media.facts import VideoFacts
+
+
+@dataclass(frozen=True)
+class InputFacts:
+    """Facts of the video, image and audio files that a task names.
+
+    Args:
+        by_field: the files of each field and their facts, in the order given; fields without files are
+            left out.
+    """
+
+    by_field: Mapping[str, tuple[tuple[Path, VideoFacts], ...]]
+
+    def __contains__(self, field: str) -> bool:
+        return field in self.by_field
+
+    def of(self, field: str) -> list[VideoFacts]:
+        """The facts of each file of a field, in the order given; none if it names no file."""
+        return [facts for _, facts in self.by_field.get(field, ())]
+
+    def of_file(self, path: Path) -> VideoFacts:
+        """The facts of a file that the task names.
+
+        Raises:
+            KeyError: the task names no such file.
+        """
+        return self._by_path[path]
+
+    @cached_property
+    def _by_path(self) -> dict[Path, VideoFacts]:
+        return dict(pair for files in self.by_field.values() for pair in files)
+
+    @property
+    def shapes(self) -> dict[str, list[Shape]]:
+        """Sides and frame rate of each file, by field."""
+        return {
+            field: [Shape(facts.width, facts.height, facts.fps) for _, facts in files]
+            for field, files in self.by_field.items()
+        }
+
+    def lengths(self, rate: Fraction) -> dict[str, list[int]]:
+        """Frames of each file counted at `rate` frames per second, by field."""
+        return {
+            field: [
+                frame_count_at_fps(facts.frames, facts.fps, rate) if facts.fps else facts.frames
+                for _, facts in files
+            ]
+            for field, files in self.by_field.items()
+        }
