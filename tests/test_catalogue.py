@@ -8,7 +8,8 @@ import pytest
 from accelerate import init_empty_weights
 
 from tests.conftest import Make, Run
-from wangp_cli.catalogue import Catalogue, presets_dir
+from wangp_cli.catalogue import Catalogue, presets_dir, read_yaml
+from wangp_cli.errors import ModelError
 from wangp_cli.models import Network
 from wangp_cli.pipelines.checkpoints.network_classes import network_class
 from wangp_cli.tasks.generate import Generate
@@ -108,3 +109,28 @@ def test_models_distilled_from_guidance_run_one_pass_in_few_steps(name: str) -> 
     assert spec.status != "unsupported"
     assert not task.uses_guidance
     assert task.steps <= 10
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ("- " * 100_000, "nested too deeply"),
+        ("a: &value 1\nb: *value", "anchors"),
+        ("a: !!python/name:os.system x", "not YAML"),
+        ("a: 2024-99-99", "not YAML"),
+    ],
+)
+def test_yaml_that_could_exhaust_the_reader_or_names_code_is_refused(
+    text: str, reason: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "file.yaml"
+    file.write_text(text)
+    with pytest.raises(ModelError, match=reason):
+        read_yaml(file)
+
+
+def test_signs_of_anchors_inside_a_text_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "file.yaml"
+    file.write_text("prompt: 'salt & pepper * 2'")
+    assert read_yaml(file) == {"prompt": "salt & pepper * 2"}

@@ -12,9 +12,10 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from wangp_cli import __version__
+from wangp_cli.commands._help import PanelCommand, PlainGroup
 from wangp_cli.commands._renamed_flags import refuse_renamed_flags
+from wangp_cli.runtime.events.stdin import keep_stdin
 from wangp_cli.runtime.events.stdout import open_closed_descriptors, private_stdout
-from wangp_cli.runtime.stdin import keep_stdin
 
 COMMANDS = {
     "generate": "Make a video from a prompt, pictures and videos; one frame makes a picture.",
@@ -58,18 +59,19 @@ class _Loaded(Mapping[str, Any]):
 @cache
 def _load(name: str) -> Any:
     module = import_module(f"wangp_cli.commands.{name}")
-    part = typer.Typer(add_completion=False)
+    part = typer.Typer(add_completion=False, rich_markup_mode=None)
     part.callback()(lambda: None)
     if hasattr(module, "app"):
-        part.add_typer(module.app, name=name)
+        part.add_typer(module.app, name=name, cls=PlainGroup)
     else:
-        part.command(name, no_args_is_help=name not in _RUN_BARE)(getattr(module, name))
+        bare = name in _RUN_BARE
+        part.command(name, cls=PanelCommand, no_args_is_help=not bare)(getattr(module, name))
     group = typer.main.get_command(part)
     assert isinstance(group, TyperGroup)
     return group.commands[name]
 
 
-class _Commands(TyperGroup):
+class _Commands(PlainGroup):
     """All commands; whoever lists them gets their names and first lines, and nothing is imported."""
 
     commands: Any
@@ -104,7 +106,9 @@ app = typer.Typer(
     help="Make video with open diffusion models from the shell.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    # Plain text: rich takes longer to import and to draw a page than the rest of the command takes.
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
 

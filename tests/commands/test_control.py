@@ -23,6 +23,7 @@ from wangp_cli.runtime.control import client, registry
 from wangp_cli.runtime.events.stream import Event
 from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.outcome import Outcome
+from wangp_cli.runtime.run_options import RunOptions
 from wangp_cli.value_layers import Layer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -251,7 +252,7 @@ def test_a_paused_task_of_a_real_model_makes_the_same_pixels(
             if event.type == "task.paused":
                 threading.Timer(0.02, session.control.resume).start()
 
-        session = bootstrap.start([follow], progress_interval=0)
+        session = bootstrap.start([follow], RunOptions(progress_interval=0))
         said = {"prompt": "a red circle", "model": "tiny_t2v", "seed": 7, "codec": "ffv1", "steps": 4}
         said |= {"output": tmp_path / f"{name}.mkv", "metadata_mode": "none"}
         layers = [Layer(kind="command", values={"type": "generate"}), Layer(kind="flag", values=said)]

@@ -14,6 +14,7 @@ import yaml
 from tests.conftest import Run
 from tests.support.media_files import noise
 from tests.support.planned import clip
+from wangp_cli.commands._options import TaskOptions
 from wangp_cli.commands._run import run_command
 from wangp_cli.errors import ModelError
 from wangp_cli.media.stills import write_image
@@ -59,7 +60,9 @@ KINDS = ("generate", "windows", "travel", "join", "edit", "inpaint")
 def called(values: dict[str, Any], folder: Path, **extra: Any) -> int:
     """The exit code of a command with these flags."""
     with pytest.raises(typer.Exit) as left:
-        run_command(values["type"], COMMON | values | {"output_dir": folder}, {"quiet": True, **extra})
+        run_command(
+            values["type"], COMMON | values | {"output_dir": folder}, TaskOptions(quiet=True, **extra)
+        )
     return left.value.exit_code
 
 
@@ -77,7 +80,7 @@ def test_a_dry_run_tells_of_the_weights_that_the_run_does_not_find(
 ) -> None:
     for place, missing in ((models, 0), (tmp_path / "empty", 1)):
         values = COMMON | tasks[kind] | {"output_dir": tmp_path / "made"}
-        run_command(tasks[kind]["type"], values, {"dry_run": True, "models_dir": place})
+        run_command(tasks[kind]["type"], values, TaskOptions(dry_run=True, models_dir=place))
         notices = json.loads(capfd.readouterr().out)["notices"]
         assert sum("owner--vace" in notice and "is missing" in notice for notice in notices) == missing
     assert called(tasks[kind], tmp_path / "made", models_dir=tmp_path / "empty") == ModelError("").exit_code

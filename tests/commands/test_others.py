@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
 
 from tests.conftest import Make, Run
 from wangp_cli.catalogue import Catalogue, presets_dir
 from wangp_cli.commands.docs import reference
 from wangp_cli.commands.show import file_facts, request_of, write_sheet
 from wangp_cli.errors import ConflictError, RequestError
+from wangp_cli.main import app
 from wangp_cli.media.stills import read_image
 from wangp_cli.media.write import write_video
 
@@ -261,7 +263,7 @@ def test_doctor_looks_at_everything(run: Run, tmp_path: Path) -> None:
 
 
 def test_the_reference_page_has_every_command_and_flag() -> None:
-    text = reference()
+    text = reference(typer.main.get_command(app))
     for word in (
         "## `wangp generate`",
         "## `wangp models show`",

@@ -24,6 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PRELOAD = [
     "tests.support.noop",
     "wangp_cli.main",
+    "wangp_cli.commands._batch",
+    "wangp_cli.commands.batch",
+    "wangp_cli.runtime.run",
     "wangp_cli.workflows.generate",
     "wangp_cli.runtime.jobs.batch",
 ]

@@ -14,13 +14,13 @@ from wangp_cli.tasks.task import Codec
 
 @pytest.mark.parametrize("task", TASKS.values())
 def test_no_two_flags_share_a_name(task: type[Spec]) -> None:
-    names = [name for field, _, flag, _ in flags(task) for name in (flag.option(field), flag.short) if name]  # type: ignore[arg-type]
+    names = [name for field, _, flag, _ in flags(task) for name in (flag.option(field), flag.short) if name]
     assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize("task", TASKS.values())
 def test_every_flag_says_what_it_does(task: type[Spec]) -> None:
-    for field, _, flag, _ in flags(task):  # type: ignore[arg-type]
+    for field, _, flag, _ in flags(task):
         assert isinstance(flag, Flag)
         assert flag.help.endswith("."), field
 

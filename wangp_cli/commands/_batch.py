@@ -8,78 +8,34 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Any, BinaryIO
 
-from pydantic import Field, field_validator
-
+from wangp_cli.commands._batch_options import BatchOptions
 from wangp_cli.errors import RequestError, WangpError
-from wangp_cli.runtime import stdin
+from wangp_cli.runtime.events import stdin
 from wangp_cli.runtime.events.types import Fault, Log
 from wangp_cli.runtime.intake import TaskLine, Watcher, each_image, each_video, read_lines
-from wangp_cli.runtime.intake.folder_tasks import MARK, READ
+from wangp_cli.runtime.intake.folder_tasks import MARK
 from wangp_cli.runtime.intake.url_fetch import UrlFetcher
 from wangp_cli.runtime.intake.url_policy import UrlPolicy
-from wangp_cli.runtime.intake.watch_list import failed_path
 from wangp_cli.runtime.jobs.admission import Admission, AdmissionRules
 from wangp_cli.runtime.jobs.batch import BatchPlan
 from wangp_cli.runtime.jobs.batch_folder import OURS, fetched_folder
-from wangp_cli.runtime.outlets import Options
 from wangp_cli.runtime.session import Session
-from wangp_cli.tasks.fields import Order
 from wangp_cli.value_layers import Layer
 
 SOURCES = ("tasks", "each_image", "each_video", "watch")
-Whole = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class BatchOptions(Options):
-    """What was said of the batch's own options."""
-
-    tasks: str | None = None
-    each_image: Path | None = None
-    each_video: Path | None = None
-    watch: Path | None = None
-    poll_interval: Seconds = 10.0
-    resume: bool = False
-    order: Order = "given"
-    phase_group: Whole = 64
-    fail_fast: bool = False
-    retries: Annotated[int, Field(ge=0)] = 0
-    task_timeout: Seconds | None = None
-    limit: Whole | None = None
-    only: tuple[str, ...] = ()
-    shard: str = "1/1"
-    allow_path: tuple[Path, ...] = ()
-    allow_url: tuple[str, ...] = ()
-    untrusted: bool = False
-    preset: tuple[str, ...] = ()
-    events_file: Path | None = None
-
-    def files(self) -> list[Path]:
-        """Files that the batch reads or replaces, and folders where the events file would be read."""
-        found = [Path(self.tasks)] if self.tasks and self.tasks != "-" else []
-        if self.watch:
-            found += [self.watch, failed_path(self.watch)]
-        if self.events_file and self.events_file.suffix.lower() in READ:
-            found += [folder for folder in (self.each_image, self.each_video) if folder]
-        return found
-
-    @field_validator("tasks")
-    @classmethod
-    def _name_stdin(cls, tasks: str | None) -> str | None:
-        return "-" if tasks in stdin.NAMES else tasks
-
-
-def batch_plan(said: Mapping[str, Any], options: BatchOptions, session: Session) -> BatchPlan:
+def batch_plan(values: Mapping[str, Any], options: BatchOptions, session: Session) -> BatchPlan:
     """How the batch runs, from the tasks' flags and the batch's own."""
-    folder = Path(said.get("output_dir") or session.settings.output_dir).expanduser().absolute()
+    folder = Path(values.get("output_dir") or session.settings.output_dir).expanduser().absolute()
     shard = _shard(options.shard)
     defaults = [Layer(kind="command", values={"type": "generate"})]
     defaults += [
         Layer(kind="preset", name=name, values=session.presets.get(name).values) for name in options.preset
     ]
-    flags = {name: value for name, value in said.items() if name != "output_dir"}
+    flags = {name: value for name, value in values.items() if name != "output_dir"}
     return BatchPlan(
         rules=AdmissionRules(
             folder=folder,
@@ -134,13 +90,13 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def read_batch_lines(
-    options: BatchOptions, said: Mapping[str, Any], folder: Path
+    options: BatchOptions, values: Mapping[str, Any], folder: Path
 ) -> Iterator[TaskLine] | None:
     """The lines of whatever was given; None where the folder of an earlier run says what is left.
 
     Args:
         options: what was given.
-        said: the tasks' flags.
+        values: the tasks' flags.
         folder: of the results.
     """
     given = [name for name in SOURCES if getattr(options, name) is not None]
@@ -155,9 +111,9 @@ def read_batch_lines(
         )
     if options.tasks is not None:
         given_in = _stdin() if options.tasks == "-" else None
-        return read_lines(options.tasks, stdin=given_in, work=folder / OURS, given=frozenset(said))
+        return read_lines(options.tasks, stdin=given_in, work=folder / OURS, given=frozenset(values))
     # What names no file is a flag like any other; a line would have to be allowed to say it.
-    template = {name: value for name, value in said.items() if MARK in str(value)}
+    template = {name: value for name, value in values.items() if MARK in str(value)}
     if options.each_image:
         return each_image(options.each_image, template)
     return each_video(options.each_video, template) if options.each_video else iter(())
@@ -205,7 +161,7 @@ class Watch:
             self.watcher.failed(line, error)
 
 
-def dry_run(lines: Iterator[TaskLine], admission: Admission) -> int:
+def print_dry_run(lines: Iterator[TaskLine], admission: Admission) -> int:
     """Print what every line would do, or why it cannot; 2 if any cannot."""
     code = 0
     for line in lines:

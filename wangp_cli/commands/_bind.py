@@ -1,21 +1,25 @@
-"""Turn a task model into a Typer command: one option per flagged field; what is not said stays unsaid."""
+"""Turn a task model and a command's options into a Typer command; what is not given stays unset."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import typer
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from wangp_cli.tasks.fields import Flag
+from wangp_cli.commands._errors import report_errors
+from wangp_cli.errors import RequestError
+from wangp_cli.tasks.fields import Flag, Spec
 from wangp_cli.tasks.flags import flag_of, flags
 from wangp_cli.tasks.task import Task
 
 METAVARS = {bool: "", Path: "FILE", list[Path]: "FILE", str: "TEXT"}
+Options = TypeVar("Options", bound=Spec)
 
 
 def cli_type(annotation: Any) -> Any:
@@ -34,18 +38,32 @@ def cli_type(annotation: Any) -> Any:
 
 
 def option(name: str, field: FieldInfo, flag: Flag, panel: str) -> inspect.Parameter:
-    """The parameter Typer reads for one field; None means not said."""
-    kind, long = cli_type(field.annotation), flag.option(name)
-    names = [f"{long}/--no-{long[2:]}" if kind is bool else long, *([flag.short] if flag.short else [])]
+    """The parameter Typer reads for one field; None means not given."""
+    kind = cli_type(field.annotation)
+    if flag.positional:
+        argument = typer.Argument(help=flag.help, show_default=False, metavar=flag.metavar)
+        return (
+            _required(name, Annotated[kind, argument])
+            if field.is_required()
+            else _optional(name, Annotated[kind | None, argument])
+        )
     default = default_of(field, flag)
     mark = typer.Option(
-        *names,
+        *_names(name, kind, flag),
         help=f"{flag.help} Default: {default}." if default else flag.help,
         metavar=flag.metavar or metavar_of(kind),
         rich_help_panel=panel,
         show_default=False,
     )
-    return parameter(name, Annotated[kind | None, mark])
+    return _optional(name, Annotated[kind | None, mark])
+
+
+def _names(name: str, kind: Any, flag: Flag) -> list[str]:
+    """The names of an option as Typer takes them: `--yes/--no`, then the short one."""
+    long = flag.option(name)
+    negative = f"no-{long[2:]}" if flag.negative is None else flag.negative.replace("_", "-")
+    both = f"{long}/--{negative}" if kind is bool and negative else long
+    return [both, *([flag.short] if flag.short else [])]
 
 
 def metavar_of(kind: Any) -> str:
@@ -55,7 +73,7 @@ def metavar_of(kind: Any) -> str:
 
 
 def default_of(field: FieldInfo, flag: Flag) -> str:
-    """What the help says of a field's default; nothing where there is none to speak of."""
+    """A field's default as the help shows it; empty where there is none worth showing."""
     if flag.default is not None:
         return flag.default
     if field.is_required() or field.default in (None, (), "", False):
@@ -64,58 +82,77 @@ def default_of(field: FieldInfo, flag: Flag) -> str:
     return ", ".join(map(str, values))
 
 
-def parameter(name: str, annotation: Any) -> inspect.Parameter:
-    """A keyword parameter that defaults to None."""
+def _optional(name: str, annotation: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
-def argument(task: type[Task], field: str) -> inspect.Parameter:
-    """The parameter `words`: the field `field`, said without its flag."""
+def _required(name: str, annotation: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
+
+
+def _argument(task: type[Task], field: str) -> inspect.Parameter:
+    """The parameter `words`: the field `field`, given without its flag."""
     kind, flag = cli_type(task.model_fields[field].annotation), flag_of(task, field)
     assert flag is not None
     many = "..." if get_origin(kind) is list else ""
     metavar = f"{flag.option(field)[2:].upper()}{many}"
     mark = typer.Argument(help=f"The same as {flag.option(field)}.", show_default=False, metavar=metavar)
-    return parameter("words", Annotated[kind | None, mark])
+    return _optional("words", Annotated[kind | None, mark])
+
+
+def parse_options(options: type[Options], values: Mapping[str, Any]) -> Options:
+    """The options of a command from their given values.
+
+    Raises:
+        RequestError: a value is out of range.
+    """
+    try:
+        return options.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        flag = flag_of(options, name)
+        label = name if flag is None or flag.positional else flag.option(name)
+        raise RequestError(label, f"{first['input']!r}: {first['msg'].lower()}") from None
 
 
 def bind(
     task: type[Task],
-    call: Callable[[dict[str, Any], dict[str, Any]], None],
+    call: Callable[[dict[str, Any], Options], None],
+    options: type[Options],
     *,
     positional: str | None = None,
-    extra: Sequence[inspect.Parameter] = (),
     leave_out: Collection[str] = (),
 ) -> Callable[..., None]:
     """Make the function that Typer registers for `task`.
 
     Args:
         task: the task class.
-        call: called with the task's values that were given and the extra ones that were given.
-        positional: the field that may also be said without its flag.
-        extra: parameters of the command that are not the task's.
-        leave_out: fields that get no flag.
+        call: called with the task's values that were given, and with the command's options; its errors are
+            shown as messages.
+        options: the options of the command that are not the task's.
+        positional: the field of the task that may also be given without its flag.
+        leave_out: fields of the task that get no flag.
     """
     params = [option(*each) for each in flags(task) if each[0] not in leave_out]
     if positional:
-        params.insert(0, argument(task, positional))
-    extras = {each.name for each in extra}
+        params.insert(0, _argument(task, positional))
 
     def command(**given: Any) -> None:
-        said = {name: value for name, value in given.items() if value is not None and value != []}
-        if positional and (words := said.pop("words", None)) is not None:
-            if positional in said:
+        values = {name: value for name, value in given.items() if value is not None and value != []}
+        if positional and (words := values.pop("words", None)) is not None:
+            if positional in values:
                 flag = flag_of(task, positional)
                 assert flag is not None
                 raise typer.BadParameter(
                     f"say it once: {words!r}, or {flag.option(positional)}", param_hint=positional
                 )
-            said[positional] = words
-        call(
-            {name: value for name, value in said.items() if name not in extras},
-            {name: value for name, value in said.items() if name in extras},
-        )
+            values[positional] = words
+        with report_errors():
+            own = {name: values.pop(name) for name in options.model_fields if name in values}
+            call(values, parse_options(options, own))
 
-    setattr(command, "__signature__", inspect.Signature([*params, *extra]))  # noqa: B010 - read by Typer
+    signature = inspect.Signature([*params, *(option(*each) for each in flags(options))])
+    setattr(command, "__signature__", signature)  # noqa: B010 - read by Typer
     command.__name__, command.__doc__ = task.model_fields["type"].default, task.__doc__
     return command

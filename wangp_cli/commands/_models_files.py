@@ -12,8 +12,8 @@ import typer
 import yaml
 
 from wangp_cli.catalogue import read_yaml
+from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._models import Json, ModelsContext, ModelsDir, Name, complete_name, models_context
-from wangp_cli.commands._run import report_errors
 from wangp_cli.commands._table import write_json
 from wangp_cli.errors import ConflictError, ModelError, NoSpaceError, RequestError
 from wangp_cli.models import ModelSpec

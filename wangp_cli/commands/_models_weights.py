@@ -7,15 +7,17 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._models import Events, Json, ModelsContext, ModelsDir, Name, Names, models_context
-from wangp_cli.commands._run import exit_with, open_run, report_errors
+from wangp_cli.commands._run import exit_with, open_run
 from wangp_cli.commands._table import write_json, write_table
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.models import ModelSpec
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.events.console import stderr_console
+from wangp_cli.runtime.events.stdin import stdin_for_answers
 from wangp_cli.runtime.events.types import DownloadProgress
-from wangp_cli.runtime.stdin import stdin_for_answers
+from wangp_cli.runtime.run_options import RunOptions
 from wangp_cli.runtime.weights.fetch import Step, fetch
 from wangp_cli.runtime.weights.hub import Hub
 from wangp_cli.runtime.weights.remove import Removal, plan_removal, remove
@@ -60,7 +62,7 @@ def _to_people() -> Callable[[Step], None]:
 
 
 def _fetch_with_events(spec: ModelSpec, local: ModelsContext, hub: Hub, *, update: bool) -> NoReturn:
-    with open_run("models fetch", {"json": True, "control": False}) as run:
+    with open_run("models fetch", RunOptions(json_lines=True, control=False)) as run:
         run.begin()
         emit = run.session.stream.emit
         fetch(spec, local.models_dir, hub, lambda step: emit(DownloadProgress(**vars(step))), update=update)

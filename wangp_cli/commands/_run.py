@@ -1,139 +1,44 @@
-"""Running one task from flags: the options every such command has, and its way from flags to an exit code."""
+"""Run one task of a command line, from its flags to an exit code."""
 
 from __future__ import annotations
 
 import contextlib
-import inspect
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from wangp_cli.commands._bind import metavar_of, parameter
-from wangp_cli.runtime import bootstrap
-from wangp_cli.runtime.error_mapping import to_wangp_error
-from wangp_cli.runtime.events.console import show_error
-from wangp_cli.tasks.generate import Generate
-from wangp_cli.value_layers import Layer
-
+# What only a run needs is imported when it runs, so that help answers at once.
 if TYPE_CHECKING:
+    from wangp_cli.commands._options import TaskOptions
     from wangp_cli.plan import Plan
     from wangp_cli.runtime.request.request import Request
     from wangp_cli.runtime.run import Run
+    from wangp_cli.runtime.run_options import RunOptions
     from wangp_cli.runtime.session import Session
-
-STARTER = Layer(kind="default", values={"model": "starter"})
-"""The model of a person who names none; programs must say theirs."""
-PANEL = "Command"
-FILES = ("settings_file", "manifest_path", "latents")
-"""Options of commands that name a file, which must be another than the events file."""
-
-
-def extra_option(
-    name: str, kind: Any, help_: str, *names: str, panel: str = PANEL, metavar: str | None = None
-) -> inspect.Parameter:
-    """A parameter of a command that is not its task's; None means not said."""
-    shown = metavar_of(kind) if metavar is None else metavar
-    mark = typer.Option(*names, help=help_, metavar=shown, rich_help_panel=panel)
-    return parameter(name, Annotated[kind | None, mark])
-
-
-EXTRA = [
-    extra_option(
-        "preset",
-        list[str],
-        "Named values to start from; repeatable, later ones win.",
-        "--preset",
-        metavar="NAME",
-    ),
-    extra_option(
-        "settings_file",
-        Path,
-        "Settings to start from: JSON, or an earlier result.",
-        "--settings-file",
-        metavar="FILE",
-    ),
-    extra_option("dry_run", bool, "Print the resolved request as JSON and stop.", "--dry-run"),
-    extra_option(
-        "estimate",
-        bool,
-        "Print what it will take of memory, disk and time, and stop; loads no weights. JSON with --json.",
-        "--estimate",
-    ),
-    extra_option("json", bool, "Write events as JSON lines to stdout.", "--json"),
-    extra_option("quiet", bool, "Print only paths and errors.", "--quiet", "-q"),
-    extra_option("manifest_path", Path, "File of the run history.", "--manifest-path", metavar="FILE"),
-    extra_option("models_dir", Path, "Folder of the models' weights.", "--models-dir", metavar="FOLDER"),
-    extra_option("log_level", str, "DEBUG, INFO, WARNING or ERROR.", "--log-level", metavar="LEVEL"),
-    extra_option("events_file", Path, "Append the events to a file, too.", "--events-file", metavar="FILE"),
-    extra_option(
-        "event_format", Literal["plain", "cloudevents"], "Form of the events' lines.", "--event-format"
-    ),
-    extra_option(
-        "progress_interval",
-        float,
-        "Least time between progress events.",
-        "--progress-interval",
-        metavar="SECONDS",
-    ),
-    extra_option(
-        "on_broken_pipe",
-        Literal["stop", "continue", "abort"],
-        "When the reader of stdout goes away: end after this task, go on, or stop at once.",
-        "--on-broken-pipe",
-    ),
-    extra_option("control", bool, "Let `wangp control` steer this run.", "--control/--no-control"),
-    extra_option(
-        "control_port",
-        int,
-        "Listen on this port of 127.0.0.1, too; 0 takes any.",
-        "--control-port",
-        metavar="PORT",
-    ),
-]
-
-
-PLAN = extra_option(
-    "plan",
-    bool,
-    "Print how many frames each part has and stop; needs no weights. JSON with --json.",
-    "--plan",
-)
-"""For tasks with a plan."""
+    from wangp_cli.value_layers import Layer
 
 
 @contextlib.contextmanager
-def open_run(
-    command: str, extra: Mapping[str, Any], *, silent: bool = False, used: Sequence[Path] = ()
-) -> Iterator[Run]:
-    """A run of a command with the outlets its options ask for; it is finished when the block is left.
+def open_run(command: str, options: RunOptions, *, silent: bool = False) -> Iterator[Run]:
+    """A run of a command that reports as its options say; it is finished when the block is left.
 
     Args:
         command: the word after `wangp`.
-        extra: what was said of `EXTRA`.
+        options: of the run.
         silent: without events, for a dry run.
-        used: files that the command reads or writes, and folders of such files.
     """
-    # Here and below: what only a run needs is imported when it runs, so that help answers at once.
-    from wangp_cli.runtime.outlets import Outlets, Reporting
+    from wangp_cli.runtime import bootstrap
+    from wangp_cli.runtime.error_mapping import to_wangp_error
+    from wangp_cli.runtime.outlets import Outlets
     from wangp_cli.runtime.run import Run
 
-    reporting = Reporting.of(extra)
-    named = [*used, *(Path(extra[name]) for name in FILES if extra.get(name))]
-    outlets = None if silent else Outlets(reporting, stdout_descriptor(), named)
-    session = bootstrap.start(
-        outlets.sinks if outlets else [],
-        log_level=extra.get("log_level"),
-        manifest_path=extra.get("manifest_path"),
-        events_file=reporting.events_file,
-        models_dir_override=extra.get("models_dir"),
-        progress_interval=reporting.progress_interval,
-    )
-    run = Run(command, session, outlets, reporting)
+    outlets = None if silent else Outlets(options, stdout_descriptor())
+    session = bootstrap.start(outlets.sinks if outlets else [], options)
+    run = Run(command, session, outlets, options)
     try:
         yield run
     except Exception as error:
@@ -147,34 +52,39 @@ def exit_with(run: Run) -> NoReturn:
     raise typer.Exit(run.exit_code)
 
 
-def run_command(command: str, said: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
-    """Run one task and leave with its exit code."""
-    from wangp_cli.runtime.execute import execute
+def run_command(command: str, values: Mapping[str, Any], options: TaskOptions) -> None:
+    """Run one task and exit with its code, or print what it would do.
+
+    Args:
+        command: the word after `wangp`, which is also the type of the task.
+        values: the fields of the task that were given.
+        options: of the command.
+    """
     from wangp_cli.runtime.request.resolve import resolve
 
-    dry = any(extra.get(name) for name in ("dry_run", "plan", "estimate"))
-    with report_errors():
-        with open_run(command, extra, silent=dry) as run:
-            session = run.session
-            if dry:
-                request = resolve(_layers(command, said, extra, session), session)
-                sys.stdout.write(_shown(request, extra, session) + "\n")
-                return
-            run.begin(planned=1)
-            outcome = execute(lambda: _layers(command, said, extra, session), session, said.get("task_id"))
-            # A signal that came after the last step stopped nothing.
-            run.finish(outcome.exit_code, stopped=outcome.status == "cancelled")
-        exit_with(run)
+    with open_run(command, options, silent=options.only_shows) as run:
+        session = run.session
+        if options.only_shows:
+            request = resolve(_layers(command, values, options, session), session)
+            sys.stdout.write(_shown(request, options, session) + "\n")
+            return
+        from wangp_cli.runtime.execute import execute
+
+        run.begin(planned=1)
+        outcome = execute(lambda: _layers(command, values, options, session), session, values.get("task_id"))
+        # A signal that came after the last step stopped nothing.
+        run.finish(outcome.exit_code, stopped=outcome.status == "cancelled")
+    exit_with(run)
 
 
-def _shown(request: Request, extra: Mapping[str, Any], session: Session) -> str:
-    """What a dry run prints: the plan or the estimate alone where that is asked for, else the request."""
-    if extra.get("estimate"):
+def _shown(request: Request, options: TaskOptions, session: Session) -> str:
+    """What a dry run prints: the estimate or the plan where one is requested, else the request."""
+    if options.estimate:
         from wangp_cli.commands._estimate import shown
 
-        return shown(request, session, json=bool(extra.get("json")))
-    if extra.get("plan") and (plan := request.plan or _one_run(request)):
-        if extra.get("json"):
+        return shown(request, session, json=options.json_lines)
+    if options.plan and (plan := request.plan or _single_run_plan(request)):
+        if options.json_lines:
             return plan.model_dump_json(indent=2)
         from wangp_cli.plan import describe
 
@@ -182,8 +92,10 @@ def _shown(request: Request, extra: Mapping[str, Any], session: Session) -> str:
     return json.dumps(request.document(), indent=2)
 
 
-def _one_run(request: Request) -> Plan | None:
-    """The plan of a video that the model makes in one run; None of a picture."""
+def _single_run_plan(request: Request) -> Plan | None:
+    """The plan of a video that the model makes in one run; None for an image."""
+    from wangp_cli.tasks.generate import Generate
+
     task = request.task
     if request.frames == 1 or not isinstance(task, Generate):
         return None
@@ -199,35 +111,24 @@ def _one_run(request: Request) -> Plan | None:
     )
 
 
-def _layers(command: str, said: Mapping[str, Any], extra: Mapping[str, Any], session: Session) -> list[Layer]:
-    """The layers of one command, from the weakest: its type, presets, the settings file, the flags."""
+def _layers(command: str, values: Mapping[str, Any], options: TaskOptions, session: Session) -> list[Layer]:
+    """The layers of values, weakest first: the type, the starter, presets, the settings file, the flags."""
+    from wangp_cli.value_layers import Layer
+
     layers = [Layer(kind="command", values={"type": command})]
     if not session.settings.model:
-        layers.append(STARTER)
+        # A person who names no model gets the starter; programs must name theirs.
+        layers.append(Layer(kind="default", values={"model": "starter"}))
     layers += [
-        Layer(kind="preset", name=name, values=session.presets.get(name).values)
-        for name in extra.get("preset", [])
+        Layer(kind="preset", name=name, values=session.presets.get(name).values) for name in options.preset
     ]
-    if path := extra.get("settings_file"):
+    if options.settings_file:
         from wangp_cli.runtime.intake.settings_file import load_settings_file
 
-        layers.append(load_settings_file(path))
-    return [*layers, Layer(kind="flag", values=said)]
+        layers.append(load_settings_file(options.settings_file))
+    return [*layers, Layer(kind="flag", values=values)]
 
 
 def stdout_descriptor() -> int:
     """The descriptor of the real stdout."""
     return sys.stdout.fileno()
-
-
-@contextlib.contextmanager
-def report_errors() -> Iterator[None]:
-    """Turn an error into one message and its exit code."""
-    try:
-        yield
-    except typer.Exit:
-        raise
-    except Exception as error:  # noqa: BLE001 - the console edge
-        known = to_wangp_error(error)
-        show_error(known.message, known.hint)
-        raise typer.Exit(known.exit_code) from None

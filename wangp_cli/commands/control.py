@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from wangp_cli.commands._run import report_errors
+from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._table import write_facts, write_json
 from wangp_cli.errors import RequestError
 from wangp_cli.runtime import bootstrap

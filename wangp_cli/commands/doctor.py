@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.table import Table
 
-from wangp_cli.commands._run import report_errors
+from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._table import write_json
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.events.console import plain

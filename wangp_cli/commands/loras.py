@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from wangp_cli.catalogue import Catalogue
-from wangp_cli.commands._run import report_errors
+from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._table import values_line, write_facts, write_json, write_table
 from wangp_cli.errors import ModelError, RequestError, WangpError
 from wangp_cli.models import ModelSpec, Network

@@ -6,10 +6,10 @@ from typing import Any
 
 import typer
 
+from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._models import Json, ModelsDir, Name, models_context
 from wangp_cli.commands._models_files import add_command, convert_command, prepare_command
 from wangp_cli.commands._models_weights import fetch_command, remove_command, verify_command
-from wangp_cli.commands._run import report_errors
 from wangp_cli.commands._table import write_facts, write_json, write_table
 from wangp_cli.models import ModelSpec
 from wangp_cli.runtime.weights import locate

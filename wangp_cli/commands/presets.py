@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wangp_cli.commands._run import report_errors
+from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._table import values_line, write_facts, write_json, write_table
 from wangp_cli.runtime import bootstrap
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wangp_cli.commands._run import report_errors
+from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._table import write_json, write_table
 from wangp_cli.legacy.wgp_config import translate_wgp_config
 from wangp_cli.runtime import bootstrap

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wangp_cli.commands._run import report_errors
+from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._table import write_facts, write_json
 from wangp_cli.errors import ConflictError, RequestError
 from wangp_cli.files.atomic import complete_file

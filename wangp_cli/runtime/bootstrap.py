@@ -24,7 +24,7 @@ from wangp_cli.runtime import settings as settings_files
 from wangp_cli.runtime.control.state import Control
 from wangp_cli.runtime.events.stream import Sink, Stream
 from wangp_cli.runtime.pool import Pool
-from wangp_cli.runtime.progress import SECONDS_BETWEEN
+from wangp_cli.runtime.run_options import RunOptions
 from wangp_cli.runtime.session import Session
 from wangp_cli.runtime.settings import Folders, Settings
 from wangp_cli.runtime.workspace.scratch import Scratch
@@ -115,34 +115,24 @@ def command_line() -> list[str]:
 
 
 def start(
-    sinks: Sequence[Sink],
-    *,
-    log_level: str | None = None,
-    manifest_path: Path | None = None,
-    events_file: Path | None = None,
-    models_dir_override: Path | None = None,
-    progress_interval: float = SECONDS_BETWEEN,
-    adapters: Adapters | None = None,
+    sinks: Sequence[Sink], options: RunOptions | None = None, *, adapters: Adapters | None = None
 ) -> Session:
-    """A session with these consumers of events.
+    """A session of a run.
 
     Args:
         sinks: called with every event.
-        log_level: instead of the settings' own.
-        manifest_path: of the run history; None for one beside the results.
-        events_file: where events go besides, which no result may replace.
-        models_dir_override: folder of the weights, instead of the settings' own.
-        progress_interval: least seconds between two events of progress.
+        options: of the run; None for the defaults.
         adapters: of model families; None for those that wangp ships with.
 
     Raises:
         RequestError: the settings are wrong.
     """
+    options = options or RunOptions()
     settings, origin, folders = load_settings()
-    start_logging(folders, log_level or settings.log_level)
+    start_logging(folders, options.log_level or settings.log_level)
     prepare_libraries()
     control = Control()
-    weights = models_dir(settings, folders, models_dir_override)
+    weights = models_dir(settings, folders, options.models_dir)
     return Session(
         settings=settings,
         settings_origin=origin,
@@ -155,10 +145,10 @@ def start(
         models_dir=weights,
         loras_dir=loras_dir(settings, folders),
         scratch=Scratch(work_dir(settings, folders)),
-        manifest_path=manifest_path,
-        events_file=events_file,
+        manifest_path=options.manifest_path,
+        events_file=options.events_file,
         control=control,
-        progress_interval=progress_interval,
+        progress_interval=options.progress_interval,
     )
 
 

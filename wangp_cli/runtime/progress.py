@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from wangp_cli.errors import TimeoutExpired
 from wangp_cli.runtime.events.types import TaskPaused, TaskProgress, TaskResumed, TaskStage
+from wangp_cli.runtime.run_options import SECONDS_BETWEEN
 
 if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Stage
@@ -22,7 +23,6 @@ SPANS: dict[str, tuple[float, float]] = {
     "write": (0.95, 1.0),
 }
 """The share of one result that each stage takes, for the overall fraction."""
-SECONDS_BETWEEN = 0.5
 
 
 class ProgressReporter:

@@ -16,7 +16,8 @@ from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.control.server import ControlServer
 from wangp_cli.runtime.events.stream import Pulse, Stream
 from wangp_cli.runtime.events.types import Log, RunFinished, RunStarted
-from wangp_cli.runtime.outlets import Outlets, Reporting
+from wangp_cli.runtime.outlets import Outlets
+from wangp_cli.runtime.run_options import RunOptions
 from wangp_cli.runtime.session import Session
 
 
@@ -39,15 +40,15 @@ class Run:
         command: the word after `wangp`.
         session: where its tasks run.
         outlets: where its events go; None for a run without events.
-        reporting: how it speaks and listens.
+        options: of the run.
     """
 
-    def __init__(self, command: str, session: Session, outlets: Outlets | None, reporting: Reporting) -> None:
+    def __init__(self, command: str, session: Session, outlets: Outlets | None, options: RunOptions) -> None:
         self.session = session
         self.exit_code = 0
         self._command = command
         self._outlets = outlets
-        self._reporting = reporting
+        self._options = options
         self._server: ControlServer | None = None
         self._pulse = Pulse(session.stream)
         self._open: contextlib.ExitStack | None = None
@@ -89,15 +90,15 @@ class Run:
 
     def _serve(self, folders: tuple[Path, ...]) -> str | None:
         """Open the door for control; the reason if there is none and none was insisted on."""
-        if not self._reporting.control:
+        if not self._options.control:
             return None
         control, stream = self.session.control, self.session.stream
         try:
             self._server = ControlServer(
-                control, stream.run, bootstrap.control_folders(), port=self._reporting.control_port
+                control, stream.run, bootstrap.control_folders(), port=self._options.control_port
             )
         except (OSError, WangpError) as error:
-            if self._reporting.control_port is not None:
+            if self._options.control_port is not None:
                 raise
             return str(error)
         for folder in folders:

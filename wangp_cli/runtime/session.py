@@ -9,7 +9,7 @@ from wangp_cli.accelerators import Accelerators
 from wangp_cli.catalogue import Catalogue
 from wangp_cli.presets import Presets
 from wangp_cli.runtime.control.state import Control
-from wangp_cli.runtime.progress import SECONDS_BETWEEN
+from wangp_cli.runtime.run_options import SECONDS_BETWEEN
 from wangp_cli.runtime.settings import Folders, Settings
 
 if TYPE_CHECKING:

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from wangp_cli.tasks.edit import Edit
-from wangp_cli.tasks.generate import Generate
-from wangp_cli.tasks.inpaint import Inpaint
-from wangp_cli.tasks.join import Join
-from wangp_cli.tasks.render import Render
-from wangp_cli.tasks.travel import Travel
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-TASKS: dict[str, type[Render]] = {
-    "generate": Generate,
-    "travel": Travel,
-    "join": Join,
-    "edit": Edit,
-    "inpaint": Inpaint,
-}
-"""Every task type by its name."""
+if TYPE_CHECKING:
+    from wangp_cli.tasks.render import Render
+
+_CLASSES = {"generate": "Generate", "travel": "Travel", "join": "Join", "edit": "Edit", "inpaint": "Inpaint"}
+
+
+class TaskTypes(Mapping[str, "type[Render]"]):
+    """Task classes by type, each imported from the module of its type when it is first looked up.
+
+    A command that serves one type does not pay for the models of all.
+    """
+
+    def __getitem__(self, name: str) -> type[Render]:
+        task: type[Render] = getattr(import_module(f"wangp_cli.tasks.{name}"), _CLASSES[name])
+        return task
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_CLASSES)
+
+    def __len__(self) -> int:
+        return len(_CLASSES)
+
+    def __contains__(self, name: object) -> bool:
+        return name in _CLASSES
+
+
+TASKS = TaskTypes()
+"""Every task class by its type."""

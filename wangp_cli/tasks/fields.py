@@ -44,6 +44,8 @@ class Flag:
         name: the long name where it differs from the field's, singular for repeatable ones.
         metavar: what the value is called in the help.
         default: what the help says of the default, where the field's own is not what most users get.
+        negative: the long name that says no to a boolean; None is `no-NAME`, empty is none.
+        positional: an argument of the command instead of an option.
     """
 
     help: str
@@ -51,6 +53,8 @@ class Flag:
     name: str | None = None
     metavar: str | None = None
     default: str | None = None
+    negative: str | None = None
+    positional: bool = False
 
     def option(self, field: str) -> str:
         """The long option, as typed."""

@@ -184,7 +184,7 @@ def test_one_place_lets_libraries_read_folders() -> None:
 
 def test_libraries_find_standard_input_empty() -> None:
     script = (
-        "import os, sys; from wangp_cli.runtime import stdin; stdin.keep_stdin(); "
+        "import os, sys; from wangp_cli.runtime.events import stdin; stdin.keep_stdin(); "
         "assert (os.read(0, 9), sys.stdin.read()) == (b'', ''); "
         "print(stdin.open_stdin().read().decode(), end='')"
     )
@@ -201,7 +201,7 @@ def test_tasks_come_by_every_name_of_standard_input(run: Run, name: str) -> None
 
 def test_a_question_of_ours_is_answered_on_standard_input() -> None:
     script = (
-        "import sys, typer; from wangp_cli.runtime import stdin; stdin.keep_stdin(); "
+        "import sys, typer; from wangp_cli.runtime.events import stdin; stdin.keep_stdin(); "
         "exec('with stdin.stdin_for_answers():\\n assert typer.confirm(\"sure?\", err=True)'); "
         "assert sys.stdin.read() == ''"
     )

@@ -76,7 +76,8 @@ def _kind_of(said: MergedLayers) -> type[Render]:
 
 def _about(task: type[Render], layer: Layer) -> Layer:
     """What a layer says about a task: models, presets and flags of a batch also speak to others."""
-    if layer.kind in SINGLE_TASK:
+    # The classes of the other tasks are only imported where a name is not this task's own.
+    if layer.kind in SINGLE_TASK or layer.values.keys() <= task.model_fields.keys():
         return layer
     foreign = _foreign(task)
     values = {name: value for name, value in layer.values.items() if name not in foreign}

@@ -1,0 +1,51 @@
+"""Options of the commands that run tasks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from wangp_cli.runtime.run_options import RunOptions
+from wangp_cli.tasks.fields import Flag, Spec
+
+
+class StartOptions(Spec):
+    """What a task starts from, and whether it is only shown."""
+
+    panel: ClassVar[str] = "Command"
+    preset: Annotated[
+        tuple[str, ...], Flag("Named values to start from; repeatable, later ones win.", metavar="NAME")
+    ] = ()
+    dry_run: Annotated[bool, Flag("Print the resolved request as JSON and stop.", negative="")] = False
+
+
+class ShowOptions(StartOptions):
+    """What a single task starts from, and what is shown of it instead of running it."""
+
+    settings_file: Annotated[Path | None, Flag("Settings to start from: JSON, or an earlier result.")] = None
+    estimate: Annotated[
+        bool,
+        Flag(
+            "Print what it will take of memory, disk and time, and stop; loads no weights. JSON with --json.",
+            negative="",
+        ),
+    ] = False
+    plan: Annotated[
+        bool,
+        Flag(
+            "Print how many frames each part has and stop; needs no weights. JSON with --json.", negative=""
+        ),
+    ] = False
+
+
+class TaskOptions(RunOptions, ShowOptions):
+    """Options of a command that runs one task."""
+
+    def files_used(self) -> list[Path]:
+        """The settings file too."""
+        return [*super().files_used(), *([self.settings_file] if self.settings_file else [])]
+
+    @property
+    def only_shows(self) -> bool:
+        """Whether the task is shown and not run."""
+        return self.dry_run or self.estimate or self.plan
