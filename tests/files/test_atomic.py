@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import hashlib
-import json
 import os
-import resource
+import stat
 from pathlib import Path
 
 import pytest
 
-from wangp_cli.errors import ConflictError, NoSpaceError, RequestError
-from wangp_cli.files.atomic import complete_file, remove_owned, sweep
-from wangp_cli.runtime.history.log import append_line, check_history
-from wangp_cli.runtime.workspace.segments_cache import keep_seed
-from wangp_cli.tasks.generate import Generate
+from wangp_cli.errors import ConflictError, NoSpaceError
+from wangp_cli.files import atomic
+from wangp_cli.files.atomic import atomic_file, open_atomic, rename_durably, set_aside, sweep, write_atomic
 
 
 def test_a_file_takes_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
-    with complete_file(tmp_path / "new" / "a.txt", overwrite=False) as partial:
+    with atomic_file(tmp_path / "new" / "a.txt", overwrite=False) as partial:
         partial.write_text("whole")
         assert list(partial.parent.iterdir()) == [partial]
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.txt"]
@@ -27,7 +25,7 @@ def test_a_file_takes_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
 
 def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
     def fail() -> None:
-        with complete_file(tmp_path / "a.txt", overwrite=False) as partial:
+        with atomic_file(tmp_path / "a.txt", overwrite=False) as partial:
             partial.write_text("half")
             raise ValueError("oops")
 
@@ -37,7 +35,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
 
 
 def write(path: Path, text: str, *, meanwhile: str | None = None) -> None:
-    with complete_file(path, overwrite=False) as partial:
+    with atomic_file(path, overwrite=False) as partial:
         partial.write_text(text)
         if meanwhile:
             path.write_text(meanwhile)
@@ -52,7 +50,7 @@ def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
 
 def test_overwriting_replaces_the_file_at_once(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("old")
-    with complete_file(tmp_path / "a.txt", overwrite=True) as partial:
+    with atomic_file(tmp_path / "a.txt", overwrite=True) as partial:
         partial.write_text("new")
         assert (tmp_path / "a.txt").read_text() == "old"
     assert (tmp_path / "a.txt").read_text() == "new"
@@ -77,7 +75,7 @@ def test_disks_without_hard_links_serve_as_well(
 
 def test_a_long_name_in_any_script_has_room_for_its_partial(tmp_path: Path) -> None:
     path = tmp_path / ("狐" * 83 + ".mp4")
-    with complete_file(path, overwrite=False) as partial:
+    with atomic_file(path, overwrite=False) as partial:
         partial.write_text("whole")
     assert path.exists()
 
@@ -95,7 +93,7 @@ def test_partials_that_nobody_writes_are_swept_and_others_kept(tmp_path: Path) -
 
 @pytest.mark.parametrize("other", ["scene1.png", "scene1.take2.png"])
 def test_a_partial_that_is_written_is_not_swept(tmp_path: Path, other: str) -> None:
-    with complete_file(tmp_path / "scene1.take2.png", overwrite=False) as partial:
+    with atomic_file(tmp_path / "scene1.take2.png", overwrite=False) as partial:
         partial.write_text("half")
         write(tmp_path / other.replace("png", "jpg"), "whole")
         sweep(tmp_path)
@@ -107,7 +105,7 @@ def test_a_partial_that_was_exchanged_for_a_link_is_told(tmp_path: Path) -> None
     (tmp_path / "theirs").write_text("theirs")
 
     def exchange() -> None:
-        with complete_file(tmp_path / "a.txt", overwrite=True) as partial:
+        with atomic_file(tmp_path / "a.txt", overwrite=True) as partial:
             partial.unlink()
             partial.symlink_to(tmp_path / "theirs")
 
@@ -119,8 +117,8 @@ def test_a_partial_that_was_exchanged_for_a_link_is_told(tmp_path: Path) -> None
 
 def test_names_of_partials_cannot_be_guessed(tmp_path: Path) -> None:
     with (
-        complete_file(tmp_path / "a.txt", overwrite=True) as one,
-        complete_file(tmp_path / "a.txt", overwrite=True) as two,
+        atomic_file(tmp_path / "a.txt", overwrite=True) as one,
+        atomic_file(tmp_path / "a.txt", overwrite=True) as two,
     ):
         assert one != two
         assert one.stat().st_size == two.stat().st_size == 0
@@ -132,26 +130,9 @@ def test_the_owner_is_told_before_a_file_has_its_name(tmp_path: Path) -> None:
     def own(path: Path, sha256: str) -> None:
         told.append((path, sha256, path.exists()))
 
-    with complete_file(tmp_path / "a.txt", overwrite=False, own=own) as partial:
+    with atomic_file(tmp_path / "a.txt", overwrite=False, before_rename=own) as partial:
         partial.write_text("whole")
     assert told == [(tmp_path / "a.txt", hashlib.sha256(b"whole").hexdigest(), False)]
-
-
-@pytest.mark.parametrize("kind", ["ours", "changed", "link", "folder", "pipe"])
-def test_only_what_has_our_content_is_removed(tmp_path: Path, kind: str) -> None:
-    path, ours = tmp_path / "a.txt", [hashlib.sha256(b"ours").hexdigest()]
-    match kind:
-        case "link":
-            (tmp_path / "elsewhere").write_text("ours")
-            path.symlink_to(tmp_path / "elsewhere")
-        case "folder":
-            path.mkdir()
-        case "pipe":
-            os.mkfifo(path)
-        case _:
-            path.write_text(kind)
-    remove_owned(path, ours)
-    assert os.path.lexists(path) == (kind != "ours")
 
 
 def test_a_folder_that_cannot_be_made_is_told() -> None:
@@ -159,81 +140,122 @@ def test_a_folder_that_cannot_be_made_is_told() -> None:
         write(Path("/proc/nowhere/a.txt"), "never")
 
 
-def test_a_torn_last_line_is_ended_before_the_next(tmp_path: Path) -> None:
-    history = tmp_path / "deep" / "run_history.jsonl"
-    append_line(history, {"b": 1, "a": "ä"})
-    with history.open("a") as file:
-        file.write('{"torn": ')
-    append_line(history, {"c": 2})
-    first, torn, last = history.read_text(encoding="utf-8").splitlines()
-    assert first == '{"a": "ä", "b": 1}'
-    assert torn == '{"torn": '
-    assert json.loads(last) == {"c": 2}
-
-
-@pytest.mark.parametrize("torn", ["", '{"torn": '])
-def test_a_line_that_the_disk_cuts_is_told_and_taken_back(tmp_path: Path, torn: str) -> None:
-    history = tmp_path / "run_history.jsonl"
-    append_line(history, {"a": 1})
-    with history.open("a") as file:
-        file.write(torn)
-    before = history.read_bytes()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 5, hard))
-    try:
-        with pytest.raises(NoSpaceError, match="full"):
-            append_line(history, {"b": "long"})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert history.read_bytes() == before
-    append_line(history, {"c": 3})
-    assert json.loads(history.read_text().splitlines()[-1]) == {"c": 3}
-
-
-def test_a_write_that_takes_a_part_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write = os.write
-    monkeypatch.setattr(os, "write", lambda handle, data: write(handle, data[:3]))
-    append_line(tmp_path / "run_history.jsonl", {"a": "long"})
-    assert (tmp_path / "run_history.jsonl").read_text() == '{"a": "long"}\n'
-
-
 def test_a_begun_file_keeps_its_folder_from_being_removed_as_empty(tmp_path: Path) -> None:
-    with complete_file(tmp_path / "work" / "a.txt", overwrite=True) as partial:
+    with atomic_file(tmp_path / "work" / "a.txt", overwrite=True) as partial:
         with pytest.raises(OSError, match="not empty"):
             partial.parent.rmdir()
         partial.write_text("whole")
     assert (tmp_path / "work" / "a.txt").read_text() == "whole"
 
 
-def test_a_seed_is_not_written_through_a_link(tmp_path: Path) -> None:
-    task = Generate(model="starter", prompt="a", seed=7)
-    keep_seed(task, tmp_path).close()
-    [file] = tmp_path.iterdir()
-    file.rename(tmp_path / "theirs")
-    file.symlink_to(tmp_path / "theirs")
-    with pytest.raises(ConflictError, match="is a link"):
-        keep_seed(task.replace(seed=8), tmp_path)
-    assert (tmp_path / "theirs").read_text() == "7"
+def test_a_small_file_replaces_another_and_keeps_to_its_mode(tmp_path: Path) -> None:
+    write_atomic(tmp_path / "new" / "a.json", "1", mode=0o600)
+    write_atomic(tmp_path / "new" / "a.json", b"2", mode=0o600)
+    assert (tmp_path / "new" / "a.json").read_text() == "2"
+    assert stat.S_IMODE((tmp_path / "new" / "a.json").stat().st_mode) == 0o600
+    assert len(list((tmp_path / "new").iterdir())) == 1
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        '{"adapter_payload_hashes": {}, "art',
-        '{"inputs": {}, "task_id": "of the older command line"}\n{"torn',
-    ],
-)
-def test_a_run_history_can_go_on(tmp_path: Path, text: str) -> None:
-    (tmp_path / "history").write_text(text)
-    check_history(tmp_path / "history")
-    check_history(tmp_path / "none")
+def test_a_small_file_removes_what_a_killed_process_left(tmp_path: Path) -> None:
+    (tmp_path / f".a.{0:032x}.partial").write_text("half")
+    write_atomic(tmp_path / "a.json", "1")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
-@pytest.mark.parametrize(
-    "text", ["\n", '{"prompt": "a"}', '{"task_id": "a", "prompt": "b"}\n', "[" * 100_000]
-)
-def test_what_is_no_run_history_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "history").write_text(text)
-    with pytest.raises(RequestError, match="something else than a run history"):
-        check_history(tmp_path / "history")
+def test_a_link_in_the_place_of_a_file_is_replaced_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "theirs").write_text("theirs")
+    (tmp_path / "a").symlink_to(tmp_path / "theirs")
+    write_atomic(tmp_path / "a", "ours")
+    assert (tmp_path / "theirs").read_text() == "theirs"
+    assert not (tmp_path / "a").is_symlink()
+
+
+def test_an_error_of_the_disk_names_the_file_not_its_partial(tmp_path: Path) -> None:
+    (tmp_path / "folder" / "full").mkdir(parents=True)
+    with pytest.raises(OSError, match="folder") as told:
+        write_atomic(tmp_path / "folder", "1")
+    assert told.value.filename == str(tmp_path / "folder")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_failed_stream_leaves_the_old_file(tmp_path: Path) -> None:
+    def fail() -> None:
+        with open_atomic(tmp_path / "a") as file:
+            file.write(b"half")
+            raise ValueError("oops")
+
+    (tmp_path / "a").write_text("old")
+    with pytest.raises(ValueError, match="oops"):
+        fail()
+    assert (tmp_path / "a").read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Paths that are fsynced from now on, in order."""
+    paths, fsync = [], os.fsync
+
+    def note(file: int) -> None:
+        paths.append(str(Path(f"/proc/self/fd/{file}").readlink()))
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", note)
+    return paths
+
+
+def test_content_and_names_reach_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = synced(monkeypatch)
+    write_atomic(tmp_path / "new" / "a", "1")
+    assert paths[0] == str(tmp_path)
+    assert paths[1].endswith(".partial")
+    assert paths[2] == str(tmp_path / "new")
+    paths.clear()
+    (tmp_path / "part").write_text("whole")
+    rename_durably(tmp_path / "part", tmp_path / "new" / "a")
+    assert paths == [str(tmp_path / "part"), str(tmp_path / "new")]
+    assert (tmp_path / "new" / "a").read_text() == "whole"
+
+
+def test_a_link_is_not_renamed_as_if_it_were_the_file(tmp_path: Path) -> None:
+    (tmp_path / "theirs").write_text("theirs")
+    (tmp_path / "part").symlink_to(tmp_path / "theirs")
+    with pytest.raises(OSError, match="symbolic"):
+        rename_durably(tmp_path / "part", tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_file_set_aside_replaces_none_that_was_before(tmp_path: Path) -> None:
+    for text in ("one", "two", "three"):
+        (tmp_path / "a.json").write_text(text)
+        set_aside(tmp_path / "a.json", ".broken")
+    kept = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert kept == {"a.json.broken": "one", "a.json.broken.2": "two", "a.json.broken.3": "three"}
+
+
+def calls_that_write(module: ast.Module) -> set[str]:
+    """Calls by which a module gives a file its content or its name."""
+    return {
+        ast.unparse(call)
+        for call in ast.walk(module)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and (
+            call.func.attr in ("write_text", "write_bytes", "rename", "link", "renames")
+            # `str.replace` takes two arguments, `Path.replace` one.
+            or (call.func.attr == "replace" and len(call.args) == 1 and not call.keywords)
+            or ast.unparse(call.func) == "os.replace"
+        )
+    }
+
+
+def test_no_other_module_gives_files_their_names() -> None:
+    package = Path(atomic.__file__).parents[1]
+    found = {
+        f"{path.relative_to(package)}: {call}"
+        for path in package.rglob("*.py")
+        for call in calls_that_write(ast.parse(path.read_text(encoding="utf-8")))
+        # Partial files that `atomic_file` gives.
+        if path.parent.name != "files" and not call.startswith(("partial.write_", "new.write_"))
+    }
+    # A scratch folder has a random name and is renamed within.
+    assert found == {"runtime/workspace/scratch.py: unlocked.rename(self._path / LOCK)"}

@@ -128,8 +128,8 @@ AUDIO_RATE = 16_000
 class WithAudio(Echo):
     """A model that generates stereo audio with its frames: each sample tells its run and its frame.
 
-    Run r, counted from 1, has the value `0.1 r + 0.001 j` in its frame j. The audio is some samples longer than
-    the frames.
+    Run r, counted from 1, has the value `0.1 r + 0.001 j` in its frame j. The audio is some samples longer
+    than the frames.
     """
 
     runs = 0

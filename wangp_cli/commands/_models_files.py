@@ -16,6 +16,7 @@ from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._models import Json, ModelsContext, ModelsDir, Name, complete_name, models_context
 from wangp_cli.commands._table import write_json
 from wangp_cli.errors import ConflictError, ModelError, NoSpaceError, RequestError
+from wangp_cli.files.atomic import write_atomic
 from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines.base import Weights
 from wangp_cli.runtime import bootstrap
@@ -107,10 +108,7 @@ def _models_of(entry: Path) -> list[str]:
 
 def _write(target: Path, text: str) -> None:
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.part")
-        part.write_text(text, encoding="utf-8")
-        part.replace(target)
+        write_atomic(target, text)
     except OSError as error:
         raise _unwritable(target, error) from None
 
@@ -198,13 +196,18 @@ def convert_command(
         if not spec.source.file:
             raise RequestError("model", f"{spec.name!r} is in diffusers layout already")
         place = locate.locate(spec, local.models_dir)
-        _rewrite(place, folder.absolute(), dtype, everything=False)
+        replace = _is_model if overwrite else _is_empty
+        _rewrite(place, folder.absolute(), dtype, may_replace=replace, everything=False)
         _done(folder, json=json)
 
 
 def _is_model(folder: Path) -> bool:
     """Whether it is a folder of a model, or an empty one."""
-    return folder.is_dir() and ((folder / "model_index.json").is_file() or not any(folder.iterdir()))
+    return (folder / "model_index.json").is_file() or _is_empty(folder)
+
+
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())
 
 
 def _given(local: ModelsContext, model: str, like: str | None, *, allow_pickle: bool) -> ModelSpec:
@@ -240,7 +243,7 @@ def prepare_command(
         place = locate.expected(spec, local.models_dir)
         folder = prepared.folder_of(spec, local.models_dir, dtype)
         if overwrite or not prepared.find(spec, local.models_dir, dtype, place):
-            _rewrite(place, folder, dtype, everything=True)
+            _rewrite(place, folder, dtype, may_replace=prepared.is_prepared, everything=True)
         _done(folder, json=json)
 
 
@@ -256,20 +259,22 @@ def _done(folder: Path, *, json: bool) -> None:
         typer.echo(folder)
 
 
-def _rewrite(place: Weights, folder: Path, dtype: Dtype, *, everything: bool) -> None:
+def _rewrite(
+    place: Weights, folder: Path, dtype: Dtype, *, may_replace: Callable[[Path], bool], everything: bool
+) -> None:
     bootstrap.prepare_libraries()
     import torch
 
     from wangp_cli.pipelines.checkpoints.convert import rewrite
 
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
         rewrite(
             place,
             folder,
             getattr(torch, dtype),
             _to_people(),
             of=prepared.fingerprint(place),
+            may_replace=may_replace,
             everything=everything,
         )
     except OSError as error:

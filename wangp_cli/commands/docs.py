@@ -10,6 +10,7 @@ import typer
 from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._help import panels
 from wangp_cli.errors import ConflictError, RequestError
+from wangp_cli.files.atomic import write_atomic
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "CLI.md"
 NOT_SHOWN = ("help", "install_completion", "show_completion")
@@ -41,7 +42,7 @@ def docs(
             )
         if output.exists() and not output.read_bytes().startswith(HEAD.encode()):
             raise ConflictError(f"output: {output} is no such page", hint="name another file")
-        output.write_text(text, encoding="utf-8")
+        write_atomic(output, text)
         typer.echo(output)
 
 

@@ -10,7 +10,7 @@ import typer
 from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._table import write_facts, write_json
 from wangp_cli.errors import ConflictError, RequestError
-from wangp_cli.files.atomic import complete_file
+from wangp_cli.files.atomic import atomic_file
 
 SHEET_FRAMES = 12
 
@@ -92,5 +92,5 @@ def write_sheet(file: Path, sheet: Path, *, overwrite: bool) -> None:
         picture = contact_sheet(
             read_frames(file, shown), count=len(shown), labels=frame_labels(shown, facts.fps)
         )
-    with complete_file(sheet, overwrite=overwrite) as partial:
+    with atomic_file(sheet, overwrite=overwrite) as partial:
         write_image(partial, picture)

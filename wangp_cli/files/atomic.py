@@ -1,81 +1,180 @@
-"""Files that are either complete or not there, and the run history."""
+"""Write files so that a reader, a crash or a power cut finds the old file or the new one, never a part.
+
+Content goes to a hidden partial file in the same folder. Its name is random, it is opened without following
+links, and it is locked while it is written. When it is complete, it is fsynced, takes the final name, and the
+folder is fsynced.
+"""
 
 from __future__ import annotations
 
 import errno
-import fcntl
-import hashlib
 import os
 import re
 import secrets
-import stat
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from wangp_cli.errors import ConflictError, NoSpaceError
+from wangp_cli.files.checksum import is_name_of, open_regular, remove_open, sha256_of_open
+from wangp_cli.files.folders import make_folder, sync_folder
+from wangp_cli.files.locks import lock
 
 PARTIAL = re.compile(r"\..*\.[0-9a-f]{32}\.partial(\.\w+)?", re.DOTALL)
 """Names of partial files."""
 
 
 @contextmanager
-def complete_file(
-    path: Path, *, overwrite: bool, own: Callable[[Path, str], None] | None = None
+def atomic_file(
+    path: Path, *, overwrite: bool, before_rename: Callable[[Path, str], None] | None = None
 ) -> Iterator[Path]:
-    """Give a hidden partial file to write; on success it is made durable and takes its final name.
-
-    The partial file has a random name and is locked while it is written, so that `sweep` leaves it alone.
+    """Give the path of a partial file to write; on success it takes its final name, else it is removed.
 
     Args:
         path: the final name.
         overwrite: replace what is there.
-        own: called with `path` and the sha256 of the complete file, before the file takes its name.
+        before_rename: called with `path` and the sha256 of the complete file; what it raises leaves `path`
+            as it is.
 
     Raises:
         ConflictError: the file appeared meanwhile and `overwrite` is off, or the partial file was replaced.
         NoSpaceError: the disk is full or the folder cannot be written.
     """
     try:
-        with ExitStack() as opened:
-            folder, file, name = _begin(path, opened)
-            yield path.with_name(name)
-            os.fsync(file)
-            if not _is_named(file, name, folder):
-                raise ConflictError(f"output: the partial file of {path} was replaced", hint="run it again")
-            if own:
-                own(path, checksum_of(file))
-            _take_name(name, path.name, folder, overwrite=overwrite)
-            os.fsync(folder)
+        with _partial(path, suffix=path.suffix, overwrite=overwrite, before_rename=before_rename) as opened:
+            yield path.with_name(opened[1])
     except FileExistsError:
         raise ConflictError(f"output: {path} exists", hint="--overwrite replaces it") from None
     except OSError as error:
         raise disk_error(error, path) from None
 
 
-def _begin(path: Path, opened: ExitStack, tries: int = 100) -> tuple[int, int, str]:
+@contextmanager
+def open_atomic(path: Path, *, overwrite: bool = True, mode: int = 0o666) -> Iterator[BinaryIO]:
+    """Open a file for writing; on success the content takes its final name, else it is removed.
+
+    Args:
+        path: the final name; its folder is made.
+        overwrite: replace what is there.
+        mode: permissions of the file, less the umask.
+
+    Raises:
+        ConflictError: the partial file was replaced meanwhile.
+        OSError: naming `path`; a FileExistsError if it is there and `overwrite` is off.
+    """
+    try:
+        with (
+            _partial(path, suffix="", overwrite=overwrite, mode=mode) as (file, _),
+            os.fdopen(os.dup(file), "wb") as content,
+        ):
+            yield content
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        raise
+
+
+def write_atomic(path: Path, content: str | bytes, *, overwrite: bool = True, mode: int = 0o666) -> None:
+    """Write a small file; the arguments and errors are those of `open_atomic`.
+
+    Partial files that killed processes left in the folder are removed.
+    """
+    sweep(path.parent)
+    with open_atomic(path, overwrite=overwrite, mode=mode) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+def rename_durably(partial: Path, path: Path) -> None:
+    """Give a complete file its final name, replacing what is there, and bring both to the disk.
+
+    For a partial file that a later run resumes, and so finds by its name, or whose content decides the final
+    name.
+
+    Raises:
+        OSError: `partial` is a link or not there, or the disk fails.
+    """
+    file = os.open(partial, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+    partial.replace(path)
+    sync_folder(path.parent)
+
+
+def set_aside(path: Path, ending: str) -> Path:
+    """Rename a file to its name with an ending, and a number if that is taken: nothing is replaced.
+
+    Returns:
+        the new path.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    name, number = f"{path.name}{ending}", 1
+    try:
+        while True:
+            try:
+                _rename(path.name, name, folder, overwrite=False)
+            except FileExistsError:
+                number += 1
+                name = f"{path.name}{ending}.{number}"
+            else:
+                os.fsync(folder)
+                return path.with_name(name)
+    finally:
+        os.close(folder)
+
+
+@contextmanager
+def _partial(
+    path: Path,
+    *,
+    suffix: str,
+    overwrite: bool,
+    mode: int = 0o666,
+    before_rename: Callable[[Path, str], None] | None = None,
+) -> Iterator[tuple[int, str]]:
+    """Give the descriptor and the name of a partial file, which takes its final name at the end."""
+    with ExitStack() as opened:
+        folder, file, name = _create(path, suffix, mode, opened)
+        yield file, name
+        os.fsync(file)
+        if not is_name_of(name, file, folder):
+            raise ConflictError(f"output: the partial file of {path} was replaced", hint="run it again")
+        if before_rename:
+            before_rename(path, sha256_of_open(file))
+        _rename(name, path.name, folder, overwrite=overwrite)
+        os.fsync(folder)
+
+
+def _create(path: Path, suffix: str, mode: int, opened: ExitStack, tries: int = 100) -> tuple[int, int, str]:
     """Create and lock a partial file in the folder of `path`.
 
     Another run may remove the folder while it is empty, and the file until it is locked.
 
     Args:
         path: the final name.
+        suffix: of the partial file; encoders choose the format by it.
+        mode: permissions.
         opened: closes the descriptors and removes the partial file.
+        tries: before it is given up.
 
     Returns:
         descriptors of the folder and of the partial file, and its name.
     """
     for left in reversed(range(tries)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        name = f".{_short_stem(path)}.{secrets.token_hex(16)}.partial{path.suffix}"
+        name = f".{_short_stem(path)}.{secrets.token_hex(16)}.partial{suffix}"
         with ExitStack() as stack, suppress(*([FileNotFoundError] if left else [])):
+            make_folder(path.parent)
             folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
             stack.callback(os.close, folder)
-            file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666, dir_fd=folder)
+            file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode, dir_fd=folder)
             stack.callback(os.close, file)
-            stack.callback(_remove_named, file, name, folder)
+            stack.callback(remove_open, file, name, folder)
             lock(file, wait=True)
-            if _is_named(file, name, folder):
+            if is_name_of(name, file, folder):
                 opened.push(stack.pop_all())
                 return folder, file, name
     raise FileNotFoundError(errno.ENOENT, "its folder is removed again and again", str(path.parent))
@@ -85,87 +184,24 @@ def _short_stem(path: Path) -> str:
     return path.stem.encode(errors="surrogateescape")[:80].decode(errors="ignore")
 
 
-def _take_name(partial: str, name: str, folder: int, *, overwrite: bool) -> None:
-    """Rename in a folder; raises FileExistsError where the name is taken and may not be replaced."""
+def _rename(old: str, new: str, folder: int, *, overwrite: bool) -> None:
+    """Rename a file in a folder; raises FileExistsError where the name is taken and may not be replaced."""
     if not overwrite:
         try:
-            os.link(partial, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+            os.link(old, new, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
         except FileExistsError:
             raise
         except OSError:
             # Some file systems have no hard links.
-            os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=folder))
+            os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=folder))
         else:
+            os.unlink(old, dir_fd=folder)
             return
-    os.replace(partial, name, src_dir_fd=folder, dst_dir_fd=folder)
-
-
-def lock(file: int, *, wait: bool = False) -> bool | None:
-    """Lock an open file until it is closed.
-
-    Returns:
-        True if it is locked, False if another has it, None where the file system has no locks.
-    """
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True
-
-
-def _is_named(file: int, name: str | Path, folder: int | None = None) -> bool:
-    """Whether a name, no link, still belongs to the open file."""
-    try:
-        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except OSError:
-        return False
-    return os.path.samestat(os.fstat(file), found)
-
-
-def _remove_named(file: int, name: str | Path, folder: int | None = None) -> None:
-    with suppress(OSError):
-        if _is_named(file, name, folder):
-            os.unlink(name, dir_fd=folder)
-
-
-def checksum_of(file: int) -> str:
-    """The sha256 of an open file, in hex."""
-    with os.fdopen(os.dup(file), "rb") as content:
-        content.seek(0)
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-@contextmanager
-def opened_regular(path: Path, flags: int = os.O_RDONLY) -> Iterator[int | None]:
-    """A descriptor of a regular file; None if it cannot be opened, is of another kind, or a link."""
-    try:
-        file = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        yield None
-        return
-    try:
-        yield file if stat.S_ISREG(os.fstat(file).st_mode) else None
-    finally:
-        os.close(file)
-
-
-def is_owned(path: Path, checksums: Collection[str]) -> bool:
-    """Whether a regular file has one of these sha256."""
-    with opened_regular(path) as file:
-        return file is not None and checksum_of(file) in checksums
-
-
-def remove_owned(path: Path, checksums: Collection[str]) -> None:
-    """Remove a regular file that has one of these sha256."""
-    with opened_regular(path) as file:
-        if file is not None and checksum_of(file) in checksums:
-            _remove_named(file, path)
+    os.replace(old, new, src_dir_fd=folder, dst_dir_fd=folder)
 
 
 def disk_error(error: OSError, path: Path) -> Exception:
-    """The clear form of an OS error met while writing `path`."""
+    """The error for users that stands for an OS error met while writing `path`; others as they are."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return NoSpaceError(
             f"output: the disk of {path.parent} is full", hint="free some space, or use --output-dir"
@@ -180,9 +216,9 @@ def disk_error(error: OSError, path: Path) -> Exception:
 
 
 def sweep(folder: Path) -> None:
-    """Remove partial files that nobody writes any more: those that can be locked."""
+    """Remove the partial files of processes that have ended: those whose lock is free."""
     for path in folder.glob(".*.partial*"):
         if PARTIAL.fullmatch(path.name):
-            with opened_regular(path, os.O_RDWR) as file:
+            with open_regular(path, os.O_RDWR) as file:
                 if file is not None and lock(file):
-                    _remove_named(file, path)
+                    remove_open(file, path)

@@ -1,16 +1,72 @@
-"""Checksums of files."""
+"""Checksums of files, and removal of files that are known by their checksum."""
 
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 def sha256_of(path: Path) -> str:
     """The sha256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of_open(file: int) -> str:
+    """The sha256 of the file of a descriptor, in hex."""
+    with os.fdopen(os.dup(file), "rb") as content:
+        content.seek(0)
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+@contextmanager
+def open_regular(path: Path, flags: int = os.O_RDONLY) -> Iterator[int | None]:
+    """Give a descriptor of a regular file; None if it cannot be opened, is a link or of another kind."""
+    try:
+        file = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        yield None
+        return
+    try:
+        yield file if stat.S_ISREG(os.fstat(file).st_mode) else None
+    finally:
+        os.close(file)
+
+
+def has_checksum(path: Path, checksums: Collection[str]) -> bool:
+    """Whether a path is a regular file with one of these sha256."""
+    with open_regular(path) as file:
+        return file is not None and sha256_of_open(file) in checksums
+
+
+def remove_with_checksum(path: Path, checksums: Collection[str]) -> None:
+    """Remove a regular file that has one of these sha256; anything else stays."""
+    with open_regular(path) as file:
+        if file is not None and sha256_of_open(file) in checksums:
+            remove_open(file, path)
+
+
+def is_name_of(name: str | Path, file: int, folder: int | None = None) -> bool:
+    """Whether a name, itself no link, belongs to an open file.
+
+    Args:
+        name: a path, or a name in `folder`.
+        file: descriptor of the file.
+        folder: descriptor of the folder that `name` is relative to.
+    """
+    try:
+        facts = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return os.path.samestat(os.fstat(file), facts)
+
+
+def remove_open(file: int, name: str | Path, folder: int | None = None) -> None:
+    """Remove the name of an open file if it is still its name; the arguments are those of `is_name_of`."""
+    with suppress(OSError):
+        if is_name_of(name, file, folder):
+            os.unlink(name, dir_fd=folder)

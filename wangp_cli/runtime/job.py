@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from wangp_cli.files.atomic import complete_file
+from wangp_cli.files.atomic import atomic_file
 from wangp_cli.files.checksum import sha256_of
 from wangp_cli.pipelines.base import Lora
 from wangp_cli.runtime.events.types import ArtifactCreated
@@ -55,7 +55,7 @@ class Job:
         """
         if overwrite is None:
             overwrite = self.request.task.overwrite or self.request.task.skip_existing
-        with complete_file(path, overwrite=overwrite, own=self.record_file) as partial:
+        with atomic_file(path, overwrite=overwrite, before_rename=self.record_file) as partial:
             yield partial
 
     def publish(self, path: Path, role: str = "result", **facts: object) -> None:

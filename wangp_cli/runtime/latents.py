@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Any
 from wangp_cli.errors import RequestError
 from wangp_cli.files import strict_json
 from wangp_cli.files.safetensors_header import read_header
-from wangp_cli.runtime.workspace.segments_cache import folder_beside
+from wangp_cli.runtime.workspace.segments_cache import LATENTS_KEY, folder_beside
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from wangp_cli.runtime.job import Job
-
-KEY = "wangp"
-"""Of the request in a file's metadata."""
 
 
 def latents_file(job: Job, index: int) -> Path:
@@ -32,7 +29,7 @@ def request_of(file: Path) -> dict[str, Any]:
     """
     try:
         header, _ = read_header(file)
-        said: dict[str, Any] = strict_json.loads(header["__metadata__"][KEY])
+        said: dict[str, Any] = strict_json.loads(header["__metadata__"][LATENTS_KEY])
     except OSError as error:
         raise RequestError("latents", f"cannot read {file}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from wangp_cli.catalogue import read_yaml
 from wangp_cli.errors import ModelError, RequestError, nearest
+from wangp_cli.files.atomic import write_atomic
 from wangp_cli.tasks.fields import Flag
 from wangp_cli.tasks.runtime import Runtime
 from wangp_cli.tasks.task import Codec, ImageFormat, MetadataMode, Output
@@ -124,10 +125,6 @@ def save(folders: Folders, values: Mapping[str, Any]) -> Path:
     data = read_yaml(folders.settings) if folders.settings.is_file() else None
     merged = {**(data or {}), **values}
     _validated(dict(merged), dict.fromkeys(merged, _of_file(folders)), folders)
-    folders.config.mkdir(parents=True, exist_ok=True)
-    partial = folders.settings.with_suffix(".yaml.partial")
-    partial.write_text(
-        yaml.safe_dump(json.loads(json.dumps(merged, default=str)), sort_keys=True), encoding="utf-8"
-    )
-    partial.replace(folders.settings)
+    text = yaml.safe_dump(json.loads(json.dumps(merged, default=str)), sort_keys=True)
+    write_atomic(folders.settings, text)
     return folders.settings

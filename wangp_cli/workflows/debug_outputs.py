@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wangp_cli.files.atomic import complete_file
+from wangp_cli.files.atomic import atomic_file
 from wangp_cli.media.clip import Clip, Frames, as_float, chunks
 from wangp_cli.media.read import stream_video
 from wangp_cli.media.resize import fit
@@ -68,7 +68,7 @@ class GuidePreview:
         self._shape: Shape = (segment.frames, small[1], small[0], 3)
         place = slice(segment.lead, segment.new_end)
         frames = _guide(inputs, segment.generate)[place]
-        with complete_file(file, overwrite=True) as partial:
+        with atomic_file(file, overwrite=True) as partial:
             pieces = (fit(piece, *small, "stretch") for piece in chunks(frames))
             write_spool(partial, pieces, self._shape, "guide")
 

@@ -13,12 +13,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from wangp_cli.errors import NoSpaceError, OutOfMemoryError
-from wangp_cli.files.atomic import complete_file
+from wangp_cli.files.atomic import atomic_file
 from wangp_cli.pipelines.base import Decoded, Pipeline
 from wangp_cli.runtime.error_mapping import to_wangp_error
 from wangp_cli.runtime.job import Job
-from wangp_cli.runtime.latents import KEY, latents_file
-from wangp_cli.runtime.workspace.segments_cache import remove_empty
+from wangp_cli.runtime.latents import latents_file
+from wangp_cli.runtime.workspace.segments_cache import LATENTS_KEY, remove_empty
 from wangp_cli.tasks.render import Render
 
 log = logging.getLogger(__name__)
@@ -62,10 +62,10 @@ def save_latents(job: Job, task: Render, index: int, latents: Any) -> Path | Non
         paths = [str(path.absolute()) for path in files]
         request[field] = paths if isinstance(request[field], list) else paths[0]
     try:
-        with complete_file(file, overwrite=True) as partial:
+        with atomic_file(file, overwrite=True) as partial:
             # `save_file` would put a new file in the place of the partial one.
             tensors = {"latents": latents.contiguous().cpu()}
-            partial.write_bytes(save(tensors, metadata={KEY: json.dumps(request)}))
+            partial.write_bytes(save(tensors, metadata={LATENTS_KEY: json.dumps(request)}))
     except (NoSpaceError, OSError, SafetensorError) as error:
         # They only serve another try; the writer of the result reports a full disk itself.
         log.warning("the latents are not kept: %s", error)

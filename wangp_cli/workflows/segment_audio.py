@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from wangp_cli.errors import MediaError
-from wangp_cli.files.atomic import complete_file
+from wangp_cli.files.atomic import atomic_file
 from wangp_cli.media.clip import Audio
 
 
@@ -26,7 +26,7 @@ def write_audio(path: Path, audio: Audio | None) -> None:
     if audio is None:
         path.unlink(missing_ok=True)
         return
-    with complete_file(path, overwrite=True) as partial:
+    with atomic_file(path, overwrite=True) as partial:
         np.savez(partial, samples=audio.samples, rate=audio.rate)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from wangp_cli.errors import MediaError
-from wangp_cli.files.atomic import complete_file
+from wangp_cli.files.atomic import atomic_file
 from wangp_cli.media.clip import Audio
 from wangp_cli.media.spool import Shape, Spool, write_spool
 from wangp_cli.pipelines.base import Decoded, Inputs, Lora, Weights
@@ -100,7 +100,7 @@ class SegmentRuns:
         self._taken[segment.index] = file
         with suppress(OSError, MediaError):
             return self._cached(segment, file, shape)
-        with complete_file(file, overwrite=True) as partial:
+        with atomic_file(file, overwrite=True) as partial:
 
             def write(decoded: Decoded) -> None:
                 write_spool(partial, decoded.frames, shape, f"segment {segment.index}")

@@ -222,7 +222,15 @@ def test_a_file_in_original_names_makes_the_same_and_is_written_as_a_folder(
         files=(("transformer", tuple(files)),),
         network=checkpoint_layouts.network_of(network),
     )
-    rewrite(place, tmp_path / "made", torch.float32, lambda *_: None, of="a", everything=True)
+    rewrite(
+        place,
+        tmp_path / "made",
+        torch.float32,
+        lambda *_: None,
+        of="a",
+        may_replace=lambda _: False,
+        everything=True,
+    )
     shot, expected = tiny.shot(), denoised(loaded("recam"), tiny.shot())
     for where in (place, tmp_path / "made"):
         pipeline = wan_load.load(

@@ -209,8 +209,8 @@ lines.close()
 def test_a_file_is_appended_to_and_brought_to_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    synced: list[int] = []
-    monkeypatch.setattr(os, "fsync", synced.append)
+    synced: list[Path] = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(Path(f"/proc/self/fd/{file}").readlink()))
     path = tmp_path / "new" / "events.jsonl"
     for run in ("one", "two"):
         descriptor = open_events_file(path)
@@ -219,7 +219,8 @@ def test_a_file_is_appended_to_and_brought_to_the_disk(
         assert lines.close()
         os.close(descriptor)
     assert [json.loads(line)["run"] for line in path.read_text().splitlines()] == ["one", "two"]
-    assert len(synced) == 2
+    # The folder of the new file, and the file itself at the end of each run.
+    assert synced == [tmp_path, path, path]
 
 
 EVENT = '{"v":1,"type":"heartbeat","seq":1,"ts":"t","run":"r","data":{}}\n'

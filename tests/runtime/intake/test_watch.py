@@ -160,6 +160,19 @@ def test_waiting_ends_when_told(tmp_path: Path) -> None:
     assert waits == [0.5, 0.5]
 
 
+def test_a_broken_list_of_failures_is_set_aside_and_replaces_none(tmp_path: Path) -> None:
+    file, failed = tmp_path / "tasks.json", tmp_path / "tasks.failed.json"
+    watcher = Watcher(file)
+    for number, broken in enumerate(("{one", "{two")):
+        failed.write_text(broken)
+        file.write_text(json.dumps([task(number)]))
+        (line,) = watcher.poll()
+        watcher.failed(line, GenerationError("black"))
+        assert len(read(failed)) == 1
+    assert (tmp_path / "tasks.failed.json.broken").read_text() == "{one"
+    assert (tmp_path / "tasks.failed.json.broken.2").read_text() == "{two"
+
+
 def test_no_link_is_written_through(tmp_path: Path) -> None:
     file, theirs = tmp_path / "tasks.json", tmp_path / "theirs"
     theirs.write_text("theirs")

@@ -12,7 +12,10 @@ from typing import Any
 import torch
 import transformers
 
-from wangp_cli.errors import ModelError, NoSpaceError
+from wangp_cli.errors import ModelError
+from wangp_cli.files.atomic import write_atomic
+from wangp_cli.files.atomic_folder import atomic_folder
+from wangp_cli.files.folders import check_free_space
 from wangp_cli.pipelines.base import TRANSFORMERS, Weights
 from wangp_cli.pipelines.checkpoints.assemble import TransformerFiles
 from wangp_cli.pipelines.checkpoints.checkpoint import Checkpoint
@@ -44,22 +47,25 @@ def rewrite(
     report: Callable[[str, int, int], None],
     *,
     of: str,
+    may_replace: Callable[[Path], bool],
     everything: bool = False,
 ) -> None:
-    """Write a model in diffusers layout; interrupted, it goes on at the next call with the same arguments.
+    """Write a model in diffusers layout; after an interruption, the same call goes on where it stopped.
 
     Args:
         place: the model.
         target: the folder to write; it appears when it is whole.
         dtype: of the transformers and the text encoder.
         report: told the part, and how many bytes of how many are written.
-        of: tells this state of the weights from others; what was begun of another is thrown away.
+        of: tells this state of the weights from others; what was begun of another is removed.
+        may_replace: asked at the end whether a folder that is at `target` may be removed.
         everything: write every part's weights anew, ready to be mapped; else those are copied that are in the
             layout already.
 
     Raises:
         ModelError: the weights cannot be read, or do not fit their network.
         NoSpaceError: the disk is too small.
+        ConflictError: something that may not be replaced is at `target`.
     """
     checkpoint = Checkpoint(place)
     names = [name for name, kind in checkpoint.index.items() if isinstance(kind, list) and kind[:1] != [None]]
@@ -67,40 +73,26 @@ def rewrite(
         part for name in names if (part := _part(checkpoint, place, name, dtype, everything=everything))
     ]
     copied = [name for name in names if name not in {part.name for part in written}]
-    partial = target.with_name(f".{target.name}.part")
-    _begin(partial, {"of": of, "dtype": str(dtype).removeprefix("torch.")})
     whole = sum(total(part.specs) for part in written) + sum(_size(place.folder / name) for name in copied)
-    _check_room(partial, whole)
-    done = 0
-    for part in written:
-        part.configure(partial / part.name)
+    content = json.dumps({"of": of, "dtype": str(dtype).removeprefix("torch.")})
+    with atomic_folder(target, marker=MARKER, content=content, may_replace=may_replace) as partial:
+        check_free_space(partial, whole - _size(partial))
+        done = 0
+        for part in written:
+            part.configure(partial / part.name)
 
-        def tell(size: int, name: str = part.name, done: int = done) -> None:
-            report(name, done + size, whole)
+            def tell(size: int, name: str = part.name, done: int = done) -> None:
+                report(name, done + size, whole)
 
-        write_part(partial / part.name, part.stem, part.specs, part.tensor, tell)
-        done += total(part.specs)
-    for name in copied:
-        shutil.copytree(place.folder / name, partial / name, dirs_exist_ok=True)
-        done += _size(place.folder / name)
-        report(name, done, whole)
-    (partial / "model_index.json").write_text(json.dumps(checkpoint.index, indent=2), encoding="utf-8")
-    if not everything:
-        (partial / MARKER).unlink()
-    if target.is_dir():
-        shutil.rmtree(target)
-    partial.replace(target)
-
-
-def _begin(partial: Path, marker: dict[str, str]) -> None:
-    try:
-        begun = json.loads((partial / MARKER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        begun = None
-    if begun != marker and partial.exists():
-        shutil.rmtree(partial)
-    partial.mkdir(parents=True, exist_ok=True)
-    (partial / MARKER).write_text(json.dumps(marker), encoding="utf-8")
+            write_part(partial / part.name, part.stem, part.specs, part.tensor, tell)
+            done += total(part.specs)
+        for name in copied:
+            shutil.copytree(place.folder / name, partial / name, dirs_exist_ok=True)
+            done += _size(place.folder / name)
+            report(name, done, whole)
+        write_atomic(partial / "model_index.json", json.dumps(checkpoint.index, indent=2))
+        if not everything:
+            (partial / MARKER).unlink()
 
 
 def _part(
@@ -167,11 +159,3 @@ def _copy_config(source: Path, folder: Path) -> None:
 
 def _size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-
-
-def _check_room(partial: Path, whole: int) -> None:
-    free, needed = shutil.disk_usage(partial).free, whole - _size(partial)
-    if free < needed:
-        raise NoSpaceError(
-            f"{partial.parent} has {free / 1e9:.1f} GB free, {needed / 1e9:.1f} GB are to be written"
-        )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+
+from wangp_cli.files.atomic import open_atomic, write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,7 +79,7 @@ def write_part(
     if count > 1:
         of = {key: name for name, shard in zip(names, shards, strict=True) for key in shard}
         index = {"metadata": {"total_size": total(specs)}, "weight_map": dict(sorted(of.items()))}
-        (folder / f"{stem}.safetensors.index.json").write_text(json.dumps(index, indent=2), encoding="utf-8")
+        write_atomic(folder / f"{stem}.safetensors.index.json", json.dumps(index, indent=2))
 
 
 def _shards(specs: Mapping[str, TensorSpec]) -> list[dict[str, TensorSpec]]:
@@ -101,8 +102,7 @@ def _write(
     header = _header(specs)
     if _complete(path, header, total(specs)):
         return
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
+    with open_atomic(path) as file:
         file.write(header)
         done = 0
         for name, spec in specs.items():
@@ -112,9 +112,6 @@ def _write(
             file.write(value.contiguous().reshape(-1).view(torch.uint8).numpy().data)
             done += spec.size
             report(done)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def _complete(path: Path, header: bytes, size: int) -> bool:

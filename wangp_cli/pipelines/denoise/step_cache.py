@@ -17,6 +17,7 @@ from diffusers.hooks.hooks import CacheContext, _set_cache_context
 from diffusers.hooks.mag_cache import _MAG_CACHE_BLOCK_HOOK
 
 from wangp_cli.errors import ModelError
+from wangp_cli.files.atomic import write_atomic
 from wangp_cli.tasks.runtime import CALIBRATE
 
 if TYPE_CHECKING:
@@ -175,8 +176,5 @@ def _read(placement: Placement, model: str) -> list[list[float]]:
 
 def _write(placement: Placement, model: str, ratios: list[list[float]]) -> None:
     file = _file(placement, model)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps({"model": model, "ratios": ratios}), encoding="utf-8")
-    partial.replace(file)
+    write_atomic(file, json.dumps({"model": model, "ratios": ratios}))
     log.warning("cache: ratios of %s are kept in %s", model, file)

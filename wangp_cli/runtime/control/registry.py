@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import socket
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from wangp_cli.files import strict_json
+from wangp_cli.files.atomic import write_atomic
+from wangp_cli.files.locks import lock
 
 MAX_FOLDERS = 64
 
@@ -57,13 +58,11 @@ class Record:
         """Save it, at once and as a whole."""
         body: dict[str, Any] = {"run": self.run, "pid": self.pid, "started": self.started}
         body |= {"folders": self.folders, "port": self.port}
-        partial = self.file.with_suffix(".partial")
-        write_private(partial, json.dumps(body) + "\n")
-        partial.replace(self.file)
+        write_atomic(self.file, json.dumps(body) + "\n", mode=0o600)
 
     def remove(self) -> None:
         """Remove everything of the run."""
-        for path in (self.file, self.file.with_suffix(".partial"), self.token, self.socket):
+        for path in (self.file, self.token, self.socket):
             with contextlib.suppress(OSError):
                 path.unlink()
 
@@ -136,20 +135,12 @@ def is_private(folder: Path) -> bool:
     )
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a small file that only this user can read."""
-    path.unlink(missing_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-
-
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep other runs out of a folder for a moment."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        lock(descriptor, wait=True)
         yield
     finally:
         os.close(descriptor)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from wangp_cli.errors import ConflictError, ResourceError
+from wangp_cli.files.atomic import write_atomic
 from wangp_cli.runtime.control import registry
 from wangp_cli.runtime.control.rpc import MAX_LINE, answer, is_hello
 from wangp_cli.runtime.control.state import Control
@@ -100,7 +101,7 @@ class ControlServer:
             ) from None
         listener.listen()
         self.record.port = listener.getsockname()[1]
-        registry.write_private(self.record.token, self._token + "\n")
+        write_atomic(self.record.token, self._token + "\n", mode=0o600)
 
     def _accept(self, listener: socket.socket) -> None:
         result_or_error = listener.family == socket.AF_INET

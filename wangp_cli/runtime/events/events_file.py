@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
-import shutil
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from wangp_cli.errors import ConflictError, NoSpaceError, RequestError, WangpError
+from wangp_cli.files.folders import free_bytes, make_folder
+from wangp_cli.files.locks import lock
 from wangp_cli.runtime.events.stream import is_event
 
 LEAST_FREE_BYTES = 1 << 16
@@ -33,12 +33,12 @@ def open_events_file(path: Path, used: Iterable[Path] = (), streams: Iterable[in
     """
     check_apart(path, used)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise _clear(error, path) from None
     try:
-        if shutil.disk_usage(path.parent).free < LEAST_FREE_BYTES:
+        if free_bytes(path.parent) < LEAST_FREE_BYTES:
             raise NoSpaceError(f"events_file: the disk of {path.parent} is full", hint="free some space")
         _lock(descriptor, path)
         _check_ours(descriptor, path)
@@ -53,16 +53,10 @@ def open_events_file(path: Path, used: Iterable[Path] = (), streams: Iterable[in
 
 
 def _lock(descriptor: int, path: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if lock(descriptor) is False:
         raise ConflictError(
             f"events_file: another run writes to {path}", hint="--events-file picks another file"
-        ) from None
-    except OSError as error:
-        # Some network file systems have no locks.
-        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
-            raise
+        )
 
 
 def _whole_lines(descriptor: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Mapping
@@ -12,6 +11,8 @@ from typing import Any
 
 from wangp_cli.errors import RequestError
 from wangp_cli.files.atomic import disk_error
+from wangp_cli.files.folders import make_folder, sync_folder
+from wangp_cli.files.locks import lock
 
 HISTORY = Path("manifests") / "run_history.jsonl"
 LONGEST_LINE = 1 << 24
@@ -25,14 +26,11 @@ def append_line(path: Path, record: Mapping[str, Any]) -> None:
     """
     line = json.dumps(record, sort_keys=True, ensure_ascii=False, allow_nan=False).encode() + b"\n"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:
-            # Shards share a history. Some network file systems have no locks.
-            locked = False
-            with suppress(OSError):
-                fcntl.flock(handle, fcntl.LOCK_EX)
-                locked = True
+            # Shards share a history.
+            locked = lock(handle, wait=True)
             size = os.fstat(handle).st_size
             if size and os.pread(handle, 1, size - 1) != b"\n":
                 line = b"\n" + line
@@ -41,6 +39,8 @@ def append_line(path: Path, record: Mapping[str, Any]) -> None:
                 while rest:
                     rest = rest[os.write(handle, rest) :]
                 os.fsync(handle)
+                if not size:
+                    sync_folder(path.parent)
             except OSError:
                 # Without a lock another may have written after it.
                 if locked:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import secrets
 import stat
 import zipfile
 import zlib
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from wangp_cli.errors import RequestError
+from wangp_cli.files.atomic import open_atomic
 from wangp_cli.runtime.intake.json_stream import CHUNK
 from wangp_cli.runtime.intake.json_tasks import LineContext, read_list
 from wangp_cli.runtime.intake.paths import media_fields
@@ -106,9 +106,7 @@ class _Unpacker:
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / name
         if not target.exists():
-            partial = target.with_name(f".{secrets.token_hex(16)}.partial")
-            with self._archive.open(member) as source, partial.open("xb") as copy:
+            with self._archive.open(member) as source, open_atomic(target) as copy:
                 for part in iter(lambda: self.counted(source.read(CHUNK)), b""):
                     copy.write(part)
-            partial.replace(target)
         return target

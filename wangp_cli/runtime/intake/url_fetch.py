@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from wangp_cli import __version__
 from wangp_cli.errors import Cancelled, FetchError, MediaError, RequestError
-from wangp_cli.files.atomic import disk_error
+from wangp_cli.files.atomic import disk_error, rename_durably
 from wangp_cli.files.safe_text import quote_for_message
 from wangp_cli.runtime.events.types import DownloadProgress, Emit
 from wangp_cli.runtime.intake.paths import is_url, media_fields, split_lora
@@ -121,7 +121,7 @@ class UrlFetcher:
                     self._wait(self.pause * 2 ** (attempt - 1))
             suffix = _suffix(name, address, partial)
             path = path or self.folder / (sha256 + suffix)
-            partial.replace(path)
+            rename_durably(partial, path)
             return path
         except OSError as error:
             raise disk_error(error, partial) from None

@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from wangp_cli.errors import WangpError
 from wangp_cli.files import strict_json
-from wangp_cli.files.atomic import complete_file
+from wangp_cli.files.atomic import atomic_file, set_aside
 from wangp_cli.runtime.intake.json_stream import MalformedError, list_items
 from wangp_cli.runtime.intake.json_tasks import LineContext, line_of
 from wangp_cli.runtime.intake.task_line import TaskLine, digest_of
@@ -127,7 +127,7 @@ class ListFile:
         except FileNotFoundError:
             failed = []
         except MalformedError:
-            self.failed_path.replace(self.failed_path.with_suffix(".json.broken"))
+            set_aside(self.failed_path, ".broken")
             failed = []
         entry = {
             "task": _value(text),
@@ -186,7 +186,7 @@ def _check_unchanged(path: Path, before: tuple[int, int, int] | None) -> None:
 
 def _write(path: Path, items: list[bytes], check: Callable[[], None] = lambda: None) -> None:
     """Replace a list, the text of each item untouched; `check` is called last and may raise to leave it."""
-    with complete_file(path, overwrite=True, own=lambda *_: check()) as new:
+    with atomic_file(path, overwrite=True, before_rename=lambda *_: check()) as new:
         new.write_bytes(b"[\n" + b",\n".join(items) + b"\n]\n" if items else b"[]\n")
         if path.exists():
             new.chmod(stat.S_IMODE(path.stat().st_mode))

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wangp_cli.files.atomic import is_owned, remove_owned
-from wangp_cli.files.checksum import sha256_of
+from wangp_cli.files.checksum import has_checksum, remove_with_checksum, sha256_of
 from wangp_cli.runtime.events.types import ACCOMPANYING
 from wangp_cli.runtime.request.output_paths import result_files
 from wangp_cli.value_layers import Layer, merge
@@ -44,7 +43,7 @@ def remove_leftovers(job: StoredJob) -> None:
     said = merge(unpack(job.said)).values
     if not (said.get("overwrite") or said.get("skip_existing")):
         for path, checksums in _owned(job).items():
-            remove_owned(path, checksums)
+            remove_with_checksum(path, checksums)
 
 
 def _owned(job: StoredJob) -> dict[Path, set[str]]:
@@ -72,9 +71,9 @@ def remove_results(job: StoredJob) -> None:
     If one was changed since, all are left: it is somebody's work.
     """
     owned = _owned(job)
-    if not any(os.path.lexists(path) and not is_owned(path, sums) for path, sums in owned.items()):
+    if not any(os.path.lexists(path) and not has_checksum(path, sums) for path, sums in owned.items()):
         for path, checksums in owned.items():
-            remove_owned(path, checksums)
+            remove_with_checksum(path, checksums)
 
 
 def _is_ours(artifact: Mapping[str, Any]) -> bool:

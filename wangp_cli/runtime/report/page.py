@@ -16,7 +16,7 @@ from typing import Any, TextIO
 from urllib.parse import quote
 
 from wangp_cli.errors import ConflictError
-from wangp_cli.files.atomic import complete_file
+from wangp_cli.files.atomic import atomic_file
 from wangp_cli.files.mime import MIME
 from wangp_cli.files.safe_text import escape_control_characters
 from wangp_cli.runtime.report.read_history import Entry, History, Result
@@ -63,7 +63,7 @@ class Page:
             "@data@"
         )
         with (
-            complete_file(self.path, overwrite=overwrite) as partial,
+            atomic_file(self.path, overwrite=overwrite) as partial,
             partial.open("w", encoding="utf-8") as out,
         ):
             out.write(head)

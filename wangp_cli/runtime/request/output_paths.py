@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 import re
-import shutil
 import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +11,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from wangp_cli.errors import ConflictError, MediaError, NoSpaceError, RequestError, nearest
+from wangp_cli.files.folders import check_free_space, nearest_existing
 from wangp_cli.media.codecs import CODECS, pick
 from wangp_cli.plan import Plan
 from wangp_cli.tasks.fields import size_of
@@ -62,7 +61,12 @@ def plan_outputs(
     width, height = size
     results = width * height * frames * task.results * BYTES_PER_PIXEL
     waiting = sum(part.generate for part in plan.segments) if plan else 0
-    _check_room(paths[0].parent, int(results) + math.prod(size_of(task.size)) * waiting * WAITING_BYTES)
+    check_free_space(
+        paths[0].parent,
+        int(results) + math.prod(size_of(task.size)) * waiting * WAITING_BYTES,
+        field="output_dir",
+        hint="free some space, or pick another disk with --output-dir",
+    )
     return paths
 
 
@@ -211,7 +215,7 @@ def check_writable(field: str, folder: Path, writable: set[Path]) -> None:
     """
     if folder in writable:
         return
-    existing = _existing(folder)
+    existing = nearest_existing(folder)
     if not existing.is_dir():
         raise RequestError(field, f"{existing} is a file, not a folder")
     try:
@@ -227,17 +231,3 @@ def check_writable(field: str, folder: Path, writable: set[Path]) -> None:
             hint="--output-dir picks another folder",
         ) from None
     writable.add(folder)
-
-
-def _existing(folder: Path) -> Path:
-    return next(place for place in (folder, *folder.parents) if os.path.lexists(place))
-
-
-def _check_room(folder: Path, needed: int) -> None:
-    existing = _existing(folder)
-    free = shutil.disk_usage(existing).free
-    if free < needed:
-        raise NoSpaceError(
-            f"output_dir: {existing} has {free / 1e6:.0f} MB free, about {needed / 1e6:.0f} MB are needed",
-            hint="free some space, or pick another disk with --output-dir",
-        )

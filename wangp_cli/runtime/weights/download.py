@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from wangp_cli.errors import ModelError, NoSpaceError
+from wangp_cli.errors import ModelError
+from wangp_cli.files.atomic import rename_durably
+from wangp_cli.files.folders import check_free_space
 
 CHUNK = 1 << 20
 SPARE_BYTES = 64 << 20
@@ -99,9 +100,7 @@ def download(remote: Remote, report: Callable[[int], None]) -> str:
             time.sleep(0.2 * 2**failures)
     remote.part.touch()
     digest = _check(remote)
-    with remote.part.open("rb+") as whole:
-        os.fsync(whole.fileno())
-    remote.part.replace(remote.path)
+    rename_durably(remote.part, remote.path)
     return digest
 
 
@@ -119,7 +118,7 @@ def _stream(remote: Remote, report: Callable[[int], None]) -> None:
         if not remote.checked:
             check_address(str(response.url))
         goes_on = response.status_code == 206
-        with remote.part.open("ab" if goes_on else "wb") as part:
+        with open(remote.part, "ab" if goes_on else "wb", opener=_open_no_link) as part:
             have = have if goes_on else 0
             told = time.monotonic()
             # In pieces as they come: what is collected to larger ones is lost when the connection breaks.
@@ -131,23 +130,22 @@ def _stream(remote: Remote, report: Callable[[int], None]) -> None:
                     report(have)
 
 
+def _open_no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+
+
 def check_room(folder: Path, needed: int, *, hint: str) -> None:
-    """Refuse to fetch what the disk has no room for.
+    """Check that the disk of a folder has room for a download, and some to spare.
 
     Args:
-        folder: where it goes; it need not be there yet.
+        folder: where it goes; it need not exist yet.
         needed: bytes still to come.
         hint: where else it could go.
 
     Raises:
-        NoSpaceError: saying how much there is.
+        NoSpaceError: naming what is free and what is needed.
     """
-    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    free = shutil.disk_usage(existing).free
-    if needed and free < needed + SPARE_BYTES:
-        raise NoSpaceError(
-            f"{existing} has {free / 1e9:.1f} GB free, {needed / 1e9:.1f} GB more are needed", hint=hint
-        )
+    check_free_space(folder, needed, spare=SPARE_BYTES, hint=hint)
 
 
 def check_address(url: str) -> None:

@@ -30,6 +30,11 @@ def find(spec: ModelSpec, models_dir: Path, dtype: str, source: Weights | None) 
     return Weights(folder=folder, mapped=True)
 
 
+def is_prepared(folder: Path) -> bool:
+    """Whether a folder holds prepared weights, whatever their source, so that new ones may replace it."""
+    return (folder / MARKER).is_file()
+
+
 def fingerprint(place: Weights) -> str:
     """Tells this state of weights from others, by the names, sizes and times of their files."""
     digest = hashlib.sha256()

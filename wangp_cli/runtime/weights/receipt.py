@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from wangp_cli.errors import ModelError
+from wangp_cli.files.atomic import write_atomic
 
 RECEIPT = "wangp.json"
 
@@ -57,15 +57,8 @@ class Receipt(BaseModel):
             ) from None
 
     def save(self, folder: Path) -> None:
-        """Write it, whole or not at all."""
-        folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f".{RECEIPT}.part"
-        data = self.model_dump(mode="json")
-        with part.open("w", encoding="utf-8") as file:
-            json.dump(data, file, indent=1, sort_keys=True)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(folder / RECEIPT)
+        """Write the receipt atomically."""
+        write_atomic(folder / RECEIPT, json.dumps(self.model_dump(mode="json"), indent=1, sort_keys=True))
 
     def with_file(self, path: str, size: int, sha256: str) -> Receipt:
         """The receipt with one more file."""

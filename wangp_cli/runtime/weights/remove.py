@@ -8,6 +8,7 @@ from pathlib import Path
 
 from wangp_cli.catalogue import Catalogue
 from wangp_cli.errors import ModelError
+from wangp_cli.files.atomic import sweep
 from wangp_cli.models import ModelSpec, Source
 from wangp_cli.runtime.weights import prepared
 from wangp_cli.runtime.weights.fetch import needed_repositories
@@ -92,6 +93,7 @@ def remove(removal: Removal, models_dir: Path) -> None:
         for empty in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
             if not any(empty.iterdir()):
                 empty.rmdir()
+        sweep(folder)
         if {path.name for path in folder.iterdir()} <= {"wangp.json", ".wangp.lock"}:
             for path in folder.iterdir():
                 path.unlink()

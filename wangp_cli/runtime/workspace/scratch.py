@@ -10,7 +10,8 @@ import weakref
 from contextlib import suppress
 from pathlib import Path
 
-from wangp_cli.files.atomic import lock, opened_regular
+from wangp_cli.files.checksum import open_regular
+from wangp_cli.files.locks import lock
 
 LOCK = "lock"
 """File in a scratch folder that is locked as long as its process lives."""
@@ -45,6 +46,6 @@ class Scratch:
         """Remove the folders of processes that are gone: those whose lock is free."""
         for folder in self._work_dir.glob("*"):
             if re.fullmatch("[0-9a-f]{32}", folder.name) and not folder.is_symlink():
-                with opened_regular(folder / LOCK, os.O_RDWR) as file:
+                with open_regular(folder / LOCK, os.O_RDWR) as file:
                     if file is not None and lock(file):
                         shutil.rmtree(folder, ignore_errors=True)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from wangp_cli.files.atomic import disk_error, lock, sweep
+from wangp_cli.files.atomic import disk_error, sweep
+from wangp_cli.files.checksum import open_regular, remove_open
+from wangp_cli.files.folders import make_folder
+from wangp_cli.files.locks import lock
+from wangp_cli.files.safetensors_header import read_header
 
 if TYPE_CHECKING:
     from wangp_cli.tasks.render import Render
@@ -17,8 +22,12 @@ if TYPE_CHECKING:
 FOLDER = ".wangp-work"
 UNSEEN = {"task_id", "overwrite", "skip_existing", "visualize", "keep_intermediates"}
 """Fields that change neither the pixels nor the place of a result."""
+LATENTS_KEY = "wangp"
+"""Key of the request in the metadata of a file of latents."""
+OUR_NAMES = re.compile(r"[0-9a-f]{64}\.(npy|npz|seed)|[0-9a-f]{32}\..+", re.DOTALL)
+"""Names of segments and seeds, which are hashes, and of scratch files, which are random."""
 KEPT_SECONDS = 7 * 24 * 3600
-"""How long what no run has asked for since is kept."""
+"""Age at which a file that no run has used since is removed."""
 
 
 def folder_beside(result: Path) -> Path:
@@ -27,17 +36,28 @@ def folder_beside(result: Path) -> Path:
 
 
 def sweep_work(folder: Path) -> None:
-    """Remove what is old or torn from the work folder of an output folder."""
+    """Remove old and abandoned files of this program from the work folder of an output folder."""
     work = folder / FOLDER
-    if not work.is_dir():
+    if not work.is_dir() or work.is_symlink():
         return
     sweep(work)
     oldest = time.time() - KEPT_SECONDS
-    for file in work.iterdir():
-        with suppress(OSError):
-            if file.stat().st_mtime < oldest:
-                file.unlink()
+    for path in work.iterdir():
+        with open_regular(path, os.O_RDWR) as file:
+            if file is None or os.fstat(file).st_mtime >= oldest:
+                continue
+            if _is_ours(path) and lock(file) is not False:
+                remove_open(file, path)
     remove_empty(work)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file has a name that cannot be guessed, or is one of latents with their request."""
+    if OUR_NAMES.fullmatch(path.name):
+        return True
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return path.suffix == ".safetensors" and LATENTS_KEY in read_header(path)[0]["__metadata__"]
+    return False
 
 
 def remove_empty(work: Path) -> None:
@@ -58,7 +78,7 @@ def keep_seed(task: Render, work: Path) -> IO[bytes]:
     """Write down the seed that was drawn for a request; it is ours while the file is open."""
     file = _seed_file(task, work)
     try:
-        work.mkdir(parents=True, exist_ok=True)
+        make_folder(work)
         kept = open(file, "r+b", opener=_created)  # noqa: SIM115 - it is ours while it is open
         lock(kept.fileno())
         kept.truncate()

@@ -1,0 +1,36 @@
+"""Checksums of files, and removal of files that are known by their checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from wangp_cli.files.checksum import has_checksum, remove_with_checksum, sha256_of
+
+
+def test_a_file_is_known_by_its_content(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"ours")
+    assert sha256_of(tmp_path / "a") == hashlib.sha256(b"ours").hexdigest()
+    assert has_checksum(tmp_path / "a", [sha256_of(tmp_path / "a")])
+    assert not has_checksum(tmp_path / "a", [hashlib.sha256(b"theirs").hexdigest()])
+    assert not has_checksum(tmp_path / "none", [])
+
+
+@pytest.mark.parametrize("kind", ["ours", "changed", "link", "folder", "pipe"])
+def test_only_what_has_our_content_is_removed(tmp_path: Path, kind: str) -> None:
+    path, ours = tmp_path / "a.txt", [hashlib.sha256(b"ours").hexdigest()]
+    match kind:
+        case "link":
+            (tmp_path / "elsewhere").write_text("ours")
+            path.symlink_to(tmp_path / "elsewhere")
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case _:
+            path.write_text(kind)
+    remove_with_checksum(path, ours)
+    assert os.path.lexists(path) == (kind != "ours")
