@@ -85,7 +85,7 @@ class Job:
             (lora, next(of_task, lora.strength) if lora.own else lora.strength) for lora in self.request.loras
         ]
         return [
-            Lora(path=lora.path, strength=strength.in_phases(run.guidance_phases, run.model_switch_phase))
+            Lora(path=lora.path, strength=strength.for_run(run))
             for lora, strength in each
             if strength.any or not own
         ]

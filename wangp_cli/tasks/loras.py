@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Protocol, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from wangp_cli.tasks.fields import Flag, Spec
-from wangp_cli.tasks.shot import MODELS
+from wangp_cli.tasks.shot import MODELS, Phases
 
 _HUB = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*(:[^@]+)?")
 
@@ -74,6 +74,14 @@ class Strength:
         if factor == 1:
             return self
         return type(self)(tuple(tuple(value * factor for value in phase) for phase in self.phases))
+
+    def for_run(self, run: Phases) -> Self:
+        """The strength in each phase of a run.
+
+        Raises:
+            ValueError: more phases are given than the run has.
+        """
+        return self.in_phases(run.guidance_phases, run.model_switch_phase)
 
     def in_phases(self, phases: int, switch: int = 1) -> Self:
         """The strength for a run of so many phases: said for all of them, or for the whole run.

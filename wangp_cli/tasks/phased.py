@@ -57,7 +57,7 @@ def check_multipliers(text: str | None, run: Sampling, loras: int) -> None:
     if len(strengths) != loras:
         raise ValueError(f"{len(strengths)} strengths for {loras} LoRAs")
     for strength in strengths:
-        strength.in_phases(run.guidance_phases, run.model_switch_phase)
+        strength.for_run(run)
 
 
 def _table(value: Any) -> Any:

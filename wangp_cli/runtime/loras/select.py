@@ -101,7 +101,7 @@ def _of_accelerator(task: Render, spec: ModelSpec, session: Session) -> list[tup
 def _check_phases(task: Render, name: str, strength: Strength) -> None:
     try:
         for run in task.samplings:
-            strength.in_phases(run.guidance_phases, run.model_switch_phase)
+            strength.for_run(run)
     except ValueError as error:
         raise RequestError("loras", f"{name}: {error}") from None
 
