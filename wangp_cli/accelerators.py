@@ -1,4 +1,4 @@
-"""Accelerators: LoRAs that make a model need few steps, with the numbers they were made for."""
+"""Accelerators: LoRAs with which a model needs few steps, and the sampling values they were trained for."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from wangp_cli.models import ModelSpec
 from wangp_cli.presets import NamedEntries, NamedEntry
 
 NO_ACCELERATOR = "none"
-"""The name that turns a model's own accelerator off."""
+"""The value of `accelerator` that turns off the one a model has by default."""
 
 
 class AcceleratorLora(BaseModel):
-    """One LoRA of an accelerator: a reference as `--lora` takes it, and its strength."""
+    """One LoRA of an accelerator: a file or reference as `--lora` takes it, and its strength."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True, defer_build=True)
     file: str
@@ -23,15 +23,15 @@ class AcceleratorLora(BaseModel):
 
 
 class AcceleratorVariant(BaseModel):
-    """An accelerator for some networks.
+    """The LoRAs and values of an accelerator for certain networks.
 
     Args:
-        networks: names of the catalogue's networks.
-        models: names of models besides them.
-        experts: how many networks the model has.
-        loras: put on before those of the task.
-        values: of fields of the task.
-        source: of the numbers.
+        networks: names of networks in the catalogue.
+        models: names of models that it also serves, whatever their network.
+        experts: transformers of a model: 2 have one each for high and for low noise.
+        loras: applied before those of the task.
+        values: by field of the task, such as `steps`.
+        source: where the values are published.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
@@ -43,25 +43,25 @@ class AcceleratorVariant(BaseModel):
     source: str
 
     def fits(self, spec: ModelSpec) -> bool:
-        """Whether it is for a model."""
+        """Whether the variant serves a model."""
         network = spec.network.name if spec.network else None
         return spec.name in self.models or (network in self.networks and spec.experts == self.experts)
 
     @property
     def made_for(self) -> str:
-        """The networks, in words."""
+        """The networks and models that the variant serves, for people."""
         experts = f" x {self.experts}" if self.experts > 1 else ""
         return ", ".join([*(f"{network}{experts}" for network in self.networks), *self.models])
 
 
 class Accelerator(NamedEntry):
-    """Few steps for one or several networks."""
+    """A named accelerator, with a variant for each group of networks."""
 
     variants: tuple[AcceleratorVariant, ...] = Field(min_length=1)
 
     @property
     def made_for(self) -> str:
-        """All its networks, in words."""
+        """The networks and models of all variants, for people."""
         return "; ".join(variant.made_for for variant in self.variants)
 
 
@@ -72,20 +72,22 @@ class Accelerators(NamedEntries[Accelerator]):
         super().__init__(Accelerator, "accelerator", "wangp loras presets", *folders)
 
     def variant(self, name: str, spec: ModelSpec) -> AcceleratorVariant:
-        """What an accelerator is for a model.
+        """The variant of an accelerator that serves a model.
 
         Raises:
-            RequestError: there is none of that name, or it is for other models; names those that fit.
+            RequestError: there is no such accelerator, or no variant serves the model; names those that do.
         """
-        found = self.get(name)
-        if variant := next((variant for variant in found.variants if variant.fits(spec)), None):
+        accelerator = self.get(name)
+        if variant := next((variant for variant in accelerator.variants if variant.fits(spec)), None):
             return variant
-        fitting = [each.name for each in self.all.values() if any(one.fits(spec) for one in each.variants)]
+        fitting = [
+            name for name, other in self.all.items() if any(each.fits(spec) for each in other.variants)
+        ]
         there = f"there is: {', '.join(fitting)}" if fitting else "there is none"
         experts = f" x {spec.experts}" if spec.experts > 1 else ""
         network = f"{spec.network.name}{experts}" if spec.network else "another network"
         raise RequestError(
             "accelerator",
-            f"{name!r} is for {found.made_for}; model {spec.name!r} is {network}",
+            f"{name!r} is for {accelerator.made_for}; model {spec.name!r} is {network}",
             hint=f"for {spec.name} {there}",
         )

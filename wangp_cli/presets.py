@@ -12,7 +12,7 @@ from wangp_cli.errors import ModelError, RequestError, nearest
 
 
 class NamedEntry(BaseModel):
-    """What has a YAML file of its own, whose name it has."""
+    """A model of a YAML file; its name is that of the file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     name: str
@@ -21,7 +21,7 @@ class NamedEntry(BaseModel):
 
 
 class Preset(NamedEntry):
-    """A named look: values for any fields of a task."""
+    """Values for any fields of a task, under a name."""
 
     values: dict[str, Any] = Field(min_length=1)
 
@@ -30,50 +30,50 @@ N = TypeVar("N", bound=NamedEntry)
 
 
 class NamedEntries(Generic[N]):
-    """Things by name, one YAML file each; later folders replace those of earlier ones.
+    """Entries by name, one YAML file each; a file replaces one of the same name in an earlier folder.
 
     Args:
-        kind: of thing.
-        word: for it, and the field that takes its name.
-        listing: the command that lists them.
-        folders: of the files.
+        kind: class of the entries.
+        field: of tasks that takes the name of an entry; also the word for it in messages.
+        listing: command that lists the entries.
+        folders: of the YAML files, the weakest first; those that do not exist are left out.
     """
 
-    def __init__(self, kind: type[N], word: str, listing: str, *folders: Any) -> None:
-        self._kind, self._word, self._listing, self._folders = kind, word, listing, folders
+    def __init__(self, kind: type[N], field: str, listing: str, *folders: Any) -> None:
+        self._kind, self._field, self._listing, self._folders = kind, field, listing, folders
 
     @cached_property
     def all(self) -> dict[str, N]:
-        """Every one by its name."""
-        found: dict[str, N] = {}
+        """All entries by name."""
+        entries: dict[str, N] = {}
         for folder in self._folders:
             files = folder.iterdir() if folder.is_dir() else []
             for file in sorted((f for f in files if f.name.endswith(".yaml")), key=lambda f: str(f.name)):
-                one = self._read(file)
-                found[one.name] = one
-        return found
+                entry = self._read(file)
+                entries[entry.name] = entry
+        return entries
 
     def get(self, name: str) -> N:
-        """The one called `name`.
+        """The entry called `name`.
 
         Raises:
-            RequestError: there is none; the message names the nearest.
+            RequestError: there is none; the hint names the nearest.
         """
         if name not in self.all:
             hint = nearest(name, list(self.all)) or f"`{self._listing}` lists them"
-            raise RequestError(self._word, f"there is no {self._word} {name!r}", hint=hint)
+            raise RequestError(self._field, f"there is no {self._field} {name!r}", hint=hint)
         return self.all[name]
 
     def _read(self, file: Any) -> N:
         data = read_yaml(file)
         if not isinstance(data, dict):
-            raise ModelError(f"{self._word} file {file} holds no mapping")
+            raise ModelError(f"{self._field} file {file} holds no mapping")
         try:
             return self._kind.model_validate({"name": file.name.removesuffix(".yaml")} | data)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
-            raise ModelError(f"{self._word} file {file}: {where}: {first['msg']}") from None
+            raise ModelError(f"{self._field} file {file}: {where}: {first['msg']}") from None
 
 
 class Presets(NamedEntries[Preset]):

@@ -1,4 +1,4 @@
-"""From a bare process to a session: folders, settings, logging, signals."""
+"""Start of a session: reads the environment, the settings and the catalogues; sets up logging."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SECRET = re.compile(r"--?[\w-]*(token|password|secret|api-?key)", re.IGNORECASE)
 
 
 def user_folders(environment: Mapping[str, str] | None = None) -> Folders:
-    """This user's folders; WANGP_CONFIG_DIR moves the one with the settings."""
+    """This user's folders; WANGP_CONFIG_DIR replaces the one of the configuration."""
     environment = os.environ if environment is None else environment
     dirs = PlatformDirs("wangp", appauthor=False)
     config = environment.get("WANGP_CONFIG_DIR")
@@ -47,10 +47,10 @@ def user_folders(environment: Mapping[str, str] | None = None) -> Folders:
 
 
 def load_settings() -> tuple[Settings, dict[str, Origin], Folders]:
-    """The settings of this user and process, where each came from, and the folders."""
+    """The settings from file and environment, their origins, and the user's folders."""
     folders = user_folders()
-    found, origin = settings_files.load(folders, os.environ)
-    return found, origin, folders
+    values, origin = settings_files.load(folders, os.environ)
+    return values, origin, folders
 
 
 def catalogue(folders: Folders, adapters: Adapters | None = None) -> Catalogue:
@@ -63,17 +63,17 @@ def catalogue(folders: Folders, adapters: Adapters | None = None) -> Catalogue:
 
 
 def presets(folders: Folders) -> Presets:
-    """Shipped presets, then the user's own."""
+    """The presets that ship, replaced by the user's where names are equal."""
     return Presets(presets_dir() / "generate", folders.config / "presets")
 
 
 def accelerators(folders: Folders) -> Accelerators:
-    """Shipped accelerators, then the user's own."""
+    """The accelerators that ship, replaced by the user's where names are equal."""
     return Accelerators(presets_dir() / "accelerators", folders.config / "accelerators")
 
 
 def models_dir(settings: Settings, folders: Folders, override: Path | None = None) -> Path:
-    """Folder of fetched weights; `override` is that of a flag."""
+    """Folder of fetched weights; `override` is the value of `--models-dir`."""
     return (override or settings.models_dir or folders.data / "models").expanduser()
 
 
@@ -88,7 +88,7 @@ def work_dir(settings: Settings, folders: Folders) -> Path:
 
 
 def control_folders(environment: Mapping[str, str] | None = None) -> list[Path]:
-    """Where sockets of running runs may be: the user's runtime folder, else one of their own in /tmp."""
+    """Folders with the sockets of running commands: in the user's runtime folder, and one in /tmp."""
     environment = os.environ if environment is None else environment
     runtime = environment.get("XDG_RUNTIME_DIR")
     folders = [Path(runtime) / "wangp"] if runtime and Path(runtime).is_absolute() else []
@@ -96,13 +96,13 @@ def control_folders(environment: Mapping[str, str] | None = None) -> list[Path]:
 
 
 def trace_context(environment: Mapping[str, str] | None = None) -> str | None:
-    """The W3C trace context this process was started in."""
-    found = (os.environ if environment is None else environment).get("TRACEPARENT", "")
-    return found if re.fullmatch(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", found) else None
+    """The W3C trace context in TRACEPARENT; None where it is missing or malformed."""
+    context = (os.environ if environment is None else environment).get("TRACEPARENT", "")
+    return context if re.fullmatch(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", context) else None
 
 
 def command_line() -> list[str]:
-    """The words of the command line, long ones cut, secrets left out."""
+    """The arguments of this process for logs and events: cut to 200 characters, secrets replaced by ***."""
     shown: list[str] = []
     for word in sys.argv[1:]:
         if SECRET.match(shown[-1] if shown else "") and "=" not in shown[-1]:
@@ -153,7 +153,11 @@ def start(
 
 
 def start_logging(folders: Folders, level: str) -> None:
-    """Log to a rotating file, and warnings (or the level asked for, if lower) to stderr."""
+    """Log to a rotating file; with the level DEBUG to stderr as well.
+
+    Raises:
+        RequestError: the level is unknown.
+    """
     if level.upper() not in logging.getLevelNamesMapping():
         raise RequestError("log_level", f"{level!r} is no level", hint="DEBUG, INFO, WARNING or ERROR")
     # A log that cannot be written, on a full disk, is no reason to disturb the user.
@@ -178,14 +182,14 @@ def start_logging(folders: Folders, level: str) -> None:
 
 
 class _OneLine(logging.Formatter):
-    """Control characters shown as escapes, so that no prompt can draw on a terminal or forge a line."""
+    """Formatter that escapes control characters, so that no prompt can draw on a terminal or forge a line."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name logging calls
         return escape_control_characters(super().formatMessage(record)).replace("\n", "\\n")
 
 
 def prepare_libraries() -> None:
-    """Set what libraries read from the environment when they are imported."""
+    """Set environment variables that libraries read when they are imported."""
     # Threads that spin while they wait take the cores of everything else on a busy machine: a call took six
     # times as long beside one busy process; on a quiet machine it makes no difference.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

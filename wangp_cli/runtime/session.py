@@ -1,4 +1,4 @@
-"""The session: everything a task needs from its surroundings, passed and never global."""
+"""The session: settings, catalogues, event stream and loaded models, passed instead of global state."""
 
 from __future__ import annotations
 
@@ -23,7 +23,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """What tasks share: settings, models, presets, the event stream and loaded pipelines."""
+    """What all tasks of a process share.
+
+    Args:
+        settings: of this user and machine.
+        settings_origin: of each setting that is no default.
+        folders: with the user's configuration, data and state.
+        catalogue: models by name.
+        stream: sends events to all sinks, in order.
+        pool: loaded pipelines.
+        models_dir: folder of fetched weights, for everyone who looks for weights.
+        loras_dir: folder where LoRAs are looked up by name.
+        scratch: folder for weights that memory cannot hold.
+        control: pause, cancel and stop requests.
+        manifest_path: the run history; beside the results where it is None.
+        events_file: JSON lines file to which events are appended.
+        progress_interval: least seconds between progress events of a task.
+        swept: output folders whose abandoned partial files were removed.
+        writable: folders in which a file could be made.
+    """
 
     settings: Settings
     settings_origin: Origins
@@ -34,7 +52,6 @@ class Session:
     stream: Stream
     pool: Pool
     models_dir: Path
-    """Folder of fetched weights, for everyone who looks for weights."""
     loras_dir: Path
     scratch: Scratch
     control: Control = field(default_factory=Control)
@@ -42,6 +59,4 @@ class Session:
     events_file: Path | None = None
     progress_interval: float = SECONDS_BETWEEN
     swept: set[Path] = field(default_factory=set)
-    """Output folders whose abandoned partial files were removed."""
     writable: set[Path] = field(default_factory=set)
-    """Folders in which a file could be made."""

@@ -1,4 +1,4 @@
-"""Settings of this machine and user: folders, device and output defaults."""
+"""Settings of this user and machine: folders, device, defaults of tasks; read, validated and saved."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ENVIRONMENT_PREFIX = "WANGP_"
 
 
 class Folders(BaseModel):
-    """Where this user's files are."""
+    """Folders of the user's configuration, data and state."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
     config: Path
@@ -35,12 +35,12 @@ class Folders(BaseModel):
         return self.config / "settings.yaml"
 
 
-def _parted(value: Any) -> Any:
+def _split(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 class Settings(Runtime):
-    """What holds for every task until a preset, a file or a flag says otherwise."""
+    """Values for every task, below those of presets, settings files and flags; and values of the program."""
 
     model: Annotated[str | None, Field(description="Model of tasks that name none.")] = None
     output_dir: Annotated[Path, Field(description="Folder for results.")] = Path("outputs")
@@ -49,7 +49,7 @@ class Settings(Runtime):
     loras_dir: Annotated[Path | None, Field(description="Folder where LoRAs are looked up by name.")] = None
     allow_url: Annotated[
         tuple[str, ...],
-        BeforeValidator(_parted),
+        BeforeValidator(_split),
         Field(description="Hosts whose files task files may name; in the variable between commas."),
     ] = ()
     work_dir: Annotated[
@@ -67,12 +67,12 @@ class Settings(Runtime):
 
     @classmethod
     def describe(cls, name: str) -> str:
-        """What a setting is."""
+        """The description of a setting."""
         field = cls.model_fields[name]
         return field.description or next(mark.help for mark in field.metadata if isinstance(mark, Flag))
 
     def task_values(self) -> dict[str, Any]:
-        """The settings that are also fields of tasks, by field name."""
+        """Values of the settings that are also fields of tasks, by field name."""
         fields = {*Output.model_fields, *Runtime.model_fields, "model"}
         return {name: value for name, value in self if name in fields}
 

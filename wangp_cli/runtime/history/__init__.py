@@ -1,1 +1,1 @@
-"""What is recorded about results: manifests and the run history."""
+"""Manifests of results, and the run history."""

@@ -1,1 +1,1 @@
-"""LoRA names resolved to files."""
+"""LoRA names resolved to files, and fetched."""

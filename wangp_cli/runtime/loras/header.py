@@ -1,4 +1,4 @@
-"""What the header of a LoRA file tells, without its weights."""
+"""Facts of a LoRA file read from its safetensors header, without its weights."""
 
 from __future__ import annotations
 
@@ -28,35 +28,35 @@ SHOWN_WORDS = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """Names and shapes of a file's tensors, and what it says of itself."""
+    """Names and shapes of the tensors of a LoRA file, and its metadata."""
 
     shapes: dict[str, tuple[int, ...]]
     metadata: dict[str, str]
 
     @cached_property
     def kinds(self) -> tuple[str, ...]:
-        """What it holds: LoRA, LoKr, LoHa, DoRA, differences."""
+        """Kinds of adapters in the file: LoRA, LoKr, LoHa, DoRA, differences."""
         return tuple(dict.fromkeys(KINDS[part] for _, part, _ in self._parts if part in KINDS))
 
     @cached_property
     def layers(self) -> int:
-        """How many layers it changes."""
+        """Number of layers with an adapter."""
         return len({layer for layer, part, _ in self._parts if part and part != "alpha"})
 
     @cached_property
     def ranks(self) -> tuple[int, ...]:
-        """Of its factors, each once."""
+        """Ranks of the LoRA factors, sorted, each once."""
         return tuple(sorted({shape[0] for _, part, shape in self._parts if part == "down" and shape}))
 
     @cached_property
     def blocks(self) -> int:
-        """One more than the highest block it names."""
-        found = (re.match(r"blocks[._](\d+)", layer) for layer, _, _ in self._parts)
-        return max((int(match[1]) + 1 for match in found if match), default=0)
+        """Number of transformer blocks: the highest index in a key, plus one."""
+        matches = (re.match(r"blocks[._](\d+)", layer) for layer, _, _ in self._parts)
+        return max((int(match[1]) + 1 for match in matches if match), default=0)
 
     @cached_property
     def width(self) -> int | None:
-        """Of the network it was made for, where it changes an attention."""
+        """Hidden width of the network it was trained for; None where no attention layer has an adapter."""
         for layer, part, shape in self._parts:
             if part == "down" and re.search(r"(attn1|self_attn)[._](to_)?[qkv]$", layer) and len(shape) == 2:
                 return shape[1]
@@ -64,26 +64,26 @@ class Header:
 
     @cached_property
     def title(self) -> str:
-        """What it calls itself."""
+        """Title in the metadata."""
         return self.metadata.get("modelspec.title") or self.metadata.get("ss_output_name") or ""
 
     @cached_property
     def trigger_words(self) -> tuple[str, ...]:
-        """Words that it was trained with."""
+        """Trigger words in the metadata, or the most frequent tags of its training data."""
         for key in ("modelspec.trigger_phrase", "trigger_phrase", "trigger_words", "trigger_word"):
-            if said := self.metadata.get(key):
-                return tuple(word.strip() for word in said.strip('[]"').split(",") if word.strip())
+            if words := self.metadata.get(key):
+                return tuple(word.strip() for word in words.strip('[]"').split(",") if word.strip())
         tags: Counter[str] = Counter()
-        said = self.metadata.get("ss_tag_frequency", "{}")
+        frequencies = self.metadata.get("ss_tag_frequency", "{}")
         try:
-            for counts in strict_json.loads(said).values():
+            for counts in strict_json.loads(frequencies).values():
                 tags.update({str(tag).strip(): int(count) for tag, count in counts.items()})
         except (ValueError, AttributeError, TypeError):
             return ()
         return tuple(tag for tag, _ in tags.most_common(SHOWN_WORDS))
 
     def may_fit(self, network: Network) -> bool:
-        """Whether a network has its width and its blocks; a certain answer compares all layers."""
+        """Whether a network has the same width and enough blocks; a full check compares all layers."""
         config = network.config
         vace = any(layer.startswith("vace_") for layer, _, _ in self._parts)
         return (
@@ -93,7 +93,7 @@ class Header:
         )
 
     def facts(self) -> dict[str, Any]:
-        """All of this as data."""
+        """The facts as a JSON object."""
         return {
             "kinds": list(self.kinds),
             "layers": self.layers,
@@ -110,10 +110,10 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """The header of a safetensors file.
+    """Read the header of a safetensors file.
 
     Raises:
-        ModelError: the file is missing, of another kind, cut or broken.
+        ModelError: the file is missing, no safetensors file, truncated or broken.
     """
     if path.suffix.lower() not in ENDINGS:
         raise ModelError(
@@ -141,10 +141,10 @@ def read_header(path: Path) -> Header:
 
 
 def check_lora(path: Path) -> Header:
-    """The header of a file that holds a LoRA.
+    """Read the header of a LoRA file.
 
     Raises:
-        ModelError: it is broken, or holds something else.
+        ModelError: the file is broken, or holds no LoRA.
     """
     header = read_header(path)
     if not header.kinds:

@@ -1,4 +1,4 @@
-"""The LoRAs of a task: which files, how strong, and fetched before they are needed."""
+"""The LoRAs of a task and its accelerator: files and strengths, checked and fetched."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class LoraUse:
     """A LoRA of a task.
 
     Args:
-        source: where it is, or comes from.
-        strength: as it was said; a run says in which phases.
-        own: said by the task, rather than part of its accelerator.
+        source: file, repository or URL.
+        strength: as given; `Strength.for_run` expands it to the phases of a run.
+        own: given by the task, not by its accelerator.
     """
 
     source: LoraSource
@@ -40,22 +40,22 @@ class LoraUse:
 
     @property
     def path(self) -> Path:
-        """Of the file."""
+        """The path of the file."""
         return self.source.path
 
 
 def find_loras(task: Render, origin: Origins, spec: ModelSpec, session: Session) -> list[LoraUse]:
-    """The LoRAs of a task, those of its accelerator first; those that are here are looked into.
+    """The LoRAs of a task, those of its accelerator first; headers of local files are checked.
 
     Args:
         task: with values for all its fields.
-        origin: where each came from; what a task file names must be here.
+        origin: of each value; a LoRA named by a line of a task file must be on this machine.
         spec: the model.
-        session: has the LoRA folder.
+        session: has the LoRA folder and the accelerators.
 
     Raises:
-        RequestError: there is none of a name, or a strength has more phases than the run.
-        ModelError: a file is broken or holds no LoRA, or one may not be fetched.
+        RequestError: a name has no source, or a strength has more phases than the run.
+        ModelError: a file is broken or holds no LoRA, or offline a file is missing.
     """
     named = [(*each, False) for each in _of_accelerator(task, spec, session)]
     named += [(*each, True) for each in task.strengths()]
@@ -84,18 +84,18 @@ def find_loras(task: Render, origin: Origins, spec: ModelSpec, session: Session)
 
 
 def _of_accelerator(task: Render, spec: ModelSpec, session: Session) -> list[tuple[str, Strength]]:
-    """Names and strengths of the accelerator's LoRAs."""
+    """Names and strengths of the accelerator's LoRAs, with the task's strengths for them in front of `|`."""
     if task.accelerator in (None, NO_ACCELERATOR):
         return []
     loras = session.accelerators.variant(str(task.accelerator), spec).loras
-    said = task.accelerator_strengths()
-    if len(said) > len(loras):
+    given = task.accelerator_strengths()
+    if len(given) > len(loras):
         raise RequestError(
             "lora_multipliers",
-            f"{len(said)} strengths before |, the accelerator {task.accelerator} has {len(loras)} LoRAs",
+            f"{len(given)} strengths before |, the accelerator {task.accelerator} has {len(loras)} LoRAs",
         )
     own = [Strength.parse(lora.strength) for lora in loras]
-    return [(lora.file, strength) for lora, strength in zip(loras, said + own[len(said) :], strict=True)]
+    return [(lora.file, strength) for lora, strength in zip(loras, given + own[len(given) :], strict=True)]
 
 
 def _check_phases(task: Render, name: str, strength: Strength) -> None:
@@ -107,7 +107,7 @@ def _check_phases(task: Render, name: str, strength: Strength) -> None:
 
 
 def download_notices(loras: Sequence[LoraUse]) -> list[Notice]:
-    """What is not here yet, for people."""
+    """A notice for each LoRA that will be downloaded."""
     missing = (lora.source for lora in loras if not lora.source.here)
     return [
         Notice(field="loras", text=f"{source.name} will be fetched to {source.path}") for source in missing
@@ -115,23 +115,23 @@ def download_notices(loras: Sequence[LoraUse]) -> list[Notice]:
 
 
 def fetch_loras(loras: Sequence[LoraUse], hub: Hub, emit: Emit, check: Callable[[], None]) -> list[LoraUse]:
-    """The same LoRAs, all on this machine.
+    """Download the LoRAs that are not on this machine.
 
     Args:
         loras: of a task.
-        hub: where repositories are.
-        emit: told how a download goes.
-        check: raises where the task is to stop.
+        hub: for repositories.
+        emit: takes progress events.
+        check: called between chunks; raises `Cancelled` to stop.
 
     Raises:
         ModelError: one cannot be fetched, or is no LoRA.
     """
-    found = []
+    fetched = []
     for number, lora in enumerate(loras):
 
-        def tell(here: int, total: int, name: str = lora.source.name, number: int = number) -> None:
+        def report(here: int, total: int, name: str = lora.source.name, number: int = number) -> None:
             check()
             emit(DownloadProgress(file=name, done=number, total=len(loras), bytes=here, bytes_total=total))
 
-        found.append(replace(lora, source=fetch_source(lora.source, hub, tell)))
-    return found
+        fetched.append(replace(lora, source=fetch_source(lora.source, hub, report)))
+    return fetched

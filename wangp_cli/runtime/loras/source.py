@@ -1,4 +1,4 @@
-"""What names a LoRA: a file or folder, a reference to the hub, an address; and where it is kept."""
+"""Sources of LoRAs: a file or folder, a repository on the hub, a URL; and the local path of each."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ _HUB = re.compile(
 _HUB_PATH = re.compile(r"/(?P<repository>[^/]+/[^/]+)/(?:resolve|blob)/(?P<revision>[^/]+)/(?P<file>.+)")
 LARGER = "set loras_dir to a folder on a larger disk (wangp settings path)"
 USUAL = ("pytorch_lora_weights.safetensors", "adapter_model.safetensors")
-"""Files by which tools save a LoRA in a folder of its own."""
+"""File names of LoRAs that tools save in a folder each."""
 GENERIC = re.compile(r"(high_noise_model|low_noise_model|adapter_model|pytorch_lora_weights|model)\b")
-"""Names that many LoRAs share."""
+"""File names that many LoRAs share, so that the name alone identifies none."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoraSource:
-    """Where a LoRA comes from, and where it is or will be.
+    """A LoRA's source and its local path.
 
     Args:
-        name: as it was said, without its strength.
-        path: of the file; of its folder as long as only the repository knows the file.
+        name: as given, without the strength.
+        path: of the local file; the folder for it where only the repository tells the file name.
         repository: on the hub.
-        file: in the repository; None is the only one there.
+        file: path in the repository; None where the repository has a single LoRA.
         revision: of the repository.
-        address: of a file elsewhere.
-        sha256: that it must have, as the address says.
+        address: URL of a file elsewhere.
+        sha256: that the file must have, from the URL's fragment.
     """
 
     name: str
@@ -60,14 +60,14 @@ class LoraSource:
 
 
 def find_source(name: str, folder: Path) -> LoraSource:
-    """The source that a name means: what is here first, then the net.
+    """The source of a name: a local file or folder if there is one, else the hub or a URL.
 
     Args:
         name: as `--lora` takes it, without the strength.
-        folder: of LoRAs.
+        folder: the LoRA folder.
 
     Raises:
-        RequestError: nothing is there, and the name is no address.
+        RequestError: there is no such file, and the name is no repository and no URL.
     """
     if re.match(r"https?://", name, re.IGNORECASE):
         return _of_address(name, folder)
@@ -84,7 +84,7 @@ def find_source(name: str, folder: Path) -> LoraSource:
 
 
 def single_lora_file(folder: Path) -> Path:
-    """The LoRA in a folder.
+    """The single LoRA file below a folder, or the one with a usual name.
 
     Raises:
         RequestError: there is none, or several.
@@ -134,7 +134,7 @@ def _of_address(name: str, folder: Path) -> LoraSource:
         stem, ending = last, ENDINGS[0]
     if known := _of_that_name(last, folder):
         return LoraSource(name=name, path=known)
-    # Many addresses end alike: the whole of it decides the name.
+    # Many URLs end in the same file name, so the name holds a hash of the whole URL.
     digest = hashlib.sha256(url.encode()).hexdigest()[:8]
     plain = re.sub(r"[^\w.-]+", "_", stem).strip("._")[:80] or "lora"
     sha256 = fragment.removeprefix("sha256=") if fragment.startswith("sha256=") else None
@@ -143,7 +143,7 @@ def _of_address(name: str, folder: Path) -> LoraSource:
 
 
 def _of_that_name(name: str, folder: Path) -> Path | None:
-    """The file of that name in the LoRA folder, where older tools put what they fetched."""
+    """The file of that name directly in the LoRA folder, where older tools saved downloads."""
     path = folder / name
     return path if path.is_file() and not GENERIC.match(name) else None
 
@@ -162,12 +162,15 @@ def lora_files(folder: Path) -> list[Path]:
 
 
 def fetch_source(source: LoraSource, hub: Hub, report: Callable[[int, int], None]) -> LoraSource:
-    """The same source with its file on this machine.
+    """Download a LoRA unless its file is on this machine.
 
     Args:
-        source: of a task.
-        hub: where repositories are.
-        report: told how many bytes are here, and of how many; 0 is not known.
+        source: of the LoRA.
+        hub: for repositories.
+        report: called with the bytes on disk and in all; 0 where the size is not known.
+
+    Returns:
+        the source with the path of the file.
 
     Raises:
         ModelError: it cannot be fetched, or is no LoRA.
@@ -175,7 +178,7 @@ def fetch_source(source: LoraSource, hub: Hub, report: Callable[[int, int], None
     """
     if source.here:
         return source
-    # Only what fetches waits for the network's modules.
+    # Imported here because only downloads need the network modules.
     from wangp_cli.runtime.weights.download import check_room, describe, download
     from wangp_cli.runtime.weights.hub import hub_errors
 
@@ -196,7 +199,7 @@ def fetch_source(source: LoraSource, hub: Hub, report: Callable[[int, int], None
 
 
 def _on_hub(source: LoraSource, repository: str, hub: Hub) -> Remote:
-    """The file of a repository that is meant."""
+    """The file to download from a repository."""
     from wangp_cli.runtime.weights.hub import files_of
 
     place = source.path.parents[source.file.count("/")] if source.file else source.path
