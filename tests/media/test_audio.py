@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from tests.support.pictures import tone
 from wangp_cli.errors import MediaError
 from wangp_cli.media.audio import (
+    channel_layout,
     cut,
     fit_frames,
     fit_samples,
     join,
-    layout_of,
     mix,
     resample,
     samples_at,
@@ -101,4 +101,4 @@ def test_silence_and_padding_are_zero() -> None:
 @pytest.mark.parametrize("channels", [0, 9])
 def test_impossible_channels_are_refused(channels: int) -> None:
     with pytest.raises(MediaError, match="must be 1 to 8"):
-        layout_of(channels)
+        channel_layout(channels)

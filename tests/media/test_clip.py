@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.pictures import moving, tone
-from wangp_cli.media.clip import Clip, as_float, as_type, as_uint8, as_uint16, chunks
+from wangp_cli.media.clip import Clip, as_float, as_type, as_uint8, as_uint16, chunks, to_rgb
 
 
 def test_every_eight_bit_value_survives_every_other_kind() -> None:
@@ -43,3 +43,18 @@ def test_chunks_are_all_the_frames_in_order() -> None:
     pieces = list(chunks(moving(7), 3))
     assert [len(piece) for piece in pieces] == [3, 3, 1]
     assert np.array_equal(np.concatenate(pieces), moving(7))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_grey_and_rgb_keep_their_values_and_dtype_as_rgb(dtype: type) -> None:
+    grey, rgb = moving(2, channels=1, dtype=dtype), moving(2, dtype=dtype)
+    assert to_rgb(grey).dtype == dtype
+    assert np.array_equal(to_rgb(grey), np.concatenate([grey] * 3, axis=-1))
+    assert to_rgb(rgb) is rgb
+    assert np.array_equal(to_rgb(grey[0]), to_rgb(grey)[0])
+
+
+def test_transparent_frames_show_the_background() -> None:
+    rgba = np.array([[[[255, 0, 0, 255], [255, 0, 0, 0], [255, 255, 255, 51]]]], np.uint8)
+    assert to_rgb(rgba)[0, 0].ravel().tolist() == pytest.approx([1, 0, 0, 0, 0, 0, 0.2, 0.2, 0.2])
+    assert to_rgb(rgba, 0.5)[0, 0].ravel().tolist() == pytest.approx([1, 0, 0, 0.5, 0.5, 0.5, 0.6, 0.6, 0.6])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
 from tests.support.pictures import moving
-from wangp_cli.media.mask import expand, feathered, single_channel, threshold
+from wangp_cli.media.mask import expand, feather, single_channel, threshold
 
 
 def test_rgb_becomes_luma() -> None:
@@ -61,8 +61,8 @@ def test_a_mask_that_does_not_move_is_the_same() -> None:
 def test_a_feathered_mask_rises_inside_its_edge_alone() -> None:
     mask = np.zeros((1, 9, 12, 1), np.uint8)
     mask[:, :, 5:] = 255
-    assert feathered(mask, 0)[0, 4, :, 0].tolist() == [0] * 5 + [1] * 7
-    row = feathered(mask, 3)[0, 4, :, 0]
+    assert feather(mask, 0)[0, 4, :, 0].tolist() == [0] * 5 + [1] * 7
+    row = feather(mask, 3)[0, 4, :, 0]
     assert row[:5].tolist() == [0] * 5
     assert row[5:].tolist() == pytest.approx([0.1464, 0.5, 0.8536, 1, 1, 1, 1], abs=1e-4)
-    assert feathered(np.full_like(mask, 255), 3).min() == 1
+    assert feather(np.full_like(mask, 255), 3).min() == 1

@@ -9,13 +9,13 @@ from tests.support.pictures import flat, moving
 from wangp_cli.media.clip import Frames, as_float, as_uint8
 from wangp_cli.media.match import (
     adjust,
-    changed,
-    colours,
+    apply_transfers,
+    colour_statistics,
+    colour_transfer,
     from_lab,
-    matching,
-    mix_weights,
-    shares_between,
     to_lab,
+    transfer_weights,
+    transfers_between,
 )
 
 
@@ -26,8 +26,8 @@ def tinted(frames: Frames, *shift: float) -> Frames:
 
 def matched(frames: Frames, reference: Frames, strength: float = 1.0) -> Frames:
     """The frames in the colours of a reference, by one change for all."""
-    change = matching(colours(frames), colours(reference))
-    return changed(frames, [(change, np.full(len(frames), strength))])
+    change = colour_transfer(colour_statistics(frames), colour_statistics(reference))
+    return apply_transfers(frames, [(change, np.full(len(frames), strength))])
 
 
 @pytest.mark.parametrize(
@@ -61,15 +61,15 @@ def test_a_tint_is_taken_off_again() -> None:
 
 def test_the_reference_may_have_another_size_and_length() -> None:
     clip = as_float(moving(4)) * 0.6 + 0.2
-    found = colours(matched(tinted(clip, 4, 6, -5), moving(9, 30, 20)))
-    assert found.mean == pytest.approx(colours(moving(9, 30, 20)).mean, abs=3)
+    found = colour_statistics(matched(tinted(clip, 4, 6, -5), moving(9, 30, 20)))
+    assert found.mean == pytest.approx(colour_statistics(moving(9, 30, 20)).mean, abs=3)
 
 
 def test_colours_of_some_pixels_are_those_alone() -> None:
     clip = as_float(moving(4))
     where = np.zeros(clip.shape[:3], bool)
     where[1:3, 10:20, 5:30] = True
-    some, cut = colours(clip, where), colours(clip[1:3, 10:20, 5:30])
+    some, cut = colour_statistics(clip, where), colour_statistics(clip[1:3, 10:20, 5:30])
     assert some.mean == pytest.approx(cut.mean)
     assert some.spread == pytest.approx(cut.spread)
 
@@ -81,14 +81,14 @@ def test_no_strength_changes_no_bit() -> None:
 
 def test_plane_colours_are_moved_not_stretched() -> None:
     noisy = flat(2, 0.5) + np.random.default_rng(0).normal(0, 0.002, (2, 8, 8, 3)).astype(np.float32)
-    change = matching(colours(noisy), colours(moving(2)))
+    change = colour_transfer(colour_statistics(noisy), colour_statistics(moving(2)))
     assert change.gain.max() <= 10
     assert matched(noisy, flat(1, 0.25))[..., 0].std() < 0.004
     assert matched(noisy, flat(1, 0.25)).mean() == pytest.approx(0.25, abs=0.01)
 
 
 def test_the_spread_has_limits() -> None:
-    flat_target = matching(colours(moving(2)), colours(flat(1, 0.5)))
+    flat_target = colour_transfer(colour_statistics(moving(2)), colour_statistics(flat(1, 0.5)))
     assert flat_target.gain.tolist()[1:] == [0.4, 0.4]
     assert flat_target.gain[0] >= 0.1
 
@@ -108,16 +108,19 @@ def test_shares_between_two_ends() -> None:
         (0.21875, 0.65625, 0.125),
         (0, 1, 0),
     ]
-    assert mix_weights(5) == pytest.approx(np.array(wanted))
-    assert mix_weights(1).tolist() == [[1, 0, 0]]
-    assert mix_weights(0).shape == (0, 3)
+    assert transfer_weights(5) == pytest.approx(np.array(wanted))
+    assert transfer_weights(1).tolist() == [[1, 0, 0]]
+    assert transfer_weights(0).shape == (0, 3)
 
 
 def test_each_end_gets_its_own_match() -> None:
     clip = as_float(moving(5)) * 0.5 + 0.25
     drifted = np.concatenate([tinted(clip[i : i + 1], 0, 2 * i, 0) for i in range(5)])
-    front, back = (matching(colours(drifted[i : i + 1]), colours(clip[i : i + 1])) for i in (0, 4))
-    mended = changed(drifted, shares_between(len(drifted), front, back))
+    front, back = (
+        colour_transfer(colour_statistics(drifted[i : i + 1]), colour_statistics(clip[i : i + 1]))
+        for i in (0, 4)
+    )
+    mended = apply_transfers(drifted, transfers_between(len(drifted), front, back))
     error = np.abs(to_lab(mended) - to_lab(clip)).mean(axis=(1, 2, 3))
     before = np.abs(to_lab(drifted) - to_lab(clip)).mean(axis=(1, 2, 3))
     assert error[[0, 4]].max() < 0.1
@@ -126,8 +129,8 @@ def test_each_end_gets_its_own_match() -> None:
 
 def test_frames_without_a_share_are_copied() -> None:
     clip = moving(2)
-    change = matching(colours(clip), colours(flat(1, 0.1)))
-    result = changed(clip, [(change, np.array([0.0, 1.0]))])
+    change = colour_transfer(colour_statistics(clip), colour_statistics(flat(1, 0.1)))
+    result = apply_transfers(clip, [(change, np.array([0.0, 1.0]))])
     assert np.array_equal(result[0], clip[0])
     assert not np.array_equal(result[1], clip[1])
 

@@ -14,8 +14,8 @@ from PIL import Image
 
 from tests.support.pictures import moving, tone
 from wangp_cli.media.metadata import decode_user_comment, read_comment
-from wangp_cli.media.stills import user_comment
-from wangp_cli.media.write import write_image, write_video
+from wangp_cli.media.stills import encode_user_comment, write_image
+from wangp_cli.media.write import write_video
 
 REQUEST = {"type": "WanGP", "prompt": 'a naïve 🐉\n"in" \x1b[31mred\x1b[0m ' * 900}
 
@@ -46,7 +46,7 @@ def test_the_text_of_a_png_stands_before_its_pixels_uncompressed(tmp_path: Path)
 
 @given(st.dictionaries(st.text(max_size=8), st.text(max_size=40) | st.integers(), max_size=4))
 def test_json_in_a_user_comment_is_ascii_and_means_the_same(value: dict[str, object]) -> None:
-    encoded = user_comment(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode())
+    encoded = encode_user_comment(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode())
     assert encoded.startswith(b"ASCII\0\0\0")
     expected = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode())
     assert json.loads(decode_user_comment(encoded)) == expected
@@ -54,7 +54,7 @@ def test_json_in_a_user_comment_is_ascii_and_means_the_same(value: dict[str, obj
 
 @given(st.text(min_size=4, alphabet=st.characters(codec="latin-1", exclude_characters="\0")))
 def test_plain_text_in_a_user_comment_comes_back(text: str) -> None:
-    assert decode_user_comment(user_comment(text)) == text
+    assert decode_user_comment(encode_user_comment(text)) == text
 
 
 def test_user_comments_of_other_writers_are_understood() -> None:

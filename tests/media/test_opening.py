@@ -23,9 +23,11 @@ from PIL import Image
 from tests.support.pictures import moving, tone
 from wangp_cli.errors import MediaError
 from wangp_cli.media import opening
+from wangp_cli.media.facts import probe
 from wangp_cli.media.metadata import read_comment
-from wangp_cli.media.read import probe, read_audio, read_image, read_video, stream_video
-from wangp_cli.media.write import write_image, write_video
+from wangp_cli.media.read import read_audio, read_video, stream_video
+from wangp_cli.media.stills import read_image, write_image
+from wangp_cli.media.write import write_video
 
 READERS: list[Any] = [probe, read_video, stream_video, read_image, read_audio, read_comment]
 
@@ -234,7 +236,7 @@ def _make(path: Path) -> None:
         soundfile.write(path, tone(0.05, 8000).samples, 8000)
     elif path.suffix == ".gif":
         Image.fromarray(moving(1)[0]).save(path)
-    elif path.suffix in opening.IMAGES:
+    elif path.suffix in opening.IMAGE_SUFFIXES:
         write_image(path, moving(1)[0], comment="{}")
     else:
         write_video(path, [moving(3)], fps=Fraction(8), audio=tone(0.2, 48000))

@@ -12,19 +12,13 @@ import soundfile
 
 from tests.support.pictures import moving, numbered, numbers, psnr, tone
 from wangp_cli.errors import MediaError
-from wangp_cli.media.audio import packed
+from wangp_cli.media.audio import to_audio_frame
 from wangp_cli.media.clip import as_float
-from wangp_cli.media.decoding import snap
-from wangp_cli.media.read import (
-    probe,
-    read_audio,
-    read_frames,
-    read_image,
-    read_video,
-    read_video_or_still,
-    stream_video,
-)
-from wangp_cli.media.write import write_image, write_video
+from wangp_cli.media.decoding import snap_rate
+from wangp_cli.media.facts import probe
+from wangp_cli.media.read import read_audio, read_frames, read_video, read_video_or_still, stream_video
+from wangp_cli.media.stills import read_image, write_image
+from wangp_cli.media.write import write_video
 
 
 @pytest.fixture(
@@ -74,11 +68,11 @@ def test_the_rate_comes_back_exactly(fps: str, suffix: str, tmp_path: Path) -> N
 
 
 def test_rates_of_millisecond_stamps_snap_to_what_was_meant() -> None:
-    assert snap(Fraction(19001, 317)) == Fraction(60000, 1001)
-    assert snap(Fraction(2997003, 125000)) == Fraction(24000, 1001)
-    assert snap(Fraction(160001, 10000)) == Fraction(160001, 10000)
-    assert snap(Fraction(1600001, 100000)) == 16
-    assert snap(Fraction(25, 2)) == Fraction(25, 2)
+    assert snap_rate(Fraction(19001, 317)) == Fraction(60000, 1001)
+    assert snap_rate(Fraction(2997003, 125000)) == Fraction(24000, 1001)
+    assert snap_rate(Fraction(160001, 10000)) == Fraction(160001, 10000)
+    assert snap_rate(Fraction(1600001, 100000)) == 16
+    assert snap_rate(Fraction(25, 2)) == Fraction(25, 2)
 
 
 def test_facts_tell_what_is_in_a_file(tmp_path: Path) -> None:
@@ -156,7 +150,7 @@ def test_sound_that_starts_apart_from_the_picture_is_put_in_its_place(
             frame = av.VideoFrame.from_ndarray(pixels)
             frame.pts, frame.time_base = picture_at // 100 + i, Fraction(1, 10)
             opened.mux(picture.encode(frame))
-        heard = packed(loud, "mono", 8000)
+        heard = to_audio_frame(loud, "mono", 8000)
         heard.pts, heard.time_base = sound_at * 8, Fraction(1, 8000)
         opened.mux([*sound.encode(heard), *sound.encode(None), *picture.encode(None)])
 

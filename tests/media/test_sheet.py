@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from tests.support.pictures import flat, moving
 from wangp_cli.errors import RequestError
 from wangp_cli.media.clip import Clip
-from wangp_cli.media.sheet import contact_sheet, evenly, frame_labels, stamp
+from wangp_cli.media.sheet import contact_sheet, evenly_spaced, frame_labels, timestamp
 
 
 @given(st.integers(1, 500), st.integers(1, 40))
 def test_chosen_frames_are_even_and_hold_both_ends(total: int, count: int) -> None:
-    chosen = evenly(total, count)
+    chosen = evenly_spaced(total, count)
     assert len(chosen) == min(total, count)
     assert all(0 <= index < total for index in chosen)
     if count > 1:
@@ -28,9 +28,9 @@ def test_chosen_frames_are_even_and_hold_both_ends(total: int, count: int) -> No
 
 
 def test_labels_tell_number_and_time() -> None:
-    assert stamp(0, Fraction(16)) == "0:00.00"
-    assert stamp(24 * 75 + 6, Fraction(24)) == "1:15.25"
-    assert stamp(2997, Fraction(30000, 1001)) == "1:40.00"
+    assert timestamp(0, Fraction(16)) == "0:00.00"
+    assert timestamp(24 * 75 + 6, Fraction(24)) == "1:15.25"
+    assert timestamp(2997, Fraction(30000, 1001)) == "1:40.00"
     assert frame_labels([3, 8], Fraction(16)) == ["3 \u00b7 0:00.19", "8 \u00b7 0:00.50"]
     assert frame_labels([3, 8]) == ["3", "8"]
 

@@ -14,9 +14,9 @@ from PIL import Image, ImageCms
 
 from tests.support.pictures import moving, psnr
 from wangp_cli.errors import MediaError
+from wangp_cli.media.facts import probe
 from wangp_cli.media.metadata import read_comment
-from wangp_cli.media.read import probe, read_image
-from wangp_cli.media.write import write_image
+from wangp_cli.media.stills import read_image, write_image
 
 TURNS: dict[int, Any] = {
     1: lambda a: a, 2: np.fliplr, 3: lambda a: np.rot90(a, 2), 4: np.flipud,

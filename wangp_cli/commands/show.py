@@ -75,7 +75,7 @@ def write_sheet(file: Path, sheet: Path, *, overwrite: bool) -> None:
     """Write a contact sheet of a video's or picture's frames."""
     from wangp_cli.media.facts import probe
     from wangp_cli.media.read import read_frames
-    from wangp_cli.media.sheet import contact_sheet, evenly, frame_labels
+    from wangp_cli.media.sheet import contact_sheet, evenly_spaced, frame_labels
     from wangp_cli.media.stills import read_image, write_image
 
     if sheet.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
@@ -88,7 +88,7 @@ def write_sheet(file: Path, sheet: Path, *, overwrite: bool) -> None:
     if facts.kind == "image":
         picture = contact_sheet(read_image(file), columns=1)
     else:
-        shown = evenly(facts.frames, SHEET_FRAMES)
+        shown = evenly_spaced(facts.frames, SHEET_FRAMES)
         picture = contact_sheet(
             read_frames(file, shown), count=len(shown), labels=frame_labels(shown, facts.fps)
         )

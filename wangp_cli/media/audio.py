@@ -58,9 +58,9 @@ def resample(audio: Audio, rate: int) -> Audio:
     if rate == audio.rate:
         return audio
     channels = audio.samples.shape[1]
-    layout = layout_of(channels)
+    layout = channel_layout(channels)
     machine = AudioResampler(format="flt", layout=layout, rate=rate)
-    parts = machine.resample(packed(audio.samples, layout, audio.rate)) + machine.resample(None)
+    parts = machine.resample(to_audio_frame(audio.samples, layout, audio.rate)) + machine.resample(None)
     # A handful of samples may give none.
     flat = np.concatenate([np.zeros(0, np.float32), *(part.to_ndarray().reshape(-1) for part in parts)])
     wanted = round(Fraction(len(audio.samples) * rate, audio.rate))
@@ -110,7 +110,7 @@ def join(parts: Sequence[tuple[Audio | None, int]], fps: Fraction) -> Audio | No
     return Audio(samples=np.concatenate(pieces), rate=rate)
 
 
-def layout_of(channels: int) -> str:
+def channel_layout(channels: int) -> str:
     """FFmpeg's name for a number of channels.
 
     Raises:
@@ -121,7 +121,7 @@ def layout_of(channels: int) -> str:
     return _LAYOUTS[channels]
 
 
-def packed(samples: NDArray[np.float32], layout: str, rate: int) -> AudioFrame:
+def to_audio_frame(samples: NDArray[np.float32], layout: str, rate: int) -> AudioFrame:
     """Samples `[N, channels]` as one frame for FFmpeg."""
     flat = np.ascontiguousarray(samples, np.float32).reshape(1, -1)
     frame = AudioFrame.from_ndarray(flat, format="flt", layout=layout)

@@ -35,7 +35,7 @@ def _edges(luma: NDArray[np.float32], low: float, high: float) -> NDArray[np.boo
     across, down = _sobel(np.rint(luma))
     slope = np.abs(across) + np.abs(down)
     ridge = _ridges(slope, across, down)
-    return _reached(ridge & (slope > high), ridge & (slope > low))
+    return _connected(ridge & (slope > high), ridge & (slope > low))
 
 
 def _sobel(luma: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -52,7 +52,7 @@ def _ridges(
     padded = np.pad(slope, 1)
     height, width = slope.shape
 
-    def beside(y: int, x: int) -> NDArray[np.float32]:
+    def neighbour(y: int, x: int) -> NDArray[np.float32]:
         return padded[1 + y : 1 + y + height, 1 + x : 1 + x + width]
 
     level = np.abs(down) < np.abs(across) * _TAN_22
@@ -62,15 +62,15 @@ def _ridges(
     return np.select(
         [level, upright, falling],
         [
-            (slope > beside(0, -1)) & (slope >= beside(0, 1)),
-            (slope > beside(-1, 0)) & (slope >= beside(1, 0)),
-            (slope > beside(-1, -1)) & (slope > beside(1, 1)),
+            (slope > neighbour(0, -1)) & (slope >= neighbour(0, 1)),
+            (slope > neighbour(-1, 0)) & (slope >= neighbour(1, 0)),
+            (slope > neighbour(-1, -1)) & (slope > neighbour(1, 1)),
         ],
-        (slope > beside(-1, 1)) & (slope > beside(1, -1)),
+        (slope > neighbour(-1, 1)) & (slope > neighbour(1, -1)),
     )
 
 
-def _reached(seeds: NDArray[np.bool_], allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _connected(seeds: NDArray[np.bool_], allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """All that hangs together with a seed, diagonals too."""
     found = np.pad(seeds, 1)
     free = np.pad(allowed & ~seeds, 1)

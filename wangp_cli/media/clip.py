@@ -81,6 +81,26 @@ def as_type(frames: Frames, dtype: np.dtype[Any]) -> Frames:
     return as_uint16(frames) if dtype == np.uint16 else as_float(frames)
 
 
+def to_rgb(frames: Frames, background: float = 0.0) -> Frames:
+    """RGB of frames with any number of channels.
+
+    Args:
+        frames: `[..., C]`, any dtype of `Frames`; one channel is repeated.
+        background: value shown where RGBA frames are transparent, 0 black to 1 white.
+
+    Returns:
+        `[..., 3]`: of RGBA float32 in [0, 1], else of the dtype given; RGB frames themselves.
+    """
+    channels = frames.shape[-1]
+    if channels == 1:
+        return np.repeat(frames, 3, axis=-1)
+    if channels == 3:
+        return frames
+    pixels = as_float(frames)
+    colour, alpha = pixels[..., :3], pixels[..., 3:]
+    return colour * alpha + np.float32(background) * (1 - alpha)
+
+
 def chunks(frames: Frames, length: int = 16) -> Iterator[Frames]:
     """The frames in pieces of at most `length`, for writers that take a stream."""
     for start in range(0, len(frames), length):

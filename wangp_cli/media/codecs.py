@@ -149,7 +149,7 @@ CODECS: dict[str, Codec] = {codec.name: codec for codec in _TABLE}
 _DEFAULTS = {".mp4": "h264", ".mov": "h264", ".mkv": "h264", ".webm": "vp9"}
 
 
-def pick(codec: str | None, suffix: str) -> Codec:
+def choose_codec(codec: str | None, suffix: str) -> Codec:
     """The codec of that name, or the usual one of a container.
 
     Args:
@@ -182,7 +182,7 @@ def pick(codec: str | None, suffix: str) -> Codec:
 
 
 @cache
-def steady(encoder: str) -> dict[str, str]:
+def deterministic_options(encoder: str) -> dict[str, str]:
     """Options without which an encoder gives other bytes for the same frames from run to run.
 
     x264's AVX-512 code for macroblock trees, of 8 bit video, is not repeatable; its AVX2 code is.
@@ -200,6 +200,6 @@ def _cpu_flags() -> frozenset[str]:
     return frozenset(next((line for line in text.splitlines() if line.startswith("flags")), "").split())
 
 
-def hush() -> None:
+def silence_svt_av1() -> None:
     """Stop SVT-AV1 from writing its banner to stderr; its level has no option, only this variable."""
     os.environ.setdefault("SVT_LOG", "1")

@@ -9,7 +9,7 @@ import numpy as np
 from av import VideoFrame
 from av.filter import Graph
 
-from wangp_cli.media.clip import Frames, as_uint8, as_uint16
+from wangp_cli.media.clip import Frames, as_uint8, as_uint16, to_rgb
 
 PRIMARIES = {
     1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film", 9: "bt2020",
@@ -101,9 +101,9 @@ def source_frames(frames: Frames, *, deep: bool) -> tuple[Frames, str]:
         deep: give 16 bits; else round to 8 once. Deep encoders get 16 bits of any source, because
             FFmpeg widens 8 bits by a shift, which makes white too dark.
     """
-    if frames.shape[3] == 1:
-        frames = np.repeat(frames, 3, axis=3)
     alpha = frames.shape[3] == 4
+    if not alpha:
+        frames = to_rgb(frames)
     if deep:
         return np.ascontiguousarray(as_uint16(frames)), "rgba64le" if alpha else "rgb48le"
     return np.ascontiguousarray(as_uint8(frames)), "rgba" if alpha else "rgb24"

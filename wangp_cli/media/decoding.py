@@ -18,7 +18,7 @@ _RATES = [Fraction(rate * 1000, 1001) for rate in (24, 30, 48, 60, 120)]
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
-def snap(rate: Fraction) -> Fraction:
+def snap_rate(rate: Fraction) -> Fraction:
     """The rate that was meant: MKV and WebM keep times in milliseconds, so 60000/1001 reads as 19001/317."""
     for known in [Fraction(round(rate)), *_RATES]:
         if known and abs(rate - known) < Fraction(1, 10_000):
@@ -26,7 +26,7 @@ def snap(rate: Fraction) -> Fraction:
     return rate
 
 
-def rate_of(stream: Any) -> Fraction:
+def frame_rate(stream: Any) -> Fraction:
     """Frames per second of an open video stream, snapped.
 
     Raises:
@@ -34,11 +34,11 @@ def rate_of(stream: Any) -> Fraction:
     """
     for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
         if rate and 0 < rate <= 1000:
-            return snap(Fraction(rate))
+            return snap_rate(Fraction(rate))
     raise MediaError("the video has no frame rate")
 
 
-def timeline(opened: InputContainer, stream: Any) -> tuple[int, list[int] | None]:
+def frame_timestamps(opened: InputContainer, stream: Any) -> tuple[int, list[int] | None]:
     """How many frames a stream shows and their time stamps in order; None where the file has none.
 
     Moves the container to its end.
@@ -49,7 +49,7 @@ def timeline(opened: InputContainer, stream: Any) -> tuple[int, list[int] | None
     return len(stamps), sorted(stamps)
 
 
-def picture_stream(opened: InputContainer, path: Path | str) -> Any:
+def video_stream(opened: InputContainer, path: Path | str) -> Any:
     """The stream to show.
 
     Raises:
@@ -63,12 +63,12 @@ def picture_stream(opened: InputContainer, path: Path | str) -> Any:
     return known[0]
 
 
-def sound_stream(opened: InputContainer) -> Any | None:
+def audio_stream(opened: InputContainer) -> Any | None:
     """The stream to hear; None where there is none that we can decode."""
     return next((stream for stream in opened.streams.audio if stream.codec_context is not None), None)
 
 
-def decode(opened: InputContainer, stream: Any) -> Iterator[av.VideoFrame]:
+def decode_frames(opened: InputContainer, stream: Any) -> Iterator[av.VideoFrame]:
     """The frames of a stream, in the order they are shown, from where the container stands."""
     stream.thread_type = "AUTO"
     # The header may tell one size and the frames inside another.

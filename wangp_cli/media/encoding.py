@@ -10,9 +10,9 @@ import numpy as np
 
 from wangp_cli.errors import MediaError
 from wangp_cli.media import colour
-from wangp_cli.media.audio import fit_samples, layout_of, packed, resample, samples_at
+from wangp_cli.media.audio import channel_layout, fit_samples, resample, samples_at, to_audio_frame
 from wangp_cli.media.clip import Audio, Frames
-from wangp_cli.media.codecs import Codec, hush, steady
+from wangp_cli.media.codecs import Codec, deterministic_options, silence_svt_av1
 
 _AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000})
 _OPUS_RATES = frozenset({8000, 12000, 16000, 24000, 48000})
@@ -22,7 +22,7 @@ _X265_DELAY = 2
 times uninitialised, so they are counted here."""
 
 
-class PictureEncoder:
+class VideoStreamEncoder:
     """The picture's stream.
 
     Args:
@@ -44,8 +44,12 @@ class PictureEncoder:
         _check_size(codec, self.pixels, self.width, self.height)
         parts = av.VideoFormat(self.pixels).components
         self.deep = max(part.bits for part in parts) > 8
-        hush()
-        options = dict(codec.options) | steady(codec.encoder) | ({} if crf is None else {"crf": str(crf)})
+        silence_svt_av1()
+        options = (
+            dict(codec.options)
+            | deterministic_options(codec.encoder)
+            | ({} if crf is None else {"crf": str(crf)})
+        )
         self.stream = container.add_stream(codec.encoder, rate=fps, options=options)
         self.stream.width, self.stream.height, self.stream.pix_fmt = self.width, self.height, self.pixels
         self.stream.time_base = 1 / fps
@@ -81,7 +85,7 @@ class PictureEncoder:
             self.container.mux(packet)
 
 
-class SoundEncoder:
+class AudioStreamEncoder:
     """The sound's stream, kept in step with the picture so that the container never waits for it."""
 
     def __init__(self, container: Any, codec: Codec, suffix: str, audio: Audio, fps: Fraction) -> None:
@@ -89,20 +93,22 @@ class SoundEncoder:
         rates = {"aac": _AAC_RATES, "libopus": _OPUS_RATES}.get(encoder)
         self.audio = audio if rates is None or audio.rate in rates else resample(audio, 48_000)
         self.container, self.fps, self.sent = container, fps, 0
-        self.layout = layout_of(audio.samples.shape[1])
+        self.layout = channel_layout(audio.samples.shape[1])
         self.stream = container.add_stream(encoder, rate=self.audio.rate, layout=self.layout)
         if encoder in {"aac", "libopus"}:
             self.stream.bit_rate = _LOSSY_AUDIO_BITS
         if encoder == "flac":
             self.stream.format = "s32"
 
-    def reach(self, frames: int) -> None:
+    def encode_until(self, frames: int) -> None:
         """Encode the sound of the first `frames` frames that is not encoded yet."""
         end = samples_at(frames, self.audio.rate, self.fps)
         if end <= self.sent:
             return
         piece = Audio(samples=self.audio.samples[self.sent : end], rate=self.audio.rate)
-        frame = packed(fit_samples(piece, end - self.sent).samples.clip(-1, 1), self.layout, self.audio.rate)
+        frame = to_audio_frame(
+            fit_samples(piece, end - self.sent).samples.clip(-1, 1), self.layout, self.audio.rate
+        )
         frame.pts, frame.time_base = self.sent, Fraction(1, self.audio.rate)
         self.container.mux(self.stream.encode(frame))
         self.sent = end

@@ -12,16 +12,16 @@ import soundfile
 
 from wangp_cli.errors import MediaError
 from wangp_cli.media import colour
-from wangp_cli.media.decoding import decode, picture_stream, rate_of, sound_stream, timeline
+from wangp_cli.media.decoding import audio_stream, decode_frames, frame_rate, frame_timestamps, video_stream
 from wangp_cli.media.opening import (
-    IMAGES,
-    SOUNDS,
-    VIDEOS,
-    check,
+    AUDIO_SUFFIXES,
+    IMAGE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    check_complete,
+    check_file,
     check_pixels,
-    check_whole,
-    container,
-    reported,
+    media_errors,
+    open_container,
 )
 from wangp_cli.media.stills import image_facts
 
@@ -29,7 +29,7 @@ _SOUND_BY_CONTAINER = frozenset({".m4a", ".aac"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class VideoFacts:
+class MediaFacts:
     """What a file holds.
 
     Args:
@@ -37,7 +37,7 @@ class VideoFacts:
         width: of the frames as read, in pixels; 0 for sound.
         height: in pixels.
         frames: counted packets, not what the header says; 1 for an image, 0 for sound.
-        fps: exact, snapped as `decoding.snap` does; None for images and sound.
+        fps: exact, snapped as `decoding.snap_rate` does; None for images and sound.
         seconds: length.
         container: FFmpeg's or Pillow's name of the file format.
         codec: of the picture; None for sound.
@@ -66,35 +66,35 @@ class VideoFacts:
     bytes: int = 0
 
 
-def probe(path: Path | str) -> VideoFacts:
+def probe(path: Path | str) -> MediaFacts:
     """The facts of a file; the first frame is decoded, the rest only counted.
 
     Raises:
         MediaError: missing, empty, of no known kind, or it does not decode.
     """
-    found = check(path, VIDEOS | IMAGES | SOUNDS, "media")
+    found = check_file(path, VIDEO_SUFFIXES | IMAGE_SUFFIXES | AUDIO_SUFFIXES, "media")
     suffix = Path(path).suffix.lower()
-    if suffix in IMAGES:
+    if suffix in IMAGE_SUFFIXES:
         width, height, name, pixels = image_facts(found)
-        return VideoFacts(
+        return MediaFacts(
             kind="image", width=width, height=height, frames=1, container=name, codec=name,
             pixel_format=pixels, bytes=found.stat().st_size,
         )  # fmt: skip
-    if suffix in SOUNDS - _SOUND_BY_CONTAINER:
-        with reported(path, "sound"):
+    if suffix in AUDIO_SUFFIXES - _SOUND_BY_CONTAINER:
+        with media_errors(path, "sound"):
             info = soundfile.info(str(found))
-        return VideoFacts(
+        return MediaFacts(
             kind="audio", seconds=info.frames / info.samplerate, container=info.format.lower(),
             audio_codec=info.subtype.lower(), audio_rate=info.samplerate, audio_channels=info.channels,
             bytes=found.stat().st_size,
         )  # fmt: skip
-    check_whole(found)
-    with container(found) as opened:
+    check_complete(found)
+    with open_container(found) as opened:
         return _container_facts(opened, found)
 
 
-def _container_facts(opened: av.container.InputContainer, path: Path) -> VideoFacts:
-    sound = sound_stream(opened)
+def _container_facts(opened: av.container.InputContainer, path: Path) -> MediaFacts:
+    sound = audio_stream(opened)
     heard: dict[str, Any] = {}
     if sound is not None:
         heard = {
@@ -103,19 +103,19 @@ def _container_facts(opened: av.container.InputContainer, path: Path) -> VideoFa
             "audio_channels": sound.codec_context.channels,
         }
     shared = heard | {"container": _container_name(opened, path), "bytes": path.stat().st_size}
-    if sound is not None and path.suffix.lower() in SOUNDS:
-        return VideoFacts(kind="audio", seconds=float((opened.duration or 0) / av.time_base), **shared)
-    stream = picture_stream(opened, path)
+    if sound is not None and path.suffix.lower() in AUDIO_SUFFIXES:
+        return MediaFacts(kind="audio", seconds=float((opened.duration or 0) / av.time_base), **shared)
+    stream = video_stream(opened, path)
     check_pixels(stream.width, stream.height, path)
-    frame = next(decode(opened, stream), None)
+    frame = next(decode_frames(opened, stream), None)
     if frame is None:
         raise MediaError(f"{str(path)!r} has no frames")
     opened.seek(0)
-    frames, _ = timeline(opened, stream)
-    fps = rate_of(stream)
+    frames, _ = frame_timestamps(opened, stream)
+    fps = frame_rate(stream)
     context = stream.codec_context
     width, height = (frame.height, frame.width) if frame.rotation % 180 else (frame.width, frame.height)
-    return VideoFacts(
+    return MediaFacts(
         kind="video", width=width, height=height, frames=frames, fps=fps, seconds=float(frames / fps),
         codec=context.codec.canonical_name, pixel_format=frame.format.name,
         primaries=_tag(colour.PRIMARIES, frame.color_primaries, context.color_primaries),

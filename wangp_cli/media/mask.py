@@ -53,11 +53,11 @@ def expand(mask: Frames, pixels: int) -> Frames:
         `[T, H, W, 1]`, same dtype.
     """
     for axis in (1, 2):
-        mask = _spread(mask, abs(pixels), axis, grow=pixels > 0)
+        mask = _running_extreme(mask, abs(pixels), axis, grow=pixels > 0)
     return mask
 
 
-def feathered(mask: Frames, pixels: int) -> NDArray[np.float32]:
+def feather(mask: Frames, pixels: int) -> NDArray[np.float32]:
     """A mask that rises from its edge inwards; nothing outside it is touched.
 
     Args:
@@ -76,7 +76,7 @@ def feathered(mask: Frames, pixels: int) -> NDArray[np.float32]:
     return rise
 
 
-def _spread(mask: Frames, reach: int, axis: int, *, grow: bool) -> Frames:
+def _running_extreme(mask: Frames, reach: int, axis: int, *, grow: bool) -> Frames:
     """Running maximum or minimum over `2 * reach + 1`, in windows that double until two of them cover it."""
     pick = np.maximum if grow else np.minimum
     padding = [(0, 0)] * 4

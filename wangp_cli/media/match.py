@@ -72,7 +72,7 @@ def from_lab(lab: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Colours:
+class ColourStatistics:
     """Mean and standard deviation of L*, a* and b*: float64 `[3]` each."""
 
     mean: NDArray[np.float64]
@@ -80,14 +80,14 @@ class Colours:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Match:
+class ColourTransfer:
     """A change of colours in L*a*b*: `gain * lab + offset`, float64 `[3]` each."""
 
     gain: NDArray[np.float64]
     offset: NDArray[np.float64]
 
 
-def colours(frames: Iterable[Frames], where: NDArray[np.bool_] | None = None) -> Colours:
+def colour_statistics(frames: Iterable[Frames], where: NDArray[np.bool_] | None = None) -> ColourStatistics:
     """The colours of frames, all together.
 
     Args:
@@ -102,23 +102,25 @@ def colours(frames: Iterable[Frames], where: NDArray[np.bool_] | None = None) ->
         squares += np.square(lab, dtype=np.float64).sum(axis=0)
         count += len(lab)
     mean = total / count
-    return Colours(mean=mean, spread=np.sqrt(np.maximum(squares / count - mean**2, 0)))
+    return ColourStatistics(mean=mean, spread=np.sqrt(np.maximum(squares / count - mean**2, 0)))
 
 
-def matching(source: Colours, target: Colours) -> Match:
+def colour_transfer(source: ColourStatistics, target: ColourStatistics) -> ColourTransfer:
     """What turns the mean of `source` into that of `target`, and its spread towards it.
 
     Source: Reinhard et al. 2001, Color Transfer between Images, with limits on the gain.
     """
     gain = ((target.spread + _NOISE) / (source.spread + _NOISE)).clip(_LEAST_GAIN, 1 / _LEAST_GAIN)
-    return Match(gain=gain, offset=target.mean - gain * source.mean)
+    return ColourTransfer(gain=gain, offset=target.mean - gain * source.mean)
 
 
-Share = tuple[Match, NDArray[np.float64]]
+WeightedTransfer = tuple[ColourTransfer, NDArray[np.float64]]
 """A change of colours and how much of it each frame gets, `[T]`."""
 
 
-def shares_between(frames: int, front: Match, back: Match, strength: float = 1.0) -> list[Share]:
+def transfers_between(
+    frames: int, front: ColourTransfer, back: ColourTransfer, strength: float = 1.0
+) -> list[WeightedTransfer]:
     """The shares by which so many frames follow one change at the first of them and another at the last.
 
     Args:
@@ -127,11 +129,11 @@ def shares_between(frames: int, front: Match, back: Match, strength: float = 1.0
         back: for the last.
         strength: 0 changes nothing, 1 is the full match.
     """
-    weights = mix_weights(frames) * strength
+    weights = transfer_weights(frames) * strength
     return [(front, weights[:, 0]), (back, weights[:, 1])]
 
 
-def mix_weights(frames: int) -> NDArray[np.float64]:
+def transfer_weights(frames: int) -> NDArray[np.float64]:
     """Shares of the front, of the back and of the frame itself, in each frame: float64 `[frames, 3]`.
 
     The frame itself has up to a quarter, in the middle, where neither end knows its light. Five frames:
@@ -142,7 +144,7 @@ def mix_weights(frames: int) -> NDArray[np.float64]:
     return np.stack([(1 - time) * (1 - own), time * (1 - own), own], axis=1)
 
 
-def changed(frames: Frames, changes: Sequence[Share]) -> Frames:
+def apply_transfers(frames: Frames, changes: Sequence[WeightedTransfer]) -> Frames:
     """Frames with shares of some changes of colour; what is left of a share is the frame itself.
 
     Args:

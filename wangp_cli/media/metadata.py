@@ -7,7 +7,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from wangp_cli.media.opening import IMAGES, SOUNDS, VIDEOS, check, container, reported
+from wangp_cli.media.opening import (
+    AUDIO_SUFFIXES,
+    IMAGE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    check_file,
+    media_errors,
+    open_container,
+)
 from wangp_cli.media.stills import open_image
 
 _EXIF_IFD = 0x8769
@@ -24,15 +31,15 @@ def read_comment(path: Path | str) -> str | None:
     Raises:
         MediaError: missing, empty, of no known kind, or unreadable.
     """
-    found = check(path, VIDEOS | IMAGES | SOUNDS, "media")
+    found = check_file(path, VIDEO_SUFFIXES | IMAGE_SUFFIXES | AUDIO_SUFFIXES, "media")
     suffix = Path(path).suffix.lower()
-    if suffix in IMAGES:
-        return _meant(_of_image(found))
+    if suffix in IMAGE_SUFFIXES:
+        return _without_placeholder(_of_image(found))
     if suffix == ".wav":
-        return _meant(_of_wav(found))
-    with container(found, "media") as opened:
+        return _without_placeholder(_of_wav(found))
+    with open_container(found, "media") as opened:
         tags = {key.lower(): value for key, value in opened.metadata.items()}
-    return _meant(tags.get("comment") or tags.get("description"))
+    return _without_placeholder(tags.get("comment") or tags.get("description"))
 
 
 def decode_user_comment(value: bytes | str) -> str:
@@ -50,7 +57,7 @@ def decode_user_comment(value: bytes | str) -> str:
 
 
 def _of_image(path: Path) -> str | None:
-    with open_image(path) as picture, reported(path, "image"):
+    with open_image(path) as picture, media_errors(path, "image"):
         texts = getattr(picture, "text", None) or {}
         if "comment" in texts:
             return str(texts["comment"])
@@ -63,7 +70,7 @@ def _of_exif(picture: Image.Image) -> str | None:
 
 
 def _of_wav(path: Path) -> str | None:
-    with reported(path, "sound"), path.open("rb") as file:
+    with media_errors(path, "sound"), path.open("rb") as file:
         if file.read(4) != b"RIFF":
             return None
         file.seek(12)
@@ -75,7 +82,7 @@ def _of_wav(path: Path) -> str | None:
     return None
 
 
-def _meant(text: str | None) -> str | None:
+def _without_placeholder(text: str | None) -> str | None:
     """The text, unless it is only the room that WanGP reserves for a later one."""
     text = (text or "").strip(" \0\r\n\t")
     if not text:

@@ -12,11 +12,13 @@ from av.container import InputContainer
 
 from wangp_cli.errors import MediaError
 
-VIDEOS = frozenset(
+VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts"}
 )
-IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".ppm", ".pgm"})
-SOUNDS = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac"})
+IMAGE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".ppm", ".pgm"}
+)
+AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac"})
 """File suffixes we read, by kind."""
 
 MAX_IMAGE_PIXELS = 64_000_000
@@ -29,7 +31,7 @@ _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,aac,mp3,wa
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")
 
 
-def check(path: Path | str, suffixes: frozenset[str], kind: str) -> Path:
+def check_file(path: Path | str, suffixes: frozenset[str], kind: str) -> Path:
     """The absolute path of a file that may be opened.
 
     Args:
@@ -67,7 +69,7 @@ def check(path: Path | str, suffixes: frozenset[str], kind: str) -> Path:
 
 
 @contextmanager
-def reported(path: Path | str, kind: str) -> Iterator[None]:
+def media_errors(path: Path | str, kind: str) -> Iterator[None]:
     """Turn whatever a decoder raises into a MediaError that names the file."""
     try:
         yield
@@ -86,15 +88,15 @@ def reported(path: Path | str, kind: str) -> Iterator[None]:
 
 
 @contextmanager
-def container(path: Path | str, kind: str = "video") -> Iterator[InputContainer]:
+def open_container(path: Path | str, kind: str = "video") -> Iterator[InputContainer]:
     """An open container, closed at the end; decoder errors inside become MediaErrors.
 
     Args:
-        path: a checked file; see `check`.
+        path: a checked file; see `check_file`.
         kind: for messages.
     """
     with (
-        reported(path, kind),
+        media_errors(path, kind),
         av.open(
             str(Path(path).resolve()),
             # Freeform atoms that other tools write are not UTF-8.
@@ -105,7 +107,7 @@ def container(path: Path | str, kind: str = "video") -> Iterator[InputContainer]
         yield opened
 
 
-def check_whole(path: Path) -> None:
+def check_complete(path: Path) -> None:
     """Refuse an MP4 or MOV file whose end is missing: a decoder would give its first frames without a word.
 
     Raises:
@@ -113,7 +115,7 @@ def check_whole(path: Path) -> None:
     """
     if path.suffix.lower() not in {".mp4", ".m4v", ".mov", ".m4a"}:
         return
-    with reported(path, "video"), path.open("rb") as file:
+    with media_errors(path, "video"), path.open("rb") as file:
         total, position = path.stat().st_size, 0
         while position + 8 <= total:
             file.seek(position)

@@ -13,27 +13,22 @@ import soundfile
 
 from wangp_cli.errors import MediaError
 from wangp_cli.media import colour
-from wangp_cli.media.audio import fit_samples, layout_of, samples_at
+from wangp_cli.media.audio import channel_layout, fit_samples, samples_at
 from wangp_cli.media.clip import Audio, Clip, Frames
-from wangp_cli.media.decoding import decode, picture_stream, sound_stream, timeline
-from wangp_cli.media.facts import VideoFacts, probe
+from wangp_cli.media.decoding import audio_stream, decode_frames, frame_timestamps, video_stream
+from wangp_cli.media.facts import MediaFacts, probe
 from wangp_cli.media.opening import (
-    IMAGES,
+    AUDIO_SUFFIXES,
+    IMAGE_SUFFIXES,
     MAX_CLIP_BYTES,
-    SOUNDS,
-    VIDEOS,
-    check,
+    VIDEO_SUFFIXES,
+    check_complete,
+    check_file,
     check_pixels,
-    check_whole,
-    container,
-    reported,
+    media_errors,
+    open_container,
 )  # fmt: skip
 from wangp_cli.media.stills import read_image
-
-__all__ = [
-    "VideoFacts", "probe", "read_audio", "read_frames", "read_image", "read_video", "read_video_or_still",
-    "stream_video",
-]  # fmt: skip
 
 _MAX_SOUND_SAMPLES = 2**31
 
@@ -45,7 +40,7 @@ def read_video(path: Path | str, *, start: int = 0, count: int | None = None, au
     """Frames of a video, exactly those asked for, with their sound.
 
     Args:
-        path: a file of `opening.VIDEOS`.
+        path: a file of `opening.VIDEO_SUFFIXES`.
         start: first frame.
         count: how many; None reads to the end.
         audio: read the sound too, cut to the frames.
@@ -73,8 +68,8 @@ def stream_video(
     Raises:
         MediaError: as `read_video`; checks come before the first piece, decoding errors when they are met.
     """
-    found = check(path, VIDEOS, "video")
-    check_whole(found)
+    found = check_file(path, VIDEO_SUFFIXES, "video")
+    check_complete(found)
     return _pieces(found, _decoded(found, start, count, _index(found)), chunk)
 
 
@@ -82,14 +77,14 @@ def read_frames(path: Path | str, indices: list[int]) -> Frames:
     """Single frames of a video, in the order asked for.
 
     Args:
-        path: a file of `opening.VIDEOS`.
+        path: a file of `opening.VIDEO_SUFFIXES`.
         indices: from 0; at least one.
 
     Raises:
         MediaError: as `read_video`.
     """
-    found = check(path, VIDEOS, "video")
-    check_whole(found)
+    found = check_file(path, VIDEO_SUFFIXES, "video")
+    check_complete(found)
     index = _index(found)
     frames = {at: next(_pieces(found, _decoded(found, at, 1, index), 1)) for at in sorted(set(indices))}
     return np.concatenate([frames[at] for at in indices])
@@ -101,7 +96,7 @@ def read_video_or_still(path: Path | str, *, fps: Fraction = Fraction(16)) -> Cl
     Raises:
         MediaError: as `read_video` and `read_image`.
     """
-    if Path(path).suffix.lower() in IMAGES:
+    if Path(path).suffix.lower() in IMAGE_SUFFIXES:
         return Clip(frames=read_image(path), fps=fps)
     return read_video(path)
 
@@ -112,18 +107,18 @@ def read_audio(path: Path | str) -> Audio:
     Raises:
         MediaError: missing, empty, not sound, broken, or a video without sound.
     """
-    found = check(path, SOUNDS | VIDEOS, "sound")
-    if Path(path).suffix.lower() in SOUNDS - {".m4a", ".aac"}:
-        with reported(path, "sound"), soundfile.SoundFile(str(found)) as file:
+    found = check_file(path, AUDIO_SUFFIXES | VIDEO_SUFFIXES, "sound")
+    if Path(path).suffix.lower() in AUDIO_SUFFIXES - {".m4a", ".aac"}:
+        with media_errors(path, "sound"), soundfile.SoundFile(str(found)) as file:
             if file.frames * file.channels > _MAX_SOUND_SAMPLES:
                 raise MediaError(f"{str(path)!r} is too large: {file.frames} samples")
             samples = file.read(dtype="float32", always_2d=True)
             return Audio(samples=samples, rate=file.samplerate)
-    check_whole(found)
+    check_complete(found)
     return _decode_sound(found, None)
 
 
-def _wanted(facts: VideoFacts, start: int, count: int | None, path: Path | str) -> int:
+def _wanted(facts: MediaFacts, start: int, count: int | None, path: Path | str) -> int:
     if facts.kind != "video":
         raise MediaError(f"{str(path)!r} is {facts.kind}, not video")
     wanted = facts.frames - start if count is None else count
@@ -140,7 +135,7 @@ def _pieces(path: Path, frames: Iterator[av.VideoFrame], chunk: int) -> Iterator
     pending: list[Frames] = []
     shape: tuple[int, int, str] | None = None
     for frame in frames:
-        with reported(path, "video"):
+        with media_errors(path, "video"):
             seen = (frame.width, frame.height, frame.format.name)
             if converter is None or shape is None:
                 converter, shape = colour.from_decoder(frame), seen
@@ -157,10 +152,10 @@ def _pieces(path: Path, frames: Iterator[av.VideoFrame], chunk: int) -> Iterator
 
 
 def _index(path: Path) -> Index:
-    with container(path) as opened:
-        stream = picture_stream(opened, path)
+    with open_container(path) as opened:
+        stream = video_stream(opened, path)
         check_pixels(stream.width, stream.height, path)
-        return timeline(opened, stream)
+        return frame_timestamps(opened, stream)
 
 
 def _decoded(path: Path, start: int, count: int | None, index: Index) -> Iterator[av.VideoFrame]:
@@ -180,10 +175,10 @@ def _decoded(path: Path, start: int, count: int | None, index: Index) -> Iterato
 def _from(path: Path, start: int, stamps: list[int] | None) -> Iterator[av.VideoFrame]:
     """Decoded frames from number `start` on, found by time stamp, or by counting where there are none."""
     if start and stamps is not None:
-        with container(path) as opened:
-            stream = picture_stream(opened, path)
+        with open_container(path) as opened:
+            stream = video_stream(opened, path)
             opened.seek(stamps[start], stream=stream, backward=True)
-            frames = decode(opened, stream)
+            frames = decode_frames(opened, stream)
             first = next(frames, None)
             # A seek may land behind the frame where the index is poor; then count from the start.
             if first is not None and first.pts is not None and first.pts <= stamps[start]:
@@ -191,8 +186,8 @@ def _from(path: Path, start: int, stamps: list[int] | None) -> Iterator[av.Video
                     yield first
                 yield from (frame for frame in frames if frame.pts is None or frame.pts >= stamps[start])
                 return
-    with container(path) as opened:
-        for index, frame in enumerate(decode(opened, picture_stream(opened, path))):
+    with open_container(path) as opened:
+        for index, frame in enumerate(decode_frames(opened, video_stream(opened, path))):
             if index >= start:
                 yield frame
 
@@ -206,8 +201,8 @@ def _sound_of(path: Path | str, fps: Fraction, start: int, frames: int) -> Audio
 
 def _decode_sound(path: Path, seconds: Fraction | None) -> Audio:
     """The first sound stream, starting when the picture does."""
-    with container(path, "sound") as opened:
-        stream = sound_stream(opened)
+    with open_container(path, "sound") as opened:
+        stream = audio_stream(opened)
         if stream is None:
             raise MediaError(f"{path.name!r} has no sound in it")
         rate = stream.codec_context.sample_rate
@@ -216,7 +211,7 @@ def _decode_sound(path: Path, seconds: Fraction | None) -> Audio:
         if picture is not None and picture.start_time is not None and picture.time_base is not None:
             zero = picture.start_time * picture.time_base
         resampler = av.AudioResampler(
-            format="flt", layout=layout_of(stream.codec_context.channels), rate=rate
+            format="flt", layout=channel_layout(stream.codec_context.channels), rate=rate
         )
         parts: list[np.ndarray[Any, Any]] = []
         length, ahead = 0, None

@@ -12,11 +12,11 @@ from PIL import Image
 from wangp_cli.errors import RequestError
 from wangp_cli.media.clip import Frames, as_float, as_type
 
-How = Literal["crop", "pad", "stretch"]
-Length = Literal["cut", "loop", "hold"]
+FitMode = Literal["crop", "pad", "stretch"]
+LengthMode = Literal["cut", "loop", "hold"]
 
 
-def fit(frames: Frames, width: int, height: int, how: How = "crop", *, fill: float = 0.0) -> Frames:
+def fit(frames: Frames, width: int, height: int, how: FitMode = "crop", *, fill: float = 0.0) -> Frames:
     """Frames of another size, by a Lanczos filter that also averages when it shrinks.
 
     Args:
@@ -35,16 +35,16 @@ def fit(frames: Frames, width: int, height: int, how: How = "crop", *, fill: flo
     """
     if frames.shape[1:3] == (height, width):
         return frames
-    box, inner = _geometry(frames, width, height, how)
+    box, inner = _crop_box_and_size(frames, width, height, how)
     # Eight bits lose nothing: Pillow filters RGB with 8 fractional bits and rounds once.
     plain = frames.dtype == np.uint8 and frames.shape[3] == 3
     scaled = np.stack(
-        [_plain(frame, inner, box) if plain else _precise(frame, inner, box) for frame in frames]
+        [_resize_uint8(frame, inner, box) if plain else _resize_float(frame, inner, box) for frame in frames]
     )
     return _on_canvas(as_type(scaled, frames.dtype), width, height, fill)
 
 
-def fit_mask(mask: Frames, width: int, height: int, how: How = "crop", *, fill: float = 0.0) -> Frames:
+def fit_mask(mask: Frames, width: int, height: int, how: FitMode = "crop", *, fill: float = 0.0) -> Frames:
     """A mask of another size, in step with `fit`, without overshoot; one of two values stays so.
 
     Args:
@@ -59,9 +59,11 @@ def fit_mask(mask: Frames, width: int, height: int, how: How = "crop", *, fill: 
     """
     if mask.shape[1:3] == (height, width):
         return mask
-    box, inner = _geometry(mask, width, height, how)
+    box, inner = _crop_box_and_size(mask, width, height, how)
     values = as_float(mask)
-    scaled = np.stack([_channel(frame[:, :, 0], inner, box, Image.Resampling.BILINEAR) for frame in values])
+    scaled = np.stack(
+        [_resize_channel(frame[:, :, 0], inner, box, Image.Resampling.BILINEAR) for frame in values]
+    )
     if np.isin(values, (0.0, 1.0)).all():
         scaled = (scaled >= 0.5).astype(np.float32)
     return _on_canvas(as_type(scaled[..., None].clip(0, 1), mask.dtype), width, height, fill)
@@ -85,7 +87,7 @@ def budget_size(
     return tuple(max(round(side * scale / block), 1) * block for side in (source_width, source_height))  # type: ignore[return-value]
 
 
-def match_length(frames: Frames, count: int, how: Length = "cut") -> Frames:
+def match_length(frames: Frames, count: int, how: LengthMode = "cut") -> Frames:
     """Exactly `count` frames.
 
     Args:
@@ -110,7 +112,7 @@ def match_length(frames: Frames, count: int, how: Length = "cut") -> Frames:
 Box = tuple[float, float, float, float]
 
 
-def _geometry(frames: Frames, width: int, height: int, how: How) -> tuple[Box, tuple[int, int]]:
+def _crop_box_and_size(frames: Frames, width: int, height: int, how: FitMode) -> tuple[Box, tuple[int, int]]:
     """The part of the source to use, and the size it becomes."""
     if width < 1 or height < 1:
         raise RequestError("size", f"{width}x{height}, must be 1x1 or more")
@@ -128,17 +130,17 @@ def _geometry(frames: Frames, width: int, height: int, how: How) -> tuple[Box, t
     return (left, top, left + wide, top + high), (width, height)
 
 
-def _plain(frame: Frames, size: tuple[int, int], box: Box) -> Frames:
+def _resize_uint8(frame: Frames, size: tuple[int, int], box: Box) -> Frames:
     return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS, box=box))
 
 
-def _precise(frame: Frames, size: tuple[int, int], box: Box) -> NDArray[np.float32]:
+def _resize_float(frame: Frames, size: tuple[int, int], box: Box) -> NDArray[np.float32]:
     values = as_float(frame)
     alpha = values[:, :, 3:] if values.shape[2] == 4 else None
     if alpha is not None:
         values = np.concatenate([values[:, :, :3] * alpha, alpha], axis=2)
     channels = [
-        _channel(values[:, :, i], size, box, Image.Resampling.LANCZOS) for i in range(values.shape[2])
+        _resize_channel(values[:, :, i], size, box, Image.Resampling.LANCZOS) for i in range(values.shape[2])
     ]
     scaled = np.stack(channels, axis=2)
     if alpha is not None:
@@ -146,7 +148,7 @@ def _precise(frame: Frames, size: tuple[int, int], box: Box) -> NDArray[np.float
     return scaled.clip(0, 1)
 
 
-def _channel(
+def _resize_channel(
     plane: NDArray[np.float32], size: tuple[int, int], box: Box, filter_: Image.Resampling
 ) -> NDArray[np.float32]:
     return np.asarray(Image.fromarray(np.ascontiguousarray(plane)).resize(size, filter_, box=box))

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from wangp_cli.errors import RequestError
-from wangp_cli.media.clip import Clip, Frames, as_uint8
+from wangp_cli.media.clip import Clip, Frames, as_uint8, to_rgb
 from wangp_cli.media.resize import fit
 
 _BACKGROUND = (24, 24, 26)
@@ -22,7 +22,7 @@ _MARGIN = 14
 _KNOWN = frozenset("\u00b7\u2026\u2018\u2019\u201c\u201d")
 
 
-def evenly(total: int, count: int) -> list[int]:
+def evenly_spaced(total: int, count: int) -> list[int]:
     """At most `count` of `total` frames, first and last among them, evenly apart."""
     if total <= count:
         return list(range(total))
@@ -31,7 +31,7 @@ def evenly(total: int, count: int) -> list[int]:
     return [round(i * (total - 1) / (count - 1)) for i in range(count)]
 
 
-def stamp(frame: int, fps: Fraction) -> str:
+def timestamp(frame: int, fps: Fraction) -> str:
     """When a frame begins: `0:03.24`, in minutes and seconds."""
     hundredths = round(Fraction(frame * 100) / fps)
     return f"{hundredths // 6000}:{hundredths // 100 % 60:02}.{hundredths % 100:02}"
@@ -39,7 +39,7 @@ def stamp(frame: int, fps: Fraction) -> str:
 
 def frame_labels(indices: Sequence[int], fps: Fraction | None = None) -> list[str]:
     """`12` for each frame, or `12 · 0:00.50` where the rate is known."""
-    return [str(index) if fps is None else f"{index} · {stamp(index, fps)}" for index in indices]
+    return [str(index) if fps is None else f"{index} · {timestamp(index, fps)}" for index in indices]
 
 
 def contact_sheet(
@@ -106,7 +106,7 @@ def _draw(rows: list[tuple[Frames, list[str]]], columns: int, width: int, title:
             (_MARGIN, _MARGIN - 2), _clipped(pen, title, large, width - 2 * _MARGIN), font=large, fill=_TEXT
         )
     for (frames, texts), height in zip(rows, heights, strict=True):
-        small = _opaque(as_uint8(fit(frames, cell, height, "stretch")))
+        small = _over_checkerboard(as_uint8(fit(frames, cell, height, "stretch")))
         for column, (pixels, text) in enumerate(zip(small, texts, strict=True)):
             left = _MARGIN + column * (cell + _GAP)
             page.paste(Image.fromarray(np.ascontiguousarray(pixels)), (left, top))
@@ -124,7 +124,7 @@ def _frames(item: Clip | Frames) -> tuple[Frames, Fraction | None]:
 
 
 def _chosen(frames: Frames, fps: Fraction | None, count: int) -> tuple[Frames, list[str]]:
-    indices = evenly(len(frames), count)
+    indices = evenly_spaced(len(frames), count)
     return frames[indices], frame_labels(indices, fps)
 
 
@@ -133,11 +133,9 @@ def _expect(labels: Sequence[str], count: int) -> None:
         raise RequestError("labels", f"{len(labels)}, wanted {count}")
 
 
-def _opaque(frames: Frames) -> Frames:
-    if frames.shape[3] == 1:
-        return np.repeat(frames, 3, axis=3)
-    if frames.shape[3] == 3:
-        return frames
+def _over_checkerboard(frames: Frames) -> Frames:
+    if frames.shape[3] != 4:
+        return to_rgb(frames)
     rows, columns = np.indices(frames.shape[1:3]) // 8
     board = np.where((rows + columns) % 2, *map(np.float32, _CHECKS))[None, :, :, None]
     alpha = frames[..., 3:].astype(np.float32) / 255

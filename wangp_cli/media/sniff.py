@@ -7,8 +7,8 @@ from pathlib import Path
 
 from wangp_cli.errors import MediaError
 
-LORA = ".safetensors"
-LONGEST = 64
+LORA_SUFFIX = ".safetensors"
+HEAD_BYTES = 64
 """Bytes that are looked at."""
 _STARTS: tuple[tuple[bytes, str], ...] = (
     (rb"\x89PNG\r\n\x1a\n", ".png"),
@@ -29,18 +29,18 @@ _STARTS: tuple[tuple[bytes, str], ...] = (
     (rb"OggS", ".ogg"),
     (rb"ID3|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]", ".mp3"),
     (rb"\xff[\xf0\xf1\xf8\xf9]", ".aac"),
-    (rb".{4}\0{4}\{", LORA),
+    (rb".{4}\0{4}\{", LORA_SUFFIX),
 )
 
 
-def suffix_of(path: Path) -> str:
+def suffix_from_content(path: Path) -> str:
     """The suffix that fits a file's content: of a picture, a video, sound, or weights.
 
     Raises:
         MediaError: it is none of these; a web page or a playlist, say.
     """
     with path.open("rb") as file:
-        head = file.read(LONGEST)
+        head = file.read(HEAD_BYTES)
     for start, suffix in _STARTS:
         if re.match(start, head, re.DOTALL):
             return suffix

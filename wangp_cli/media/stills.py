@@ -19,7 +19,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from wangp_cli.errors import MediaError
 from wangp_cli.media.clip import Frames, as_uint8, as_uint16
-from wangp_cli.media.opening import IMAGES, check, check_pixels, reported
+from wangp_cli.media.opening import IMAGE_SUFFIXES, check_file, check_pixels, media_errors
 
 _READ = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "PPM", "GIF")
 """Pillow's formats we open, MPO as a kind of JPEG; EPS would start an interpreter."""
@@ -36,7 +36,7 @@ def open_image(path: Path) -> Image.Image:
     Raises:
         MediaError: no known picture, or too large.
     """
-    with reported(path, "image"), warnings.catch_warnings():
+    with media_errors(path, "image"), warnings.catch_warnings():
         # Pillow only warns between its own limit and twice that; ours is lower and is an error.
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
@@ -53,7 +53,7 @@ def open_image(path: Path) -> Image.Image:
 
 def image_facts(path: Path) -> tuple[int, int, str, str]:
     """Width and height as shown, format and mode of a checked picture."""
-    with open_image(path) as picture, reported(path, "image"):
+    with open_image(path) as picture, media_errors(path, "image"):
         # Pillow gives the size of a TIFF as it is shown, of all others as it is stored.
         turned = picture.format != "TIFF" and picture.getexif().get(0x0112, 1) in {5, 6, 7, 8}
         width, height = picture.size[::-1] if turned else picture.size
@@ -70,8 +70,8 @@ def read_image(path: Path | str) -> Frames:
     Raises:
         MediaError: missing, empty, no known picture, broken, or more than 64 megapixels.
     """
-    found = check(path, IMAGES | {".gif"}, "image")
-    with open_image(found) as picture, reported(path, "image"):
+    found = check_file(path, IMAGE_SUFFIXES | {".gif"}, "image")
+    with open_image(found) as picture, media_errors(path, "image"):
         if _is_deep_png(found):
             return _upright(_decode_deep(found, "png"), picture)[None]
         if picture.format == "TIFF" and picture.mode.startswith("I;16"):
@@ -115,7 +115,7 @@ def write_image(
         raise
 
 
-def user_comment(text: str) -> bytes:
+def encode_user_comment(text: str) -> bytes:
     """EXIF UserComment: ASCII for JSON, whose own escapes carry the rest; else UTF-16-LE.
 
     UTF-16 takes twice the room, and JPEG has 64 KB for all of EXIF.
@@ -153,7 +153,7 @@ def _encode(suffix: str, frame: Frames, comment: str | None, quality: int) -> by
 
 def _exif(comment: str, *, limited: bool) -> bytes:
     exif = Image.Exif()
-    exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = user_comment(comment)
+    exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = encode_user_comment(comment)
     block = exif.tobytes()
     if limited and len(block) > _EXIF_LIMIT:
         raise MediaError(

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from wangp_cli.media.clip import Frames, as_uint8
 from wangp_cli.media.resize import fit
-from wangp_cli.media.sheet import stamp
+from wangp_cli.media.sheet import timestamp
 
 PANEL_HEIGHT, THUMBNAIL = 400, 96
 _MARGIN, _GAP, _LINE = 16, 8, 22
@@ -22,7 +22,7 @@ _KEPT, _MADE, _OTHER, _CURSOR = (88, 88, 96), (64, 116, 176), (46, 84, 128), (25
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Story:
+class TimelineContent:
     """What a timeline tells.
 
     Args:
@@ -40,10 +40,10 @@ class Story:
     anchors: Sequence[tuple[int, Frames]] = ()
 
 
-class Timeline:
+class TimelineRenderer:
     """Draws the picture of each frame: guide and result side by side, anchors in their places, a cursor."""
 
-    def __init__(self, story: Story) -> None:
+    def __init__(self, story: TimelineContent) -> None:
         self._story = story
         width, height = story.size
         self._panel = max(2, round(PANEL_HEIGHT * width / height)), PANEL_HEIGHT
@@ -71,7 +71,7 @@ class Timeline:
             panel = as_uint8(fit(pixels, *self._panel, "stretch"))[0]
             page.paste(Image.fromarray(panel), (left, self._top))
         pen = ImageDraw.Draw(page)
-        text = f"{index} / {self._story.total - 1}   {stamp(index, self._story.fps)}"
+        text = f"{index} / {self._story.total - 1}   {timestamp(index, self._story.fps)}"
         pen.text((self._width - _MARGIN, _MARGIN), text, font=self._font, fill=_TEXT, anchor="ra")
         x = self._place(index)
         pen.rectangle((x - 1, self._bar - 5, x + 1, self._bar + _BAR + 5), fill=_CURSOR)

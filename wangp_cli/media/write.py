@@ -17,49 +17,28 @@ import numpy as np
 
 from wangp_cli.errors import GenerationError, MediaError
 from wangp_cli.media.clip import Audio, Frames
-from wangp_cli.media.codecs import Codec, pick
-from wangp_cli.media.encoding import PictureEncoder, SoundEncoder
-from wangp_cli.media.facts import VideoFacts, probe
+from wangp_cli.media.codecs import Codec, choose_codec
+from wangp_cli.media.encoding import AudioStreamEncoder, VideoStreamEncoder
+from wangp_cli.media.facts import MediaFacts, probe
 from wangp_cli.media.metadata import read_comment
-from wangp_cli.media.stills import write_image
-
-__all__ = ["Written", "write_image", "write_video"]
 
 _MOV_COMMENT = 65_535
 _MILLISECONDS = frozenset({".mkv", ".webm"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Written:
+class WrittenVideo:
     """A finished video file, as read back from it.
 
     Args:
-        path: where it is.
-        frames: how many.
         width: in pixels.
         height: in pixels.
-        fps: exact.
-        seconds: length.
-        container: FFmpeg's name.
-        codec: our name, a key of `codecs.CODECS`.
-        pixel_format: FFmpeg's name.
-        crf: the quality used; None where the codec has none.
-        audio_codec: None without sound.
-        bytes: size of the file.
+        codec: a key of `codecs.CODECS`.
     """
 
-    path: Path
-    frames: int
     width: int
     height: int
-    fps: Fraction
-    seconds: float
-    container: str
     codec: str
-    pixel_format: str
-    crf: int | None
-    audio_codec: str | None
-    bytes: int
 
 
 def write_video(
@@ -72,7 +51,7 @@ def write_video(
     audio: Audio | None = None,
     comment: str | None = None,
     frames: int | None = None,
-) -> Written:
+) -> WrittenVideo:
     """Encode frames as they come, then reopen the file and check it.
 
     Colour is BT.709, converted and tagged. Frames of 16 bits and float keep their precision in deep
@@ -93,7 +72,7 @@ def write_video(
         GenerationError: no frames, values that are not finite, or the file differs from what was given.
         OSError: the disk is full or the folder cannot be written. The file is deleted after any error.
     """
-    chosen = pick(codec, path.suffix)
+    chosen = choose_codec(codec, path.suffix)
     quality = chosen.quality(crf)
     _check_comment(path, comment)
     target = path.absolute()
@@ -106,15 +85,17 @@ def write_video(
         if comment is not None:
             container.metadata["comment"] = comment
         with _refusals(chosen, first):
-            encoder = PictureEncoder(container, chosen, quality, first, fps)
+            encoder = VideoStreamEncoder(container, chosen, quality, first, fps)
             sound = (
-                None if audio is None else SoundEncoder(container, chosen, path.suffix.lower(), audio, fps)
+                None
+                if audio is None
+                else AudioStreamEncoder(container, chosen, path.suffix.lower(), audio, fps)
             )
         for chunk in _same(first, source):
             with _refusals(chosen, first):
                 encoder.add(chunk)
                 if sound is not None:
-                    sound.reach(encoder.count)
+                    sound.encode_until(encoder.count)
         with _refusals(chosen, first):
             encoder.finish()
             if sound is not None:
@@ -127,11 +108,7 @@ def write_video(
             container.close()
         target.unlink(missing_ok=True)
         raise
-    return Written(
-        path=path, frames=facts.frames, width=facts.width, height=facts.height, fps=fps,
-        seconds=facts.seconds, container=facts.container, codec=chosen.name, pixel_format=encoder.pixels,
-        crf=quality, audio_codec=facts.audio_codec, bytes=facts.bytes,
-    )  # fmt: skip
+    return WrittenVideo(width=facts.width, height=facts.height, codec=chosen.name)
 
 
 class _refusals:  # noqa: N801 - reads as a clause: with _refusals(...)
@@ -189,8 +166,8 @@ def _same(first: Frames, rest: Iterator[Frames]) -> Iterator[Frames]:
 
 
 def _verified(
-    path: Path, encoder: PictureEncoder, fps: Fraction, frames: int | None, comment: str | None
-) -> VideoFacts:
+    path: Path, encoder: VideoStreamEncoder, fps: Fraction, frames: int | None, comment: str | None
+) -> MediaFacts:
     facts = probe(path)
     wanted = encoder.count if frames is None else frames
     if not facts.frames == encoder.count == wanted:

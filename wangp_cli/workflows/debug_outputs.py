@@ -13,7 +13,7 @@ from wangp_cli.media.clip import Clip, Frames, as_float, chunks
 from wangp_cli.media.read import stream_video
 from wangp_cli.media.resize import fit
 from wangp_cli.media.spool import Shape, Spool, write_spool
-from wangp_cli.media.timeline import PANEL_HEIGHT, THUMBNAIL, Story, Timeline
+from wangp_cli.media.timeline import PANEL_HEIGHT, THUMBNAIL, TimelineContent, TimelineRenderer
 from wangp_cli.media.write import write_video
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.plan import Plan, Segment
@@ -92,17 +92,17 @@ def _guide(inputs: Inputs, count: int) -> Frames:
     return frames
 
 
-def timeline_story(plan: Plan, size: tuple[int, int], pictures: Sequence[Frames]) -> Story:
+def timeline_story(plan: Plan, size: tuple[int, int], pictures: Sequence[Frames]) -> TimelineContent:
     """What the timeline of a plan shows, with small copies of its images."""
     width, height = size
     small = max(1, round(THUMBNAIL * width / height)), THUMBNAIL
     thumbnails = (fit(picture, *small, "stretch") for picture in pictures)
     anchors = list(zip(plan.anchors, thumbnails, strict=False))
     made = [(part.start, part.start + part.frames) for part in plan.segments if part.frames]
-    return Story(total=plan.total, fps=plan.fps, size=size, made=made, anchors=anchors)
+    return TimelineContent(total=plan.total, fps=plan.fps, size=size, made=made, anchors=anchors)
 
 
-def draw_timeline(story: Story, guide: Iterable[Frames], result: Path) -> Iterator[Frames]:
+def draw_timeline(story: TimelineContent, guide: Iterable[Frames], result: Path) -> Iterator[Frames]:
     """Draw guide and result side by side over a timeline, for each frame of a finished video.
 
     Args:
@@ -110,7 +110,7 @@ def draw_timeline(story: Story, guide: Iterable[Frames], result: Path) -> Iterat
         guide: a frame `[1, H, W, 3]` for each of the video.
         result: the video.
     """
-    timeline = Timeline(story)
+    timeline = TimelineRenderer(story)
     shown = (piece[at : at + 1, ..., :3] for piece in stream_video(result) for at in range(len(piece)))
     for index, (left, right) in enumerate(zip(guide, shown, strict=True)):
         yield timeline.frame(index, left, right)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
-from wangp_cli.media.clip import Clip, Frames, as_float
+from wangp_cli.media.clip import Clip, Frames, as_float, to_rgb
 from wangp_cli.media.match import adjust
 from wangp_cli.media.resize import fit
 from wangp_cli.pipelines.base import Inputs
@@ -69,12 +69,7 @@ def fit_image(picture: Frames, width: int, height: int, how: Literal["crop", "pa
         height: in pixels.
         how: cut what is over, or show everything on black bars.
     """
-    pixels = as_float(picture)
-    if pixels.shape[3] == 1:
-        pixels = np.repeat(pixels, 3, axis=3)
-    if pixels.shape[3] == 4:
-        pixels = pixels[..., :3] * pixels[..., 3:]
-    return fit(pixels, width, height, how)
+    return fit(to_rgb(as_float(picture)), width, height, how)
 
 
 def guide(

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from wangp_cli.media.audio import fit_frames
 from wangp_cli.media.clip import Audio, Clip, Frames, as_float, chunks
-from wangp_cli.media.mask import expand, feathered, threshold
-from wangp_cli.media.match import Match, changed, colours, matching
+from wangp_cli.media.mask import expand, feather, threshold
+from wangp_cli.media.match import ColourTransfer, apply_transfers, colour_statistics, colour_transfer
 from wangp_cli.media.resize import fit, fit_mask
 from wangp_cli.media.spool import Spool
 from wangp_cli.media.stills import read_image
@@ -105,20 +105,22 @@ class InpaintedSegments:
         video[at:], mask[at:] = video[at - 1], mask[at - 1]
         return video, mask
 
-    def _fitted(self, frames: Frames, change: Match | None) -> Frames:
+    def _fitted(self, frames: Frames, change: ColourTransfer | None) -> Frames:
         """Generated frames in the colours and at the size of the video."""
         strength = np.full(len(frames), self._task.colour_match)
-        matched = changed(frames, [(change, strength)]) if change else frames
+        matched = apply_transfers(frames, [(change, strength)]) if change else frames
         return as_float(fit(matched, *self._clips.size, "stretch"))
 
-    def _colour_change(self, made: Spool, inputs: Inputs) -> Match | None:
+    def _colour_change(self, made: Spool, inputs: Inputs) -> ColourTransfer | None:
         """The change from generated colours to those of the video, by the pixels outside the mask."""
         assert inputs.control is not None
         assert inputs.mask is not None
         where = inputs.mask.frames[..., 0] == KEEP
         if self._task.colour_match == 0 or not where.any():
             return None
-        return matching(colours(made, where), colours(inputs.control.frames, where))
+        return colour_transfer(
+            colour_statistics(made, where), colour_statistics(inputs.control.frames, where)
+        )
 
     def _sources(self, first: int, end: int) -> Iterator[tuple[Frames, Shares]]:
         """Frames of the video up to its end, in pieces, each with the share of new ones in its pixels."""
@@ -167,4 +169,4 @@ class _Mask:
     def _fit(self, mask: Frames) -> Shares:
         """A mask at the size of the video, expanded and feathered."""
         fitted = fit_mask(threshold(mask), *self._size, "stretch")
-        return feathered(expand(fitted, self._task.mask_expand), self._task.mask_feather)
+        return feather(expand(fitted, self._task.mask_expand), self._task.mask_feather)

@@ -10,7 +10,7 @@ import numpy as np
 
 from wangp_cli.errors import MediaError, RequestError
 from wangp_cli.media.audio import cut, fit_frames
-from wangp_cli.media.clip import Audio, Clip, Frames, as_float
+from wangp_cli.media.clip import Audio, Clip, Frames, as_float, to_rgb
 from wangp_cli.media.mask import threshold
 from wangp_cli.media.read import read_audio, read_video
 from wangp_cli.media.resize import fit, fit_mask, match_length
@@ -179,12 +179,12 @@ class _Reader:
             return None
         frames = match_length(self._part("video_face", path), self._frames, "hold")
         side = min(frames.shape[1:3])
-        return self._clip(fit(_rgb(frames), side, side))
+        return self._clip(fit(to_rgb(as_float(frames)), side, side))
 
     def _references(self) -> tuple[Clip, ...]:
         """The reference pictures, whole, on white; a character to be animated is on black."""
         behind = 0.0 if self._spec.is_character_animation else 1.0
-        pictures = (_rgb(_read("image_refs", path), behind) for path in self._task.image_refs)
+        pictures = (to_rgb(as_float(_read("image_refs", path)), behind) for path in self._task.image_refs)
         return tuple(
             self._clip(fit(picture, self._width, self._height, "pad", fill=behind)) for picture in pictures
         )
@@ -216,7 +216,7 @@ class _Reader:
             raise RequestError(field, error.message, hint=error.hint) from None
 
     def _fit(self, frames: Frames) -> Frames:
-        return fit(_rgb(frames), self._width, self._height)
+        return fit(to_rgb(as_float(frames)), self._width, self._height)
 
 
 def speech_of(path: Path) -> Audio:
@@ -236,14 +236,3 @@ def _read(field: str, path: Path) -> Frames:
         return read_image(path)
     except MediaError as error:
         raise RequestError(field, error.message, hint=error.hint) from None
-
-
-def _rgb(frames: Frames, behind: float = 0) -> Frames:
-    """Float RGB; grey is spread over three channels, what is transparent shows black or what is behind."""
-    pixels = as_float(frames)
-    if pixels.shape[-1] == 1:
-        return np.repeat(pixels, 3, axis=-1)
-    if pixels.shape[-1] == 3:
-        return pixels
-    alpha = pixels[..., 3:]
-    return pixels[..., :3] * alpha + np.float32(behind) * (1 - alpha)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wangp_cli.media.clip import Audio, Frames
 from wangp_cli.media.stills import write_image
-from wangp_cli.media.write import Written, write_video
+from wangp_cli.media.write import WrittenVideo, write_video
 from wangp_cli.runtime.history.manifest import embedded_document
 from wangp_cli.runtime.job import Job
 from wangp_cli.runtime.request.output_paths import visualization_path
@@ -88,7 +88,7 @@ class ResultWriter:
         return embedded_document(self.job.request, self.index, self.path.parent, self.job.checksums)
 
 
-def _video_facts(written: Written, count: int, rate: Fraction) -> dict[str, object]:
+def _video_facts(written: WrittenVideo, count: int, rate: Fraction) -> dict[str, object]:
     return {
         "width": written.width,
         "height": written.height,

@@ -8,9 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wangp_cli.errors import GenerationError
-from wangp_cli.media.blend import mix
+from wangp_cli.media.blend import crossfade
 from wangp_cli.media.clip import Frames, as_float
-from wangp_cli.media.match import Match, Share, changed, colours, matching, shares_between
+from wangp_cli.media.match import (
+    ColourTransfer,
+    WeightedTransfer,
+    apply_transfers,
+    colour_statistics,
+    colour_transfer,
+    transfers_between,
+)
 from wangp_cli.media.spool import Spool
 from wangp_cli.plan import KeptRange, Plan, Segment
 from wangp_cli.workflows.guides import KnownFrames
@@ -82,7 +89,7 @@ class Splicer:
     def _mixed(self, start: NDArray[np.float32], overlap: int) -> NDArray[np.float32]:
         assert self._held is not None
         keep = len(self._held) - overlap
-        mixed = mix(self._held[keep:], start[:overlap], sharpen=self._sharpen)
+        mixed = crossfade(self._held[keep:], start[:overlap], sharpen=self._sharpen)
         self._held = self._held[:keep]
         self.total -= overlap
         return np.concatenate([mixed, start[overlap:]])
@@ -138,7 +145,7 @@ def match_segment_colours(
 
     The model draws frames again that it was given. Where their colours differ, all its frames are changed
     by that difference: at the front by what the frames there tell, at the back by what those there tell,
-    between them by shares of both (`media.match.mix_weights`). What moves in the picture does not matter.
+    between them by shares of both (`media.match.transfer_weights`). Motion in the frames does not matter.
 
     Args:
         frames: `[segment.generate, H, W, 3]`, any dtype of `Frames`.
@@ -153,26 +160,28 @@ def match_segment_colours(
     for first in range(0, len(frames), _PIECE):
         piece = as_float(frames[first : first + _PIECE])
         own = [(change, weights[first : first + _PIECE]) for change, weights in shares]
-        yield changed(piece, own) if own else piece
+        yield apply_transfers(piece, own) if own else piece
 
 
-def _shares(frames: Frames | Spool, segment: Segment, known: KnownFrames, strength: float) -> list[Share]:
+def _shares(
+    frames: Frames | Spool, segment: Segment, known: KnownFrames, strength: float
+) -> list[WeightedTransfer]:
     if strength == 0:
         return []
     front, back = _front(frames, segment, known), _back(frames, segment, known)
     if front is not None and back is not None:
-        return shares_between(len(frames), front, back, strength)
+        return transfers_between(len(frames), front, back, strength)
     return [(change, np.full(len(frames), strength)) for change in (front, back) if change is not None]
 
 
-def _front(frames: Frames | Spool, segment: Segment, known: KnownFrames) -> Match | None:
+def _front(frames: Frames | Spool, segment: Segment, known: KnownFrames) -> ColourTransfer | None:
     if (again := segment.redrawn_context) and known.context is not None:
         return _difference(frames[segment.lead - again : segment.lead], known.context[-again:])
     opening = [picture for picture in segment.pictures if picture.at == 0]
     return _difference(frames[:1], known.pictures[opening[0].image]) if opening else None
 
 
-def _back(frames: Frames | Spool, segment: Segment, known: KnownFrames) -> Match | None:
+def _back(frames: Frames | Spool, segment: Segment, known: KnownFrames) -> ColourTransfer | None:
     if segment.context_after and known.after is not None:
         return _difference(frames[segment.new_end : segment.new_end + segment.context_after], known.after)
     closing = max(segment.pictures, key=lambda picture: picture.at, default=None)
@@ -181,8 +190,8 @@ def _back(frames: Frames | Spool, segment: Segment, known: KnownFrames) -> Match
     return _difference(frames[closing.at : closing.at + 1], known.pictures[closing.image])
 
 
-def _difference(drawn: Frames, given: Frames) -> Match:
-    return matching(colours(drawn), colours(given))
+def _difference(drawn: Frames, given: Frames) -> ColourTransfer:
+    return colour_transfer(colour_statistics(drawn), colour_statistics(given))
 
 
 def _cut(pieces: Iterable[Frames], first: int, end: int, count: int, name: str) -> Iterator[Frames]:

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
-
 from wangp_cli.media.audio import fit_frames
-from wangp_cli.media.clip import Audio, Frames, as_float
-from wangp_cli.media.facts import VideoFacts
+from wangp_cli.media.clip import Audio, Frames, to_rgb
+from wangp_cli.media.facts import MediaFacts
 from wangp_cli.media.read import read_audio, stream_video
 from wangp_cli.media.resize import fit
 from wangp_cli.plan import frame_count_at_fps, resample_frame_indices
@@ -30,7 +28,7 @@ class SourceVideo:
     """
 
     path: Path
-    facts: VideoFacts
+    facts: MediaFacts
     fps: Fraction
     size: tuple[int, int]
 
@@ -50,7 +48,7 @@ class SourceVideo:
 
 def clip_frames(
     path: Path,
-    facts: VideoFacts,
+    facts: MediaFacts,
     first: int,
     end: int,
     fps: Fraction,
@@ -72,7 +70,7 @@ def clip_frames(
     if facts.fps is not None and facts.fps != fps:
         numbers = resample_frame_indices(facts.frames, facts.fps, end, fps, "hold")[first:]
     for piece in frames_at(path, numbers):
-        yield fit(rgb(piece), *size, framing)
+        yield fit(to_rgb(piece), *size, framing)
 
 
 def frames_at(path: Path, numbers: Sequence[int]) -> Iterator[Frames]:
@@ -83,11 +81,3 @@ def frames_at(path: Path, numbers: Sequence[int]) -> Iterator[Frames]:
         position += len(piece)
         if own:
             yield piece[own]
-
-
-def rgb(frames: Frames) -> Frames:
-    """RGB of any channels: grey is spread over three, what is transparent shows black."""
-    if frames.shape[3] == 4:
-        pixels = as_float(frames)
-        return pixels[..., :3] * pixels[..., 3:]
-    return np.repeat(frames, 3, axis=3) if frames.shape[3] == 1 else frames

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wangp_cli.media.canny import canny
-from wangp_cli.media.clip import Frames, as_float
+from wangp_cli.media.clip import Frames, as_float, to_rgb
 from wangp_cli.media.resize import fit
 from wangp_cli.plan import Plan, Segment
 from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.tasks.planned import Fit
 from wangp_cli.tasks.structure import StructureOptions
 from wangp_cli.workflows.guides import GREY
-from wangp_cli.workflows.source_video import frames_at, rgb
+from wangp_cli.workflows.source_video import frames_at
 
 
 class StructureGuide:
@@ -63,7 +63,7 @@ class StructureGuide:
     def _shown(self, video: int, numbers: list[int]) -> Iterator[NDArray[np.float32]]:
         for run in _rising(numbers):
             for piece in frames_at(self._task.video_guide[video], run):
-                frames: Frames = as_float(fit(rgb(piece), *self._size, self._framing))
+                frames: Frames = as_float(fit(to_rgb(piece), *self._size, self._framing))
                 if self._task.guide_kind == "canny":
                     frames = canny(frames)
                 yield GREY + (as_float(frames) - GREY) * np.float32(self._task.guide_strength)

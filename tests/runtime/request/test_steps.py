@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import tiny
 from wangp_cli.errors import RequestError
-from wangp_cli.media.facts import VideoFacts
+from wangp_cli.media.facts import MediaFacts
 from wangp_cli.runtime.request.draft import Draft
 from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.runtime.request.steps import DRAWN, settle_frames, settle_rate, settle_seed, settle_size
@@ -32,9 +32,9 @@ def draft(
     return Draft(task=task, spec=tiny.spec(spec), facts=InputFacts(files), origin=origin)
 
 
-def video(**changes: Any) -> VideoFacts:
+def video(**changes: Any) -> MediaFacts:
     values: dict[str, Any] = {"kind": "video", "width": 128, "height": 64, "frames": 24, "fps": Fraction(12)}
-    return VideoFacts(**values | changes)
+    return MediaFacts(**values | changes)
 
 
 def notices(settled: Draft) -> list[str]:

@@ -236,13 +236,13 @@ def _reason(error: Exception) -> str:
 
 def _suffix(name: str, address: Address, file: Path) -> str:
     """The suffix that fits what a file holds, if that may stand in a field."""
-    from wangp_cli.media.sniff import LORA, suffix_of
+    from wangp_cli.media.sniff import LORA_SUFFIX, suffix_from_content
 
     try:
-        suffix = suffix_of(file)
+        suffix = suffix_from_content(file)
     except MediaError as error:
         raise RequestError(name, f"{quote_for_message(str(address))}: {error.message}") from None
-    if (suffix == LORA) != (name == "loras"):
+    if (suffix == LORA_SUFFIX) != (name == "loras"):
         wanted = "safetensors are" if name == "loras" else "a picture, a video or sound is"
         raise RequestError(
             name, f"{quote_for_message(str(address))}: its content is {suffix[1:]}, {wanted} wanted"

@@ -18,7 +18,7 @@ from wangp_cli.tasks.shot import Length
 from wangp_cli.tasks.task import Task
 
 if TYPE_CHECKING:
-    from wangp_cli.media.facts import VideoFacts
+    from wangp_cli.media.facts import MediaFacts
     from wangp_cli.models import ModelSpec
     from wangp_cli.plan import Plan
 
@@ -37,7 +37,7 @@ def check_inputs(task: Task, loras: Sequence[Path], checksums: Mapping[str, str]
     Raises:
         RequestError: a file is missing, unreadable, of the wrong kind or length, or has changed.
     """
-    probed: dict[str, tuple[tuple[Path, VideoFacts], ...]] = {}
+    probed: dict[str, tuple[tuple[Path, MediaFacts], ...]] = {}
     for field, paths in task.media().items():
         for path in paths:
             if "poses" not in task.inputs()[field].kinds:
@@ -100,7 +100,7 @@ def _check_unchanged(field: str, path: Path, checksums: Mapping[str, str]) -> No
         raise RequestError(field, f"{path} is not the file this request was made with", hint="restore it")
 
 
-def _check_media(task: Task, field: str, path: Path) -> VideoFacts:
+def _check_media(task: Task, field: str, path: Path) -> MediaFacts:
     from wangp_cli.media.facts import probe
 
     try:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
-    from wangp_cli.media.facts import VideoFacts
+    from wangp_cli.media.facts import MediaFacts
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,16 @@ class InputFacts:
             left out.
     """
 
-    by_field: Mapping[str, tuple[tuple[Path, VideoFacts], ...]]
+    by_field: Mapping[str, tuple[tuple[Path, MediaFacts], ...]]
 
     def __contains__(self, field: str) -> bool:
         return field in self.by_field
 
-    def of(self, field: str) -> list[VideoFacts]:
+    def of(self, field: str) -> list[MediaFacts]:
         """The facts of each file of a field, in the order given; none if it names no file."""
         return [facts for _, facts in self.by_field.get(field, ())]
 
-    def of_file(self, path: Path) -> VideoFacts:
+    def of_file(self, path: Path) -> MediaFacts:
         """The facts of a file that the task names.
 
         Raises:
@@ -44,7 +44,7 @@ class InputFacts:
         return self._by_path[path]
 
     @cached_property
-    def _by_path(self) -> dict[Path, VideoFacts]:
+    def _by_path(self) -> dict[Path, MediaFacts]:
         return dict(pair for files in self.by_field.values() for pair in files)
 
     @property

@@ -12,7 +12,7 @@ from typing import Any
 
 from wangp_cli.errors import ConflictError, MediaError, NoSpaceError, RequestError, nearest
 from wangp_cli.files.folders import check_free_space, nearest_existing
-from wangp_cli.media.codecs import CODECS, pick
+from wangp_cli.media.codecs import CODECS, choose_codec
 from wangp_cli.plan import Plan
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.render import Pixels, Render
@@ -106,7 +106,7 @@ def _check_free(path: Path, *, overwrite: bool, named_by: str) -> None:
 
 def _check_codec(task: Render, size: Pixels, suffix: str) -> None:
     try:
-        codec = pick(task.codec, suffix)
+        codec = choose_codec(task.codec, suffix)
     except MediaError as error:
         raise RequestError("codec", error.message.removeprefix("codec: "), hint=error.hint) from None
     width, height = size

@@ -18,7 +18,7 @@ from wangp_cli.value_layers import Origin
 
 if TYPE_CHECKING:
     from wangp_cli.grid import Grid
-    from wangp_cli.media.facts import VideoFacts
+    from wangp_cli.media.facts import MediaFacts
     from wangp_cli.models import ModelSpec
     from wangp_cli.runtime.request.draft import Draft
 
@@ -107,7 +107,7 @@ def settle_size(draft: Draft) -> Draft:
     return draft.with_value("size", size, origin, notice=size != task.size)
 
 
-def _size_of_input(draft: Draft, field: str, facts: VideoFacts) -> tuple[str, Origin]:
+def _size_of_input(draft: Draft, field: str, facts: MediaFacts) -> tuple[str, Origin]:
     """The size of an input, or one of its shape with about as many pixels as the model usually makes."""
     grid = draft.spec.grid
     if draft.task.keeps_size:
