@@ -13,6 +13,7 @@ from wangp_cli.legacy.old_keys import NEUTRAL, ONLY_OLD_KEYS, READ_ELSEWHERE
 from wangp_cli.runtime.intake.json_tasks import LineContext, lines_of
 from wangp_cli.runtime.intake.task_line import TaskLine
 from wangp_cli.runtime.request.resolve import _class_defaults, validate
+from wangp_cli.tasks import TASKS
 from wangp_cli.tasks.render import Render
 from wangp_cli.value_layers import Layer, merge
 
@@ -76,13 +77,15 @@ def line(value: Any) -> TaskLine:
 def task_of(found: TaskLine) -> Render:
     """The task of a line, with a model if it names none; raises as a batch does."""
     assert found.values is not None
-    kind = str(found.values["type"])
+    task_type = TASKS[str(found.values["type"])]
     layers = [
-        Layer(kind="default", values=_class_defaults(kind) | {"model": "starter"}),
+        Layer(kind="default", values=_class_defaults(task_type) | {"model": "starter"}),
         Layer(kind="line", values=found.values),
     ]
     merged = merge(layers)
     try:
-        return validate(merged, kind, merged.origin)
+        task = validate(merged, task_type, merged.origin)
     except RequestError as error:
         raise found.wrong(error) from None
+    assert isinstance(task, Render)
+    return task

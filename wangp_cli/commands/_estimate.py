@@ -7,21 +7,31 @@ import shutil
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from wangp_cli.runtime.request.request import RenderRequest
 from wangp_cli.runtime.weights import locate
 from wangp_cli.runtime.weights.sizes import network_config, part_sizes
+from wangp_cli.tasks.stages import RENDER_STAGES, StageShare, fractions_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
     from wangp_cli.runtime.request.request import Request
     from wangp_cli.runtime.session import Session
+    from wangp_cli.runtime.weights.sizes import PartSize
+    from wangp_cli.tasks.render import Render
 
 
 def shown(request: Request, session: Session, *, json: bool) -> str:
     """The estimate of a settled request as text, or as JSON."""
-    facts = _facts(request, session)
-    return json_.dumps(facts, indent=2) if json else _text(facts)
+    if isinstance(request, RenderRequest):
+        facts = _facts(request, session)
+        return json_.dumps(facts, indent=2) if json else _text(facts, request.task)
+    plain = _plain_facts(request, session)
+    return json_.dumps(plain, indent=2) if json else _plain_text(plain)
 
 
-def _facts(request: Request, session: Session) -> dict[str, Any]:
+def _facts(request: RenderRequest, session: Session) -> dict[str, Any]:
     from wangp_cli.pipelines.memory.estimate import Model, estimate
 
     spec, models_dir = request.spec, session.models_dir
@@ -36,19 +46,60 @@ def _facts(request: Request, session: Session) -> dict[str, Any]:
     )
     # What is generated in the segments of a plan; else the same in every result.
     found = estimate(request.task, model, runs or [request.frames] * len(request.outputs))
-    existing = next(folder for folder in (models_dir, *models_dir.parents) if folder.is_dir())
-    disk = {
-        "bytes": model.bytes,
-        "to_fetch_bytes": sum(size.bytes for size in sizes.values() if not size.here),
-        "free_bytes": shutil.disk_usage(existing).free,
-        "folder": str(locate.expected(spec, models_dir).folder),
+    disk = _disk(sizes.values(), models_dir) | {"folder": str(locate.expected(spec, models_dir).folder)}
+    stages = _stage_seconds(request.task.stages, found.load_seconds, found.run_seconds)
+    return {"model": spec.name} | asdict(found) | {"fits": found.fits, "stages": stages, "disk": disk}
+
+
+def _plain_facts(request: Request, session: Session) -> dict[str, Any]:
+    """Of a task that no diffusion model renders: shares of its stages, 0 to 1, and weights of its models."""
+    models_dir = session.models_dir
+    sizes = [size for spec in request.models.values() for size in part_sizes(spec, models_dir).values()]
+    spans = fractions_of(request.task.stages)
+    return {
+        "task": request.task.type,
+        "models": {role: spec.name for role, spec in request.models.items()},
+        "stages": {name: round(end - begin, 4) for name, (begin, end) in spans.items()},
+        "disk": _disk(sizes, models_dir),
     }
-    return {"model": spec.name} | asdict(found) | {"fits": found.fits, "disk": disk}
 
 
-def _text(facts: dict[str, Any]) -> str:
-    disk = facts["disk"]
+def _plain_text(facts: dict[str, Any]) -> str:
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in facts["stages"].items())
+    models = [f"models   {', '.join(facts['models'].values())}", _disk_line(facts["disk"])]
+    return "\n".join([f"{facts['task']}", *(models if facts["models"] else []), f"stages   {shares}"])
+
+
+def _disk(sizes: Iterable[PartSize], models_dir: Path) -> dict[str, Any]:
+    existing = next(folder for folder in (models_dir, *models_dir.parents) if folder.is_dir())
+    sizes = list(sizes)
+    return {
+        "bytes": sum(size.bytes for size in sizes),
+        "to_fetch_bytes": sum(size.bytes for size in sizes if not size.here),
+        "free_bytes": shutil.disk_usage(existing).free,
+    }
+
+
+def _stage_seconds(stages: Sequence[StageShare], load_seconds: float, run_seconds: float) -> dict[str, float]:
+    """Seconds of each stage: those of a render share `run_seconds`, further ones come on top by weight."""
+    rendering = {stage.name for stage in RENDER_STAGES} - {"load"}
+    weight = sum(stage.weight for stage in stages if stage.name in rendering)
+    each = {stage.name: run_seconds * stage.weight / weight for stage in stages}
+    return {name: round(load_seconds if name == "load" else seconds, 3) for name, seconds in each.items()}
+
+
+def _disk_line(disk: dict[str, Any]) -> str:
     fetch = f"{_size(disk['to_fetch_bytes'])} to fetch" if disk["to_fetch_bytes"] else "all here"
+    return f"disk     {_size(disk['bytes'])} of weights, {fetch}, {_size(disk['free_bytes'])} free"
+
+
+def _text(facts: dict[str, Any], task: Render) -> str:
+    known = {stage.name for stage in RENDER_STAGES}
+    more = [
+        f"         and about {_time(facts['stages'][stage.name])} for {stage.label}"
+        for stage in task.stages
+        if stage.name not in known
+    ]
     parts = ", ".join(f"{name} {_size(size)}" for name, size in facts["weights"].items())
     room = "" if facts["fits"] else ", which is too little"
     return "\n".join(
@@ -58,9 +109,10 @@ def _text(facts: dict[str, Any]) -> str:
             f"weights  {parts}",
             f"device   {_size(facts['device_bytes'])} at the peak, {_size(facts['free_bytes'])} free{room}",
             f"memory   {_size(facts['memory_bytes'])} at the peak",
-            f"disk     {_size(disk['bytes'])} of weights, {fetch}, {_size(disk['free_bytes'])} free",
+            _disk_line(facts["disk"]),
             f"time     about {_time(facts['load_seconds'])} to load, then {_time(facts['run_seconds'])};"
             " a rough guess from the speed of this machine",
+            *more,
         ]
     )
 

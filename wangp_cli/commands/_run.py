@@ -94,10 +94,11 @@ def _shown(request: Request, options: TaskOptions, session: Session) -> str:
 
 def _single_run_plan(request: Request) -> Plan | None:
     """The plan of a video that the model makes in one run; None for an image."""
+    from wangp_cli.runtime.request.request import RenderRequest
     from wangp_cli.tasks.generate import Generate
 
     task = request.task
-    if request.frames == 1 or not isinstance(task, Generate):
+    if not isinstance(request, RenderRequest) or request.frames == 1 or not isinstance(task, Generate):
         return None
     from wangp_cli.plan import plan_windows
 

@@ -11,9 +11,9 @@ from wangp_cli.runtime.run_options import RunOptions
 from wangp_cli.tasks.fields import Flag, Spec
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.tasks.runtime import Runtime
-from wangp_cli.tasks.task import Output
+from wangp_cli.tasks.task import Encoding, Output
 
-FIELDS = {*Output.model_fields, *Runtime.model_fields}
+FIELDS = {*Output.model_fields, *Encoding.model_fields, *Runtime.model_fields}
 """The fields of the task that can still be changed when only decoding is left."""
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -22,7 +23,7 @@ def schema(
     from wangp_cli.runtime.events import schemas
 
     with report_errors():
-        make = {
+        make: dict[str, Callable[[], dict[str, Any]]] = {
             "events": schemas.events_schema,
             "task": schemas.task_schema,
             "manifest": schemas.manifest_schema,

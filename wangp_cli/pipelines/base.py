@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from wangp_cli.tasks.loras import Strength
+from wangp_cli.tasks.stages import Stage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 TRANSFORMERS = ("transformer", "transformer_2")
 """The parts that denoise, as checkpoints in diffusers layout call them."""
-Stage = Literal["load", "encode", "denoise", "decode", "write"]
 T = TypeVar("T")
 
 

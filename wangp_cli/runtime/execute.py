@@ -31,11 +31,11 @@ from wangp_cli.runtime.events.types import (
 )
 from wangp_cli.runtime.history.log import HISTORY, append_line
 from wangp_cli.runtime.history.manifest import input_checksums, record
-from wangp_cli.runtime.job import Job
+from wangp_cli.runtime.job import Job, RenderJob
 from wangp_cli.runtime.loras.select import LoraUse, fetch_loras
 from wangp_cli.runtime.outcome import Attempt, Outcome, retry_with_less_memory
 from wangp_cli.runtime.progress import ProgressReporter
-from wangp_cli.runtime.request.request import Request
+from wangp_cli.runtime.request.request import RenderRequest, Request
 from wangp_cli.runtime.request.resolve import field_label, resolve
 from wangp_cli.runtime.session import Session
 from wangp_cli.runtime.weights.hub import Hub
@@ -43,7 +43,7 @@ from wangp_cli.runtime.workspace.segments_cache import sweep_work
 from wangp_cli.value_layers import Layer
 
 if TYPE_CHECKING:
-    from wangp_cli.pipelines.base import Stage
+    from wangp_cli.tasks.stages import Stage
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -188,15 +188,15 @@ class _Work:
         made = [artifact.model_dump(mode="json", exclude_none=True) for artifact in ordered]
         manifest = record(request, about | {"status": "success", "artifacts": made}, self._seconds)
         append_line(history, manifest)
-        if request.task.preload_policy == "unload":
+        if request.task.frees_models:
             session.pool.free()
         return manifest
 
     def _fetched(self) -> list[LoraUse]:
-        task, session = self._request.task, self._session
-        hub = Hub(endpoint=session.settings.hub_endpoint, offline=task.offline)
+        request, session = self._request, self._session
+        hub = Hub(endpoint=session.settings.hub_endpoint, offline=request.offline)
         return fetch_loras(
-            self._request.loras, hub, self._emit, lambda: session.control.check(task.task_id or "")
+            request.loras, hub, self._emit, lambda: session.control.check(request.task.task_id or "")
         )
 
     def _stages(self, checksums: dict[str, str]) -> Iterator[Stage]:
@@ -206,24 +206,18 @@ class _Work:
             self._emit,
             control,
             request.runs,
+            stages=request.task.stages,
             task=task,
             interval=self._session.progress_interval,
             timeout=self._attempt.timeout,
         )
         # Before the libraries are imported, which takes seconds.
-        self._session.pool.check(request.spec)
+        for spec in request.models.values():
+            self._session.pool.check(spec)
         module, _, name = request.task.run.partition(":")
         workflow: Callable[[Job], Iterator[Stage]] = getattr(import_module(module), name)
         began = time.monotonic()
-        job = Job(
-            request=request,
-            session=self._session,
-            emit=self._note,
-            progress=progress,
-            checksums=checksums,
-            latents=self._attempt.latents,
-            record_file=self._attempt.record_file,
-        )
+        job = self._job(request, progress, checksums)
         for stage in workflow(job):
             paused = time.monotonic()
             self._seconds += paused - began
@@ -232,6 +226,18 @@ class _Work:
             progress.rest(began - paused)
             control.check(task)
         self._seconds += time.monotonic() - began
+
+    def _job(self, request: Request, progress: ProgressReporter, checksums: dict[str, str]) -> Job:
+        shared: dict[str, Any] = {
+            "session": self._session,
+            "emit": self._note,
+            "progress": progress,
+            "checksums": checksums,
+            "record_file": self._attempt.record_file,
+        }
+        if isinstance(request, RenderRequest):
+            return RenderJob(request=request, latents=self._attempt.latents, **shared)
+        return Job(request=request, **shared)
 
     def _note(self, data: Data) -> None:
         if isinstance(data, ArtifactCreated):

@@ -1,4 +1,4 @@
-"""One task at work: what a workflow is handed."""
+"""What a workflow is called with: the request, the session, events and progress."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from wangp_cli.models import ModelSpec
     from wangp_cli.pipelines.base import Pipeline, Placement
     from wangp_cli.runtime.events.types import Emit
     from wangp_cli.runtime.progress import ProgressReporter
-    from wangp_cli.runtime.request.request import Request
+    from wangp_cli.runtime.request.request import RenderRequest, Request
     from wangp_cli.runtime.session import Session
     from wangp_cli.tasks.loras import Strength
     from wangp_cli.tasks.shot import Sampling
@@ -29,8 +30,8 @@ class Job:
     """A settled request with its session, its events and its progress.
 
     Args:
-        latents: a file of latents to begin with, in the place of noise.
         record_file: told the path and the sha256 of each complete file of a result before it takes its name.
+        checksums: sha256 of the input files, by the names that the run history has for them.
     """
 
     request: Request
@@ -38,7 +39,6 @@ class Job:
     emit: Emit
     progress: ProgressReporter
     checksums: dict[str, str]
-    latents: Path | None = None
     record_file: Callable[[Path, str], None] | None = None
 
     @contextmanager
@@ -73,6 +73,47 @@ class Job:
         }
         self.emit(ArtifactCreated.model_validate({"role": role, "path": str(path), **known, **facts}))
 
+    def pipeline(
+        self,
+        spec: ModelSpec,
+        placement: Placement,
+        loras: Sequence[Lora] = (),
+        *,
+        activate_loras: bool = False,
+    ) -> Pipeline:
+        """A model, loaded; it serves until another model is asked for, in this job or another.
+
+        Args:
+            spec: one of the request's models.
+            placement: where and how it computes.
+            loras: those that it will need; checked before the model is loaded.
+            activate_loras: put exactly these LoRAs on the networks; needed before denoising.
+
+        Raises:
+            ModelError: weights or LoRAs are missing or broken, or do not fit.
+        """
+        session = self.session
+        return session.pool.pipeline(
+            spec,
+            replace(placement, work_dir=session.scratch.folder(), data_dir=session.folders.data),
+            loras,
+            activate_loras=activate_loras,
+            progress=self.progress,
+            emit=self.emit,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderJob(Job):
+    """The job of a task that a diffusion model renders.
+
+    Args:
+        latents: a file of latents to begin with, in the place of noise.
+    """
+
+    request: RenderRequest
+    latents: Path | None = None
+
     def loras(self, shot: Sampling | None = None, own: Sequence[Strength] = ()) -> list[Lora]:
         """The request's LoRAs with their strengths in the phases of a run.
 
@@ -89,23 +130,3 @@ class Job:
             for lora, strength in each
             if strength.any or not own
         ]
-
-    def pipeline(
-        self, placement: Placement, *, activate_loras: bool = False, loras: Sequence[Lora] | None = None
-    ) -> Pipeline:
-        """The request's model, loaded.
-
-        Args:
-            placement: where and how it computes.
-            activate_loras: put exactly these LoRAs on the networks; needed before denoising.
-            loras: instead of all the request's.
-        """
-        session = self.session
-        return session.pool.pipeline(
-            self.request.spec,
-            replace(placement, work_dir=session.scratch.folder(), data_dir=session.folders.data),
-            self.loras() if loras is None else loras,
-            activate_loras=activate_loras,
-            progress=self.progress,
-            emit=self.emit,
-        )

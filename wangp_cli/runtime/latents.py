@@ -12,10 +12,10 @@ from wangp_cli.runtime.workspace.segments_cache import LATENTS_KEY, folder_besid
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wangp_cli.runtime.job import Job
+    from wangp_cli.runtime.job import RenderJob
 
 
-def latents_file(job: Job, index: int) -> Path:
+def latents_file(job: RenderJob, index: int) -> Path:
     """The file for the latents of one result, in the work folder beside it."""
     name = f"{job.request.task.task_id}-{index + 1}.safetensors"
     return folder_beside(job.request.outputs[index]) / name

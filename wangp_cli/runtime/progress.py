@@ -9,20 +9,14 @@ from typing import TYPE_CHECKING
 from wangp_cli.errors import TimeoutExpired
 from wangp_cli.runtime.events.types import TaskPaused, TaskProgress, TaskResumed, TaskStage
 from wangp_cli.runtime.run_options import SECONDS_BETWEEN
+from wangp_cli.tasks.stages import RENDER_STAGES, fractions_of
 
 if TYPE_CHECKING:
-    from wangp_cli.pipelines.base import Stage
+    from collections.abc import Sequence
+
     from wangp_cli.runtime.control.state import Control
     from wangp_cli.runtime.events.types import Emit
-
-SPANS: dict[str, tuple[float, float]] = {
-    "load": (0.0, 0.1),
-    "encode": (0.1, 0.15),
-    "denoise": (0.15, 0.85),
-    "decode": (0.85, 0.95),
-    "write": (0.95, 1.0),
-}
-"""The share of one result that each stage takes, for the overall fraction."""
+    from wangp_cli.tasks.stages import Stage, StageShare
 
 
 class ProgressReporter:
@@ -32,6 +26,7 @@ class ProgressReporter:
         emit: where events go.
         control: asked at each report whether to go on, to hold or to stop.
         results: how many results the task makes.
+        stages: those of the task; a report of any other is a KeyError.
         task: the task's id.
         interval: least seconds between two progress events of a stage.
         timeout: seconds after which the task is given up; pauses do not count.
@@ -43,6 +38,7 @@ class ProgressReporter:
         control: Control,
         results: int,
         *,
+        stages: Sequence[StageShare] = RENDER_STAGES,
         task: str = "",
         interval: float = SECONDS_BETWEEN,
         timeout: float | None = None,
@@ -50,6 +46,8 @@ class ProgressReporter:
         self._emit = emit
         self._control = control
         self._results = results
+        self._spans = fractions_of(stages)
+        self._labels = {stage.name: stage.label for stage in stages}
         self._task = task
         self._interval = interval
         self._timeout = timeout
@@ -80,7 +78,9 @@ class ProgressReporter:
             raise TimeoutExpired(f"not done after {self._timeout:g} s", hint="--task-timeout gives more")
         if stage != self._stage:
             self._stage, self._begun, self._last, self._first = stage, now, 0.0, done
-            self._emit(TaskStage(stage=stage, result=self._result, results=self._results))
+            self._emit(
+                TaskStage(stage=stage, label=self._labels[stage], result=self._result, results=self._results)
+            )
         if done >= total or now - self._last >= self._interval:
             self._last = now
             self._report(stage, done, total, now - self._begun)
@@ -88,7 +88,7 @@ class ProgressReporter:
             self._hold(stage, done, total)
 
     def _report(self, stage: Stage, done: int, total: int, seconds: float) -> None:
-        low, high = SPANS[stage]
+        low, high = self._spans[stage]
         share = low + (high - low) * done / max(1, total)
         self._fraction = max(self._fraction, (self._result - 1 + share) / self._results)
         # Time is measured from the first report, so what was done before it does not count.

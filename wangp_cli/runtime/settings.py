@@ -15,7 +15,7 @@ from wangp_cli.errors import ModelError, RequestError, nearest
 from wangp_cli.files.atomic import write_atomic
 from wangp_cli.tasks.fields import Flag
 from wangp_cli.tasks.runtime import Runtime
-from wangp_cli.tasks.task import Codec, ImageFormat, MetadataMode, Output
+from wangp_cli.tasks.task import Codec, Encoding, ImageFormat, MetadataMode, Output
 from wangp_cli.value_layers import Origin
 
 ENVIRONMENT_PREFIX = "WANGP_"
@@ -73,7 +73,7 @@ class Settings(Runtime):
 
     def task_values(self) -> dict[str, Any]:
         """Values of the settings that are also fields of tasks, by field name."""
-        fields = {*Output.model_fields, *Runtime.model_fields, "model"}
+        fields = {*Output.model_fields, *Encoding.model_fields, *Runtime.model_fields, "model"}
         return {name: value for name, value in self if name in fields}
 
 

@@ -7,19 +7,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from wangp_cli.tasks.render import Render
+    from wangp_cli.tasks.task import Task
 
 _CLASSES = {"generate": "Generate", "travel": "Travel", "join": "Join", "edit": "Edit", "inpaint": "Inpaint"}
 
 
-class TaskTypes(Mapping[str, "type[Render]"]):
+class TaskTypes(Mapping[str, "type[Task]"]):
     """Task classes by type, each imported from the module of its type when it is first looked up.
 
     A command that serves one type does not pay for the models of all.
     """
 
-    def __getitem__(self, name: str) -> type[Render]:
-        task: type[Render] = getattr(import_module(f"wangp_cli.tasks.{name}"), _CLASSES[name])
+    def __getitem__(self, name: str) -> type[Task]:
+        task: type[Task] = getattr(import_module(f"wangp_cli.tasks.{name}"), _CLASSES[name])
         return task
 
     def __iter__(self) -> Iterator[str]:
@@ -33,4 +33,4 @@ class TaskTypes(Mapping[str, "type[Render]"]):
 
 
 TASKS = TaskTypes()
-"""Every task class by its type."""
+"""The task classes of wangp by their type; a session may have more."""

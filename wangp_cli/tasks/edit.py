@@ -12,8 +12,8 @@ from pydantic import AfterValidator, Field
 from wangp_cli.models import ModelSpec
 from wangp_cli.plan import JoinPlan, plan_edit
 from wangp_cli.plan.model import broadcast
-from wangp_cli.tasks.fields import MAX_FRAMES, Flag, Input, Rate, Size, Spec
-from wangp_cli.tasks.planned import MANY, Counts, OverlapOptions, Planned, Sound
+from wangp_cli.tasks.fields import MANY, MAX_FRAMES, Counts, Flag, Input, Rate, Size, Spec
+from wangp_cli.tasks.planned import OverlapOptions, Planned, Sound
 from wangp_cli.tasks.portions import frames_of, portion, prompt_of
 
 

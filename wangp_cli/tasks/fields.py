@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
@@ -128,6 +129,14 @@ def _rate(value: Any) -> Any:
     ntsc = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
     return str(ntsc if abs(rate - ntsc) < Fraction(1, 1000) else rate.limit_denominator(1001))
 
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str | int | Path) else value
+
+
+MANY = BeforeValidator(_as_list)
+"""A single value is a list of one."""
+Counts = Annotated[tuple[Annotated[int, Field(ge=0, le=MAX_FRAMES)], ...], MANY]
 
 Order = Literal["given", "model", "phase"]
 """As given; all tasks of one model before the next; or each stage of them before the next."""

@@ -13,8 +13,8 @@ from wangp_cli.models import ModelSpec
 from wangp_cli.notices import Notice
 from wangp_cli.plan import Plan, Segment, plan_windows
 from wangp_cli.tasks.camera import CameraOptions
-from wangp_cli.tasks.fields import MAX_FRAMES, Flag, frame_count
-from wangp_cli.tasks.planned import MANY, OverlapOptions, SeamOptions
+from wangp_cli.tasks.fields import MANY, MAX_FRAMES, Flag, frame_count
+from wangp_cli.tasks.planned import OverlapOptions, SeamOptions
 from wangp_cli.tasks.render import Render, Shape
 from wangp_cli.tasks.shot import Shot, shot_of
 from wangp_cli.tasks.task import MediaInputs

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from wangp_cli.errors import RequestError
 from wangp_cli.models import Accepts, ModelSpec
 from wangp_cli.plan import Plan, Segment
 from wangp_cli.plan.model import broadcast, value_of_unit
-from wangp_cli.tasks.fields import FINITE, MAX_FRAMES, MAX_SEED, Flag, Spec
+from wangp_cli.tasks.fields import FINITE, MANY, MAX_FRAMES, Flag, Spec
 from wangp_cli.tasks.loras import Strength, read_multipliers
-from wangp_cli.tasks.phased import PartOverrides, PartPhases, check_multipliers, sampling_of
+from wangp_cli.tasks.parts import (
+    PartLoraOptions,
+    PartNoise,
+    PartOverrides,
+    PartPhases,
+    check_multipliers,
+    sampling_of,
+)
 from wangp_cli.tasks.render import Render
 from wangp_cli.tasks.shot import Sampling, Shot, shot_of
 
 Fit = Literal["crop", "pad"]
 Sound = Literal["crossfade", "silence"]
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str | int | Path) else value
-
-
-MANY = BeforeValidator(_as_list)
-"""A single value is a list of one."""
-Counts = Annotated[tuple[Annotated[int, Field(ge=0, le=MAX_FRAMES)], ...], MANY]
-
 UNPROMPTED = "smooth transition"
 """What a generated part shows where nobody says it."""
 
@@ -56,48 +52,6 @@ class Prompts(Spec):
             metavar="TEXT",
         ),
     ] = ("",)
-
-
-class PartNoise(Spec):
-    """Where the noise of each part begins."""
-
-    panel: ClassVar[str] = "Sampling"
-    part_seeds: Annotated[
-        tuple[Annotated[int, Field(ge=0, le=MAX_SEED)], ...],
-        MANY,
-        Flag(
-            "Start of the noise of one generated part; repeatable, one for each.",
-            name="part_seed",
-            metavar="N",
-            default="the seed, for all",
-        ),
-    ] = ()
-
-
-def _factors(value: str) -> str:
-    try:
-        numbers = [float(number) for number in value.split()]
-    except ValueError:
-        numbers = []
-    if not numbers or not all(map(math.isfinite, numbers)):
-        raise ValueError(f"{value!r} is not a number for each LoRA, such as '1 0.5'")
-    return value
-
-
-class PartLoraOptions(Spec):
-    """LoRAs of each part."""
-
-    panel: ClassVar[str] = "LoRA"
-    part_lora_factors: Annotated[
-        tuple[Annotated[str, AfterValidator(_factors)], ...],
-        MANY,
-        Flag(
-            "What the LoRAs' strengths are multiplied by in one generated part, such as '1 0.5'; 0 is "
-            "none; repeatable, one for each part.",
-            name="part_lora_factor",
-            metavar="'X X ...'",
-        ),
-    ] = ()
 
 
 class SeamOptions(Spec):
@@ -142,6 +96,11 @@ class OverlapOptions(Spec):
         return self.sliding_window_overlap or spec.context_frames
 
 
+def visualization_path(result: Path) -> Path:
+    """The video that shows how a result was made, beside it."""
+    return result.with_name(f"{result.stem}_visualization.mp4")
+
+
 class DebugOutputs(Spec):
     """What shows how the result came about."""
 
@@ -160,6 +119,10 @@ class Planned(PartLoraOptions, PartPhases, PartNoise, SeamOptions, DebugOutputs,
     """A task made from several runs of the model, by a plan."""
 
     run: ClassVar[str] = "wangp_cli.workflows.planned:run"
+
+    def files_beside(self, result: Path) -> tuple[Path, ...]:
+        """The video that shows how a result was made, where it is wanted."""
+        return (visualization_path(result),) if self.visualize else ()
 
     @property
     def prompts(self) -> tuple[str, ...]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import ClassVar, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
+
+from pydantic import Field
 
 from wangp_cli.models import Accepts, ModelSpec
 from wangp_cli.notices import Notice
 from wangp_cli.plan import Plan
+from wangp_cli.tasks.fields import Flag, Spec
 from wangp_cli.tasks.loras import LoraOptions
 from wangp_cli.tasks.runtime import Runtime
 from wangp_cli.tasks.shot import Canvas, Sampling
-from wangp_cli.tasks.task import Output, Task
+from wangp_cli.tasks.stages import RENDER_STAGES, StageShare
+from wangp_cli.tasks.task import Encoding, Task
 
 SAME_SHAPE = 0.02
 Pixels = tuple[int, int]
@@ -34,8 +38,19 @@ class Shape(NamedTuple):
         return abs(self.width * other.height / (self.height * other.width) - 1) <= SAME_SHAPE
 
 
-class Render(Runtime, Output, LoraOptions, Sampling, Canvas, Task):
-    """A task that a model renders.
+class ModelChoice(Spec):
+    """Which model is used."""
+
+    panel: ClassVar[str] = "Task"
+    model: Annotated[
+        str,
+        Field(min_length=1, max_length=128),
+        Flag("Model to use; `wangp models` lists them.", "-m", metavar="NAME"),
+    ]
+
+
+class Render(Runtime, Encoding, LoraOptions, Sampling, Canvas, Task, ModelChoice):
+    """A task that a diffusion model renders.
 
     Attributes:
         size_inputs: inputs whose shape the result has, the first one given wins.
@@ -45,10 +60,33 @@ class Render(Runtime, Output, LoraOptions, Sampling, Canvas, Task):
             whatever `size` the model works at.
     """
 
+    stages: ClassVar[tuple[StageShare, ...]] = RENDER_STAGES
     size_inputs: ClassVar[tuple[str, ...]] = ()
     rate_inputs: ClassVar[tuple[str, ...]] = ()
     keeps_size: ClassVar[bool] = False
     splices: ClassVar[bool] = False
+    name: Annotated[
+        str, Flag("Template of file names: {model} {seed} {prompt} {index} {date} ...", metavar="TEMPLATE")
+    ] = "{model}_seed{seed}_{prompt}"
+
+    def models(self) -> Mapping[str, str]:
+        """The diffusion model, as `model`."""
+        return {"model": self.model}
+
+    @property
+    def frees_models(self) -> bool:
+        """Whether the model is freed when the task is done."""
+        return self.preload_policy == "unload"
+
+    def name_fields(self, index: int) -> dict[str, Any]:
+        """What the template of the file name of result `index` may hold, besides those of all tasks."""
+        return {
+            "seed": self.seed + index,
+            "model": self.model,
+            "prompt": self.all_prompts,
+            "size": self.size,
+            "steps": self.steps,
+        } | super().name_fields(index)
 
     @property
     def all_prompts(self) -> str:
@@ -61,11 +99,6 @@ class Render(Runtime, Output, LoraOptions, Sampling, Canvas, Task):
         return ""
 
     @property
-    def results(self) -> int:
-        """How many files it makes."""
-        return 1
-
-    @property
     def samplings(self) -> tuple[Sampling, ...]:
         """How its parts are denoised, one for each if they differ."""
         return (self,)
@@ -74,11 +107,11 @@ class Render(Runtime, Output, LoraOptions, Sampling, Canvas, Task):
         """A task that makes result `index` alone."""
         return self.replace(seed=self.seed + index)
 
-    def abilities(self, spec: ModelSpec) -> frozenset[Accepts]:  # noqa: ARG002 - for those to whom it matters
+    def abilities(self, spec: ModelSpec) -> frozenset[Accepts]:  # noqa: ARG002 - for subclasses
         """What a model must be able to do for it, besides what the inputs given ask for."""
         return frozenset()
 
-    def check_shapes(self, shapes: Mapping[str, Sequence[Shape]], *, sized: bool) -> list[Notice]:  # noqa: ARG002 - for those to whom they matter
+    def check_shapes(self, shapes: Mapping[str, Sequence[Shape]], *, sized: bool) -> list[Notice]:  # noqa: ARG002 - for subclasses
         """Whether the input files go together; what is done where they differ, a sentence each.
 
         Args:
@@ -97,7 +130,7 @@ class Render(Runtime, Output, LoraOptions, Sampling, Canvas, Task):
             RequestError: names the field.
         """
 
-    def plan(self, lengths: Mapping[str, Sequence[int]], spec: ModelSpec, rate: Fraction) -> Plan | None:  # noqa: ARG002 - for those that have one
+    def plan(self, lengths: Mapping[str, Sequence[int]], spec: ModelSpec, rate: Fraction) -> Plan | None:  # noqa: ARG002 - for subclasses
         """The frames of the result, for a task that makes it from several runs of the model.
 
         Args:

@@ -13,8 +13,7 @@ from wangp_cli.errors import RequestError
 from wangp_cli.plan import Portion
 from wangp_cli.plan.model import broadcast
 from wangp_cli.plan.timeline import GuideRange, GuideSpan, Timing, resolve_guide_spans
-from wangp_cli.tasks.fields import FINITE, Flag, Input, Spec
-from wangp_cli.tasks.planned import MANY
+from wangp_cli.tasks.fields import FINITE, MANY, Flag, Input, Spec
 from wangp_cli.tasks.portions import frames_of, plain_portion
 
 Portions = Annotated[tuple[Annotated[str, AfterValidator(plain_portion)], ...], MANY]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
 from wangp_cli.tasks.fields import Flag, Input, Spec
+from wangp_cli.tasks.stages import TASK_STAGES, StageShare
 
 Codec = Literal[
     "h264",
@@ -99,16 +101,26 @@ class MediaInputs(Spec):
 
 
 class Output(Spec):
-    """Where results go and in which form."""
+    """Where results go, and where the request is kept."""
 
     panel: ClassVar[str] = "Output"
     output: Annotated[Path | None, Flag("File to write; its ending picks the container.", "-o")] = None
     output_dir: Annotated[Path, Flag("Folder for results.", metavar="FOLDER")] = Path("outputs")
     name: Annotated[
         str, Flag("Template of file names: {model} {seed} {prompt} {index} {date} ...", metavar="TEMPLATE")
-    ] = "{model}_seed{seed}_{prompt}"
+    ] = "{type}_{input}"
     overwrite: Annotated[bool, Flag("Replace files that exist.")] = False
     skip_existing: Annotated[bool, Flag("Make nothing where all files exist.")] = False
+    metadata_mode: Annotated[
+        MetadataMode,
+        Flag("Where the request is kept: embed in the file, sidecar beside it, or none.", metavar="MODE"),
+    ] = "embed"
+
+
+class Encoding(Spec):
+    """How pictures and videos are encoded."""
+
+    panel: ClassVar[str] = "Output"
     codec: Annotated[
         Codec | None,
         Flag(
@@ -119,10 +131,6 @@ class Output(Spec):
         int | None, Field(ge=0, le=63), Flag("Quality of the codec, lower is better.", metavar="N")
     ] = None
     image_format: Annotated[ImageFormat, Flag("Format of pictures.")] = "png"
-    metadata_mode: Annotated[
-        MetadataMode,
-        Flag("Where the request is kept: embed in the file, sidecar beside it, or none.", metavar="MODE"),
-    ] = "embed"
 
 
 def _task_id(value: str | None) -> str | None:
@@ -131,20 +139,34 @@ def _task_id(value: str | None) -> str | None:
     return value
 
 
-class Task(Spec):
-    """One unit of work."""
+class Identity(Spec):
+    """Which task it is."""
 
     panel: ClassVar[str] = "Task"
-    run: ClassVar[str]
     type: str
-    model: Annotated[
-        str,
-        Field(min_length=1, max_length=128),
-        Flag("Model to use; `wangp models` lists them.", "-m", metavar="NAME"),
-    ]
     task_id: Annotated[
         str | None, AfterValidator(_task_id), Flag("Name of the task in events.", metavar="NAME")
     ] = None
+
+
+class Task(Output, Identity):
+    """One unit of work: its values, and what the runtime needs to know to run it.
+
+    A subclass adds fields and overrides what differs; `type` is a Literal with the task's name as default.
+
+    Attributes:
+        run: `module:function` of the workflow: a generator over a job that yields each stage before it.
+        prepare: `module:function` of a generator like `run` that returns the task with better values, such
+            as a longer prompt; only called where `needs_preparing`.
+        stages: in the order in which they happen, with their shares of the time.
+        suffixes: endings of result files; the first is the default.
+    """
+
+    panel: ClassVar[str] = "Task"
+    run: ClassVar[str]
+    prepare: ClassVar[str | None] = None
+    stages: ClassVar[tuple[StageShare, ...]] = TASK_STAGES
+    suffixes: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     @cache
@@ -159,3 +181,35 @@ class Task(Spec):
         return {
             name: value if isinstance(value, tuple) else (value,) for name, value in values.items() if value
         }
+
+    def models(self) -> Mapping[str, str]:
+        """Names of the catalogue entries it uses, by role; their weights must be there before it starts."""
+        return {}
+
+    @property
+    def results(self) -> int:
+        """How many files it makes."""
+        return 1
+
+    def single(self, index: int) -> Self:  # noqa: ARG002 - for those whose results differ
+        """A task that makes result `index` alone."""
+        return self
+
+    def files_beside(self, result: Path) -> tuple[Path, ...]:  # noqa: ARG002 - for those that have some
+        """Files that are written with a result, besides a sidecar."""
+        return ()
+
+    def name_fields(self, index: int) -> dict[str, Any]:  # noqa: ARG002 - for those whose results differ
+        """What the template of the file name of result `index` may hold, besides id, index, date and time."""
+        first = next((paths[0].stem for paths in self.media().values()), "")
+        return {"type": self.type, "input": first}
+
+    @property
+    def needs_preparing(self) -> bool:
+        """Whether `prepare` has work to do; False of the task that it returns."""
+        return False
+
+    @property
+    def frees_models(self) -> bool:
+        """Whether loaded models are freed when it is done."""
+        return False

@@ -15,8 +15,8 @@ from wangp_cli.notices import Notice
 from wangp_cli.plan import Plan, plan_travel
 from wangp_cli.plan.travel import Mode
 from wangp_cli.tasks.adjustments import AdjustmentOptions
-from wangp_cli.tasks.fields import MAX_FRAMES, Flag, FrameCount, Input, Spec, frame_count
-from wangp_cli.tasks.planned import MANY, Counts, Fit, Planned, Sound
+from wangp_cli.tasks.fields import MANY, MAX_FRAMES, Counts, Flag, FrameCount, Input, Spec, frame_count
+from wangp_cli.tasks.planned import Fit, Planned, Sound
 from wangp_cli.tasks.shot import MODELS
 from wangp_cli.tasks.structure import StructureOptions
 

@@ -17,11 +17,11 @@ from wangp_cli.media.timeline import PANEL_HEIGHT, THUMBNAIL, TimelineContent, T
 from wangp_cli.media.write import write_video
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.plan import Plan, Segment
-from wangp_cli.runtime.job import Job
+from wangp_cli.runtime.job import RenderJob
 from wangp_cli.workflows.guides import GREY
 
 
-def write_intermediates(job: Job, segment: Segment, inputs: Inputs, made: Spool, plan: Plan) -> None:
+def write_intermediates(job: RenderJob, segment: Segment, inputs: Inputs, made: Spool, plan: Plan) -> None:
     """Write a segment as the model generated it, and each clip that it was conditioned on, losslessly.
 
     The files are `segment_000.mkv`, `control_000.mkv`, `mask_000.mkv` and so on, by the names of inputs,

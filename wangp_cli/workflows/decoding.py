@@ -16,7 +16,7 @@ from wangp_cli.errors import NoSpaceError, OutOfMemoryError
 from wangp_cli.files.atomic import atomic_file
 from wangp_cli.pipelines.base import Decoded, Pipeline
 from wangp_cli.runtime.error_mapping import to_wangp_error
-from wangp_cli.runtime.job import Job
+from wangp_cli.runtime.job import RenderJob
 from wangp_cli.runtime.latents import latents_file
 from wangp_cli.runtime.workspace.segments_cache import LATENTS_KEY, remove_empty
 from wangp_cli.tasks.render import Render
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def decode_fitting(
-    load: Callable[[], Pipeline], latents: Any, job: Job, write: Callable[[Decoded], None]
+    load: Callable[[], Pipeline], latents: Any, job: RenderJob, write: Callable[[Decoded], None]
 ) -> None:
     """Decode latents and write them; where memory runs out, again with smaller tiles.
 
@@ -52,7 +52,7 @@ def decode_fitting(
     raise AssertionError("a pipeline names at least one way to decode")
 
 
-def save_latents(job: Job, task: Render, index: int, latents: Any) -> Path | None:
+def save_latents(job: RenderJob, task: Render, index: int, latents: Any) -> Path | None:
     """Save the latents of a result with its request; None where they are no tensor, or the disk is full."""
     if not isinstance(latents, torch.Tensor):
         return None

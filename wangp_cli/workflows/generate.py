@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from wangp_cli.media.clip import Audio, Frames, as_float
-from wangp_cli.pipelines.base import Decoded, Pipeline, Stage
+from wangp_cli.pipelines.base import Decoded, Pipeline
 from wangp_cli.pipelines.memory.placement import choose
-from wangp_cli.runtime.job import Job
+from wangp_cli.runtime.job import RenderJob
 from wangp_cli.runtime.workspace.segments_cache import remove_empty
 from wangp_cli.tasks.generate import Generate
+from wangp_cli.tasks.stages import Stage
 from wangp_cli.workflows.decoding import decode_fitting, load_latents, save_latents
 from wangp_cli.workflows.inputs import prepare
 from wangp_cli.workflows.result import ResultWriter
@@ -27,7 +28,7 @@ from wangp_cli.workflows.windows import write_windows
 log = logging.getLogger(__name__)
 
 
-def run(job: Job) -> Iterator[Stage]:
+def run(job: RenderJob) -> Iterator[Stage]:
     """Write and publish every result of the task.
 
     Yields:
@@ -39,7 +40,7 @@ def run(job: Job) -> Iterator[Stage]:
         for index, path in enumerate(job.request.outputs):
             write_windows(job, index, path)
         return
-    load = partial(job.pipeline, choose(task))
+    load = partial(job.pipeline, job.request.spec, choose(task), job.loras())
     if task.preload_policy == "start":
         load()
     conditioning, continued = _encode(job, load)
@@ -96,7 +97,7 @@ class _Continued:
     audio: Audio | None
 
 
-def _encode(job: Job, load: Callable[[], Pipeline]) -> tuple[Any, _Continued]:
+def _encode(job: RenderJob, load: Callable[[], Pipeline]) -> tuple[Any, _Continued]:
     """The model's conditioning; the inputs are not kept, as many tasks may wait here at once."""
     task = _task(job)
     prepared = prepare(task, job.request.spec, job.request.facts)
@@ -115,7 +116,7 @@ def _joined(frames: Iterator[Frames], count: int, continued: _Continued) -> tupl
     return stream, count + len(before) - continued.overlap
 
 
-def _task(job: Job) -> Generate:
+def _task(job: RenderJob) -> Generate:
     task = job.request.task
     assert isinstance(task, Generate)
     return task

@@ -14,11 +14,12 @@ from wangp_cli.media.match import ColourTransfer, apply_transfers, colour_statis
 from wangp_cli.media.resize import fit, fit_mask
 from wangp_cli.media.spool import Spool
 from wangp_cli.media.stills import read_image
-from wangp_cli.pipelines.base import Inputs, Stage
+from wangp_cli.pipelines.base import Inputs
 from wangp_cli.plan import Plan, Segment, frame_count_at_fps, resample_frame_indices
-from wangp_cli.runtime.job import Job
+from wangp_cli.runtime.job import RenderJob
 from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.tasks.inpaint import Inpaint
+from wangp_cli.tasks.stages import Stage
 from wangp_cli.workflows.guides import GREY, KEEP, PAINT, KnownFrames
 from wangp_cli.workflows.planned import GuidedSegments, write_planned
 from wangp_cli.workflows.source_clips import SourceClips
@@ -28,7 +29,7 @@ Shares = NDArray[np.float32]
 """`[T, H, W, 1]` in [0, 1]: 0 is a pixel of the video, 1 a generated one."""
 
 
-def run(job: Job) -> Iterator[Stage]:
+def run(job: RenderJob) -> Iterator[Stage]:
     """Make the inpainted video.
 
     Yields:
@@ -41,7 +42,7 @@ def run(job: Job) -> Iterator[Stage]:
 class InpaintedSegments:
     """The windows of a portion, conditioned on the video and a mask; output frame i is its frame i."""
 
-    def __init__(self, job: Job, clips: SourceClips) -> None:
+    def __init__(self, job: RenderJob, clips: SourceClips) -> None:
         task = job.request.task
         assert isinstance(task, Inpaint)
         self._task: Inpaint = task

@@ -16,11 +16,12 @@ from wangp_cli.media.read import read_audio
 from wangp_cli.media.resize import fit, match_length
 from wangp_cli.media.spool import Spool
 from wangp_cli.media.stills import read_image
-from wangp_cli.pipelines.base import Inputs, Stage
+from wangp_cli.pipelines.base import Inputs
 from wangp_cli.plan import KeptRange, Plan, Segment
-from wangp_cli.runtime.job import Job
+from wangp_cli.runtime.job import RenderJob
 from wangp_cli.tasks.adjustments import UNADJUSTED, AdjustmentOptions
 from wangp_cli.tasks.planned import Fit, Planned
+from wangp_cli.tasks.stages import Stage
 from wangp_cli.tasks.structure import StructureOptions
 from wangp_cli.workflows.assemble import assemble
 from wangp_cli.workflows.debug_outputs import GuidePreview, draw_timeline, timeline_story, write_intermediates
@@ -55,7 +56,7 @@ class SegmentMethod(Protocol):
         """The audio of the whole video; `generated` holds that of segments by their index."""
 
 
-def run(job: Job) -> Iterator[Stage]:
+def run(job: RenderJob) -> Iterator[Stage]:
     """Make the video of a travel, a join or an edit.
 
     Yields:
@@ -65,7 +66,7 @@ def run(job: Job) -> Iterator[Stage]:
     write_planned(job, GuidedSegments)
 
 
-def write_planned(job: Job, method: Callable[[Job, SourceClips], SegmentMethod]) -> None:
+def write_planned(job: RenderJob, method: Callable[[RenderJob, SourceClips], SegmentMethod]) -> None:
     """Write and publish the video of a plan, and the visualization where it is wanted.
 
     Args:
@@ -90,7 +91,7 @@ class _PlannedVideo:
     """The parts of the video of a planned task."""
 
     def __init__(
-        self, job: Job, task: Planned, clips: SourceClips, method: SegmentMethod, runs: SegmentRuns
+        self, job: RenderJob, task: Planned, clips: SourceClips, method: SegmentMethod, runs: SegmentRuns
     ) -> None:
         self.plan: Plan = clips.plan
         self.runs = runs
@@ -161,7 +162,7 @@ class _PlannedVideo:
 class GuidedSegments:
     """Segments conditioned on known frames around them, on images and on a control video."""
 
-    def __init__(self, job: Job, clips: SourceClips) -> None:
+    def __init__(self, job: RenderJob, clips: SourceClips) -> None:
         task = job.request.task
         assert isinstance(task, Planned)
         self._task: Planned = task

@@ -11,8 +11,8 @@ from wangp_cli.media.clip import Audio, Frames
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import WrittenVideo, write_video
 from wangp_cli.runtime.history.manifest import embedded_document
-from wangp_cli.runtime.job import Job
-from wangp_cli.runtime.request.output_paths import visualization_path
+from wangp_cli.runtime.job import RenderJob
+from wangp_cli.tasks.planned import visualization_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class ResultWriter:
         path: of the file.
     """
 
-    job: Job
+    job: RenderJob
     index: int
     path: Path
 

@@ -24,7 +24,7 @@ from wangp_cli.pipelines.memory.placement import choose
 from wangp_cli.plan import Segment
 from wangp_cli.runtime.events.types import Log
 from wangp_cli.runtime.history.manifest import portable_name, versions
-from wangp_cli.runtime.job import Job
+from wangp_cli.runtime.job import RenderJob
 from wangp_cli.runtime.weights.locate import locate
 from wangp_cli.runtime.workspace.segments_cache import folder_beside, keep_seed, remove_empty
 from wangp_cli.tasks.fields import size_of
@@ -46,7 +46,7 @@ class SegmentRuns:
         audio: generated with the segments taken so far, by their index.
     """
 
-    def __init__(self, job: Job, result: Path, *, keep_audio: bool = True) -> None:
+    def __init__(self, job: RenderJob, result: Path, *, keep_audio: bool = True) -> None:
         self.audio: dict[int, Audio] = {}
         self._keep_audio = keep_audio
         self._taken: dict[int, Path] = {}
@@ -132,7 +132,7 @@ class SegmentRuns:
     def _generate(
         self, shot: Shot, inputs: Inputs, loras: Sequence[Lora], write: Callable[[Decoded], None]
     ) -> None:
-        pipeline = self._job.pipeline(self._placement, activate_loras=True, loras=loras)
+        pipeline = self._job.pipeline(self._job.request.spec, self._placement, loras, activate_loras=True)
         progress = self._job.progress
         conditioning = pipeline.encode(shot, inputs, progress)
         latents = pipeline.denoise(shot, conditioning, progress)

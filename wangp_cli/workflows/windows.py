@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wangp_cli.media.clip import Audio, Frames
 from wangp_cli.plan import KeptRange, Plan, Segment
-from wangp_cli.runtime.job import Job
+from wangp_cli.runtime.job import RenderJob
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.workflows.assemble import assemble
 from wangp_cli.workflows.guides import KnownFrames
@@ -18,7 +18,7 @@ from wangp_cli.workflows.segment_runs import SegmentRuns
 from wangp_cli.workflows.soundtrack import has_given_audio, plan_audio, shot_audio
 
 
-def write_windows(job: Job, index: int, path: Path) -> None:
+def write_windows(job: RenderJob, index: int, path: Path) -> None:
     """Generate the windows of one result, write its video and publish it.
 
     Args:
@@ -37,7 +37,9 @@ def write_windows(job: Job, index: int, path: Path) -> None:
 class _Windows:
     """The windows of one result, and the video it continues."""
 
-    def __init__(self, job: Job, task: Generate, plan: Plan, runs: SegmentRuns, *, first_run: int) -> None:
+    def __init__(
+        self, job: RenderJob, task: Generate, plan: Plan, runs: SegmentRuns, *, first_run: int
+    ) -> None:
         self.plan, self.runs = plan, runs
         self.sharpen = task.sharpen
         self._job, self._task, self._first_run = job, task, first_run

@@ -93,7 +93,7 @@ def work(progress: ProgressReporter, control: Control, result: int, end: End) ->
                 raise OutOfMemoryError("out of memory")
             if (stage, done) == ("denoise", 3) and end == "cancelled":
                 control.abort()
-            progress(stage, done + 1, total)  # type: ignore[arg-type]
+            progress(stage, done + 1, total)
     return artifact(f"/made/{result}.mp4")
 
 

@@ -22,12 +22,13 @@ from wangp_cli.pipelines.wan import nag
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from wangp_cli.pipelines.base import LoadedLora, Lora, Placement, Progress, Stage
+    from wangp_cli.pipelines.base import LoadedLora, Lora, Placement, Progress
     from wangp_cli.pipelines.denoise.condition import Condition
     from wangp_cli.pipelines.denoise.steps import Denoiser, Step
     from wangp_cli.pipelines.lora.adapters import LoraAdapters
     from wangp_cli.pipelines.wan.architecture import Architecture
     from wangp_cli.tasks.shot import Shot
+    from wangp_cli.tasks.stages import Stage
 
 log = logging.getLogger(__name__)
 

@@ -13,14 +13,6 @@ from wangp_cli.files.safe_text import escape_control_characters
 from wangp_cli.runtime.events.stream import Event
 from wangp_cli.runtime.events.types import ACCOMPANYING
 
-STAGES = {
-    "load": "loading",
-    "encode": "encoding",
-    "denoise": "denoising",
-    "decode": "decoding",
-    "write": "writing",
-}
-
 
 def plain(text: str) -> Text:
     """Text as it is: no markup, control characters shown as escapes."""
@@ -111,11 +103,10 @@ class ConsoleSink:
         if self._bar is None:
             return
         data = event.data
-        name = STAGES[data["stage"]]
         if event.type == "task.stage":
             which = f" {data['result']}/{data['results']}" if data["results"] > 1 else ""
             self._progress.reset(
-                self._bar, description=f"{name}{which}", total=1, visible=True, it_s=None, eta_s=None
+                self._bar, description=f"{data['label']}{which}", total=1, visible=True, it_s=None, eta_s=None
             )
         else:
             self._progress.update(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Literal
@@ -114,17 +114,17 @@ def _envelope(data: type[Data]) -> Any:
     return create_model(f"Event{data.__name__}", __base__=Envelope, __doc__=data.__doc__, **fields)
 
 
-def task_schema() -> dict[str, Any]:
-    """The schema of one task: what a line of a batch may say."""
+def task_schema(tasks: Mapping[str, type[Task]] = TASKS) -> dict[str, Any]:
+    """The schema of one task of these types: what a line of a batch may hold."""
     parts: dict[str, Any] = {}
-    for name, task in TASKS.items():
+    for name, task in tasks.items():
         part = task.model_json_schema(ref_template="#/$defs/{model}")
         parts |= part.pop("$defs", {})
         parts[name] = _described(task, part)
     schema = {
         "description": "One task. The model may also come from a flag, a preset or the settings.",
         "$defs": parts,
-        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in TASKS],
+        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in tasks],
     }
     return _finished(schema, "task", "A task of wangp")
 

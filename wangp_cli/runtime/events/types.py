@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from wangp_cli.errors import WangpError
 from wangp_cli.files.mime import MIME
-from wangp_cli.pipelines.base import Stage
+from wangp_cli.tasks.stages import Stage
 
 PROTOCOL = "1.0"
 Scope = Literal["run", "task", "either"]
@@ -143,10 +143,14 @@ class DownloadProgress(Data):
 
 
 class TaskStage(Data):
-    """A stage of the task begins; `result` counts from 1 its results, or the runs of its plan."""
+    """A stage of the task begins, which people know by `label`.
+
+    `result` counts from 1 its results, or the runs of its plan.
+    """
 
     type = "task.stage"
     stage: Stage
+    label: str
     result: int
     results: int
 

@@ -17,14 +17,12 @@ from wangp_cli.files.checksum import sha256_of
 from wangp_cli.runtime.loras.select import LoraUse
 from wangp_cli.runtime.request.request import Request
 from wangp_cli.tasks.loras import LoraOptions
-from wangp_cli.tasks.runtime import Runtime
 from wangp_cli.tasks.task import Task
 
 LOCAL = {
     "output", "output_dir", "overwrite", "skip_existing", "task_id", "visualize", "keep_intermediates",
 }  # fmt: skip
 """Fields that say where a result goes, not what it shows."""
-WANGP_SETTINGS_VERSION = 2.74
 PACKAGES = ("torch", "diffusers", "transformers", "numpy", "av")
 
 
@@ -64,25 +62,12 @@ def input_checksums(request: Request, folder: Path) -> dict[str, str]:
 
 def embedded_document(request: Request, index: int, folder: Path, checksums: dict[str, str]) -> str:
     """The JSON text embedded in result `index`: keys that WanGP reads, and the request for us."""
-    task = request.task.single(index)
     document = {
-        # WanGP reads only files whose type holds its name.
-        "type": f"wangp {__version__} (settings for WanGP) - {request.spec.title}",
-        "settings_version": WANGP_SETTINGS_VERSION,
-        "model_type": request.spec.name,
-        "prompt": task.all_prompts,
-        "negative_prompt": task.all_negative_prompts,
-        "resolution": task.size,
-        "video_length": request.frames,
-        "num_inference_steps": task.steps,
-        "guidance_scale": task.guidance_scale,
-        "flow_shift": task.flow_shift,
-        "sample_solver": task.sampler,
-        "seed": task.seed,
+        **request.wangp_settings(index),
         "creation_date": datetime.now(UTC).isoformat(timespec="seconds"),
         "wangp": {
             "version": __version__,
-            "request": portable_request(task, request, folder),
+            "request": portable_request(request.task.single(index), request, folder),
             "origin": request.origin_texts,
             "checksums": checksums,
         },
@@ -108,15 +93,7 @@ def record(request: Request, ending: dict[str, Any], seconds: float) -> dict[str
         "output_dir": str(folder),
         "metadata_mode": task.metadata_mode,
         "adapter_payload_hashes": _adapter_hashes(task),
-        "inputs": {
-            "prompt": task.all_prompts,
-            "negative_prompt": task.all_negative_prompts,
-            "seeds": [task.seed + index for index in range(task.results)],
-            "frames": request.frames,
-            "model": request.spec.name,
-            "runtime": task.model_dump(mode="json", include=set(Runtime.model_fields)),
-            "checksums": checksums,
-        },
+        "inputs": {**request.inputs(), "checksums": checksums},
         "request": portable_request(task, request, folder),
         "origin": request.origin_texts,
         "versions": versions(),
@@ -125,8 +102,8 @@ def record(request: Request, ending: dict[str, Any], seconds: float) -> dict[str
     }
 
 
-def _adapter_hashes(task: LoraOptions) -> dict[str, Any]:
-    if not task.loras:
+def _adapter_hashes(task: Task) -> dict[str, Any]:
+    if not isinstance(task, LoraOptions) or not task.loras:
         return {}
     payload = json.dumps(
         [(name, str(strength)) for name, strength in task.strengths()],

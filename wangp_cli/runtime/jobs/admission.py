@@ -216,7 +216,7 @@ def _name_by_id(said: Mapping[str, Any]) -> str:
 def affinity_of(request: Request) -> str:
     """A text that is equal for requests which the same loaded pipeline serves."""
     how = request.task.model_dump(mode="json", include={"accelerator", "loras", *Runtime.model_fields})
-    return f"{request.spec.name} {_sha256(how)[:8]}"
+    return " ".join([*(spec.name for spec in request.models.values()), _sha256(how)[:8]])
 
 
 def _sha256(value: Any) -> str:

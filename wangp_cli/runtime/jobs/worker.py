@@ -6,7 +6,6 @@ import random
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import cycle
 from typing import TYPE_CHECKING
 
 from wangp_cli.errors import OutOfMemoryError, WangpError
@@ -18,15 +17,14 @@ from wangp_cli.tasks.runtime import LESS_MEMORY
 from wangp_cli.value_layers import Layer
 
 if TYPE_CHECKING:
-    from wangp_cli.pipelines.base import Stage
     from wangp_cli.runtime.jobs.store import JobStore, StoredJob
     from wangp_cli.runtime.session import Session
+    from wangp_cli.tasks.stages import Stage
 
 CAREFUL = Layer(kind="retry", values={"profile": LESS_MEMORY["auto"]})
 """What an attempt changes after one in another process that ran out of memory."""
 FIRST_PAUSE_SECONDS = 15.0
 LONGEST_PAUSE_SECONDS = 900.0
-PHASES: tuple[Stage, ...] = ("encode", "denoise", "decode")
 
 
 @dataclass(kw_only=True)
@@ -56,18 +54,17 @@ class Worker:
     def work_by_phase(self, jobs: Sequence[StoredJob]) -> Iterator[tuple[StoredJob, Outcome]]:
         """Run claimed jobs, one stage of all of them before the next; gives each with its end."""
         going = [_Going(job=job, course=self._course(job)) for job in jobs]
-        for phase in cycle(PHASES):
+        while going:
+            stage = going[0].next
             for one in going:
                 if one.begun or not self.session.control.ending:
-                    one.do(phase)
+                    one.do(stage)
             yield from ((one.job, one.outcome) for one in going if one.outcome)
             for one in going:
                 if not one.begun:
                     # It has not begun, so it has no end either.
                     self.store.release(one.job)
             going = [one for one in going if one.begun and not one.outcome]
-            if not going:
-                return
 
     def _course(self, job: StoredJob) -> Generator[Stage, None, Outcome]:
         if job.token > 1:
@@ -126,15 +123,25 @@ class _Going:
 
     job: StoredJob
     course: Generator[Stage, None, Outcome]
-    next: Stage = PHASES[0]
-    begun: bool = False
+    next: Stage | None = None
+    """The stage that comes next; None before the job has begun."""
     outcome: Outcome | None = None
 
-    def do(self, phase: Stage) -> None:
-        """Go on while `phase` is what comes next."""
-        while self.next == phase and self.outcome is None:
-            self.begun = True
-            try:
-                self.next = next(self.course)
-            except StopIteration as end:
-                self.outcome = end.value
+    @property
+    def begun(self) -> bool:
+        """Whether any of it was done."""
+        return self.next is not None or self.outcome is not None
+
+    def do(self, stage: Stage | None) -> None:
+        """Go on while `stage` is what comes next; begin, and do the first stage, where it is None."""
+        if stage is None and not self.begun:
+            self._advance()
+            stage = self.next
+        while self.next == stage and self.outcome is None:
+            self._advance()
+
+    def _advance(self) -> None:
+        try:
+            self.next = next(self.course)
+        except StopIteration as end:
+            self.outcome = end.value

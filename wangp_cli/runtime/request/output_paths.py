@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import Any, NamedTuple
 
 from wangp_cli.errors import ConflictError, MediaError, NoSpaceError, RequestError, nearest
 from wangp_cli.files.folders import check_free_space, nearest_existing
@@ -16,9 +17,12 @@ from wangp_cli.media.codecs import CODECS, choose_codec
 from wangp_cli.plan import Plan
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.render import Pixels, Render
+from wangp_cli.tasks.task import Task
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+FREE_TEXT = ("prompt", "input")
+"""Fields of file names whose values are text that people wrote."""
 LONGEST_NAME = 200
 LONGEST_FILE_NAME = 255
 BYTES_PER_PIXEL = 0.25
@@ -46,18 +50,11 @@ def plan_outputs(
     """
     # What is put together by a plan is a video however short it is.
     picture = frames == 1 and plan is None
-    paths = [_path(task, index, frames, picture=picture) for index in range(task.results)]
-    check_writable("output" if task.output else "output_dir", paths[0].parent, writable)
-    if len(set(paths)) < len(paths):
-        raise RequestError(
-            "name", f"{task.name!r} gives several results one name", hint="add {seed} or {index}"
-        )
+    endings = _picture_endings(task) if picture else _video_endings(task)
+    paths = _paths(task, endings, writable, {"frames": frames})
     if not picture:
         _check_codec(task, size, paths[0].suffix)
-    replaces = task.overwrite or task.skip_existing
-    for path in paths:
-        for file in result_files(task, path):
-            _check_free(file, overwrite=replaces, named_by="--output" if task.output else "--name")
+    _check_all_free(task, paths)
     width, height = size
     results = width * height * frames * task.results * BYTES_PER_PIXEL
     waiting = sum(part.generate for part in plan.segments) if plan else 0
@@ -70,26 +67,66 @@ def plan_outputs(
     return paths
 
 
-def result_files(task: Render, result: Path) -> list[Path]:
+def plan_plain_outputs(task: Task, writable: set[Path]) -> list[Path]:
+    """One final path for each result of a settled task that no diffusion model renders; raises likewise."""
+    endings = Endings(usual=task.suffixes[0], allowed=task.suffixes, of=f"the result of {task.type}")
+    paths = _paths(task, endings, writable, {})
+    _check_all_free(task, paths)
+    return paths
+
+
+def result_files(task: Task, result: Path) -> list[Path]:
     """A result and the files that are written with it."""
-    files = [result]
-    if task.metadata_mode == "sidecar":
-        files.append(result.with_suffix(".json"))
-    if getattr(task, "visualize", False):
-        files.append(visualization_path(result))
-    return files
+    sidecar = [result.with_suffix(".json")] if task.metadata_mode == "sidecar" else []
+    return [result, *sidecar, *task.files_beside(result)]
 
 
-def visualization_path(result: Path) -> Path:
-    """The picture of how a result came about."""
-    return result.with_name(f"{result.stem}_visualization.mp4")
-
-
-def output_folder(task: Render) -> Path:
+def output_folder(task: Task) -> Path:
     """The folder of a task's results."""
     if task.output is not None:
         return _expanded("output", task.output).parent
     return _expanded("output_dir", task.output_dir)
+
+
+class Endings(NamedTuple):
+    """How the files of a task may end.
+
+    Args:
+        usual: the ending where the file is not named.
+        allowed: all of them.
+        of: what such a file is called in errors.
+    """
+
+    usual: str
+    allowed: tuple[str, ...]
+    of: str
+
+
+def _picture_endings(task: Render) -> Endings:
+    return Endings(usual=f".{task.image_format}", allowed=IMAGE_SUFFIXES, of="a picture")
+
+
+def _video_endings(task: Render) -> Endings:
+    usual = CODECS[task.codec].suffixes[0] if task.codec else ".mp4"
+    return Endings(usual=usual, allowed=VIDEO_SUFFIXES, of="a video")
+
+
+def _paths(task: Task, endings: Endings, writable: set[Path], facts: Mapping[str, Any]) -> list[Path]:
+    """The path of each result, all different, in a folder that can be written."""
+    paths = [_path(task, index, endings, facts) for index in range(task.results)]
+    check_writable("output" if task.output else "output_dir", paths[0].parent, writable)
+    if len(set(paths)) < len(paths):
+        raise RequestError(
+            "name", f"{task.name!r} gives several results one name", hint="add {seed} or {index}"
+        )
+    return paths
+
+
+def _check_all_free(task: Task, paths: Sequence[Path]) -> None:
+    replaces = task.overwrite or task.skip_existing
+    for path in paths:
+        for file in result_files(task, path):
+            _check_free(file, overwrite=replaces, named_by="--output" if task.output else "--name")
 
 
 def _check_free(path: Path, *, overwrite: bool, named_by: str) -> None:
@@ -127,18 +164,14 @@ def _check_codec(task: Render, size: Pixels, suffix: str) -> None:
             raise RequestError("crf", f"{task.crf} is out of range, {codec.name} takes {low} to {high}")
 
 
-def _path(task: Render, index: int, frames: int, *, picture: bool) -> Path:
-    suffixes = IMAGE_SUFFIXES if picture else VIDEO_SUFFIXES
+def _path(task: Task, index: int, endings: Endings, facts: Mapping[str, Any]) -> Path:
     if task.output is None:
-        usual = CODECS[task.codec].suffixes[0] if task.codec else ".mp4"
-        suffix = f".{task.image_format}" if picture else usual
-        return output_folder(task) / (expand_name(task, index, frames) + suffix)
-    if task.output.suffix.lower() not in suffixes:
-        kind = "a picture" if picture else "a video"
+        return output_folder(task) / (expand_name(task, index, facts) + endings.usual)
+    if task.output.suffix.lower() not in endings.allowed:
         raise RequestError(
             "output",
-            f"{str(task.output)!r} does not end as {kind} does",
-            hint=f"use one of {', '.join(suffixes)}",
+            f"{str(task.output)!r} does not end as {endings.of} does",
+            hint=f"use one of {', '.join(endings.allowed)}",
         )
     path = _expanded("output", task.output)
     return path if task.results == 1 else path.with_stem(f"{path.stem}_{index + 1:03d}")
@@ -151,8 +184,13 @@ def _expanded(field: str, path: Path) -> Path:
         raise RequestError(field, f"{str(path)!r} starts with ~ and no user of that name is known") from None
 
 
-def expand_name(task: Render, index: int, frames: int) -> str:
+def expand_name(task: Task, index: int, facts: Mapping[str, Any]) -> str:
     """The file name of result `index`, without ending, from the task's template.
+
+    Args:
+        task: has the template and the values of most of its fields.
+        index: of the result, from 0.
+        facts: values of further fields.
 
     Raises:
         RequestError: the template has an unknown field or leads out of the folder.
@@ -160,14 +198,10 @@ def expand_name(task: Render, index: int, frames: int) -> str:
     fields: dict[str, Any] = {
         "task_id": task.task_id or "task",
         "index": f"{index + 1:03d}",
-        "seed": task.seed + index,
-        "model": task.model,
-        "prompt": slug(task.all_prompts),
+        **{name: _name_part(name, value) for name, value in task.name_fields(index).items()},
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "time": datetime.now(UTC).strftime("%H%M%S"),
-        "size": task.size,
-        "frames": frames,
-        "steps": task.steps,
+        **facts,
     }
 
     def value(match: re.Match[str]) -> str:
@@ -181,6 +215,11 @@ def expand_name(task: Render, index: int, frames: int) -> str:
     if not name or re.search(r'[\x00-\x1f\x7f/\\:*?"<>|]', name) or name.startswith((".", "~")):
         raise RequestError("name", f"{task.name!r} gives {name!r}, which is no plain file name")
     return _cut(name)
+
+
+def _name_part(field: str, value: Any) -> Any:
+    """A value as it stands in a file name: free text as a slug."""
+    return slug(value) if field in FREE_TEXT else value
 
 
 def slug(text: str, length: int = 48) -> str:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from wangp_cli import __version__
 from wangp_cli.errors import ModelError
 from wangp_cli.models import ModelSpec
 from wangp_cli.notices import Notice
 from wangp_cli.runtime.loras.select import LoraUse
 from wangp_cli.runtime.weights.locate import locate
 from wangp_cli.tasks.render import Pixels, Render
+from wangp_cli.tasks.runtime import Runtime
+from wangp_cli.tasks.task import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from wangp_cli.plan import Plan
     from wangp_cli.runtime.request.input_facts import InputFacts
     from wangp_cli.value_layers import Origins
+
+WANGP_SETTINGS_VERSION = 2.74
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,30 +33,36 @@ class Request:
     Args:
         task: every value final.
         origin: where each value came from, by field.
-        spec: the model.
-        frames: of each result.
-        size: of each result, width and height in pixels.
-        plan: of a task that is made in several runs of the model.
+        models: catalogue entries of the models it uses, by role.
         outputs: one path for each result.
         facts: of the input files.
-        loras: the LoRAs, some perhaps still to be fetched.
         notices: what was changed or is worth knowing, for people.
         addresses: where files were fetched from, by path.
         models_dir: folder of all fetched weights.
+        loras: the LoRAs, some perhaps still to be fetched.
+        plan: of a task that is made in several runs of a model.
     """
 
-    task: Render
+    task: Task
     origin: Origins
-    spec: ModelSpec
-    frames: int
-    size: Pixels
-    plan: Plan | None
+    models: Mapping[str, ModelSpec] = field(default_factory=dict)
     outputs: list[Path]
-    loras: list[LoraUse]
     notices: list[Notice]
     facts: InputFacts
     addresses: Mapping[str, str]
     models_dir: Path
+    loras: list[LoraUse] = field(default_factory=list)
+    plan: Plan | None = None
+
+    @property
+    def spec(self) -> ModelSpec | None:
+        """The model that `model` names, if the task has one."""
+        return self.models.get("model")
+
+    @property
+    def offline(self) -> bool:
+        """Whether nothing may be fetched."""
+        return False
 
     @property
     def origin_texts(self) -> dict[str, str]:
@@ -60,12 +71,12 @@ class Request:
 
     @property
     def runs(self) -> int:
-        """How often the model runs."""
+        """How many parts the progress counts: the results, or the runs of the model that a plan has."""
         return len(self.outputs) * (len(self.plan.segments) if self.plan else 1)
 
     @property
     def skipped(self) -> bool:
-        """Whether everything is there already and is to be kept."""
+        """Whether every result is there already and is to be kept."""
         return self.task.skip_existing and all(path.exists() for path in self.outputs)
 
     def document(self) -> dict[str, Any]:
@@ -79,9 +90,74 @@ class Request:
         }
 
     def _missing_weights(self) -> list[Notice]:
-        """A notice if a run would stop because the model's weights are not on this machine."""
-        try:
-            locate(self.spec, self.models_dir)
-        except ModelError as error:
-            return [Notice(field="model", text=f"{error.message}, {error.hint}")]
-        return []
+        """A notice for each model for which a run would stop as its weights are not on this machine."""
+        notices = []
+        for role, spec in self.models.items():
+            try:
+                locate(spec, self.models_dir)
+            except ModelError as error:
+                notices.append(Notice(field=role, text=f"{error.message}, {error.hint}"))
+        return notices
+
+    def inputs(self) -> dict[str, Any]:
+        """The facts that the run history lists under `inputs`, besides checksums."""
+        return {"models": {role: spec.name for role, spec in self.models.items()}}
+
+    def wangp_settings(self, index: int) -> dict[str, Any]:  # noqa: ARG002 - for those that WanGP reads
+        """The settings in the form of WanGP that are embedded in result `index`."""
+        return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderRequest(Request):
+    """A settled task that a diffusion model renders.
+
+    Args:
+        frames: of each result.
+        size: of each result, width and height in pixels.
+    """
+
+    task: Render
+    frames: int
+    size: Pixels
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The diffusion model."""
+        return self.models["model"]
+
+    @property
+    def offline(self) -> bool:
+        """Whether nothing may be fetched."""
+        return self.task.offline
+
+    def inputs(self) -> dict[str, Any]:
+        """The facts that the run history lists under `inputs`, besides checksums."""
+        task = self.task
+        return {
+            "prompt": task.all_prompts,
+            "negative_prompt": task.all_negative_prompts,
+            "seeds": [task.seed + index for index in range(task.results)],
+            "frames": self.frames,
+            "model": self.spec.name,
+            "runtime": task.model_dump(mode="json", include=set(Runtime.model_fields)),
+        }
+
+    def wangp_settings(self, index: int) -> dict[str, Any]:
+        """The settings in the form of WanGP that are embedded in result `index`."""
+        task = self.task.single(index)
+        return {
+            # WanGP reads only files whose type holds its name.
+            "type": f"wangp {__version__} (settings for WanGP) - {self.spec.title}",
+            "settings_version": WANGP_SETTINGS_VERSION,
+            "model_type": self.spec.name,
+            "prompt": task.all_prompts,
+            "negative_prompt": task.all_negative_prompts,
+            "resolution": task.size,
+            "video_length": self.frames,
+            "num_inference_steps": task.steps,
+            "guidance_scale": task.guidance_scale,
+            "flow_shift": task.flow_shift,
+            "sample_solver": task.sampler,
+            "seed": task.seed,
+        }

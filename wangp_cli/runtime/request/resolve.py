@@ -13,14 +13,16 @@ from wangp_cli.accelerators import NO_ACCELERATOR
 from wangp_cli.errors import RequestError, nearest
 from wangp_cli.runtime.request.request import Request
 from wangp_cli.runtime.request.settle import settle
-from wangp_cli.tasks import TASKS
 from wangp_cli.tasks.flags import flag_of
-from wangp_cli.tasks.render import Render
+from wangp_cli.tasks.task import Task
 from wangp_cli.value_layers import DEFAULT, SINGLE_TASK, Layer, MergedLayers, Origins, merge
 
 if TYPE_CHECKING:
     from wangp_cli.models import ModelSpec
     from wangp_cli.runtime.session import Session
+
+USUAL = "generate"
+"""The task of values that name none."""
 
 
 def resolve(layers: Sequence[Layer], session: Session) -> Request:
@@ -35,89 +37,105 @@ def resolve(layers: Sequence[Layer], session: Session) -> Request:
     try:
         return _resolve(said, layers, session)
     except RequestError as error:
-        raise with_field_label(error, said.origin, _kind_of(said)) from None
+        known = session.tasks.get(str(said.values.get("type")), session.tasks[USUAL])
+        raise with_field_label(error, said.origin, known) from None
 
 
 def _resolve(said: MergedLayers, layers: Sequence[Layer], session: Session) -> Request:
-    kind = str(said.values.get("type", "generate"))
-    if kind not in TASKS:
-        raise RequestError("type", f"there is no task {kind!r}", hint=nearest(kind, list(TASKS)))
-    layers = [_about(TASKS[kind], layer) for layer in layers]
+    name = str(said.values.get("type", USUAL))
+    if name not in session.tasks:
+        raise RequestError("type", f"there is no task {name!r}", hint=nearest(name, list(session.tasks)))
+    task_type = session.tasks[name]
+    defaults = Layer(kind="default", values=_class_defaults(task_type))
     settings = Layer(kind="settings", values=session.settings.task_values())
-    if not (name := said.values.get("model") or session.settings.model):
-        raise RequestError("model", "none is named", hint="name one; `wangp models` lists them")
-    spec = session.catalogue.get(str(name))
-    defaults = Layer(kind="default", values=_class_defaults(kind))
-    model = _about(TASKS[kind], Layer(kind="model", name=spec.name, values=spec.defaults))
-    merged = merge([defaults, settings, model, *_accelerated(TASKS[kind], layers, spec, session), *layers])
+    spec = _spec(task_type, said, session)
+    beneath = [settings, *_of_model(task_type, layers, spec, session)]
+    merged = merge([defaults, *(_about(task_type, layer, session) for layer in [*beneath, *layers])])
     origin = merged.origin | {
         field: session.settings_origin.get(field, DEFAULT)
         for field, origin in merged.origin.items()
         if origin.kind == "settings"
     }
-    task = validate(merged, kind, origin)
-    return settle(task, replace(merged, values={}, origin=origin), spec, session)
+    task = validate(merged, task_type, origin)
+    return settle(task, replace(merged, values={}, origin=origin), session)
 
 
-def _accelerated(
-    task: type[Render], layers: Sequence[Layer], spec: ModelSpec, session: Session
+def _spec(task_type: type[Task], said: MergedLayers, session: Session) -> ModelSpec | None:
+    """The model that `model` names, whose defaults count; None for a task without that field."""
+    if (field := task_type.model_fields.get("model")) is None:
+        return None
+    usual = session.settings.model if field.is_required() else field.default
+    if not (name := said.values.get("model") or usual):
+        raise RequestError("model", "none is named", hint="name one; `wangp models` lists them")
+    return session.catalogue.get(str(name))
+
+
+def _of_model(
+    task_type: type[Task], layers: Sequence[Layer], spec: ModelSpec | None, session: Session
 ) -> list[Layer]:
-    """The numbers of the accelerator that is asked for, or that the model has; all but the model give way."""
+    """What the model and its accelerator say; all but the model give way to the accelerator."""
+    if spec is None:
+        return []
+    of_model = Layer(kind="model", name=spec.name, values=spec.defaults)
+    if "accelerator" not in task_type.model_fields:
+        return [of_model]
+    return [of_model, *_accelerated(layers, spec, session)]
+
+
+def _accelerated(layers: Sequence[Layer], spec: ModelSpec, session: Session) -> list[Layer]:
+    """The values of the accelerator that is given, or that the model has."""
     name = merge(layers).values.get("accelerator", spec.defaults.get("accelerator"))
     if not isinstance(name, str) or name == NO_ACCELERATOR:
         return []
     variant = session.accelerators.variant(name, spec)
-    return [_about(task, Layer(kind="accelerator", name=name, values=variant.values))]
+    return [Layer(kind="accelerator", name=name, values=variant.values)]
 
 
-def _kind_of(said: MergedLayers) -> type[Render]:
-    return TASKS.get(str(said.values.get("type")), TASKS["generate"])
-
-
-def _about(task: type[Render], layer: Layer) -> Layer:
+def _about(task_type: type[Task], layer: Layer, session: Session) -> Layer:
     """What a layer says about a task: models, presets and flags of a batch also speak to others."""
     # The classes of the other tasks are only imported where a name is not this task's own.
-    if layer.kind in SINGLE_TASK or layer.values.keys() <= task.model_fields.keys():
+    if layer.kind in SINGLE_TASK or layer.values.keys() <= task_type.model_fields.keys():
         return layer
-    foreign = _foreign(task)
+    foreign = _foreign(task_type, tuple(session.tasks.values()))
     values = {name: value for name, value in layer.values.items() if name not in foreign}
     return replace(layer, values=values)
 
 
 @cache
-def _foreign(task: type[Render]) -> frozenset[str]:
+def _foreign(task_type: type[Task], others: tuple[type[Task], ...]) -> frozenset[str]:
     """Fields that only other tasks have."""
-    return frozenset(name for other in TASKS.values() for name in other.model_fields) - set(task.model_fields)
+    fields = frozenset(name for other in others for name in other.model_fields)
+    return fields - set(task_type.model_fields)
 
 
 @cache
-def _class_defaults(kind: str) -> dict[str, Any]:
-    fields = TASKS[kind].model_fields
+def _class_defaults(task_type: type[Task]) -> dict[str, Any]:
+    fields = task_type.model_fields
     return {name: field.default for name, field in fields.items() if not field.is_required()}
 
 
-def validate(merged: MergedLayers, kind: str, origin: Origins) -> Render:
+def validate(merged: MergedLayers, task_type: type[Task], origin: Origins) -> Task:
     """The task of merged values.
 
     Raises:
         RequestError: for the first wrong value; the others are named after it.
     """
     try:
-        return TASKS[kind].model_validate(merged.values)
+        return task_type.model_validate(merged.values)
     except ValidationError as error:
-        faults = [_explain(fault, list(TASKS[kind].model_fields), origin) for fault in error.errors()]
+        faults = [_explain(fault, list(task_type.model_fields), origin) for fault in error.errors()]
         (field, message, hint), *rest = faults
-        more = "".join(f"; {field_label(other, origin, TASKS[kind])}: {text}" for other, text, _ in rest)
+        more = "".join(f"; {field_label(other, origin, task_type)}: {text}" for other, text, _ in rest)
         raise RequestError(field, message + more, hint=hint) from None
 
 
-def field_label(field: str, origin: Origins, task: type[Render]) -> str:
+def field_label(field: str, origin: Origins, task: type[Task]) -> str:
     """How to name a field to the one who said it: the option for a flag, else the key."""
     flag = flag_of(task, field) if field in origin and origin[field].kind == "flag" else None
     return flag.option(field) if flag else field
 
 
-def with_field_label(error: RequestError, origin: Origins, task: type[Render]) -> RequestError:
+def with_field_label(error: RequestError, origin: Origins, task: type[Task]) -> RequestError:
     """The same error, its field named as the one who said it knows it."""
     return error.named(field_label(error.field, origin, task))
 

@@ -11,27 +11,33 @@ from wangp_cli.runtime.loras.select import LoraUse, download_notices, find_loras
 from wangp_cli.runtime.request.check_inputs import check_inputs, speech_ends_early
 from wangp_cli.runtime.request.check_model import check_model, check_recamera, vocabulary_notices
 from wangp_cli.runtime.request.draft import Draft
-from wangp_cli.runtime.request.output_paths import check_writable, plan_outputs, result_files
-from wangp_cli.runtime.request.request import Request
+from wangp_cli.runtime.request.output_paths import (
+    check_writable,
+    plan_outputs,
+    plan_plain_outputs,
+    result_files,
+)
+from wangp_cli.runtime.request.request import RenderRequest, Request
 from wangp_cli.runtime.request.steps import settle_frames, settle_rate, settle_seed, settle_size
 from wangp_cli.tasks.fields import MAX_SEED, size_of
+from wangp_cli.tasks.render import Render
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from wangp_cli.models import ModelSpec
     from wangp_cli.runtime.session import Session
-    from wangp_cli.tasks.render import Render
+    from wangp_cli.tasks.task import Task
     from wangp_cli.value_layers import MergedLayers
 
 
-def settle(task: Render, merged: MergedLayers, spec: ModelSpec, session: Session) -> Request:
-    """Check a task against its model and inputs, then settle rate, frames, size, seed and outputs.
+def settle(task: Task, merged: MergedLayers, session: Session) -> Request:
+    """Check a task against its models and inputs, then settle the values of a render, and decide its outputs.
 
     Args:
         task: validated.
         merged: origins, checksums and addresses of its values.
-        spec: its model.
         session: where it will run.
 
     Raises:
@@ -40,16 +46,48 @@ def settle(task: Render, merged: MergedLayers, spec: ModelSpec, session: Session
         ConflictError: an output exists.
         NoSpaceError: the output folder cannot take the result.
     """
+    models = {role: session.catalogue.get(name) for role, name in task.models().items()}
+    for spec in models.values():
+        _check_supported(spec)
+    if isinstance(task, Render):
+        return _settle_render(task, merged, models, session)
+    facts = check_inputs(task, [], merged.checksums)
+    _check_manifest_folder(session)
+    outputs = plan_plain_outputs(task, session.writable)
+    _check_records(task, outputs, session)
+    return Request(
+        task=task,
+        origin=merged.origin,
+        models=models,
+        facts=facts,
+        outputs=outputs,
+        notices=[],
+        addresses=merged.addresses,
+        models_dir=session.models_dir,
+    )
+
+
+def _check_supported(spec: ModelSpec) -> None:
     if spec.status == "unsupported":
         raise ModelError(
             f"model {spec.name!r} is not supported: {spec.status_note}",
             hint="`wangp models` lists those that are",
         )
+
+
+def _check_manifest_folder(session: Session) -> None:
+    if session.manifest_path:
+        check_writable("manifest_path", session.manifest_path.absolute().parent, session.writable)
+
+
+def _settle_render(
+    task: Render, merged: MergedLayers, models: Mapping[str, ModelSpec], session: Session
+) -> RenderRequest:
+    spec = models["model"]
     notices = check_model(task, spec, merged.origin, session.catalogue)
     loras = find_loras(task, merged.origin, spec, session)
     facts = check_inputs(task, [lora.path for lora in loras if lora.source.here], merged.checksums)
-    if session.manifest_path:
-        check_writable("manifest_path", session.manifest_path.absolute().parent, session.writable)
+    _check_manifest_folder(session)
     notices += task.check_shapes(facts.shapes, sized=merged.origin["size"].is_explicit)
     draft = Draft(
         task=task,
@@ -63,10 +101,16 @@ def settle(task: Render, merged: MergedLayers, spec: ModelSpec, session: Session
     draft = settle_frames(settle_rate(draft))
     check_recamera(task, spec, facts, draft.frames)
     draft = settle_seed(settle_size(draft))
-    return _request(draft, loras, merged, session)
+    return _render_request(draft, models, loras, merged, session)
 
 
-def _request(draft: Draft, loras: list[LoraUse], merged: MergedLayers, session: Session) -> Request:
+def _render_request(
+    draft: Draft,
+    models: Mapping[str, ModelSpec],
+    loras: list[LoraUse],
+    merged: MergedLayers,
+    session: Session,
+) -> RenderRequest:
     """The request of a draft whose values are final, with its output paths and the last notices."""
     task, spec, frames = draft.settled_task, draft.spec, draft.frames
     if task.seed + task.results - 1 > MAX_SEED:
@@ -81,10 +125,10 @@ def _request(draft: Draft, loras: list[LoraUse], merged: MergedLayers, session: 
         *vocabulary_notices(task.all_prompts, spec),
         *download_notices(loras),
     ]
-    return Request(
+    return RenderRequest(
         task=task,
         origin=draft.origin,
-        spec=spec,
+        models=models,
         facts=draft.facts,
         frames=frames,
         size=size,
@@ -97,7 +141,7 @@ def _request(draft: Draft, loras: list[LoraUse], merged: MergedLayers, session: 
     )
 
 
-def _check_records(task: Render, outputs: list[Path], session: Session) -> None:
+def _check_records(task: Task, outputs: list[Path], session: Session) -> None:
     """Check that the history can go on, and that neither it nor a result is the events file."""
     history = session.manifest_path or outputs[0].parent / HISTORY
     check_history(history)

@@ -1,13 +1,21 @@
-"""Steps, guidance and phases of one part of a video that is made in several."""
+"""Values that each part of a video has of its own, where it is generated in several parts."""
 
 from __future__ import annotations
 
+import math
 import shlex
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, SerializerFunctionWrapHandler, create_model, model_serializer
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    create_model,
+    model_serializer,
+)
 
-from wangp_cli.tasks.fields import Flag, Spec
+from wangp_cli.tasks.fields import MANY, MAX_SEED, Flag, Spec
 from wangp_cli.tasks.loras import read_multipliers
 from wangp_cli.tasks.shot import Phases, Sampling
 
@@ -89,5 +97,47 @@ class PartPhases(Spec):
             "'steps=8 guidance_scale=1'; repeatable, one for each part.",
             metavar="'KEY=VALUE ...'",
             default="the task's, for all",
+        ),
+    ] = ()
+
+
+class PartNoise(Spec):
+    """Where the noise of each part begins."""
+
+    panel: ClassVar[str] = "Sampling"
+    part_seeds: Annotated[
+        tuple[Annotated[int, Field(ge=0, le=MAX_SEED)], ...],
+        MANY,
+        Flag(
+            "Start of the noise of one generated part; repeatable, one for each.",
+            name="part_seed",
+            metavar="N",
+            default="the seed, for all",
+        ),
+    ] = ()
+
+
+def _factors(value: str) -> str:
+    try:
+        numbers = [float(number) for number in value.split()]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"{value!r} is not a number for each LoRA, such as '1 0.5'")
+    return value
+
+
+class PartLoraOptions(Spec):
+    """LoRAs of each part."""
+
+    panel: ClassVar[str] = "LoRA"
+    part_lora_factors: Annotated[
+        tuple[Annotated[str, AfterValidator(_factors)], ...],
+        MANY,
+        Flag(
+            "What the LoRAs' strengths are multiplied by in one generated part, such as '1 0.5'; 0 is "
+            "none; repeatable, one for each part.",
+            name="part_lora_factor",
+            metavar="'X X ...'",
         ),
     ] = ()
