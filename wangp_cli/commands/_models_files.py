@@ -190,9 +190,7 @@ def convert_command(
             raise ConflictError(f"folder: {folder} is no model", hint="name another folder")
         spec = _given(local, model, like, allow_pickle=allow_pickle)
         if not spec.is_diffusion:
-            raise RequestError(
-                "model", f"{spec.name!r} is of kind {spec.kind}, only diffusion models are converted"
-            )
+            raise _no_diffusion(spec)
         if not spec.source.file:
             raise RequestError("model", f"{spec.name!r} is in diffusers layout already")
         place = locate.locate(spec, local.models_dir)
@@ -232,9 +230,7 @@ def prepare_command(
         local = models_context(models_dir)
         spec = local.catalogue.get(name)
         if not spec.is_diffusion:
-            raise RequestError(
-                "model", f"{spec.name!r} is of kind {spec.kind}, only diffusion models are prepared"
-            )
+            raise _no_diffusion(spec)
         if missing := locate.missing_file(spec, local.models_dir):
             raise ModelError(
                 f"weights of {spec.name!r} are not here: {missing} is missing",

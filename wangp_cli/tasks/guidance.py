@@ -109,7 +109,7 @@ class Guidance(Spec):
         """
         own = spec.traits.guidance_field
         if not self.guide_given and not spec.traits.guides_given:
-            raise RequestError("guide_given", f"false, but model {spec.name!r} is no VACE, which it is for")
+            raise RequestError("guide_given", f"false, but model {spec.name!r} has no such guidance")
         for field in ARCHITECTURE_SCALES:
             usual = type(self).model_fields[field].default
             if field != own and (said := getattr(self, field)) != usual:

@@ -101,7 +101,7 @@ def test_references_are_given(loaded: Any) -> None:
 
 
 def test_only_vace_knows_what_is_given(loaded: Any) -> None:
-    with pytest.raises(RequestError, match="guide_given: false, but model 'tiny_t2v' is no VACE"):
+    with pytest.raises(RequestError, match="guide_given: false, but model 'tiny_t2v' has no such guidance"):
         loaded("t2v").encode(tiny.shot(guide_given=False), Inputs(), tiny.quiet)
 
 

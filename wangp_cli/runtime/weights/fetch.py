@@ -167,7 +167,7 @@ def _fetch(
         got += remote.path.stat().st_size
         record = record.with_file(name, remote.path.stat().st_size, sha256)
         record.save(folder)
-    record = record.without(lambda path: not (folder / path).is_file())
+    record = record.without(record.missing(folder))
     record.model_copy(update={"complete": record.complete or not want.paths}).save(folder)
     if listing.remotes:
         last = str(listing.remotes[-1].path.relative_to(folder))

@@ -76,7 +76,7 @@ def _missing_of_tool(spec: ModelSpec, folder: Path) -> Path | None:
         receipt = Receipt.of(folder)
         if receipt is None or not receipt.complete:
             return folder
-        return next((folder / name for name in receipt.files if not (folder / name).is_file()), None)
+        return next((folder / name for name in receipt.missing(folder)), None)
     return None if folder.is_dir() and any(folder.iterdir()) else folder
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -60,12 +60,16 @@ class Receipt(BaseModel):
         """Write the receipt atomically."""
         write_atomic(folder / RECEIPT, json.dumps(self.model_dump(mode="json"), indent=1, sort_keys=True))
 
+    def missing(self, folder: Path) -> list[str]:
+        """Paths of its files that are not in the folder."""
+        return [path for path in self.files if not (folder / path).is_file()]
+
     def with_file(self, path: str, size: int, sha256: str) -> Receipt:
         """The receipt with one more file."""
         files = dict(self.files) | {path: ReceiptEntry(size=size, sha256=sha256)}
         return self.model_copy(update={"files": files})
 
-    def without(self, bad: Callable[[str], bool]) -> Receipt:
-        """The receipt without some files, by their paths."""
-        files = {path: entry for path, entry in self.files.items() if not bad(path)}
+    def without(self, paths: Collection[str]) -> Receipt:
+        """The receipt without some files; it is no longer complete if it had one of them."""
+        files = {path: entry for path, entry in self.files.items() if path not in paths}
         return self.model_copy(update={"files": files, "complete": self.complete and files == self.files})

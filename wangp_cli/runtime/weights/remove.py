@@ -89,7 +89,7 @@ def remove(removal: Removal, models_dir: Path) -> None:
         path.unlink(missing_ok=True)
     for folder in {models_dir / path.relative_to(models_dir).parts[0] for path in removal.gone}:
         if record := Receipt.of(folder):
-            record.without(lambda name, folder=folder: not (folder / name).is_file()).save(folder)
+            record.without(record.missing(folder)).save(folder)
         for empty in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
             if not any(empty.iterdir()):
                 empty.rmdir()

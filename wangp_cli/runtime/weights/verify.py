@@ -54,7 +54,7 @@ def _forget(spec: ModelSpec, models_dir: Path, bad: set[Path]) -> None:
     for want in needed_repositories(spec) if bad else ():
         folder = folder_of(Source(repository=want.repository), models_dir)
         if record := Receipt.of(folder):
-            record.without(lambda name, folder=folder: folder / name in bad).save(folder)
+            record.without([name for name in record.files if folder / name in bad]).save(folder)
 
 
 def _noted(spec: ModelSpec, models_dir: Path) -> list[tuple[Path, int, str]]:
