@@ -80,9 +80,8 @@ class Accelerators(NamedEntries[Accelerator]):
         accelerator = self.get(name)
         if variant := next((variant for variant in accelerator.variants if variant.fits(spec)), None):
             return variant
-        fitting = [
-            name for name, other in self.all.items() if any(each.fits(spec) for each in other.variants)
-        ]
+        others = self.all.values()
+        fitting = [other.name for other in others if any(each.fits(spec) for each in other.variants)]
         there = f"there is: {', '.join(fitting)}" if fitting else "there is none"
         experts = f" x {spec.experts}" if spec.experts > 1 else ""
         network = f"{spec.network.name}{experts}" if spec.network else "another network"

@@ -54,7 +54,7 @@ def load_settings() -> tuple[Settings, dict[str, Origin], Folders]:
 
 
 def catalogue(folders: Folders, adapters: Adapters | None = None) -> Catalogue:
-    """Shipped models, then the user's own; of the families that have an adapter."""
+    """The models that ship, replaced by the user's where names are equal; of families with an adapter."""
     return Catalogue(
         presets_dir() / "models",
         folders.config / "models",

@@ -1,1 +1,1 @@
-"""Values that were given, resolved and settled into a `Request`."""
+"""Requests: layers of values merged, validated and settled for a model."""

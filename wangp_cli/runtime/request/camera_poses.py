@@ -1,4 +1,4 @@
-"""The camera's pose in every frame of a task: on a known path, or from a file."""
+"""Camera poses for every frame of a task: of a named path, or read from a file."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 FIELD = "camera_file"
 TOLERANCE = 1e-3
-"""Of the lengths and angles of a camera's axes, which files have with six digits."""
+"""For lengths and dot products of the camera's axes; files have six digits."""
 _ROW = re.compile(r"\[([^\[\]]*)\]")
 
 
 def poses(task: CameraOptions, frames: int) -> tuple[Pose, ...] | None:
-    """The camera's poses, one for each frame, as the first frame's camera sees them; None where none is said.
+    """Camera poses relative to that of the first frame, one for each frame; None without a camera.
 
     Raises:
         RequestError: the file is broken, or has too few frames.
@@ -33,20 +33,20 @@ def poses(task: CameraOptions, frames: int) -> tuple[Pose, ...] | None:
 
 
 def _read(path: Path, camera: str | None, frames: int) -> list[Camera]:
-    """The cameras of a file in the form of MultiCamVideo: `frame0` and so on, each with its `cam01` ..."""
+    """The cameras of a file in the format of MultiCamVideo: `frame0` ..., each with `cam01` ..."""
     try:
-        found = loads(path.read_bytes())
+        table = loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise RequestError(FIELD, f"{path} cannot be read: {error}") from None
-    if not isinstance(found, dict) or not isinstance(found.get("frame0"), dict) or not found["frame0"]:
+    if not isinstance(table, dict) or not isinstance(table.get("frame0"), dict) or not table["frame0"]:
         raise RequestError(FIELD, f"{path} has no frame0 with a camera, such as cam01")
-    if (count := sum(f"frame{index}" in found for index in range(frames))) < frames:
+    if (count := sum(f"frame{index}" in table for index in range(frames))) < frames:
         raise RequestError(FIELD, f"{path} has {count} frames, but {frames} are made")
-    name = _chosen(path, list(found["frame0"]), camera)
-    return [_camera(path, f"frame{index}", name, found[f"frame{index}"]) for index in range(frames)]
+    name = _camera_name(path, list(table["frame0"]), camera)
+    return [_camera(path, f"frame{index}", name, table[f"frame{index}"]) for index in range(frames)]
 
 
-def _chosen(path: Path, names: list[str], camera: str | None) -> str:
+def _camera_name(path: Path, names: list[str], camera: str | None) -> str:
     wanted = f"cam{path_number(camera) if camera else 1:02}"
     if wanted in names:
         return wanted
@@ -58,7 +58,7 @@ def _chosen(path: Path, names: list[str], camera: str | None) -> str:
 
 
 def _camera(path: Path, frame: str, name: str, cameras: Any) -> Camera:
-    """A camera from its matrix `[4, 4]`: rows forward, right, up and position, as lists or as a text."""
+    """A camera from a matrix `[4, 4]` with the rows forward, right, up and position, as lists or as text."""
     matrix = cameras.get(name) if isinstance(cameras, dict) else None
     try:
         if isinstance(matrix, str):
@@ -68,14 +68,14 @@ def _camera(path: Path, frame: str, name: str, cameras: Any) -> Camera:
         ends = [row[3] for row in rows]
     except (TypeError, ValueError):
         raise RequestError(FIELD, f"{path}: {frame} {name} is no matrix of 4 x 4 numbers") from None
-    if ends != [0, 0, 0, 1] or not _upright(camera):
+    if ends != [0, 0, 0, 1] or not _has_orthonormal_axes(camera):
         fault = "must be forward, right and up of length 1, then the position, with 0 0 0 1 at their ends"
         raise RequestError(FIELD, f"{path}: {frame} {name}: the rows {fault}")
     return camera
 
 
-def _upright(camera: Camera) -> bool:
-    """Whether the axes are of length 1, at right angles, and the position is finite."""
+def _has_orthonormal_axes(camera: Camera) -> bool:
+    """Whether the axes have length 1 and right angles, and the position is finite."""
     axes = camera[:3]
     return all(map(isfinite, camera.position)) and all(
         isclose(sum(a * b for a, b in zip(one, other, strict=True)), float(i == j), abs_tol=TOLERANCE)

@@ -1,4 +1,4 @@
-"""Input files of a task: there, readable, of the right kind and unchanged, before any weight is loaded."""
+"""Checks of input files before weights are loaded: they exist, decode, have the right kind and checksum."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from wangp_cli.models import ModelSpec
     from wangp_cli.plan import Plan
 
-BESIDE_THE_GUIDE = ("video_mask", "video_face", "video_background")
-"""Videos that are shown frame by frame with a control video."""
+FRAMES_OF_THE_GUIDE = ("video_mask", "video_face", "video_background")
+"""Videos that must have as many frames as the control video."""
 
 
 def check_inputs(task: Task, loras: Sequence[Path], checksums: Mapping[str, str]) -> InputFacts:
-    """Look into every input file.
+    """Probe and check every input file.
 
     Args:
-        task: the task.
-        loras: its LoRA files.
+        task: names the files.
+        loras: its LoRA files on this machine.
         checksums: sha256 that a file must have, by path.
 
     Raises:
@@ -46,7 +46,7 @@ def check_inputs(task: Task, loras: Sequence[Path], checksums: Mapping[str, str]
     facts = InputFacts(probed)
     for path in loras:
         _check_unchanged("loras", path, checksums)
-    for field in BESIDE_THE_GUIDE:
+    for field in FRAMES_OF_THE_GUIDE:
         for guide, other in zip(facts.of("video_guide"), facts.of(field), strict=False):
             if other.frames != guide.frames:
                 raise RequestError(
@@ -58,19 +58,26 @@ def check_inputs(task: Task, loras: Sequence[Path], checksums: Mapping[str, str]
 
 
 def speech_ends_early(facts: InputFacts, plan: Plan | None, frames: int, rate: Fraction) -> list[Notice]:
-    """A notice if a recording of speech ends before the frames that are made to it, of so many in all."""
+    """A notice if the recording of speech is shorter than the generated frames.
+
+    Args:
+        facts: of the input files.
+        plan: of a task with several runs of the model; its first new frame starts the speech.
+        frames: of the result.
+        rate: frames per second of the result.
+    """
     if not (spoken := facts.of("audio_guide")):
         return []
-    made = frames - (plan.segments[0].generate_start if plan else 0)
-    if spoken[0].seconds * rate >= made - 1:
+    generated = frames - (plan.segments[0].generate_start if plan else 0)
+    if spoken[0].seconds * rate >= generated - 1:
         return []
-    seconds = float(made / rate)
+    seconds = float(generated / rate)
     text = f"{spoken[0].seconds:.2f} s, but {seconds:.2f} s are made, silence follows it"
     return [Notice(field="audio_guide", text=text)]
 
 
 def check_animation(task: Render, spec: ModelSpec, facts: InputFacts, rate: Fraction) -> None:
-    """Refuse what a model that animates cannot use: it needs poses and a face throughout.
+    """Refuse inputs that a character animation model cannot use: it needs poses and a face in every frame.
 
     Args:
         task: the task.
@@ -89,7 +96,7 @@ def check_animation(task: Render, spec: ModelSpec, facts: InputFacts, rate: Frac
         raise RequestError(
             masks[0], f"model {spec.name!r} needs the video it lies over", hint="give --video-background"
         )
-    for field in ("video_guide", *BESIDE_THE_GUIDE):
+    for field in ("video_guide", *FRAMES_OF_THE_GUIDE):
         if field in facts and (found := facts.of(field)[0].frames) < frames:
             raise RequestError(field, f"{found} frames, but {frames} are asked for", hint=f"--frames {found}")
 
@@ -111,10 +118,15 @@ def _check_media(task: Task, field: str, path: Path) -> MediaFacts:
     if facts.kind not in kinds and not ("audio" in kinds and facts.audio_codec):
         other = next((name for name in task.inputs() if name == field.replace(kinds[0], facts.kind)), None)
         hint = f"{other} takes it" if other else None
-        wanted = " or ".join(_WORDS[kind] for kind in kinds)
+        wanted = " or ".join(_KINDS[kind] for kind in kinds)
         silent = " without sound" if facts.kind == "video" and "audio" in kinds else ""
-        raise RequestError(field, f"{path} is {_WORDS[facts.kind]}{silent}, {wanted} is wanted", hint=hint)
+        raise RequestError(field, f"{path} is {_KINDS[facts.kind]}{silent}, {wanted} is wanted", hint=hint)
     return facts
 
 
-_WORDS: dict[FileKind, str] = {"image": "a picture", "video": "a video", "audio": "sound", "poses": "poses"}
+_KINDS: dict[FileKind, str] = {
+    "image": "a picture",
+    "video": "a video",
+    "audio": "sound",
+    "poses": "poses",
+}

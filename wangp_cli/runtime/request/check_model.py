@@ -1,4 +1,4 @@
-"""Whether a model serves what a task asks of it."""
+"""Checks of a task against its model: inputs, phases, guidance and options that the model supports."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from wangp_cli.tasks.shot import Sampling
     from wangp_cli.value_layers import Origins
 
-OF_PHASE = {2: ("guidance2_scale", "switch_threshold"), 3: ("guidance3_scale", "switch_threshold2")}
-"""What only runs of so many phases read."""
-WORDS: dict[Accepts, str] = {
+FIELDS_OF_PHASES = {2: ("guidance2_scale", "switch_threshold"), 3: ("guidance3_scale", "switch_threshold2")}
+"""Fields that have an effect only in runs with at least so many phases."""
+INPUT_NAMES: dict[Accepts, str] = {
     "start": "start picture",
     "end": "end picture",
     "anchor": "picture to hold on to",
@@ -46,10 +46,10 @@ WORDS: dict[Accepts, str] = {
 
 
 def check_model(task: Render, spec: ModelSpec, origin: Origins, catalogue: Catalogue) -> list[Notice]:
-    """Refuse what the model does not have or take, and a task that lacks what it needs.
+    """Refuse a task that the model cannot render: an input or option it lacks, or a missing input it needs.
 
     Returns:
-        where phases begin, and what nothing reads, a sentence each.
+        notices of the steps of each phase and of values without effect.
 
     Raises:
         RequestError: naming the field.
@@ -82,14 +82,14 @@ def _check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None
         if feature not in spec.accepts:
             able = catalogue.accepting(feature)
             hint = f"models that do: {', '.join(able)}" if able else None
-            raise RequestError(field, f"model {spec.name!r} takes no {WORDS[feature]}", hint=hint)
+            raise RequestError(field, f"model {spec.name!r} takes no {INPUT_NAMES[feature]}", hint=hint)
     has = set(given) | set(asked) | ({"start"} if "source" in given else set())
     for feature in sorted(spec.requires - has):
         taking = (name for name, mark in task.inputs().items() if mark.ability == feature)
         field = feature if feature in type(task).model_fields else next(taking, "model")
         taker = "wangp travel --mode svi" if feature == "anchor" else "wangp generate"
         hint = f"give {_option(field, type(task))}" if field != "model" else f"`{taker}` takes it"
-        words = spec.means.get(feature, WORDS[feature])
+        words = spec.means.get(feature, INPUT_NAMES[feature])
         raise RequestError(field, f"model {spec.name!r} needs a {words}", hint=hint)
     if "mask" in given and "control" not in given and "control" not in asked:
         raise RequestError(
@@ -110,12 +110,14 @@ def _check_control(task: Render, spec: ModelSpec) -> None:
     for field in ("control_strength", "control_start", "control_end"):
         if (value := getattr(task, field)) != type(task).model_fields[field].default:
             raise RequestError(
-                field, f"{value}, but model {spec.name!r} follows its video wholly", hint="leave it out"
+                field,
+                f"{value}, but model {spec.name!r} applies its control video in full",
+                hint="leave it out",
             )
 
 
 def check_recamera(task: Render, spec: ModelSpec, facts: InputFacts, frames: int) -> None:
-    """Refuse what leaves frames of a video that is filmed again without a picture or a pose.
+    """Refuse a video or a camera file with fewer frames than the result, for a model that re-renders a video.
 
     Raises:
         RequestError: naming the field.
@@ -123,24 +125,24 @@ def check_recamera(task: Render, spec: ModelSpec, facts: InputFacts, frames: int
     if not spec.is_recamera:
         return
     if "video_guide" in facts and (found := facts.of("video_guide")[0].frames) < frames:
-        raise RequestError("video_guide", f"{found} frames, but model {spec.name!r} films {frames}")
+        raise RequestError("video_guide", f"{found} frames, but model {spec.name!r} re-renders {frames}")
     if isinstance(task, CameraOptions):
         poses(task, frames)
 
 
 def _check_sampling(task: Render, spec: ModelSpec, origin: Origins) -> list[Notice]:
-    """Refuse phases and guidance that the model does not have, in the task or in a part of it."""
+    """Refuse phases and guidance that the model does not support, in the task or in a part of it."""
     notices = []
     for number, run in enumerate(task.samplings):
         try:
-            found = _check_run(run, spec, origin)
+            of_run = _check_run(run, spec, origin)
         except RequestError as error:
             if run is task:
                 raise
             message = f"number {number}: {error.message}"
             raise RequestError("part_phases", message, hint=error.hint) from None
         part = number if len(task.samplings) > 1 else None
-        notices += [replace(notice, part=part) for notice in found]
+        notices += [replace(notice, part=part) for notice in of_run]
     return notices
 
 
@@ -156,7 +158,7 @@ def _check_run(task: Sampling, spec: ModelSpec, origin: Origins) -> list[Notice]
         )
     notices = [
         Notice(field=field, text=f"not used, there {'are two phases' if asked > 1 else 'is one phase'}")
-        for phase, fields in OF_PHASE.items()
+        for phase, fields in FIELDS_OF_PHASES.items()
         for field in fields
         if asked < phase and _is_explicit(origin, field)
     ]
@@ -167,7 +169,7 @@ def _check_run(task: Sampling, spec: ModelSpec, origin: Origins) -> list[Notice]
         unused += [own] if spec.traits.fixed_guidance and _is_explicit(origin, own) else []
         notices += [Notice(field=field, text="not used, the guidance scale is 1") for field in unused]
     if "speech" not in spec.accepts and _is_explicit(origin, "audio_scale"):
-        text = f"not used, model {spec.name!r} hears nothing"
+        text = f"not used, model {spec.name!r} takes no speech"
         notices.append(Notice(field="audio_scale", text=text))
     if asked > 1:
         notices.append(Notice(field="phases", text=", ".join(starmap(_steps, task.phase_spans))))
@@ -175,7 +177,7 @@ def _check_run(task: Sampling, spec: ModelSpec, origin: Origins) -> list[Notice]
 
 
 def _check_forcing(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
-    """Refuse what the model, the step cache or the attention backend cannot do with frames apart."""
+    """Refuse diffusion forcing where the model, the step cache or the attention backend does not support it."""
     if not task.forcing_fields:
         return
     field = task.forcing_fields[0]
@@ -206,27 +208,27 @@ def _is_explicit(origin: Origins, field: str) -> bool:
 
 
 def _steps(first: int, count: int) -> str:
-    """Steps in words; `first` is counted from 0."""
+    """A range of steps for people; `first` is counted from 0."""
     if count > 1:
         return f"steps {first + 1} to {first + count}"
     return f"step {first + 1}" if count else "no step"
 
 
 def _option(field: str, task: type[Render]) -> str:
-    """The option that sets a field, for hints."""
+    """The command line option of a field; the field's name if it has none."""
     flag = flag_of(task, field)
     return flag.option(field) if flag else field
 
 
 def vocabulary_notices(prompt: str, spec: ModelSpec) -> list[Notice]:
-    """A notice if the prompt leaves the small world of a model that ships with us."""
-    world = shipped_vocabulary(spec.source.package) if spec.source.package else None
-    if not world:
+    """A notice of the words in a prompt that a model of the package was not trained on."""
+    vocabulary = shipped_vocabulary(spec.source.package) if spec.source.package else None
+    if not vocabulary:
         return []
-    known = world | set(UNPROMPTED.split())
-    strange = [word for word in re.findall(r"[^\W\d_]+", prompt.lower()) if word not in known]
-    if not strange:
+    known = vocabulary | set(UNPROMPTED.split())
+    unknown = [word for word in re.findall(r"[^\W\d_]+", prompt.lower()) if word not in known]
+    if not unknown:
         return []
-    words = ", ".join(dict.fromkeys(strange))
+    words = ", ".join(dict.fromkeys(unknown))
     text = f"{spec.name} was not trained on: {words}; for anything else use a real model, see `wangp models`"
     return [Notice(field=None, text=text)]
