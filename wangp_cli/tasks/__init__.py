@@ -19,7 +19,9 @@ class TaskTypes(Mapping[str, "type[Task]"]):
     """
 
     def __getitem__(self, name: str) -> type[Task]:
-        task: type[Task] = getattr(import_module(f"wangp_cli.tasks.{name}"), _CLASSES[name])
+        # Looked up before the import, so that an unknown type is a KeyError, as of any mapping.
+        class_name = _CLASSES[name]
+        task: type[Task] = getattr(import_module(f"wangp_cli.tasks.{name}"), class_name)
         return task
 
     def __iter__(self) -> Iterator[str]:
