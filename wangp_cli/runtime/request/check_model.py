@@ -177,7 +177,7 @@ def _check_run(task: Sampling, spec: ModelSpec, origin: Origins) -> list[Notice]
 
 
 def _check_forcing(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
-    """Refuse diffusion forcing where the model, the step cache or the attention backend does not support it."""
+    """Refuse diffusion forcing that the model, the step cache or the attention backend does not support."""
     if not task.forcing_fields:
         return
     field = task.forcing_fields[0]
