@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json as json_
-import shutil
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from wangp_cli.files.folders import free_bytes
+from wangp_cli.files.units import format_bytes
 from wangp_cli.runtime.request.request import RenderRequest
 from wangp_cli.runtime.weights import locate
 from wangp_cli.runtime.weights.sizes import network_config, part_sizes
@@ -71,12 +72,11 @@ def _plain_text(facts: dict[str, Any]) -> str:
 
 
 def _disk(sizes: Iterable[PartSize], models_dir: Path) -> dict[str, Any]:
-    existing = next(folder for folder in (models_dir, *models_dir.parents) if folder.is_dir())
     sizes = list(sizes)
     return {
         "bytes": sum(size.bytes for size in sizes),
         "to_fetch_bytes": sum(size.bytes for size in sizes if not size.here),
-        "free_bytes": shutil.disk_usage(existing).free,
+        "free_bytes": free_bytes(models_dir),
     }
 
 
@@ -89,8 +89,10 @@ def _stage_seconds(stages: Sequence[StageShare], load_seconds: float, run_second
 
 
 def _disk_line(disk: dict[str, Any]) -> str:
-    fetch = f"{_size(disk['to_fetch_bytes'])} to fetch" if disk["to_fetch_bytes"] else "all here"
-    return f"disk     {_size(disk['bytes'])} of weights, {fetch}, {_size(disk['free_bytes'])} free"
+    fetch = f"{format_bytes(disk['to_fetch_bytes'])} to fetch" if disk["to_fetch_bytes"] else "all here"
+    return (
+        f"disk     {format_bytes(disk['bytes'])} of weights, {fetch}, {format_bytes(disk['free_bytes'])} free"
+    )
 
 
 def _text(facts: dict[str, Any], task: Render) -> str:
@@ -100,25 +102,22 @@ def _text(facts: dict[str, Any], task: Render) -> str:
         for stage in task.stages
         if stage.name not in known
     ]
-    parts = ", ".join(f"{name} {_size(size)}" for name, size in facts["weights"].items())
+    parts = ", ".join(f"{name} {format_bytes(size)}" for name, size in facts["weights"].items())
     room = "" if facts["fits"] else ", which is too little"
     return "\n".join(
         [
             f"{facts['model']} on {facts['device']} in {facts['dtype']}",
             f"profile  {facts['profile']}: {facts['why']}",
             f"weights  {parts}",
-            f"device   {_size(facts['device_bytes'])} at the peak, {_size(facts['free_bytes'])} free{room}",
-            f"memory   {_size(facts['memory_bytes'])} at the peak",
+            f"device   {format_bytes(facts['device_bytes'])} at the peak, "
+            f"{format_bytes(facts['free_bytes'])} free{room}",
+            f"memory   {format_bytes(facts['memory_bytes'])} at the peak",
             _disk_line(facts["disk"]),
             f"time     about {_time(facts['load_seconds'])} to load, then {_time(facts['run_seconds'])};"
             " a rough guess from the speed of this machine",
             *more,
         ]
     )
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
 
 
 def _time(seconds: float) -> str:

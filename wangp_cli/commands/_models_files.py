@@ -17,6 +17,7 @@ from wangp_cli.commands._models import Json, ModelsContext, ModelsDir, Name, com
 from wangp_cli.commands._table import write_json
 from wangp_cli.errors import ConflictError, ModelError, NoSpaceError, RequestError
 from wangp_cli.files.atomic import write_atomic
+from wangp_cli.files.units import format_bytes
 from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines.base import Weights
 from wangp_cli.runtime import bootstrap
@@ -284,6 +285,6 @@ def _to_people() -> Callable[[str, int, int], None]:
         nonlocal shown
         if shown != (part, done >> 30):
             shown = (part, done >> 30)
-            console.print(f"{part}  {done / 1e9:.2f} of {total / 1e9:.2f} GB", markup=False)
+            console.print(f"{part}  {format_bytes(done)} of {format_bytes(total)}", markup=False)
 
     return show

@@ -12,6 +12,7 @@ from wangp_cli.commands._models import Events, Json, ModelsContext, ModelsDir, N
 from wangp_cli.commands._run import exit_with, open_run
 from wangp_cli.commands._table import write_json, write_table
 from wangp_cli.errors import ModelError, RequestError
+from wangp_cli.files.units import format_bytes
 from wangp_cli.models import ModelSpec
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.events.console import stderr_console
@@ -23,7 +24,6 @@ from wangp_cli.runtime.weights.hub import Hub
 from wangp_cli.runtime.weights.remove import Removal, plan_removal, remove
 from wangp_cli.runtime.weights.verify import GOOD, verify
 
-GIGABYTE = 1e9
 SHOWN_BYTES = 1 << 28
 """A line for people after so many bytes of a file."""
 
@@ -55,7 +55,7 @@ def _to_people() -> Callable[[Step], None]:
         part = step.bytes // SHOWN_BYTES
         if shown != (step.file, part):
             shown = (step.file, part)
-            size = f"{step.bytes / GIGABYTE:.2f} of {step.bytes_total / GIGABYTE:.2f} GB"
+            size = f"{format_bytes(step.bytes)} of {format_bytes(step.bytes_total)}"
             console.print(f"{step.done}/{step.total} {step.file}  {size}", markup=False)
 
     return show
@@ -110,7 +110,7 @@ def remove_command(
             write_json({"removed": gone, "bytes": removal.bytes, "kept": kept})
             return
         sharing = sorted(set(removal.kept.values()))
-        typer.echo(f"removed {len(removal.gone)} files, {removal.bytes / GIGABYTE:.2f} GB")
+        typer.echo(f"removed {len(removal.gone)} files, {format_bytes(removal.bytes)}")
         if sharing:
             typer.echo(f"kept {len(removal.kept)} files that {', '.join(sharing)} share")
 
@@ -118,7 +118,7 @@ def remove_command(
 def _ask(removal: Removal, *, yes: bool) -> None:
     if yes:
         return
-    question = f"remove {len(removal.gone)} files, {removal.bytes / GIGABYTE:.2f} GB?"
+    question = f"remove {len(removal.gone)} files, {format_bytes(removal.bytes)}?"
     try:
         with stdin_for_answers():
             agreed = typer.confirm(question, err=True)

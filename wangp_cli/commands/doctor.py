@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import socket
 import sys
 from pathlib import Path
@@ -17,6 +16,8 @@ from rich.table import Table
 
 from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._table import write_json
+from wangp_cli.files.folders import free_bytes, nearest_existing
+from wangp_cli.files.units import format_bytes
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.events.console import plain
 from wangp_cli.runtime.weights import locate
@@ -95,7 +96,7 @@ def _machine() -> list[Check]:
     if device == "cuda":
         free, total = torch.cuda.mem_get_info()
         checks.append(
-            Check(name="GPU memory", status="ok", found=f"{free / 1e9:.1f} of {total / 1e9:.1f} GB free")
+            Check(name="GPU memory", status="ok", found=f"{format_bytes(free)} of {format_bytes(total)} free")
         )
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
@@ -104,7 +105,7 @@ def _machine() -> list[Check]:
         Check(
             name="memory",
             status="warning" if low else "ok",
-            found=f"{free / 1e9:.1f} of {total / 1e9:.1f} GB free",
+            found=f"{format_bytes(free)} of {format_bytes(total)} free",
             fix="4 GB are the least" if low else None,
         )
     )
@@ -127,23 +128,23 @@ def _unfinished(outputs: Path) -> list[Check]:
     """Segments of interrupted tasks, if there are any."""
     if not (size := segments_cache.work_size(outputs)):
         return []
-    found = f"{outputs / segments_cache.FOLDER}, {size / 1e9:.1f} GB of interrupted tasks"
+    found = f"{outputs / segments_cache.FOLDER}, {format_bytes(size)} of interrupted tasks"
     fix = "start them again, or remove the folder; it is emptied after a week"
     return [Check(name="unfinished work", status="ok", found=found, fix=fix)]
 
 
 def _folder(name: str, path: Path) -> Check:
-    existing = next(place for place in (path, *path.parents) if place.exists())
+    existing = nearest_existing(path)
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         return Check(
             name=name, status="problem", found=f"{path} cannot be written", fix="see `wangp settings path`"
         )
-    free = shutil.disk_usage(existing).free / 1e9
-    low = free < 1
+    free = free_bytes(existing)
+    low = free < 1e9
     return Check(
         name=name,
         status="warning" if low else "ok",
-        found=f"{path}, {free:.0f} GB free",
+        found=f"{path}, {format_bytes(free)} free",
         fix="less than 1 GB is left" if low else None,
     )
 

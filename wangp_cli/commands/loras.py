@@ -11,6 +11,7 @@ from wangp_cli.catalogue import Catalogue
 from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._table import values_line, write_facts, write_json, write_table
 from wangp_cli.errors import ModelError, RequestError, WangpError
+from wangp_cli.files.units import format_bytes
 from wangp_cli.models import ModelSpec, Network
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.events.console import stderr_console
@@ -160,8 +161,8 @@ def fetch(name: Name) -> None:
         console = stderr_console()
 
         def report(here: int, total: int) -> None:
-            of = f" of {total / 1e6:.1f}" if total else ""
-            console.print(f"{name}: {here / 1e6:.1f}{of} MB", markup=False)
+            of = f" of {format_bytes(total)}" if total else ""
+            console.print(f"{name}: {format_bytes(here)}{of}", markup=False)
 
         source = find_source(name, bootstrap.loras_dir(settings, folders))
         hub = Hub(endpoint=settings.hub_endpoint, offline=settings.offline)

@@ -50,11 +50,6 @@ def _of_container() -> int | None:
     return max(1, int(limit) - used + cached)
 
 
-def shown(size: float) -> str:
-    """Bytes for people."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
-
-
 def weigh(module: Any) -> int:
     """Bytes of a network's weights."""
     return sum(tensor.numel() * tensor.element_size() for tensor in [*module.parameters(), *module.buffers()])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,8 +11,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from wangp_cli.errors import OutOfMemoryError, ResourceError
+from wangp_cli.files.folders import free_bytes, nearest_existing
+from wangp_cli.files.units import format_bytes
 from wangp_cli.pipelines.memory import meter
-from wangp_cli.pipelines.memory.meter import shown
 
 if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Placement
@@ -133,8 +133,8 @@ def _check_memory(placement: Placement, sizes: Mapping[str, int], free: int) -> 
             # After the last profile there is nothing left to try.
             kind = ResourceError if profile == "5" else OutOfMemoryError
             raise kind(
-                f"profile: {profile} holds {shown(needed)} of {shown(total)} of weights on {where}, "
-                f"which has {shown(room)} free",
+                f"profile: {profile} holds {format_bytes(needed)} of {format_bytes(total)} of weights "
+                f"on {where}, which has {format_bytes(room)} free",
                 hint="a smaller model, --transformer-quantization int8, or see --estimate",
             )
 
@@ -160,28 +160,28 @@ def automatic(sizes: Mapping[str, int], device: str, free: int, free_memory: int
     """
     total, largest = sum(sizes.values()), max(sizes.values(), default=0)
     room, waiting = SHARE * free, SHARE * free_memory
-    facts = f"weights take {shown(total)}, {shown(free)} are free on {device}"
+    facts = f"weights take {format_bytes(total)}, {format_bytes(free)} are free on {device}"
     on_gpu = device != "cpu"
     if total <= room:
         return "1", facts
     if largest <= room and (not on_gpu or total <= waiting):
-        return "3", f"{facts}, the largest part takes {shown(largest)}"
+        return "3", f"{facts}, the largest part takes {format_bytes(largest)}"
     if on_gpu and total * 1.2 <= waiting and resident(sizes, "2", device) <= free:
         # Pinned memory is a copy that cannot be swapped out.
-        return "2", f"{facts}, {shown(free_memory)} of memory"
+        return "2", f"{facts}, {format_bytes(free_memory)} of memory"
     if on_gpu and total <= waiting and resident(sizes, "4", device) <= free:
-        return "4", f"{facts}, {shown(free_memory)} of memory"
+        return "4", f"{facts}, {format_bytes(free_memory)} of memory"
     if not on_gpu and largest / 4 <= room:
-        return "4", f"{facts}, the largest part takes {shown(largest)}"
-    return "5", f"{facts}, {shown(free_memory)} of memory"
+        return "4", f"{facts}, the largest part takes {format_bytes(largest)}"
+    return "5", f"{facts}, {format_bytes(free_memory)} of memory"
 
 
 def _check_disk(placement: Placement, total: int) -> None:
     folder = placement.work_dir or Path(tempfile.gettempdir())
-    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    if total > (free := shutil.disk_usage(existing).free):
+    if total > (free := free_bytes(folder)):
         raise ResourceError(
-            f"profile: {placement.profile} keeps {shown(total)} of weights in {existing}, which has "
-            f"{shown(free)} free; {shown(meter.free('cpu'))} of memory are",
+            f"profile: {placement.profile} keeps {format_bytes(total)} of weights "
+            f"in {nearest_existing(folder)}, which has {format_bytes(free)} free; "
+            f"{format_bytes(meter.free('cpu'))} of memory are",
             hint="set work_dir to a larger disk (wangp settings path), or --transformer-quantization fp8",
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from wangp_cli.errors import RequestError
+from wangp_cli.files.units import format_bytes
 from wangp_cli.pipelines.base import Decoded, Inputs
 from wangp_cli.pipelines.denoise import attention, step_cache
 from wangp_cli.pipelines.denoise.condition import NetworkCall
@@ -169,7 +170,7 @@ class Wan:
             room = int(profiles.SHARE * meter.free(self.placement.device))
             first = meter.tile_side(self._vae.decoding_bytes, height, width, room)
             if first:
-                log.warning("vae_tiling: %d, as %s are free", first, meter.shown(room / profiles.SHARE))
+                log.warning("vae_tiling: %d, as %s are free", first, format_bytes(room / profiles.SHARE))
         limit = min(first or MAX_SIDE, max(height, width))
         return [first, *(side for side in meter.TILE_SIDES if side < limit)]
 
