@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import Run
 from tests.support.batches import Batches, ends
+from tests.support.old_stores import downgrade_to_version_1
 from wangp_cli.media.stills import read_image
 
 A, B, C = ({"task_id": name, "prompt": f"a {name}", "seed": 3} for name in "abc")
@@ -132,12 +133,14 @@ def test_an_unfinished_batch_is_not_thrown_away(batches: Batches) -> None:
 
 
 def test_two_batches_do_not_share_a_folder(batches: Batches) -> None:
-    first = batches.start(batches.tasks({"task_id": "a", "prompt": "sleep", "steps": 50}))
+    first = batches.start(batches.tasks({"task_id": "a", "prompt": "sleep", "steps": 500}))
     batches.wait_for("task.started")
     batches.start(batches.tasks(B, name="other.jsonl")).join(30)
     assert "another batch works" in (batches.folder / "err").read_text()
+    assert first.is_alive()
+    first.terminate()
     first.join(30)
-    assert first.exitcode == 0
+    assert first.exitcode == 143
 
 
 def test_an_attempt_after_too_little_memory_needs_less(batches: Batches) -> None:
@@ -247,3 +250,19 @@ def test_a_closed_standard_input_matters_only_where_it_is_read(
     (tmp_path / "tasks.jsonl").write_text("# nothing to do\n")
     done = run("batch", given, "--json", preexec_fn=lambda: os.close(0), stdin=None, code=code)
     assert ("standard input is closed" in done.stderr) == (code == 2)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_folder_of_the_last_release_is_resumed(batches: Batches, again: bool) -> None:
+    tasks = batches.tasks(A, B, C)
+    batches.run(tasks)
+    # As the last release left it: one done, one killed at work, one held back.
+    killed = {"state": "running", "result": None}
+    held = {"state": "blocked", "result": None, "files": "[]", "attempt": 0, "token": 0}
+    downgrade_to_version_1(batches.out / ".wangp" / "batch.sqlite", {"b": killed, "c": held})
+    (batches.out / "c.png").unlink()
+    (batches.out / "manifests" / "run_history.jsonl").unlink()
+    result = batches.run(*([tasks] if again else []), "--resume")
+    assert ends(result) == {"a": "skipped", "b": "completed", "c": "completed"}
+    assert batches.files() == ["a.png", "b.png", "c.png"]
+    assert ends(batches.run("--resume")) == dict.fromkeys("abc", "skipped")

@@ -1,4 +1,4 @@
-"""From lines to jobs: named, confined to the output folder, checked before anything runs."""
+"""Admission: validate the lines of a task file and turn them into jobs, before anything runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from wangp_cli.errors import Cancelled, ConflictError, RequestError, WangpError
 from wangp_cli.runtime.execute import result_or_error
 from wangp_cli.runtime.intake.path_policy import check_paths, confine_output
 from wangp_cli.runtime.jobs.cleanup import files_of, is_intact, remove_leftovers, remove_results
-from wangp_cli.runtime.jobs.store import NewJob
+from wangp_cli.runtime.jobs.payload import pack
+from wangp_cli.runtime.jobs.stored_job import NewJob
 from wangp_cli.runtime.request.request import Request
 from wangp_cli.runtime.request.resolve import resolve
 from wangp_cli.tasks.runtime import Runtime
@@ -23,11 +24,11 @@ from wangp_cli.value_layers import Layer, merge
 if TYPE_CHECKING:
     from wangp_cli.runtime.intake import TaskLine
     from wangp_cli.runtime.intake.url_fetch import UrlFetcher
-    from wangp_cli.runtime.jobs.store import StoredJob
+    from wangp_cli.runtime.jobs.stored_job import StoredJob
     from wangp_cli.runtime.session import Session
 
-HOW = frozenset({"overwrite", "skip_existing", "device"})
-"""Fields that say how to treat what is there and where to compute, not what to make."""
+NOT_IN_DIGEST = frozenset({"overwrite", "skip_existing", "device"})
+"""Fields that do not change the result: how existing files are treated, and where it is computed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +36,13 @@ class AdmissionRules:
     """What lines may do and which of them run.
 
     Args:
-        folder: every result lies in it.
+        folder: the output folder; every result lies in it.
         defaults: layers under every line: presets, then flags.
         roots: folders whose files lines may name.
-        only: ids to run; empty for all.
+        only: task ids to run; empty for all.
         shard: which of how many, counted from 1.
-        names_by_id: files get the names of their tasks unless something else is said.
-        fetcher: has the files of addresses that lines may name.
+        names_by_id: result files are named after their task unless a line says otherwise.
+        fetcher: fetches the files of URLs that lines may name.
     """
 
     folder: Path
@@ -53,23 +54,21 @@ class AdmissionRules:
     fetcher: UrlFetcher | None = None
 
     @property
-    def fetches(self) -> bool:
-        """Whether lines may name files by address."""
+    def allows_urls(self) -> bool:
+        """Whether lines may name files by URL."""
         return self.fetcher is not None and bool(self.fetcher.allowed)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LineResult:
-    """What became of a line.
+    """The result of checking one line; without a job, a done job and an error it repeats an earlier line.
 
     Args:
-        task_id: the id of its task, if it has one.
-        job: to run.
-        request: the same, settled.
-        done: the job that an earlier run finished.
+        task_id: of its task, if it can be read.
+        job: the job to run.
+        request: the resolved request of that job.
+        done: the job of an earlier run that is done and needs no second run.
         error: why it cannot run.
-
-    With none of them it says the same as an earlier line of that id.
     """
 
     line: TaskLine
@@ -82,12 +81,13 @@ class LineResult:
 
 @dataclass
 class Admission:
-    """Admits lines one by one; remembers what it has seen, to name lines that have no id.
+    """Validates task lines and turns them into jobs; remembers earlier lines, to find repeated ids and files.
 
     Args:
         rules: what lines may do.
-        session: where they are to run.
-        known: the jobs of these ids that an earlier run left.
+        session: where they will run.
+        known: finds the jobs of an earlier run by task id.
+        met: ids of `rules.only` that were found.
     """
 
     rules: AdmissionRules
@@ -97,20 +97,20 @@ class Admission:
     _ordinals: Counter[str] = field(default_factory=Counter)
     _digests: dict[int, int] = field(default_factory=dict)
     _files: set[int] = field(default_factory=set)
-    _inside: set[Path] = field(default_factory=set)
+    _checked_folders: set[Path] = field(default_factory=set)
 
     def admit(self, lines: Iterable[TaskLine]) -> list[LineResult]:
-        """Check lines; those that are not chosen by shard or id are left out."""
-        # Every shard must give equal lines the same names, so all are named and then some are left out.
-        named = [(line, self._name(line)) for line in lines]
+        """Check lines; those that the shard or `only` leaves out have no result."""
+        # Every shard must give equal lines the same ids, so ids are given before lines are left out.
+        named = [(line, self._task_id(line)) for line in lines]
         chosen = [(line, task_id) for line, task_id in named if self._is_chosen(line, task_id)]
         known = self.known([task_id for _, task_id in chosen if task_id]) if self.known else {}
-        admitted = (self._admit(line, task_id, known.get(task_id or "")) for line, task_id in chosen)
-        # Who was told to stop while a file was fetched says nothing of its line, which is met again.
-        return [one for one in admitted if not isinstance(one.error, Cancelled)]
+        results = (self._check(line, task_id, known.get(task_id or "")) for line, task_id in chosen)
+        # A line whose file was being fetched when the run was stopped is read again by the next run.
+        return [one for one in results if not isinstance(one.error, Cancelled)]
 
-    def _name(self, line: TaskLine) -> str | None:
-        """Its own name, or the hash of what it says and which of its equals it is."""
+    def _task_id(self, line: TaskLine) -> str | None:
+        """The id of the line, or one made of its digest and its number among equal lines."""
         if line.task_id or not line.digest or line.values is None:
             return line.task_id
         short = line.digest[:12]
@@ -119,120 +119,120 @@ class Admission:
 
     def _is_chosen(self, line: TaskLine, task_id: str | None) -> bool:
         which, of = self.rules.shard
-        # What is wrong with the file as a whole is everybody's.
+        # An error of the file as a whole, which has no line number, is reported by every shard.
         if line.number and (line.number - 1) % of != which - 1:
             return False
         if self.rules.only and task_id in self.rules.only:
             self.met.add(task_id or "")
         return not self.rules.only or task_id in self.rules.only
 
-    def _admit(self, line: TaskLine, task_id: str | None, known: StoredJob | None) -> LineResult:
+    def _check(self, line: TaskLine, task_id: str | None, known: StoredJob | None) -> LineResult:
         if line.error is not None or line.values is None or task_id is None:
             return LineResult(line=line, task_id=task_id, error=line.error)
         values = line.values
-        admitted = result_or_error(lambda: self._job(line, task_id, values, known))
-        if isinstance(admitted, RequestError):
-            return LineResult(line=line, task_id=task_id, error=line.wrong(admitted))
-        return (
-            LineResult(line=line, task_id=task_id, error=admitted)
-            if isinstance(admitted, WangpError)
-            else admitted
-        )
+        result = result_or_error(lambda: self._to_job(line, task_id, values, known))
+        if isinstance(result, LineResult):
+            return result
+        error = line.wrong(result) if isinstance(result, RequestError) else result
+        return LineResult(line=line, task_id=task_id, error=error)
 
-    def _job(
-        self, line: TaskLine, task_id: str, values: Mapping[str, Any], known: StoredJob | None
+    def _to_job(
+        self, line: TaskLine, task_id: str, line_values: Mapping[str, Any], known: StoredJob | None
     ) -> LineResult:
         fetcher = self.rules.fetcher
-        check_paths(values, self.rules.roots, fetcher.allowed if fetcher else None)
-        confined = confine_output(values, self.rules.folder)
-        own = line.layer(confined)
-        layers = [*self.rules.defaults, own, Layer(kind="run", values={"task_id": task_id})]
-        said = merge(layers).values
-        if self.rules.names_by_id:
-            layers.insert(0, Layer(kind="default", values={"name": _name_by_id(said)}))
-        # Everything that is said, before a seed is drawn.
-        digest = _sha256({name: value for name, value in said.items() if name not in HOW})
+        check_paths(line_values, self.rules.roots, fetcher.allowed if fetcher else None)
+        own = line.layer(confine_output(line_values, self.rules.folder))
+        layers = self._layers(own, task_id)
+        values = merge(layers).values
+        # Of the values as they are given, before a seed is drawn.
+        digest = _sha256({name: value for name, value in values.items() if name not in NOT_IN_DIGEST})
         if self._repeats(task_id, digest):
             if known is not None and known.state in ("dead", "cancelled"):
                 raise ConflictError(f"task_id: {task_id!r} has ended in this run", hint="use another id")
             return LineResult(line=line, task_id=task_id)
-        if known is not None and known.state == "done":
-            if known.digest == digest and is_intact(known.result):
-                return LineResult(line=line, task_id=task_id, done=known)
-            if known.digest == digest:
-                remove_results(known)
-            elif not said.get("overwrite"):
-                raise ConflictError(
-                    f"task_id: {task_id!r} is taken by another request, which is done", hint="use another id"
-                )
-        elif known is not None and known.token:
-            remove_leftovers(known)
+        if known is not None and self._reuses(known, digest, overwrite=bool(values.get("overwrite"))):
+            return LineResult(line=line, task_id=task_id, done=known)
         if fetcher:
             layers = [_fetched(layer, fetcher) if layer is own else layer for layer in layers]
         request = resolve(layers, self.session)
         files = files_of(request)
         self._check_files(request.outputs, files)
-        # Hashes are all that is kept of a line: a file may be long.
+        # Only hashes are kept of a line, because a file may have many.
         self._digests[hash(task_id)] = hash(digest)
         self._files.update(map(hash, files))
         job = NewJob(
             task_id=task_id,
             digest=digest,
             affinity=affinity_of(request),
-            said={"layers": pack(layers), "line": line.number or None, "notices": list(line.notices)},
+            payload={"layers": pack(layers), "line": line.number or None, "notices": list(line.notices)},
         )
         return LineResult(line=line, task_id=task_id, job=job, request=request)
 
+    def _layers(self, own: Layer, task_id: str) -> list[Layer]:
+        """The layers of a job, of which `own` is that of its line."""
+        layers = [*self.rules.defaults, own, Layer(kind="run", values={"task_id": task_id})]
+        if self.rules.names_by_id:
+            one = merge(layers).values.get("count", 1) == 1
+            name = "{task_id}" if one else "{task_id}-{index}"
+            layers.insert(0, Layer(kind="default", values={"name": name}))
+        return layers
+
+    def _reuses(self, known: StoredJob, digest: str, *, overwrite: bool) -> bool:
+        """Whether a job of an earlier run is done and its files are intact; removes what else it left.
+
+        Raises:
+            ConflictError: it is done, for another request.
+        """
+        if known.state == "done":
+            if known.digest == digest and is_intact(known.result):
+                return True
+            if known.digest == digest:
+                remove_results(known)
+            elif not overwrite:
+                raise ConflictError(
+                    f"task_id: {known.task_id!r} is taken by another request, which is done",
+                    hint="use another id",
+                )
+        elif known.token:
+            remove_leftovers(known)
+        return False
+
     def _repeats(self, task_id: str, digest: str) -> bool:
-        """Whether an earlier line says the same; raises where one of that id says something else."""
+        """Whether an earlier line has the same id and values.
+
+        Raises:
+            ConflictError: an earlier line has the same id and other values.
+        """
         earlier = self._digests.get(hash(task_id))
         if earlier not in (None, hash(digest)):
             raise ConflictError(f"task_id: {task_id!r} is taken by an earlier line", hint="use another id")
         return earlier is not None
 
     def _check_files(self, outputs: Sequence[Path], files: Sequence[str]) -> None:
-        for folder in {path.parent for path in outputs} - self._inside:
+        for folder in {path.parent for path in outputs} - self._checked_folders:
             root = self.rules.folder.resolve()
             if not folder.resolve().is_relative_to(root):
                 raise RequestError(
                     "output", f"{folder} is outside of {root}", hint="results stay in the output folder"
                 )
-            self._inside.add(folder)
+            self._checked_folders.add(folder)
         if taken := next((name for name in files if hash(name) in self._files), None):
             raise ConflictError(f"output: {taken} is written by an earlier line", hint="give it another name")
 
 
 def _fetched(layer: Layer, fetcher: UrlFetcher) -> Layer:
-    """What a line says, with local files in the place of addresses."""
+    """The layer of a line with local files in place of URLs."""
     values, addresses = fetcher.fetch_urls(layer.values)
     sums = {path: layer.checksums[name] for path, name in addresses.items() if name in layer.checksums}
     return replace(layer, values=values, checksums={**layer.checksums, **sums}, addresses=addresses)
 
 
-def _name_by_id(said: Mapping[str, Any]) -> str:
-    return "{task_id}" if said.get("count", 1) == 1 else "{task_id}-{index}"
-
-
 def affinity_of(request: Request) -> str:
-    """A text that is equal for requests which the same loaded pipeline serves."""
-    how = request.task.model_dump(mode="json", include={"accelerator", "loras", *Runtime.model_fields})
-    return " ".join([*(spec.name for spec in request.models.values()), _sha256(how)[:8]])
+    """A text that is equal for requests that the same loaded pipelines can run."""
+    runtime = request.task.model_dump(mode="json", include={"accelerator", "loras", *Runtime.model_fields})
+    return " ".join([*(spec.name for spec in request.models.values()), _sha256(runtime)[:8]])
 
 
 def _sha256(value: Any) -> str:
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def pack(layers: Sequence[Layer]) -> list[dict[str, Any]]:
-    """Layers as the store keeps them, so that a job can run without the file it came from."""
-    return [
-        {
-            "kind": layer.kind,
-            "name": layer.name,
-            "values": dict(layer.values),
-            "checksums": dict(layer.checksums),
-            "addresses": dict(layer.addresses),
-        }
-        for layer in layers
-    ]

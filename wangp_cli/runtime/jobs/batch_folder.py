@@ -11,14 +11,14 @@ from filelock import FileLock, Timeout
 
 from wangp_cli.errors import ConflictError
 from wangp_cli.files.atomic import disk_error
-from wangp_cli.runtime.jobs.store import JobStore, open_store
+from wangp_cli.runtime.jobs.batch_store import BatchStore
 
 OURS = ".wangp"
 """Where a batch keeps what is not a result."""
 
 
 @contextmanager
-def batch_store(folder: Path, shard: tuple[int, int], *, resume: bool) -> Iterator[JobStore]:
+def batch_store(folder: Path, shard: tuple[int, int], *, resume: bool) -> Iterator[BatchStore]:
     """The store of a batch.
 
     Args:
@@ -42,7 +42,7 @@ def batch_store(folder: Path, shard: tuple[int, int], *, resume: bool) -> Iterat
     except OSError as error:
         raise disk_error(error, ours) from None
     try:
-        store = open_store(ours / f"{name}.sqlite")
+        store = BatchStore.open(ours / f"{name}.sqlite", worker=f"{name}.lock")
         try:
             _check(store, folder, resume=resume)
             if not resume:
@@ -69,7 +69,7 @@ def _name(shard: tuple[int, int]) -> str:
     return "batch" if of == 1 else f"batch-{which}-of-{of}"
 
 
-def _check(store: JobStore, folder: Path, *, resume: bool) -> None:
+def _check(store: BatchStore, folder: Path, *, resume: bool) -> None:
     if resume:
         return
     counts = store.counts()

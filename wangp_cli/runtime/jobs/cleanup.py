@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from wangp_cli.files.checksum import has_checksum, remove_with_checksum, sha256_of
 from wangp_cli.runtime.events.types import ACCOMPANYING
+from wangp_cli.runtime.jobs.payload import unpack
 from wangp_cli.runtime.request.output_paths import result_files
-from wangp_cli.value_layers import Layer, merge
+from wangp_cli.value_layers import merge
 
 if TYPE_CHECKING:
-    from wangp_cli.runtime.jobs.store import StoredJob
+    from wangp_cli.runtime.jobs.stored_job import StoredJob
     from wangp_cli.runtime.request.request import Request
 
 
@@ -25,23 +26,10 @@ def files_of(request: Request) -> list[str]:
     return [str(file) for path in request.outputs for file in result_files(request.task, path)]
 
 
-def unpack(said: Mapping[str, Any]) -> list[Layer]:
-    """The layers of a job."""
-    return [Layer(**_with_kind(layer)) for layer in said["layers"]]
-
-
-def _with_kind(layer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A stored layer; those of older stores have the text of their origin as the name, and no kind."""
-    if "kind" in layer:
-        return layer
-    kind, _, name = layer["name"].partition(" ")
-    return {**layer, "kind": kind, "name": name}
-
-
 def remove_leftovers(job: StoredJob) -> None:
     """Remove what an unfinished attempt made; a task that may replace files leaves it in place."""
-    said = merge(unpack(job.said)).values
-    if not (said.get("overwrite") or said.get("skip_existing")):
+    values = merge(unpack(job.payload)).values
+    if not (values.get("overwrite") or values.get("skip_existing")):
         for path, checksums in _owned(job).items():
             remove_with_checksum(path, checksums)
 

@@ -1,233 +1,228 @@
-"""The job store: what is to do, what runs, what is done. It alone holds states.
+"""Job store: the queue of jobs in a database, with leases, priorities and dependencies.
 
-One class over SQLAlchemy Core; a batch keeps its store as a SQLite file in its folder. Every change of a
-running job carries the token it was claimed with, so that a worker that lost its job cannot finish it.
+Several workers may share a store. A worker claims a job for a limited time, the lease, which it extends by
+heartbeats. Each claim raises the fencing token of the job, and every change of a running job carries the
+token: a worker whose lease expired and whose job was claimed again cannot change it.
 """
 
 from __future__ import annotations
 
+import os
+import platform
+import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from wangp_cli.errors import NoSpaceError, WangpError
-from wangp_cli.runtime.jobs.tables import READY, STATES, jobs, open_database
+from wangp_cli.errors import NoSpaceError
+from wangp_cli.runtime.jobs.dependencies import (
+    HAS_CHILDREN,
+    cancel_descendants,
+    reopen_descendants,
+    replace_parents,
+    unblock_children,
+)
+from wangp_cli.runtime.jobs.stored_job import LeaseLostError, NewJob, State, StoredJob, stored_job
+from wangp_cli.runtime.jobs.tables import READY, RUNNING, STATES, dependencies, jobs, open_database
 
 FOREVER = 1e15
-State: TypeAlias = Literal["blocked", "ready", "running", "done", "dead", "cancelled"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewJob:
-    """A job to submit.
-
-    Args:
-        task_id: the task's id, unique in the store.
-        digest: of everything that was said.
-        affinity: equal for jobs that need the same model loaded in the same way.
-        said: what the worker needs to run it.
-    """
-
-    task_id: str
-    digest: str
-    affinity: str | None
-    said: Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoredJob:
-    """A job as the store has it.
-
-    Args:
-        attempt: how often it was tried.
-        token: proves that it is ours while it runs.
-        files: `path` and `sha256` of each file that it wrote; noted before the file had its name;
-            None for done jobs of older stores.
-    """
-
-    id: int
-    task_id: str
-    digest: str
-    affinity: str | None
-    state: State
-    attempt: int
-    token: int
-    said: dict[str, Any]
-    files: list[dict[str, str]] | None
-    result: dict[str, Any] | None
-    error: dict[str, Any] | None
-    created_at: float
-
-
-class LeaseLostError(WangpError):
-    """The job is no longer ours."""
-
-    kind = "lease_lost"
+LEASE_SECONDS = 120.0
 
 
 class JobStore:
-    """Jobs in a database.
+    """Jobs in a database, as one worker uses them.
 
     Args:
         engine: from `open_database`.
+        worker: name of the worker, recorded with each job that it claims; unique if it is not given.
+        lease_seconds: how long a claim or a heartbeat keeps a job from other workers.
+        clock: gives seconds since the epoch.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        worker: str | None = None,
+        lease_seconds: float = LEASE_SECONDS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._engine = engine
+        self.worker = worker or f"{platform.node()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.lease_seconds = lease_seconds
+        self._clock = clock
         # Statements are built once: building one costs more than running it.
-        self._find = select(jobs).where(jobs.c.task_id.in_(bindparam("keys", expanding=True)))
-        ready = select(jobs.c.id).where(READY, jobs.c.run_at <= bindparam("now")).order_by(jobs.c.id).limit(1)
-        self._claim = _claim_of(ready)
-        self._claim_like = _claim_of(ready.where(jobs.c.affinity == bindparam("wanted")))
-        self._claim_task = _claim_of(ready.where(jobs.c.task_id == bindparam("wanted")))
-        self._ours = update(jobs).where(
-            jobs.c.id == bindparam("job_id"),
-            jobs.c.token == bindparam("job_token"),
-            jobs.c.state == "running",
+        self._find = select(jobs).where(jobs.c.task_id.in_(bindparam("task_ids", expanding=True)))
+        due = select(jobs.c.id).where(READY, jobs.c.run_at <= bindparam("now"))
+        best = due.with_only_columns(jobs.c.priority).order_by(jobs.c.priority.desc()).limit(1)
+        same = due.where(jobs.c.affinity == bindparam("wanted"), jobs.c.priority == best.scalar_subquery())
+        self._claim_next = _claim_first(due)
+        self._claim_same = _claim_first(same)
+        self._claim_task = _claim_first(due.where(jobs.c.task_id == bindparam("wanted")))
+        self._own = update(jobs).where(
+            jobs.c.id == bindparam("job_id"), jobs.c.token == bindparam("job_token"), RUNNING
         )
+
+    @classmethod
+    def open(cls, path: Path, **options: Any) -> Self:
+        """Open the store in a SQLite file; create it if there is none.
+
+        Args:
+            path: of the file; its folder must be there.
+            options: keyword arguments of the class.
+
+        Raises:
+            ConflictError: the file has a newer schema version, or is not a job store.
+            NoSpaceError: the file cannot be written.
+        """
+        return cls(open_database(path), **options)
 
     def close(self) -> None:
         """Close the connections."""
         self._engine.dispose()
 
-    def find(self, keys: Sequence[str]) -> dict[str, StoredJob]:
-        """The jobs of these keys, as far as there are any."""
-        with self._engine.connect() as connection:
-            return {row.key: _job(row) for row in connection.execute(self._find, {"keys": list(keys)})}
-
     def submit(self, batch: Sequence[NewJob]) -> None:
-        """Add jobs in one transaction; one that is there and not running is replaced.
+        """Add jobs in one transaction; a job of the same task id that does not run is replaced.
 
         Raises:
-            LeaseLostError: one of them runs.
+            LeaseLostError: a job of the same task id runs.
+            RequestError: a parent is not in the store.
+            ConflictError: a job would depend on itself.
         """
         if not batch:
             return
-        now = time.time()
+        now = self._clock()
         rows: list[dict[str, Any]] = [
             {
                 "task_id": new.task_id,
                 "digest": new.digest,
                 "affinity": new.affinity,
+                "priority": new.priority,
                 "state": "ready",
-                "said": dict(new.said),
+                "payload": dict(new.payload),
                 "files": [],
                 "created_at": now,
             }
             for new in batch
         ]
         with self._write() as connection:
-            there = list(connection.execute(self._find, {"keys": [new.task_id for new in batch]}))
-            if running := next((row.key for row in there if row.state == "running"), None):
+            existing = connection.execute(self._find, {"task_ids": [new.task_id for new in batch]}).all()
+            if running := next((row.task_id for row in existing if row.state == "running"), None):
                 raise LeaseLostError(f"job {running!r} runs")
-            if there:
-                connection.execute(delete(jobs).where(jobs.c.id.in_([row.id for row in there])))
+            if existing:
+                connection.execute(delete(jobs).where(jobs.c.id.in_([row.id for row in existing])))
             connection.execute(insert(jobs), rows)
+            if existing or any(new.parents for new in batch):
+                replace_parents(connection, {new.task_id: new.parents for new in batch})
 
     def claim(self, affinity: str | None = None, *, only: bool = False) -> StoredJob | None:
-        """Take the next ready job; None if none is.
+        """Take the ready job of the highest priority, the oldest of them; None if none is ready.
 
         Args:
-            affinity: one of these first.
-            only: none but those.
+            affinity: of that priority, one with this affinity first.
+            only: take no other.
         """
         with self._write() as connection:
-            row, now = None, time.time()
+            row = None
             if affinity is not None:
-                row = connection.execute(self._claim_like, {"wanted": affinity, "now": now}).one_or_none()
+                row = self._claimed(connection, self._claim_same, wanted=affinity)
             if row is None and not only:
-                row = connection.execute(self._claim, {"now": now}).one_or_none()
-            return _job(row) if row is not None else None
+                row = self._claimed(connection, self._claim_next)
+            return stored_job(row) if row is not None else None
 
     def claim_task(self, task_id: str, *, due: bool = False) -> StoredJob | None:
-        """Take one job, if it is ready; `due` leaves it if it waits for its next attempt."""
-        now = time.time() if due else FOREVER
+        """Take one job if it is ready; with `due` not before the time of its next attempt."""
+        now = self._clock() if due else FOREVER
         with self._write() as connection:
-            row = connection.execute(self._claim_task, {"wanted": task_id, "now": now}).one_or_none()
-            return _job(row) if row is not None else None
+            row = self._claimed(connection, self._claim_task, wanted=task_id, now=now)
+            return stored_job(row) if row is not None else None
 
-    def own(self, job: StoredJob, path: Path, sha256: str) -> None:
-        """Note a complete file of the running job before it takes its name, to know it after a crash."""
-        now = self.find([job.task_id]).get(job.task_id, job)
-        self._change(job, files=[*(now.files or []), {"path": str(path), "sha256": sha256}])
+    def heartbeat(self, running: Iterable[StoredJob]) -> list[StoredJob]:
+        """Extend the leases of running jobs; gives those whose lease is lost."""
+        until = {"lease_until": self._clock() + self.lease_seconds}
+        with self._write() as connection:
+            return [job for job in running if self._change(connection, job, until) is None]
 
-    def succeed(self, job: StoredJob, result: Mapping[str, Any]) -> None:
-        """The job is done."""
-        self._change(job, state="done", result=dict(result), error=None, finished_at=time.time())
+    def record_file(self, job: StoredJob, path: Path, sha256: str) -> None:
+        """Record a complete file of the running job before it takes its name, to know it after a crash.
+
+        Raises:
+            LeaseLostError: the job is not the caller's any more.
+        """
+        stored = self.find([job.task_id]).get(job.task_id, job)
+        self._update(job, files=[*(stored.files or []), {"path": str(path), "sha256": sha256}])
+
+    def finish(self, job: StoredJob, result: Mapping[str, Any]) -> None:
+        """Set the running job to done; children whose parents are all done become ready."""
+        with self._write() as connection:
+            if self._end(connection, job, state="done", result=dict(result), error=None):
+                unblock_children(connection, job.task_id)
 
     def fail(self, job: StoredJob, error: Mapping[str, Any], *, retry_after: float | None = None) -> None:
-        """The job failed: dead, or ready for another attempt after some seconds."""
-        now = time.time()
-        ending = {"error": dict(error), "finished_at": now}
-        if retry_after is None:
-            self._change(job, state="dead", **ending)
-        else:
-            self._change(job, state="ready", run_at=now + retry_after, **ending)
+        """Set the running job to ready after some seconds, or to dead, which cancels its descendants."""
+        if retry_after is not None:
+            retry_at = self._clock() + retry_after
+            self._update(
+                job, state="ready", run_at=retry_at, error=dict(error), worker=None, lease_until=None
+            )
+            return
+        with self._write() as connection:
+            if self._end(connection, job, state="dead", error=dict(error)):
+                cancel_descendants(connection, job.task_id)
 
     def cancel(self, job: StoredJob) -> None:
-        """The running job was cancelled."""
-        self._change(job, state="cancelled", finished_at=time.time())
+        """Set the running job and its descendants to cancelled."""
+        with self._write() as connection:
+            if self._end(connection, job, state="cancelled"):
+                cancel_descendants(connection, job.task_id)
 
     def release(self, job: StoredJob) -> None:
-        """Give the job back; the attempt does not count."""
-        self._change(job, state="ready", attempt=jobs.c.attempt - 1)
+        """Set the running job to ready again; the attempt does not count."""
+        self._update(job, state="ready", attempt=jobs.c.attempt - 1, worker=None, lease_until=None)
 
-    def waits(self, task_id: str) -> bool:
-        """Whether a job of that id is ready or runs."""
-        wanted = select(jobs.c.id).where(jobs.c.task_id == task_id, jobs.c.state.in_(("ready", "running")))
+    def retry(self, task_ids: Sequence[str]) -> None:
+        """Set jobs that do not run to ready, with all attempts; descendants cancelled with them reopen."""
+        chosen = jobs.c.task_id.in_(list(task_ids)) & (jobs.c.state != "running")
+        fresh = {"state": "ready", "held": False, "attempt": 0, "run_at": 0.0, "files": []}
+        fresh |= {"result": None, "error": None}
+        with self._write() as connection:
+            rows = connection.execute(update(jobs).where(chosen).values(fresh).returning(HAS_CHILDREN))
+            if any(rows.scalars().all()):
+                reopen_descendants(connection, task_ids)
+
+    def requeue_expired(self) -> list[str]:
+        """Set running jobs whose lease expired to ready; the attempt does not count. Gives their task ids."""
+        return self._requeue(RUNNING & (jobs.c.lease_until < self._clock()))
+
+    def find(self, task_ids: Sequence[str]) -> dict[str, StoredJob]:
+        """The jobs of these task ids that are in the store."""
         with self._engine.connect() as connection:
-            return connection.execute(wanted).first() is not None
+            rows = connection.execute(self._find, {"task_ids": list(task_ids)})
+            return {row.task_id: stored_job(row) for row in rows}
 
-    def reopen(self, keys: Sequence[str]) -> None:
-        """Make jobs that do not run ready again, with all their attempts."""
-        chosen = jobs.c.task_id.in_(list(keys)) & (jobs.c.state != "running")
-        fresh = {"state": "ready", "attempt": 0, "run_at": 0.0, "result": None, "error": None, "files": []}
-        with self._write() as connection:
-            connection.execute(update(jobs).where(chosen).values(fresh))
+    def is_queued(self, task_id: str) -> bool:
+        """Whether the job of a task id is ready or runs."""
+        query = select(jobs.c.id).where(jobs.c.task_id == task_id, READY | RUNNING)
+        with self._engine.connect() as connection:
+            return connection.execute(query).first() is not None
 
-    def clear(self) -> None:
-        """Forget every job."""
-        with self._write() as connection:
-            connection.execute(delete(jobs))
-
-    def among(self, *states: State) -> Iterator[StoredJob]:
-        """Every job in one of these states, in order, read in pieces."""
+    def in_states(self, *states: State) -> Iterator[StoredJob]:
+        """Every job in one of these states, the oldest first, read page by page."""
         last = 0
         page = select(jobs).where(jobs.c.state.in_(states)).order_by(jobs.c.id).limit(256)
         while True:
             with self._engine.connect() as connection:
-                found = [_job(row) for row in connection.execute(page.where(jobs.c.id > last))]
-            if not found:
+                rows = [stored_job(row) for row in connection.execute(page.where(jobs.c.id > last))]
+            if not rows:
                 return
-            yield from found
-            last = found[-1].id
-
-    def hold_ready(self) -> None:
-        """Block what is ready, until `requeue_orphans`."""
-        with self._write() as connection:
-            connection.execute(update(jobs).where(READY).values(state="blocked"))
-
-    def reject(self, task_id: str, error: Mapping[str, Any]) -> None:
-        """End a job that `hold_ready` has blocked and whose line cannot run."""
-        chosen = (jobs.c.task_id == task_id) & (jobs.c.state == "blocked")
-        ending = {"state": "dead", "error": dict(error), "finished_at": time.time()}
-        with self._write() as connection:
-            connection.execute(update(jobs).where(chosen).values(ending))
-
-    def requeue_orphans(self) -> None:
-        """Make ready what is blocked, and what runs no more as its worker is gone."""
-        free = {"state": "ready", "run_at": 0.0}
-        back = free | {"attempt": jobs.c.attempt - 1}
-        with self._write() as connection:
-            connection.execute(update(jobs).where(jobs.c.state == "running").values(back))
-            connection.execute(update(jobs).where(jobs.c.state == "blocked").values(free))
+            yield from rows
+            last = rows[-1].id
 
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""
@@ -235,16 +230,41 @@ class JobStore:
             rows = connection.execute(select(jobs.c.state, func.count()).group_by(jobs.c.state))
             return dict.fromkeys(STATES, 0) | {row[0]: row[1] for row in rows}
 
-    def all_done(self) -> bool:
-        """Whether every job is done; also where there is none."""
-        counts = self.counts()
-        return counts["done"] == sum(counts.values())
-
-    def _change(self, job: StoredJob, **values: Any) -> None:
-        mine = {"job_id": job.id, "job_token": job.token}
+    def clear(self) -> None:
+        """Delete every job."""
         with self._write() as connection:
-            if connection.execute(self._ours.values(**values), mine).rowcount != 1:
-                raise LeaseLostError(f"job {job.task_id!r} was taken over by another worker")
+            connection.execute(delete(dependencies))
+            connection.execute(delete(jobs))
+
+    def _claimed(self, connection: Connection, claim: ReturningUpdate[Any], **values: Any) -> Any:
+        now = self._clock()
+        lease = {"new_worker": self.worker, "new_lease": now + self.lease_seconds}
+        return connection.execute(claim, {"now": now, **lease, **values}).one_or_none()
+
+    def _requeue(self, chosen: Any) -> list[str]:
+        back = {"state": "ready", "run_at": 0.0, "attempt": jobs.c.attempt - 1}
+        statement = update(jobs).where(chosen).values(back | {"worker": None, "lease_until": None})
+        with self._write() as connection:
+            return list(connection.execute(statement.returning(jobs.c.task_id)).scalars())
+
+    def _end(self, connection: Connection, job: StoredJob, **values: Any) -> bool:
+        """Give the running job its final state; whether it has children."""
+        values |= {"finished_at": self._clock(), "worker": None, "lease_until": None}
+        return self._checked(job, self._change(connection, job, values))
+
+    def _update(self, job: StoredJob, **values: Any) -> None:
+        with self._write() as connection:
+            self._checked(job, self._change(connection, job, values))
+
+    def _change(self, connection: Connection, job: StoredJob, values: Mapping[str, Any]) -> bool | None:
+        """Change the running job; whether it has children, None if it is not the caller's any more."""
+        statement = self._own.values(**values).returning(HAS_CHILDREN)
+        return connection.execute(statement, {"job_id": job.id, "job_token": job.token}).scalar_one_or_none()
+
+    def _checked(self, job: StoredJob, has_children: bool | None) -> bool:
+        if has_children is None:
+            raise LeaseLostError(f"job {job.task_id!r} was taken over by another worker")
+        return has_children
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
@@ -258,39 +278,18 @@ class JobStore:
             ) from None
 
 
-def _claim_of(ready: Select[Any]) -> ReturningUpdate[Any]:
-    """Take the job that `ready` finds; on PostgreSQL rows that others are taking are passed over."""
+def _claim_first(ready: Select[Any]) -> ReturningUpdate[Any]:
+    """Claim the first of `ready` jobs; PostgreSQL skips rows that other workers are claiming."""
+    first = ready.order_by(jobs.c.priority.desc(), jobs.c.id).limit(1)
     return (
         update(jobs)
-        .where(jobs.c.id == ready.with_for_update(skip_locked=True).scalar_subquery())
-        .values(state="running", attempt=jobs.c.attempt + 1, token=jobs.c.token + 1)
+        .where(jobs.c.id == first.with_for_update(skip_locked=True).scalar_subquery())
+        .values(
+            state="running",
+            attempt=jobs.c.attempt + 1,
+            token=jobs.c.token + 1,
+            worker=bindparam("new_worker"),
+            lease_until=bindparam("new_lease"),
+        )
         .returning(jobs)
     )
-
-
-def _job(row: Any) -> StoredJob:
-    return StoredJob(
-        id=row.id,
-        task_id=row.key,
-        digest=row.digest,
-        affinity=row.affinity,
-        state=row.state,
-        attempt=row.attempt,
-        token=row.token,
-        said=row.said,
-        # Older stores have planned names here, which prove nothing.
-        files=row.files and [file for file in row.files if isinstance(file, dict)],
-        result=row.result,
-        error=row.error,
-        created_at=row.created_at,
-    )
-
-
-def open_store(path: Path) -> JobStore:
-    """The store in a SQLite file, made if it is not there.
-
-    Raises:
-        ConflictError: the file is of another version, or no store.
-        NoSpaceError: the file cannot be written.
-    """
-    return JobStore(open_database(path))
