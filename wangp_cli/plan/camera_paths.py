@@ -1,4 +1,4 @@
-"""Paths of a camera: known ones by formula, and poses as a network is told them."""
+"""Camera paths: basic ones by formula, and cameras as the relative poses that networks take."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import NamedTuple
 
 Vector = tuple[float, float, float]
 Pose = tuple[float, ...]
-"""Twelve numbers: the rows of a matrix `[3, 4]`, a camera seen from another one."""
+"""The rows of a matrix `[3, 4]`, rotation and translation of a camera in the axes of another one."""
 
 
 class Camera(NamedTuple):
-    """Where a camera is and looks, in a world whose axes are forward, right and up.
+    """Position and direction of a camera in a world whose axes are forward, right and up.
 
     Args:
-        forward: its view, of length 1, as are `right` and `up`.
-        right: of its picture.
-        up: of its picture.
+        forward: direction of its view, of length 1, as are `right` and `up`.
+        right: direction of its right.
+        up: direction of its up.
         position: in centimetres.
     """
 
@@ -29,17 +29,17 @@ class Camera(NamedTuple):
 
 
 FRAMES = 80.5
-"""A path is whole behind this frame, so that the last of 81 lies half a frame before its end."""
+"""Frames of a whole path: the last of 81 frames lies half a frame before its end."""
 PAN, TILT, ARC = 20.0, 10.0, 30.0
 """Degrees."""
 ZOOM, LIFT = 200.0, 100.0
 """Centimetres."""
 SUBJECT = 400.0
-"""Centimetres to the point that a camera which turns as it moves keeps in its middle."""
+"""Centimetres to the point at which a camera that moves keeps looking."""
 
 
 def _turned(yaw: float = 0.0, pitch: float = 0.0, position: Vector = (0.0, 0.0, 0.0)) -> Camera:
-    """A camera turned right and up, by radians; by one of the two."""
+    """A camera turned by `yaw` to the right or by `pitch` upwards, in radians."""
     return Camera(
         forward=(cos(yaw) * cos(pitch), sin(yaw) * cos(pitch), sin(pitch)),
         right=(-sin(yaw), cos(yaw), 0.0),
@@ -86,7 +86,7 @@ PATHS: MappingProxyType[str, tuple[Callable[[int, float], Camera], int]] = Mappi
         "arc-right": (_arc, 1),
     }
 )
-"""The basic paths by name, in the order of their numbers from 1.
+"""The basic paths by name, with their direction, in the order of their numbers from 1.
 
 Source: the ten basic trajectories of MultiCamVideo, Bai et al. 2025, arXiv:2503.11647, whose published
 poses these formulas give to the digits they are written with.
@@ -99,13 +99,13 @@ def path_number(path: str) -> int:
 
 
 def path_cameras(path: str, frames: int) -> list[Camera]:
-    """The camera of each frame on one of `PATHS`; frames after the 81st go on at the same speed."""
+    """The camera of each frame on one of `PATHS`; after the 81st frame it moves on at the same speed."""
     move, way = PATHS[path]
     return [move(way, frame / FRAMES) for frame in range(frames)]
 
 
 def relative_poses(cameras: Sequence[Camera]) -> list[Pose]:
-    """Each camera as the first one sees it: axes right, down and forward, metres."""
+    """The pose of each camera relative to the first: axes right, down and forward, in metres."""
     origin = cameras[0].position
     axes = _axes(cameras[0])
     return [

@@ -1,4 +1,4 @@
-"""Generate portions of a video again."""
+"""Plan the edit of a video: portions of it are generated again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Portion(Entry):
     Args:
         first: counted from 0.
         last: at least `first`.
-        gap: new frames in their place; as many as are removed where it is not said.
+        gap: new frames in their place; None for as many as are removed.
     """
 
     first: int
@@ -46,21 +46,21 @@ def plan_edit(
 ) -> JoinPlan:
     """Plan new frames for portions of a video.
 
-    Portions that touch are filled in one go. One at the head or the tail of the video has context on its
-    other side alone.
+    Portions that touch are generated together. A portion at the start or the end of the video has context on
+    one side only.
 
     Args:
         length: frames of the video.
         portions: in any order.
         grid: of the model.
         fps: of the video.
-        context: frames beside each portion that the model is given.
+        context: frames before and after each portion that the model is conditioned on.
         keep_ends: leave the first and the last frame of each portion as they are.
-        window: frames of one run of the model at most; what is longer goes in several.
-        overlap: frames that these share.
+        window: most frames of one run of the model; a longer gap is generated in several windows.
+        overlap: frames that windows share.
 
     Raises:
-        RequestError: portions overlap or lie outside the video, or nothing is left of it.
+        RequestError: portions overlap, lie outside the video, or cover all of it.
     """
     if context < 1:
         raise RequestError("context", f"{context}, must be 1 or more")

@@ -1,4 +1,4 @@
-"""Frames between given ones, in one run of the model or in windows."""
+"""Plan the segments that fill a gap between given frames, in one run of the model or in windows."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
 from wangp_cli.notices import Notice
-from wangp_cli.plan.model import Segment, cover
+from wangp_cli.plan.model import Segment
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunLimits:
-    """How much a model makes in one go.
+    """The most frames that one run of a model generates.
 
     Args:
         grid: of the model.
-        longest: frames at most, on the grid; None for any number.
-        overlap: frames that a run shares with the next, crossfaded.
+        longest: on the grid; None for no limit.
+        overlap: frames that a run shares with the next one, crossfaded.
     """
 
     grid: Grid
@@ -28,10 +28,17 @@ class RunLimits:
     def on_grid(
         cls, grid: Grid, longest: int | None, overlap: int, field: str, notices: list[Notice]
     ) -> RunLimits:
-        """What was asked for, set on the grid; `field` is what `longest` is called.
+        """Limits with `longest` set on the grid.
+
+        Args:
+            grid: of the model.
+            longest: as requested; None for no limit.
+            overlap: as requested.
+            field: of the request that gives `longest`.
+            notices: gets a sentence if `longest` changes.
 
         Raises:
-            RequestError: runs share nothing.
+            RequestError: the overlap is below 1.
         """
         if overlap < 1:
             raise RequestError("overlap", f"{overlap}, must be 1 or more")
@@ -43,14 +50,14 @@ class RunLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class Gap:
-    """A place to fill.
+    """Frames to generate between kept ones.
 
     Args:
-        frames: new ones.
-        context: frames to give the model on either side, where there are so many.
-        removed: frames that were there.
-        bridging: show the frames at both edges again inside the gap.
-        portions: which portions of an edit, or which join, it is for.
+        frames: new frames.
+        context: frames on either side that the model is conditioned on, if there are as many.
+        removed: frames of the clips that the new ones replace.
+        bridging: place the frames at both edges inside the gap once more.
+        portions: indices of the portions of an edit, or of the join.
     """
 
     frames: int
@@ -63,23 +70,23 @@ class Gap:
 def fill_gap(
     gap: Gap, start: int, before: int, after: int, runs: RunLimits, notices: list[Notice]
 ) -> list[Segment]:
-    """The runs that make a gap; all context is mixed with what is made of it.
+    """The segments that fill a gap; all context is crossfaded with the frames generated for it.
 
-    What the grid asks for beyond gap and context is more context in front; behind, where that is short; else
-    frames made in vain. A gap too long for one run goes in windows of about equal length, of which context
-    and overlap take a quarter each at most; each begins with the last frames of the one before.
+    Frames that the grid needs beyond gap and context are further context before the gap, else after it, else
+    they are trimmed. A gap too long for one run is split into windows of about equal length, of which context
+    and overlap take at most a quarter each; each window begins with the last frames of the one before.
 
     Args:
         gap: to fill.
         start: its first output frame.
-        before: frames there are in front of it.
-        after: frames there are behind it.
-        runs: of the model.
-        notices: told of what became less than asked.
+        before: frames of the output before it.
+        after: kept frames after it.
+        runs: limits of the model.
+        notices: gets a sentence for what becomes less than requested.
     """
     front, back = min(gap.context, before), min(gap.context, after)
     overlap, count = 0, 1
-    if runs.longest and cover(runs.grid, front + gap.frames + back) > runs.longest:
+    if runs.longest and runs.grid.cover(front + gap.frames + back) > runs.longest:
         most = max(runs.longest // 4, 1)
         notices += [
             Notice(field=field, text=f"{value} became {most}, a quarter of a window of {runs.longest}")
@@ -95,8 +102,8 @@ def fill_gap(
         share = -(-(lead + gap.frames - done + back + left * overlap) // (left + 1))
         frames = gap.frames - done
         if left:
-            frames = max(1, min(cover(runs.grid, share) - lead, frames - left))
-        generate = cover(runs.grid, lead + frames + behind)
+            frames = max(1, min(runs.grid.cover(share) - lead, frames - left))
+        generate = runs.grid.cover(lead + frames + behind)
         spare = generate - lead - frames - behind
         more = min(spare, before + done - lead)
         if not left:
@@ -122,7 +129,7 @@ def fill_gap(
 
 
 def _share(removed: int, done: int, frames: int, all_frames: int) -> int:
-    """How many of the frames that were there a window stands for."""
+    """How many of the removed frames a window replaces."""
     if not all_frames:
         return removed
     return removed * (done + frames) // all_frames - removed * done // all_frames

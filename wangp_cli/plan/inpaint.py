@@ -1,4 +1,4 @@
-"""Paint frames of a video anew, window after window."""
+"""Plan the inpainting of frames of a video, window after window."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def plan_inpaint(
 ) -> JoinPlan:
     """Plan new frames from `start` to before `end`, in a video whose length stays.
 
-    Frames outside the range are shown to the model as context, and none of them changes. A range too long
-    for one run goes in windows of about equal length; each begins with the last frames of the one before.
+    The model is conditioned on frames outside the range, and none of them changes. A range too long for one
+    run is split into windows of about equal length; each begins with the last frames of the one before.
 
     Args:
         length: frames of the video.
@@ -34,10 +34,10 @@ def plan_inpaint(
         end: frame behind the last new one.
         grid: of the model.
         fps: of the video.
-        context: frames beside the range to give the model, where there are so many.
-        longest: frames of one run at most, set on the model's grid; all goes in one run without it.
-        overlap: frames that windows share and crossfade. Of several windows, context and overlap are at
-            most a quarter.
+        context: frames before and after the range that the model is conditioned on, if there are as many.
+        longest: most frames of one run, set on the model's grid; None for one run.
+        overlap: frames that windows share and crossfade. Of several windows, context and overlap take at most
+            a quarter each.
 
     Raises:
         RequestError: the range is empty or lies outside the video.

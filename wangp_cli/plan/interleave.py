@@ -1,4 +1,4 @@
-"""Filling gaps between kept frames, with context on both sides."""
+"""Interleave kept ranges of clips and the segments that fill the gaps between them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class ClipRange:
 def interleave_segments(
     ranges: Sequence[ClipRange], gaps: Sequence[Gap], runs: RunLimits, notices: list[Notice]
 ) -> tuple[list[KeptRange], list[Segment]]:
-    """Place ranges and gaps in turn, first a range; how long runs are never changes the length.
+    """Place ranges and gaps in turn, first a range. The limits of runs never change the length of the output.
 
     Args:
-        ranges: one more than gaps; the first and the last may be empty. As many as gaps closes a circle:
-            what follows the last gap is the first range again.
+        ranges: one more than gaps; the first and the last may be empty. As many as gaps makes a loop: the
+            first range follows the last gap.
         gaps: between the ranges.
-        runs: of the model.
-        notices: gets a sentence for each gap with less context than asked.
+        runs: limits of the model.
+        notices: gets a sentence for each gap with less context than requested.
 
     Raises:
         RequestError: a gap has no context at all.
@@ -50,11 +50,12 @@ def interleave_segments(
             raise RequestError("context", f"nothing is kept beside gap {index}, which the model could go by")
         windows = fill_gap(gap, position, position, behind, runs, notices)
         if closes:
-            # The frames behind are those the video begins with: shown before, they cannot be mixed.
+            # The frames after it are the first of the video, which are written before: no crossfade with
+            # them.
             windows[-1] = windows[-1].without_crossfade_after
         if gap.bridging:
-            windows = _bridged(index, gap, windows, notices)
-        _tell(index, gap, position, behind, notices)
+            windows = _with_bridging(index, gap, windows, notices)
+        _notice_short_context(index, gap, position, behind, notices)
         segments += [
             window.model_copy(update={"index": len(segments) + place}) for place, window in enumerate(windows)
         ]
@@ -64,8 +65,8 @@ def interleave_segments(
     return kept, segments
 
 
-def _bridged(index: int, gap: Gap, windows: list[Segment], notices: list[Notice]) -> list[Segment]:
-    """The one window with the frames at both edges inside it, where there is room."""
+def _with_bridging(index: int, gap: Gap, windows: list[Segment], notices: list[Notice]) -> list[Segment]:
+    """The window with the frames at both edges placed inside it, if there is room."""
     if len(windows) > 1:
         notices.append(
             Notice(
@@ -80,7 +81,7 @@ def _bridged(index: int, gap: Gap, windows: list[Segment], notices: list[Notice]
     return [window.model_copy(update={"bridging": places})] if room else windows
 
 
-def _tell(index: int, gap: Gap, before: int, after: int, notices: list[Notice]) -> None:
+def _notice_short_context(index: int, gap: Gap, before: int, after: int, notices: list[Notice]) -> None:
     for side, frames in (("before", before), ("after", after)):
         if frames < gap.context:
             there = f"there {'is' if frames == 1 else 'are'} {frames or 'none'}"

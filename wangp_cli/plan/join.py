@@ -1,4 +1,4 @@
-"""Join clips by generated bridges."""
+"""Plan the join of clips by generated frames."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from wangp_cli.plan.model import JoinPlan, KeptRange, Segment, broadcast
 
 
 class Bridge(Entry):
-    """What lies between two clips.
+    """The generated frames between two clips.
 
     Args:
         gap: new frames.
-        context: frames of each clip that the model is given.
-        replace: cut as many frames out of the clips as are new, so that the length stays.
-        bridging: show the last frame before and the first after it again inside the gap.
+        context: frames of each clip that the model is conditioned on.
+        replace: remove as many frames of the clips as are new, so that the length stays.
+        bridging: place the last frame before the gap and the first after it inside the gap once more.
     """
 
     gap: int = 53
@@ -42,18 +42,18 @@ def plan_join(
 ) -> JoinPlan:
     """Plan bridges between clips.
 
-    The gap is kept exactly. Frames that the model's grid asks for are more context, never length: the
-    result has the frames of all clips, and of each gap that does not replace any. Context in front may
-    reach back into an earlier bridge.
+    The length of a gap is exact. Frames that the model's grid needs beyond it are context, never length: the
+    result has the frames of all clips, and those of each gap that replaces none. Context before a gap may
+    include frames of an earlier bridge.
 
     Args:
         lengths: frames of each clip.
-        bridges: one for each join, or one for all; the usual one where none is given.
+        bridges: one for each join, or one for all; the default where there is none.
         grid: of the model.
         fps: of the output.
         loop: one more bridge from the last clip back to the first.
-        window: frames of one run of the model at most; what is longer goes in several.
-        overlap: frames that these share.
+        window: most frames of one run of the model; a longer gap is generated in several windows.
+        overlap: frames that windows share.
 
     Raises:
         RequestError: too few clips, or a gap that replaces more than the clips have.
@@ -65,7 +65,7 @@ def plan_join(
             raise RequestError("clips", f"clip {index} has no frames")
     pairs = [(i, i + 1) for i in range(len(lengths) - 1)] + ([(len(lengths) - 1, 0)] if loop else [])
     chosen = broadcast("bridges", bridges or (Bridge(),), len(pairs), "join")
-    ends = _removed(lengths, pairs, chosen)
+    ends = _kept_ranges(lengths, pairs, chosen)
     ranges = [ClipRange(clip=i, first=first, end=end) for i, (first, end) in enumerate(ends)]
     gaps = [
         Gap(
@@ -86,7 +86,7 @@ def plan_join(
 def sum_join_plan(
     kept: list[KeptRange], segments: list[Segment], fps: Fraction, notices: list[Notice]
 ) -> JoinPlan:
-    """The plan with its sums."""
+    """A plan with the sums of its parts."""
     gap = sum(segment.frames for segment in segments)
     return JoinPlan(
         total=sum(part.frames for part in kept) + gap,
@@ -101,10 +101,10 @@ def sum_join_plan(
     )
 
 
-def _removed(
+def _kept_ranges(
     lengths: Sequence[int], pairs: list[tuple[int, int]], bridges: list[Bridge]
 ) -> list[tuple[int, int]]:
-    """What each clip keeps, first and end; at least one frame."""
+    """The kept range of each clip, first frame and end; at least one frame."""
     first, end = [0] * len(lengths), list(lengths)
     for index, ((left, right), bridge) in enumerate(zip(pairs, bridges, strict=True)):
         _check(bridge, index)

@@ -1,4 +1,4 @@
-"""What a plan says: kept frames and generated segments, each with its place in the output."""
+"""Plans: kept ranges of clips and generated segments, each with its place in the output."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator, PlainSerializer
 
 from wangp_cli.errors import RequestError
-from wangp_cli.grid import Grid
 from wangp_cli.models import Entry
 from wangp_cli.notices import Notice
 from wangp_cli.plan.timeline import GuideSpan
@@ -26,35 +25,35 @@ Sentence = Annotated[Notice, BeforeValidator(_notice), PlainSerializer(str)]
 
 
 class PlacedImage(Entry):
-    """A given image and the frame of a segment it stands at, counted from the first generated one."""
+    """The index of a given image, and the generated frame of a segment at which it is placed."""
 
     image: int
     at: int
 
 
 class Segment(Entry):
-    """One run of the model, and what becomes of its frames.
+    """One run of the model, and how its frames are used.
 
-    In order, `generate` frames are: `drop` thrown away, `overlap` mixed into the output so far, `frames` new
-    ones, `overlap_after` mixed into the frames that follow, `trim` thrown away.
+    The `generate` frames are, in order: `drop` unused ones, `overlap` ones crossfaded with the output so far,
+    `frames` new ones, `overlap_after` ones crossfaded with the frames that follow, `trim` unused ones.
 
     Args:
         index: counts segments from 0.
-        frames: new frames of the output; no other part makes them.
-        generate: frames the model makes, on its grid.
-        context: frames of the output so far that the model is given to begin with.
-        drop: generated frames thrown away at the front.
+        frames: new frames of the output, of this segment alone.
+        generate: frames that the model generates, on its grid.
+        context: last frames of the output so far with which the model begins.
+        drop: generated frames at the front that are not used.
         overlap: frames of a crossfade with the output so far.
         start: output frame of the first new one.
-        context_after: frames that follow in the output, given to the model after the new ones.
-        overlap_after: how many of these are a crossfade.
-        trim: generated frames thrown away at the back.
-        removed: frames cut out of the clips for this segment.
-        pictures: given images and where they stand.
-        anchor: the given image that SVI holds on to, shown as the first generated frame; -1 is the last frame
-            of context. None of other segments.
-        bridging: where in a join the last frame before it and the first after it stand again.
-        portions: which of the portions to edit, or of the parts of a travel, this makes, in the order given.
+        context_after: frames that follow in the output, on which the model is conditioned after the new ones.
+        overlap_after: frames of a crossfade with these.
+        trim: generated frames at the back that are not used.
+        removed: frames of the clips that this segment replaces.
+        pictures: given images and their places.
+        anchor: the given image of SVI, placed at the first generated frame; -1 is the last frame of context.
+            None for segments without SVI.
+        bridging: places of the last frame before a join and of the first after it.
+        portions: indices of the portions of an edit, or of the parts of a travel, that this generates.
     """
 
     index: int
@@ -80,37 +79,37 @@ class Segment(Entry):
 
     @property
     def redrawn_context(self) -> int:
-        """Frames of context that the model draws again, directly before the first new one."""
+        """Frames of context that the model generates again, directly before the first new one."""
         return self.context if self.anchor is None else self.overlap
 
     @property
     def generate_start(self) -> int:
-        """Output frame on which the first generated frame lands; frame j lands on `begins + j`."""
+        """Output frame of the first generated frame; generated frame j is `generate_start + j`."""
         return self.start - self.lead
 
     @property
     def new_end(self) -> int:
-        """Generated frame that follows the last new one."""
+        """The generated frame after the last new one."""
         return self.lead + self.frames
 
     @property
     def without_crossfade_after(self) -> Segment:
-        """The same without a crossfade into what follows."""
+        """The segment without a crossfade with the frames that follow."""
         return self.model_copy(update={"overlap_after": 0, "trim": self.trim + self.overlap_after})
 
     @property
     def without_crossfade_before(self) -> Segment:
-        """The same without a crossfade from what it begins with."""
+        """The segment without a crossfade with the output so far."""
         return self.model_copy(update={"overlap": 0, "drop": self.lead})
 
     @property
     def changed_range(self) -> tuple[int, int]:
-        """First output frame this may change, and the first one behind that it may not."""
+        """The output frames that the segment generates or crossfades: first, and end."""
         return self.start - self.overlap, self.start + self.frames + self.overlap_after
 
 
 class KeptRange(Entry):
-    """Frames of a given clip that stay: `first` to before `end`, from output frame `start` on."""
+    """Frames `first` to before `end` of a clip, kept from output frame `start` on."""
 
     clip: int
     first: int
@@ -119,7 +118,7 @@ class KeptRange(Entry):
 
     @property
     def frames(self) -> int:
-        """How many."""
+        """Count of frames."""
         return self.end - self.first
 
 
@@ -129,11 +128,11 @@ class Plan(Entry):
     Args:
         total: frames of the output.
         fps: frames per second.
-        segments: in the order they are made.
-        kept: frames of given clips.
+        segments: in the order of their runs.
+        kept: ranges of given clips.
         anchors: output frame of each given image.
-        guides: where control videos lie.
-        notices: what was changed of what was asked; sentences in JSON.
+        guides: places of control videos.
+        notices: requested values that were changed; sentences in JSON.
     """
 
     total: int
@@ -151,7 +150,7 @@ class Plan(Entry):
         return sorted([*self.segments, *self.kept], key=lambda part: part.start)
 
     def kept_neighbours(self, segment: Segment) -> tuple[KeptRange | None, KeptRange | None]:
-        """The kept ranges on both sides; a segment that closes a circle is followed by the first one."""
+        """The kept ranges before and after a segment; after one that closes a loop, the first of the plan."""
         parts = self.parts
         index = parts.index(segment)
         before = next((part for part in reversed(parts[:index]) if isinstance(part, KeptRange)), None)
@@ -161,7 +160,7 @@ class Plan(Entry):
         return before, behind
 
     def gap_windows(self, segment: Segment) -> list[Segment]:
-        """The windows that fill one gap, of which a segment is one."""
+        """All windows of the gap that a segment fills."""
         found: list[Segment] = []
         for part in self.parts:
             if isinstance(part, Segment):
@@ -177,10 +176,10 @@ class JoinPlan(Plan):
     """A plan of bridges between clips.
 
     Args:
-        generate: frames the model makes, in all.
+        generate: generated frames, in all.
         gap: new frames, in all.
-        removed: frames cut out of the clips, in all.
-        context: frames of the clips that the model is given, in all.
+        removed: replaced frames of the clips, in all.
+        context: frames of the clips that the model is conditioned on, in all.
     """
 
     generate: int
@@ -189,13 +188,8 @@ class JoinPlan(Plan):
     context: int
 
 
-def cover(grid: Grid, count: int) -> int:
-    """The fewest frames on the grid that are at least `count`."""
-    return grid.cover(count)
-
-
 def value_of_unit(values: Sequence[T], unit: int) -> T:
-    """The value for one unit, of values that were checked by `broadcast`."""
+    """The value of one unit, of values that `broadcast` has checked."""
     return values[0] if len(values) == 1 else values[unit]
 
 

@@ -1,4 +1,4 @@
-"""Noise levels of a run and the phases they fall into: pure arithmetic, before any model runs."""
+"""Noise levels of a run and its guidance phases."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_STEPS = {"causvid": len(CAUSVID), "lcm": 8}
 
 
 def shift_sigma(sigma: float, shift: float) -> float:
-    """A noise level moved towards high noise; a shift of 1 leaves it where it is.
+    """Move a noise level towards high noise; a shift of 1 leaves it unchanged.
 
     Source: Esser et al. 2024, arXiv:2403.03206, resolution-dependent shift.
     """
@@ -24,7 +24,7 @@ def shift_sigma(sigma: float, shift: float) -> float:
 
 
 def sigmas_of(sampler: str, steps: int, shift: float) -> list[float]:
-    """The noise levels at which the model is asked, `steps` of them, falling from about 1.
+    """The noise levels of the steps of a run, falling from about 1.
 
     `euler` ends close to 0 and thus repeats almost clean latents once; the others divide the range into one
     more part and leave out the last; `causvid` has its own, whatever the shift. Source: the schedules of the

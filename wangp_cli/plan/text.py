@@ -1,4 +1,4 @@
-"""Plans for people."""
+"""Plans as text for people."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from wangp_cli.plan.timeline import GuideSpan
 
 
 def describe(plan: Plan) -> str:
-    """The plan as lines of text: length, parts in order, places of images, notices."""
+    """A plan as lines of text: length, parts in order, places of images and guides, notices."""
     makes = sum(segment.generate for segment in plan.segments)
     runs = len(plan.segments)
     lines = [

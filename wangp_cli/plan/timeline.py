@@ -1,4 +1,4 @@
-"""Which frame of a control video belongs to which frame of the output."""
+"""Frame indices of videos at other rates and lengths, and control videos on the timeline of the output."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from wangp_cli.models import Entry
 
 Ending = Literal["hold", "loop", "off"]
 Timing = Literal["fit", "trim", "loop", "off"]
-"""All of a video spread over its place; or its own speed, and where it is short its last frame held, or the
-video again; `off` refuses another length."""
+"""`fit` stretches all of a video over its range. The others keep its speed: if it is too short, `trim`
+repeats its last frame, `loop` repeats the video, `off` is an error."""
 
 
 class GuideRange(Entry):
-    """A control video on the output: frames `start` to before `end`, all of it without an `end`."""
+    """The requested range of a control video: output frames `start` to before `end`, None for the last."""
 
     start: int = 0
     end: int | None = None
 
 
 class GuideSpan(Entry):
-    """Frames of the output that a control video guides.
+    """The frames of the output that one control video guides.
 
     Args:
         video: counts the control videos from 0.
         start: first output frame.
-        end: the one behind the last.
-        first: frame of the video to begin with, counted at the rate of the output.
-        last: the last one to use; None is its end.
-        timing: which frame goes where.
+        end: output frame after the last.
+        first: first frame of the video that is used, counted at the rate of the output.
+        last: last frame that is used; None for the end of the video.
+        timing: how its frames are fitted.
     """
 
     video: int
@@ -43,7 +43,7 @@ class GuideSpan(Entry):
     timing: Timing = "fit"
 
     def frame_indices(self, have: int, rate: Fraction, fps: Fraction) -> list[int]:
-        """The frame of the video for each of the output.
+        """The frame of the video for each output frame.
 
         Args:
             have: frames of the video.
@@ -60,7 +60,7 @@ class GuideSpan(Entry):
 
 
 def stretch_frame_indices(have: int, count: int) -> list[int]:
-    """`count` frames spread over a video of `have`, from its first to its last: their numbers.
+    """Indices of `count` frames spread evenly over a video of `have` frames, from its first to its last.
 
     Raises:
         RequestError: the video has no frames.
@@ -72,30 +72,31 @@ def stretch_frame_indices(have: int, count: int) -> list[int]:
 def resample_frame_indices(
     have: int, rate: Fraction, count: int, fps: Fraction, ending: Ending = "loop"
 ) -> list[int]:
-    """`count` frames of a video at its own speed: the numbers of the first frames at or after each time.
+    """Indices of `count` frames of a video at its own speed: the first frame at or after each time.
 
     Args:
         have: frames of the video.
         rate: its frames per second.
         count: frames wanted; more of the video are left out.
         fps: frames per second wanted.
-        ending: what follows where the video is short: its last frame held, the video again, or an error.
+        ending: if the video is too short, `hold` repeats its last frame, `loop` repeats the video, `off`
+            raises.
 
     Raises:
         RequestError: the video has no frames, or too few for `off`.
     """
     _check(have, count)
     times = [-(-index * rate // fps) for index in range(count)]
-    reached = [int(time) for time in times if time < have]
-    if len(reached) == count:
-        return reached
+    indices = [int(time) for time in times if time < have]
+    if len(indices) == count:
+        return indices
     if ending == "off":
         raise RequestError(
-            "video_guide", f"reaches {len(reached)} of {count} frames", hint="loop it, or hold its last frame"
+            "video_guide", f"reaches {len(indices)} of {count} frames", hint="loop it, or hold its last frame"
         )
     if ending == "loop":
-        return [reached[index % len(reached)] for index in range(count)]
-    return reached + [have - 1] * (count - len(reached))
+        return [indices[index % len(indices)] for index in range(count)]
+    return indices + [have - 1] * (count - len(indices))
 
 
 def frame_count_at_fps(have: int, rate: Fraction, fps: Fraction) -> int:
@@ -106,22 +107,22 @@ def frame_count_at_fps(have: int, rate: Fraction, fps: Fraction) -> int:
 def resolve_guide_spans(total: int, videos: Sequence[GuideRange]) -> list[tuple[int, int]]:
     """First frame and end of each control video on an output of `total` frames, in the order given.
 
-    What reaches over the end is cut, what begins behind it is empty.
+    Ranges are cut at the end of the output; those after it are empty.
 
     Raises:
         RequestError: two overlap, or one is empty or begins before the output.
     """
-    found = []
+    spans = []
     for index, video in enumerate(videos):
         end = total if video.end is None else video.end
         if video.start < 0 or (video.end is not None and video.start >= video.end):
             raise RequestError("video_guide", f"number {index} is on frames {video.start} to {end}")
-        found.append((min(video.start, total), min(end, total)))
-    ordered = sorted((span, index) for index, span in enumerate(found) if span[0] < span[1])
+        spans.append((min(video.start, total), min(end, total)))
+    ordered = sorted((span, index) for index, span in enumerate(spans) if span[0] < span[1])
     for (one, left), (other, right) in itertools.pairwise(ordered):
         if other[0] < one[1]:
             raise RequestError("video_guide", f"numbers {left} and {right} overlap on frame {other[0]}")
-    return found
+    return spans
 
 
 def _check(have: int, count: int) -> None:

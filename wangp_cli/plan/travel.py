@@ -1,4 +1,4 @@
-"""Travel between images: each segment of q frames adds exactly q frames."""
+"""Plan a travel between images: each segment of q frames adds exactly q frames."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Literal
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
 from wangp_cli.notices import Notice
-from wangp_cli.plan.model import KeptRange, PlacedImage, Plan, Segment, broadcast, cover
+from wangp_cli.plan.model import KeptRange, PlacedImage, Plan, Segment, broadcast
 
 Mode = Literal["chained", "independent", "svi"]
 SVI_LATENTS = 2
-"""Latent frames behind a first one that are encoded of the segment before; SVI is shown the last of them.
+"""Latent frames after the first that are encoded of the segment before; SVI is conditioned on the last of
+them.
 
 Source: Headless-Wan2GP."""
 
@@ -31,34 +32,34 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
     loop: bool = False,
     longest: int | None = None,
 ) -> Plan:
-    """Plan a video through `images` pictures.
+    """Plan a video that passes `images` images.
 
-    Chained, a segment begins with frames of the one before, which it draws again: of `overlap` frames a
-    crossfade is made, the rest that the model's grid asks for is dropped. The video has as many frames as
-    the segments together, and picture k stands at the last frame of segment k - 1. Independent segments
-    begin with their own picture instead. Neighbours share that picture, as the later one draws it, so each
-    after the first adds one frame less; this is the mode of image-to-video models.
+    A chained segment begins with frames of the segment before, which it generates again: `overlap` of them
+    are crossfaded, further ones that the model's grid needs are dropped. The video has as many frames as all
+    segments together, and image k is the last frame of segment k - 1. An independent segment begins with its
+    own image. Neighbours share that image, which the later one generates, so each segment after the first
+    adds one frame less; this is the mode of image-to-video models.
 
-    SVI segments are chained for image-to-video models: each is shown a picture to hold on to, which stands in
-    the first generated frame and is thrown away, and the last latent frame of the segment before, with which
-    it is crossfaded. The rest as chained; where the model is shown no last pictures, there is one alone.
+    SVI segments are chained segments of image-to-video models: each is conditioned on an anchor image, which
+    is the first generated frame and is dropped, and on the last latent frame of the segment before, with
+    which it is crossfaded. If the model takes no end images, there is only one image.
 
     Args:
-        images: how many are given; 0 only where a video is continued.
+        images: count of images; 0 only if a video is continued.
         frames: of each segment, or one value for all; set on the model's grid. There is a segment for each
-            pair of neighbours, one more to continue a video, one more to loop; from a single picture, or a
+            pair of neighbours, one more to continue a video, one more to loop; from a single image, or a
             video alone, as many as there are values.
         overlaps: of each seam, or one value for all; a continued video has a seam in front too. Made even
             downwards, then limited to the shorter neighbour. 4 gives the lengths of SVI.
         grid: of the model.
         fps: of the output.
         mode: whether segments continue each other.
-        ends: whether the model is shown the picture at which a segment ends. Where it is not, which asks for
-            independent segments, each picture begins one and the seams are cuts: there are as many segments
-            as pictures, and one more to continue a video.
+        ends: whether the model takes the image with which a segment ends. If it does not, segments are
+            independent, each image begins one, and the seams are cuts: there are as many segments as images,
+            and one more to continue a video.
         before: frames of the video to continue, which comes first in the output.
-        loop: travel back to the first picture. The frame that would repeat it at the end is cut off.
-        longest: make several segments in one run, pictures inside, while it has at most so many frames.
+        loop: travel back to the first image. The frame that would repeat it at the end is cut off.
+        longest: generate several segments in one run, with images inside, of at most this many frames.
 
     Raises:
         RequestError: too few images, or lists of the wrong length.
@@ -101,7 +102,7 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
 
 
 Key = tuple[int, int]
-"""An image, and how many new frames lie before its place; -1 is the frame before the first new one."""
+"""An image, and the count of new frames before its place; -1 is the frame before the first new one."""
 
 
 def _segment_count(images: int, values: int, before: int, loop: bool, ends: bool) -> int:
@@ -147,7 +148,7 @@ def _seams(
 
 
 def _even(overlaps: list[int], lengths: list[int], notices: list[Notice]) -> list[int]:
-    """Overlaps made even downwards, then at most as long as the shorter neighbour."""
+    """Overlaps rounded down to even numbers, then limited to the length of the shorter neighbour."""
     result = []
     for seam, asked in enumerate(overlaps):
         if asked < 0:
@@ -166,12 +167,12 @@ def _even(overlaps: list[int], lengths: list[int], notices: list[Notice]) -> lis
 
 
 def _runs(lengths: list[int], leads: list[int], grid: Grid, longest: int | None) -> list[list[int]]:
-    """Segments that one run of the model makes together."""
+    """The segments that each run of the model generates together."""
     runs: list[list[int]] = []
     for index, length in enumerate(lengths):
         if runs and longest:
             together = leads[runs[-1][0]] + sum(lengths[i] for i in runs[-1]) + length
-            if cover(grid, together) <= longest:
+            if grid.cover(together) <= longest:
                 runs[-1].append(index)
                 continue
         runs.append([index])
@@ -179,7 +180,7 @@ def _runs(lengths: list[int], leads: list[int], grid: Grid, longest: int | None)
 
 
 def _keys(first: int, sizes: list[int], images: int, *, continued: bool, loop: bool) -> list[Key]:
-    """The picture a run begins with, then those at the ends of its segments."""
+    """The image with which a run begins, then those at the ends of its segments."""
     keys = [] if continued and first == 0 else [(first - continued, -1)]
     end = -1
     for offset, size in enumerate(sizes):
@@ -192,14 +193,14 @@ def _keys(first: int, sizes: list[int], images: int, *, continued: bool, loop: b
 
 def _chained(index: int, start: int, frames: int, overlap: int, grid: Grid, keys: list[Key]) -> Segment:
     first = keys[:1] if keys and keys[0][1] == -1 else []
-    # Without an overlap the picture carries over; where there is none, the last frame has to.
+    # Without an overlap the run begins with the image, or with the last frame if there is no image.
     given = overlap or int(start > 0 and not first)
-    generate = cover(grid, given + frames)
+    generate = grid.cover(given + frames)
     spare = generate - given - frames
-    # What the grid asks for is drawn again from earlier frames; without those it is made in vain at the end.
+    # Frames that the grid needs are generated again from earlier ones, else trimmed at the end.
     reach = 0 < given <= start - spare
     context = given + spare if reach else given
-    # The last frame of context is this picture as the model drew it, so the picture itself stands there.
+    # The last frame of context is this image as the model generated it, so the image itself is placed there.
     pictures = [PlacedImage(image=image, at=max(context - 1, 0)) for image, _ in first]
     pictures += [PlacedImage(image=image, at=context + place) for image, place in keys[len(first) :]]
     return Segment(
@@ -217,15 +218,15 @@ def _chained(index: int, start: int, frames: int, overlap: int, grid: Grid, keys
 
 def _independent(index: int, start: int, length: int, grid: Grid, keys: list[Key], *, ends: bool) -> Segment:
     own = any(place == -1 for _, place in keys)
-    # Where the segment before does not end with it, its own picture is new.
+    # If the segment before does not end with it, its own image is a new frame.
     shared = int(start > 0 and (ends or not own))
-    generate = cover(grid, length)
+    generate = grid.cover(length)
     return Segment(
         index=index,
         frames=length - shared,
         generate=generate,
         context=0 if own else shared,
-        # A model draws the picture it begins with better than the one it ends with, so the new one stands.
+        # Models generate the first image better than the last, so the frame of the later segment is used.
         drop=0 if own else shared,
         overlap=shared if own else 0,
         start=start,
@@ -252,7 +253,7 @@ def _anchored(index: int, start: int, frames: int, grid: Grid, keys: list[Key], 
     if start <= grid.step:
         raise RequestError("video_source", f"{start} frames, SVI goes on from {grid.step + 1} or more")
     lead = 1 + grid.step
-    generate = cover(grid, lead + frames)
+    generate = grid.cover(lead + frames)
     return Segment(
         index=index,
         frames=frames,
@@ -262,7 +263,7 @@ def _anchored(index: int, start: int, frames: int, grid: Grid, keys: list[Key], 
         overlap=grid.step,
         start=start,
         trim=generate - lead - frames,
-        # A travel from one picture holds on to it throughout.
+        # A travel from one image has it as the anchor of all segments.
         anchor=own[0] if own else -1 if before else 0,
         pictures=tuple(PlacedImage(image=image, at=lead + place) for image, place in keys if place >= 0),
     )

@@ -1,4 +1,4 @@
-"""Sliding windows: a video longer than a model makes in one go."""
+"""Plan sliding windows for a video longer than one run of a model."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from fractions import Fraction
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
 from wangp_cli.notices import Notice
-from wangp_cli.plan.model import KeptRange, Plan, Segment, cover
+from wangp_cli.plan.model import KeptRange, Plan, Segment
 
 
 def window_count(frames: int, window: int, overlap: int, discard: int = 0) -> int:
-    """How many windows make a video of `frames`; all arguments are frames.
+    """Count of windows of a video; all arguments are frames.
 
     Source: WanGP's `compute_sliding_window_no`.
     """
@@ -34,18 +34,18 @@ def plan_windows(
     """Plan a long video of exactly `frames`, window after window.
 
     Each window begins with `overlap` frames of the one before, whole latent frames, which all families can
-    continue. The last one is as short as it can be; what its grid asks for beyond that is cut off.
+    continue. The last one is as short as possible; what its grid needs beyond that is cut off.
 
     Args:
         frames: of the video.
-        window: frames the model makes at most; set on its grid.
-        overlap: frames shared by neighbours, set to 1, 5, 9, ... downwards; 1 for image-to-video models.
+        window: most frames of one run of the model; set on its grid.
+        overlap: frames shared by neighbours, rounded down to 1, 5, 9, ...; 1 for image-to-video models.
         grid: of the model.
         fps: of the video.
-        discard: frames thrown away at the end of a window, where models lose quality.
-        before: frames of a video to continue, which comes first in the output as it is. Its last ones count
-            among `frames`, as those that the first window begins with.
-        ends: the last frame is given, so nothing may be cut off behind it: the last window begins earlier.
+        discard: unused frames at the end of a window, where models lose quality.
+        before: frames of a video to continue, which comes first in the output, unchanged. Its last ones, with
+            which the first window begins, count among `frames`.
+        ends: the last frame is given, so nothing may be cut off after it: the last window begins earlier.
 
     Raises:
         RequestError: a window has no new frames.
@@ -77,7 +77,7 @@ def plan_windows(
     for index in range(count):
         lead = shared if index else given
         new = end - start if index == count - 1 else size - discard - lead
-        generate = cover(grid, lead + new) if index == count - 1 else size
+        generate = grid.cover(lead + new) if index == count - 1 else size
         extra = generate - lead - new if ends and 0 < index == count - 1 else 0
         segments.append(
             Segment(
@@ -85,7 +85,7 @@ def plan_windows(
                 frames=new,
                 generate=generate,
                 context=lead + extra,
-                # What was given stays as it is.
+                # Given frames stay unchanged.
                 drop=extra if index else lead,
                 overlap=lead if index else 0,
                 start=start,
