@@ -1,1 +1,1 @@
-"""What each task does."""
+"""The workflow of each task: a generator over a job that yields before each stage."""

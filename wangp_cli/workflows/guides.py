@@ -1,4 +1,4 @@
-"""What a planned segment shows the model: frames it knows, and a mask over those it paints."""
+"""Conditioning of a planned segment: known frames, and a mask over those that the model generates."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from wangp_cli.plan import Segment
 from wangp_cli.tasks.adjustments import UNADJUSTED, ControlAdjustments, Curve, Fade
 
 GREY = 0.5
-"""The value that means unknown in a control video."""
+"""The value of unknown pixels in a control video."""
 KEEP, PAINT = 0.0, 1.0
-"""Black and white of a mask."""
+"""Values of a mask: keep the pixel of the control video, or generate it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class KnownFrames:
-    """What is known around a segment: RGB, any dtype of `Frames`, all of one size.
+    """Known frames in and around a segment: RGB, any dtype of `Frames`, all of one size.
 
     Args:
-        pictures: every given image, `[1, H, W, 3]` each; a plan's pictures are places in this list.
+        pictures: every given image, `[1, H, W, 3]` each; the images of a plan are indices into it.
         context: `[segment.context, H, W, 3]`, the last frames of the output so far.
         after: `[segment.context_after, H, W, 3]`, the first frames that follow.
-        motion: `[segment.generate, H, W, 3]`, what lies under unknown frames; 0.5 where nothing does.
+        motion: `[segment.generate, H, W, 3]`, the control video under unknown frames; 0.5 outside of it.
     """
 
     pictures: Sequence[Frames] = ()
@@ -45,29 +45,29 @@ class KnownFrames:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Guide:
-    """What a model like VACE follows.
+    """Control video and mask, as VACE takes them.
 
     Args:
         control: float32 `[segment.generate, H, W, 3]` in [0, 1]; 0.5 is unknown.
-        mask: float32 `[segment.generate, H, W, 1]`; 0 keeps a frame, 1 paints it.
+        mask: float32 `[segment.generate, H, W, 1]`; 0 keeps a pixel, 1 generates it.
     """
 
     control: NDArray[np.float32]
     mask: NDArray[np.float32]
 
     def inputs(self, fps: Fraction) -> Inputs:
-        """The same for a pipeline."""
+        """The inputs of a pipeline."""
         return Inputs(control=Clip(frames=self.control, fps=fps), mask=Clip(frames=self.mask, fps=fps))
 
 
 def fit_image(picture: Frames, width: int, height: int, how: Literal["crop", "pad"] = "crop") -> Frames:
-    """A picture at the size of a video, never stretched; float32 `[1, height, width, 3]`.
+    """An image at the size of a video, never stretched: float32 `[1, height, width, 3]`.
 
     Args:
-        picture: `[1, H, W, C]`, any dtype of `Frames`; what is transparent shows black.
+        picture: `[1, H, W, C]`, any dtype of `Frames`; transparent pixels become black.
         width: in pixels.
         height: in pixels.
-        how: cut what is over, or show everything on black bars.
+        how: `crop` the longer side, or `pad` with black bars.
     """
     return fit(to_rgb(as_float(picture)), width, height, how)
 
@@ -75,10 +75,10 @@ def fit_image(picture: Frames, width: int, height: int, how: Literal["crop", "pa
 def guide(
     segment: Segment, known: KnownFrames, size: tuple[int, int], look: ControlAdjustments = UNADJUSTED
 ) -> Guide:
-    """Control video and mask of a segment.
+    """Build control video and mask of a segment.
 
-    From below: grey; frames of the control video; fades; context, pictures and bridging frames, which alone
-    are kept. What the model paints still sees the control video and the fades.
+    Layers from bottom to top: grey; the control video; fades; context, images and bridging frames. The mask
+    keeps only those of the top layer: the model generates all other pixels, guided by the layers below.
 
     Args:
         segment: of a plan.
@@ -104,16 +104,16 @@ def guide(
 
 
 def ends(segment: Segment, known: KnownFrames, fps: Fraction, grid: Grid) -> Inputs:
-    """What an image-to-video model is given: frames to begin with and a picture to end with.
+    """Inputs of an image-to-video model: frames to begin with and frames to end with.
 
     Args:
         segment: of a plan.
-        known: pictures and context.
+        known: images and context.
         fps: of the video.
         grid: of the model; several frames to begin with must be 1, 5, 9, ... for a step of 4.
 
     Raises:
-        RequestError: the plan needs frames in places that such a model cannot take.
+        RequestError: the plan places frames elsewhere than at both ends.
     """
     placed = dict(_placed(segment, known, UNADJUSTED))
     front = next((place for place in range(segment.generate) if place not in placed), segment.generate)
@@ -135,11 +135,11 @@ def ends(segment: Segment, known: KnownFrames, fps: Fraction, grid: Grid) -> Inp
 
 
 def anchored(segment: Segment, known: KnownFrames, fps: Fraction) -> Inputs:
-    """What an image-to-video model is given for SVI.
+    """Inputs of an image-to-video model with an SVI LoRA.
 
     Args:
         segment: of a plan, with an anchor.
-        known: pictures and context.
+        known: images and context.
         fps: of the video.
     """
     assert segment.anchor is not None
@@ -148,7 +148,7 @@ def anchored(segment: Segment, known: KnownFrames, fps: Fraction) -> Inputs:
     closing = next((picture for picture in segment.pictures if picture.at >= max(segment.lead, 1)), None)
     end = None
     if closing is not None:
-        # It stands still to the end, where frames are thrown away: a latent frame holds one picture.
+        # Repeated to the end, where frames are trimmed: a latent frame holds one image.
         still = np.repeat(known.pictures[closing.image], segment.generate - closing.at, axis=0)
         end = Clip(frames=still, fps=fps)
     return Inputs(
@@ -159,7 +159,7 @@ def anchored(segment: Segment, known: KnownFrames, fps: Fraction) -> Inputs:
 
 
 def ease(curve: Curve, time: float) -> float:
-    """Progress along a curve, 0 to 1, at a time from 0 to 1."""
+    """The value of an easing curve, 0 to 1, at a time from 0 to 1."""
     return _CURVES[curve](time)
 
 
@@ -175,15 +175,15 @@ _CURVES: Final[dict[Curve, Callable[[float], float]]] = {
 }
 
 PlacedFrame = tuple[int, NDArray[np.float32]]
-"""A frame of the segment, and float32 `[H, W, 3]` known for it."""
+"""The index of a frame of the segment, and its known pixels, float32 `[H, W, 3]`."""
 
 
 def _placed(segment: Segment, known: KnownFrames, look: ControlAdjustments) -> Iterator[PlacedFrame]:
-    """Every known frame; pictures last, over context."""
+    """Every known frame; images come last, as they replace context."""
     context = _exactly("context", known.context, segment.context)
     after = _exactly("context", known.after, segment.context_after)
     shown = _shown(context, look)
-    # Context is the end of what was there, so it lies directly in front of the new frames.
+    # Context is the end of the output so far, so it is placed directly before the new frames.
     yield from ((segment.lead - len(shown) + i, frame) for i, frame in enumerate(shown))
     yield from ((segment.new_end + i, frame) for i, frame in enumerate(_shown(after, look)))
     if segment.bridging:
@@ -212,7 +212,7 @@ def _shown(frames: Frames, look: ControlAdjustments) -> NDArray[np.float32]:
 def _faded(
     segment: Segment, placed: dict[int, NDArray[np.float32]], look: ControlAdjustments
 ) -> Iterator[tuple[int, NDArray[np.float32], float]]:
-    """Unknown frames beside the first and the last picture, with the picture's weight in each."""
+    """Unknown frames after the first and before the last image, with the weight of the image in each."""
     places = sorted(picture.at for picture in segment.pictures)
     if places and places[0] == 0:
         run = _unknown(placed, 1, 1, segment.generate)
@@ -223,7 +223,7 @@ def _faded(
 
 
 def _unknown(placed: dict[int, NDArray[np.float32]], first: int, step: int, end: int) -> list[int]:
-    """Frames from `first` on, in steps, up to the next known one."""
+    """Frames from `first` on, in steps, up to the next known frame."""
     run = []
     while 0 <= first < end and first not in placed:
         run.append(first)
@@ -234,7 +234,8 @@ def _unknown(placed: dict[int, NDArray[np.float32]], first: int, step: int, end:
 def _weights(
     run: list[int], frame: NDArray[np.float32], fade: Fade, *, nearest: int
 ) -> Iterator[tuple[int, NDArray[np.float32], float]]:
-    """Weights in a run of frames, nearest first: a picture that leaves has faded one step there already."""
+    """Weights of an image in a run of frames, nearest first; `nearest` is 1 if the first is faded by a
+    step."""
     count = int(len(run) * fade.share)
     for index, place in enumerate(run[:count]):
         progress = ease(fade.curve, 1 - (index + nearest) / count)

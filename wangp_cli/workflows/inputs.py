@@ -1,4 +1,4 @@
-"""Input files as arrays of the shot's exact size and length."""
+"""Read input files as arrays of the exact size and length of a shot."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ WHITE = 1.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Prepared:
-    """What the model is given, and what the result is joined to.
+    """The inputs of the model, and the video that the result continues.
 
     Args:
         inputs: for the model.
         before: the video to continue.
-        overlap: how many of its last frames the model was given and draws again.
+        overlap: its last frames that the model is conditioned on and generates again.
     """
 
     inputs: Inputs
@@ -43,7 +43,7 @@ class Prepared:
 
 
 def prepare(task: Generate, spec: ModelSpec, facts: InputFacts) -> Prepared:
-    """Read and fit every input of a settled task.
+    """Read and resize every input of a settled task.
 
     Raises:
         RequestError: a file does not decode.
@@ -74,7 +74,7 @@ def source_of(task: Generate, facts: InputFacts, fps: Fraction | None = None) ->
 def prepare_window(
     task: Generate, spec: ModelSpec, facts: InputFacts, segment: Segment, context: Frames | None, plan: Plan
 ) -> Inputs:
-    """Read and fit what one window shows: its own part of every input, and the frames before it.
+    """Read and resize the inputs of one window: its part of every file, and the frames before it.
 
     Args:
         task: settled.
@@ -98,7 +98,7 @@ def prepare_window(
 
 
 class _Reader:
-    """Reads the files of one task at its size: `frames` of them from frame `first` on."""
+    """Reads the files of one task at its size: `frames` frames of each from frame `first` on."""
 
     def __init__(self, task: Generate, spec: ModelSpec, facts: InputFacts, first: int, frames: int) -> None:
         self._task, self._spec, self._facts = task, spec, facts
@@ -107,7 +107,7 @@ class _Reader:
         self._fps = Fraction(task.fps)
 
     def inputs(self, start: Clip | None, end: Clip | None) -> Inputs:
-        """What the model is shown, between frames to begin and to end with."""
+        """All inputs of the model, with frames to begin and to end with."""
         control = self._control()
         return Inputs(
             start=start,
@@ -135,19 +135,19 @@ class _Reader:
         return Clip(frames=as_float(frames), fps=self._fps)
 
     def _control(self) -> Clip | None:
-        """The control video; frames it lacks say nothing, so that the model paints freely."""
+        """The control video; missing frames have the value that leaves the model free."""
         if (found := self._moving("video_guide", "image_guide")) is None:
             return None
         return self._filled(self._fit(found), "video_guide", self._spec.control_fill_value)
 
     def _speech(self) -> Audio | None:
-        """The recording of these frames; silence follows where it ends."""
+        """The part of the recording for these frames, followed by silence if it ends before them."""
         if not (path := self._task.audio_guide):
             return None
         return fit_frames(cut(speech_of(path), self._fps, start=self._first), self._frames, self._fps)
 
     def _mask(self, control_frames: int | None) -> Clip | None:
-        """The mask; white where the control video has ended."""
+        """The mask; white after the end of the control video."""
         found = self._moving("video_mask", "image_mask")
         if found is None or control_frames is None:
             return None
@@ -156,7 +156,7 @@ class _Reader:
         )
 
     def _filled(self, frames: Frames, field: str, value: float) -> Clip:
-        """Frames up to the end of their video, then plain ones; poses stand still instead."""
+        """Frames padded with `value` after the end of their video; poses are held instead."""
         if self._spec.is_character_animation:
             return self._clip(match_length(frames, self._frames, "hold"))
         frames = frames[: self._left(field)]
@@ -168,13 +168,13 @@ class _Reader:
         )
 
     def _held(self, field: str) -> Clip | None:
-        """A video; where it is shorter, its last frame stands still."""
+        """A video; if it is too short, its last frame is held."""
         if not (path := getattr(self._task, field)):
             return None
         return self._clip(self._fit(match_length(self._part(field, path), self._frames, "hold")))
 
     def _face(self) -> Clip | None:
-        """The square in the middle of the face video, at its own size."""
+        """The centre square of the face video, at its own size."""
         if not (path := self._task.video_face):
             return None
         frames = match_length(self._part("video_face", path), self._frames, "hold")
@@ -182,7 +182,7 @@ class _Reader:
         return self._clip(fit(to_rgb(as_float(frames)), side, side))
 
     def _references(self) -> tuple[Clip, ...]:
-        """The reference pictures, whole, on white; a character to be animated is on black."""
+        """The reference images, padded with white; for character animation with black."""
         behind = 0.0 if self._spec.is_character_animation else 1.0
         pictures = (to_rgb(as_float(_read("image_refs", path)), behind) for path in self._task.image_refs)
         return tuple(
@@ -193,7 +193,7 @@ class _Reader:
         return Clip(frames=frames, fps=self._fps)
 
     def _moving(self, video: str, picture: str) -> Frames | None:
-        """The frames of a video, cut to the shot, or of a picture held for all of it."""
+        """The frames of a video for the shot, or an image repeated for all of it."""
         if path := getattr(self._task, video):
             return self._part(video, path)
         if path := getattr(self._task, picture):
@@ -201,12 +201,12 @@ class _Reader:
         return None
 
     def _left(self, field: str) -> int:
-        """How many frames of a video belong to the shot; any number of a picture's."""
+        """Frames of a video for the shot; an image has as many as are needed."""
         path = getattr(self._task, field)
         return max(0, self._facts.of_file(path).frames - self._first) if path else self._frames
 
     def _part(self, field: str, path: Path) -> Frames:
-        """The frames of a video, as many as the shot has or fewer; its last one behind its end."""
+        """The frames of a video for the shot or fewer; its last frame if it ends before the shot."""
         length = self._facts.of_file(path).frames
         first = min(self._first, length - 1)
         count = min(self._frames, length - first)

@@ -1,4 +1,4 @@
-"""Putting the parts of a plan together: cuts, crossfades and colours that do not drift."""
+"""Join the parts of a plan: cuts, crossfades and colour matching."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from wangp_cli.plan import KeptRange, Plan, Segment
 from wangp_cli.workflows.guides import KnownFrames
 
 _PIECE = 16
-"""Frames that are worked on at once."""
+"""Frames that are colour-matched at once."""
 
 
 class Splicer:
-    """Joins parts in order and gives frames out as soon as no later part can change them.
+    """Joins parts in order and yields frames as soon as no later part can change them.
 
-    Frames are float32 from here on: whole bits survive, and one file has one number format.
+    Frames become float32: 8 bits survive, and one file has one dtype.
 
     Args:
         reserve: frames to hold back, at least the longest overlap and the longest `tail`.
-        sharpen: detail given back to mixed frames, as in `crossfade`.
+        sharpen: detail restored in crossfaded frames, as in `media.blend.crossfade`.
     """
 
     def __init__(self, reserve: int, sharpen: float = 0.0) -> None:
@@ -43,7 +43,7 @@ class Splicer:
         self._held: NDArray[np.float32] | None = None
 
     def add(self, pieces: Iterable[Frames], overlap: int = 0) -> Iterator[Frames]:
-        """Append a part, whose first `overlap` frames are mixed with the last ones so far.
+        """Append a part; its first `overlap` frames are crossfaded with the last ones so far.
 
         Args:
             pieces: `[t, H, W, C]` each, in order.
@@ -68,7 +68,7 @@ class Splicer:
             self.total += len(piece)
             held = piece if self._held is None else np.concatenate([self._held, piece])
             ready = max(0, len(held) - self._reserve)
-            # A view would keep the frames that are given out alive.
+            # A view would keep the yielded frames in memory.
             self._held = held[ready:].copy()
             if ready:
                 yield held[:ready]
@@ -81,7 +81,7 @@ class Splicer:
         return self._held[len(self._held) - count :]
 
     def finish(self) -> Iterator[Frames]:
-        """The frames held back."""
+        """Yield the frames held back."""
         if self._held is not None and len(self._held):
             yield self._held
         self._held = None
@@ -102,20 +102,20 @@ def stitch(
     *,
     sharpen: float = 0.0,
 ) -> Iterator[Frames]:
-    """The whole video of a plan, as a stream; only the frames of a seam and of context wait in memory.
+    """Yield the video of a plan; only the frames of a seam and of context stay in memory.
 
     Args:
-        plan: what to put together.
+        plan: of the video.
         keep: gives the frames of a kept range, `[t, H, W, C]` each, in order.
-        make: gives all generated frames of a segment in the same way. It is told the last
-            `segment.context` frames of the output so far, None where there are none.
-        sharpen: detail given back to mixed frames, as in `crossfade`.
+        make: gives all generated frames of a segment in the same way, from the last `segment.context` frames
+            of the output so far, None if there are none.
+        sharpen: detail restored in crossfaded frames, as in `media.blend.crossfade`.
 
     Yields:
         float32 `[t, H, W, C]`, `plan.total` frames in all.
 
     Raises:
-        GenerationError: a part has not the frames it was planned with.
+        GenerationError: a part has other frames than planned.
     """
     waits = (max(part.context, part.overlap, part.overlap_after) for part in plan.segments)
     splicer = Splicer(max(waits, default=0), sharpen)
@@ -141,17 +141,17 @@ def stitch(
 def match_segment_colours(
     frames: Frames | Spool, segment: Segment, known: KnownFrames, strength: float = 1.0
 ) -> Iterator[Frames]:
-    """A segment's frames without the drift of colour that the model brought in.
+    """The frames of a segment, corrected for the colour drift of the model.
 
-    The model draws frames again that it was given. Where their colours differ, all its frames are changed
-    by that difference: at the front by what the frames there tell, at the back by what those there tell,
-    between them by shares of both (`media.match.transfer_weights`). Motion in the frames does not matter.
+    The model generates known frames again. The difference of their colours is removed from all frames: at the
+    front the difference measured there, at the back that measured there, between them a mix of both
+    (`media.match.transfer_weights`). Only colour statistics are compared, so motion does not matter.
 
     Args:
         frames: `[segment.generate, H, W, 3]`, any dtype of `Frames`.
         segment: of a plan.
-        known: what the model was given for it.
-        strength: 0 changes nothing, 1 is the full match.
+        known: frames that the model was conditioned on.
+        strength: 0 changes nothing, 1 is the full correction.
 
     Yields:
         float32 `[t, H, W, 3]`, all frames in order.

@@ -1,4 +1,4 @@
-"""Frames of videos, by their numbers and by their times."""
+"""Read frames of videos by their indices, at the rate and size of a result."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from wangp_cli.tasks.planned import Fit
 
 @dataclass(frozen=True, kw_only=True)
 class SourceVideo:
-    """A video to continue, read when its frames are asked for.
+    """A video to continue; its frames are read on demand.
 
     Args:
         path: of the video.
         facts: of the video.
-        fps: at which its frames are counted.
-        size: width and height that its frames are given, in pixels.
+        fps: rate at which its frames are counted.
+        size: width and height to which its frames are resized, in pixels.
     """
 
     path: Path
@@ -36,7 +36,7 @@ class SourceVideo:
         return frame_count_at_fps(self.facts.frames, self.facts.fps or self.fps, self.fps)
 
     def frames(self, first: int, end: int) -> Iterator[Frames]:
-        """Frames `first` to before `end`, in pieces of RGB."""
+        """Frames `first` to before `end`: RGB `[t, H, W, 3]`, in pieces."""
         return clip_frames(self.path, self.facts, first, end, self.fps, self.size)
 
     def audio(self) -> Audio | None:
@@ -55,7 +55,7 @@ def clip_frames(
     size: tuple[int, int],
     framing: Fit = "crop",
 ) -> Iterator[Frames]:
-    """Frames `first` to before `end` of a clip, counted at `fps`, in pieces of RGB.
+    """Frames `first` to before `end` of a clip, counted at `fps`: RGB `[t, H, W, 3]`, in pieces.
 
     Args:
         path: of the clip.
@@ -64,7 +64,7 @@ def clip_frames(
         end: frame.
         fps: frames per second.
         size: width and height in pixels.
-        framing: how a clip of another shape is fitted.
+        framing: how a clip of another aspect ratio is fitted.
     """
     numbers = list(range(first, end))
     if facts.fps is not None and facts.fps != fps:
@@ -74,7 +74,7 @@ def clip_frames(
 
 
 def frames_at(path: Path, numbers: Sequence[int]) -> Iterator[Frames]:
-    """Frames of a video by their numbers, which never fall, in pieces."""
+    """Frames of a video at non-decreasing indices, in pieces."""
     position = numbers[0]
     for piece in stream_video(path, start=position, count=numbers[-1] + 1 - position):
         own = [number - position for number in numbers if position <= number < position + len(piece)]

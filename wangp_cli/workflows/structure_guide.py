@@ -1,4 +1,4 @@
-"""Control videos on the timeline of a planned video, prepared for the model."""
+"""The control videos of a planned video, placed on its timeline and preprocessed."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from wangp_cli.workflows.source_video import frames_at
 
 
 class StructureGuide:
-    """What lies under the frames that the model is to paint; only frames of one segment are in memory.
+    """Control frames of the segments of a plan; only those of one segment are in memory.
 
     Args:
         task: names the control videos.
-        plan: says where they lie.
+        plan: places them.
         inputs: facts of the videos.
         size: width and height in pixels.
-        framing: how videos of another shape are fitted.
+        framing: how videos of another aspect ratio are fitted.
     """
 
     def __init__(
@@ -42,9 +42,9 @@ class StructureGuide:
             self._places.append((guide, numbers))
 
     def frames_for(self, segment: Segment) -> NDArray[np.float32] | None:
-        """The frames of a segment, float32 `[segment.generate, H, W, 3]`; None where no control video is.
+        """The control frames of a segment, float32 `[segment.generate, H, W, 3]`; None if it has none.
 
-        Frame j of the segment has what lies at output frame `segment.generate_start + j`; 0.5 is nothing.
+        Frame j of the segment is output frame `segment.generate_start + j`; 0.5 is unknown.
         """
         first, end = segment.generate_start, segment.generate_start + segment.generate
         reached = [place for place in self._places if place[0].start < end and first < place[0].end]
@@ -70,7 +70,7 @@ class StructureGuide:
 
 
 def _rising(numbers: list[int]) -> Iterator[list[int]]:
-    """Numbers in runs that never fall: a looped video begins again."""
+    """Split indices into non-decreasing runs: a looped video begins again."""
     run: list[int] = []
     for number in numbers:
         if run and number < run[-1]:

@@ -1,1 +1,1 @@
-"""Unfinished work on disk."""
+"""Folders for unfinished work: cached segments and offloaded weights."""

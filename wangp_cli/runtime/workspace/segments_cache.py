@@ -1,4 +1,4 @@
-"""The work folder: what an unfinished task has made so far, beside its results."""
+"""The work folder beside results: cached segments, latents and drawn seeds of unfinished tasks."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from wangp_cli.tasks.render import Render
 
 FOLDER = ".wangp-work"
-UNSEEN = {"task_id", "overwrite", "skip_existing", "visualize", "keep_intermediates"}
-"""Fields that change neither the pixels nor the place of a result."""
+IGNORED_FIELDS = {"task_id", "overwrite", "skip_existing", "visualize", "keep_intermediates"}
+"""Fields that change neither the pixels nor the path of a result."""
 LATENTS_KEY = "wangp"
 """Key of the request in the metadata of a file of latents."""
 OUR_NAMES = re.compile(r"[0-9a-f]{64}\.(npy|npz|seed)|[0-9a-f]{32}\..+", re.DOTALL)
@@ -61,13 +61,13 @@ def _is_ours(path: Path) -> bool:
 
 
 def remove_empty(work: Path) -> None:
-    """Remove the work folder if nothing is in it."""
+    """Remove the work folder if it is empty."""
     with suppress(OSError):
         work.rmdir()
 
 
 def seed_of_interrupted(task: Render, folder: Path) -> int | None:
-    """The seed that was drawn for the same request in the same folder by a run that has not finished it."""
+    """The seed that an unfinished run drew for the same request in the same folder; None if there is none."""
     with suppress(OSError, ValueError), _seed_file(task, folder / FOLDER).open("rb") as file:
         if lock(file.fileno()) is not False:
             return int(file.read())
@@ -75,7 +75,7 @@ def seed_of_interrupted(task: Render, folder: Path) -> int | None:
 
 
 def keep_seed(task: Render, work: Path) -> IO[bytes]:
-    """Write down the seed that was drawn for a request; it is ours while the file is open."""
+    """Store the seed drawn for a request; the file stays locked while it is open."""
     file = _seed_file(task, work)
     try:
         make_folder(work)
@@ -95,7 +95,7 @@ def _created(path: str, flags: int) -> int:
 
 
 def _seed_file(task: Render, work: Path) -> Path:
-    said = task.model_dump_json(exclude={"seed", *UNSEEN})
+    said = task.model_dump_json(exclude={"seed", *IGNORED_FIELDS})
     return work / f"{hashlib.sha256(said.encode()).hexdigest()}.seed"
 
 
