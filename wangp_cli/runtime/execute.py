@@ -30,7 +30,7 @@ from wangp_cli.runtime.events.types import (
     TaskStarted,
 )
 from wangp_cli.runtime.history.log import HISTORY, append_line
-from wangp_cli.runtime.history.manifest import input_checksums, record
+from wangp_cli.runtime.history.manifest import history_record, input_checksums
 from wangp_cli.runtime.job import Job, RenderJob
 from wangp_cli.runtime.loras.select import LoraUse, fetch_loras
 from wangp_cli.runtime.outcome import Attempt, Outcome, retry_with_less_memory
@@ -176,17 +176,17 @@ class _Work:
             about["checksums"] = input_checksums(request, folder)
             yield from self._stages(about["checksums"])
         except Cancelled:
-            _try_append(history, record(request, about | {"status": "cancelled"}, self._seconds))
+            _try_append(history, history_record(request, about | {"status": "cancelled"}, self._seconds))
             raise
         except Exception as error:
             known = to_wangp_error(error)
             ending = {"status": "error", "error": Fault.of(known).model_dump(mode="json")}
-            _try_append(history, record(request, about | ending, self._seconds))
+            _try_append(history, history_record(request, about | ending, self._seconds))
             raise known from error
         # Readers of the first file expect a result.
         ordered = sorted(self.made, key=lambda artifact: artifact.role in ACCOMPANYING)
         made = [artifact.model_dump(mode="json", exclude_none=True) for artifact in ordered]
-        manifest = record(request, about | {"status": "success", "artifacts": made}, self._seconds)
+        manifest = history_record(request, about | {"status": "success", "artifacts": made}, self._seconds)
         append_line(history, manifest)
         if request.task.frees_models:
             session.pool.free()

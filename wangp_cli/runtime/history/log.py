@@ -19,17 +19,17 @@ LONGEST_LINE = 1 << 24
 
 
 def append_line(path: Path, record: Mapping[str, Any]) -> None:
-    """Append one JSON line with sorted keys and make it durable; a torn last line is ended first.
+    """Append a record as one durable JSON line with sorted keys; a torn last line is ended first.
 
     Raises:
-        NoSpaceError: the disk is full or the folder cannot be written; nothing of the line is left then.
+        NoSpaceError: the disk is full or the folder cannot be written; a part that was written is removed.
     """
     line = json.dumps(record, sort_keys=True, ensure_ascii=False, allow_nan=False).encode() + b"\n"
     try:
         make_folder(path.parent)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:
-            # Shards share a history.
+            # Shards of a batch append to the same history.
             locked = lock(handle, wait=True)
             size = os.fstat(handle).st_size
             if size and os.pread(handle, 1, size - 1) != b"\n":
@@ -42,7 +42,7 @@ def append_line(path: Path, record: Mapping[str, Any]) -> None:
                 if not size:
                     sync_folder(path.parent)
             except OSError:
-                # Without a lock another may have written after it.
+                # Without a lock, another process may have appended after this line.
                 if locked:
                     with suppress(OSError):
                         os.ftruncate(handle, size)
@@ -54,10 +54,10 @@ def append_line(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def check_history(path: Path) -> None:
-    """Check that a file which lines are to be appended to is new, empty or a run history.
+    """Check that a file to append to is missing, empty or a run history.
 
     Raises:
-        RequestError: it is something else.
+        RequestError: it has other content, or is no file.
         NoSpaceError: it cannot be read.
     """
     if not path.exists():
@@ -76,11 +76,11 @@ def check_history(path: Path) -> None:
 
 
 def _is_of_history(line: bytes) -> bool:
-    # A first line that a power cut has torn begins as ours do.
+    # A torn first line still begins like a record, whose keys are sorted.
     if line.startswith(b'{"adapter_payload_hashes": '):
         return True
     try:
-        found = json.loads(line)
+        record = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    return isinstance(found, dict) and "task_id" in found and "inputs" in found
+    return isinstance(record, dict) and "task_id" in record and "inputs" in record

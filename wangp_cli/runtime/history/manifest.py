@@ -1,4 +1,4 @@
-"""What a result says about itself: the request that made it, embedded in the file and kept in the history."""
+"""The request of a result as JSON: embedded in its file, and a record of the run history."""
 
 from __future__ import annotations
 
@@ -19,49 +19,49 @@ from wangp_cli.runtime.request.request import Request
 from wangp_cli.tasks.loras import LoraOptions
 from wangp_cli.tasks.task import Task
 
-LOCAL = {
+LOCAL_FIELDS = {
     "output", "output_dir", "overwrite", "skip_existing", "task_id", "visualize", "keep_intermediates",
 }  # fmt: skip
-"""Fields that say where a result goes, not what it shows."""
+"""Fields about where a result is written, which do not change its pixels."""
 PACKAGES = ("torch", "diffusers", "transformers", "numpy", "av")
 
 
 def portable_request(task: Task, request: Request, folder: Path) -> dict[str, Any]:
-    """What `task` says without local places; paths of media and LoRA files relative to `folder`."""
-    said = task.model_dump(mode="json", exclude=LOCAL, exclude_none=True)
+    """The values of `task` without `LOCAL_FIELDS`, paths of input and LoRA files relative to `folder`."""
+    values = task.model_dump(mode="json", exclude=LOCAL_FIELDS, exclude_none=True)
     for field in task.inputs():
-        value = said.get(field)
+        value = values.get(field)
         if isinstance(value, list):
-            said[field] = [portable_name(path, request, folder) for path in value]
+            values[field] = [portable_name(path, request, folder) for path in value]
         elif value:
-            said[field] = portable_name(value, request, folder)
+            values[field] = portable_name(value, request, folder)
     own = [lora for lora in request.loras if lora.own]
-    said["loras"] = [f"{_lora_name(lora, request, folder)}@{lora.strength}" for lora in own]
-    said.pop("lora_multipliers", None)
+    values["loras"] = [f"{_lora_name(lora, request, folder)}@{lora.strength}" for lora in own]
+    values.pop("lora_multipliers", None)
     if of_accelerator := [str(lora.strength) for lora in request.loras if not lora.own]:
-        said["lora_multipliers"] = f"{' '.join(of_accelerator)} |"
-    return {key: value for key, value in said.items() if value != []}
+        values["lora_multipliers"] = f"{' '.join(of_accelerator)} |"
+    return {key: value for key, value in values.items() if value != []}
 
 
 def portable_name(path: str, request: Request, folder: Path) -> str:
-    """The address that a file was fetched from, else its path as seen from `folder`."""
+    """The URL that a file was fetched from, else its path relative to `folder`."""
     return request.addresses.get(path) or os.path.relpath(path, folder)
 
 
 def _lora_name(lora: LoraUse, request: Request, folder: Path) -> str:
-    """A reference to the hub, which means the same everywhere, or a file: an address may hold a secret."""
+    """The hub reference of a LoRA, or the path of its file; never its URL, which may hold a secret."""
     return lora.source.name if lora.source.repository else portable_name(str(lora.path), request, folder)
 
 
 def input_checksums(request: Request, folder: Path) -> dict[str, str]:
-    """sha256 of every media and LoRA file, as `portable_name` calls it."""
+    """The sha256 of every input and LoRA file, by `portable_name`."""
     media = [path for paths in request.task.media().values() for path in paths]
     files = [*media, *(lora.path for lora in request.loras)]
     return {portable_name(str(path), request, folder): sha256_of(path) for path in files}
 
 
 def embedded_document(request: Request, index: int, folder: Path, checksums: dict[str, str]) -> str:
-    """The JSON text embedded in result `index`: keys that WanGP reads, and the request for us."""
+    """The JSON text to embed in result `index`: keys that WanGP reads, and our request under `wangp`."""
     document = {
         **request.wangp_settings(index),
         "creation_date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -75,13 +75,13 @@ def embedded_document(request: Request, index: int, folder: Path, checksums: dic
     return json.dumps(document, ensure_ascii=True, separators=(",", ":"))
 
 
-def record(request: Request, ending: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """One line of the run history; the keys that readers of the older CLI know, and ours.
+def history_record(request: Request, ending: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """A record of the run history, with the keys of the older CLI and our own.
 
     Args:
-        request: what was asked.
+        request: that ended.
         ending: `run_id`, `checksums`, `status`, and `artifacts` or `error`.
-        seconds: how long it took.
+        seconds: of work.
     """
     task, folder = request.task, request.outputs[0].parent
     ending = dict(ending)
@@ -115,11 +115,11 @@ def _adapter_hashes(task: Task) -> dict[str, Any]:
 
 @cache
 def versions() -> dict[str, str]:
-    """Versions of what decides pixels."""
-    found = {"wangp": __version__, "python": platform.python_version()}
+    """Versions of the packages that determine pixels."""
+    installed = {"wangp": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return installed

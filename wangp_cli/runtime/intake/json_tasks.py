@@ -12,7 +12,7 @@ from wangp_cli.errors import RequestError, nearest
 from wangp_cli.files import strict_json
 from wangp_cli.files.safe_text import quote_for_message
 from wangp_cli.legacy import RENAMED, hint_for_key, translate
-from wangp_cli.runtime.history.manifest import LOCAL
+from wangp_cli.runtime.history.manifest import LOCAL_FIELDS
 from wangp_cli.runtime.intake.json_stream import (
     MalformedError,
     list_items,
@@ -146,7 +146,9 @@ def earlier_request(
     if isinstance(document.get("output_dir"), str) and "request" in document:
         folder = Path(document["output_dir"])
     # A file from elsewhere says what to make, not where on this machine.
-    values = absolute({key: value for key, value in body["request"].items() if key not in LOCAL}, folder)
+    values = absolute(
+        {key: value for key, value in body["request"].items() if key not in LOCAL_FIELDS}, folder
+    )
     return values, {
         absolute({"video_guide": name}, folder)["video_guide"]: value for name, value in sums.items()
     }

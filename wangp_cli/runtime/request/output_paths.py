@@ -1,4 +1,4 @@
-"""Names of the files a task will write: decided, checked and known before any model runs."""
+"""Output paths of a task, decided and checked before any model runs."""
 
 from __future__ import annotations
 
@@ -22,45 +22,45 @@ from wangp_cli.tasks.task import Task
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 FREE_TEXT = ("prompt", "input")
-"""Fields of file names whose values are text that people wrote."""
+"""Template fields with free text, which is turned into a slug."""
 LONGEST_NAME = 200
 LONGEST_FILE_NAME = 255
 BYTES_PER_PIXEL = 0.25
-"""An upper guess for compressed video, so that a full disk is found before hours of work."""
-WAITING_BYTES = 6
-"""Of a pixel in the work folder: three values of 16 bits."""
+"""Upper estimate for compressed video, so that a full disk is found before hours of work."""
+SEGMENT_BYTES_PER_PIXEL = 6
+"""Of segments in the work folder: three channels of 16 bits."""
 
 
 def plan_outputs(
     task: Render, frames: int, size: Pixels, writable: set[Path], plan: Plan | None = None
 ) -> list[Path]:
-    """One final path for each result of a settled task.
+    """Decide the path of each result of a render, and check codec, free names and free space.
 
     Args:
         task: every value final.
-        frames: of each result; one makes a picture.
+        frames: of each result; one frame without a plan is an image.
         size: of each result.
-        writable: folders that need not be tried again.
-        plan: of a task whose segments wait on the disk until the result is done.
+        writable: folders known to be writable; those that are checked here are added.
+        plan: of a task whose segments are kept on disk until the result is done.
 
     Raises:
-        RequestError: the name or its ending does not fit.
-        ConflictError: a file is already there and `overwrite` is not said.
+        RequestError: the file name, its suffix, the codec or the size does not fit.
+        ConflictError: a file exists, and neither `overwrite` nor `skip_existing` is set.
         NoSpaceError: the disk has too little room, or the folder cannot be written.
     """
-    # What is put together by a plan is a video however short it is.
+    # A plan always makes a video, even of one frame.
     picture = frames == 1 and plan is None
-    endings = _picture_endings(task) if picture else _video_endings(task)
-    paths = _paths(task, endings, writable, {"frames": frames})
+    suffixes = _image_suffixes(task) if picture else _video_suffixes(task)
+    paths = _paths(task, suffixes, writable, {"frames": frames})
     if not picture:
         _check_codec(task, size, paths[0].suffix)
     _check_all_free(task, paths)
     width, height = size
     results = width * height * frames * task.results * BYTES_PER_PIXEL
-    waiting = sum(part.generate for part in plan.segments) if plan else 0
+    segment_frames = sum(part.generate for part in plan.segments) if plan else 0
     check_free_space(
         paths[0].parent,
-        int(results) + math.prod(size_of(task.size)) * waiting * WAITING_BYTES,
+        int(results) + math.prod(size_of(task.size)) * segment_frames * SEGMENT_BYTES_PER_PIXEL,
         field="output_dir",
         hint="free some space, or pick another disk with --output-dir",
     )
@@ -68,15 +68,15 @@ def plan_outputs(
 
 
 def plan_plain_outputs(task: Task, writable: set[Path]) -> list[Path]:
-    """One final path for each result of a settled task that no diffusion model renders; raises likewise."""
-    endings = Endings(usual=task.suffixes[0], allowed=task.suffixes, of=f"the result of {task.type}")
-    paths = _paths(task, endings, writable, {})
+    """Decide the path of each result of a task that is no render; raises as `plan_outputs` does."""
+    suffixes = Suffixes(usual=task.suffixes[0], allowed=task.suffixes, of=f"the result of {task.type}")
+    paths = _paths(task, suffixes, writable, {})
     _check_all_free(task, paths)
     return paths
 
 
 def result_files(task: Task, result: Path) -> list[Path]:
-    """A result and the files that are written with it."""
+    """The files of a result: itself, its sidecar and others that the task writes beside it."""
     sidecar = [result.with_suffix(".json")] if task.metadata_mode == "sidecar" else []
     return [result, *sidecar, *task.files_beside(result)]
 
@@ -88,13 +88,13 @@ def output_folder(task: Task) -> Path:
     return _expanded("output_dir", task.output_dir)
 
 
-class Endings(NamedTuple):
-    """How the files of a task may end.
+class Suffixes(NamedTuple):
+    """Allowed suffixes of output files.
 
     Args:
-        usual: the ending where the file is not named.
-        allowed: all of them.
-        of: what such a file is called in errors.
+        usual: suffix of files whose name is not given.
+        allowed: all suffixes.
+        of: kind of file, for errors.
     """
 
     usual: str
@@ -102,18 +102,18 @@ class Endings(NamedTuple):
     of: str
 
 
-def _picture_endings(task: Render) -> Endings:
-    return Endings(usual=f".{task.image_format}", allowed=IMAGE_SUFFIXES, of="a picture")
+def _image_suffixes(task: Render) -> Suffixes:
+    return Suffixes(usual=f".{task.image_format}", allowed=IMAGE_SUFFIXES, of="a picture")
 
 
-def _video_endings(task: Render) -> Endings:
+def _video_suffixes(task: Render) -> Suffixes:
     usual = CODECS[task.codec].suffixes[0] if task.codec else ".mp4"
-    return Endings(usual=usual, allowed=VIDEO_SUFFIXES, of="a video")
+    return Suffixes(usual=usual, allowed=VIDEO_SUFFIXES, of="a video")
 
 
-def _paths(task: Task, endings: Endings, writable: set[Path], facts: Mapping[str, Any]) -> list[Path]:
-    """The path of each result, all different, in a folder that can be written."""
-    paths = [_path(task, index, endings, facts) for index in range(task.results)]
+def _paths(task: Task, suffixes: Suffixes, writable: set[Path], facts: Mapping[str, Any]) -> list[Path]:
+    """The path of each result: all different, in a writable folder."""
+    paths = [_path(task, index, suffixes, facts) for index in range(task.results)]
     check_writable("output" if task.output else "output_dir", paths[0].parent, writable)
     if len(set(paths)) < len(paths):
         raise RequestError(
@@ -164,14 +164,14 @@ def _check_codec(task: Render, size: Pixels, suffix: str) -> None:
             raise RequestError("crf", f"{task.crf} is out of range, {codec.name} takes {low} to {high}")
 
 
-def _path(task: Task, index: int, endings: Endings, facts: Mapping[str, Any]) -> Path:
+def _path(task: Task, index: int, suffixes: Suffixes, facts: Mapping[str, Any]) -> Path:
     if task.output is None:
-        return output_folder(task) / (expand_name(task, index, facts) + endings.usual)
-    if task.output.suffix.lower() not in endings.allowed:
+        return output_folder(task) / (expand_name(task, index, facts) + suffixes.usual)
+    if task.output.suffix.lower() not in suffixes.allowed:
         raise RequestError(
             "output",
-            f"{str(task.output)!r} does not end as {endings.of} does",
-            hint=f"use one of {', '.join(endings.allowed)}",
+            f"{str(task.output)!r} does not end as {suffixes.of} does",
+            hint=f"use one of {', '.join(suffixes.allowed)}",
         )
     path = _expanded("output", task.output)
     return path if task.results == 1 else path.with_stem(f"{path.stem}_{index + 1:03d}")
@@ -185,12 +185,12 @@ def _expanded(field: str, path: Path) -> Path:
 
 
 def expand_name(task: Task, index: int, facts: Mapping[str, Any]) -> str:
-    """The file name of result `index`, without ending, from the task's template.
+    """The file name of result `index`, without suffix, from the task's template.
 
     Args:
-        task: has the template and the values of most of its fields.
+        task: has the template and most values for it.
         index: of the result, from 0.
-        facts: values of further fields.
+        facts: further values for the template.
 
     Raises:
         RequestError: the template has an unknown field or leads out of the folder.
@@ -218,7 +218,7 @@ def expand_name(task: Task, index: int, facts: Mapping[str, Any]) -> str:
 
 
 def _name_part(field: str, value: Any) -> Any:
-    """A value as it stands in a file name: free text as a slug."""
+    """A value for the template; free text as a slug."""
     return slug(value) if field in FREE_TEXT else value
 
 
@@ -241,12 +241,12 @@ def _cut(name: str) -> str:
 
 
 def check_writable(field: str, folder: Path, writable: set[Path]) -> None:
-    """Look whether files can be made in a folder, or in the part of its path that exists.
+    """Check that files can be created in a folder, or in its nearest parent that exists.
 
     Args:
-        field: to name in errors.
-        folder: to look at.
-        writable: folders that need not be tried again; those that can be written are added.
+        field: named in errors.
+        folder: to check.
+        writable: folders known to be writable; this one is added.
 
     Raises:
         RequestError: it is a file.
@@ -258,7 +258,7 @@ def check_writable(field: str, folder: Path, writable: set[Path]) -> None:
     if not existing.is_dir():
         raise RequestError(field, f"{existing} is a file, not a folder")
     try:
-        # What counts is whether a file can be made: permissions say little to root and on network disks.
+        # Creates a file because permission bits say little for root and on network disks.
         TemporaryFile(dir=existing).close()
     except OSError as error:
         if not existing.exists():

@@ -32,15 +32,15 @@ class Request:
 
     Args:
         task: every value final.
-        origin: where each value came from, by field.
+        origin: of each value, by field.
         models: catalogue entries of the models it uses, by role.
         outputs: one path for each result.
         facts: of the input files.
-        notices: what was changed or is worth knowing, for people.
-        addresses: where files were fetched from, by path.
+        notices: for people.
+        addresses: URLs that files were fetched from, by path.
         models_dir: folder of all fetched weights.
-        loras: the LoRAs, some perhaps still to be fetched.
-        plan: of a task that is made in several runs of a model.
+        loras: of the task and its accelerator; files that are missing are fetched before the workflow.
+        plan: of a task that several runs of a model make together.
     """
 
     task: Task
@@ -103,7 +103,7 @@ class Request:
         """The facts that the run history lists under `inputs`, besides checksums."""
         return {"models": {role: spec.name for role, spec in self.models.items()}}
 
-    def wangp_settings(self, index: int) -> dict[str, Any]:  # noqa: ARG002 - for those that WanGP reads
+    def wangp_settings(self, index: int) -> dict[str, Any]:  # noqa: ARG002 - for subclasses
         """The settings in the form of WanGP that are embedded in result `index`."""
         return {}
 

@@ -1,4 +1,4 @@
-"""From what was said to a settled task: layers merged, values checked, then settled for the model."""
+"""Resolve layers of values to a settled request: merge, validate, settle."""
 
 from __future__ import annotations
 
@@ -21,36 +21,40 @@ if TYPE_CHECKING:
     from wangp_cli.models import ModelSpec
     from wangp_cli.runtime.session import Session
 
-USUAL = "generate"
-"""The task of values that name none."""
+DEFAULT_TYPE = "generate"
+"""The task type where no layer has one."""
 
 
 def resolve(layers: Sequence[Layer], session: Session) -> Request:
-    """Merge what was said onto the defaults and settle it.
+    """Merge layers over the defaults, validate the task and settle it.
+
+    Args:
+        layers: given ones, the weakest first; those of defaults, settings, model and accelerator come below.
+        session: has the settings, the catalogue and the task types.
 
     Raises:
-        RequestError: a value is wrong, or the model cannot do what was asked; names the field and the fix.
+        RequestError: a value is wrong, or the model does not support it; names the field as the user gave it.
         ConflictError: an output exists.
         NoSpaceError: the output folder cannot take the result.
     """
-    said = merge(layers)
+    given = merge(layers)
     try:
-        return _resolve(said, layers, session)
+        return _resolve(given, layers, session)
     except RequestError as error:
-        known = session.tasks.get(str(said.values.get("type")), session.tasks[USUAL])
-        raise with_field_label(error, said.origin, known) from None
+        known = session.tasks.get(str(given.values.get("type")), session.tasks[DEFAULT_TYPE])
+        raise with_field_label(error, given.origin, known) from None
 
 
-def _resolve(said: MergedLayers, layers: Sequence[Layer], session: Session) -> Request:
-    name = str(said.values.get("type", USUAL))
+def _resolve(given: MergedLayers, layers: Sequence[Layer], session: Session) -> Request:
+    name = str(given.values.get("type", DEFAULT_TYPE))
     if name not in session.tasks:
         raise RequestError("type", f"there is no task {name!r}", hint=nearest(name, list(session.tasks)))
     task_type = session.tasks[name]
     defaults = Layer(kind="default", values=_class_defaults(task_type))
     settings = Layer(kind="settings", values=session.settings.task_values())
-    spec = _spec(task_type, said, session)
-    beneath = [settings, *_of_model(task_type, layers, spec, session)]
-    merged = merge([defaults, *(_about(task_type, layer, session) for layer in [*beneath, *layers])])
+    spec = _spec(task_type, given, session)
+    beneath = [settings, *_model_layers(task_type, layers, spec, session)]
+    merged = merge([defaults, *(_for_task(task_type, layer, session) for layer in [*beneath, *layers])])
     origin = merged.origin | {
         field: session.settings_origin.get(field, DEFAULT)
         for field, origin in merged.origin.items()
@@ -60,30 +64,30 @@ def _resolve(said: MergedLayers, layers: Sequence[Layer], session: Session) -> R
     return settle(task, replace(merged, values={}, origin=origin), session)
 
 
-def _spec(task_type: type[Task], said: MergedLayers, session: Session) -> ModelSpec | None:
-    """The model that `model` names, whose defaults count; None for a task without that field."""
+def _spec(task_type: type[Task], given: MergedLayers, session: Session) -> ModelSpec | None:
+    """The model that the field `model` names, or the settings; None for a task without that field."""
     if (field := task_type.model_fields.get("model")) is None:
         return None
     usual = session.settings.model if field.is_required() else field.default
-    if not (name := said.values.get("model") or usual):
+    if not (name := given.values.get("model") or usual):
         raise RequestError("model", "none is named", hint="name one; `wangp models` lists them")
     return session.catalogue.get(str(name))
 
 
-def _of_model(
+def _model_layers(
     task_type: type[Task], layers: Sequence[Layer], spec: ModelSpec | None, session: Session
 ) -> list[Layer]:
-    """What the model and its accelerator say; all but the model give way to the accelerator."""
+    """The layers of the model and, above it, of the accelerator."""
     if spec is None:
         return []
     of_model = Layer(kind="model", name=spec.name, values=spec.defaults)
     if "accelerator" not in task_type.model_fields:
         return [of_model]
-    return [of_model, *_accelerated(layers, spec, session)]
+    return [of_model, *_accelerator_layers(layers, spec, session)]
 
 
-def _accelerated(layers: Sequence[Layer], spec: ModelSpec, session: Session) -> list[Layer]:
-    """The values of the accelerator that is given, or that the model has."""
+def _accelerator_layers(layers: Sequence[Layer], spec: ModelSpec, session: Session) -> list[Layer]:
+    """The layer of the accelerator that is given, or that the model has by default."""
     name = merge(layers).values.get("accelerator", spec.defaults.get("accelerator"))
     if not isinstance(name, str) or name == NO_ACCELERATOR:
         return []
@@ -91,18 +95,18 @@ def _accelerated(layers: Sequence[Layer], spec: ModelSpec, session: Session) -> 
     return [Layer(kind="accelerator", name=name, values=variant.values)]
 
 
-def _about(task_type: type[Task], layer: Layer, session: Session) -> Layer:
-    """What a layer says about a task: models, presets and flags of a batch also speak to others."""
-    # The classes of the other tasks are only imported where a name is not this task's own.
+def _for_task(task_type: type[Task], layer: Layer, session: Session) -> Layer:
+    """A layer without fields of other tasks: models, presets and flags of a batch have values for several."""
+    # Other task classes are imported only if the layer has a name that is no field of this task.
     if layer.kind in SINGLE_TASK or layer.values.keys() <= task_type.model_fields.keys():
         return layer
-    foreign = _foreign(task_type, tuple(session.tasks.values()))
+    foreign = _fields_of_others(task_type, tuple(session.tasks.values()))
     values = {name: value for name, value in layer.values.items() if name not in foreign}
     return replace(layer, values=values)
 
 
 @cache
-def _foreign(task_type: type[Task], others: tuple[type[Task], ...]) -> frozenset[str]:
+def _fields_of_others(task_type: type[Task], others: tuple[type[Task], ...]) -> frozenset[str]:
     """Fields that only other tasks have."""
     fields = frozenset(name for other in others for name in other.model_fields)
     return fields - set(task_type.model_fields)
@@ -115,10 +119,10 @@ def _class_defaults(task_type: type[Task]) -> dict[str, Any]:
 
 
 def validate(merged: MergedLayers, task_type: type[Task], origin: Origins) -> Task:
-    """The task of merged values.
+    """Validate merged values as a task.
 
     Raises:
-        RequestError: for the first wrong value; the others are named after it.
+        RequestError: names the field of the first wrong value; its message goes on with the others.
     """
     try:
         return task_type.model_validate(merged.values)
@@ -130,13 +134,13 @@ def validate(merged: MergedLayers, task_type: type[Task], origin: Origins) -> Ta
 
 
 def field_label(field: str, origin: Origins, task: type[Task]) -> str:
-    """How to name a field to the one who said it: the option for a flag, else the key."""
+    """The name of a field as the user gave it: the option if a flag set it, else the key."""
     flag = flag_of(task, field) if field in origin and origin[field].kind == "flag" else None
     return flag.option(field) if flag else field
 
 
 def with_field_label(error: RequestError, origin: Origins, task: type[Task]) -> RequestError:
-    """The same error, its field named as the one who said it knows it."""
+    """The same error with its field named as the user gave it."""
     return error.named(field_label(error.field, origin, task))
 
 
