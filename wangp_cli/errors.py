@@ -1,11 +1,11 @@
-"""What can go wrong, as one tree: each class is an error kind with its exit code."""
+"""The error classes: each is an error kind with its exit code."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 LONGEST = 1000
-"""Characters of a message: it repeats what was given, and that may be a megabyte."""
+"""Characters of a message; messages quote input, which may be large."""
 
 
 class WangpError(Exception):
@@ -39,7 +39,7 @@ class RequestError(WangpError):
         self.field = field
 
     def named(self, field: str) -> RequestError:
-        """The same error, its field named as the one who said it knows it."""
+        """The same error under another field name, such as the key that the value was given by."""
         return RequestError(field, self.message.removeprefix(f"{self.field}: "), hint=self.hint)
 
 
@@ -58,40 +58,40 @@ class ModelError(WangpError):
 
 
 class GenerationError(WangpError):
-    """A model gave no usable result, such as values that are not finite."""
+    """A model generated no usable result, such as values that are not finite."""
 
     kind = "generation"
 
 
 class TimeoutExpired(WangpError):  # noqa: N818 - a limit the user set, not a fault
-    """The task took longer than it may."""
+    """The task exceeded its time limit."""
 
     kind = "timeout"
 
 
 class ResourceError(WangpError):
-    """Memory, device or disk are not enough."""
+    """Memory, device or disk are insufficient."""
 
     kind = "resources"
     exit_code = 4
 
 
 class OutOfMemoryError(ResourceError):
-    """The device or the machine has no memory left."""
+    """The device or the machine is out of memory."""
 
     kind = "oom"
     retryable = True
 
 
 class DiskError(ResourceError):
-    """Reading or writing failed for a reason that may pass, as on a network disk."""
+    """Reading or writing failed for a reason that may be temporary, as on a network disk."""
 
     kind = "disk"
     retryable = True
 
 
 class FetchError(ResourceError):
-    """A file could not be fetched from its address."""
+    """A file could not be downloaded from its URL."""
 
     kind = "fetch"
 
@@ -103,14 +103,14 @@ class NoSpaceError(ResourceError):
 
 
 class ConflictError(WangpError):
-    """Something else is already there under this name."""
+    """Something else exists under this name."""
 
     kind = "conflict"
     exit_code = 5
 
 
 class Cancelled(WangpError):  # noqa: N818 - a request to stop, not a fault
-    """The user asked to stop."""
+    """The user cancelled."""
 
     kind = "cancelled"
     exit_code = 130

@@ -50,7 +50,7 @@ def report(
         page = Page(path=(output or folder / "report.html").absolute(), run_dir=folder, embed=embed)
         if page.path.is_dir():
             raise RequestError("output", f"{page.path} is a folder")
-        generated = output is None and page.path.is_file() and page.is_ours()
+        generated = output is None and page.path.is_file() and page.is_report()
         counts = page.write(history, overwrite=overwrite or generated)
         if history.skipped:
             stderr_console().print(plain(f"note: skipped lines of the history: {history.skipped}"))

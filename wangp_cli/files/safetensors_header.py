@@ -1,4 +1,4 @@
-"""What a safetensors file says at its beginning, read without the library for its tensors."""
+"""Read the header of a safetensors file, without torch."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 from wangp_cli.files import strict_json
 
 MOST_BYTES = 100 << 20
-"""The format's own limit."""
+"""Largest header that the format allows."""
 
 
 def read_header(path: Path) -> tuple[dict[str, Any], int]:
-    """The header, and how many bytes of the file stand before the tensors.
+    """The header as JSON data, and the offset in bytes at which the tensors begin.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it begins with no header.
+        ValueError: the file has no valid header.
     """
     with path.open("rb") as file:
         start = file.read(8)

@@ -1,4 +1,4 @@
-"""JSON from strangers: no NaN, no duplicate keys, no surrogates, no deep nesting, no surprises."""
+"""Parse untrusted JSON strictly: no NaN, duplicate keys, lone surrogates, NUL characters or deep nesting."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _MARK = re.compile(r'["\\\[\]{}]')
 
 
 def loads(text: str | bytes, *, limit: int = MAX_BYTES) -> Any:
-    """The value of a JSON text.
+    """Parse a JSON text.
 
     Args:
         text: UTF-8, with or without a byte order mark.
-        limit: bytes, or characters, that are read at most.
+        limit: largest length, in bytes or characters.
 
     Raises:
-        ValueError: with one clear sentence about what is wrong.
+        ValueError: with one sentence that says what is wrong and where.
     """
     if len(text) > limit:
         unit = "bytes" if isinstance(text, bytes) else "characters"
@@ -83,7 +83,7 @@ def _check_texts(value: Any) -> None:
 
 
 def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
-    """Every text of a value and the key it is under; keys count as texts."""
+    """Every string of a value, keys included, with the key it is under."""
     if isinstance(value, str):
         yield key, value
     elif isinstance(value, list):
@@ -113,9 +113,9 @@ def _integer(text: str) -> int:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    table: dict[str, Any] = {}
     for key, value in pairs:
-        if key in found:
+        if key in table:
             raise ValueError(f"key {quote_for_message(key)} appears twice")
-        found[key] = value
-    return found
+        table[key] = value
+    return table

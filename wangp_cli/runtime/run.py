@@ -14,7 +14,7 @@ from wangp_cli import __version__
 from wangp_cli.errors import WangpError
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.control.server import ControlServer
-from wangp_cli.runtime.events.stream import Pulse, Stream
+from wangp_cli.runtime.events.stream import HeartbeatSender, Stream
 from wangp_cli.runtime.events.types import Log, RunFinished, RunStarted
 from wangp_cli.runtime.outlets import Outlets
 from wangp_cli.runtime.run_options import RunOptions
@@ -50,7 +50,7 @@ class Run:
         self._outlets = outlets
         self._options = options
         self._server: ControlServer | None = None
-        self._pulse = Pulse(session.stream)
+        self._heartbeats = HeartbeatSender(session.stream)
         self._open: contextlib.ExitStack | None = None
 
     def begin(self, *, planned: int | None = None, folders: tuple[Path, ...] = ()) -> None:
@@ -85,7 +85,7 @@ class Run:
         forward = _Forward(session.stream)
         logging.getLogger("wangp_cli").addHandler(forward)
         stack.callback(logging.getLogger("wangp_cli").removeHandler, forward)
-        self._pulse.start()
+        self._heartbeats.start()
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))
 
     def _serve(self, folders: tuple[Path, ...]) -> str | None:
@@ -129,7 +129,7 @@ class Run:
             code = control.exit_code
         with stack:
             session.pool.close()
-            self._pulse.stop()
+            self._heartbeats.stop()
             if self._server:
                 self._server.close()
             if self._outlets and self._outlets.lines:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.support.events import check_event, check_stream
 from wangp_cli.errors import Cancelled, OutOfMemoryError, WangpError
 from wangp_cli.runtime.control.state import Control
-from wangp_cli.runtime.events.stream import Event, Pulse, Stream
+from wangp_cli.runtime.events.stream import Event, HeartbeatSender, Stream
 from wangp_cli.runtime.events.types import (
     ArtifactCreated,
     Fault,
@@ -208,10 +208,10 @@ def test_an_artifact_knows_its_uri_and_mime() -> None:
 def test_a_silent_run_says_that_it_lives() -> None:
     one, events = stream()
     one.emit(STARTED)
-    pulse = Pulse(one, seconds=0.05)
-    pulse.start()
+    heartbeats = HeartbeatSender(one, seconds=0.05)
+    heartbeats.start()
     time.sleep(0.3)
-    pulse.stop()
+    heartbeats.stop()
     beats = [event for event in events if event.type == "heartbeat"]
     assert 2 <= len(beats) <= 6
     time.sleep(0.1)

@@ -179,7 +179,7 @@ def test_a_page_that_exists_is_kept_unless_told(tmp_path: Path) -> None:
     found = history(tmp_path, line("a", tmp_path))
     page = Page(path=tmp_path / "report.html", run_dir=tmp_path)
     page.write(found, overwrite=False)
-    assert page.is_ours()
+    assert page.is_report()
     with pytest.raises(ConflictError, match="exists"):
         page.write(found, overwrite=False)
     assert [file.name for file in tmp_path.glob(".*")] == []

@@ -1,4 +1,4 @@
-"""What people see: a consumer of events that draws on stderr and prints finished paths on stdout."""
+"""Show events to people: progress and messages on stderr, paths of finished files on stdout."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from wangp_cli.runtime.events.types import ACCOMPANYING
 
 
 def plain(text: str) -> Text:
-    """Text as it is: no markup, control characters shown as escapes."""
+    """Text without markup, control characters as escapes."""
     return Text(escape_control_characters(text))
 
 
 def stderr_console() -> Console:
-    """The console of people's messages."""
+    """A rich console on stderr."""
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def show_error(message: str, hint: str | None, console: Console | None = None) -> None:
-    """One clear message, and what to do."""
+    """Print an error and its hint."""
     console = console or stderr_console()
     console.print(Text.assemble(("error: ", "bold red"), plain(message)))
     if hint:
@@ -33,10 +33,10 @@ def show_error(message: str, hint: str | None, console: Console | None = None) -
 
 
 class _Speed(ProgressColumn):
-    """Iterations a second and the time left, as the events say."""
+    """A column with steps per second and the time left."""
 
     def render(self, task: Task) -> Text:
-        """The text of one bar."""
+        """The text for one bar."""
         parts = []
         if task.fields.get("it_s"):
             parts.append(f"{task.fields['it_s']:.2f} it/s")
@@ -46,11 +46,11 @@ class _Speed(ProgressColumn):
 
 
 class ConsoleSink:
-    """Draws a run: one bar that names its stage, notices, errors, and the finished paths.
+    """A sink that shows a run: a progress bar with its stage, notices, errors, and paths of finished files.
 
     Args:
-        paths: where paths of finished files go.
-        quiet: only paths and errors.
+        paths: where paths of finished files are printed.
+        quiet: print only paths and errors.
     """
 
     def __init__(self, paths: TextIO | None = None, *, quiet: bool = False) -> None:
@@ -91,7 +91,7 @@ class ConsoleSink:
                 self._progress.stop()
 
     def _write_path(self, path: str) -> None:
-        """Print a finished path; the bar leaves the terminal meanwhile."""
+        """Print the path of a finished file; the bar is hidden meanwhile."""
         drawing = self._bar is not None and self._progress.live.is_started
         self._progress.stop()
         self._paths.write(f"{path}\n")

@@ -19,15 +19,15 @@ LONGEST_FIRST_LINE = 1 << 24
 
 
 def open_events_file(path: Path, used: Iterable[Path] = (), streams: Iterable[int] = ()) -> int:
-    """Open a file for appending events; a torn last line of an earlier run is removed.
+    """Open a file for appending events and lock it; a torn last line of an earlier run is removed.
 
     Args:
         path: new, empty, or an event log of earlier runs.
-        used: files that the run reads or writes otherwise, and folders of such files.
+        used: other files that the run reads or writes, and folders of such files.
         streams: descriptors of standard input, output and error.
 
     Raises:
-        RequestError: the path is a folder, holds something else than events, or is used otherwise.
+        RequestError: the path is a folder, holds something other than events, or is another file of the run.
         ConflictError: another run writes there.
         NoSpaceError: the disk is full or the folder cannot be written.
     """
@@ -36,19 +36,19 @@ def open_events_file(path: Path, used: Iterable[Path] = (), streams: Iterable[in
         make_folder(path.parent)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise _clear(error, path) from None
+        raise _as_wangp_error(error, path) from None
     try:
         if free_bytes(path.parent) < LEAST_FREE_BYTES:
             raise NoSpaceError(f"events_file: the disk of {path.parent} is full", hint="free some space")
         _lock(descriptor, path)
-        _check_ours(descriptor, path)
+        _check_holds_events(descriptor, path)
         if any(_is_open_as(stream, descriptor) for stream in streams):
             message = f"{path} is standard input, output or error"
             raise RequestError("events_file", message, hint="name another file")
         os.ftruncate(descriptor, _whole_lines(descriptor))
     except (OSError, WangpError) as error:
         os.close(descriptor)
-        raise _clear(error, path) if isinstance(error, OSError) else error from None
+        raise _as_wangp_error(error, path) if isinstance(error, OSError) else error from None
     return descriptor
 
 
@@ -71,7 +71,7 @@ def _whole_lines(descriptor: int) -> int:
     return 0
 
 
-def _clear(error: OSError, path: Path) -> WangpError:
+def _as_wangp_error(error: OSError, path: Path) -> WangpError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return NoSpaceError(f"events_file: the disk of {path.parent} is full", hint="free some space")
     if error.errno in (errno.EISDIR, errno.ENAMETOOLONG):
@@ -83,11 +83,11 @@ def _clear(error: OSError, path: Path) -> WangpError:
 
 
 def check_apart(path: Path, used: Iterable[Path]) -> None:
-    """Check that the events file is no other file of the run, under whatever name.
+    """Check that the events file is no other file of the run, also under another name.
 
     Args:
-        path: the events file, which may not be there yet.
-        used: files that the run reads or writes otherwise, and folders of such files.
+        path: the events file, which may not exist yet.
+        used: other files that the run reads or writes, and folders of such files.
 
     Raises:
         RequestError: it is one of them or lies in one of the folders.
@@ -100,13 +100,13 @@ def check_apart(path: Path, used: Iterable[Path]) -> None:
 
 
 def _is_open_as(stream: int, descriptor: int) -> bool:
-    """Whether another descriptor has the same file; false for one that is closed."""
+    """Whether two descriptors are of one file; False if `stream` is closed."""
     with suppress(OSError):
         return stream != descriptor and os.path.sameopenfile(stream, descriptor)
     return False
 
 
-def _check_ours(descriptor: int, path: Path) -> None:
+def _check_holds_events(descriptor: int, path: Path) -> None:
     """Check that a file is empty or begins with an event."""
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         raise RequestError("events_file", f"{path} is not a file")

@@ -1,4 +1,4 @@
-"""JSON lines: written by a thread of its own, so that a slow reader does not hold up the work."""
+"""Write events as JSON lines from a thread, so that a slow reader does not delay the work."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from typing import NamedTuple
 from wangp_cli.runtime.events.stream import Event
 
 LIMIT = 1024
+"""Lines that may be queued."""
 PATIENCE_SECONDS = 60.0
+"""Time after which a reader that takes nothing is given up."""
 
 
-class _Waiting(NamedTuple):
+class _QueuedLine(NamedTuple):
     seq: int
     kind: str
     task: str | None
@@ -26,16 +28,21 @@ class _Waiting(NamedTuple):
 
 
 class JsonLines:
-    """Writes each event as one line to a descriptor.
+    """A sink that writes each event as one line to a descriptor.
 
-    When more than `limit` lines wait, lossy events are left out, the older of the same kind and task first;
-    the next line says how many were (`dropped`). Any other event then waits for room.
+    When more than `limit` lines are queued, lossy events are dropped, the oldest of the same type and task
+    first; the next line tells their number (`dropped`). Other events block the emitter until there is room.
 
     Args:
         descriptor: where lines go; it stays open.
-        form: the text of an event.
-        limit: lines that may wait.
-        durable: bring lines to the disk before the writer rests, as a file needs it.
+        form: formats an event.
+        limit: lines that may be queued.
+        durable: fsync whenever the queue is empty, as a file needs it.
+
+    Attributes:
+        closed: whether nothing is written any more.
+        error: why.
+        on_failure: called once, from the writer thread, when writing fails.
     """
 
     def __init__(
@@ -53,7 +60,7 @@ class JsonLines:
         self._form = form
         self._limit = limit
         self._durable = durable
-        self._queue: deque[_Waiting] = deque()
+        self._queue: deque[_QueuedLine] = deque()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._busy = self._ending = False
@@ -63,15 +70,15 @@ class JsonLines:
 
     @property
     def reader_gone(self) -> bool:
-        """Whether nobody reads any more."""
+        """Whether the reader closed its end of the pipe or socket."""
         return isinstance(self.error, ConnectionError)
 
     def __call__(self, event: Event) -> None:
-        """Write one event, soon."""
-        # A forked child has no writer thread; its parent speaks for it.
+        """Queue one event."""
+        # A forked child has no writer thread; its parent writes the events.
         if self.closed or os.getpid() != self._process:
             return
-        line = _Waiting(event.seq, event.type, event.task, event.lossy, self._form(event))
+        line = _QueuedLine(event.seq, event.type, event.task, event.lossy, self._form(event))
         with self._changed:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="wangp-lines", daemon=True)
@@ -80,26 +87,28 @@ class JsonLines:
                 self._changed.wait()
             self._changed.notify_all()
 
-    def _admit(self, line: _Waiting) -> bool:
-        """Queue a line, or leave it out; False if it must wait."""
+    def _admit(self, line: _QueuedLine) -> bool:
+        """Queue a line, or drop it; False if the emitter must wait."""
         if len(self._queue) >= self._limit:
-            place = self._to_leave_out(line)
+            place = self._index_to_drop(line)
             if place is None:
                 return line.lossy
             del self._queue[place]
         self._queue.append(line)
         return True
 
-    def _to_leave_out(self, line: _Waiting) -> int | None:
+    def _index_to_drop(self, line: _QueuedLine) -> int | None:
         for place, other in enumerate(self._queue):
             if other.lossy and (not line.lossy or (other.kind, other.task) == (line.kind, line.task)):
                 return place
         return None
 
     def flush(self, patience: float = PATIENCE_SECONDS) -> bool:
-        """Wait until all is written; False if the reader is gone, or took nothing for `patience` seconds.
+        """Wait until all lines are written.
 
-        Then it is given up: nothing more is written.
+        Returns:
+            False if writing failed, or if the reader took nothing for `patience` seconds; nothing more is
+            written then.
         """
         if os.getpid() != self._process:
             return False
@@ -115,7 +124,7 @@ class JsonLines:
             return not self.closed
 
     def close(self, patience: float = PATIENCE_SECONDS) -> bool:
-        """Write what waits, as `flush` does, and stop."""
+        """Flush, then stop the writer thread; returns what `flush` does."""
         complete = self.flush(patience)
         if os.getpid() == self._process:
             with self._changed:
@@ -142,7 +151,7 @@ class JsonLines:
             self._queue.clear()
             self._changed.notify_all()
 
-    def _next(self) -> _Waiting | None:
+    def _next(self) -> _QueuedLine | None:
         with self._changed:
             self._busy = False
             self._changed.notify_all()
@@ -153,7 +162,7 @@ class JsonLines:
             self._busy = True
             return self._queue.popleft()
 
-    def _bytes(self, line: _Waiting) -> memoryview:
+    def _bytes(self, line: _QueuedLine) -> memoryview:
         dropped = line.seq - self._last_seq - 1 if self._last_seq is not None else 0
         self._last_seq = line.seq
         text = f'{line.line[:-1]},"dropped":{dropped}}}' if dropped else line.line

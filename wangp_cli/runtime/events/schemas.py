@@ -1,4 +1,4 @@
-"""JSON Schemas (draft 2020-12) of what goes in and comes out: events, tasks, manifests."""
+"""JSON Schemas (draft 2020-12) of events, tasks and manifests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Seconds = Annotated[float, Field(ge=0)]
 
 
 class Envelope(BaseModel):
-    """What every event has."""
+    """The keys that every event has."""
 
     model_config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=False)
     v: Annotated[Literal[1], Field(description="Major version of the protocol.")]
@@ -74,12 +74,12 @@ class Manifest(BaseModel):
 
 
 def payloads() -> list[type[Data]]:
-    """Every type of event, in the order they are documented."""
+    """The payload classes of all event types, in the order of their documentation."""
     return list(Data.__subclasses__())
 
 
 def error_kinds() -> list[str]:
-    """Every kind of error."""
+    """The kinds of all errors, sorted."""
 
     def walk(kind: type[WangpError]) -> Iterator[str]:
         yield kind.kind
@@ -90,7 +90,7 @@ def error_kinds() -> list[str]:
 
 
 def events_schema(*, strict: bool = False) -> dict[str, Any]:
-    """The schema of one line of the stream; `strict` also refuses keys that are not known yet."""
+    """The schema of one event; `strict` also rejects unknown keys, which a later version may add."""
     union: Any = reduce(or_, [_envelope(data) for data in payloads()])
     adapter = TypeAdapter[Any](Annotated[union, Field(discriminator="type")])
     schema = adapter.json_schema(mode="serialization")
@@ -100,7 +100,7 @@ def events_schema(*, strict: bool = False) -> dict[str, Any]:
             for optional in ("trace", "dropped"):
                 part["properties"][optional].pop("default", None)
     _drop_titles(schema)
-    return _finished(schema if strict else _opened(schema), "events", "An event of wangp")
+    return _with_head(schema if strict else _with_unknown_keys(schema), "events", "An event of wangp")
 
 
 def _envelope(data: type[Data]) -> Any:
@@ -115,7 +115,7 @@ def _envelope(data: type[Data]) -> Any:
 
 
 def task_schema(tasks: Mapping[str, type[Task]] = TASKS) -> dict[str, Any]:
-    """The schema of one task of these types: what a line of a batch may hold."""
+    """The schema of one task of these types, as a line of a task file holds it."""
     parts: dict[str, Any] = {}
     for name, task in tasks.items():
         part = task.model_json_schema(ref_template="#/$defs/{model}")
@@ -126,7 +126,7 @@ def task_schema(tasks: Mapping[str, type[Task]] = TASKS) -> dict[str, Any]:
         "$defs": parts,
         "oneOf": [{"$ref": f"#/$defs/{name}"} for name in tasks],
     }
-    return _finished(schema, "task", "A task of wangp")
+    return _with_head(schema, "task", "A task of wangp")
 
 
 def _described(task: type[Task], schema: dict[str, Any]) -> dict[str, Any]:
@@ -145,23 +145,23 @@ def manifest_schema() -> dict[str, Any]:
     known = schema["$defs"][ManifestArtifact.__name__]["properties"]
     schema["$defs"][ManifestArtifact.__name__]["properties"] = artifact["properties"] | known
     _drop_titles(schema)
-    return _finished(schema, "manifest", "A line of wangp's run history")
+    return _with_head(schema, "manifest", "A line of wangp's run history")
 
 
-def _finished(schema: dict[str, Any], name: str, title: str) -> dict[str, Any]:
+def _with_head(schema: dict[str, Any], name: str, title: str) -> dict[str, Any]:
     head = {"$schema": DIALECT, "$id": f"urn:wangp:schema:{name}:1", "title": title}
     return head | {key: value for key, value in schema.items() if key not in head}
 
 
-def _opened(schema: Any) -> Any:
-    """The same without `additionalProperties: false`: later versions may add keys."""
+def _with_unknown_keys(schema: Any) -> Any:
+    """Copy a schema without `additionalProperties: false`: later versions may add keys."""
     if isinstance(schema, dict):
         return {
-            key: _opened(value)
+            key: _with_unknown_keys(value)
             for key, value in schema.items()
             if not (key == "additionalProperties" and value is False)
         }
-    return [_opened(part) for part in schema] if isinstance(schema, list) else schema
+    return [_with_unknown_keys(part) for part in schema] if isinstance(schema, list) else schema
 
 
 def _drop_titles(schema: dict[str, Any]) -> None:

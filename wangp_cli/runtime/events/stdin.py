@@ -1,4 +1,4 @@
-"""The real standard input, kept for tasks and answers alone: libraries read an empty one."""
+"""Reserve standard input for task files and answers: libraries read an empty file."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NAMES = ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
-"""Paths of standard input, which lead to the empty one."""
+"""Paths that name standard input; they would open the empty file."""
 _kept: list[int] = []
-"""The descriptor of the real one, once there is one."""
+"""The descriptor of the real standard input, if there is one."""
 
 
 def keep_stdin() -> None:
-    """Keep the real standard input for us alone: descriptor 0 becomes an empty file.
+    """Move the real standard input to a new descriptor; descriptor 0 becomes an empty file.
 
     `sys.stdin` goes on to read descriptor 0. Where the process was started without one, it gets an empty one,
     so that no other file takes its number.
@@ -32,16 +32,16 @@ def keep_stdin() -> None:
 
 
 def open_stdin() -> BinaryIO | None:
-    """The real standard input, by a descriptor of its own; None where there is none.
+    """Open the real standard input by a new descriptor; None if there is none.
 
-    A descriptor of its own, because to close a shared one would wait for whoever writes into it.
+    A new descriptor, because closing a shared one would wait until its writer closes.
     """
     return os.fdopen(os.dup(_kept[0]), "rb") if _kept else None
 
 
 @contextmanager
 def stdin_for_answers() -> Iterator[None]:
-    """Let a question that we ask be answered on the real standard input."""
+    """Let prompts read their answers from the real standard input."""
     if not _kept:
         yield
         return

@@ -1,4 +1,4 @@
-"""The real stdout, kept for results and events alone."""
+"""Reserve stdout for results and events: libraries that print write to stderr."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class Stdout(io.FileIO):
-    """The real stdout; after its reader has gone, what is written goes nowhere and raises nothing."""
+    """The real stdout; once its reader has closed it, writes are discarded without an error."""
 
     reader_gone = False
 
     def write(self, data: Buffer, /) -> int:
-        """Write all of `data`, or nothing."""
+        """Write all of `data`, or discard it."""
         if not self.reader_gone:
             try:
                 return super().write(data)
@@ -27,7 +27,7 @@ class Stdout(io.FileIO):
 
 
 def private_stdout() -> Stdout:
-    """Keep the real stdout for us alone, as `sys.stdout`: descriptor 1 becomes stderr."""
+    """Move the real stdout to a new descriptor, which `sys.stdout` writes to; descriptor 1 becomes stderr."""
     if sys.stdout:
         sys.stdout.flush()
     private = Stdout(os.dup(1), "w")

@@ -1,4 +1,4 @@
-"""The stream: the one place where events get their number, their time and their order."""
+"""The event stream: it numbers events, stamps them with the time and passes them to sinks in order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,20 @@ OUTCOMES = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """The envelope."""
+    """One event with its envelope.
+
+    Args:
+        type: such as `task.started`.
+        seq: number in the run, from 1.
+        ts: wall clock, UTC, ISO 8601.
+        mono: seconds since the stream was created, by a monotonic clock.
+        run: id of the run.
+        data: the payload as JSON data.
+        task: id of the task it belongs to; None for events of the run.
+        attempt: of the task, from 1.
+        trace: W3C trace context.
+        lossy: whether a slow sink may drop it.
+    """
 
     type: str
     seq: int
@@ -54,7 +67,7 @@ class Event:
         return _json(body | {"data": self.data})
 
     def cloud_line(self, host: str) -> str:
-        """The same as a CloudEvents 1.0 line, sent by `host`."""
+        """One CloudEvents 1.0 JSON line, without the newline; `host` is part of its source."""
         body = {
             "specversion": "1.0",
             "id": self.id,
@@ -71,7 +84,7 @@ class Event:
 
 
 def is_event(line: bytes, *, torn: bool) -> bool:
-    """Whether a line is an event of ours, in either form; of a torn one only the beginning is looked at."""
+    """Whether a line is an event of this program in either format; a torn line is judged by its beginning."""
     if not line.startswith((b'{"v":1,"type":"', b'{"specversion":"1.0","id":"')):
         return False
     if torn:
@@ -91,11 +104,11 @@ Sink: TypeAlias = Callable[[Event], None]
 
 
 class Stream:
-    """Numbers events and hands them to the sinks, in order; any thread may emit.
+    """Number events and pass them to sinks in order; any thread may emit.
 
     Args:
-        run: name of the run.
-        sinks: called one after the other for each event, never at the same time.
+        run: id of the run.
+        sinks: called one after the other for each event, never concurrently.
         trace: W3C trace context that the run belongs to.
     """
 
@@ -111,17 +124,17 @@ class Stream:
         self._lock = threading.Lock()
 
     def add(self, sink: Sink) -> None:
-        """Send what follows to one more sink."""
+        """Add a sink for the events that follow."""
         with self._lock:
             self._sinks.append(sink)
 
     def emit(self, data: Data, task: str | None = None, attempt: int | None = None) -> None:
-        """Send one event; what comes after `run.finished` is ignored.
+        """Send one event; events after `run.finished` are ignored.
 
         Args:
             data: the payload.
-            task: the task it is about.
-            attempt: the attempt that begins with this event; else the one that is going on.
+            task: id of the task it belongs to.
+            attempt: number of the attempt that starts with this event; None for the current attempt.
         """
         body = data.model_dump(mode="json")
         with self._lock:
@@ -162,8 +175,8 @@ class Stream:
                 self._attempts.pop(task, None)
 
 
-class Pulse:
-    """Says `heartbeat` whenever a stream was silent for a while."""
+class HeartbeatSender:
+    """Emit `heartbeat` from a thread whenever a stream had no event for `seconds`."""
 
     def __init__(self, stream: Stream, seconds: float = SILENCE_SECONDS) -> None:
         self._stream = stream
@@ -172,11 +185,11 @@ class Pulse:
         self._thread = threading.Thread(target=self._work, name="wangp-heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Say nothing more."""
+        """Stop the thread and wait for it."""
         self._stop.set()
         self._thread.join()
 

@@ -1,4 +1,4 @@
-"""Events: what happens in a run, one typed record each, in one ordered stream."""
+"""The event types of a run, one pydantic model each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ Scope = Literal["run", "task", "either"]
 class Data(BaseModel):
     """The payload of one event type.
 
-    `scope` says whose event it is; one that is `lossy` may be left out when the reader is slow.
+    `scope` says whether the event belongs to a task, to the run, or to either. A `lossy` event may be dropped
+    when the reader is slow.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
@@ -29,7 +30,7 @@ class Data(BaseModel):
 
 
 class RunStarted(Data):
-    """First of a run; `planned` counts its tasks where that is known, `control` is the socket to steer it."""
+    """First event of a run; `planned` counts its tasks if known, `control` is its control socket."""
 
     type = "run.started"
     scope = "run"
@@ -44,7 +45,7 @@ class RunStarted(Data):
 
 
 class TaskAccepted(Data):
-    """A request became a task; `request` has every value, `origin` where each came from."""
+    """A request was accepted as a task; `request` has every value, `origin` the source of each."""
 
     type = "task.accepted"
     line: int | None = None
@@ -53,7 +54,7 @@ class TaskAccepted(Data):
 
 
 class Fault(BaseModel):
-    """An error as data."""
+    """An error as JSON data."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     kind: str
@@ -65,7 +66,7 @@ class Fault(BaseModel):
 
     @classmethod
     def of(cls, error: WangpError) -> Fault:
-        """The same error as data."""
+        """Convert an error."""
         cause = error.__cause__
         return cls(
             cause=f"{type(cause).__name__}: {cause}" if cause else None,
@@ -78,7 +79,7 @@ class Fault(BaseModel):
 
 
 class TaskRejected(Data):
-    """A request never became a task."""
+    """A request was rejected before it became a task."""
 
     type = "task.rejected"
     line: int | None = None
@@ -86,13 +87,13 @@ class TaskRejected(Data):
 
 
 class TaskStarted(Data):
-    """Work on the task begins; once for each attempt."""
+    """An attempt at the task starts."""
 
     type = "task.started"
 
 
 class ModelLoading(Data):
-    """Weights are being read."""
+    """The weights of a model are being loaded."""
 
     type = "model.loading"
     scope = "either"
@@ -100,7 +101,7 @@ class ModelLoading(Data):
 
 
 class ModelLoaded(Data):
-    """The model is ready; `why` its profile was chosen, `parts` whether each was loaded or there already."""
+    """A model is loaded; `why` its profile was chosen, `parts` which were loaded and which shared."""
 
     type = "model.loaded"
     scope = "either"
@@ -119,7 +120,7 @@ class ModelLoaded(Data):
 
 
 class LoraLoaded(Data):
-    """A LoRA file was read and is on the model; `left_out` keys are for inputs that the model has not."""
+    """A LoRA file was loaded into the model; `left_out` counts keys for inputs that the model lacks."""
 
     type = "lora.loaded"
     scope = "either"
@@ -130,7 +131,7 @@ class LoraLoaded(Data):
 
 
 class DownloadProgress(Data):
-    """A model is being fetched: `done` of `total` files are here, and so many bytes; `file` is on its way."""
+    """A download goes on: `done` of `total` files, `bytes` of `bytes_total`; `file` is the current one."""
 
     type = "download.progress"
     scope = "either"
@@ -143,9 +144,9 @@ class DownloadProgress(Data):
 
 
 class TaskStage(Data):
-    """A stage of the task begins, which people know by `label`.
+    """A stage of the task starts; `label` is its name for people.
 
-    `result` counts from 1 its results, or the runs of its plan.
+    `result` is the number, from 1, of the result or of the model run of a plan.
     """
 
     type = "task.stage"
@@ -156,7 +157,7 @@ class TaskStage(Data):
 
 
 class TaskProgress(Data):
-    """How far a stage is; `fraction` is of the whole task and never falls."""
+    """Progress of a stage; `fraction` is that of the whole task, from 0 to 1, and never falls."""
 
     type = "task.progress"
     lossy = True
@@ -169,11 +170,11 @@ class TaskProgress(Data):
 
 
 ACCOMPANYING = frozenset({"sidecar", "intermediate"})
-"""Roles of files that come with a result and are none themselves."""
+"""Roles of files that accompany a result."""
 
 
 class ArtifactCreated(Data):
-    """A file is complete and durable; `uri` and `mime` follow from its path.
+    """A file was written completely and durably; `uri` and `mime` follow from its path.
 
     `role` is `video` or `image` of a result, `visualization` of the video that shows how a result was made,
     `sidecar` of the request beside a result, `intermediate` of a part that is kept on request.
@@ -207,7 +208,7 @@ class ArtifactCreated(Data):
 
 
 class TaskRetrying(Data):
-    """An attempt failed and another follows after a pause; `change` says what will be different."""
+    """An attempt failed and another follows after `delay_s`; `change` says what it does differently."""
 
     type = "task.retrying"
     error: Fault
@@ -217,7 +218,7 @@ class TaskRetrying(Data):
 
 
 class TaskPaused(Data):
-    """The task holds between two steps; model and latents stay in memory."""
+    """The task is paused between two steps; model and latents stay in memory."""
 
     type = "task.paused"
     stage: Stage
@@ -226,14 +227,14 @@ class TaskPaused(Data):
 
 
 class TaskResumed(Data):
-    """The task goes on after a pause."""
+    """The task continues after a pause of `held_s` seconds."""
 
     type = "task.resumed"
     held_s: float
 
 
 class TaskCompleted(Data):
-    """The task is done; the manifest as in the run history. `skipped`: an earlier run had done it."""
+    """The task succeeded; `manifest` is its line of the run history, `skipped` if an earlier run did it."""
 
     type = "task.completed"
     manifest: dict[str, Any]
@@ -248,14 +249,14 @@ class TaskFailed(Data):
 
 
 class TaskCancelled(Data):
-    """The task was stopped."""
+    """The task was cancelled."""
 
     type = "task.cancelled"
     reason: str = "cancel"
 
 
 class Log(Data):
-    """A line for people; `logger` names the part of the program it comes from."""
+    """A log message for people; `logger` names the module it comes from."""
 
     type = "log"
     scope = "either"
@@ -266,7 +267,7 @@ class Log(Data):
 
 
 class Heartbeat(Data):
-    """Nothing else was said for a while; the run is alive."""
+    """The run is alive, though it had no other event for a while."""
 
     type = "heartbeat"
     scope = "run"
@@ -274,7 +275,7 @@ class Heartbeat(Data):
 
 
 class RunFinished(Data):
-    """Last of a run; `reason` says why it ended early."""
+    """Last event of a run; `reason` says why it ended early."""
 
     type = "run.finished"
     scope = "run"

@@ -1,4 +1,4 @@
-"""The shell command that makes a result again."""
+"""The shell command that repeats a request."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from wangp_cli.tasks.task import Task
 
 
 def command_of(request: Mapping[str, Any], origin: Mapping[str, Any], folder: Path) -> str | None:
-    """One line for bash or zsh, or None where this version cannot make the request.
+    """One line for bash or zsh; None if this version cannot parse the request.
 
-    A value is left out only if it is the task's own default and no model, preset, setting or person said
-    it: what a model defines may change with the catalogue, so it is spelled out.
+    A value is omitted only if it is the default of the task itself. Defaults of models, presets and settings
+    may change, so they are spelled out.
 
     Args:
         request: as in the run history.
@@ -34,29 +34,29 @@ def command_of(request: Mapping[str, Any], origin: Mapping[str, Any], folder: Pa
         task = TASKS[kind].model_validate(dict(request))
     except ValidationError:
         return None
-    words = [word for name in _said(task, request, origin) for word in _option(task, name, folder)]
+    words = [word for name in _fields_to_give(task, request, origin) for word in _option(task, name, folder)]
     if kind == "generate" and words[:1] == ["--prompt"]:
         del words[0]
     return " ".join(["wangp", kind, *map(quote_for_shell, words)])
 
 
-def _said(task: Task, request: Mapping[str, Any], origin: Mapping[str, Any]) -> Iterator[str]:
-    """Names of the fields that the command must say, the prompt first."""
+def _fields_to_give(task: Task, request: Mapping[str, Any], origin: Mapping[str, Any]) -> Iterator[str]:
+    """Names of the fields that the command must give, the prompt first."""
     names = [name for name in _options(type(task)) if name in request]
     for name in sorted(names, key=lambda name: name != "prompt"):
-        value, usual = getattr(task, name), type(task).model_fields[name].default
-        if value is not None and (value != usual or origin.get(name) != "default"):
+        value, default = getattr(task, name), type(task).model_fields[name].default
+        if value is not None and (value != default or origin.get(name) != "default"):
             yield name
 
 
 @cache
 def _options(task: type[Task]) -> dict[str, str]:
-    """The long option of each field that the command line shows."""
+    """The long option of each field that has one."""
     return {name: flag.option(name) for name, _, flag, _ in flags(task)}
 
 
 def _option(task: Task, name: str, folder: Path) -> list[str]:
-    """The words of one field; a value that looks like a flag is tied to its option."""
+    """The words of one field; a value that starts with `-` is joined to its option by `=`."""
     flag, value = _options(type(task))[name], getattr(task, name)
     if isinstance(value, bool):
         return [flag if value else f"--no-{flag[2:]}"]

@@ -1,4 +1,4 @@
-"""The page: a template with style, script and data in one file that needs nothing else."""
+"""Write the report page: one HTML file that contains its style, script and data."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from wangp_cli.files.safe_text import escape_control_characters
 from wangp_cli.runtime.report.read_history import Entry, History, Result
 
 MARK = '<meta name="generator" content="wangp report">'
-"""What tells a page of ours from any other."""
+"""Element by which a page of this program is recognised."""
 LARGEST_EMBEDDED = 4 << 20
-"""Bytes of a file that is still put into the page."""
+"""Largest file in bytes that is embedded."""
 EMBEDDED_ROOM = 64 << 20
-"""Bytes of all files in one page; browsers grow slow beyond."""
+"""Bytes of all embedded files of a page; browsers become slow beyond."""
 SCRIPTS = ("select.js", "cards.js", "viewer.js", "page.js")
 TYPES = {suffix: mime for suffix, mime in MIME.items() if not mime.startswith("application/")}
 
@@ -37,16 +37,16 @@ class Page:
 
     Args:
         path: absolute.
-        run_dir: absolute; only files inside it are ever put into the page.
-        embed: whether small files go into the page.
+        run_dir: absolute; only files inside it are embedded.
+        embed: whether small files are embedded.
     """
 
     path: Path
     run_dir: Path
     embed: bool = False
 
-    def is_ours(self) -> bool:
-        """Whether the file that is there was written by `write`."""
+    def is_report(self) -> bool:
+        """Whether the existing file was written by `write`."""
         with self.path.open("rb") as file:
             return MARK.encode() in file.read(2000)
 
@@ -73,7 +73,7 @@ class Page:
 
     def _write_data(self, out: TextIO, history: History) -> dict[str, int]:
         statuses = Counter(entry.status for entry in history.entries)
-        found = Counter({"embedded": 0, "linked": 0, "missing": 0})
+        counts = Counter({"embedded": 0, "linked": 0, "missing": 0})
         room = EMBEDDED_ROOM if self.embed else 0
         out.write('{"tasks":[')
         for index, entry in enumerate(history.entries):
@@ -81,26 +81,26 @@ class Page:
             for result in entry.results:
                 embedded = self._embedded(result, room)
                 room -= len(embedded or "")
-                shown.append(self._shown(result, embedded))
-                found["missing" if not result.file else "embedded" if embedded else "linked"] += 1
+                shown.append(self._file_data(result, embedded))
+                counts["missing" if not result.file else "embedded" if embedded else "linked"] += 1
             out.write(",\n"[index == 0 :] + _json(_document(entry, shown)))
         out.write(f'\n],"skipped":{history.skipped}}}')
         by_status = {status: statuses[status] for status in ("done", "failed", "cancelled", "rejected")}
-        return {"tasks": len(history.entries), **by_status, **found, "skipped_lines": history.skipped}
+        return {"tasks": len(history.entries), **by_status, **counts, "skipped_lines": history.skipped}
 
-    def _shown(self, result: Result, embedded: str | None) -> dict[str, Any]:
-        """What the script needs to show one file."""
+    def _file_data(self, result: Result, embedded: str | None) -> dict[str, Any]:
+        """The data of one file for the script."""
         shown = {"kind": result.kind, "name": result.name, "seed": result.seed, "seconds": result.seconds}
         if result.file and result.kind != "file":
             shown["url"] = embedded or self._url(result.file)
         return shown | {"missing": result.file is None}
 
     def _url(self, file: Path) -> str:
-        """The file as seen from the page; never a scheme, because a colon is encoded."""
+        """The file's URL relative to the page; a colon is encoded, so that no name acts as a scheme."""
         return quote(os.fsencode(os.path.relpath(file, self.path.parent)), safe="/")
 
     def _embedded(self, result: Result, room: int) -> str | None:
-        """The file as a data URI if it is small, of a known kind and really in the run's folder."""
+        """The file as a data URI; None unless small, of a known kind and, links resolved, in `run_dir`."""
         file = result.file
         if not file or not room or result.kind == "file":
             return None
@@ -118,13 +118,13 @@ def _document(entry: Entry, shown: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _json(value: Any) -> str:
-    """JSON that cannot end the script it stands in, nor open a comment there."""
+    """JSON that is safe inside a script element: it can neither end the script nor open a comment."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _template(title: str) -> str:
-    """The whole page, with `@data@` where the data goes."""
+    """The whole page, with `@data@` in place of the data."""
     style = _static("style.css")
     script = '(() => {\n"use strict";\n' + "\n".join(map(_static, SCRIPTS)) + "})();\n"
     policy = (
@@ -140,5 +140,5 @@ def _static(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """The source expression that lets this one inline text run, and no other."""
+    """The CSP source expression that allows exactly this inline text."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,4 +1,4 @@
-"""The run history as tasks: the last word on each, tolerant of what strangers wrote."""
+"""Read a run history, untrusted, as report entries: the last line of each task."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STATUS: dict[str, Status] = {
     "cancelled": "cancelled",
     "rejected": "rejected",
 }
-"""Status of a task by the history's word for it."""
+"""Status in the report by the status in the history."""
 SUFFIXES: dict[Kind, frozenset[str]] = {
     "video": frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm"}),
     "image": frozenset({".png", ".jpg", ".jpeg", ".webp"}),
@@ -37,11 +37,11 @@ class Result:
     """One file of a task.
 
     Args:
-        kind: how it can be shown; `file` is only named, never linked.
+        kind: how it can be shown; a `file` is named but not linked.
         name: the file's name.
-        file: where it is; None if it is missing.
-        seed: its seed, as text: JavaScript would round a large one.
-        seconds: its length.
+        file: its path; None if it is missing.
+        seed: as text, because JavaScript rounds large numbers.
+        seconds: its duration.
     """
 
     kind: Kind
@@ -53,7 +53,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """Why a task gave nothing, and what to do."""
+    """The error of a task, its hint and its kind."""
 
     message: str
     hint: str | None
@@ -62,7 +62,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One task of the report; texts are free of control characters."""
+    """One task of the report; its texts have no control characters."""
 
     task_id: str
     status: Status
@@ -84,11 +84,11 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """What a run history says.
+    """The tasks of a run history.
 
     Args:
         entries: one for each task, in the order of their last lines.
-        skipped: lines that are torn or not ours.
+        skipped: number of lines that are torn or no lines of a run history.
     """
 
     entries: list[Entry]
@@ -96,14 +96,14 @@ class History:
 
 
 def read_history(path: Path, run_dir: Path) -> History:
-    """The last line of each task.
+    """Read the last line of each task.
 
     Args:
         path: the run history.
-        run_dir: where results are looked for if they are not where they were made.
+        run_dir: where results are looked for if they are not at their recorded path.
 
     Raises:
-        RequestError: there is no history to read.
+        RequestError: the history cannot be read.
     """
     entries: dict[str, Entry] = {}
     skipped = 0
@@ -112,7 +112,7 @@ def read_history(path: Path, run_dir: Path) -> History:
             for text in file:
                 if not text.strip():
                     continue
-                line = _ours(text)
+                line = _parse_line(text)
                 if line is None:
                     skipped += 1
                     continue
@@ -125,8 +125,8 @@ def read_history(path: Path, run_dir: Path) -> History:
     return History(entries=list(entries.values()), skipped=skipped)
 
 
-def _ours(text: bytes) -> dict[str, Any] | None:
-    """The line if it is one of a run history."""
+def _parse_line(text: bytes) -> dict[str, Any] | None:
+    """Parse a line; None if it is no line of a run history."""
     try:
         line = strict_json.loads(text)
     except ValueError:
@@ -138,19 +138,19 @@ def _ours(text: bytes) -> dict[str, Any] | None:
 
 def _entry(line: dict[str, Any], run_dir: Path, attempts: int) -> Entry:
     request, inputs, origin = _mapping(line, "request"), _mapping(line, "inputs"), _mapping(line, "origin")
-    said = inputs | request
+    values = inputs | request
     failure = _failure(line.get("error"))
     return Entry(
         task_id=escape_control_characters(line["task_id"]),
         status=STATUS.get(str(line.get("status")), "failed" if failure else "done"),
-        prompt=_text(said.get("prompt")) or "",
-        negative_prompt=_text(said.get("negative_prompt")) or "",
-        model=_text(said.get("model")) or "",
-        seed=_text(said.get("seed")),
-        size=_text(said.get("size")),
-        frames=_text(said.get("frames")),
-        fps=_text(said.get("fps")),
-        steps=_text(said.get("steps")),
+        prompt=_text(values.get("prompt")) or "",
+        negative_prompt=_text(values.get("negative_prompt")) or "",
+        model=_text(values.get("model")) or "",
+        seed=_text(values.get("seed")),
+        size=_text(values.get("size")),
+        frames=_text(values.get("frames")),
+        fps=_text(values.get("fps")),
+        steps=_text(values.get("steps")),
         seconds=_seconds(line.get("seconds")),
         timestamp=_text(line.get("timestamp")) or "",
         attempts=attempts,
@@ -178,7 +178,7 @@ def _seconds(value: object) -> float | None:
 
 
 def _failure(error: object) -> Failure | None:
-    """The error of a line: a sentence, or a sentence with its kind and hint."""
+    """The error of a line, which is a text in old histories and an object in new ones."""
     if isinstance(error, dict):
         return Failure(
             message=_text(error.get("message")) or "no reason was given",
@@ -193,7 +193,7 @@ def _failure(error: object) -> Failure | None:
 
 
 def _folder(line: dict[str, Any], run_dir: Path) -> Path:
-    """Where the results were made: what paths of the line are relative to."""
+    """The folder that paths of the line are relative to."""
     folder = line.get("output_dir")
     return run_dir / folder if isinstance(folder, str) else run_dir
 
@@ -202,12 +202,12 @@ def _results(line: dict[str, Any], run_dir: Path) -> Iterator[Result]:
     artifacts = line.get("artifacts")
     for artifact in artifacts if isinstance(artifacts, list) else []:
         if isinstance(artifact, dict) and isinstance(artifact.get("path"), str) and _is_shown(artifact):
-            said = Path(artifact["path"])
-            suffix = said.suffix.lower()
+            path = Path(artifact["path"])
+            suffix = path.suffix.lower()
             kind: Kind = next((kind for kind, suffixes in SUFFIXES.items() if suffix in suffixes), "file")
             yield Result(
                 kind=kind,
-                name=escape_control_characters(said.name),
+                name=escape_control_characters(path.name),
                 file=_find(artifact, _folder(line, run_dir), run_dir),
                 seed=_text(artifact.get("seed")),
                 seconds=_seconds(artifact.get("duration_s")),
@@ -220,7 +220,7 @@ def _is_shown(artifact: dict[str, Any]) -> bool:
 
 
 def _find(artifact: dict[str, Any], folder: Path, run_dir: Path) -> Path | None:
-    """The file, rather in `run_dir` than where it was made: the folder may have been copied or moved."""
+    """The file in `run_dir`, if the folder was copied or moved there, else at its recorded path."""
     made = folder / str(artifact["path"])
     if folder == run_dir or not made.is_relative_to(folder):
         return made if _is_file(made) else None

@@ -95,8 +95,8 @@ def _created(path: str, flags: int) -> int:
 
 
 def _seed_file(task: Render, work: Path) -> Path:
-    said = task.model_dump_json(exclude={"seed", *IGNORED_FIELDS})
-    return work / f"{hashlib.sha256(said.encode()).hexdigest()}.seed"
+    values = task.model_dump_json(exclude={"seed", *IGNORED_FIELDS})
+    return work / f"{hashlib.sha256(values.encode()).hexdigest()}.seed"
 
 
 def work_size(folder: Path) -> int:
