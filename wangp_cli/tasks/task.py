@@ -133,8 +133,12 @@ class Encoding(Spec):
     image_format: Annotated[ImageFormat, Flag("Format of pictures.")] = "png"
 
 
+TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+"""Ids of tasks: they name tasks in events, and files."""
+
+
 def _task_id(value: str | None) -> str | None:
-    if value is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", value):
+    if value is not None and not TASK_ID.fullmatch(value):
         raise ValueError(f"{value!r} is not a plain name: at most 128 letters, digits, dots, dashes and _")
     return value
 

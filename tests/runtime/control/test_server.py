@@ -20,7 +20,7 @@ import pytest
 from tests.support.events import check_stream
 from wangp_cli.errors import Cancelled, ConflictError, RequestError, ResourceError
 from wangp_cli.runtime.control import client, registry
-from wangp_cli.runtime.control.rpc import MAX_LINE, answer
+from wangp_cli.runtime.control.rpc import INVALID_REQUEST, MAX_LINE, PARSE_ERROR, answer
 from wangp_cli.runtime.control.server import ControlServer, may_enter, peer_uid
 from wangp_cli.runtime.control.state import Control
 from wangp_cli.runtime.events.stream import Event, Stream
@@ -45,7 +45,7 @@ def complete(stream: Stream, task: str) -> None:
 
 def ask(control: Control, method: str, **params: Any) -> dict[str, Any]:
     request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-    reply = answer(control, "run", json.dumps(request).encode())
+    reply = answer(control, "run", json.dumps(request).encode()).reply
     assert reply is not None
     found: dict[str, Any] = json.loads(reply)
     return found
@@ -209,15 +209,16 @@ def check_consistent(control: Control, running: list[str]) -> None:
 )
 def test_what_is_no_proper_request_changes_nothing(line: bytes, code: int) -> None:
     control = Control()
-    reply = answer(control, "run", line)
-    assert reply is not None
-    assert json.loads(reply)["error"]["code"] == code
+    answered = answer(control, "run", line)
+    assert answered.reply is not None
+    assert json.loads(answered.reply)["error"]["code"] == code
+    assert answered.malformed == (code in (PARSE_ERROR, INVALID_REQUEST))
     assert (control.rev, control.state) == (0, "running")
 
 
 def test_a_notification_acts_without_an_answer() -> None:
     control = Control()
-    assert answer(control, "run", b'{"jsonrpc":"2.0","method":"drain"}') is None
+    assert answer(control, "run", b'{"jsonrpc":"2.0","method":"drain"}').reply is None
     assert control.state == "draining"
 
 

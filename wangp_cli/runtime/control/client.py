@@ -1,4 +1,4 @@
-"""The other end of a run's control: find the run, ask, read the answer."""
+"""JSON-RPC client of a running command: find the run, send a request, read the reply."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wangp_cli.runtime.control import registry
 from wangp_cli.runtime.control.registry import Record
 from wangp_cli.runtime.control.rpc import MAX_LINE
 
-SECONDS = 10.0
+REPLY_SECONDS = 10.0
 
 
 def find(name: str, folders: Sequence[Path]) -> Record:
@@ -31,23 +31,23 @@ def find(name: str, folders: Sequence[Path]) -> Record:
         raise RequestError("run", "no run is going on")
     if name == "last":
         return live[-1]
-    found = [record for record in live if record.run == name]
-    found = found or [record for record in live if name and record.run.startswith(name)]
-    found = found or [record for record in live if _place(name) in record.folders]
-    if len(found) == 1:
-        return found[0]
-    known = ", ".join(record.run for record in (found or live))
-    if found:
-        raise RequestError("run", f"{name!r} may be any of {len(found)} runs", hint=f"one of {known}")
+    matches = [record for record in live if record.run == name]
+    matches = matches or [record for record in live if name and record.run.startswith(name)]
+    matches = matches or [record for record in live if _absolute(name) in record.folders]
+    if len(matches) == 1:
+        return matches[0]
+    known = ", ".join(record.run for record in (matches or live))
+    if matches:
+        raise RequestError("run", f"{name!r} may be any of {len(matches)} runs", hint=f"one of {known}")
     raise RequestError("run", f"there is no run {name!r}", hint=f"there is {known}, or the word last")
 
 
-def _place(name: str) -> str:
+def _absolute(name: str) -> str:
     return str(Path(name).expanduser().resolve())
 
 
 def call(record: Record, method: str, **params: str) -> dict[str, Any]:
-    """Ask a run for something and give its answer.
+    """Send a request to a run and return its result.
 
     Raises:
         RequestError: the run refuses.
@@ -56,7 +56,7 @@ def call(record: Record, method: str, **params: str) -> dict[str, Any]:
     request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(SECONDS)
+            connection.settimeout(REPLY_SECONDS)
             connection.connect(str(record.socket))
             connection.sendall(json.dumps(request).encode() + b"\n")
             with connection.makefile("rb") as lines:

@@ -1,4 +1,4 @@
-"""What a controlled run keeps in the user's runtime folder: its socket, its record, its token."""
+"""Files of running commands in the user's runtime folder: socket, record and token of each run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_FOLDERS = 64
 
 @dataclass(kw_only=True)
 class Record:
-    """What others need to find a run and speak to it."""
+    """What a client needs to find a run and connect to it."""
 
     folder: Path
     run: str
@@ -33,21 +33,21 @@ class Record:
 
     @property
     def socket(self) -> Path:
-        """Where it listens."""
+        """Path of its unix socket."""
         return self.folder / f"{self.run}.sock"
 
     @property
     def file(self) -> Path:
-        """Where this record is."""
+        """Path of this record."""
         return self.folder / f"{self.run}.json"
 
     @property
     def token(self) -> Path:
-        """Where the token of its port is."""
+        """Path of the token of its port."""
         return self.folder / f"{self.run}.token"
 
     def add_folder(self, folder: Path) -> None:
-        """Note that the run writes to a folder."""
+        """Add a folder that the run writes to, by which it can be found."""
         name = str(folder.expanduser().resolve())
         if name not in self.folders and len(self.folders) < MAX_FOLDERS:
             self.folders.append(name)
@@ -55,7 +55,7 @@ class Record:
                 self.write()
 
     def write(self) -> None:
-        """Save it, at once and as a whole."""
+        """Write it, atomically."""
         body: dict[str, Any] = {"run": self.run, "pid": self.pid, "started": self.started}
         body |= {"folders": self.folders, "port": self.port}
         write_atomic(self.file, json.dumps(body) + "\n", mode=0o600)
@@ -68,7 +68,7 @@ class Record:
 
 
 def read(file: Path) -> Record | None:
-    """The record in a file; None if there is none (any more)."""
+    """The record in a file; None if there is no valid one."""
     try:
         body = strict_json.loads(file.read_bytes())
         return Record(
@@ -84,7 +84,7 @@ def read(file: Path) -> Record | None:
 
 
 def records(folder: Path) -> list[Record]:
-    """All runs of a folder that still answer, the newest last."""
+    """The records of all runs in a folder that answer, the newest last."""
     if not is_private(folder):
         return []
     found = [record for file in folder.glob("*.json") if (record := read(file))]
@@ -92,14 +92,14 @@ def records(folder: Path) -> list[Record]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what runs that were killed left behind; only while the folder is locked."""
+    """Remove the files of runs that do not answer; only while the folder is locked."""
     for name in {file.stem for file in folder.iterdir()}:
         if not answers(folder / f"{name}.sock"):
             Record(folder=folder, run=name, pid=0).remove()
 
 
 def answers(path: Path) -> bool:
-    """Whether somebody listens on a socket."""
+    """Whether a process listens on a socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
         try:
@@ -112,10 +112,10 @@ def answers(path: Path) -> bool:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder for this user alone, or check that it is one.
+    """Create a folder that only this user can enter, or check that it is one.
 
     Raises:
-        OSError: it cannot be made, or others can enter it.
+        OSError: it cannot be created, or other users can enter it.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not is_private(folder):
@@ -123,7 +123,7 @@ def make_private(folder: Path) -> None:
 
 
 def is_private(folder: Path) -> bool:
-    """Whether a folder is this user's, no link, and closed to everybody else."""
+    """Whether a folder belongs to this user, is no link, and is closed to other users."""
     try:
         facts = folder.lstat()
     except OSError:
@@ -137,7 +137,7 @@ def is_private(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other runs out of a folder for a moment."""
+    """Lock a folder against other runs."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         lock(descriptor, wait=True)

@@ -1,9 +1,10 @@
-"""JSON-RPC 2.0 of a run's control: one line in, at most one line out."""
+"""JSON-RPC 2.0 requests that steer a run: one request a line, at most one reply line."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from wangp_cli.files import strict_json
@@ -20,7 +21,24 @@ METHODS: dict[str, frozenset[str]] = {
     "abort": frozenset(),
 }
 """Every method and the names of its parameters."""
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
 NO_SUCH_TASK = -32001
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to one line.
+
+    Args:
+        reply: the line to send back; None for a notification.
+        malformed: whether the line was no JSON-RPC 2.0 request.
+    """
+
+    reply: bytes | None
+    malformed: bool = False
 
 
 class _RpcError(Exception):
@@ -29,20 +47,24 @@ class _RpcError(Exception):
         self.code = code
 
 
-def answer(control: Control, run: str, line: bytes) -> bytes | None:
-    """Carry out one request and give the line to send back; None for a notification."""
-    identity: Any = None
+def answer(control: Control, run: str, line: bytes) -> Answer:
+    """Carry out the request of one line."""
     try:
         request = _parse(line)
-        identity = request.get("id")
-        result = _call(control, run, request["method"], request.get("params", {}))
-        reply: dict[str, Any] = {"jsonrpc": "2.0", "id": identity, "result": result}
     except _RpcError as error:
-        reply = {"jsonrpc": "2.0", "id": identity, "error": {"code": error.code, "message": str(error)}}
-    else:
-        if "id" not in request:
-            return None
-    return json.dumps(reply, separators=(",", ":")).encode() + b"\n"
+        return Answer(_reply(None, error=error), malformed=True)
+    request_id = request.get("id")
+    try:
+        result = _call(control, run, request["method"], request.get("params", {}))
+    except _RpcError as error:
+        return Answer(_reply(request_id, error=error))
+    return Answer(_reply(request_id, result=result) if "id" in request else None)
+
+
+def _reply(request_id: Any, *, result: Any = None, error: _RpcError | None = None) -> bytes:
+    body: dict[str, Any] = {"jsonrpc": "2.0", "id": request_id}
+    body |= {"error": {"code": error.code, "message": str(error)}} if error else {"result": result}
+    return json.dumps(body, separators=(",", ":")).encode() + b"\n"
 
 
 def is_hello(line: bytes, check: Callable[[str], bool]) -> bool:
@@ -60,25 +82,25 @@ def _parse(line: bytes) -> dict[str, Any]:
     try:
         request = strict_json.loads(line)
     except ValueError as error:
-        raise _RpcError(-32700, str(error)) from None
-    fine = (
+        raise _RpcError(PARSE_ERROR, str(error)) from None
+    is_request = (
         isinstance(request, dict)
         and request.get("jsonrpc") == "2.0"
         and isinstance(request.get("method"), str)
         and isinstance(request.get("id"), str | int | float | None)
     )
-    if not fine:
-        raise _RpcError(-32600, "not a JSON-RPC 2.0 request")
-    found: dict[str, Any] = request
-    return found
+    if not is_request:
+        raise _RpcError(INVALID_REQUEST, "not a JSON-RPC 2.0 request")
+    parsed: dict[str, Any] = request
+    return parsed
 
 
 def _call(control: Control, run: str, method: str, params: Any) -> dict[str, Any]:
     if method not in METHODS:
-        raise _RpcError(-32601, f"no method {method!r}, there are {', '.join(METHODS)}")
+        raise _RpcError(METHOD_NOT_FOUND, f"no method {method!r}, there are {', '.join(METHODS)}")
     if not isinstance(params, dict) or not params.keys() <= METHODS[method]:
         known = ", ".join(METHODS[method]) or "none"
-        raise _RpcError(-32602, f"{method}: params are an object with these keys: {known}")
+        raise _RpcError(INVALID_PARAMS, f"{method}: params are an object with these keys: {known}")
     extra = _act(control, method, params)
     if method == "status":
         return {"run": run, **control.snapshot()}
@@ -90,7 +112,7 @@ def _act(control: Control, method: str, params: Mapping[str, Any]) -> dict[str, 
         case "pause":
             mode = params.get("mode", "now")
             if mode not in ("now", "drain"):
-                raise _RpcError(-32602, "mode: now or drain")
+                raise _RpcError(INVALID_PARAMS, "mode: now or drain")
             control.pause(mode)
         case "resume":
             control.resume()
@@ -99,10 +121,10 @@ def _act(control: Control, method: str, params: Mapping[str, Any]) -> dict[str, 
         case "abort":
             control.abort()
         case "cancel":
-            task = params.get("id")
-            if not isinstance(task, str):
-                raise _RpcError(-32602, "id: the id of a task")
-            if not control.cancel(task):
-                raise _RpcError(NO_SUCH_TASK, f"no task {task!r} waits or runs")
-            return {"task": task}
+            task_id = params.get("id")
+            if not isinstance(task_id, str):
+                raise _RpcError(INVALID_PARAMS, "id: the id of a task")
+            if not control.cancel(task_id):
+                raise _RpcError(NO_SUCH_TASK, f"no task {task_id!r} waits or runs")
+            return {"task": task_id}
     return {}

@@ -1,4 +1,4 @@
-"""JSON-RPC server of a running command: a line each, on a unix socket and, if asked for, loopback TCP."""
+"""JSON-RPC server of a running command, on a unix socket and, if requested, on a port of the loopback."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ LONGEST_PATH = 107
 
 
 class ControlServer:
-    """Answers on a run's sockets, each connection in a thread of its own.
+    """Answers requests to a run, each connection in a thread of its own.
 
     Args:
         control: what the answers act on.
         run: name of the run.
-        folders: where the socket may be, the first that serves is taken.
-        port: also listen on this port of the loopback, 0 for any; a token in a private file opens it.
+        folders: where the socket may be; the first usable one is taken.
+        port: also listen on this port of the loopback, 0 for any; clients need the token of a private file.
 
     Raises:
         ConflictError: the port is in use, or another process runs under this name.
-        ResourceError: no folder serves.
+        ResourceError: no folder can hold the socket.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class ControlServer:
                 self.record.add_folder(Path(folder))
 
     def close(self) -> None:
-        """Answer no more and leave nothing behind."""
+        """Stop answering and remove the files of the run."""
         with self._lock:
             self._closing = True
             sockets = [*self._listeners, *self._open]
@@ -111,7 +111,7 @@ class ControlServer:
             except OSError:
                 return
             with self._lock:
-                # Counted apart: strangers at the port cannot keep the user from the socket.
+                # Counted for each listener: other users at the port cannot use up those of the socket.
                 full = list(self._open.values()).count(listener) >= MAX_CONNECTIONS
                 if not (full or self._closing):
                     self._open[connection] = listener
@@ -135,22 +135,21 @@ class ControlServer:
     def _greet(self, connection: socket.socket) -> None:
         buffer = bytearray()
         line = read_line(connection, buffer, until=time.monotonic() + HELLO_SECONDS)
-        if line is None or not is_hello(line, lambda said: hmac.compare_digest(said, self._token)):
+        if line is None or not is_hello(line, lambda token: hmac.compare_digest(token, self._token)):
             return
         connection.settimeout(None)
-        reply = answer(self._control, self.record.run, line)
-        if reply:
-            connection.sendall(reply)
+        answered = answer(self._control, self.record.run, line)
+        if answered.reply:
+            connection.sendall(answered.reply)
         self._serve(connection, buffer, strict=True)
 
     def _serve(self, connection: socket.socket, buffer: bytearray, *, strict: bool) -> None:
-        """Answer line by line; `strict` leaves at the first that is no request, without a word."""
+        """Answer line by line until the first malformed one, which `strict` does not answer."""
         while (line := read_line(connection, buffer)) is not None:
-            reply = answer(self._control, self.record.run, line)
-            malformed = reply is not None and (b'"code":-32700' in reply or b'"code":-32600' in reply)
-            if reply and not (malformed and strict):
-                connection.sendall(reply)
-            if malformed:
+            answered = answer(self._control, self.record.run, line)
+            if answered.reply and not (answered.malformed and strict):
+                connection.sendall(answered.reply)
+            if answered.malformed:
                 return
 
 
@@ -158,7 +157,7 @@ def read_line(connection: socket.socket, buffer: bytearray, *, until: float = ma
     """The next line, without its end; None at the end of the connection, or if it is too long.
 
     Raises:
-        OSError: the connection broke, or there was no line `until` then.
+        OSError: the connection broke, or no line came before the monotonic time `until`.
     """
     while (end := buffer.find(b"\n")) < 0:
         if len(buffer) > MAX_LINE:
@@ -175,7 +174,7 @@ def read_line(connection: socket.socket, buffer: bytearray, *, until: float = ma
 
 
 def peer_uid(connection: socket.socket) -> int | None:
-    """The user at the other end of a unix socket; None where the system does not say."""
+    """The user id of the peer of a unix socket; None where the system cannot tell."""
     option = getattr(socket, "SO_PEERCRED", None)
     if option is None:
         return None
@@ -184,8 +183,8 @@ def peer_uid(connection: socket.socket) -> int | None:
 
 
 def may_enter(uid: int | None) -> bool:
-    """Whether a user may steer: the one who started the run, or root."""
-    # Where the system does not say who asks, the private folder is the guard.
+    """Whether a user may steer the run: only the one who started it, and root."""
+    # Where the system cannot tell the peer, the private folder keeps others out.
     return uid is None or uid in (0, os.geteuid())
 
 

@@ -1,4 +1,4 @@
-"""Control: what the user, another program or a signal wants of a run, and how far it is."""
+"""Control state of a run: requests to pause, cancel, drain or abort it, and its progress."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ ENDS = ("task.completed", "task.failed", "task.cancelled", "task.rejected")
 
 
 @dataclass
-class _Board:
-    """How far the run is, as its events say."""
+class _ProgressState:
+    """Progress of the run, from its events."""
 
     planned: int | None = None
     counts: dict[str, int] = field(default_factory=lambda: {end.removeprefix("task."): 0 for end in ENDS})
@@ -35,7 +35,7 @@ class _Board:
     now: dict[str, Any] = field(default_factory=dict)
 
     def note(self, event: Event) -> None:
-        """Follow one event."""
+        """Update it by one event."""
         if event.type == "run.started":
             self.planned = event.data.get("planned")
         if event.task is not None and event.type == "task.started":
@@ -55,7 +55,7 @@ class _Board:
 
 
 class Control:
-    """The wishes that steer a run; every method may be called from any thread, and none blocks but the waits.
+    """The requests that steer a run; every method is thread-safe, only `hold` and the `wait` methods block.
 
     It is also a sink of the run's events, from which it knows the running tasks. `is_queued` tells whether a
     task id belongs to a queued or running task; without it only running tasks can be cancelled.
@@ -72,23 +72,23 @@ class Control:
         self._cancelled: set[str] = set()
         self._held = 0
         self._finished = False
-        self._board = _Board()
+        self._progress = _ProgressState()
         self._began = time.monotonic()
 
     def note(self, event: Event) -> None:
-        """Follow the run by its events."""
+        """Update the progress by an event of the run."""
         with self._changed:
-            self._board.note(event)
+            self._progress.note(event)
             if event.type in ENDS:
                 self._cancelled.discard(event.task or "")
             if event.type == "run.finished":
                 self._finished = True
                 self._notify()
 
-    # Wishes
+    # Requests
 
     def pause(self, mode: Mode = "now") -> None:
-        """Claim nothing more; `now` also holds the running task at its next step."""
+        """Start no further task; `now` also holds the running task at its next step."""
         with self._changed:
             if self._pause != mode and not self.stopped and not self._finished:
                 self._pause = mode
@@ -102,7 +102,7 @@ class Control:
                 self._notify()
 
     def drain(self, reason: Reason = "drain") -> None:
-        """Finish what runs, claim nothing more, then end; a pause ends."""
+        """Finish the running tasks, start no further one, then end the run; ends a pause."""
         with self._changed:
             if self._drain is None and not self.stopped and not self._finished:
                 self._pause, self._drain = None, reason
@@ -115,21 +115,21 @@ class Control:
                 self._pause, self._abort = None, reason
                 self._notify()
 
-    def cancel(self, task: str) -> bool:
-        """Cancel a task that runs or waits; False if there is none of that id."""
+    def cancel(self, task_id: str) -> bool:
+        """Cancel a running or queued task; False if there is none of that id."""
         with self._changed:
-            known = task in self._board.running
-        # Asked without the lock: the answer may come from a database.
-        if not known and not (self.is_queued and self.is_queued(task)):
+            known = task_id in self._progress.running
+        # Called without the lock, because it may query a database.
+        if not known and not (self.is_queued and self.is_queued(task_id)):
             return False
         with self._changed:
-            if task not in self._cancelled:
-                self._cancelled.add(task)
+            if task_id not in self._cancelled:
+                self._cancelled.add(task_id)
                 self._notify()
         return True
 
     def install(self) -> Callable[[], None]:
-        """Listen for SIGINT and SIGTERM; the second one ends at once. Returns what undoes it."""
+        """Handle SIGINT and SIGTERM, a second of which ends the process. Returns the undo function."""
         before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
         def handle(number: int, _frame: FrameType | None) -> None:
@@ -145,7 +145,7 @@ class Control:
             signal.signal(number, handle)
         return restore
 
-    # Answers
+    # State
 
     @property
     def stopped(self) -> bool:
@@ -164,7 +164,7 @@ class Control:
 
     @property
     def exit_code(self) -> int | None:
-        """The exit code of a run that was stopped; None if it was not."""
+        """Exit code of a stopped run; None if it was not stopped."""
         if self.signal is not None:
             return 128 + self.signal
         if self._abort is None:
@@ -176,45 +176,45 @@ class Control:
         return not self.ending and self._pause is None
 
     def wait_claim(self, timeout: float) -> bool:
-        """Wait until the next task may begin, the run is to end, or `timeout` seconds; may it begin?"""
+        """Wait until the next task may begin or the run ends, at most `timeout` seconds; may it begin?"""
         self._wait(lambda: self.may_claim() or self.ending, timeout)
         return self.may_claim()
 
     def wait_end(self, timeout: float) -> bool:
-        """Wait until the run is to end, or `timeout` seconds; is it to end?"""
+        """Wait until the run ends, at most `timeout` seconds; does it end?"""
         self._wait(lambda: self.ending, timeout)
         return self.ending
 
     @property
     def cancelling(self) -> list[str]:
-        """The tasks that the user cancelled and that have not ended yet."""
+        """Ids of cancelled tasks that have not ended yet."""
         with self._changed:
             return sorted(self._cancelled)
 
-    def stop_reason(self, task: str) -> StopReason | None:
+    def stop_reason(self, task_id: str) -> StopReason | None:
         """Why a task must stop; None if it may go on."""
         if self.signal is not None:
             return "signal"
         if self._abort is not None:
             return "reader_gone" if self._abort == "reader_gone" else "abort"
-        return "cancel" if task in self._cancelled else None
+        return "cancel" if task_id in self._cancelled else None
 
-    def check(self, task: str) -> None:
+    def check(self, task_id: str) -> None:
         """Raise `Cancelled` if a task must stop."""
-        if self.stop_reason(task):
+        if self.stop_reason(task_id):
             raise Cancelled("stopped by the user")
 
-    def must_hold(self, task: str) -> bool:
+    def must_hold(self, task_id: str) -> bool:
         """Whether a running task must hold now."""
-        return self._pause == "now" and self.stop_reason(task) is None
+        return self._pause == "now" and self.stop_reason(task_id) is None
 
-    def hold(self, task: str) -> None:
+    def hold(self, task_id: str) -> None:
         """Wait while a task must hold."""
         with self._changed:
             self._held += 1
             self._notify()
         try:
-            self._wait(lambda: not self.must_hold(task), None)
+            self._wait(lambda: not self.must_hold(task_id), None)
         finally:
             with self._changed:
                 self._held -= 1
@@ -222,38 +222,38 @@ class Control:
 
     @property
     def state(self) -> State:
-        """What the run does."""
+        """State of the run."""
         with self._changed:
             if self._finished:
                 return "finished"
             if self.stopped:
                 return "aborting"
             if self._pause is not None:
-                still = self._held > 0 or not self._board.running
+                still = self._held > 0 or not self._progress.running
                 return "paused" if still else "pausing"
             return "draining" if self._drain is not None else "running"
 
     @property
     def rev(self) -> int:
-        """Counts the changes of what is wished for and what became of it."""
+        """Revision: counts the changes of requests and of the state."""
         return self._rev + (self.signal is not None)
 
     def snapshot(self) -> dict[str, Any]:
-        """Everything about the run, as JSON values."""
+        """Status of the run as JSON values."""
         with self._changed:
-            board = self._board
+            progress = self._progress
             return {
                 "rev": self.rev,
                 "state": self.state,
                 "reason": self.reason,
-                "counts": {"planned": board.planned, "running": len(board.running), **board.counts},
-                "task": board.task,
+                "counts": {"planned": progress.planned, "running": len(progress.running), **progress.counts},
+                "task": progress.task,
                 "cancelling": sorted(self._cancelled),
-                "stage": board.now.get("stage"),
-                "step": board.now.get("step"),
-                "total": board.now.get("total"),
-                "fraction": board.now.get("fraction"),
-                "eta_s": board.now.get("eta_s"),
+                "stage": progress.now.get("stage"),
+                "step": progress.now.get("step"),
+                "total": progress.now.get("total"),
+                "fraction": progress.now.get("fraction"),
+                "eta_s": progress.now.get("eta_s"),
                 "uptime_s": round(time.monotonic() - self._began, 1),
             }
 

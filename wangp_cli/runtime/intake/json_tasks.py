@@ -18,8 +18,9 @@ from wangp_cli.runtime.intake.json_stream import (
     list_items,
 )
 from wangp_cli.runtime.intake.paths import absolute, named_files
-from wangp_cli.runtime.intake.task_line import TASK_ID, TaskLine, digest_of, readable_id
+from wangp_cli.runtime.intake.task_line import TaskLine, digest_of, readable_id
 from wangp_cli.tasks import TASKS
+from wangp_cli.tasks.task import TASK_ID
 
 _VIRTUAL = re.compile(r"\|\s*(start_frame|end_frame|audio_track_no)\s*=")
 _WRAPPED_KEYS = {"plugin_data", "settings_version", "version", "error", "failed_at"}

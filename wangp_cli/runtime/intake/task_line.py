@@ -1,34 +1,32 @@
-"""One task as a file names it, before it is settled."""
+"""A task as a line of a task file gives it, before it is resolved."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from wangp_cli.errors import RequestError
+from wangp_cli.tasks.task import TASK_ID
 from wangp_cli.value_layers import Layer
-
-TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskLine:
-    """What one line of a task file says, or why it cannot be read; one of the two is None.
+    """The values of one line of a task file, or the error of a line that cannot be read; one of them is None.
 
     Args:
-        number: of the line in its file or of the item in its list, from 1; 0 stands for the file as a whole.
+        number: of the line in its file or of the item in its list, from 1; 0 for the file as a whole.
         source: the file's name, for origins.
-        values: under our names, older words translated, paths of media and LoRA files absolute.
-        error: why there are no values.
-        task_id: the name the line gives itself, also where the line is wrong but its name can be read.
+        values: by field name, keys of older tools translated, paths of media and LoRA files absolute.
+        error: why the line cannot be read.
+        task_id: the id that the line gives its task, also where the line is wrong but its id can be read.
         checksums: sha256 that input files must have, by path as `values` has it.
-        notices: what was left out, for people.
-        given_as: the key that the line has for a field, where it is another.
-        digest: sha256 of what the line says; equal lines have equal digests.
+        notices: keys that were ignored, as texts for people.
+        given_as: the line's own key of a field, by field, where it differs.
+        digest: sha256 of the line's JSON value; equal lines have equal digests.
     """
 
     number: int
@@ -60,9 +58,9 @@ def digest_of(value: Any) -> str:
 
 
 def readable_id(value: Any) -> str | None:
-    """The task id of a JSON value, if it has one that is fit to be shown."""
+    """The task id of a JSON value, if it has a valid one."""
     if not isinstance(value, dict):
         return None
-    # Rows of a database call it id.
+    # Rows of a task database have it under `id`.
     name = value.get("task_id", value.get("id") if "params" in value else None)
     return name if isinstance(name, str) and TASK_ID.fullmatch(name) else None
