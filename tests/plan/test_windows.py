@@ -1,4 +1,4 @@
-"""Sliding windows, and plans as text."""
+"""Sliding windows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.plans import check, sentences
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
-from wangp_cli.plan import Bridge, Plan, describe, plan_join, plan_travel, plan_windows, window_count
+from wangp_cli.plan import Plan, plan_windows, window_count
 
 WAN = Grid()
 LTX = Grid(step=8, minimum=17, block=32)
@@ -95,33 +95,3 @@ def test_windows_make_exactly_the_length(
     assert {segment.context - segment.drop for segment in others} <= {plan.segments[-1].overlap}
     assert not (ends and others) or plan.segments[-1].trim == 0
     assert all(segment.generate <= max(grid.frames(window), grid.minimum) for segment in plan.segments)
-
-
-def test_a_plan_reads_like_this() -> None:
-    plan = plan_travel(3, [80], [10], grid=WAN, fps=Fraction(16), before=33)
-    assert describe(plan).splitlines() == [
-        "276 frames at 16 fps, 17.25 s; the model makes 279 in 3 runs",
-        "           0-32  clip 0, frames 0-32",
-        "         33-113  segment 0, made as 93, context 12, crossfade 10, dropped 2",
-        "        114-194  segment 1, made as 93, context 12, crossfade 10, dropped 2",
-        "        195-275  segment 2, made as 93, context 12, crossfade 10, dropped 2",
-        "images at frames 113, 194, 275",
-        "note: frames: 80 became 81, which the model can make",
-    ]
-    joined = plan_join([9, 9], [Bridge(gap=0)], grid=WAN, fps=Fraction(30000, 1001))
-    assert describe(joined).splitlines()[::2] == [
-        "18 frames at 30000/1001 fps, 0.60 s; the model makes 17 in 1 run",
-        "           at 9  segment 0, made as 17, context 9, context after 8, crossfade 9, crossfade after 8",
-    ]
-
-
-def test_a_plan_travels_as_json() -> None:
-    plan = plan_join([100, 80], grid=WAN, fps=Fraction(24000, 1001))
-    data = plan.model_dump(mode="json")
-    assert data["fps"] == "24000/1001"
-    assert {name: data[name] for name in ("total", "generate", "gap", "removed", "context")} == {
-        "total": 233, "generate": 69, "gap": 53, "removed": 0, "context": 16,
-    }  # fmt: skip
-    assert {"index", "frames", "generate", "context", "drop", "overlap", "start"} <= data["segments"][
-        0
-    ].keys()

@@ -323,31 +323,6 @@ def test_a_lora_is_strong_in_the_phases_it_is_said_for(make: Make, tmp_path: Pat
     assert np.array_equal(one.frames, two.frames)
 
 
-def test_a_sidecar_holds_the_request_and_the_file_none(make: Make) -> None:
-    made = make(metadata_mode="sidecar")
-    sidecar = made.path.with_suffix(".json")
-    assert read_comment(made.path) is None
-    assert made.outcome.artifacts[0].metadata_sidecar == str(sidecar)
-    assert [(one.role, one.path) for one in made.outcome.artifacts[1:]] == [("sidecar", str(sidecar))]
-    again = make(None, layers=(load_settings_file(sidecar),), name="again")
-    assert np.array_equal(made.frames, again.frames)
-
-
-def test_no_metadata_is_kept_where_none_is_wanted(make: Make) -> None:
-    made = make(metadata_mode="none")
-    assert read_comment(made.path) is None
-    assert not made.path.with_suffix(".json").exists()
-
-
-def test_a_sidecar_never_replaces_a_file_of_the_user(make: Make, tmp_path: Path) -> None:
-    (tmp_path / "made").mkdir()
-    (tmp_path / "made" / "clip.json").write_text("mine")
-    made = make(metadata_mode="sidecar", name="clip")
-    assert made.outcome.error is not None
-    assert made.outcome.error.exit_code == 5
-    assert (tmp_path / "made" / "clip.json").read_text() == "mine"
-
-
 def test_the_manifest_says_what_was_made_of_what(make: Make, tmp_path: Path) -> None:
     made = make("tiny_i2v", image_start=picture(tmp_path, "start", 1), task_id=None)
     [line] = (tmp_path / "made" / "manifests" / "run_history.jsonl").read_text().splitlines()

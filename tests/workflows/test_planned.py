@@ -17,7 +17,6 @@ from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio, read_video
 from wangp_cli.runtime.intake.settings_file import load_settings_file
-from wangp_cli.workflows.source_video import frames_at
 
 
 def join(make: Make, clips: list[Path], **said: Any) -> Any:
@@ -67,13 +66,6 @@ def test_the_first_clip_gives_rate_and_size_and_others_are_fitted(make: Make, tm
     assert (facts.width, facts.height, facts.fps, facts.frames) == (48, 32, Fraction(8), 5 + 5 + 9)
     # Four to three in three to two, shown whole, leaves bars at both sides.
     assert not as_uint8(asked.frames)[-1, :, [0, -1]].any()
-
-
-def test_frames_of_another_rate_are_picked_by_time(tmp_path: Path) -> None:
-    path = clip(tmp_path, "a", 9)
-    frames = read_video(path).frames
-    numbers = [2, 2, 3, 5, 5, 8]
-    assert np.array_equal(np.concatenate(list(frames_at(path, numbers))), frames[numbers])
 
 
 def test_colours_are_matched_unless_told_not_to(make: Make, tmp_path: Path) -> None:
