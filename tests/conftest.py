@@ -21,6 +21,7 @@ from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.events.types import ACCOMPANYING
 from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.outcome import Outcome
+from wangp_cli.tasks import TASKS, TaskTypes
 from wangp_cli.value_layers import Layer
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -194,10 +195,11 @@ def make(tiny_models: Path, home: Path, tmp_path: Path, monkeypatch: pytest.Monk
         *,
         layers: tuple[Layer, ...] = (),
         adapters: Adapters | None = None,
+        tasks: TaskTypes = TASKS,
         **said: Any,
     ) -> Made:
         events: list[Any] = []
-        session = bootstrap.start([events.append], adapters=adapters)
+        session = bootstrap.start([events.append], adapters=adapters, tasks=tasks)
         values = {"prompt": "a red circle", "seed": 7, "codec": "ffv1", "output_dir": tmp_path / "made"}
         if model:
             values["model"] = model

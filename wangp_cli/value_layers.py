@@ -22,8 +22,8 @@ LayerKind = Literal[
     "retry",
 ]
 """Sources of values: `file` is a settings file, `line` a line of a task file, `run` the runtime itself."""
-OriginKind = LayerKind | Literal["input", "grid", "drawn"]
-"""Besides layers: derived from an input file, rounded to the model's grid, drawn at random."""
+OriginKind = LayerKind | Literal["input", "grid", "drawn", "enhanced"]
+"""Besides layers: derived from an input file, rounded to the grid, drawn, or set by a `prepare` hook."""
 SINGLE_TASK: tuple[OriginKind, ...] = ("file", "line")
 """Layers that describe one task, so that every value in them must be a field of it."""
 EXPLICIT: tuple[OriginKind, ...] = (*SINGLE_TASK, "flag")
@@ -52,6 +52,8 @@ class Origin:
 
 DEFAULT = Origin("default", "default")
 """The origin of a field's default value."""
+ENHANCED = Origin("enhanced", "enhanced")
+"""The origin of a value that a `prepare` hook put in the place of the given one."""
 Origins = Mapping[str, Origin]
 """The origin of each value, by field name."""
 

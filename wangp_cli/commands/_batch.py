@@ -66,6 +66,7 @@ def url_fetcher(options: BatchOptions, folder: Path, session: Session) -> UrlFet
         loras=session.loras_dir,
         emit=session.stream.emit,
         stop=lambda: session.control.ending,
+        tasks=session.tasks,
     )
 
 
@@ -90,7 +91,7 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def read_batch_lines(
-    options: BatchOptions, values: Mapping[str, Any], folder: Path
+    options: BatchOptions, values: Mapping[str, Any], folder: Path, session: Session
 ) -> Iterator[TaskLine] | None:
     """The lines of whatever was given; None where the folder of an earlier run says what is left.
 
@@ -98,6 +99,7 @@ def read_batch_lines(
         options: what was given.
         values: the tasks' flags.
         folder: of the results.
+        session: has the task types that lines may name.
     """
     given = [name for name in SOURCES if getattr(options, name) is not None]
     if not given and options.resume:
@@ -111,7 +113,13 @@ def read_batch_lines(
         )
     if options.tasks is not None:
         given_in = _stdin() if options.tasks == "-" else None
-        return read_lines(options.tasks, stdin=given_in, work=folder / OURS, given=frozenset(values))
+        return read_lines(
+            options.tasks,
+            stdin=given_in,
+            work=folder / OURS,
+            given=frozenset(values),
+            tasks=session.tasks,
+        )
     # What names no file is a flag like any other; a line would have to be allowed to say it.
     template = {name: value for name, value in values.items() if MARK in str(value)}
     if options.each_image:

@@ -126,7 +126,7 @@ def _layers(command: str, values: Mapping[str, Any], options: TaskOptions, sessi
     if options.settings_file:
         from wangp_cli.runtime.intake.settings_file import load_settings_file
 
-        layers.append(load_settings_file(options.settings_file))
+        layers.append(load_settings_file(options.settings_file, session.tasks))
     return [*layers, Layer(kind="flag", values=values)]
 
 

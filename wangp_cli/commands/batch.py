@@ -43,7 +43,7 @@ def _dry_run(run: Run, plan: BatchPlan, options: BatchOptions, values: Mapping[s
         folder = Path(name)
         fetcher = url_fetcher(options, folder, run.session)
         rules = replace(plan.rules, roots=[*plan.rules.roots, folder], fetcher=fetcher)
-        lines = read_batch_lines(options, values, folder)
+        lines = read_batch_lines(options, values, folder, run.session)
         run.exit_code = print_dry_run(lines or iter(()), Admission(rules, run.session))
 
 
@@ -62,8 +62,10 @@ def _run(run: Run, plan: BatchPlan, options: BatchOptions, values: Mapping[str, 
     watch = None
     if options.watch:
         given = frozenset(values)
-        watch = Watch(Watcher(options.watch, options.poll_interval, given=given), session)
-    lines = read_batch_lines(options, values, folder)
+        watch = Watch(
+            Watcher(options.watch, options.poll_interval, given=given, tasks=session.tasks), session
+        )
+    lines = read_batch_lines(options, values, folder, session)
     with batch_store(folder, plan.rules.shard, resume=plan.resume) as store:
         run.begin(folders=(folder,))
         if watch:

@@ -28,6 +28,7 @@ from wangp_cli.runtime.run_options import RunOptions
 from wangp_cli.runtime.session import Session
 from wangp_cli.runtime.settings import Folders, Settings
 from wangp_cli.runtime.workspace.scratch import Scratch
+from wangp_cli.tasks import TASKS, TaskTypes
 from wangp_cli.value_layers import Origin
 
 LOG_BYTES = 2_000_000
@@ -115,7 +116,11 @@ def command_line() -> list[str]:
 
 
 def start(
-    sinks: Sequence[Sink], options: RunOptions | None = None, *, adapters: Adapters | None = None
+    sinks: Sequence[Sink],
+    options: RunOptions | None = None,
+    *,
+    adapters: Adapters | None = None,
+    tasks: TaskTypes = TASKS,
 ) -> Session:
     """A session of a run.
 
@@ -123,6 +128,7 @@ def start(
         sinks: called with every event.
         options: of the run; None for the defaults.
         adapters: of model families; None for those that wangp ships with.
+        tasks: the task types that may be run, by name.
 
     Raises:
         RequestError: the settings are wrong.
@@ -147,6 +153,7 @@ def start(
         scratch=Scratch(work_dir(settings, folders)),
         manifest_path=options.manifest_path,
         events_file=options.events_file,
+        tasks=tasks,
         control=control,
         progress_interval=options.progress_interval,
     )

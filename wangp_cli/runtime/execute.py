@@ -25,6 +25,7 @@ from wangp_cli.runtime.events.types import (
     TaskCancelled,
     TaskCompleted,
     TaskFailed,
+    TaskPrepared,
     TaskRejected,
     TaskRetrying,
     TaskStarted,
@@ -35,12 +36,13 @@ from wangp_cli.runtime.job import Job, RenderJob
 from wangp_cli.runtime.loras.select import LoraUse, fetch_loras
 from wangp_cli.runtime.outcome import Attempt, Outcome, retry_with_less_memory
 from wangp_cli.runtime.progress import ProgressReporter
+from wangp_cli.runtime.request.prepared import changed_values, prepared_request
 from wangp_cli.runtime.request.request import RenderRequest, Request
 from wangp_cli.runtime.request.resolve import field_label, resolve
 from wangp_cli.runtime.session import Session
 from wangp_cli.runtime.weights.hub import Hub
 from wangp_cli.runtime.workspace.segments_cache import sweep_work
-from wangp_cli.value_layers import Layer
+from wangp_cli.value_layers import ENHANCED, Layer
 
 if TYPE_CHECKING:
     from wangp_cli.tasks.stages import Stage
@@ -176,17 +178,21 @@ class _Work:
             about["checksums"] = input_checksums(request, folder)
             yield from self._stages(about["checksums"])
         except Cancelled:
-            _try_append(history, history_record(request, about | {"status": "cancelled"}, self._seconds))
+            _try_append(
+                history, history_record(self._request, about | {"status": "cancelled"}, self._seconds)
+            )
             raise
         except Exception as error:
             known = to_wangp_error(error)
             ending = {"status": "error", "error": Fault.of(known).model_dump(mode="json")}
-            _try_append(history, history_record(request, about | ending, self._seconds))
+            _try_append(history, history_record(self._request, about | ending, self._seconds))
             raise known from error
         # Readers of the first file expect a result.
         ordered = sorted(self.made, key=lambda artifact: artifact.role in ACCOMPANYING)
         made = [artifact.model_dump(mode="json", exclude_none=True) for artifact in ordered]
-        manifest = history_record(request, about | {"status": "success", "artifacts": made}, self._seconds)
+        manifest = history_record(
+            self._request, about | {"status": "success", "artifacts": made}, self._seconds
+        )
         append_line(history, manifest)
         if request.task.frees_models:
             session.pool.free()
@@ -199,50 +205,67 @@ class _Work:
             request.loras, hub, self._emit, lambda: session.control.check(request.task.task_id or "")
         )
 
-    def _stages(self, checksums: dict[str, str]) -> Iterator[Stage]:
-        request, control = self._request, self._session.control
-        task = request.task.task_id or ""
+    def _stages(self, checksums: dict[str, str]) -> Generator[Stage, None, None]:
+        request, session, attempt = self._request, self._session, self._attempt
+        task = request.task
         progress = ProgressReporter(
             self._emit,
-            control,
+            session.control,
             request.runs,
-            stages=request.task.stages,
-            task=task,
-            interval=self._session.progress_interval,
-            timeout=self._attempt.timeout,
+            stages=task.stages,
+            task=task.task_id or "",
+            interval=session.progress_interval,
+            timeout=attempt.timeout,
         )
         # Before the libraries are imported, which takes seconds.
         for spec in request.models.values():
-            self._session.pool.check(spec)
-        module, _, name = request.task.run.partition(":")
-        workflow: Callable[[Job], Iterator[Stage]] = getattr(import_module(module), name)
-        began = time.monotonic()
-        job = self._job(request, progress, checksums)
-        for stage in workflow(job):
-            paused = time.monotonic()
-            self._seconds += paused - began
-            yield stage
-            began = time.monotonic()
-            progress.rest(began - paused)
-            control.check(task)
-        self._seconds += time.monotonic() - began
-
-    def _job(self, request: Request, progress: ProgressReporter, checksums: dict[str, str]) -> Job:
+            session.pool.check(spec)
         shared: dict[str, Any] = {
-            "session": self._session,
+            "session": session,
             "emit": self._note,
             "progress": progress,
             "checksums": checksums,
-            "record_file": self._attempt.record_file,
+            "record_file": attempt.record_file,
         }
-        if isinstance(request, RenderRequest):
-            return RenderJob(request=request, latents=self._attempt.latents, **shared)
-        return Job(request=request, **shared)
+        job = (
+            RenderJob(request=request, latents=attempt.latents, **shared)
+            if isinstance(request, RenderRequest)
+            else Job(request=request, **shared)
+        )
+        if task.needs_preparing:
+            prepared = yield from self._steps(_function(task.prepare)(job), progress)
+            self._request = prepared_request(request, prepared)
+            changed = changed_values(task, prepared)
+            self._emit(TaskPrepared(values=changed, origin=dict.fromkeys(changed, str(ENHANCED))))
+            job = replace(job, request=self._request)
+        yield from self._steps(_function(task.run)(job), progress)
+
+    def _steps(self, going: Iterator[Stage], progress: ProgressReporter) -> Generator[Stage, None, Any]:
+        """Go through a workflow and give what it returns; the time of other tasks does not count."""
+        while True:
+            began = time.monotonic()
+            try:
+                stage = next(going)
+            except StopIteration as end:
+                return end.value
+            finally:
+                paused = time.monotonic()
+                self._seconds += paused - began
+            yield stage
+            progress.rest(time.monotonic() - paused)
+            self._session.control.check(self._request.task.task_id or "")
 
     def _note(self, data: Data) -> None:
         if isinstance(data, ArtifactCreated):
             self.made.append(data)
         self._emit(data)
+
+
+def _function(name: str | None) -> Callable[[Job], Iterator[Stage]]:
+    """The function of `module:function`."""
+    module, _, attribute = (name or "").partition(":")
+    function: Callable[[Job], Iterator[Stage]] = getattr(import_module(module), attribute)
+    return function
 
 
 def _try_append(history: Any, failure: dict[str, Any]) -> None:

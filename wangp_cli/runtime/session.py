@@ -11,11 +11,9 @@ from wangp_cli.presets import Presets
 from wangp_cli.runtime.control.state import Control
 from wangp_cli.runtime.run_options import SECONDS_BETWEEN
 from wangp_cli.runtime.settings import Folders, Settings
-from wangp_cli.tasks import TASKS
-from wangp_cli.tasks.task import Task
+from wangp_cli.tasks import TASKS, TaskTypes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from wangp_cli.runtime.events.stream import Stream
@@ -57,7 +55,7 @@ class Session:
     models_dir: Path
     loras_dir: Path
     scratch: Scratch
-    tasks: Mapping[str, type[Task]] = field(default_factory=lambda: TASKS)
+    tasks: TaskTypes = field(default_factory=lambda: TASKS)
     """Every task type that may be run, by name."""
     control: Control = field(default_factory=Control)
     manifest_path: Path | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from wangp_cli.tasks.task import Task
@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 _CLASSES = {"generate": "Generate", "travel": "Travel", "join": "Join", "edit": "Edit", "inpaint": "Inpaint"}
 
 
-class TaskTypes(Mapping[str, "type[Task]"]):
+TaskTypes: TypeAlias = Mapping[str, "type[Task]"]
+"""Task classes by type."""
+
+
+class _ImportedWhenUsed(Mapping[str, "type[Task]"]):
     """Task classes by type, each imported from the module of its type when it is first looked up.
 
     A command that serves one type does not pay for the models of all.
@@ -34,5 +38,5 @@ class TaskTypes(Mapping[str, "type[Task]"]):
         return name in _CLASSES
 
 
-TASKS = TaskTypes()
+TASKS: TaskTypes = _ImportedWhenUsed()
 """The task classes of wangp by their type; a session may have more."""

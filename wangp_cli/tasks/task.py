@@ -162,6 +162,7 @@ class Task(Output, Identity):
         run: `module:function` of the workflow: a generator over a job that yields each stage before it.
         prepare: `module:function` of a generator like `run` that returns the task with better values, such
             as a longer prompt; only called where `needs_preparing`.
+        prepared_fields: those that `prepare` may change; paths, sizes and plans must not depend on them.
         stages: in the order in which they happen, with their shares of the time.
         suffixes: endings of result files; the first is the default.
     """
@@ -169,6 +170,7 @@ class Task(Output, Identity):
     panel: ClassVar[str] = "Task"
     run: ClassVar[str]
     prepare: ClassVar[str | None] = None
+    prepared_fields: ClassVar[frozenset[str]] = frozenset()
     stages: ClassVar[tuple[StageShare, ...]] = TASK_STAGES
     suffixes: ClassVar[tuple[str, ...]] = ()
 

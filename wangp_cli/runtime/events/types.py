@@ -92,6 +92,14 @@ class TaskStarted(Data):
     type = "task.started"
 
 
+class TaskPrepared(Data):
+    """The task's `prepare` stage is done; `values` took the place of the given ones, with a new origin."""
+
+    type = "task.prepared"
+    values: dict[str, Any]
+    origin: dict[str, str]
+
+
 class ModelLoading(Data):
     """The weights of a model are being loaded."""
 

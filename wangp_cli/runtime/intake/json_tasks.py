@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from wangp_cli.runtime.intake.json_stream import (
 )
 from wangp_cli.runtime.intake.paths import absolute, named_files
 from wangp_cli.runtime.intake.task_line import TaskLine, digest_of, readable_id
-from wangp_cli.tasks import TASKS
+from wangp_cli.tasks import TASKS, TaskTypes
 from wangp_cli.tasks.task import TASK_ID
 
 _VIRTUAL = re.compile(r"\|\s*(start_frame|end_frame|audio_track_no)\s*=")
@@ -35,12 +35,14 @@ class LineContext:
         folder: what its paths are relative to.
         number: of the line or item, from 1.
         given: input fields that batch flags name for every line.
+        tasks: the task types that a line may name.
     """
 
     source: str
     folder: Path
     number: int = 0
     given: Collection[str] = ()
+    tasks: TaskTypes = field(default_factory=lambda: TASKS)
 
     def at(self, number: int) -> LineContext:
         """The same file, another line."""
@@ -126,13 +128,14 @@ def _name_of(number: Any) -> Any:
 
 
 def earlier_request(
-    document: Mapping[str, Any], folder: Path
+    document: Mapping[str, Any], folder: Path, tasks: TaskTypes = TASKS
 ) -> tuple[dict[str, Any], dict[str, str]] | None:
     """Values and checksums of an earlier result of ours, with absolute paths; None if it is none.
 
     Args:
         document: a line of the run history, the comment inside a result, or a sidecar.
         folder: where it was found; a run history says itself what its paths are relative to.
+        tasks: the task types, whose fields may hold paths.
 
     Raises:
         RequestError: the request inside is damaged.
@@ -148,7 +151,7 @@ def earlier_request(
         folder = Path(document["output_dir"])
     # A file from elsewhere says what to make, not where on this machine.
     values = absolute(
-        {key: value for key, value in body["request"].items() if key not in LOCAL_FIELDS}, folder
+        {key: value for key, value in body["request"].items() if key not in LOCAL_FIELDS}, folder, tasks
     )
     return values, {
         absolute({"video_guide": name}, folder)["video_guide"]: value for name, value in sums.items()
@@ -156,15 +159,15 @@ def earlier_request(
 
 
 def _read(value: dict[str, Any], place: LineContext) -> list[TaskLine]:
-    if earlier := earlier_request(value, place.folder):
+    if earlier := earlier_request(value, place.folder, place.tasks):
         values, checksums = earlier
         if isinstance(name := value.get("task_id"), str):
             values = {**values, "task_id": name}
-        _check(values)
+        _check(values, place.tasks)
         return [_line(values, place, checksums=checksums)]
     said = translate(value, given=place.given)
-    _check(said.values)
-    values = absolute(said.values, place.folder)
+    _check(said.values, place.tasks)
+    values = absolute(said.values, place.folder, place.tasks)
     texts = said.prompts or (None,)
     return [
         _line(
@@ -191,18 +194,18 @@ def _numbered(values: dict[str, Any], text: str | None, number: int) -> dict[str
     return {**values, "prompt": text, **({"task_id": f"{name}-{number}"} if name and number else {})}
 
 
-def _check(values: Mapping[str, Any]) -> None:
+def _check(values: Mapping[str, Any], tasks: TaskTypes) -> None:
     """What can be said about a line before it meets the batch's flags and a model.
 
     Raises:
         RequestError: no such task or key, or a name or path that cannot be one.
     """
     kind = values.get("type", "generate")
-    if not isinstance(kind, str) or kind not in TASKS:
+    if not isinstance(kind, str) or kind not in tasks:
         raise RequestError(
-            "type", f"there is no task {_shown(kind)}", hint=nearest(str(kind), list(TASKS)) or None
+            "type", f"there is no task {_shown(kind)}", hint=nearest(str(kind), list(tasks)) or None
         )
-    known = list(TASKS[kind].model_fields)
+    known = list(tasks[kind].model_fields)
     unknown = [key for key in values if key not in known]
     if unknown:
         more = f"; nor {', '.join(map(_key, unknown[1:6]))}" if unknown[1:] else ""
@@ -214,11 +217,11 @@ def _check(values: Mapping[str, Any]) -> None:
             "task_id",
             f"{_shown(name)} is not made of letters, digits, dots, dashes and underscores, at most 128",
         )
-    for field, path in named_files(values):
+    for name, path in named_files(values, tasks):
         if _VIRTUAL.search(path):
-            raise RequestError(field, f"{_shown(path)} asks for a part of a file, which is not served")
+            raise RequestError(name, f"{_shown(path)} asks for a part of a file, which is not served")
         if "\0" in path:
-            raise RequestError(field, f"{_shown(path)} holds a NUL character")
+            raise RequestError(name, f"{_shown(path)} holds a NUL character")
 
 
 def _key(key: str) -> str:

@@ -13,24 +13,31 @@ from wangp_cli.errors import RequestError
 from wangp_cli.files.safe_text import quote_for_message
 from wangp_cli.runtime.intake.paths import is_url, named_files, split_lora
 from wangp_cli.runtime.intake.url_policy import UrlPolicy
+from wangp_cli.tasks import TASKS, TaskTypes
 
 LONGEST = 200
 """Bytes of one name, which leaves room for what is added to it while it is written."""
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?", re.IGNORECASE)
 
 
-def check_paths(values: Mapping[str, Any], roots: Sequence[Path], allowed: UrlPolicy | None = None) -> None:
+def check_paths(
+    values: Mapping[str, Any],
+    roots: Sequence[Path],
+    allowed: UrlPolicy | None = None,
+    tasks: TaskTypes = TASKS,
+) -> None:
     """Let a line name only media and LoRA files inside `roots`, wherever links lead, or of allowed hosts.
 
     Args:
         values: with absolute paths, as a TaskLine has them.
         roots: the working folder, the task file's folder, the LoRA folder, those of `--allow-path`.
         allowed: the hosts of `--allow-url`.
+        tasks: the task types, whose fields may hold paths.
 
     Raises:
         RequestError: a path leads outside, or is an address that is not allowed.
     """
-    if not (files := list(_files(values))):
+    if not (files := list(_files(values, tasks))):
         return
     inside = [os.path.realpath(root) for root in roots]
     for field, name in files:
@@ -50,8 +57,8 @@ def check_paths(values: Mapping[str, Any], roots: Sequence[Path], allowed: UrlPo
             )
 
 
-def _files(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield from named_files(values)
+def _files(values: Mapping[str, Any], tasks: TaskTypes) -> Iterator[tuple[str, str]]:
+    yield from named_files(values, tasks)
     loras = values.get("loras")
     for lora in loras if isinstance(loras, list | tuple) else [loras]:
         if not isinstance(lora, str):

@@ -9,19 +9,23 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
-from wangp_cli.tasks import TASKS
-from wangp_cli.tasks.task import Output
+from wangp_cli.tasks import TASKS, TaskTypes
+from wangp_cli.tasks.task import Output, Task
 
 _URL = re.compile(r"\s*([a-z][a-z0-9+.-]*://|(https?|ftps?|file|data|blob|ipfs|s3|gs|hf):)", re.IGNORECASE)
 _STRENGTH = re.compile(r"@[^@/\\]*$")
 
 
+def media_fields(tasks: TaskTypes = TASKS) -> frozenset[str]:
+    """Every field of any of these tasks that names input files."""
+    return _media_fields(*tasks.values())
+
+
 @cache
-def media_fields() -> frozenset[str]:
-    """Every field of any task that names input files."""
+def _media_fields(*tasks: type[Task]) -> frozenset[str]:
     return frozenset(
         name
-        for task in TASKS.values()
+        for task in tasks
         for name, field in task.model_fields.items()
         if name not in Output.model_fields and _holds_path(field.annotation)
     )
@@ -36,10 +40,10 @@ def is_url(name: str) -> bool:
     return bool(_URL.match(name))
 
 
-def absolute(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def absolute(values: Mapping[str, Any], folder: Path, tasks: TaskTypes = TASKS) -> dict[str, Any]:
     """Media and LoRA paths joined to `folder`; addresses, and bare names of LoRAs, stay as they are."""
     found = dict(values)
-    for field in media_fields() & found.keys():
+    for field in media_fields(tasks) & found.keys():
         found[field] = _each(found[field], lambda name: join(name, folder))
     if "loras" in found:
         found["loras"] = _each(found["loras"], lambda lora: _lora(lora, folder))
@@ -78,9 +82,9 @@ def split_lora(lora: str) -> tuple[str, str]:
     return (lora[: match.start()], match[0]) if match else (lora, "")
 
 
-def named_files(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def named_files(values: Mapping[str, Any], tasks: TaskTypes = TASKS) -> Iterator[tuple[str, str]]:
     """Every (field, path) of media files that values name."""
-    for field in sorted(media_fields() & values.keys()):
+    for field in sorted(media_fields(tasks) & values.keys()):
         value = values[field]
         for name in value if isinstance(value, list | tuple) else [value]:
             if isinstance(name, str | Path) and str(name):

@@ -18,6 +18,7 @@ from wangp_cli.runtime.intake.json_stream import (
 from wangp_cli.runtime.intake.json_tasks import LineContext, line_of, lines_of_text, read_list
 from wangp_cli.runtime.intake.queue_zip import read_archive
 from wangp_cli.runtime.intake.task_line import TaskLine
+from wangp_cli.tasks import TASKS, TaskTypes
 
 MAX_DOCUMENT = 16 << 20
 """Bytes of a JSON file that is one object; lists and lines are read piece by piece."""
@@ -27,7 +28,12 @@ STDIN = "stdin"
 
 
 def read_lines(
-    source: str | Path, *, stdin: BinaryIO | None, work: Path, given: Collection[str] = ()
+    source: str | Path,
+    *,
+    stdin: BinaryIO | None,
+    work: Path,
+    given: Collection[str] = (),
+    tasks: TaskTypes = TASKS,
 ) -> Iterator[TaskLine]:
     """Every task that `source` names, as it is read; a wrong line is a TaskLine with an error, no exception.
 
@@ -37,15 +43,16 @@ def read_lines(
         stdin: standard input, binary; None where `source` is not `-`.
         work: folder for media that come inside an archive.
         given: input fields that flags name for every line.
+        tasks: the task types that a line may name.
 
     Raises:
         RequestError: at once, when there is no such file.
     """
     if str(source) == "-":
         assert stdin is not None
-        return read_stream(stdin, LineContext(source=STDIN, folder=Path.cwd(), given=given))
+        return read_stream(stdin, LineContext(source=STDIN, folder=Path.cwd(), given=given, tasks=tasks))
     path = Path(source)
-    place = LineContext(source=path.name, folder=path.absolute().parent, given=given)
+    place = LineContext(source=path.name, folder=path.absolute().parent, given=given, tasks=tasks)
     try:
         with path.open("rb") as file:
             head = file.read(4)

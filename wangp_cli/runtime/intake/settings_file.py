@@ -10,22 +10,24 @@ from wangp_cli.files import strict_json
 from wangp_cli.legacy import translate_values
 from wangp_cli.runtime.intake.json_tasks import earlier_request
 from wangp_cli.runtime.intake.paths import absolute
+from wangp_cli.tasks import TASKS, TaskTypes
 from wangp_cli.value_layers import Layer
 
 
-def load_settings_file(path: Path) -> Layer:
+def load_settings_file(path: Path, tasks: TaskTypes = TASKS) -> Layer:
     """The request that a file holds, as a layer; its paths are relative to the file's folder.
 
     Args:
         path: a JSON file (our request, a line of the run history, WanGP settings), or a result of ours or
             WanGP's with the settings embedded.
+        tasks: the task types, whose fields may hold paths.
 
     Raises:
         RequestError: the file cannot be read, holds no settings, or asks for what we do not serve.
     """
     document = read_document(path)
     folder = path.absolute().parent
-    if earlier := earlier_request(document, folder):
+    if earlier := earlier_request(document, folder, tasks):
         values, checksums = earlier
     else:
         values, checksums = absolute(translate_values(document, addresses=True), folder), {}

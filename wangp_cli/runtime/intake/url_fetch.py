@@ -19,6 +19,7 @@ from wangp_cli.runtime.events.types import DownloadProgress, Emit
 from wangp_cli.runtime.intake.paths import is_url, media_fields, split_lora
 from wangp_cli.runtime.intake.url_policy import Address, UrlPolicy, resolve_host
 from wangp_cli.runtime.loras.source import find_source as find_lora
+from wangp_cli.tasks import TASKS, TaskTypes
 
 if TYPE_CHECKING:
     import ssl
@@ -51,6 +52,7 @@ class UrlFetcher:
         loras: folder of LoRAs; those are fetched to where `wangp loras fetch` puts them, and stay.
         emit: told of each file.
         stop: whether to give up.
+        tasks: the task types, whose fields may hold addresses.
         verify: what certificates of hosts are held to; the machine's own if not said.
     """
 
@@ -63,6 +65,7 @@ class UrlFetcher:
     max_bytes: int = MAX_BYTES
     max_seconds: float = MAX_SECONDS
     pause: float = PAUSE_SECONDS
+    tasks: TaskTypes = field(default_factory=lambda: TASKS)
     _found: dict[str, Path] = field(default_factory=dict)
 
     def fetch_urls(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -74,7 +77,9 @@ class UrlFetcher:
             Cancelled: it is to stop.
         """
         found, addresses = dict(values), dict[str, str]()
-        media = [(name, text) for name in sorted(media_fields()) for text in _urls(values.get(name))]
+        media = [
+            (name, text) for name in sorted(media_fields(self.tasks)) for text in _urls(values.get(name))
+        ]
         loras = [split_lora(text)[0] for text in _urls(values.get("loras"))] if self.allowed else []
         for done, (name, text) in enumerate(media):
             path = self._file(name, text, done, len(media) + len(loras))

@@ -14,6 +14,7 @@ from wangp_cli.runtime.intake.json_tasks import LineContext, line_of, lines_of_t
 from wangp_cli.runtime.intake.readers import LINE_ENDINGS, MAX_DOCUMENT
 from wangp_cli.runtime.intake.task_line import TaskLine
 from wangp_cli.runtime.intake.watch_list import ListFile
+from wangp_cli.tasks import TASKS, TaskTypes
 
 REMEMBERED = 4096
 """Bytes before the last line read, by which a file that was replaced is known again."""
@@ -26,20 +27,28 @@ class Watcher:
         path: the file, which may not be there yet, or the folder.
         interval: seconds between two looks.
         given: input fields that flags name for every line.
+        tasks: the task types that a line may name.
 
     Raises:
         RequestError: neither the path nor its folder is there.
     """
 
-    def __init__(self, path: Path, interval: float = 10.0, *, given: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        interval: float = 10.0,
+        *,
+        given: Collection[str] = (),
+        tasks: TaskTypes = TASKS,
+    ) -> None:
         if not path.exists() and not path.absolute().parent.is_dir():
             raise RequestError("watch", f"there is no {path}")
         self.interval = interval
         self._list: ListFile | None = None
         self._source: ListFile | _Tail | _Folder
-        place = LineContext(source=path.name, folder=path.absolute().parent, given=given)
+        place = LineContext(source=path.name, folder=path.absolute().parent, given=given, tasks=tasks)
         if path.is_dir():
-            self._source = _Folder(path, given)
+            self._source = _Folder(path, given, tasks)
         elif path.suffix.lower() in LINE_ENDINGS:
             self._source = _Tail(path, place)
         else:
@@ -113,9 +122,9 @@ class _Tail:
 class _Folder:
     """Each new file of a folder once; a file with new content is new."""
 
-    def __init__(self, path: Path, given: Collection[str]) -> None:
+    def __init__(self, path: Path, given: Collection[str], tasks: TaskTypes) -> None:
         self.problem: str | None = None
-        self._path, self._given = path, given
+        self._path, self._given, self._tasks = path, given, tasks
         self._tails: dict[str, _Tail] = {}
         self._seen: set[tuple[str, str]] = set()
         self._stamps: dict[str, tuple[int, int, int]] = {}
@@ -128,7 +137,7 @@ class _Folder:
             self.problem = f"{self._path} cannot be read: {error.strerror}"
             return
         for file in files:
-            place = LineContext(source=file.name, folder=file.parent, given=self._given)
+            place = LineContext(source=file.name, folder=file.parent, given=self._given, tasks=self._tasks)
             if file.suffix.lower() in LINE_ENDINGS:
                 yield from self._tails.setdefault(file.name, _Tail(file, place)).poll()
             else:

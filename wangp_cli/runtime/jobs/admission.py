@@ -140,7 +140,7 @@ class Admission:
         self, line: TaskLine, task_id: str, line_values: Mapping[str, Any], known: StoredJob | None
     ) -> LineResult:
         fetcher = self.rules.fetcher
-        check_paths(line_values, self.rules.roots, fetcher.allowed if fetcher else None)
+        check_paths(line_values, self.rules.roots, fetcher.allowed if fetcher else None, self.session.tasks)
         own = line.layer(confine_output(line_values, self.rules.folder))
         layers = self._layers(own, task_id)
         values = merge(layers).values

@@ -1,0 +1,139 @@
+"""Task types that wangp does not have, with their workflows: what a session may be handed."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from wangp_cli.media.read import read_video
+from wangp_cli.media.stills import write_image
+from wangp_cli.media.write import write_video
+from wangp_cli.pipelines.base import Inputs
+from wangp_cli.pipelines.memory.placement import choose
+from wangp_cli.runtime.history.manifest import embedded_document
+from wangp_cli.runtime.job import Job
+from wangp_cli.tasks import TASKS
+from wangp_cli.tasks.fields import Flag, Input
+from wangp_cli.tasks.generate import Generate
+from wangp_cli.tasks.runtime import Runtime
+from wangp_cli.tasks.shot import Shot
+from wangp_cli.tasks.stages import RENDER_STAGES, Stage, StageShare
+from wangp_cli.tasks.task import Task
+
+
+class ExtractFrame(Task):
+    """Write one frame of a video as a picture; needs no model."""
+
+    run: ClassVar[str] = f"{__name__}:extract_frame"
+    stages: ClassVar[tuple[StageShare, ...]] = (
+        StageShare("read", 60, "reading"),
+        StageShare("write", 40, "writing"),
+    )
+    suffixes: ClassVar[tuple[str, ...]] = (".png",)
+    type: Literal["extract-frame"] = "extract-frame"
+    video: Annotated[Path, Input(("video",)), Flag("Video to take a frame of.")]
+    frame: Annotated[int, Field(ge=0), Flag("Which frame, from 0.")] = 0
+
+
+def extract_frame(job: Job) -> Iterator[Stage]:
+    """The workflow of `ExtractFrame`."""
+    task = job.request.task
+    assert isinstance(task, ExtractFrame)
+    yield "read"
+    picture = read_video(task.video).frames[task.frame : task.frame + 1]
+    job.progress("read", 1, 1)
+    yield "write"
+    [path] = job.request.outputs
+    with job.new_file(path) as partial:
+        write_image(partial, picture, comment=embedded_document(job.request, 0, path.parent, job.checksums))
+    job.progress("write", 1, 1)
+    job.publish(path, "image", height=picture.shape[1], width=picture.shape[2], frames=1)
+
+
+class Enhanced(Generate):
+    """A generation that may make its prompt longer before it begins."""
+
+    prepare: ClassVar[str | None] = f"{__name__}:enhance"
+    prepared_fields: ClassVar[frozenset[str]] = frozenset({"prompt", "enhance"})
+    stages: ClassVar[tuple[StageShare, ...]] = (
+        StageShare("prepare", 25, "enhancing the prompt"),
+        *RENDER_STAGES,
+    )
+    type: Literal["enhanced"] = "enhanced"  # type: ignore[assignment]
+    enhance: Annotated[bool, Flag("Make the prompt longer.")] = False
+
+    @property
+    def needs_preparing(self) -> bool:
+        """Whether the prompt is to be made longer."""
+        return self.enhance
+
+
+def enhance(job: Job) -> Generator[Stage, None, Task]:
+    """The `prepare` hook of `Enhanced`."""
+    task = job.request.task
+    assert isinstance(task, Enhanced)
+    yield "prepare"
+    for step in range(2):
+        job.progress("prepare", step + 1, 2)
+    return task.replace(prompt=f"{task.prompt} moves right", enhance=False)
+
+
+class Overreaching(Enhanced):
+    """A generation whose `prepare` hook changes what paths and plans depend on."""
+
+    prepare: ClassVar[str | None] = f"{__name__}:overreach"
+    type: Literal["overreaching"] = "overreaching"  # type: ignore[assignment]
+
+
+def overreach(job: Job) -> Generator[Stage, None, Task]:
+    """The `prepare` hook of `Overreaching`."""
+    yield "prepare"
+    return job.request.task.replace(frames=9, enhance=False)
+
+
+class TwoModels(Runtime, Task):
+    """A video whose first half comes from one model and whose second half from another."""
+
+    run: ClassVar[str] = f"{__name__}:use_both"
+    stages: ClassVar[tuple[StageShare, ...]] = RENDER_STAGES
+    suffixes: ClassVar[tuple[str, ...]] = (".mkv",)
+    type: Literal["two-models"] = "two-models"
+    first: Annotated[str, Flag("Model of the first half.")]
+    second: Annotated[str, Flag("Model of the second half.")]
+
+    def models(self) -> Mapping[str, str]:
+        """Both."""
+        return {"first": self.first, "second": self.second}
+
+
+def use_both(job: Job) -> Iterator[Stage]:
+    """The workflow of `TwoModels`."""
+    task = job.request.task
+    assert isinstance(task, TwoModels)
+    shot = Shot(prompt="a red circle", size="32x32", frames=5, steps=1, guidance_scale=1, seed=3)
+    halves = []
+    for number, spec in enumerate(job.request.models.values(), start=1):
+        yield "encode"
+        job.progress.begin(number)
+        pipeline = job.pipeline(spec, choose(task), activate_loras=True)
+        latents = pipeline.denoise(shot, pipeline.encode(shot, Inputs(), job.progress), job.progress)
+        halves.append(np.concatenate(list(pipeline.decode(latents, job.progress).frames)))
+    [path] = job.request.outputs
+    with job.new_file(path) as partial:
+        write_video(partial, halves, fps=Fraction(16), codec="ffv1", frames=10)
+    job.publish(path, "video", frames=10)
+
+
+TASK_TYPES: Mapping[str, type[Task]] = {
+    **TASKS,
+    "extract-frame": ExtractFrame,
+    "enhanced": Enhanced,
+    "overreaching": Overreaching,
+    "two-models": TwoModels,
+}
+"""Those of wangp and these."""
