@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.payloads import TRAVEL, line, row, task_of
-from wangp_cli.legacy.structure_guidance import _moved
+from wangp_cli.legacy.structure_guidance import _map_frame
 
 VIDEO = {"path": "g.mp4", "structure_type": "canny"}
 
@@ -67,7 +67,7 @@ def test_videos_keep_their_places_between_the_pictures() -> None:
 
 
 def test_frames_move_with_the_pictures() -> None:
-    assert [_moved(frame, [81] * 5, [10] * 4) for frame in (0, 71, 142, 213, 284, 365)] == [
+    assert [_map_frame(frame, [81] * 5, [10] * 4) for frame in (0, 71, 142, 213, 284, 365)] == [
         0,
         81,
         162,
@@ -75,8 +75,8 @@ def test_frames_move_with_the_pictures() -> None:
         324,
         405,
     ]
-    assert [_moved(frame, [81, 81], [0]) for frame in (0, 40, 81, 162, 170)] == [0, 40, 81, 162, 170]
-    assert _moved(7, [], []) == 7
+    assert [_map_frame(frame, [81, 81], [0]) for frame in (0, 40, 81, 162, 170)] == [0, 40, 81, 162, 170]
+    assert _map_frame(7, [], []) == 7
 
 
 @pytest.mark.parametrize(

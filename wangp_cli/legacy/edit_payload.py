@@ -1,11 +1,18 @@
-"""Payloads that make portions of a video anew, or fill a range of one."""
+"""Payloads of the older worker that regenerate portions of a video, or inpaint a range of frames."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from wangp_cli.errors import RequestError
-from wangp_cli.legacy.join_payload import MODEL, SHAPE, SHARED, filled, of_each, shape
+from wangp_cli.legacy.join_payload import (
+    MODEL,
+    SHARED_JOIN_KEYS,
+    SIZE_KEYS,
+    size_and_rate,
+    value_per_join,
+    with_default,
+)
 from wangp_cli.legacy.payload import CombinedKey, MapsTo, NeutralOnly, Parts, Payload
 from wangp_cli.legacy.value_parsers import boolean, file_name, list_of, number, object_of, text, whole_number
 from wangp_cli.tasks.planned import UNPROMPTED
@@ -14,18 +21,18 @@ from wangp_cli.tasks.planned import UNPROMPTED
 def _edit(parts: Parts, notices: list[str]) -> dict[str, Any]:
     portions = parts.get("portions_to_regenerate", [])
     keep_ends = parts.get("replace_mode", False)
-    shared = of_each(parts, "gap_frame_count", len(portions))
+    shared = value_per_join(parts, "gap_frame_count", len(portions))
     gaps = [portion.get("gap_frame_count", gap) for portion, gap in zip(portions, shared, strict=True)]
     lengths = [max(one["end_frame"] - one["start_frame"] + 1 - 2 * keep_ends, 0) for one in portions]
-    return shape({"fps": parts.get("source_video_fps")} | parts, notices) | {
+    return size_and_rate({"fps": parts.get("source_video_fps")} | parts, notices) | {
         "portions": [_named(portion) for portion in portions],
         "keep_ends": keep_ends,
         "gap": [length if gap is None else gap for gap, length in zip(gaps, lengths, strict=True)]
         if any(gap is not None for gap in gaps)
         else [],
         "context": parts.get("context_frame_count"),
-        "prompt": filled(of_each(parts, "prompt", len(portions)), UNPROMPTED),
-        "negative_prompt": filled(of_each(parts, "negative_prompt", len(portions)), ""),
+        "prompt": with_default(value_per_join(parts, "prompt", len(portions)), UNPROMPTED),
+        "negative_prompt": with_default(value_per_join(parts, "negative_prompt", len(portions)), ""),
     }
 
 
@@ -35,7 +42,7 @@ def _named(portion: dict[str, Any]) -> str:
 
 
 PORTION = object_of(
-    # The same in seconds, which the older worker only compares with the frames.
+    # The same in seconds; the older worker only compares them with the frames.
     frozenset({"start_time", "end_time", "start_time_seconds", "end_time_seconds", "frame_count", "name"}),
     start_frame=whole_number,
     end_frame=whole_number,
@@ -54,7 +61,7 @@ def _portion(value: Any) -> dict[str, Any]:
 
 EDIT = Payload(
     task="edit",
-    keys=SHARED
+    keys=SHARED_JOIN_KEYS
     | {
         "source_video_url": MapsTo("video", file_name),
         "source_video_fps": CombinedKey(number, "fps"),
@@ -76,12 +83,12 @@ def _inpaint(parts: Parts, notices: list[str]) -> dict[str, Any]:
     start, end = parts.get("inpaint_start_frame", 0), parts.get("inpaint_end_frame", 0)
     if end <= start:
         raise RequestError("inpaint_end_frame", f"{end}, must be more than inpaint_start_frame, {start}")
-    return shape(parts, notices) | {"portion": f"{start}-{end - 1}"}
+    return size_and_rate(parts, notices) | {"portion": f"{start}-{end - 1}"}
 
 
 INPAINT = Payload(
     task="inpaint",
-    keys=SHAPE
+    keys=SIZE_KEYS
     | {
         "video_path": MapsTo("video", file_name),
         "inpaint_start_frame": CombinedKey(whole_number, "portion"),

@@ -1,4 +1,4 @@
-"""Payloads that join clips."""
+"""Payloads of the older worker that join clips."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from wangp_cli.tasks.planned import UNPROMPTED
 
 DEFAULTS = {"fps": 16}
 MODEL = "wan_2_2_vace_lightning_baseline_2_2_2"
-ALONE = object_of(
+JOIN_SETTINGS = object_of(
     prompt=text,
     negative_prompt=text,
     gap_frame_count=whole_number,
     context_frame_count=whole_number,
     replace_mode=boolean,
 )
-"""What one join may say for itself."""
-SHAPE: dict[str, Key] = {
+"""Keys of the settings of one join."""
+SIZE_KEYS: dict[str, Key] = {
     "resolution": CombinedKey(size, "size"),
     "use_input_video_resolution": CombinedKey(boolean),
     "fps": CombinedKey(number, "fps"),
     "use_input_video_fps": CombinedKey(boolean),
     "aspect_ratio": CombinedKey(text),
 }
-"""How large the result is, and how fast it plays."""
-SHARED: dict[str, Key] = {
-    **SHAPE,
+"""Keys for size and frame rate."""
+SHARED_JOIN_KEYS: dict[str, Key] = {
+    **SIZE_KEYS,
     "gap_frame_count": CombinedKey(whole_number, "gap"),
     "context_frame_count": CombinedKey(whole_number, "context"),
     "prompt": CombinedKey(text, "prompt"),
     "negative_prompt": CombinedKey(text, "negative_prompt"),
-    "per_join_settings": CombinedKey(list_of(ALONE)),
+    "per_join_settings": CombinedKey(list_of(JOIN_SETTINGS)),
     "replace_mode": CombinedKey(boolean, "mode"),
     "keep_bridging_images": MapsTo("bridging", boolean),
     "output_base_dir": IgnoredWithNotice(RESULTS),
@@ -56,37 +56,37 @@ SHARED: dict[str, Key] = {
     "audio_url": NeutralOnly(("",)),
     "video_prompt_type": NeutralOnly(("", "VM")),
 }
-"""What joins and edits say of the frames between."""
+"""Keys that joins and edits share."""
 
 
-def shape(parts: Parts, notices: list[str]) -> dict[str, Any]:
-    """Size and rate: as said, or those of the video."""
-    found: dict[str, Any] = {}
+def size_and_rate(parts: Parts, notices: list[str]) -> dict[str, Any]:
+    """Size and frame rate: as given, or those of the input video."""
+    fields: dict[str, Any] = {}
     if "resolution" in parts and not parts.get("use_input_video_resolution"):
-        found["size"] = parts["resolution"]
-    found["fps"] = "source" if parts.get("use_input_video_fps") else parts.get("fps")
+        fields["size"] = parts["resolution"]
+    fields["fps"] = "source" if parts.get("use_input_video_fps") else parts.get("fps")
     if parts.get("aspect_ratio"):
-        if "size" not in found:
+        if "size" not in fields:
             raise RequestError(
                 "aspect_ratio",
                 f"{quote_value(parts['aspect_ratio'])} without a resolution",
                 hint="give resolution",
             )
         notices.append("aspect_ratio: the resolution decides the shape, clips are cropped to it")
-    return found
+    return fields
 
 
-def of_each(parts: Parts, name: str, count: int) -> list[Any]:
-    """What is said of each of `count` joins; None where nothing is."""
+def value_per_join(parts: Parts, name: str, count: int) -> list[Any]:
+    """The value of a key for each of `count` joins; None where it is not given."""
     own = parts.get("per_join_settings", [])
     if len(own) > count:
         raise RequestError("per_join_settings", f"{len(own)} given, but there are {count} joins")
-    said = [one.get(name) for one in own] + [None] * (count - len(own))
-    return [parts.get(name) if value is None else value for value in said]
+    values = [one.get(name) for one in own] + [None] * (count - len(own))
+    return [parts.get(name) if value is None else value for value in values]
 
 
-def filled(values: Sequence[Any], default: Any) -> list[Any]:
-    """The same with a default for what is not said; nothing if nothing is said at all."""
+def with_default(values: Sequence[Any], default: Any) -> list[Any]:
+    """Replace None by a default; an empty list if all values are None."""
     if all(value is None for value in values):
         return []
     return [default if value is None else value for value in values]
@@ -95,16 +95,16 @@ def filled(values: Sequence[Any], default: Any) -> list[Any]:
 def _join(parts: Parts, notices: list[str]) -> dict[str, Any]:
     clips = [clip["url"] for clip in parts.get("clip_list", [])]
     joins = max(len(clips) - 1, 1)
-    replaces = filled(of_each(parts, "replace_mode", joins), default=False)
-    return shape(parts, notices) | {
+    replaces = with_default(value_per_join(parts, "replace_mode", joins), default=False)
+    return size_and_rate(parts, notices) | {
         "clips": clips,
         "fit": "crop",
         "mode": ["replace" if one else "insert" for one in replaces],
         "denoising_strength": parts.get("vid2vid_init_strength") if any(replaces) else None,
-        "gap": filled(of_each(parts, "gap_frame_count", joins), 53),
-        "context": filled(of_each(parts, "context_frame_count", joins), 8),
-        "prompt": filled(of_each(parts, "prompt", joins), UNPROMPTED),
-        "negative_prompt": filled(of_each(parts, "negative_prompt", joins), ""),
+        "gap": with_default(value_per_join(parts, "gap_frame_count", joins), 53),
+        "context": with_default(value_per_join(parts, "context_frame_count", joins), 8),
+        "prompt": with_default(value_per_join(parts, "prompt", joins), UNPROMPTED),
+        "negative_prompt": with_default(value_per_join(parts, "negative_prompt", joins), ""),
     }
 
 
@@ -117,7 +117,7 @@ def _clip(value: Any) -> dict[str, str]:
 
 JOIN = Payload(
     task="join",
-    keys=SHARED
+    keys=SHARED_JOIN_KEYS
     | {
         "clip_list": CombinedKey(list_of(_clip), "clips"),
         "loop_first_clip": NeutralOnly((False,), "reverse the clip, and name the result as the second one"),
@@ -128,7 +128,7 @@ JOIN = Payload(
 )
 
 
-def _pair(parts: Parts, notices: list[str]) -> dict[str, Any]:
+def _join_segment(parts: Parts, notices: list[str]) -> dict[str, Any]:
     ends = ("starting_video_path", "ending_video_path")
     for name in ends:
         if name not in parts:
@@ -140,14 +140,14 @@ def _pair(parts: Parts, notices: list[str]) -> dict[str, Any]:
     return _join(parts | {"clip_list": [{"url": parts[name]} for name in ends]}, notices)
 
 
-PAIR = Payload(
+JOIN_SEGMENT = Payload(
     task="join",
-    keys=SHARED
+    keys=SHARED_JOIN_KEYS
     | {
         "starting_video_path": CombinedKey(file_name, "clips"),
         "ending_video_path": CombinedKey(file_name, "clips"),
     },
-    build=_pair,
+    build=_join_segment,
     defaults=DEFAULTS,
     model=MODEL,
 )

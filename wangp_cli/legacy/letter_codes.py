@@ -1,4 +1,4 @@
-"""The letter codes of WanGP: which inputs are used, and what is done to them first."""
+"""The letter codes of WanGP: which inputs are used, and how they are preprocessed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ FIELDS_OF_LETTER: dict[str, dict[str, tuple[str, ...]]] = {
     },
     AUDIO: {"A": ("audio_guide",)},
 }
-"""Served letters that use an input, and the fields that can be it."""
+"""Supported letters that use an input, and the fields that can give it."""
 NEUTRAL_LETTERS = {IMAGE: "T", VIDEO: "UT", AUDIO: "L"}
-"""Letters that ask for nothing: text only, leave the control video as it is, align to the only window, let a
-video be longer than its recording."""
+"""Letters without effect: text only, control video without preprocessing, align to the only window, and video
+longer than its audio."""
 UNSUPPORTED_LETTERS = {
     IMAGE: {"L": "continuing the last video made"},
     VIDEO: {
@@ -61,22 +61,25 @@ UNSUPPORTED_LETTERS = {
         "N": "making two recordings equally loud",
     },
 }
-"""Letters of what is not served, in words."""
+"""Unsupported letters and what they ask for."""
 
 
 def apply_letters(
     key: str, letters: Any, values: Mapping[str, Any], given: Collection[str] | None
 ) -> tuple[set[str], list[str]]:
-    """Fields that the letters leave unused, as WanGP does, and what to tell about it.
+    """Find given fields that the letters do not use, which WanGP ignores.
 
     Args:
         key: `image_prompt_type`, `video_prompt_type` or `audio_prompt_type`.
         letters: the code.
-        values: the task under our names.
-        given: fields that get a value from elsewhere; None if that is not known yet.
+        values: the task by field.
+        given: fields that have a value from elsewhere; None if that is not known yet.
+
+    Returns:
+        names of the unused fields, and a notice for each.
 
     Raises:
-        RequestError: a letter asks for what is not served, or for an input that nobody names.
+        RequestError: a letter is unsupported, or uses an input that is not given.
     """
     if not isinstance(letters, str):
         raise RequestError(key, f"{str(letters)[:40]!r} is no letter code")

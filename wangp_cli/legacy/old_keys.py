@@ -1,4 +1,4 @@
-"""The words of the older tools: what each is called here, what does nothing, what is refused."""
+"""Keys of the older tools: renamed, ignored, and accepted only at neutral values."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ RENAMED = {
     "vae_config": "vae_tiling",
     "skip_steps_cache_type": "cache",
 }
-"""Old key to ours. `base_model_type` counts only where no other key names the model."""
+"""Field by old key. `base_model_type` counts only if no other key names the model."""
 
 READ_ELSEWHERE = frozenset(
     """
@@ -53,7 +53,7 @@ READ_ELSEWHERE = frozenset(
     sliding_window_overlap_noise slg_layers slg_start_perc slg_switch video_prompt_type
     """.split()  # noqa: SIM905
 )
-"""Keys that are read on their own."""
+"""Keys that are read by functions of their own."""
 
 IGNORED = frozenset(
     """
@@ -75,7 +75,7 @@ IGNORED = frozenset(
     transformer_loras_multipliers video_guide_outpainting_ratio video_quality window_no
     """.split()  # noqa: SIM905 - a list of 60 words reads better as words
 )
-"""Keys without effect on what we serve: bookkeeping, or numbers of features that a switch turns off."""
+"""Keys without effect here: bookkeeping, or values of features that a switch in `NEUTRAL` turns off."""
 
 NEUTRAL: dict[str, tuple[Any, ...]] = {
     "tea_cache_setting": (0,),
@@ -115,16 +115,16 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "hires_scale": (1,),
     "apply_reward_lora": (False,),
 }
-"""Switches of features that we do not serve yet, at the values where they do nothing."""
+"""Keys of unsupported features, and the values at which they have no effect."""
 
 NEUTRAL_HINTS = {
     "apply_reward_lora": "name the LoRA in loras",
     "orchestrator_details": "name what it is: a task_type such as travel_orchestrator",
     "full_orchestrator_payload": "name what it is: a task_type such as travel_orchestrator",
 }
-"""What to do instead of a switch; without an entry it is to leave the key out."""
+"""Hints for other values of some of them; without a hint it is to leave the key out."""
 ACCELERATORS = {"use_causvid_lora": "causvid", "use_lighti2x_lora": "lightx2v"}
-"""Switches that are accelerators here."""
+"""Accelerator by the switch that turns it on."""
 RENAMED_VALUES: dict[str, dict[Any, Any]] = {
     "override_profile": {-1: None, 1: "1", 2: "2", 3: "3", 3.5: "3", 4: "4", 4.5: "4", 5: "5"},
     "override_attention": {"": None},
@@ -133,11 +133,11 @@ RENAMED_VALUES: dict[str, dict[Any, Any]] = {
     "vae_config": {0: "auto", 1: 512, 2: 256, 3: 128},
     "skip_steps_cache_type": {"": None, "mag": "magcache", "first_block": "fbcache"},
 }
-"""Old values of renamed keys in our words; None says nothing."""
+"""Value by old value of renamed keys; None drops the key."""
 ONLY_OLD_KEYS = frozenset(
     """
     settings_version model_type base_model_type video_length num_inference_steps resolution activated_loras
     loras_mult task_type output_sub_dir video_guide_path video_mask_path image_start_paths lora_names
     """.split()  # noqa: SIM905
 )
-"""Keys that only the older tools write: the rest of the dictionary is read as they read it."""
+"""Keys that only the older tools write: if one is given, the other keys are read as theirs."""

@@ -1,4 +1,4 @@
-"""Payloads of the older worker: a table of their keys, and what the keys make together."""
+"""Payloads of the older worker: one table of keys for each type, and the fields that keys make together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wangp_cli.legacy.value_parsers import ValueParser, parse_value, quote_value
 from wangp_cli.tasks import TASKS
 
 NESTS = ("full_orchestrator_payload", "orchestrator_details")
-"""Keys under which a payload lies again, the weaker first."""
+"""Keys under which a payload is nested; values of the later one win."""
 BOOKKEEPING = frozenset(
     """
     advanced_mode amount_of_motion attempts based_on child_generation_id completed_at create_as_generation
@@ -27,12 +27,12 @@ BOOKKEEPING = frozenset(
     worker_id
     """.split()  # noqa: SIM905
 )
-"""Keys by which the older worker finds its own: without effect on a picture."""
+"""Bookkeeping keys of the older worker, without effect on the result."""
 
 
 @dataclass(frozen=True)
 class MapsTo:
-    """A key that is a field of ours."""
+    """A key that gives the value of one field."""
 
     field: str
     parse: ValueParser[Any]
@@ -40,7 +40,7 @@ class MapsTo:
 
 @dataclass(frozen=True)
 class CombinedKey:
-    """A key that counts together with others; `field` is the one of ours that is mostly its doing."""
+    """A key that decides fields together with other keys; `field` is the one it mainly decides."""
 
     parse: ValueParser[Any]
     field: str = ""
@@ -48,11 +48,11 @@ class CombinedKey:
 
 @dataclass(frozen=True)
 class NeutralOnly:
-    """A key of what is not served, at the values where it asks for nothing.
+    """A key of an unsupported feature: accepted only at values that do not use the feature.
 
     Args:
-        values: where it may stand.
-        why: what it asks for otherwise, and what to do instead.
+        values: the neutral values.
+        why: the hint for other values.
     """
 
     values: tuple[Any, ...]
@@ -61,7 +61,7 @@ class NeutralOnly:
 
 @dataclass(frozen=True)
 class IgnoredWithNotice:
-    """A key that has no effect here, which people are told."""
+    """A key without effect here; a notice tells so."""
 
     why: str
 
@@ -72,14 +72,14 @@ Parts: TypeAlias = dict[str, Any]
 
 @dataclass(kw_only=True)
 class UnpackedPayload:
-    """A payload in our words and those that all old tasks share.
+    """A payload with its own keys translated; keys that all old tasks share are still old.
 
     Args:
-        values: under our names, or old ones that mean the same everywhere.
-        given_as: the key that each field of ours was said by.
-        notices: what was left out, for people.
+        values: by field, or by an old key that means the same in every task.
+        given_as: the key by which each field was given.
+        notices: what was ignored, for people.
         is_old: whether the older worker wrote it.
-        model: that it runs where nothing else names one.
+        model: the model to use if nothing else names one.
     """
 
     values: dict[str, Any]
@@ -89,29 +89,29 @@ class UnpackedPayload:
     model: str | None = None
 
     def set_field(self, ours: str, name: str, value: Any) -> None:
-        """A value of a field, by the key it was said.
+        """Set a field, given by the key `name`.
 
         Raises:
-            RequestError: another key says something else.
+            RequestError: another key gives another value.
         """
-        for key, said in self.values.items():
-            if RENAMED.get(key, key) == ours and said != value:
+        for key, other_value in self.values.items():
+            if RENAMED.get(key, key) == ours and other_value != value:
                 other = self.given_as.get(key, key)
-                raise RequestError(name, f"{quote_value(value)}, but {other} says {quote_value(said)}")
+                raise RequestError(name, f"{quote_value(value)}, but {other} says {quote_value(other_value)}")
         self.values[ours], self.given_as[ours] = value, name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Payload:
-    """How one kind of payload is read.
+    """How the payloads of one type are read.
 
     Args:
-        task: the type of ours that it becomes.
-        keys: what becomes of each key that means nothing, or something else, in other tasks.
-        build: fields that parts make together; may tell what it left out.
-        defaults: of the older worker, where they are not ours.
-        model: that the older worker takes where none is named.
-        pick: what a task that is one of many says of its own, from all that is said of the many.
+        task: the type of the translated task.
+        keys: keys that only this type has, or that mean something else in other types.
+        build: makes fields of the values of combined keys; may append notices.
+        defaults: of the older worker, where they differ from those here.
+        model: that the older worker uses if none is named.
+        pick: selects the values of one task from the payload of the many tasks it belongs to.
     """
 
     task: str
@@ -122,47 +122,47 @@ class Payload:
     pick: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
 
     def unpack(self, settings: Mapping[str, Any]) -> UnpackedPayload:
-        """The payload in our words.
+        """Translate a payload.
 
         Raises:
-            RequestError: names the key that is wrong, or that asks for what is not served.
+            RequestError: names the key that is wrong or unsupported.
         """
-        found = UnpackedPayload(
+        payload = UnpackedPayload(
             values={"type": self.task}, given_as=self._names(), is_old=True, model=self.model
         )
         parts: Parts = {}
         for name, value in flatten(self.pick(settings) if self.pick else settings).items():
             if name not in ("type", "task_type"):
-                self._take(name, value, found, parts)
-        for ours, made in self.build(parts, found.notices).items():
+                self._read_key(name, value, payload, parts)
+        for ours, made in self.build(parts, payload.notices).items():
             if made not in (None, "", []):
-                found.set_field(ours, found.given_as.get(ours, ours), made)
-        taken = {RENAMED.get(name, name) for name in found.values}
-        found.values |= {ours: value for ours, value in self.defaults.items() if ours not in taken}
-        return found
+                payload.set_field(ours, payload.given_as.get(ours, ours), made)
+        taken = {RENAMED.get(name, name) for name in payload.values}
+        payload.values |= {ours: value for ours, value in self.defaults.items() if ours not in taken}
+        return payload
 
-    def _take(self, name: str, value: Any, found: UnpackedPayload, parts: Parts) -> None:
+    def _read_key(self, name: str, value: Any, payload: UnpackedPayload, parts: Parts) -> None:
         match self.keys.get(name):
             case None:
                 if name not in BOOKKEEPING:
                     self._check_known(name)
-                    found.values[name] = value
-                    found.given_as.pop(RENAMED.get(name, name), None)
+                    payload.values[name] = value
+                    payload.given_as.pop(RENAMED.get(name, name), None)
             case MapsTo(ours, parse):
-                found.set_field(ours, name, parse_value(name, parse, value))
+                payload.set_field(ours, name, parse_value(name, parse, value))
             case CombinedKey(parse, ours):
                 parts[name] = parse_value(name, parse, value)
                 if ours:
-                    found.given_as[ours] = name
+                    payload.given_as[ours] = name
             case NeutralOnly(allowed, why) if value not in allowed:
                 raise RequestError(
                     name, f"{quote_value(value)} is not served", hint=why or f"leave {name} out"
                 )
             case IgnoredWithNotice(why) if value not in ("", False):
-                found.notices.append(f"{name}: {why}")
+                payload.notices.append(f"{name}: {why}")
 
     def _names(self) -> dict[str, str]:
-        """The key by which each field is usually said."""
+        """The key by which each field is usually given."""
         fields = [
             (key.field, name) for name, key in self.keys.items() if isinstance(key, MapsTo | CombinedKey)
         ]
@@ -179,18 +179,18 @@ class Payload:
 
 
 def flatten(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What is said at the top, and below it what is said only in a nest; null says nothing.
+    """Merge nested payloads: values at the top win, null counts as absent.
 
     Raises:
-        RequestError: a nest is no object.
+        RequestError: a nested payload is no object.
     """
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for nest in NESTS:
         inner = settings.get(nest)
         if inner is None:
             continue
         if not isinstance(inner, dict):
             raise RequestError(nest, f"{quote_value(inner)} is no object")
-        found |= flatten(inner)
-    found |= {key: value for key, value in settings.items() if value is not None and key not in NESTS}
-    return found
+        values |= flatten(inner)
+    values |= {key: value for key, value in settings.items() if value is not None and key not in NESTS}
+    return values

@@ -1,4 +1,4 @@
-"""How the older tools say what a run does with its noise: guidance, phases, a video to start from."""
+"""Translate the older tools' keys for guidance, phases, the model mode and the initial video."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ KEYS_OF_PHASE = {
     2: {"guidance2_scale", "switch_threshold"},
     3: {"guidance3_scale", "switch_threshold2", "model_switch_phase"},
 }
-"""What only runs of so many phases read."""
+"""Keys that need at least so many phases."""
 SCALES = ("guidance_scale", "guidance2_scale", "guidance3_scale")
 DEFAULT_SCALES = (3.0, 1.0, 1.0)
-"""Of the older worker, for phases that say none."""
+"""Defaults of the older worker for phases without a scale."""
 DEFAULT_STEPS = [2, 2, 2]
 DEFAULT_SAMPLER = "euler"
 DEFAULT_LAYERS = [9]
 DIFFUSION_FORCING = "sky_df"
-"""How the names of models of diffusion forcing begin."""
+"""Prefix of the names of diffusion forcing models."""
 RECAMMASTER = "recam_1.3B"
 SKYREELS_BLOCK = 5
 CONFIG = "phase_config"
@@ -57,95 +57,95 @@ _PHASE_CONFIG: ValueParser[Any] = object_of(
 )
 
 
-def start(found: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run starts from: with the letter G the control video, else the strength says nothing."""
-    found = dict(found)
-    if found.get("type", "generate") != "generate":
-        # It starts from the frames that it replaces.
-        return found
+def initial_video(fields: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Set the initial video: with the letter G the control video; drop the strength if it has no effect."""
+    fields = dict(fields)
+    if fields.get("type", "generate") != "generate":
+        # Other tasks start from the frames that they replace.
+        return fields
     letters = settings.get(VIDEO)
-    if isinstance(letters, str) and "G" in letters and found.get("video_guide"):
-        found["video_initial"] = found.pop("video_guide")
-    if not found.get("video_initial") or found.get("denoising_strength") == 1:
+    if isinstance(letters, str) and "G" in letters and fields.get("video_guide"):
+        fields["video_initial"] = fields.pop("video_guide")
+    if not fields.get("video_initial") or fields.get("denoising_strength") == 1:
         unused = ("video_initial", "denoising_strength")
-        found = {key: value for key, value in found.items() if key not in unused}
-    return found
+        fields = {key: value for key, value in fields.items() if key not in unused}
+    return fields
 
 
-def phases(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of the phases there are; the older tools write all three, and 0 for what is not said.
+def existing_phases(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop values of phases that do not exist: the older tools write all three, with 0 for unset values.
 
-    One phase says nothing: of a model with two networks it meant two, and others have one anyway.
+    One phase is dropped as well: with a model of two networks it meant two, and other models have one anyway.
     """
-    said = found.get("guidance_phases")
-    unused = {key for key in ("switch_threshold", "switch_threshold2") if found.get(key) == 0}
-    if said in (0, 1):
+    phases = fields.get("guidance_phases")
+    unused = {key for key in ("switch_threshold", "switch_threshold2") if fields.get(key) == 0}
+    if phases in (0, 1):
         unused.add("guidance_phases")
     for phase, keys in KEYS_OF_PHASE.items():
-        if isinstance(said, int) and said < phase:
+        if isinstance(phases, int) and phases < phase:
             unused |= keys
-    return {key: value for key, value in found.items() if key not in unused}
+    return {key: value for key, value in fields.items() if key not in unused}
 
 
 def guidance(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The ways of guiding that are switched on, with their numbers.
+    """The guidance methods that are switched on, with their values.
 
     Raises:
         RequestError: naming the key.
     """
 
-    def said(key: str, parse: ValueParser[Any], usual: Any) -> Any:
-        return parse_value(key, parse, settings[key]) if settings.get(key) is not None else usual
+    def value_of(key: str, parse: ValueParser[Any], default: Any) -> Any:
+        return parse_value(key, parse, settings[key]) if settings.get(key) is not None else default
 
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     if _switched("cfg_star_switch", settings):
-        found |= {"cfg_zero": True, "zero_init_steps": int(said("cfg_zero_step", number, -1)) + 1}
+        fields |= {"cfg_zero": True, "zero_init_steps": int(value_of("cfg_zero_step", number, -1)) + 1}
     if _switched("apg_switch", settings):
-        found["apg"] = True
+        fields["apg"] = True
     for new, old in (("perturbation", "slg"), ("slg", "perturbation")):
         if _switched(f"{new}_switch", settings):
-            layers = said(
+            layers = value_of(
                 f"{new}_layers",
                 list_of(whole_number),
-                said(f"{old}_layers", list_of(whole_number), DEFAULT_LAYERS),
+                value_of(f"{old}_layers", list_of(whole_number), DEFAULT_LAYERS),
             )
-            found["skip_layers"] = layers
+            fields["skip_layers"] = layers
             for ours, key in (("skip_layer_start", "start_perc"), ("skip_layer_stop", "end_perc")):
-                share = said(f"{new}_{key}", number, said(f"{old}_{key}", number, None))
-                found |= {} if share is None else {ours: share / 100}
+                share = value_of(f"{new}_{key}", number, value_of(f"{old}_{key}", number, None))
+                fields |= {} if share is None else {ours: share / 100}
             break
-    if (scale := said("NAG_scale", number, 1)) > 1:
-        found |= {
+    if (scale := value_of("NAG_scale", number, 1)) > 1:
+        fields |= {
             "nag_scale": scale,
-            "nag_tau": said("NAG_tau", number, 3.5),
-            "nag_alpha": said("NAG_alpha", number, 0.5),
+            "nag_tau": value_of("NAG_tau", number, 3.5),
+            "nag_alpha": value_of("NAG_alpha", number, 0.5),
         }
-    return found
+    return fields
 
 
-def mode(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What a model's mode in WanGP says, and what noise: each model means something else by them.
+def model_mode(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate `model_mode` and the overlap noise, which each model reads in its own way.
 
-    Of SkyReels it is the lag of a block of five, of ReCamMaster the path of the camera.
+    For SkyReels the mode is the lag between blocks of five, for ReCamMaster the path of the camera.
 
     Raises:
-        RequestError: naming the key; of other models a mode means something that is not served.
+        RequestError: naming the key; for other models a mode is unsupported.
     """
-    said, noise = (settings.get(key) or 0 for key in ("model_mode", "sliding_window_overlap_noise"))
+    mode, noise = (settings.get(key) or 0 for key in ("model_mode", "sliding_window_overlap_noise"))
     if model == RECAMMASTER:
-        return {"camera": said} if said else {}
+        return {"camera": mode} if mode else {}
     if not model.startswith(DIFFUSION_FORCING):
-        if said:
+        if mode:
             raise RequestError(
-                "model_mode", f"{quote_value(said)} is not served", hint="leave model_mode out"
+                "model_mode", f"{quote_value(mode)} is not served", hint="leave model_mode out"
             )
         return {}
-    waves = (
-        {"ar_step": parse_value("model_mode", whole_number, said), "causal_block_size": SKYREELS_BLOCK}
-        if said
+    forcing = (
+        {"ar_step": parse_value("model_mode", whole_number, mode), "causal_block_size": SKYREELS_BLOCK}
+        if mode
         else {}
     )
-    return waves | (
+    return forcing | (
         {"addnoise_condition": parse_value("sliding_window_overlap_noise", whole_number, noise)}
         if noise
         else {}
@@ -159,37 +159,39 @@ def _switched(key: str, settings: Mapping[str, Any]) -> bool:
     return bool(value)
 
 
-def phase_config(found: Mapping[str, Any], settings: Mapping[str, Any], notices: list[str]) -> dict[str, Any]:
-    """Values of a run from its `phase_config`, which wins over what is said beside it.
+def phase_config(
+    fields: Mapping[str, Any], settings: Mapping[str, Any], notices: list[str]
+) -> dict[str, Any]:
+    """Values of a `phase_config`, which win over other keys.
 
     Args:
-        found: what is said beside it, in our words.
-        settings: with the configuration under its key, or without.
-        notices: told where it contradicts itself.
+        fields: translated values of the other keys.
+        settings: may hold the configuration.
+        notices: gets a line where the configuration contradicts itself.
 
     Raises:
         RequestError: naming the part that is wrong.
     """
     if not settings.get(CONFIG):
-        return dict(found)
+        return dict(fields)
     config: dict[str, Any] = parse_value(CONFIG, _PHASE_CONFIG, settings[CONFIG])
     if config.get("svi2pro"):
-        if found.get("type") != "travel":
+        if fields.get("type") != "travel":
             raise RequestError(CONFIG, "svi2pro: SVI is a way to travel, and served there alone")
-        found = {**found, "mode": "svi"}
+        fields = {**fields, "mode": "svi"}
     parts: list[dict[str, Any]] = config.get("phases", [])
     lengths = _lengths(config, len(parts), notices)
     steps = sum(lengths)
-    if found.get("steps") not in (None, steps):
-        raise RequestError(CONFIG, f"{lengths} are {steps} steps, but steps says {found['steps']}")
-    said = config.get("sample_solver", parse_value("sampler", text, found.get("sampler", DEFAULT_SAMPLER)))
-    sampler = said or "unipc"
-    shift = parse_value("flow_shift", number, config.get("flow_shift", found.get("flow_shift", 5.0)))
+    if fields.get("steps") not in (None, steps):
+        raise RequestError(CONFIG, f"{lengths} are {steps} steps, but steps says {fields['steps']}")
+    given = config.get("sample_solver", parse_value("sampler", text, fields.get("sampler", DEFAULT_SAMPLER)))
+    sampler = given or "unipc"
+    shift = parse_value("flow_shift", number, config.get("flow_shift", fields.get("flow_shift", 5.0)))
     if shift <= 0:
         raise RequestError("flow_shift", f"{shift} is too small, must be more than 0")
     thresholds = thresholds_between(timesteps_of(sampler, steps, shift), lengths)
     kept = {
-        key: value for key, value in found.items() if not any(key in keys for keys in KEYS_OF_PHASE.values())
+        key: value for key, value in fields.items() if not any(key in keys for keys in KEYS_OF_PHASE.values())
     }
     made = {
         **kept,
@@ -203,20 +205,20 @@ def phase_config(found: Mapping[str, Any], settings: Mapping[str, Any], notices:
             for name, part, usual in zip(SCALES, parts, DEFAULT_SCALES, strict=False)
         },
     }
-    if switch := config.get("model_switch_phase", found.get("model_switch_phase")):
+    if switch := config.get("model_switch_phase", fields.get("model_switch_phase")):
         made["model_switch_phase"] = switch
     if loras := _loras(parts, lengths):
-        # Files that are also said beside it have their strengths from here.
+        # The strengths given here win over those of other keys.
         files = set(map(file_name_of, loras))
         made["loras"] = [
-            *(lora for lora in found.get("loras", ()) if file_name_of(lora) not in files),
+            *(lora for lora in fields.get("loras", ()) if file_name_of(lora) not in files),
             *loras,
         ]
     return made
 
 
 def _lengths(config: Mapping[str, Any], parts: int, notices: list[str]) -> list[int]:
-    """Steps of each phase; where the numbers of phases differ, that of the phases described counts."""
+    """Steps of each phase; where the numbers of phases contradict each other, `phases` decides."""
     lengths: list[int] = config.get("steps_per_phase", DEFAULT_STEPS)
     count = config.get("num_phases", len(lengths))
     if len(lengths) != count:
@@ -234,28 +236,28 @@ def _lengths(config: Mapping[str, Any], parts: int, notices: list[str]) -> list[
 
 
 def _loras(parts: Sequence[Mapping[str, Any]], lengths: Sequence[int]) -> list[str]:
-    """Every LoRA with its strengths in all phases, 0 in those that do not name it."""
+    """Every LoRA with its strengths by phase, 0 in phases that do not name it."""
     strengths: dict[str, list[str]] = {}
     for phase, part in enumerate(parts):
         for lora in part.get("loras", ()):
             if not (name := lora.get("url") or lora.get("path")):
                 continue
-            said = str(lora.get("multiplier", 1)).strip()
-            _check_strength(said, lengths[phase], phase)
-            strengths.setdefault(name, ["0"] * len(parts))[phase] = said
-    return [f"{name}@{';'.join(said)}" for name, said in strengths.items()]
+            strength = str(lora.get("multiplier", 1)).strip()
+            _check_strength(strength, lengths[phase], phase)
+            strengths.setdefault(name, ["0"] * len(parts))[phase] = strength
+    return [f"{name}@{';'.join(by_phase)}" for name, by_phase in strengths.items()]
 
 
-def _check_strength(said: str, steps: int, phase: int) -> None:
+def _check_strength(strength: str, steps: int, phase: int) -> None:
     try:
-        (values,) = Strength.parse(said).phases
+        (values,) = Strength.parse(strength).phases
     except ValueError:
         raise RequestError(
-            CONFIG, f"multiplier {quote_value(said)} of phase {phase + 1} is no number"
+            CONFIG, f"multiplier {quote_value(strength)} of phase {phase + 1} is no number"
         ) from None
     if len(values) not in (1, steps):
         raise RequestError(
             CONFIG,
-            f"multiplier {quote_value(said)} has {len(values)} values, "
+            f"multiplier {quote_value(strength)} has {len(values)} values, "
             f"but phase {phase + 1} has {steps} steps",
         )

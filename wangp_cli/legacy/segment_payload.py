@@ -1,4 +1,4 @@
-"""Payloads of one segment of a travel: a travel of its own, from one picture to the next."""
+"""Payloads of one segment of a travel, which becomes a travel from one image to the next."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PER_SEGMENT = {
     "enhanced_prompts_expanded": "base_prompt",
     "negative_prompts_expanded": "negative_prompt",
 }
-"""What a travel says of each of its segments, and the segment's own word for it; later ones weigh more."""
+"""Keys of a travel with one value per segment, and the key of one segment; later keys win."""
 KEYS: dict[str, Key] = {
     IMAGES: MapsTo("images", list_of(file_name)),
     "num_frames": CombinedKey(whole_number, "frames"),
@@ -30,7 +30,7 @@ KEYS: dict[str, Key] = {
     "segment_index": CombinedKey(whole_number),
     CONTINUED: NeutralOnly(("",), WHOLE),
     "continue_from_video_resolved_path_for_guide": NeutralOnly(("",), WHOLE),
-    # Alone it has no neighbours.
+    # A segment alone has no neighbours.
     "frame_overlap_from_previous": CombinedKey(whole_number),
     "frame_overlap_with_next": CombinedKey(whole_number),
     "frame_overlap_expanded": CombinedKey(list_of(whole_number)),
@@ -40,16 +40,16 @@ KEYS: dict[str, Key] = {
 
 
 def _pick(settings: Mapping[str, Any], *, alone: bool) -> dict[str, Any]:
-    """What is said of this segment: by itself, else by its task, else by the travel it is a part of.
+    """Values of one segment: its own, else those of its task, else those of the travel it belongs to.
 
     Raises:
-        RequestError: a part is no object, or the segment continues one that is not there.
+        RequestError: a part is no object, or the segment continues another task.
     """
     try:
-        own = _said(json_object(settings.get(OWN) or {}))
+        own = _given(json_object(settings.get(OWN) or {}))
     except ValueError as error:
         raise RequestError(OWN, str(error)) from None
-    top = _said({key: value for key, value in settings.items() if key not in (*NESTS, OWN)})
+    top = _given({key: value for key, value in settings.items() if key not in (*NESTS, OWN)})
     travel = flatten({nest: settings.get(nest) for nest in NESTS})
     index = top.get("segment_index", 0)
     if not isinstance(index, int) or isinstance(index, bool) or index < 0:
@@ -61,15 +61,15 @@ def _pick(settings: Mapping[str, Any], *, alone: bool) -> dict[str, Any]:
             hint=WHOLE,
         )
     shared = {key: value for key, value in travel.items() if key not in PER_SEGMENT and key != IMAGES}
-    each = _said({one: _item(travel.get(listed), index) for listed, one in PER_SEGMENT.items()})
-    found = shared | each | top | own
-    pictures = _pictures(own, top, travel, index)
-    # With pictures of its own it continues nothing.
+    each = _given({one: _item(travel.get(listed), index) for listed, one in PER_SEGMENT.items()})
+    values = shared | each | top | own
+    pictures = _images(own, top, travel, index)
+    # A segment with images of its own continues no video.
     dropped = {START, END, *((CONTINUED,) if (own | top).keys() & {START, IMAGES} else ())}
-    return {key: value for key, value in found.items() if key not in dropped} | {IMAGES: pictures}
+    return {key: value for key, value in values.items() if key not in dropped} | {IMAGES: pictures}
 
 
-def _said(values: Mapping[str, Any]) -> dict[str, Any]:
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value not in (None, "")}
 
 
@@ -77,8 +77,8 @@ def _item(values: Any, index: int) -> Any:
     return values[index] if isinstance(values, list) and index < len(values) else None
 
 
-def _pictures(own: Mapping[str, Any], top: Mapping[str, Any], travel: Mapping[str, Any], index: int) -> Any:
-    """The picture it begins with and the one it leads to, if there is one."""
+def _images(own: Mapping[str, Any], top: Mapping[str, Any], travel: Mapping[str, Any], index: int) -> Any:
+    """The first image and the last one, if there is one."""
     start, end = (own.get(key, top.get(key)) for key in (START, END))
     if end and not start:
         raise RequestError(START, "none, a segment begins with its picture")

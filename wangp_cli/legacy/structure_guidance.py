@@ -1,4 +1,4 @@
-"""Videos whose motion guides a travel, in the words that the older worker has had for them."""
+"""Translate the older worker's keys for control videos of a travel (structure guidance)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from wangp_cli.legacy.value_parsers import (
 from wangp_cli.tasks.fields import MAX_FRAMES
 
 GUIDE_KINDS = {"raw": "raw", "none": "raw", "canny": "canny"}
-"""What is shown of a guide, by the older worker's names; it can also show flow and depth."""
+"""`guide_kind` by the older worker's preprocessing; its flow and depth are unsupported."""
 VIDEO = object_of(
     path=file_name,
     start_frame=whole_number,
@@ -63,13 +63,13 @@ GUIDE_KEYS: dict[str, Key] = {
     "structure_guidance_frame_offset": CombinedKey(whole_number),
     "structure_motion_frame_offset": CombinedKey(whole_number),
     "structure_canny_intensity": CombinedKey(number),
-    # Of flow and depth, which are not served.
+    # For flow and depth, which are unsupported.
     "structure_video_motion_strength": CombinedKey(number),
     "structure_depth_contrast": CombinedKey(number),
     "structure_original_video_url": CombinedKey(any_value),
     "structure_trimmed_video_url": CombinedKey(any_value),
     "use_uni3c": CombinedKey(boolean),
-    # How Uni3C is used in a travel, which is not served.
+    # For Uni3C in a travel, which is unsupported.
     "uni3c_guide_video": CombinedKey(any_value),
     "uni3c_strength": CombinedKey(number),
     "uni3c_start_percent": CombinedKey(number),
@@ -80,45 +80,45 @@ GUIDE_KEYS: dict[str, Key] = {
     "uni3c_blackout_last_frame": CombinedKey(boolean),
     "uni3c_guidance_frame_offset": CombinedKey(whole_number),
 }
-"""Every key that says something of guides."""
+"""All keys for control videos."""
 
 
 def guidance(parts: Parts, frames: Sequence[int] = (), overlaps: Sequence[int] = ()) -> dict[str, Any]:
-    """The guides of a travel.
+    """The control videos of a travel.
 
     Args:
-        parts: of its payload.
-        frames: of its segments; empty for one segment alone.
-        overlaps: of its seams.
+        parts: values of combined keys.
+        frames: of each segment; empty for a segment alone.
+        overlaps: of each seam, in frames.
 
     Raises:
-        RequestError: names the key that asks for what is not served.
+        RequestError: names the key that is unsupported.
     """
     if parts.get("use_uni3c"):
         raise RequestError(
             "use_uni3c", "True is not served", hint="generate with model uni3c and a video_guide"
         )
-    block = parts.get("structure_guidance") or _old_block(parts)
+    block = parts.get("structure_guidance") or _block_of_flat_keys(parts)
     made = block.get("_guidance_video_url")
     if not made and not block.get("videos"):
         return {}
     key = "structure_guidance" if parts.get("structure_guidance") else "structure_type"
     if block.get("target") == "uni3c":
         raise RequestError(key, "'uni3c' is not served", hint="generate with model uni3c and a video_guide")
-    found = _window(block) | ({"video_guide": [made]} if made else _videos(block, key, frames, overlaps))
+    fields = _window(block) | ({"video_guide": [made]} if made else _videos(block, key, frames, overlaps))
     if made:
-        # Made for the whole travel, of which one segment has a part.
+        # The video is of the whole travel; a segment would need a part of it.
         first = block.get("_frame_offset", 0)
         if first and not frames:
             raise RequestError(
                 key, f"_frame_offset: {first} is not served", hint="give the travel as a whole"
             )
-        return found | {"guide_timing": "trim"}
-    return found
+        return fields | {"guide_timing": "trim"}
+    return fields
 
 
-def _old_block(parts: Parts) -> dict[str, Any]:
-    """What the flat keys say, as the block that came after them."""
+def _block_of_flat_keys(parts: Parts) -> dict[str, Any]:
+    """The older flat keys as a `structure_guidance` block, which replaced them."""
     videos = parts.get("structure_videos") or []
     if not videos and (path := parts.get("structure_video_path")):
         videos = [{"path": path, "treatment": parts.get("structure_video_treatment", "adjust")}]
@@ -137,7 +137,7 @@ def _old_block(parts: Parts) -> dict[str, Any]:
 
 
 def _window(block: dict[str, Any]) -> dict[str, Any]:
-    """The share of the steps in which a guide counts."""
+    """The share of the steps in which a control video has effect."""
     window = block.get("step_window", [0, 1])
     if len(window) != 2:
         raise RequestError("structure_guidance", f"step_window: {quote_value(window)} is not [start, end]")
@@ -173,21 +173,23 @@ def _videos(
 
 
 def _ranges(videos: list[dict[str, Any]], frames: Sequence[int], overlaps: Sequence[int]) -> list[str]:
-    """Where videos lie; nothing for one that lies under everything."""
+    """Frame ranges of the videos; an empty list if one video covers the whole travel."""
     if len(videos) == 1 and not videos[0].get("start_frame") and "end_frame" not in videos[0]:
         return []
     places = [(one.get("start_frame", 0), one.get("end_frame", MAX_FRAMES)) for one in videos]
-    moved = [(_moved(start, frames, overlaps), _moved(end, frames, overlaps)) for start, end in places]
+    moved = [
+        (_map_frame(start, frames, overlaps), _map_frame(end, frames, overlaps)) for start, end in places
+    ]
     return [f"{start}-{max(end - 1, start)}" for start, end in moved]
 
 
-def _moved(frame: int, frames: Sequence[int], overlaps: Sequence[int]) -> int:
-    """A frame between the same pictures as before: the older worker's segments lay over each other.
+def _map_frame(frame: int, frames: Sequence[int], overlaps: Sequence[int]) -> int:
+    """Map a frame of the older worker's timeline to the one here, between the same images.
 
     Args:
-        frame: on a timeline on which neighbours share their overlap.
+        frame: on a timeline on which neighbouring segments share their overlap.
         frames: of each segment.
-        overlaps: of each seam.
+        overlaps: of each seam, in frames.
     """
     lengths = [count // 4 * 4 + 1 for count in frames]
     shared = [*overlaps, *[0] * len(lengths)][: max(len(lengths) - 1, 0)]
@@ -200,7 +202,7 @@ def _moved(frame: int, frames: Sequence[int], overlaps: Sequence[int]) -> int:
 
 
 def _cuts(videos: list[dict[str, Any]], key: str) -> list[str]:
-    """What of each video is used; nothing if it is all of all."""
+    """Frame ranges that are used of each video; an empty list if all are used whole."""
     cuts = [(one.get("source_start_frame", 0), one.get("source_end_frame", 0)) for one in videos]
     if not any(start or end for start, end in cuts):
         return []

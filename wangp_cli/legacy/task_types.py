@@ -1,4 +1,4 @@
-"""The task types of the older worker: most are one model under a name of its own."""
+"""The task types of the older worker; most are one model under a name of their own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from wangp_cli.errors import RequestError
 from wangp_cli.legacy.edit_payload import EDIT, INPAINT
-from wangp_cli.legacy.join_payload import JOIN, PAIR
+from wangp_cli.legacy.join_payload import JOIN, JOIN_SEGMENT
 from wangp_cli.legacy.payload import BOOKKEEPING, Payload, UnpackedPayload, flatten
 from wangp_cli.legacy.segment_payload import INDIVIDUAL, SEGMENT
 from wangp_cli.legacy.travel_payload import TRAVEL
@@ -30,20 +30,20 @@ MODELS = {
     "ltxv": "ltxv_13B",
     "z_image_turbo": "z_image",
 }
-"""The model of each old type; a line that names a model keeps its own."""
+"""Default model of each old type."""
 IMAGE_TYPES = frozenset({"single_image", "wan_2_2_t2i", "flux", "z_image_turbo"})
-"""Old types that make one frame."""
+"""Old types that make images."""
 EDITS_PICTURES = "edits pictures, which is not served yet"
 PAYLOADS: dict[str, Payload] = {
     "travel_orchestrator": TRAVEL,
     "travel_segment": SEGMENT,
     "individual_travel_segment": INDIVIDUAL,
     "join_clips_orchestrator": JOIN,
-    "join_clips_segment": PAIR,
+    "join_clips_segment": JOIN_SEGMENT,
     "edit_video_orchestrator": EDIT,
     "inpaint_frames": INPAINT,
 }
-"""Old types that are made of several shots, and how each is read."""
+"""Old types that consist of several model runs, and how each is read."""
 UNSUPPORTED = {
     "travel_stitch": "puts segments of other tasks together, which a travel_orchestrator here does itself",
     "different_perspective_orchestrator": "shows a pose from elsewhere, which is not served",
@@ -64,7 +64,7 @@ UNSUPPORTED = {
     "generate_depth": "draws the depth of a picture, which is not served yet",
     "comfy": "runs a ComfyUI workflow, which is not served",
 }
-"""Old types without a counterpart here, and why."""
+"""Old types that are unsupported, and why."""
 INSTEAD = {
     "travel_stitch": "give the travel_orchestrator",
     "create_visualization": "`visualize` in a travel, a join or an edit draws one as it is made",
@@ -74,7 +74,7 @@ INSTEAD = {
 
 
 def task_type_of(settings: Mapping[str, Any]) -> str:
-    """The type that a dictionary says it has; an empty text where it says none that could be one."""
+    """The `task_type` or `type` of settings; an empty text if it is missing or no text."""
     kind = settings.get("task_type", settings.get("type"))
     return kind if isinstance(kind, str) else ""
 
@@ -85,42 +85,42 @@ def is_old_type(kind: str) -> bool:
 
 
 def hint_for_key(key: str) -> str:
-    """A hint which old type a key belongs to, or an empty text."""
+    """A hint that names the old type a key belongs to, or an empty text."""
     kind = next((kind for kind, payload in PAYLOADS.items() if key in payload.keys), None)
     return f"it belongs to a task_type such as {kind}" if kind else ""
 
 
 def unpack(settings: Mapping[str, Any]) -> UnpackedPayload:
-    """The task inside a payload of the older worker; anything else as it is.
+    """Unpack settings of the older worker; other settings are returned as they are.
 
     Raises:
-        RequestError: names the key that is wrong, or that asks for what is not served.
+        RequestError: names the key that is wrong or unsupported.
     """
     kind = task_type_of(settings)
     if kind in PAYLOADS:
         return PAYLOADS[kind].unpack(settings)
     if not is_old_type(kind):
         return UnpackedPayload(values=dict(settings))
-    said = flatten(settings)
+    values = flatten(settings)
     return UnpackedPayload(
-        values={key: value for key, value in said.items() if key not in BOOKKEEPING}, is_old=True
+        values={key: value for key, value in values.items() if key not in BOOKKEEPING}, is_old=True
     )
 
 
 def to_generate_task(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of a `generate` task that does what the old type did.
+    """Values of the `generate` task that stands for an old type.
 
     Raises:
-        RequestError: there is no such task here.
+        RequestError: the type is unsupported.
     """
     if kind in UNSUPPORTED:
         raise RequestError("type", f"{kind!r} {UNSUPPORTED[kind]}", hint=INSTEAD.get(kind))
-    found = {"model": MODELS[kind], **values, "type": "generate"}
-    if kind == "flux" and "frames" in found:
-        # Of this model the older worker's video_length was the number of pictures.
-        found["count"] = found["frames"]
+    fields = {"model": MODELS[kind], **values, "type": "generate"}
+    if kind == "flux" and "frames" in fields:
+        # For this model video_length is the number of images.
+        fields["count"] = fields["frames"]
     if kind in IMAGE_TYPES:
-        found["frames"] = 1
+        fields["frames"] = 1
     if kind == "z_image_turbo":
-        found = {"steps": 8, "guidance_scale": 0, **found}
-    return found
+        fields = {"steps": 8, "guidance_scale": 0, **fields}
+    return fields

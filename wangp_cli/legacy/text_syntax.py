@@ -1,4 +1,4 @@
-"""The small languages inside WanGP's texts: LoRA multipliers, several prompts in one, macros."""
+"""Parse the syntax in WanGP's texts: LoRA multipliers, several prompts in one text, macros."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from wangp_cli.errors import RequestError
 from wangp_cli.tasks.loras import Strength
 
 PROMPT_MODES = {"0": "G", "1": "W", "2": "FG", "P": "PG", "": "PG"}
-"""Old codes of `multi_prompts_gen_type`."""
+"""Mode by old code of `multi_prompts_gen_type`."""
 WINDOW_MODES = ("W", "PW")
-"""Those whose prompts are for the windows of one video."""
+"""Modes whose prompts are for the windows of one video."""
 MAX_PROMPTS = 1000
 _VALUE = re.compile(r'\s*"([^"]*)"\s*(,|$)')
 
 
 def strengths(text: Any, count: int, *, commas: bool = False) -> list[str]:
-    """One strength for each of `count` LoRAs; those not said are 1, those too many are left out.
+    """One strength for each of `count` LoRAs; missing ones are 1, surplus ones are dropped.
 
     Args:
-        text: strengths between spaces, newlines or `|`; lines that start with `#` are comments. Or a list.
+        text: a list, or strengths separated by spaces, newlines or `|`; lines that start with `#` are
+            comments.
         count: number of LoRAs.
-        commas: whether commas part numbers too, as in the older worker; WanGP means steps by them.
+        commas: whether commas separate LoRAs too, as in the older worker; in WanGP they separate steps.
 
     Raises:
-        RequestError: a strength cannot be read.
+        RequestError: a strength cannot be parsed.
     """
     if isinstance(text, str):
         lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
@@ -50,34 +51,34 @@ def _strength(token: str) -> str:
 
 
 def file_name_of(lora: str) -> str:
-    """The name of a LoRA's file, from a path or an address, with a strength or without."""
+    """The file name of a LoRA given by path or URL, with or without a strength."""
     return without_strength(lora).split("?")[0].rpartition("/")[2]
 
 
 def without_strength(lora: str) -> str:
-    """A LoRA without its strength."""
+    """A LoRA without its `@strength`."""
     return re.sub(r"@[^@/]*$", "", lora)
 
 
 def prompts(text: str, mode: Any) -> list[str]:
-    """The prompts that one text of WanGP holds.
+    """Split a text of WanGP into prompts.
 
     Args:
-        text: may hold macros, and comment lines that start with `#`.
-        mode: G one prompt a line, PG one a paragraph, W and PW the same for windows, FG one prompt.
+        text: may contain macros, and comment lines that start with `#`.
+        mode: G is one prompt per line, PG one per paragraph, W and PW the same for windows, FG one prompt.
 
     Raises:
-        RequestError: a macro is broken, the mode is unknown, or a window's prompt holds commands.
+        RequestError: a macro is invalid, the mode is unknown, or a prompt of a window contains commands.
     """
     mode = PROMPT_MODES.get(str(mode), str(mode))
     if mode not in ("G", "PG", "W", "PW", "FG"):
         raise RequestError("multi_prompts_gen_type", f"{mode[:40]!r} is not one of G, PG, W, PW, FG")
-    found = [unit for whole in expand_macros(text.replace("\r\n", "\n")) for unit in _units(whole, mode)]
-    if mode in WINDOW_MODES and any("[/" in unit for unit in found):
+    units = [unit for whole in expand_macros(text.replace("\r\n", "\n")) for unit in _units(whole, mode)]
+    if mode in WINDOW_MODES and any("[/" in unit for unit in units):
         raise RequestError("prompt", "commands to windows, such as [/duration=5s], are not served")
-    if len(found) > MAX_PROMPTS:
-        raise RequestError("prompt", f"holds {len(found)} prompts, at most {MAX_PROMPTS} are read")
-    return found or [text]
+    if len(units) > MAX_PROMPTS:
+        raise RequestError("prompt", f"holds {len(units)} prompts, at most {MAX_PROMPTS} are read")
+    return units or [text]
 
 
 def _units(text: str, mode: str) -> list[str]:
@@ -92,30 +93,30 @@ def _units(text: str, mode: str) -> list[str]:
 
 
 def expand_macros(text: str) -> list[str]:
-    """Texts without macros: each `! {Name}="a","b"` line repeats the lines after it for each value.
+    """Expand macros: each `! {Name}="a","b"` line repeats the lines after it for each value.
 
-    Shorter lists of values start again; every macro line starts a new template.
+    Shorter lists of values are repeated; every macro line starts a new template.
 
     Raises:
-        RequestError: a macro line cannot be read, or a variable is unknown.
+        RequestError: a macro line cannot be parsed, or a variable is not declared.
     """
     lines = text.split("\n")
     if not any(line.lstrip().startswith("!") for line in lines):
         return [text]
-    found: list[str] = []
+    texts: list[str] = []
     variables: dict[str, list[str]] = {}
     template: list[str] = []
     for line in lines:
         if line.lstrip().startswith("!"):
-            found += _filled(template, variables)
+            texts += _filled(template, variables)
             variables, template = _macro(line.strip()[1:]), []
         else:
             template.append(line)
-    return found + _filled(template, variables)
+    return texts + _filled(template, variables)
 
 
 def _macro(line: str) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    variables: dict[str, list[str]] = {}
     for part in re.split(r":(?=\s*\{)", line):
         match = re.fullmatch(r"\s*\{([^{}]+)\}\s*=(.+)", part)
         if not match:
@@ -126,8 +127,8 @@ def _macro(line: str) -> dict[str, list[str]]:
                 raise RequestError("prompt", f"macro {part.strip()[:60]!r} has a value without quotes")
             values.append(value[1])
             rest = rest[value.end() :]
-        found[match[1].strip()] = values
-    return found
+        variables[match[1].strip()] = values
+    return variables
 
 
 def _filled(template: list[str], variables: dict[str, list[str]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Payloads that travel from picture to picture."""
+"""Payloads of the older worker that travel from image to image."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from wangp_cli.legacy.value_parsers import (
 RESULTS = "results go below the batch's output folder"
 WHOLE = "give the travel_orchestrator as a whole"
 SVI_STRENGTHS = (("svi_strength_1", "{:.2g};0"), ("svi_strength_2", "0;{:.2g}")) * 2
-"""Which strength each LoRA of the accelerator svi is multiplied by, and the phase it acts in."""
-SVI_USUAL = (1, 1, 1.2, 1)
+"""The key of the strength of each LoRA of the accelerator svi, and its strengths by phase as a format."""
+SVI_DEFAULTS = (1, 1, 1.2, 1)
 LATER = "do it to the result"
 CONTINUED = "continue_from_video_resolved_path"
 T = TypeVar("T")
@@ -35,7 +35,7 @@ def _strength(value: Any) -> float:
 
 
 def kept(parts: Parts) -> bool | None:
-    """Whether what a travel is made from is to be kept."""
+    """Whether intermediate files are kept; None if that is not given."""
     return parts.get("debug_mode_enabled") or parts.get("skip_cleanup_enabled") or None
 
 
@@ -52,7 +52,7 @@ SHARED: dict[str, Key] = {
     "text_after_prompts": MapsTo("text_after", text),
     "negative_prompt": CombinedKey(text, "negative_prompt"),
     "enhance_prompt": CombinedKey(boolean),
-    # The length of a bar on the older program's page; num_inference_steps are those of the model.
+    # A slider of the older program without effect; num_inference_steps are the steps of the model.
     "steps": CombinedKey(number),
     "video_prompt_type": NeutralOnly(("", "V", "VM", "M", "U", "UV", "UM", "I")),
     "image_prompt_type": NeutralOnly(("", "T", "S", "SE")),
@@ -65,7 +65,7 @@ SHARED: dict[str, Key] = {
     "vace_image_refs_to_prepare_by_worker": NeutralOnly(([],), "travels take no reference pictures"),
     "subsequent_starting_strength_adjustment": MapsTo("context_strength", _strength),
     "desaturate_subsequent_starting_frames": MapsTo("context_saturation", lambda value: 1 - number(value)),
-    # Of these frames alone the older worker made dark what is above 0.
+    # The older worker darkens these frames at values above 0.
     "adjust_brightness_subsequent_starting_frames": MapsTo(
         "context_brightness", lambda value: -number(value)
     ),
@@ -81,7 +81,7 @@ SHARED: dict[str, Key] = {
     "skip_cleanup_enabled": CombinedKey(boolean, "keep_intermediates"),
     **GUIDE_KEYS,
 }
-"""What travels and single segments of them share."""
+"""Keys that travels and single segments share."""
 KEYS: dict[str, Key] = {
     "input_image_paths_resolved": CombinedKey(list_of(file_name), "images"),
     "num_new_segments_to_generate": CombinedKey(whole_number),
@@ -107,7 +107,7 @@ def _travel(parts: Parts, notices: list[str]) -> dict[str, Any]:
     count = _segments(parts)
     frames = _spread(parts.get("segment_frames_expanded", []), count)
     overlaps = parts.get("frame_overlap_expanded", [])
-    found = guidance(parts, frames, overlaps) | {
+    fields = guidance(parts, frames, overlaps) | {
         "mode": mode(parts),
         "images": parts.get("input_image_paths_resolved"),
         "video_source": parts.get(CONTINUED),
@@ -117,21 +117,21 @@ def _travel(parts: Parts, notices: list[str]) -> dict[str, Any]:
         "keep_intermediates": kept(parts),
         **svi(parts),
     }
-    if found["mode"] not in ("independent", "svi"):
-        # A continued video meets the first segment as the first two meet.
-        seams = [*(overlaps[:1] if found["video_source"] else []), *overlaps]
-        wanted = count - 1 + bool(found["video_source"])
-        found["overlap"] = [*seams, *[0] * wanted][:wanted]
+    if fields["mode"] not in ("independent", "svi"):
+        # A continued video overlaps the first segment as the first two segments overlap.
+        seams = [*(overlaps[:1] if fields["video_source"] else []), *overlaps]
+        wanted = count - 1 + bool(fields["video_source"])
+        fields["overlap"] = [*seams, *[0] * wanted][:wanted]
         if any(seams[wanted:]):
             notices.append(f"frame_overlap_expanded: there are {wanted} seams, the rest is left out")
-    return found
+    return fields
 
 
 def _segments(parts: Parts) -> int:
-    """How many segments there are: all lists agree on it.
+    """The number of segments, on which all lists must agree.
 
     Raises:
-        RequestError: they do not, or there are too many.
+        RequestError: they disagree, or there are too many.
     """
     continued = bool(parts.get(CONTINUED))
     images = len(parts.get("input_image_paths_resolved", ()))
@@ -152,7 +152,7 @@ def _segments(parts: Parts) -> int:
 
 
 def mode(parts: Mapping[str, Any]) -> str | None:
-    """How segments hang together; None where nothing is said of it. Without SVI only VACE continues them."""
+    """The mode of a travel; None if no key gives it. Without SVI, only VACE continues segments."""
     if parts.get("use_svi"):
         return "svi"
     if not parts.keys() & {"chain_segments", "independent_segments", "model_type"}:
@@ -162,21 +162,21 @@ def mode(parts: Mapping[str, Any]) -> str | None:
 
 
 def svi(parts: Parts) -> dict[str, Any]:
-    """The accelerator of SVI, with the strengths asked for."""
+    """The accelerator svi with the given strengths, if it is used."""
     if not parts.get("use_svi"):
         return {}
     both: float = parts.get("svi_strength", 1)
     each: list[float] = [parts.get(name, both) for name, _ in SVI_STRENGTHS]
     numbers = (
         parse.format(usual * strength)
-        for usual, strength, (_, parse) in zip(SVI_USUAL, each, SVI_STRENGTHS, strict=True)
+        for usual, strength, (_, parse) in zip(SVI_DEFAULTS, each, SVI_STRENGTHS, strict=True)
     )
-    said = any(strength != 1 for strength in each)
-    return {"accelerator": "svi", "lora_multipliers": f"{' '.join(numbers)} |" if said else None}
+    scaled = any(strength != 1 for strength in each)
+    return {"accelerator": "svi", "lora_multipliers": f"{' '.join(numbers)} |" if scaled else None}
 
 
 def _prompts(parts: Parts, count: int) -> list[str]:
-    """What each segment is to show: its enhanced prompt, else its own, else the shared one."""
+    """The prompt of each segment: its enhanced prompt, else its own, else the shared one."""
     enhanced = _spread(parts.get("enhanced_prompts_expanded", []), count) or [""] * count
     if parts.get("enhance_prompt") and not all(enhanced):
         raise RequestError(

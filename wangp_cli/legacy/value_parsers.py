@@ -1,4 +1,4 @@
-"""The forms that values of old payloads have: each gives the value in ours, or says what is wanted."""
+"""Parsers for values of old payloads: each returns the converted value or raises ValueError."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from wangp_cli.errors import RequestError, nearest
 
 T = TypeVar("T")
 ValueParser = Callable[[Any], T]
-"""Gives a value in our form; raises ValueError with what is wrong."""
+"""Converts a value; raises ValueError with the value seen and the value wanted."""
 MAX_ITEMS = 1000
-"""Items of one list."""
+"""Largest number of items of a list."""
 
 
 def quote_value(value: Any) -> str:
-    """A value as it is shown in a message."""
+    """A value for a message, shortened."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def any_value(value: Any) -> Any:
-    """Anything, as it is."""
+    """Any value, unchanged."""
     return value
 
 
 def text(value: Any) -> str:
-    """A text; null is an empty one."""
+    """A text; null is an empty text."""
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -37,7 +37,7 @@ def text(value: Any) -> str:
 
 
 def file_name(value: Any) -> str:
-    """The name or the address of a file."""
+    """The path or URL of a file."""
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{quote_value(value)} names no file")
     return value
@@ -45,10 +45,10 @@ def file_name(value: Any) -> str:
 
 def whole_number(value: Any) -> int:
     """A whole number, 0 or more."""
-    found = number(value)
-    if found < 0 or found != int(found):
+    count = number(value)
+    if count < 0 or count != int(count):
         raise ValueError(f"{quote_value(value)} is no whole number from 0 on")
-    return int(found)
+    return int(count)
 
 
 def number(value: Any) -> float | int:
@@ -59,14 +59,14 @@ def number(value: Any) -> float | int:
 
 
 def boolean(value: Any) -> bool:
-    """True or false."""
+    """A boolean; 0 and 1 count as well."""
     if value not in (True, False):
         raise ValueError(f"{quote_value(value)} is neither true nor false")
     return bool(value)
 
 
 def size(value: Any) -> str:
-    """`WIDTHxHEIGHT`, also from a list of two numbers."""
+    """`WIDTHxHEIGHT`, or a list of two numbers."""
     if isinstance(value, list) and len(value) == 2:
         return f"{whole_number(value[0])}x{whole_number(value[1])}"
     if isinstance(value, str) and re.fullmatch(r"\s*\d+\s*[xX*]\s*\d+\s*", value):
@@ -75,7 +75,7 @@ def size(value: Any) -> str:
 
 
 def one_of(*words: str) -> ValueParser[str]:
-    """One of these words."""
+    """A parser for one of these words."""
 
     def parse(value: Any) -> str:
         if not isinstance(value, str) or value not in words:
@@ -86,7 +86,7 @@ def one_of(*words: str) -> ValueParser[str]:
 
 
 def list_of(parse: ValueParser[T]) -> ValueParser[list[T]]:
-    """A list; a single value is a list of one."""
+    """A parser for a list; a single value is a list of one."""
 
     def each(value: Any) -> list[T]:
         if not isinstance(value, list):
@@ -108,10 +108,10 @@ def _numbered(parse: ValueParser[T], value: Any, number: int) -> T:
 def object_of(
     ignored: frozenset[str] = frozenset(), **parsers: ValueParser[Any]
 ) -> ValueParser[dict[str, Any]]:
-    """An object of these keys; those that are null or not there are left out."""
+    """A parser for an object with these keys; null values and ignored keys are dropped."""
 
     def each(value: Any) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        entries: dict[str, Any] = {}
         for key, item in json_object(value).items():
             if item is None or key in ignored:
                 continue
@@ -119,16 +119,16 @@ def object_of(
                 hint = nearest(key, list(parsers))
                 raise ValueError(f"{quote_value(key)} is no key of it" + (f", {hint}" if hint else ""))
             try:
-                found[key] = parsers[key](item)
+                entries[key] = parsers[key](item)
             except ValueError as error:
                 raise ValueError(f"{key}: {error}") from None
-        return found
+        return entries
 
     return each
 
 
 def json_object(value: Any) -> dict[str, Any]:
-    """An object."""
+    """A JSON object."""
     if not isinstance(value, dict):
         raise ValueError(f"{quote_value(value)} is no object")
     return value

@@ -1,4 +1,4 @@
-"""The older app's `wgp_config.json` as settings of ours."""
+"""Translate WanGP's `wgp_config.json` into settings."""
 
 from __future__ import annotations
 
@@ -42,12 +42,15 @@ _TABLES: dict[str, tuple[str, dict[Any, Any]]] = {
         {"": "none", "bf16": "none", "int8": "int8", "fp8": "fp8"},
     ),
 }
-"""Old key: our name, and our value of each of its values."""
+"""Name of the setting and its value by old value, by old key."""
 _POLICIES = {(): "task", ("P",): "start", ("U",): "unload"}
 
 
 def translate_wgp_config(file: Path) -> tuple[dict[str, Any], list[str]]:
-    """Settings of the older app's `wgp_config.json`: the values that we know, and the names of the rest.
+    """Read a `wgp_config.json`.
+
+    Returns:
+        the settings that could be translated, and the names of the other keys, sorted.
 
     Raises:
         RequestError: the file cannot be read, or is not a JSON object.
