@@ -21,7 +21,7 @@ from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.intake.settings_file import load_settings_file
 from wangp_cli.runtime.request.resolve import resolve
 from wangp_cli.tasks import TASKS
-from wangp_cli.tasks.loras import Strength
+from wangp_cli.tasks.lora_strength import Strength
 from wangp_cli.value_layers import Layer
 
 FIELDS = {name: field for task in TASKS.values() for name, field in task.model_fields.items()}

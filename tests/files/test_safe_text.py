@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wangp_cli.files.safe_text import escape_control_characters
-from wangp_cli.runtime.events.console import plain
+from wangp_cli.runtime.events.messages import plain
 
 
 def test_control_characters_and_turned_writing_are_shown_as_escapes() -> None:

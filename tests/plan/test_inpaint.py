@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.support.plans import check, laid, sentences
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
-from wangp_cli.plan import JoinPlan, plan_inpaint
+from wangp_cli.plan.inpaint import plan_inpaint
+from wangp_cli.plan.model import JoinPlan
 
 WAN = Grid()
 LTX = Grid(step=8, minimum=17, block=32)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.support.plans import check, laid, sentences
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
-from wangp_cli.plan import Bridge, JoinPlan, plan_join
+from wangp_cli.plan.join import Bridge, plan_join
+from wangp_cli.plan.model import JoinPlan
 
 WAN = Grid()
 LTX = Grid(step=8, minimum=17, block=32)

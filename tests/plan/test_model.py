@@ -8,8 +8,8 @@ import pytest
 
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
-from wangp_cli.plan import Bridge, KeptRange, Plan, Segment, plan_join
-from wangp_cli.plan.model import broadcast, value_of_unit
+from wangp_cli.plan.join import Bridge, plan_join
+from wangp_cli.plan.model import KeptRange, Plan, Segment, broadcast, value_of_unit
 
 WAN = Grid()
 FPS = Fraction(16)

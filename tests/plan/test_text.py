@@ -5,7 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 from wangp_cli.grid import Grid
-from wangp_cli.plan import Bridge, describe, plan_join, plan_travel
+from wangp_cli.plan.join import Bridge, plan_join
+from wangp_cli.plan.text import describe
+from wangp_cli.plan.travel import plan_travel
 
 WAN = Grid()
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.support.plans import check, sentences
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
-from wangp_cli.plan import Plan, plan_travel
+from wangp_cli.plan.model import Plan
+from wangp_cli.plan.travel import plan_travel
 
 FREE = Grid(minimum=1)
 WAN = Grid()

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.support.plans import check, sentences
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
-from wangp_cli.plan import Plan, plan_windows, window_count
+from wangp_cli.plan.model import Plan
+from wangp_cli.plan.windows import plan_windows, window_count
 
 WAN = Grid()
 LTX = Grid(step=8, minimum=17, block=32)

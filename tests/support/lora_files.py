@@ -15,7 +15,7 @@ from tests.support import tiny
 from wangp_cli.pipelines.base import Lora
 from wangp_cli.pipelines.checkpoints.wan_names import original_name
 from wangp_cli.pipelines.lora.adapters import LoraAdapters
-from wangp_cli.tasks.loras import Strength
+from wangp_cli.tasks.lora_strength import Strength
 
 RANK, ALPHA = 4, 2.0
 Tensors = dict[str, torch.Tensor]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wangp_cli.grid import Grid
-from wangp_cli.plan import KeptRange, Plan, Segment
+from wangp_cli.plan.model import KeptRange, Plan, Segment
 
 Owner = tuple[str, int, int]
 """`("clip", clip, frame)` or `("segment", segment, generated frame)`."""

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from wangp_cli.tasks.loras import LoraOptions, Strength, parse_lora, read_multipliers
+from wangp_cli.tasks.lora_strength import Strength
+from wangp_cli.tasks.loras import LoraOptions, parse_lora, read_multipliers
 
 NUMBERS = st.floats(-10, 10, allow_nan=False).map(lambda number: number + 0.0)
 

@@ -17,8 +17,11 @@ from wangp_cli.grid import Grid
 from wangp_cli.media.clip import Frames
 from wangp_cli.pipelines.denoise.inputs import Canvas
 from wangp_cli.pipelines.wan.vace import control_and_mask
-from wangp_cli.plan import Bridge, Plan, plan_edit, plan_join, plan_travel, plan_windows
-from wangp_cli.plan.edit import Portion
+from wangp_cli.plan.edit import Portion, plan_edit
+from wangp_cli.plan.join import Bridge, plan_join
+from wangp_cli.plan.model import Plan
+from wangp_cli.plan.travel import plan_travel
+from wangp_cli.plan.windows import plan_windows
 from wangp_cli.tasks.adjustments import ControlAdjustments, Fade
 from wangp_cli.workflows.guides import Guide, KnownFrames, ease, ends, fit_image, guide
 

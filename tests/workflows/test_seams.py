@@ -17,17 +17,11 @@ from wangp_cli.errors import GenerationError
 from wangp_cli.grid import Grid
 from wangp_cli.media.blend import crossfade
 from wangp_cli.media.clip import Frames, as_float, chunks
-from wangp_cli.plan import (
-    Bridge,
-    KeptRange,
-    Plan,
-    Portion,
-    Segment,
-    plan_edit,
-    plan_join,
-    plan_travel,
-    plan_windows,
-)
+from wangp_cli.plan.edit import Portion, plan_edit
+from wangp_cli.plan.join import Bridge, plan_join
+from wangp_cli.plan.model import KeptRange, Plan, Segment
+from wangp_cli.plan.travel import plan_travel
+from wangp_cli.plan.windows import plan_windows
 from wangp_cli.workflows.guides import GREY, KnownFrames, guide
 from wangp_cli.workflows.seams import Splicer, match_segment_colours, stitch
 

@@ -9,7 +9,9 @@ import pytest
 
 from wangp_cli.grid import Grid
 from wangp_cli.media.clip import Audio
-from wangp_cli.plan import Bridge, Plan, Portion, plan_edit, plan_join
+from wangp_cli.plan.edit import Portion, plan_edit
+from wangp_cli.plan.join import Bridge, plan_join
+from wangp_cli.plan.model import Plan
 from wangp_cli.workflows.soundtrack import plan_audio
 
 FPS = Fraction(24000, 1001)

@@ -18,7 +18,7 @@ def report_errors() -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - the console edge
         # Here, because rich takes longer to import than most commands take.
         from wangp_cli.runtime.error_mapping import to_wangp_error
-        from wangp_cli.runtime.events.console import show_error
+        from wangp_cli.runtime.events.messages import show_error
 
         known = to_wangp_error(error)
         show_error(known.message, known.hint)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -20,10 +22,17 @@ def panels(command: Any) -> dict[str, list[Any]]:
 
 
 class PanelCommand(TyperCommand):
-    """A command whose help has one section for each panel.
+    """A command whose help has one section for each panel, and whose unset options cost nothing.
 
     Typer groups options by panel only where rich draws them, which takes longer than all else that help does.
+    It also builds a pydantic adapter for every option of a call, given or not.
     """
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        for param in self.params:
+            if not param.required and param.callback is None:
+                setattr(param, "process_value", partial(_process_given, param.process_value))  # noqa: B010
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write one definition list for each panel, then `--help`."""
@@ -33,6 +42,11 @@ class PanelCommand(TyperCommand):
         if (help_option := self.get_help_option(ctx)) and (record := help_option.get_help_record(ctx)):
             with formatter.section("Help"):
                 formatter.write_dl([record])
+
+
+def _process_given(process: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
+    """The parsed value of an option; None where it is not given."""
+    return None if value is None else process(context, value)
 
 
 class PlainGroup(TyperGroup):

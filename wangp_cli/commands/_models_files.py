@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 import yaml
@@ -19,10 +19,11 @@ from wangp_cli.errors import ConflictError, ModelError, NoSpaceError, RequestErr
 from wangp_cli.files.atomic import write_atomic
 from wangp_cli.files.units import format_bytes
 from wangp_cli.models import ModelSpec
-from wangp_cli.pipelines.base import Weights
 from wangp_cli.runtime import bootstrap
-from wangp_cli.runtime.events.console import stderr_console
 from wangp_cli.runtime.weights import locate, prepared
+
+if TYPE_CHECKING:
+    from wangp_cli.pipelines.base import Weights
 
 Dtype = Literal["bfloat16", "float16", "float32"]
 AsDtype = Annotated[
@@ -279,6 +280,8 @@ def _rewrite(
 
 
 def _to_people() -> Callable[[str, int, int], None]:
+    from wangp_cli.runtime.events.messages import stderr_console
+
     console, shown = stderr_console(), ("", -1)
 
     def show(part: str, done: int, total: int) -> None:

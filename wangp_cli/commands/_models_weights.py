@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -15,14 +15,12 @@ from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.files.units import format_bytes
 from wangp_cli.models import ModelSpec
 from wangp_cli.runtime import bootstrap
-from wangp_cli.runtime.events.console import stderr_console
-from wangp_cli.runtime.events.stdin import stdin_for_answers
-from wangp_cli.runtime.events.types import DownloadProgress
-from wangp_cli.runtime.run_options import RunOptions
-from wangp_cli.runtime.weights.fetch import Step, fetch
-from wangp_cli.runtime.weights.hub import Hub
-from wangp_cli.runtime.weights.remove import Removal, plan_removal, remove
-from wangp_cli.runtime.weights.verify import GOOD, verify
+
+# What only one of the commands needs is imported when it runs, so that `wangp models` answers at once.
+if TYPE_CHECKING:
+    from wangp_cli.runtime.weights.fetch import Step
+    from wangp_cli.runtime.weights.hub import Hub
+    from wangp_cli.runtime.weights.remove import Removal
 
 SHOWN_BYTES = 1 << 28
 """A line for people after so many bytes of a file."""
@@ -36,6 +34,9 @@ def fetch_command(
     update: Annotated[bool, typer.Option("--update", help="Take the newest commit, if none is set.")] = False,
 ) -> None:
     """Download a model's weights; started again, it goes on where it stopped."""
+    from wangp_cli.runtime.weights.fetch import fetch
+    from wangp_cli.runtime.weights.hub import Hub
+
     with report_errors():
         local = models_context(models_dir)
         spec = local.catalogue.get(name)
@@ -48,6 +49,8 @@ def fetch_command(
 
 
 def _to_people() -> Callable[[Step], None]:
+    from wangp_cli.runtime.events.messages import stderr_console
+
     console, shown = stderr_console(), ("", -1)
 
     def show(step: Step) -> None:
@@ -62,6 +65,10 @@ def _to_people() -> Callable[[Step], None]:
 
 
 def _fetch_with_events(spec: ModelSpec, local: ModelsContext, hub: Hub, *, update: bool) -> NoReturn:
+    from wangp_cli.runtime.events.types import DownloadProgress
+    from wangp_cli.runtime.run_options import RunOptions
+    from wangp_cli.runtime.weights.fetch import fetch
+
     with open_run("models fetch", RunOptions(json_lines=True, control=False)) as run:
         run.begin()
         emit = run.session.stream.emit
@@ -71,6 +78,9 @@ def _fetch_with_events(spec: ModelSpec, local: ModelsContext, hub: Hub, *, updat
 
 def verify_command(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
     """Check a model's weights: every file by its checksum, every part by what it should hold."""
+    from wangp_cli.runtime.events.messages import stderr_console
+    from wangp_cli.runtime.weights.verify import GOOD, verify
+
     with report_errors():
         local = models_context(models_dir)
         spec = local.catalogue.get(name)
@@ -98,6 +108,8 @@ def remove_command(
     models_dir: ModelsDir = None,
 ) -> None:
     """Delete fetched weights; what other models that are here share is kept."""
+    from wangp_cli.runtime.weights.remove import plan_removal, remove
+
     with report_errors():
         local = models_context(models_dir)
         specs = [local.catalogue.get(name) for name in names]
@@ -116,6 +128,8 @@ def remove_command(
 
 
 def _ask(removal: Removal, *, yes: bool) -> None:
+    from wangp_cli.runtime.events.stdin import stdin_for_answers
+
     if yes:
         return
     question = f"remove {len(removal.gone)} files, {format_bytes(removal.bytes)}?"

@@ -61,7 +61,7 @@ def refuse_renamed_flags(arguments: Sequence[str]) -> None:
             return
         name = argument.split("=")[0]
         if name in RENAMED_FLAGS:
-            from wangp_cli.runtime.events.console import show_error
+            from wangp_cli.runtime.events.messages import show_error
 
             show_error(f"{name}: there is no such flag any more", f"use {RENAMED_FLAGS[name]}")
             raise SystemExit(2)

@@ -14,7 +14,7 @@ import typer
 # What only a run needs is imported when it runs, so that help answers at once.
 if TYPE_CHECKING:
     from wangp_cli.commands._options import TaskOptions
-    from wangp_cli.plan import Plan
+    from wangp_cli.plan.model import Plan
     from wangp_cli.runtime.request.request import Request
     from wangp_cli.runtime.run import Run
     from wangp_cli.runtime.run_options import RunOptions
@@ -23,22 +23,20 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def open_run(command: str, options: RunOptions, *, silent: bool = False) -> Iterator[Run]:
+def open_run(command: str, options: RunOptions) -> Iterator[Run]:
     """A run of a command that reports as its options say; it is finished when the block is left.
 
     Args:
         command: the word after `wangp`.
         options: of the run.
-        silent: without events, for a dry run.
     """
     from wangp_cli.runtime import bootstrap
     from wangp_cli.runtime.error_mapping import to_wangp_error
     from wangp_cli.runtime.outlets import Outlets
     from wangp_cli.runtime.run import Run
 
-    outlets = None if silent else Outlets(options, stdout_descriptor())
-    session = bootstrap.start(outlets.sinks if outlets else [], options)
-    run = Run(command, session, outlets, options)
+    outlets = Outlets(options, stdout_descriptor())
+    run = Run(command, bootstrap.start(outlets.sinks, options), outlets, options)
     try:
         yield run
     except Exception as error:
@@ -60,21 +58,28 @@ def run_command(command: str, values: Mapping[str, Any], options: TaskOptions) -
         values: the fields of the task that were given.
         options: of the command.
     """
-    from wangp_cli.runtime.request.resolve import resolve
+    if options.only_shows:
+        _show_request(command, values, options)
+        return
+    from wangp_cli.runtime.execute import execute
 
-    with open_run(command, options, silent=options.only_shows) as run:
+    with open_run(command, options) as run:
         session = run.session
-        if options.only_shows:
-            request = resolve(_layers(command, values, options, session), session)
-            sys.stdout.write(_shown(request, options, session) + "\n")
-            return
-        from wangp_cli.runtime.execute import execute
-
         run.begin(planned=1)
         outcome = execute(lambda: _layers(command, values, options, session), session, values.get("task_id"))
         # A signal that came after the last step stopped nothing.
         run.finish(outcome.exit_code, stopped=outcome.status == "cancelled")
     exit_with(run)
+
+
+def _show_request(command: str, values: Mapping[str, Any], options: TaskOptions) -> None:
+    """Print what a task would do, and run nothing."""
+    from wangp_cli.runtime import bootstrap
+    from wangp_cli.runtime.request.resolve import resolve
+
+    session = bootstrap.start([], options)
+    request = resolve(_layers(command, values, options, session), session)
+    sys.stdout.write(_shown(request, options, session) + "\n")
 
 
 def _shown(request: Request, options: TaskOptions, session: Session) -> str:
@@ -86,7 +91,7 @@ def _shown(request: Request, options: TaskOptions, session: Session) -> str:
     if options.plan and (plan := request.plan or _single_run_plan(request)):
         if options.json_lines:
             return plan.model_dump_json(indent=2)
-        from wangp_cli.plan import describe
+        from wangp_cli.plan.text import describe
 
         return describe(plan)
     return json.dumps(request.document(), indent=2)
@@ -100,7 +105,7 @@ def _single_run_plan(request: Request) -> Plan | None:
     task = request.task
     if not isinstance(request, RenderRequest) or request.frames == 1 or not isinstance(task, Generate):
         return None
-    from wangp_cli.plan import plan_windows
+    from wangp_cli.plan.windows import plan_windows
 
     return plan_windows(
         request.frames,

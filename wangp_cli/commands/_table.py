@@ -7,12 +7,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-
-from wangp_cli.runtime.events.console import plain
-
 
 def write_json(value: Any) -> None:
     """Print a value as indented JSON."""
@@ -21,6 +15,13 @@ def write_json(value: Any) -> None:
 
 def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, whole: str = "") -> None:
     """Print rows under headings; the cells of the column `whole` are never folded."""
+    # Here and below, so that JSON is written without importing rich.
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from wangp_cli.runtime.events.messages import plain
+
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column == whole)
@@ -36,6 +37,11 @@ def values_line(values: Mapping[str, object], between: str = ", ") -> str:
 
 def write_facts(facts: Mapping[str, object]) -> None:
     """Print names and values, one pair a line; what is empty is left out."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from wangp_cli.runtime.events.messages import plain
+
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")

@@ -8,6 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from wangp_cli.commands._batch_options import BatchOptions
 from wangp_cli.commands._bind import bind
 from wangp_cli.commands._run import exit_with, open_run
@@ -16,44 +18,43 @@ from wangp_cli.runtime.history.log import HISTORY
 from wangp_cli.tasks.generate import Generate
 
 if TYPE_CHECKING:
-    from wangp_cli.runtime.jobs.batch import BatchPlan
     from wangp_cli.runtime.run import Run
 
 
 def run_batch(values: Mapping[str, Any], options: BatchOptions) -> None:
-    """Run a batch and exit with its code."""
-    # Here, because the database library takes longer to import than `wangp --help` may.
-    from wangp_cli.commands._batch import batch_plan
-
-    options = options.replace(json_lines=True)
-    with open_run("batch", options, silent=options.dry_run) as run:
-        plan = batch_plan(values, options, run.session)
-        if options.dry_run:
-            _dry_run(run, plan, options, values)
-        else:
-            _run(run, plan, options, values)
+    """Run a batch, or check its tasks, and exit with its code."""
+    if options.dry_run:
+        raise typer.Exit(_dry_run(values, options))
+    with open_run("batch", options.replace(json_lines=True)) as run:
+        _run(run, values, options)
     exit_with(run)
 
 
-def _dry_run(run: Run, plan: BatchPlan, options: BatchOptions, values: Mapping[str, Any]) -> None:
-    from wangp_cli.commands._batch import print_dry_run, read_batch_lines, url_fetcher
+def _dry_run(values: Mapping[str, Any], options: BatchOptions) -> int:
+    """Print what every task would do; the exit code."""
+    # Here and below, because the database library takes longer to import than `wangp batch --help` may.
+    from wangp_cli.commands._batch import batch_plan, print_dry_run, read_batch_lines, url_fetcher
+    from wangp_cli.runtime import bootstrap
     from wangp_cli.runtime.jobs.admission import Admission
 
+    session = bootstrap.start([], options)
+    plan = batch_plan(values, options, session)
     with TemporaryDirectory(prefix="wangp-") as name:
         folder = Path(name)
-        fetcher = url_fetcher(options, folder, run.session)
+        fetcher = url_fetcher(options, folder, session)
         rules = replace(plan.rules, roots=[*plan.rules.roots, folder], fetcher=fetcher)
-        lines = read_batch_lines(options, values, folder, run.session)
-        run.exit_code = print_dry_run(lines or iter(()), Admission(rules, run.session))
+        lines = read_batch_lines(options, values, folder, session)
+        return print_dry_run(lines or iter(()), Admission(rules, session))
 
 
-def _run(run: Run, plan: BatchPlan, options: BatchOptions, values: Mapping[str, Any]) -> None:
-    from wangp_cli.commands._batch import Watch, read_batch_lines
+def _run(run: Run, values: Mapping[str, Any], options: BatchOptions) -> None:
+    from wangp_cli.commands._batch import Watch, batch_plan, read_batch_lines
     from wangp_cli.runtime.events.events_file import check_apart
     from wangp_cli.runtime.intake import Watcher
     from wangp_cli.runtime.jobs.batch import Batch
     from wangp_cli.runtime.jobs.batch_folder import OURS, batch_store, remove_fetched
 
+    plan = batch_plan(values, options, run.session)
     folder, control = plan.rules.folder, run.session.control
     history = run.session.manifest_path or folder / HISTORY
     session = replace(run.session, manifest_path=history)

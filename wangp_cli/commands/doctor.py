@@ -19,7 +19,7 @@ from wangp_cli.commands._table import write_json
 from wangp_cli.files.folders import free_bytes, nearest_existing
 from wangp_cli.files.units import format_bytes
 from wangp_cli.runtime import bootstrap
-from wangp_cli.runtime.events.console import plain
+from wangp_cli.runtime.events.messages import plain
 from wangp_cli.runtime.weights import locate
 from wangp_cli.runtime.workspace import segments_cache
 

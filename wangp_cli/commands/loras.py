@@ -14,7 +14,7 @@ from wangp_cli.errors import ModelError, RequestError, WangpError
 from wangp_cli.files.units import format_bytes
 from wangp_cli.models import ModelSpec, Network
 from wangp_cli.runtime import bootstrap
-from wangp_cli.runtime.events.console import stderr_console
+from wangp_cli.runtime.events.messages import stderr_console
 from wangp_cli.runtime.loras.header import Header, check_lora
 from wangp_cli.runtime.loras.source import fetch_source, find_source, lora_files
 from wangp_cli.runtime.weights import locate

@@ -10,7 +10,7 @@ import typer
 from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._table import write_json
 from wangp_cli.errors import RequestError
-from wangp_cli.runtime.events.console import plain, stderr_console
+from wangp_cli.runtime.events.messages import plain, stderr_console
 from wangp_cli.runtime.history.log import HISTORY
 
 

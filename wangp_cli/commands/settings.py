@@ -12,7 +12,7 @@ from wangp_cli.commands._table import write_json, write_table
 from wangp_cli.legacy.wgp_config import translate_wgp_config
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime import settings as settings_files
-from wangp_cli.runtime.events.console import stderr_console
+from wangp_cli.runtime.events.messages import stderr_console
 from wangp_cli.runtime.settings import Settings
 from wangp_cli.value_layers import DEFAULT
 

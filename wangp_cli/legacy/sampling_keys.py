@@ -21,7 +21,7 @@ from wangp_cli.legacy.value_parsers import (
     whole_number,
 )
 from wangp_cli.plan.phases import thresholds_between, timesteps_of
-from wangp_cli.tasks.loras import Strength
+from wangp_cli.tasks.lora_strength import Strength
 
 KEYS_OF_PHASE = {
     2: {"guidance2_scale", "switch_threshold"},

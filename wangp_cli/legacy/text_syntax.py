@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from wangp_cli.errors import RequestError
-from wangp_cli.tasks.loras import Strength
+from wangp_cli.tasks.lora_strength import Strength
 
 PROMPT_MODES = {"0": "G", "1": "W", "2": "FG", "P": "PG", "": "PG"}
 """Mode by old code of `multi_prompts_gen_type`."""

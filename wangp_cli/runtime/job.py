@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wangp_cli.runtime.progress import ProgressReporter
     from wangp_cli.runtime.request.request import RenderRequest, Request
     from wangp_cli.runtime.session import Session
-    from wangp_cli.tasks.loras import Strength
+    from wangp_cli.tasks.lora_strength import Strength
     from wangp_cli.tasks.shot import Sampling
 
 

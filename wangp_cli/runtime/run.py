@@ -39,11 +39,11 @@ class Run:
     Args:
         command: the word after `wangp`.
         session: where its tasks run.
-        outlets: where its events go; None for a run without events.
+        outlets: where its events go.
         options: of the run.
     """
 
-    def __init__(self, command: str, session: Session, outlets: Outlets | None, options: RunOptions) -> None:
+    def __init__(self, command: str, session: Session, outlets: Outlets, options: RunOptions) -> None:
         self.session = session
         self.exit_code = 0
         self._command = command
@@ -64,8 +64,7 @@ class Run:
         refusal = self._serve(folders)
         self._open = stack
         stack.callback(session.control.install())
-        if self._outlets:
-            self._outlets.attach(session)
+        self._outlets.attach(session)
         session.stream.emit(
             RunStarted(
                 version=__version__,
@@ -132,12 +131,10 @@ class Run:
             self._heartbeats.stop()
             if self._server:
                 self._server.close()
-            if self._outlets and self._outlets.lines:
+            if self._outlets.lines:
                 self._outlets.lines.flush()
                 code = self._outlets.exit_code(code)
             reason = control.reason if stopped else None
             session.stream.emit(RunFinished(counts=session.stream.counts, exit_code=code, reason=reason))
-            self.exit_code = code
-            if self._outlets:
-                self._outlets.close()
-                self.exit_code = self._outlets.exit_code(code)
+            self._outlets.close()
+            self.exit_code = self._outlets.exit_code(code)

@@ -99,7 +99,9 @@ def load(folders: Folders, environment: Mapping[str, str]) -> tuple[Settings, di
         if environment.get(variable):
             values[name] = environment[variable]
             origin[name] = Origin("environment", f"environment {variable}")
-    return _validated(values, origin, folders), origin
+    # Defaults need no validation, and building the validator takes longer than the rest of this function.
+    settings = _validated(values, origin, folders) if values else Settings.model_construct()
+    return settings, origin
 
 
 def _of_file(folders: Folders) -> Origin:

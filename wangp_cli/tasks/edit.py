@@ -10,8 +10,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from wangp_cli.models import ModelSpec
-from wangp_cli.plan import JoinPlan, plan_edit
-from wangp_cli.plan.model import broadcast
+from wangp_cli.plan.edit import plan_edit
+from wangp_cli.plan.model import JoinPlan, broadcast
 from wangp_cli.tasks.fields import MANY, MAX_FRAMES, Counts, Flag, Input, Rate, Size, Spec
 from wangp_cli.tasks.planned import OverlapOptions, Planned, Sound
 from wangp_cli.tasks.portions import frames_of, portion, prompt_of

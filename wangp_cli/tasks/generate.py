@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 from wangp_cli.errors import RequestError
 from wangp_cli.models import ModelSpec
 from wangp_cli.notices import Notice
-from wangp_cli.plan import Plan, Segment, plan_windows
+from wangp_cli.plan.model import Plan, Segment
+from wangp_cli.plan.windows import plan_windows
 from wangp_cli.tasks.camera import CameraOptions
 from wangp_cli.tasks.fields import MANY, MAX_FRAMES, Flag, frame_count
 from wangp_cli.tasks.planned import OverlapOptions, SeamOptions

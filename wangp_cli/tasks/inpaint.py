@@ -12,7 +12,8 @@ from pydantic import AfterValidator, Field, model_validator
 from wangp_cli.errors import RequestError
 from wangp_cli.models import ModelSpec
 from wangp_cli.notices import Notice
-from wangp_cli.plan import JoinPlan, plan_inpaint
+from wangp_cli.plan.inpaint import plan_inpaint
+from wangp_cli.plan.model import JoinPlan
 from wangp_cli.tasks.fields import MANY, MAX_FRAMES, Flag, FrameCount, Input, Rate, Size, Spec, frame_count
 from wangp_cli.tasks.planned import Planned
 from wangp_cli.tasks.portions import frames_of, plain_portion

@@ -12,8 +12,8 @@ from pydantic import Field
 from wangp_cli.errors import RequestError
 from wangp_cli.models import ModelSpec
 from wangp_cli.notices import Notice
-from wangp_cli.plan import Bridge, JoinPlan, plan_join
-from wangp_cli.plan.model import broadcast
+from wangp_cli.plan.join import Bridge, plan_join
+from wangp_cli.plan.model import JoinPlan, broadcast
 from wangp_cli.tasks.fields import MANY, Counts, Flag, Input, Rate, Size, Spec
 from wangp_cli.tasks.planned import Fit, OverlapOptions, Planned, Sound
 from wangp_cli.tasks.render import Shape

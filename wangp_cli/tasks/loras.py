@@ -2,121 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import re
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Protocol, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from wangp_cli.tasks.fields import Flag, Spec
-from wangp_cli.tasks.shot import MODELS, Phases
+from wangp_cli.tasks.lora_strength import Strength
+from wangp_cli.tasks.shot import MODELS
 
 _HUB = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*(:[^@]+)?")
-
-
-class Moment(Protocol):
-    """Where a run is; numbers count from 0."""
-
-    @property
-    def index(self) -> int:
-        """Number of the step."""
-
-    @property
-    def steps(self) -> int:
-        """Steps of the run."""
-
-    @property
-    def phase(self) -> int:
-        """Number of the phase."""
-
-    @property
-    def phase_index(self) -> int:
-        """Number of the step in its phase."""
-
-    @property
-    def phase_steps(self) -> int:
-        """Steps of the phase."""
-
-
-@dataclass(frozen=True)
-class Strength:
-    """How strong a LoRA is: for each phase, its values spread over the steps.
-
-    Args:
-        phases: values by phase; a single phase holds for the whole run.
-    """
-
-    phases: tuple[tuple[float, ...], ...] = ((1.0,),)
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read `0.8`, by phase `1;0.5`, or by step `0.9,0.5`; a phase left empty is 0.
-
-        Raises:
-            ValueError: it is none of these.
-        """
-        phases = text.strip().split(";")
-        if phases == [""]:
-            raise ValueError("is empty")
-        return cls(tuple(tuple(map(_number, (phase or "0").split(","))) for phase in phases))
-
-    def __str__(self) -> str:
-        return ";".join(",".join(repr(value).removesuffix(".0") for value in phase) for phase in self.phases)
-
-    @property
-    def any(self) -> bool:
-        """Whether there is any of it, at any step."""
-        return any(value for phase in self.phases for value in phase)
-
-    def times(self, factor: float) -> Self:
-        """The strength, more or less of it."""
-        if factor == 1:
-            return self
-        return type(self)(tuple(tuple(value * factor for value in phase) for phase in self.phases))
-
-    def for_run(self, run: Phases) -> Self:
-        """The strength in each phase of a run.
-
-        Raises:
-            ValueError: more phases are given than the run has.
-        """
-        return self.in_phases(run.guidance_phases, run.model_switch_phase)
-
-    def in_phases(self, phases: int, switch: int = 1) -> Self:
-        """The strength for a run of so many phases: said for all of them, or for the whole run.
-
-        Args:
-            phases: of the run.
-            switch: the transition at which the second expert takes over; where fewer phases are said than
-                the run has, the first counts twice if that is the second transition, else the last.
-
-        Raises:
-            ValueError: more phases are said than the run has.
-        """
-        said = self.phases
-        if len(said) > max(phases, 1):
-            raise ValueError(f"{self} has {len(said)} phases, the run has {phases}")
-        if len(said) == 1:
-            return self
-        missing = phases - len(said)
-        first, last = said[:1] * missing, said[-1:] * missing
-        return type(self)(first + said if switch == 2 else said + last)
-
-    def at(self, moment: Moment) -> float:
-        """The strength at a step of a run; lists are spread over the steps of the run, or of their phase."""
-        if len(self.phases) == 1:
-            values, index, steps = self.phases[0], moment.index, moment.steps
-        else:
-            values, index, steps = self.phases[moment.phase], moment.phase_index, moment.phase_steps
-        return values[index * len(values) // steps]
-
-
-def _number(text: str) -> float:
-    number = float(text) if "_" not in text else math.nan
-    if not math.isfinite(number):
-        raise ValueError(f"{text!r} is no number")
-    return number
 
 
 def _joined(value: Any) -> Any:

@@ -9,10 +9,10 @@ from pydantic import Field, ValidationError, model_validator
 
 from wangp_cli.errors import RequestError
 from wangp_cli.models import Accepts, ModelSpec
-from wangp_cli.plan import Plan, Segment
-from wangp_cli.plan.model import broadcast, value_of_unit
+from wangp_cli.plan.model import Plan, Segment, broadcast, value_of_unit
 from wangp_cli.tasks.fields import FINITE, MANY, MAX_FRAMES, Flag, Spec
-from wangp_cli.tasks.loras import Strength, read_multipliers
+from wangp_cli.tasks.lora_strength import Strength
+from wangp_cli.tasks.loras import read_multipliers
 from wangp_cli.tasks.parts import (
     PartLoraOptions,
     PartNoise,

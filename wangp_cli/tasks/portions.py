@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 
 from wangp_cli.errors import RequestError
-from wangp_cli.plan import Portion
+from wangp_cli.plan.edit import Portion
 from wangp_cli.tasks.fields import NUMBER
 
 _PORTION = re.compile(rf"(?P<first>{NUMBER}s?)-(?P<last>{NUMBER}s?)(?::(?P<prompt>.*))?", re.DOTALL)

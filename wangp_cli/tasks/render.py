@@ -10,7 +10,7 @@ from pydantic import Field
 
 from wangp_cli.models import Accepts, ModelSpec
 from wangp_cli.notices import Notice
-from wangp_cli.plan import Plan
+from wangp_cli.plan.model import Plan
 from wangp_cli.tasks.fields import Flag, Spec
 from wangp_cli.tasks.loras import LoraOptions
 from wangp_cli.tasks.runtime import Runtime

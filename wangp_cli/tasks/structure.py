@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from wangp_cli.errors import RequestError
-from wangp_cli.plan import Portion
+from wangp_cli.plan.edit import Portion
 from wangp_cli.plan.model import broadcast
 from wangp_cli.plan.timeline import GuideRange, GuideSpan, Timing, resolve_guide_spans
 from wangp_cli.tasks.fields import FINITE, MANY, Flag, Input, Spec

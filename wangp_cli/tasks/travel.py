@@ -12,8 +12,8 @@ from pydantic import Field
 from wangp_cli.accelerators import NO_ACCELERATOR
 from wangp_cli.models import Accepts, ModelSpec
 from wangp_cli.notices import Notice
-from wangp_cli.plan import Plan, plan_travel
-from wangp_cli.plan.travel import Mode
+from wangp_cli.plan.model import Plan
+from wangp_cli.plan.travel import Mode, plan_travel
 from wangp_cli.tasks.adjustments import AdjustmentOptions
 from wangp_cli.tasks.fields import MANY, MAX_FRAMES, Counts, Flag, FrameCount, Input, Spec, frame_count
 from wangp_cli.tasks.planned import Fit, Planned, Sound

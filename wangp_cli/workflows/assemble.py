@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from wangp_cli.media.clip import Audio, Frames
-from wangp_cli.plan import KeptRange, Plan, Segment
+from wangp_cli.plan.model import KeptRange, Plan, Segment
 from wangp_cli.workflows.result import ResultWriter
 from wangp_cli.workflows.seams import stitch
 from wangp_cli.workflows.segment_runs import SegmentRuns

@@ -16,7 +16,7 @@ from wangp_cli.media.spool import Shape, Spool, write_spool
 from wangp_cli.media.timeline import PANEL_HEIGHT, THUMBNAIL, TimelineContent, TimelineRenderer
 from wangp_cli.media.write import write_video
 from wangp_cli.pipelines.base import Inputs
-from wangp_cli.plan import Plan, Segment
+from wangp_cli.plan.model import Plan, Segment
 from wangp_cli.runtime.job import RenderJob
 from wangp_cli.workflows.guides import GREY
 

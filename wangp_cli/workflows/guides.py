@@ -17,7 +17,7 @@ from wangp_cli.media.clip import Clip, Frames, as_float, to_rgb
 from wangp_cli.media.match import adjust
 from wangp_cli.media.resize import fit
 from wangp_cli.pipelines.base import Inputs
-from wangp_cli.plan import Segment
+from wangp_cli.plan.model import Segment
 from wangp_cli.tasks.adjustments import UNADJUSTED, ControlAdjustments, Curve, Fade
 
 GREY = 0.5

@@ -15,7 +15,8 @@ from wangp_cli.media.resize import fit, fit_mask
 from wangp_cli.media.spool import Spool
 from wangp_cli.media.stills import read_image
 from wangp_cli.pipelines.base import Inputs
-from wangp_cli.plan import Plan, Segment, frame_count_at_fps, resample_frame_indices
+from wangp_cli.plan.model import Plan, Segment
+from wangp_cli.plan.timeline import frame_count_at_fps, resample_frame_indices
 from wangp_cli.runtime.job import RenderJob
 from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.tasks.inpaint import Inpaint

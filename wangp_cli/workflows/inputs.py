@@ -17,7 +17,7 @@ from wangp_cli.media.resize import fit, fit_mask, match_length
 from wangp_cli.media.stills import read_image
 from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines.base import Inputs
-from wangp_cli.plan import Plan, Segment
+from wangp_cli.plan.model import Plan, Segment
 from wangp_cli.runtime.request.camera_poses import poses
 from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.tasks.fields import size_of

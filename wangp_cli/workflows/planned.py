@@ -17,7 +17,7 @@ from wangp_cli.media.resize import fit, match_length
 from wangp_cli.media.spool import Spool
 from wangp_cli.media.stills import read_image
 from wangp_cli.pipelines.base import Inputs
-from wangp_cli.plan import KeptRange, Plan, Segment
+from wangp_cli.plan.model import KeptRange, Plan, Segment
 from wangp_cli.runtime.job import RenderJob
 from wangp_cli.tasks.adjustments import UNADJUSTED, AdjustmentOptions
 from wangp_cli.tasks.planned import Fit, Planned

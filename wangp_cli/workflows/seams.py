@@ -19,7 +19,7 @@ from wangp_cli.media.match import (
     transfers_between,
 )
 from wangp_cli.media.spool import Spool
-from wangp_cli.plan import KeptRange, Plan, Segment
+from wangp_cli.plan.model import KeptRange, Plan, Segment
 from wangp_cli.workflows.guides import KnownFrames
 
 _PIECE = 16

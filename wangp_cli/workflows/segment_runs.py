@@ -21,7 +21,7 @@ from wangp_cli.media.clip import Audio
 from wangp_cli.media.spool import Shape, Spool, write_spool
 from wangp_cli.pipelines.base import Decoded, Inputs, Lora, Weights
 from wangp_cli.pipelines.memory.placement import choose
-from wangp_cli.plan import Segment
+from wangp_cli.plan.model import Segment
 from wangp_cli.runtime.events.types import Log
 from wangp_cli.runtime.history.manifest import portable_name, versions
 from wangp_cli.runtime.job import RenderJob

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from wangp_cli.media.clip import Audio, Frames, as_float
 from wangp_cli.media.read import read_audio
 from wangp_cli.media.resize import fit
-from wangp_cli.plan import Plan, Segment, frame_count_at_fps, stretch_frame_indices
+from wangp_cli.plan.model import Plan, Segment
+from wangp_cli.plan.timeline import frame_count_at_fps, stretch_frame_indices
 from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.planned import Planned

@@ -12,7 +12,7 @@ from wangp_cli.media.clip import Audio, Frames, to_rgb
 from wangp_cli.media.facts import MediaFacts
 from wangp_cli.media.read import read_audio, stream_video
 from wangp_cli.media.resize import fit
-from wangp_cli.plan import frame_count_at_fps, resample_frame_indices
+from wangp_cli.plan.timeline import frame_count_at_fps, resample_frame_indices
 from wangp_cli.tasks.planned import Fit
 
 

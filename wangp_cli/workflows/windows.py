@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wangp_cli.media.clip import Audio, Frames
-from wangp_cli.plan import KeptRange, Plan, Segment
+from wangp_cli.plan.model import KeptRange, Plan, Segment
 from wangp_cli.runtime.job import RenderJob
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.workflows.assemble import assemble

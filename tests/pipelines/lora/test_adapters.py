@@ -17,7 +17,7 @@ from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.base import Inputs, Lora, Placement
 from wangp_cli.pipelines.lora import adapters as lora_adapters
 from wangp_cli.pipelines.wan import load as wan_load
-from wangp_cli.tasks.loras import Strength
+from wangp_cli.tasks.lora_strength import Strength
 
 Latents = Callable[..., torch.Tensor]
 

@@ -14,7 +14,7 @@ from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.base import LoadedLora
 from wangp_cli.pipelines.lora import read_file
 from wangp_cli.pipelines.lora.delta import Term
-from wangp_cli.tasks.loras import Strength
+from wangp_cli.tasks.lora_strength import Strength
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from wangp_cli.pipelines.base import Lora
     from wangp_cli.pipelines.lora.read_file import LoraFile
-    from wangp_cli.tasks.loras import Moment
+    from wangp_cli.tasks.lora_strength import Moment
 
 log = logging.getLogger(__name__)
 Identity = tuple[str, int, int]

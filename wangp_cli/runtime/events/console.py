@@ -5,31 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TextIO
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from wangp_cli.files.safe_text import escape_control_characters
+from wangp_cli.runtime.events.messages import plain, show_error, stderr_console
 from wangp_cli.runtime.events.stream import Event
 from wangp_cli.runtime.events.types import ACCOMPANYING
-
-
-def plain(text: str) -> Text:
-    """Text without markup, control characters as escapes."""
-    return Text(escape_control_characters(text))
-
-
-def stderr_console() -> Console:
-    """A rich console on stderr."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-def show_error(message: str, hint: str | None, console: Console | None = None) -> None:
-    """Print an error and its hint."""
-    console = console or stderr_console()
-    console.print(Text.assemble(("error: ", "bold red"), plain(message)))
-    if hint:
-        console.print(Text.assemble(("hint: ", "bold"), plain(hint)))
 
 
 class _Speed(ProgressColumn):

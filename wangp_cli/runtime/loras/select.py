@@ -13,7 +13,7 @@ from wangp_cli.notices import Notice
 from wangp_cli.runtime.events.types import DownloadProgress
 from wangp_cli.runtime.loras.header import check_lora
 from wangp_cli.runtime.loras.source import LoraSource, fetch_source, find_source
-from wangp_cli.tasks.loras import Strength
+from wangp_cli.tasks.lora_strength import Strength
 
 if TYPE_CHECKING:
     from wangp_cli.models import ModelSpec

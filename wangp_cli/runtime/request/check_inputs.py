@@ -20,7 +20,7 @@ from wangp_cli.tasks.task import Task
 if TYPE_CHECKING:
     from wangp_cli.media.facts import MediaFacts
     from wangp_cli.models import ModelSpec
-    from wangp_cli.plan import Plan
+    from wangp_cli.plan.model import Plan
 
 FRAMES_OF_THE_GUIDE = ("video_mask", "video_face", "video_background")
 """Videos that must have as many frames as the control video."""

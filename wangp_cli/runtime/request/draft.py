@@ -12,7 +12,7 @@ from wangp_cli.tasks.render import Render
 
 if TYPE_CHECKING:
     from wangp_cli.models import ModelSpec
-    from wangp_cli.plan import Plan
+    from wangp_cli.plan.model import Plan
     from wangp_cli.runtime.request.input_facts import InputFacts
     from wangp_cli.value_layers import Origin, Origins
 

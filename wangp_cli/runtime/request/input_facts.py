@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from wangp_cli.plan import frame_count_at_fps
+from wangp_cli.plan.timeline import frame_count_at_fps
 from wangp_cli.tasks.render import Shape
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from wangp_cli.errors import ConflictError, MediaError, NoSpaceError, RequestError, nearest
 from wangp_cli.files.folders import check_free_space, nearest_existing
 from wangp_cli.media.codecs import CODECS, choose_codec
-from wangp_cli.plan import Plan
+from wangp_cli.plan.model import Plan
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.render import Pixels, Render
 from wangp_cli.tasks.task import Task

@@ -19,7 +19,7 @@ from wangp_cli.tasks.task import Task
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wangp_cli.plan import Plan
+    from wangp_cli.plan.model import Plan
     from wangp_cli.runtime.request.input_facts import InputFacts
     from wangp_cli.value_layers import Origins
 
