@@ -86,6 +86,6 @@ def task_of(found: TaskLine) -> Render:
     try:
         task = validate(merged, task_type, merged.origin)
     except RequestError as error:
-        raise found.wrong(error) from None
+        raise found.relabel(error) from None
     assert isinstance(task, Render)
     return task

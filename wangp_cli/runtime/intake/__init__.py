@@ -1,4 +1,4 @@
-"""Task files of every kind: read line by line, translated, and held to what they may reach."""
+"""Task files of every kind: read line by line, translated, checked against the path and URL policies."""
 
 from __future__ import annotations
 

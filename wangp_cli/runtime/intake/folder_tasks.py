@@ -1,4 +1,4 @@
-"""A folder of pictures or videos and one template: a task for each file."""
+"""One task for each image or video of a folder, from one template."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ MAX_PROMPT = 1 << 20
 
 
 def each_image(folder: Path, template: Mapping[str, Any]) -> Iterator[TaskLine]:
-    """A task for each picture of a folder, in natural order.
+    """A task for each image of a folder, in natural order.
 
     Args:
-        folder: read without its subfolders; hidden files are left out.
-        template: values of every task, under our names. `{file}` in a value stands for the file's path; if it
-            is nowhere, the file is `image_start`. A text file beside it, `NAME.txt`, is the prompt.
+        folder: its subfolders and hidden files are skipped.
+        template: values of every task, by field name. `{file}` in a value stands for the file's path; if no
+            value has it, the file is `image_start`. A text file beside it, `NAME.txt`, is the prompt.
 
     Raises:
         RequestError: the folder cannot be read or has no such files.
@@ -52,7 +52,7 @@ def _each(
 
 
 def natural(file: Path) -> tuple[Any, ...]:
-    """A sort key by which `shot 10` comes after `shot 9`."""
+    """Sort key of natural order: `shot 10` comes after `shot 9`."""
     parts = re.split(r"(\d+)", file.name.casefold())
     return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts), file.name
 

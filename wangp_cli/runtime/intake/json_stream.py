@@ -1,4 +1,4 @@
-"""Cutting byte streams into lines and JSON lists into items, with little memory."""
+"""Split byte streams into lines, and JSON lists into items, without reading them whole."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _BLANK = b" \t\r\n"
 
 
 class MalformedError(ValueError):
-    """The list itself is broken, so that no further item can be found."""
+    """The JSON list is malformed, so that no further item can be read."""
 
 
 def raw_lines(stream: BinaryIO, head: bytes = b"", number: int = 0) -> Iterator[tuple[int, bytes | None]]:
-    """Yield (number, line) as soon as each line is complete; None for a line that is too long to be read.
+    """Yield the number and the text of each line when it is complete; None for a line that is too long.
 
-    The last line counts also without a line end. Blank lines and lines that start with `#` are left out.
+    The last line needs no line end. Blank lines and lines that start with `#` are skipped.
 
     Args:
-        stream: the rest of the file.
-        head: the start of the next line, read already.
-        number: of the line before it.
+        stream: the rest of the file, after `head`.
+        head: the start of the next line, which was read already.
+        number: of the line before `head`.
     """
     while True:
         line = head if head.endswith(b"\n") else head + stream.readline(MAX_BYTES + 2 - len(head))
@@ -43,7 +43,7 @@ def raw_lines(stream: BinaryIO, head: bytes = b"", number: int = 0) -> Iterator[
 
 
 def content(line: bytes) -> bytes:
-    """A line without what surrounds it; empty for a comment."""
+    """A line without BOM and white space around it; empty for a comment."""
     text = line.removeprefix(b"\xef\xbb\xbf").strip(_BLANK)
     return b"" if text.startswith(b"#") else text
 
@@ -57,7 +57,7 @@ def is_whole(text: bytes) -> bool:
 
 
 def chunks(stream: BinaryIO) -> Iterator[bytes]:
-    """What a stream gives, as it comes."""
+    """The parts of a stream, each as soon as it can be read."""
     read = getattr(stream, "read1", stream.read)
     while chunk := read(CHUNK):
         yield chunk
@@ -66,19 +66,19 @@ def chunks(stream: BinaryIO) -> Iterator[bytes]:
 def list_items(parts: Iterable[bytes], limit: int = MAX_BYTES) -> Iterator[bytes | None]:
     """Yield the text of each item of a JSON list; None for one of more than `limit` bytes.
 
-    Items are found by their brackets and quotes alone, so that one that is no JSON harms no other.
+    Items are split at brackets and quotes, without parsing, so that an item that is not JSON costs no other.
 
     Raises:
         MalformedError: the list does not begin, does not end, or something follows it.
     """
-    cutter = _Cutter(limit)
+    splitter = _ListSplitter(limit)
     for part in parts:
-        yield from cutter.feed(part)
-    if cutter.depth or not cutter.ended:
-        raise MalformedError("the list has no end" if cutter.begun else "there is no list")
+        yield from splitter.feed(part)
+    if splitter.depth or not splitter.ended:
+        raise MalformedError("the list has no end" if splitter.begun else "there is no list")
 
 
-class _Cutter:
+class _ListSplitter:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.depth = 0

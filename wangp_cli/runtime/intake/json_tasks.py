@@ -1,4 +1,4 @@
-"""From one JSON value to the lines it stands for: wrappers taken off, older words translated."""
+"""Task lines of one JSON value: unwrap envelopes, translate keys of older tools, check task and key names."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _WRAPPED_KEYS = {"plugin_data", "settings_version", "version", "error", "failed_
 
 @dataclass(frozen=True, kw_only=True)
 class LineContext:
-    """Where a value stands.
+    """The position of a line, and what its values are read with.
 
     Args:
         source: the file's name.
-        folder: what its paths are relative to.
+        folder: the folder that its paths are relative to.
         number: of the line or item, from 1.
-        given: input fields that batch flags name for every line.
+        given: input fields that flags set for every line.
         tasks: the task types that a line may name.
     """
 
@@ -44,72 +44,75 @@ class LineContext:
     given: Collection[str] = ()
     tasks: TaskTypes = field(default_factory=lambda: TASKS)
 
+    @property
+    def label(self) -> str:
+        """The line, or the file as a whole, as the field of an error."""
+        return f"line {self.number}" if self.number else self.source
+
     def at(self, number: int) -> LineContext:
-        """The same file, another line."""
+        """The context of another line of the same file."""
         return replace(self, number=number)
 
-    def wrong(self, error: RequestError | str, value: Any = None, digest: str = "") -> TaskLine:
-        """The line that cannot be read."""
+    def error_line(self, error: RequestError | str, value: Any = None, digest: str = "") -> TaskLine:
+        """The task line of a line that cannot be read."""
         if isinstance(error, str):
-            error = RequestError(f"line {self.number}" if self.number else self.source, error)
+            error = RequestError(self.label, error)
         return TaskLine(
             number=self.number, source=self.source, error=error, task_id=readable_id(value), digest=digest
         )
 
 
 def lines_of_text(
-    text: str | bytes, place: LineContext, *, limit: int = strict_json.MAX_BYTES
+    text: str | bytes, context: LineContext, *, limit: int = strict_json.MAX_BYTES
 ) -> Iterator[TaskLine]:
-    """The lines that one JSON text stands for; what is no JSON is one wrong line."""
+    """The task lines of one JSON text; a text that is not JSON gives one line with an error."""
     try:
         value = strict_json.loads(text, limit=limit)
     except ValueError as error:
         whole = text.strip() in (b"{", b"[", b"}", b"]", "{", "[", "}", "]")
         hint = "one task a line; JSON over several lines goes into a .json file" if whole else None
-        yield place.wrong(
-            RequestError(f"line {place.number}" if place.number else place.source, str(error), hint=hint)
-        )
+        yield context.error_line(RequestError(context.label, str(error), hint=hint))
         return
-    yield from lines_of(value, place)
+    yield from lines_of(value, context)
 
 
-def lines_of(value: Any, place: LineContext) -> Iterator[TaskLine]:
-    """The lines that one JSON value stands for, wrong ones included; never raises for its content."""
+def lines_of(value: Any, context: LineContext) -> Iterator[TaskLine]:
+    """The task lines of one JSON value; errors are lines, too, and are not raised."""
     if (
         isinstance(value, dict)
         and isinstance(value.get("tasks"), list)
         and not value.keys() - {"tasks", *_WRAPPED_KEYS}
     ):
         for number, item in enumerate(value["tasks"], start=1):
-            yield from _lines_of_one(item, place.at(place.number or number))
+            yield from _lines_of_one(item, context.at(context.number or number))
     else:
-        yield from _lines_of_one(value, place.at(place.number or 1))
+        yield from _lines_of_one(value, context.at(context.number or 1))
 
 
-def _lines_of_one(value: Any, place: LineContext) -> Iterator[TaskLine]:
+def _lines_of_one(value: Any, context: LineContext) -> Iterator[TaskLine]:
     digest = digest_of(value)
     try:
         if not isinstance(value, dict):
             raise RequestError(
-                f"line {place.number}", f"an object with the keys of a task is wanted, not {_kind(value)}"
+                f"line {context.number}", f"an object with the keys of a task is wanted, not {_kind(value)}"
             )
-        lines = _read(_unwrapped(value), place)
+        lines = _read(_unwrapped(value), context)
     except RequestError as error:
-        yield place.wrong(error, value, digest)
+        yield context.error_line(error, value, digest)
         return
     for line in lines:
         yield replace(line, digest=digest)
 
 
 def _unwrapped(value: dict[str, Any]) -> dict[str, Any]:
-    """The task inside the envelopes that programs put around it."""
+    """The task without the envelopes that other programs put around it."""
     if isinstance(value.get("task"), dict) and not value.keys() - {"task"} - _WRAPPED_KEYS:
         value = value["task"]
     if isinstance(value.get("settings"), dict) and not value.keys() - {"settings", "task_id", *_WRAPPED_KEYS}:
         name = {"task_id": value["task_id"]} if "task_id" in value else {}
         value = {**name, **value["settings"]}
     if isinstance(params := value.get("params"), str) and params.lstrip().startswith("{"):
-        # A row of a database keeps them as a text.
+        # Rows of a task database have params as JSON text.
         try:
             value = {**value, "params": strict_json.loads(params)}
         except ValueError as error:
@@ -130,11 +133,11 @@ def _name_of(number: Any) -> Any:
 def earlier_request(
     document: Mapping[str, Any], folder: Path, tasks: TaskTypes = TASKS
 ) -> tuple[dict[str, Any], dict[str, str]] | None:
-    """Values and checksums of an earlier result of ours, with absolute paths; None if it is none.
+    """Values and checksums of an earlier result of wangp, with absolute paths; None for other documents.
 
     Args:
-        document: a line of the run history, the comment inside a result, or a sidecar.
-        folder: where it was found; a run history says itself what its paths are relative to.
+        document: a line of the run history, the metadata comment of a result, or a sidecar.
+        folder: where it lies; a line of the run history has the folder of its paths in it.
         tasks: the task types, whose fields may hold paths.
 
     Raises:
@@ -149,7 +152,7 @@ def earlier_request(
         raise RequestError("checksums", "a table of paths and sha256 is wanted")
     if isinstance(document.get("output_dir"), str) and "request" in document:
         folder = Path(document["output_dir"])
-    # A file from elsewhere says what to make, not where on this machine.
+    # Output and runtime fields of another machine are left out.
     values = absolute(
         {key: value for key, value in body["request"].items() if key not in LOCAL_FIELDS}, folder, tasks
     )
@@ -158,21 +161,21 @@ def earlier_request(
     }
 
 
-def _read(value: dict[str, Any], place: LineContext) -> list[TaskLine]:
-    if earlier := earlier_request(value, place.folder, place.tasks):
+def _read(value: dict[str, Any], context: LineContext) -> list[TaskLine]:
+    if earlier := earlier_request(value, context.folder, context.tasks):
         values, checksums = earlier
         if isinstance(name := value.get("task_id"), str):
             values = {**values, "task_id": name}
-        _check(values, place.tasks)
-        return [_line(values, place, checksums=checksums)]
-    said = translate(value, given=place.given)
-    _check(said.values, place.tasks)
-    values = absolute(said.values, place.folder, place.tasks)
+        _check(values, context.tasks)
+        return [_line(values, context, checksums=checksums)]
+    said = translate(value, given=context.given)
+    _check(said.values, context.tasks)
+    values = absolute(said.values, context.folder, context.tasks)
     texts = said.prompts or (None,)
     return [
         _line(
             _numbered(values, text, index if len(texts) > 1 else 0),
-            place,
+            context,
             notices=said.notices,
             given_as=said.given_as,
         )
@@ -180,14 +183,14 @@ def _read(value: dict[str, Any], place: LineContext) -> list[TaskLine]:
     ]
 
 
-def _line(values: dict[str, Any], place: LineContext, **more: Any) -> TaskLine:
+def _line(values: dict[str, Any], context: LineContext, **more: Any) -> TaskLine:
     return TaskLine(
-        number=place.number, source=place.source, values=values, task_id=values.get("task_id"), **more
+        number=context.number, source=context.source, values=values, task_id=values.get("task_id"), **more
     )
 
 
 def _numbered(values: dict[str, Any], text: str | None, number: int) -> dict[str, Any]:
-    """The values of one of several prompts."""
+    """The values with one of several prompts, its task id numbered."""
     if text is None:
         return values
     name = values.get("task_id")
@@ -195,10 +198,10 @@ def _numbered(values: dict[str, Any], text: str | None, number: int) -> dict[str
 
 
 def _check(values: Mapping[str, Any], tasks: TaskTypes) -> None:
-    """What can be said about a line before it meets the batch's flags and a model.
+    """Check what needs neither the flags of the batch nor a model.
 
     Raises:
-        RequestError: no such task or key, or a name or path that cannot be one.
+        RequestError: an unknown task type or key, or an invalid task id or path.
     """
     kind = values.get("type", "generate")
     if not isinstance(kind, str) or kind not in tasks:
@@ -237,22 +240,22 @@ def _kind(value: Any) -> str:
     return names.get(type(value), "a number")
 
 
-def line_of(text: bytes | None, place: LineContext) -> Iterator[TaskLine]:
-    """The tasks of one line or item; None stands for one that was too long to be read."""
+def line_of(text: bytes | None, context: LineContext) -> Iterator[TaskLine]:
+    """The task lines of one line or list item; `text` is None for one that is too long."""
     if text is None:
-        yield place.wrong(f"longer than {strict_json.MAX_BYTES} bytes")
+        yield context.error_line(f"longer than {strict_json.MAX_BYTES} bytes")
     elif not text:
-        yield place.wrong("an empty item, there is a comma too many")
+        yield context.error_line("an empty item, there is a comma too many")
     else:
-        yield from lines_of_text(text, place)
+        yield from lines_of_text(text, context)
 
 
-def read_list(parts: Iterable[bytes], place: LineContext) -> Iterator[TaskLine]:
-    """The tasks of a JSON list, item by item."""
+def read_list(parts: Iterable[bytes], context: LineContext) -> Iterator[TaskLine]:
+    """The task lines of a JSON list, item by item."""
     number = 0
     try:
         for text in list_items(parts):
             number += 1
-            yield from line_of(text, place.at(number))
+            yield from line_of(text, context.at(number))
     except MalformedError as error:
-        yield place.at(number + 1).wrong(f"not JSON: {error}")
+        yield context.at(number + 1).error_line(f"not JSON: {error}")

@@ -1,4 +1,4 @@
-"""What a task file may reach: inputs inside allowed folders, outputs inside one."""
+"""Path policy of task files: inputs lie in allowed folders, outputs in the output folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wangp_cli.runtime.intake.url_policy import UrlPolicy
 from wangp_cli.tasks import TASKS, TaskTypes
 
 LONGEST = 200
-"""Bytes of one name, which leaves room for what is added to it while it is written."""
+"""Most bytes of a file name; the rest is left for the suffix of its partial file."""
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?", re.IGNORECASE)
 
 
@@ -26,7 +26,7 @@ def check_paths(
     allowed: UrlPolicy | None = None,
     tasks: TaskTypes = TASKS,
 ) -> None:
-    """Let a line name only media and LoRA files inside `roots`, wherever links lead, or of allowed hosts.
+    """Check that media and LoRA files lie inside `roots`, links resolved, or on allowed hosts.
 
     Args:
         values: with absolute paths, as a TaskLine has them.
@@ -35,14 +35,14 @@ def check_paths(
         tasks: the task types, whose fields may hold paths.
 
     Raises:
-        RequestError: a path leads outside, or is an address that is not allowed.
+        RequestError: a path leads outside of the roots, or a URL is not allowed.
     """
     if not (files := list(_files(values, tasks))):
         return
     inside = [os.path.realpath(root) for root in roots]
     for field, name in files:
         if is_url(name):
-            # A LoRA that was fetched before is known by its address; others are refused where it is not.
+            # A LoRA that was fetched before is found by its URL; others are refused when they are looked up.
             if field != "loras":
                 (allowed or UrlPolicy()).check(field, name)
             continue
@@ -102,7 +102,7 @@ def confine_output(values: Mapping[str, Any], root: Path) -> dict[str, Any]:
 
 
 def _below(root: Path, folder: Path, field: str, value: Any) -> Path:
-    """`value` under `folder`, and inside `root` also where links lead."""
+    """`value` joined to `folder`; inside `root` also after links are resolved."""
     if value is None:
         return folder
     text = _text(field, value)

@@ -1,4 +1,4 @@
-"""Paths inside task files: which values are paths, and what they are relative to."""
+"""Paths in task files: the fields that hold paths, and how relative paths are resolved."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def _holds_path(annotation: Any) -> bool:
 
 
 def is_url(name: str) -> bool:
-    """Whether a name is an address and no file."""
+    """Whether a name is a URL and not a path."""
     return bool(_URL.match(name))
 
 
 def absolute(values: Mapping[str, Any], folder: Path, tasks: TaskTypes = TASKS) -> dict[str, Any]:
-    """Media and LoRA paths joined to `folder`; addresses, and bare names of LoRAs, stay as they are."""
+    """Values with media and LoRA paths joined to `folder`; URLs and bare LoRA names stay."""
     found = dict(values)
     for field in media_fields(tasks) & found.keys():
         found[field] = _each(found[field], lambda name: join(name, folder))
@@ -77,13 +77,13 @@ def _lora(lora: str, folder: Path) -> str:
 
 
 def split_lora(lora: str) -> tuple[str, str]:
-    """Path, and `@STRENGTH` or an empty text."""
+    """The path, and `@STRENGTH` or an empty text."""
     match = _STRENGTH.search(lora)
     return (lora[: match.start()], match[0]) if match else (lora, "")
 
 
 def named_files(values: Mapping[str, Any], tasks: TaskTypes = TASKS) -> Iterator[tuple[str, str]]:
-    """Every (field, path) of media files that values name."""
+    """The (field, path) pairs of the media files that values name."""
     for field in sorted(media_fields(tasks) & values.keys()):
         value = values[field]
         for name in value if isinstance(value, list | tuple) else [value]:

@@ -1,4 +1,4 @@
-"""WanGP's queue.zip: tasks and their media, taken out of the archive one task at a time."""
+"""Read WanGP's queue.zip: its tasks and their media, one task at a time."""
 
 from __future__ import annotations
 
@@ -27,29 +27,30 @@ _MEDIA = re.compile(r"task[A-Za-z0-9_-]{1,64}_[A-Za-z0-9_]{1,64}\.[A-Za-z0-9]{1,
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError, ValueError)
 
 
-def read_archive(path: Path, place: LineContext, work: Path) -> Iterator[TaskLine]:
-    """The tasks of a queue.zip; the media of each are copied to a folder of its own under `work`."""
+def read_archive(path: Path, context: LineContext, work: Path) -> Iterator[TaskLine]:
+    """The task lines of a queue.zip; the media of each are copied to a folder of its own under `work`."""
     try:
         with path.open("rb") as raw:
             name = hashlib.file_digest(raw, "sha256").hexdigest()[:16]
         with zipfile.ZipFile(path) as archive:
             unpacker = _Unpacker(archive, work / f"queue-{name}")
             with archive.open(QUEUE) as queue:
-                # Nothing inside may lead out: what a task names is looked up in the archive, not on the disk.
-                inside = replace(place, folder=Path("/"))
+                # Paths of a task are looked up in the archive, never on the disk.
+                inside = replace(context, folder=Path("/"))
                 parts = iter(lambda: unpacker.counted(queue.read(CHUNK)), b"")
                 for line in read_list(parts, inside):
                     yield unpacker.complete(line)
     except RequestError as error:
-        yield place.wrong(error)
+        yield context.error_line(error)
     except KeyError:
-        yield place.wrong(RequestError("tasks", f"{path.name} has no {QUEUE}, a WanGP queue is wanted"))
+        missing = RequestError("tasks", f"{path.name} has no {QUEUE}, a WanGP queue is wanted")
+        yield context.error_line(missing)
     except _BROKEN as error:
-        yield place.wrong(RequestError("tasks", f"{path.name} is a damaged archive: {error}"))
+        yield context.error_line(RequestError("tasks", f"{path.name} is a damaged archive: {error}"))
 
 
 class _Unpacker:
-    """Copies members within the limits that keep a small archive from filling a disk."""
+    """Copies members out of an archive, within limits that stop a small archive from filling a disk."""
 
     def __init__(self, archive: zipfile.ZipFile, folder: Path) -> None:
         members = archive.infolist()
@@ -69,14 +70,14 @@ class _Unpacker:
         self._total = 0
 
     def counted(self, part: bytes) -> bytes:
-        """The same bytes, counted."""
+        """The same bytes; raises when the archive exceeds the limit of bytes."""
         self._total += len(part)
         if self._total > MAX_TOTAL:
             raise RequestError("tasks", f"an archive of more than {MAX_TOTAL >> 30} GiB")
         return part
 
     def complete(self, line: TaskLine) -> TaskLine:
-        """The line with its media on the disk."""
+        """The line with its media copied to the disk."""
         if line.values is None:
             return line
         folder = self._folder / f"task-{line.number}"

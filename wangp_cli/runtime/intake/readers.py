@@ -1,4 +1,4 @@
-"""Reading task files of every kind as a lazy stream of lines."""
+"""Read task files of every kind as a lazy stream of task lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from wangp_cli.runtime.intake.task_line import TaskLine
 from wangp_cli.tasks import TASKS, TaskTypes
 
 MAX_DOCUMENT = 16 << 20
-"""Bytes of a JSON file that is one object; lists and lines are read piece by piece."""
+"""Most bytes of a JSON file that is one object; lists and lines are read one by one."""
 MAX_LINES = 100_000
 LINE_ENDINGS = (".jsonl", ".ndjson")
 STDIN = "stdin"
@@ -35,24 +35,24 @@ def read_lines(
     given: Collection[str] = (),
     tasks: TaskTypes = TASKS,
 ) -> Iterator[TaskLine]:
-    """Every task that `source` names, as it is read; a wrong line is a TaskLine with an error, no exception.
+    """The task lines of `source`, while it is read; a wrong line is a TaskLine with an error, not raised.
 
     Args:
         source: a JSONL file (also a run history), a JSON file (a list, one task, WanGP settings or a WanGP
             queue), a WanGP `queue.zip`, or `-` for standard input, which may still be growing.
-        stdin: standard input, binary; None where `source` is not `-`.
-        work: folder for media that come inside an archive.
-        given: input fields that flags name for every line.
+        stdin: binary standard input; None unless `source` is `-`.
+        work: folder for media out of an archive.
+        given: input fields that flags set for every line.
         tasks: the task types that a line may name.
 
     Raises:
-        RequestError: at once, when there is no such file.
+        RequestError: at the call, if the file cannot be read.
     """
     if str(source) == "-":
         assert stdin is not None
         return read_stream(stdin, LineContext(source=STDIN, folder=Path.cwd(), given=given, tasks=tasks))
     path = Path(source)
-    place = LineContext(source=path.name, folder=path.absolute().parent, given=given, tasks=tasks)
+    context = LineContext(source=path.name, folder=path.absolute().parent, given=given, tasks=tasks)
     try:
         with path.open("rb") as file:
             head = file.read(4)
@@ -63,35 +63,35 @@ def read_lines(
     except OSError as error:
         raise RequestError("tasks", f"cannot read {path}: {(error.strerror or 'error').lower()}") from None
     if head == b"PK\x03\x04" or path.suffix.lower() == ".zip":
-        return read_archive(path, place, work)
-    return _limited(_read_file(path, place), place)
+        return read_archive(path, context, work)
+    return _limited(_read_file(path, context), context)
 
 
-def _limited(lines: Iterator[TaskLine], place: LineContext) -> Iterator[TaskLine]:
+def _limited(lines: Iterator[TaskLine], context: LineContext) -> Iterator[TaskLine]:
     for count, line in enumerate(lines, start=1):
         if count > MAX_LINES:
-            yield place.at(line.number).wrong(
+            yield context.at(line.number).error_line(
                 RequestError("tasks", f"more than {MAX_LINES} tasks in one file", hint="cut it into several")
             )
             return
         yield line
 
 
-def _read_file(path: Path, place: LineContext) -> Iterator[TaskLine]:
+def _read_file(path: Path, context: LineContext) -> Iterator[TaskLine]:
     try:
         with path.open("rb") as file:
             if path.suffix.lower() in LINE_ENDINGS:
-                yield from _read_rest(file, place)
+                yield from _read_rest(file, context)
             elif _is_document(file):
-                yield from lines_of_text(file.read(MAX_DOCUMENT + 1), place, limit=MAX_DOCUMENT)
+                yield from lines_of_text(file.read(MAX_DOCUMENT + 1), context, limit=MAX_DOCUMENT)
             else:
-                yield from read_stream(file, place)
+                yield from read_stream(file, context)
     except OSError as error:
-        yield place.wrong(RequestError("tasks", f"cannot read {path}: {error.strerror}"))
+        yield context.error_line(RequestError("tasks", f"cannot read {path}: {error.strerror}"))
 
 
 def _is_document(file: BinaryIO) -> bool:
-    """Whether a file is one JSON object over several lines, or too long for one; left at its start."""
+    """Whether a file is one JSON object over several lines or on a very long one; rewinds the file."""
     first = next((text for _, text in raw_lines(file)), b"")
     file.seek(0)
     head = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -99,22 +99,22 @@ def _is_document(file: BinaryIO) -> bool:
     return head.startswith(b"{") and (first is None or not is_whole(first))
 
 
-def read_stream(stream: BinaryIO, place: LineContext) -> Iterator[TaskLine]:
-    """The tasks of JSON lines, or of a JSON list, given as soon as each is complete."""
+def read_stream(stream: BinaryIO, context: LineContext) -> Iterator[TaskLine]:
+    """The task lines of JSON lines or of a JSON list, each as soon as it is complete."""
     number, head = 0, stream.readline(CHUNK)
     while head.endswith(b"\n") and not content(head):
         number, head = number + 1, stream.readline(CHUNK)
     if content(head).startswith(b"["):
         if not (head.endswith(b"\n") and is_whole(content(head))):
-            yield from read_list(itertools.chain([head], chunks(stream)), place)
+            yield from read_list(itertools.chain([head], chunks(stream)), context)
             return
-        yield from read_list(iter([head]), place)
+        yield from read_list(iter([head]), context)
         number, head = number + 1, b""
-    yield from _read_rest(stream, place, head, number)
+    yield from _read_rest(stream, context, head, number)
 
 
 def _read_rest(
-    stream: BinaryIO, place: LineContext, head: bytes = b"", number: int = 0
+    stream: BinaryIO, context: LineContext, head: bytes = b"", number: int = 0
 ) -> Iterator[TaskLine]:
     for at, text in raw_lines(stream, head, number):
-        yield from line_of(text, place.at(at))
+        yield from line_of(text, context.at(at))

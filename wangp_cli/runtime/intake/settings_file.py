@@ -15,7 +15,7 @@ from wangp_cli.value_layers import Layer
 
 
 def load_settings_file(path: Path, tasks: TaskTypes = TASKS) -> Layer:
-    """The request that a file holds, as a layer; its paths are relative to the file's folder.
+    """The request in a file as a layer; relative paths count from the file's folder.
 
     Args:
         path: a JSON file (our request, a line of the run history, WanGP settings), or a result of ours or

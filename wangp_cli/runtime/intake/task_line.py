@@ -39,8 +39,8 @@ class TaskLine:
     given_as: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
 
-    def wrong(self, error: RequestError) -> RequestError:
-        """The same error, its field named as the line names it."""
+    def relabel(self, error: RequestError) -> RequestError:
+        """The error with the line's own key in place of the field."""
         return error.named(self.given_as.get(error.field, error.field))
 
     def layer(self, values: Mapping[str, Any]) -> Layer:

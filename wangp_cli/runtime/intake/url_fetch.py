@@ -1,4 +1,4 @@
-"""Files of allowed hosts, fetched into a folder and named after what they hold."""
+"""Fetch files of allowed hosts into a folder, named after their sha256."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wangp_cli.files.atomic import disk_error, rename_durably
 from wangp_cli.files.safe_text import quote_for_message
 from wangp_cli.runtime.events.types import DownloadProgress, Emit
 from wangp_cli.runtime.intake.paths import is_url, media_fields, split_lora
-from wangp_cli.runtime.intake.url_policy import Address, UrlPolicy, resolve_host
+from wangp_cli.runtime.intake.url_policy import FileUrl, UrlPolicy, resolve_host
 from wangp_cli.runtime.loras.source import find_source as find_lora
 from wangp_cli.tasks import TASKS, TaskTypes
 
@@ -27,33 +27,33 @@ if TYPE_CHECKING:
     import httpx2
 
 MAX_BYTES = 4 << 30
-"""The largest file that is fetched: a LoRA of a large model has up to two thousand million bytes."""
+"""The largest file that is fetched: a LoRA of a large model has up to 2 GB."""
 MAX_SECONDS = 1800.0
 SILENT_SECONDS = 30.0
 MAX_REDIRECTS = 3
 ATTEMPTS = 3
 PAUSE_SECONDS = 1.0
 RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
-"""Answers that may be another one at the next attempt."""
+"""Statuses after which another attempt may succeed."""
 T = TypeVar("T")
 
 
 class _RetryableError(FetchError):
-    """It may go better soon."""
+    """Another attempt may succeed."""
 
 
 @dataclass(kw_only=True)
 class UrlFetcher:
-    """Fetches each address once.
+    """Fetches the files of URLs, each once.
 
     Args:
-        allowed: which addresses.
+        allowed: which URLs.
         folder: for the files; they are named after their sha256.
-        loras: folder of LoRAs; those are fetched to where `wangp loras fetch` puts them, and stay.
-        emit: told of each file.
-        stop: whether to give up.
+        loras: folder of LoRAs; they are fetched to where `wangp loras fetch` puts them, and are kept.
+        emit: gets the progress of each file.
+        stop: whether to stop fetching.
         tasks: the task types, whose fields may hold addresses.
-        verify: what certificates of hosts are held to; the machine's own if not said.
+        verify: the trusted certificates; by default those of the machine.
     """
 
     allowed: UrlPolicy
@@ -66,15 +66,15 @@ class UrlFetcher:
     max_seconds: float = MAX_SECONDS
     pause: float = PAUSE_SECONDS
     tasks: TaskTypes = field(default_factory=lambda: TASKS)
-    _found: dict[str, Path] = field(default_factory=dict)
+    _files: dict[str, Path] = field(default_factory=dict)
 
     def fetch_urls(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-        """Values with local files in the place of addresses, and the address of each such file.
+        """Values with local files in place of URLs, and the URL of each such file.
 
         Raises:
-            RequestError: an address is not allowed, or what it leads to is no media file.
-            FetchError: a file cannot be had.
-            Cancelled: it is to stop.
+            RequestError: a URL is not allowed, or its file is not a media file.
+            FetchError: a file cannot be fetched.
+            Cancelled: `stop` returned true.
         """
         found, addresses = dict(values), dict[str, str]()
         media = [
@@ -90,28 +90,28 @@ class UrlFetcher:
         return found, addresses
 
     def _fetch_lora(self, text: str, done: int, total: int) -> None:
-        """Bring a LoRA to where its address is looked for, unless it is there."""
+        """Fetch a LoRA to where its URL is looked up, unless it is there."""
         source = find_lora(text, self.loras) if self.loras else None
         if source and not source.here:
             address = self.allowed.check("loras", text)
-            self._tell(address, done, total)
-            self._fetched("loras", address, source.path)
-            self._tell(address, done + 1, total)
+            self._report(address, done, total)
+            self._download("loras", address, source.path)
+            self._report(address, done + 1, total)
 
     def _file(self, name: str, text: str, done: int, total: int) -> Path:
-        address, known = self.allowed.check(name, text), self._found.get(text)
+        address, known = self.allowed.check(name, text), self._files.get(text)
         if known is None or not known.is_file():
-            self._tell(address, done, total)
-            known = self._found[text] = self._fetched(name, address)
-            self._tell(address, done + 1, total)
+            self._report(address, done, total)
+            known = self._files[text] = self._download(name, address)
+            self._report(address, done + 1, total)
         return known
 
-    def _tell(self, address: Address, done: int, total: int) -> None:
+    def _report(self, address: FileUrl, done: int, total: int) -> None:
         if self.emit:
             self.emit(DownloadProgress(file=str(address), done=done, total=total))
 
-    def _fetched(self, name: str, address: Address, path: Path | None = None) -> Path:
-        """The file of an address, at `path` or named after what it holds."""
+    def _download(self, name: str, address: FileUrl, path: Path | None = None) -> Path:
+        """Fetch the file of a URL to `path`, by default to its sha256 in the folder."""
         partial = (path.parent if path else self.folder) / f".{secrets.token_hex(16)}.partial"
         until = time.monotonic() + self.max_seconds
         try:
@@ -140,8 +140,8 @@ class UrlFetcher:
                 raise Cancelled("stopped while a file was fetched")
             time.sleep(min(0.1, seconds))
 
-    def _write(self, name: str, address: Address, partial: Path, until: float) -> str:
-        """Write what the address leads to; gives its sha256."""
+    def _write(self, name: str, address: FileUrl, partial: Path, until: float) -> str:
+        """Write the file of a URL; returns its sha256."""
         digest, size = hashlib.sha256(), 0
         partial.unlink(missing_ok=True)
         with self._answer(name, address) as answer, partial.open("xb") as file:
@@ -159,19 +159,19 @@ class UrlFetcher:
             raise FetchError(f"{address} is empty")
         return digest.hexdigest()
 
-    def _check_size(self, address: Address, size: int) -> None:
+    def _check_size(self, address: FileUrl, size: int) -> None:
         if size > self.max_bytes:
             raise FetchError(f"{address} has more than {self.max_bytes >> 20} MiB")
 
     @contextmanager
-    def _answer(self, name: str, address: Address) -> Iterator[httpx2.Response]:
-        """The answer that holds the file, wherever allowed hosts redirect to."""
+    def _answer(self, name: str, address: FileUrl) -> Iterator[httpx2.Response]:
+        """The response with the file, after redirects to allowed hosts."""
         import httpx2
 
-        # Neither proxies nor passwords of this machine: what is connected to is what was checked.
+        # No proxies and passwords of the environment: only the checked address is connected to.
         with httpx2.Client(verify=self.verify, trust_env=False, timeout=SILENT_SECONDS) as client:
             for _ in range(MAX_REDIRECTS + 1):
-                with _asked(client, address) as answer:
+                with _connected(client, address) as answer:
                     if answer.status_code == 200:
                         yield answer
                         return
@@ -187,13 +187,13 @@ class UrlFetcher:
 
 
 @contextmanager
-def _asked(client: httpx2.Client, address: Address) -> Iterator[httpx2.Response]:
-    """The answer of the first number of the host that can be reached."""
+def _connected(client: httpx2.Client, address: FileUrl) -> Iterator[httpx2.Response]:
+    """The response of the first address of the host that can be reached."""
     import httpx2
 
-    numbers = resolve_host(address)
-    for index, number in enumerate(numbers, start=1):
-        host = f"[{number}]" if number.version == 6 else str(number)
+    ips = resolve_host(address)
+    for index, ip in enumerate(ips, start=1):
+        host = f"[{ip}]" if ip.version == 6 else str(ip)
         request = client.build_request(
             "GET",
             f"{address.scheme}://{host}:{address.port}{address.target}",
@@ -201,7 +201,7 @@ def _asked(client: httpx2.Client, address: Address) -> Iterator[httpx2.Response]
                 "Host": str(address).split("/")[2],
                 "User-Agent": f"wangp/{__version__}",
                 "Accept": "*/*",
-                # What is packed may be larger than what is counted.
+                # A compressed body could exceed the limit after it is unpacked.
                 "Accept-Encoding": "identity",
             },
             extensions={"sni_hostname": address.host},
@@ -211,7 +211,7 @@ def _asked(client: httpx2.Client, address: Address) -> Iterator[httpx2.Response]
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             if "certificate" in str(error).lower():
                 raise FetchError(f"{address} is not who it says: {_reason(error)}") from None
-            if index == len(numbers):
+            if index == len(ips):
                 raise _RetryableError(f"{address} cannot be reached: {_reason(error)}") from None
             continue
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
@@ -223,13 +223,13 @@ def _asked(client: httpx2.Client, address: Address) -> Iterator[httpx2.Response]
         return
 
 
-def _parts(answer: httpx2.Response, address: Address) -> Iterator[bytes]:
+def _parts(answer: httpx2.Response, address: FileUrl) -> Iterator[bytes]:
     import httpx2
 
     if answer.headers.get("content-encoding", "identity").lower() != "identity":
         raise FetchError(f"{address} comes packed, which was not asked for")
     try:
-        # As it comes: whoever sends a little at a time is still met by the limits.
+        # Parts as they come, so that a slow sender still meets the time limit.
         yield from answer.iter_raw()
     except httpx2.HTTPError as error:
         raise _RetryableError(f"{address} breaks off: {_reason(error)}") from None
@@ -239,8 +239,8 @@ def _reason(error: Exception) -> str:
     return ascii(str(error) or type(error).__name__)[1:-1][:120]
 
 
-def _suffix(name: str, address: Address, file: Path) -> str:
-    """The suffix that fits what a file holds, if that may stand in a field."""
+def _suffix(name: str, address: FileUrl, file: Path) -> str:
+    """The suffix of the content of a file, if that content fits the field."""
     from wangp_cli.media.sniff import LORA_SUFFIX, suffix_from_content
 
     try:

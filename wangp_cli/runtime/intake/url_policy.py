@@ -1,4 +1,4 @@
-"""Which addresses task files may name: of hosts that the user allows, and never of a network behind them."""
+"""URL policy of task files: only hosts that the user allows, and no addresses of private networks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 @dataclass(frozen=True)
 class Host:
-    """A host as the user allows it: its name or its number, and a port if it is not the usual one."""
+    """A host that the user allows: name or IP address, and a port if it is not the default one."""
 
     name: str
     port: int | None = None
@@ -31,7 +31,7 @@ class Host:
         """From `HOST` or `HOST:PORT`; an IPv6 address stands in brackets.
 
         Raises:
-            RequestError: it is none.
+            RequestError: the text is not a host.
         """
         try:
             parts = urlsplit(f"//{text.strip()}")
@@ -46,19 +46,19 @@ class Host:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether it is this very machine."""
-        number = _number(self.name)
-        return self.name == "localhost" or (number is not None and number.is_loopback)
+        """Whether it is this machine."""
+        ip = _number(self.name)
+        return self.name == "localhost" or (ip is not None and ip.is_loopback)
 
 
 @dataclass(frozen=True)
-class Address:
-    """Where a file is, taken apart so that nothing else will read it in another way.
+class FileUrl:
+    """The URL of a file, split into parts once, so that no second parser can read it differently.
 
     Args:
         scheme: https, or http on this machine.
         host: in lower case, without brackets.
-        port: a number, also where the address leaves it out.
+        port: the default one where the URL has none.
         target: path and query.
     """
 
@@ -68,21 +68,21 @@ class Address:
     target: str
 
     def __str__(self) -> str:
-        """Without its query, which may hold a secret."""
+        """The URL without its query, which may hold a secret."""
         port = "" if self.port == PORTS[self.scheme] else f":{self.port}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}{port}{self.target.partition('?')[0]}"
 
     def leads_to(self, location: str) -> str:
-        """The address that a redirect names."""
+        """The URL of a redirect."""
         return urljoin(str(self), location)
 
 
 class UrlPolicy:
-    """The hosts that a user allows.
+    """Allows URLs of some hosts.
 
     Args:
-        hosts: none allows no address at all.
+        hosts: if there are none, no URL is allowed.
     """
 
     def __init__(self, hosts: Iterable[str] = ()) -> None:
@@ -91,11 +91,11 @@ class UrlPolicy:
     def __bool__(self) -> bool:
         return bool(self._hosts)
 
-    def check(self, field: str, text: str) -> Address:
-        """The address, if it may be opened.
+    def check(self, field: str, text: str) -> FileUrl:
+        """Parse a URL and check that it is allowed.
 
         Raises:
-            RequestError: its host is not allowed, or it is no plain address of a file.
+            RequestError: its host is not allowed, or it is not a plain URL of a file.
         """
         if not self._hosts:
             raise RequestError(
@@ -119,7 +119,7 @@ class UrlPolicy:
             raise RequestError(field, f"{quote_for_message(str(address))} is not https")
         return address
 
-    def _parsed(self, field: str, text: str) -> Address:
+    def _parsed(self, field: str, text: str) -> FileUrl:
         # Parsers differ over anything but plain ASCII without spaces and backslashes.
         if len(text) > LONGEST or not re.fullmatch(r"[!-\[\]-~]+", text):
             raise RequestError(
@@ -135,50 +135,50 @@ class UrlPolicy:
         if "@" in parts.netloc:
             raise RequestError(field, f"{quote_for_message(_plain(text))} holds a name or a password")
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        return Address(scheme, host.rstrip("."), port or PORTS[scheme], target)
+        return FileUrl(scheme, host.rstrip("."), port or PORTS[scheme], target)
 
 
-def resolve_host(address: Address) -> list[Ip]:
-    """The numbers of an address's host, to connect to these and no others.
+def resolve_host(address: FileUrl) -> list[Ip]:
+    """The IP addresses of the host of a URL; only these may be connected to.
 
-    A name stands for public numbers only, so that nobody who answers for it can lead into the network
-    that this machine is in. A number that the user allowed as such is taken as it is.
+    A host name may resolve to public addresses only, so that its DNS cannot point into the network of this
+    machine. An IP address that the user allowed as such is taken as it is.
 
     Raises:
-        FetchError: the host is not found, or its name stands for a number that is not public.
+        FetchError: the host is not found, or its name resolves to an address that is not public.
     """
-    number = _number(address.host)
-    if number is not None:
-        return [number]
+    ip = _number(address.host)
+    if ip is not None:
+        return [ip]
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise FetchError(f"{address.host} is not found: {str(error)[:100]}") from None
-    numbers = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
-    for one in numbers:
+    ips = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    for one in ips:
         fits = one.is_loopback if Host(address.host).is_loopback else is_public(one)
         if not fits:
             raise FetchError(
                 f"{address.host} stands for {one}, which is not public", hint="fetch the file yourself"
             )
-    return list(dict.fromkeys(numbers))
+    return list(dict.fromkeys(ips))
 
 
-def is_public(number: Ip) -> bool:
-    """Whether a number is reachable by everybody, whatever it is wrapped in."""
-    inner = _wrapped(number)
+def is_public(ip: Ip) -> bool:
+    """Whether an IP address is public, also where it wraps an IPv4 address."""
+    inner = _wrapped(ip)
     if inner is not None:
         return is_public(inner)
-    return number.is_global and not (number.is_multicast or number.is_reserved or number.is_private)
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_private)
 
 
-def _wrapped(number: Ip) -> Ip | None:
-    """The IPv4 number that an IPv6 one stands for."""
-    if isinstance(number, ipaddress.IPv4Address):
+def _wrapped(ip: Ip) -> Ip | None:
+    """The IPv4 address in an IPv6 one."""
+    if isinstance(ip, ipaddress.IPv4Address):
         return None
-    if number in _NAT64:
-        return ipaddress.IPv4Address(int(number) & 0xFFFFFFFF)
-    return number.ipv4_mapped or number.sixtofour or (number.teredo[1] if number.teredo else None)
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
 
 
 def _number(name: str) -> Ip | None:
@@ -193,5 +193,5 @@ def _is_host(name: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    """An address as it may be shown: without name, password and query."""
+    """A URL as it may be shown: without user name, password and query."""
     return re.sub(r"(?<=//)[^/@\s]*@", "", text.partition("?")[0])

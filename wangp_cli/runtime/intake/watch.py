@@ -1,4 +1,4 @@
-"""Waiting for new tasks in a list, a file of lines, or a folder of such files."""
+"""Watch a JSON list, a JSONL file or a folder of both for new tasks."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from wangp_cli.runtime.intake.watch_list import ListFile
 from wangp_cli.tasks import TASKS, TaskTypes
 
 REMEMBERED = 4096
-"""Bytes before the last line read, by which a file that was replaced is known again."""
+"""Bytes before the current offset that are compared to detect that a file was replaced."""
 
 
 class Watcher:
-    """New tasks of a `tasks.json` list, a `tasks.jsonl` or a folder of both, found by looking now and then.
+    """Polls a `tasks.json` list, a `tasks.jsonl` or a folder of both for new tasks.
 
     Args:
-        path: the file, which may not be there yet, or the folder.
-        interval: seconds between two looks.
-        given: input fields that flags name for every line.
+        path: the file, which need not exist yet, or the folder.
+        interval: seconds between two polls.
+        given: input fields that flags set for every line.
         tasks: the task types that a line may name.
 
     Raises:
-        RequestError: neither the path nor its folder is there.
+        RequestError: neither the path nor its folder exists.
     """
 
     def __init__(
@@ -45,48 +45,48 @@ class Watcher:
             raise RequestError("watch", f"there is no {path}")
         self.interval = interval
         self._list: ListFile | None = None
-        self._source: ListFile | _Tail | _Folder
-        place = LineContext(source=path.name, folder=path.absolute().parent, given=given, tasks=tasks)
+        self._source: ListFile | _LinesFile | _TaskFolder
+        context = LineContext(source=path.name, folder=path.absolute().parent, given=given, tasks=tasks)
         if path.is_dir():
-            self._source = _Folder(path, given, tasks)
+            self._source = _TaskFolder(path, given, tasks)
         elif path.suffix.lower() in LINE_ENDINGS:
-            self._source = _Tail(path, place)
+            self._source = _LinesFile(path, context)
         else:
-            self._source = self._list = ListFile(path, place)
+            self._source = self._list = ListFile(path, context)
 
     @property
     def problem(self) -> str | None:
-        """Why the last look found nothing to read, such as a file that is half written."""
+        """Why the last poll could not read, such as an incomplete file; None if it could."""
         return self._source.problem
 
     def poll(self) -> Iterator[TaskLine]:
-        """Lines that are new since the last look."""
+        """Lines that are new since the last poll."""
         return self._source.poll()
 
     def lines(self, wait: Callable[[float], bool]) -> Iterator[TaskLine]:
-        """New lines, for as long as `wait(seconds)` does not return true."""
+        """New lines, poll after poll, until `wait(seconds)` returns true."""
         while True:
             yield from self.poll()
             if wait(self.interval):
                 return
 
     def done(self, line: TaskLine) -> None:
-        """Take a finished task out of the list; other sources are left as they are."""
+        """Remove a finished task from the list; other sources are not changed."""
         if self._list:
             self._list.finish(line, None)
 
     def failed(self, line: TaskLine, error: WangpError) -> None:
-        """Move a failed task from the list to `NAME.failed.json`; other sources are left as they are."""
+        """Move a failed task from the list to `NAME.failed.json`; other sources are not changed."""
         if self._list:
             self._list.finish(line, error)
 
 
-class _Tail:
-    """The complete new lines of a file that grows."""
+class _LinesFile:
+    """A JSONL file that grows: its complete new lines."""
 
-    def __init__(self, path: Path, place: LineContext) -> None:
+    def __init__(self, path: Path, context: LineContext) -> None:
         self.problem: str | None = None
-        self._path, self._place = path, place
+        self._path, self._context = path, context
         self._offset = self._number = 0
         self._before = b""
 
@@ -100,7 +100,7 @@ class _Tail:
         with file:
             file.seek(self._offset - len(self._before))
             if file.read(len(self._before)) != self._before:
-                # Replaced by something else: a new file.
+                # The file was replaced: read it from its start.
                 self._offset = self._number = 0
                 self._before = b""
                 file.seek(0)
@@ -116,16 +116,16 @@ class _Tail:
                 self._before = last[-REMEMBERED:]
                 text = None if too_long else content(line)
                 if text != b"":
-                    yield from line_of(text, self._place.at(self._number))
+                    yield from line_of(text, self._context.at(self._number))
 
 
-class _Folder:
-    """Each new file of a folder once; a file with new content is new."""
+class _TaskFolder:
+    """A folder: each file once for each content it has."""
 
     def __init__(self, path: Path, given: Collection[str], tasks: TaskTypes) -> None:
         self.problem: str | None = None
         self._path, self._given, self._tasks = path, given, tasks
-        self._tails: dict[str, _Tail] = {}
+        self._files: dict[str, _LinesFile] = {}
         self._seen: set[tuple[str, str]] = set()
         self._stamps: dict[str, tuple[int, int, int]] = {}
 
@@ -137,13 +137,13 @@ class _Folder:
             self.problem = f"{self._path} cannot be read: {error.strerror}"
             return
         for file in files:
-            place = LineContext(source=file.name, folder=file.parent, given=self._given, tasks=self._tasks)
+            context = LineContext(source=file.name, folder=file.parent, given=self._given, tasks=self._tasks)
             if file.suffix.lower() in LINE_ENDINGS:
-                yield from self._tails.setdefault(file.name, _Tail(file, place)).poll()
+                yield from self._files.setdefault(file.name, _LinesFile(file, context)).poll()
             else:
-                yield from self._whole(file, place)
+                yield from self._whole(file, context)
 
-    def _whole(self, file: Path, place: LineContext) -> Iterator[TaskLine]:
+    def _whole(self, file: Path, context: LineContext) -> Iterator[TaskLine]:
         try:
             found = file.stat()
             stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
@@ -163,9 +163,9 @@ class _Folder:
             return
         self._seen.add(key)
         if content(text).startswith(b"["):
-            yield from read_list([text], place)
+            yield from read_list([text], context)
         else:
-            yield from lines_of_text(text, place, limit=MAX_DOCUMENT)
+            yield from lines_of_text(text, context, limit=MAX_DOCUMENT)
 
 
 def _is_task_file(file: Path) -> bool:

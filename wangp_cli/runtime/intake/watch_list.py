@@ -1,4 +1,4 @@
-"""A `tasks.json` list that is worked off: what is done leaves it, what failed moves beside it."""
+"""A watched `tasks.json` list: finished items are removed from it, failed ones move to a file beside it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ LOCK_SECONDS = 30
 
 
 @dataclass
-class _Ticket:
-    """An item at work: how many of its tasks are left, and the first error."""
+class _PendingItem:
+    """An item whose tasks run: how many are left, and the first error."""
 
     key: str
     left: int
@@ -38,55 +38,55 @@ class _Ticket:
 
 
 class ListFile:
-    """Items are known by what they say, never by their place, so that others may edit the list meanwhile.
+    """A list whose items are identified by their content, not their index, so that others may edit it.
 
-    Another program is safe if it replaces the file whole, or takes the lock file `.NAME.lock` to edit it.
+    Another program must replace the file as a whole, or hold the lock file `.NAME.lock` while it edits.
     """
 
-    def __init__(self, path: Path, place: LineContext) -> None:
+    def __init__(self, path: Path, context: LineContext) -> None:
         self.path = Path(os.path.realpath(path))
         self.failed_path = failed_path(path)
         self.problem: str | None = None
-        self._place = place
+        self._context = context
         self._lock = FileLock(str(self.path.with_name(f".{self.path.name}.lock")), timeout=LOCK_SECONDS)
-        self._tickets: dict[int, _Ticket] = {}
-        self._owed: Counter[str] = Counter()
+        self._pending: dict[int, _PendingItem] = {}
+        self._finished: Counter[str] = Counter()
         self._number = 0
 
     def poll(self) -> Iterator[TaskLine]:
-        """Items that were not there before, as lines numbered in the order they are found."""
-        if self._owed:
-            self._settle()
+        """Items that are new since the last call, as lines numbered in the order they are read."""
+        if self._finished:
+            self._remove_finished()
         if (items := self._items()) is None:
             return
-        at_work = Counter(ticket.key for ticket in self._tickets.values()) + self._owed
+        at_work = Counter(item.key for item in self._pending.values()) + self._finished
         for text in items:
             key = key_of(text)
             if at_work[key] > 0:
                 at_work[key] -= 1
                 continue
             self._number += 1
-            if lines := list(line_of(text, self._place.at(self._number))):
-                self._tickets[self._number] = _Ticket(key=key, left=len(lines))
+            if lines := list(line_of(text, self._context.at(self._number))):
+                self._pending[self._number] = _PendingItem(key=key, left=len(lines))
                 yield from lines
 
     def finish(self, line: TaskLine, error: WangpError | None) -> None:
-        """One task of an item ended; after the last one the item leaves the list."""
-        if not (ticket := self._tickets.get(line.number)):
+        """Record the end of one task of an item; after its last task the item is removed from the list."""
+        if not (item := self._pending.get(line.number)):
             return
-        ticket.left -= 1
-        ticket.error = ticket.error or error
-        if ticket.left:
+        item.left -= 1
+        item.error = item.error or error
+        if item.left:
             return
         with self._lock:
-            if ticket.error:
-                self._keep_failed(ticket.key, ticket.error)
-            del self._tickets[line.number]
-            self._owed[ticket.key] += 1
-            self._settle()
+            if item.error:
+                self._keep_failed(item.key, item.error)
+            del self._pending[line.number]
+            self._finished[item.key] += 1
+            self._remove_finished()
 
     def _items(self) -> list[bytes] | None:
-        """The texts of the items; None while the file is missing or half written."""
+        """The texts of the items; None while the file is missing or incomplete."""
         try:
             items = _read(self.path)
         except FileNotFoundError:
@@ -98,14 +98,14 @@ class ListFile:
         self.problem = None
         return items
 
-    def _settle(self) -> None:
+    def _remove_finished(self) -> None:
         """Take what is done out of the list, as it is now; what cannot be done now stays owed."""
         with self._lock:
             while True:
                 before = _stamp(self.path)
                 if (items := self._items()) is None:
                     return
-                left = Counter(self._owed)
+                left = Counter(self._finished)
                 kept = []
                 for text in items:
                     key = key_of(text)
@@ -115,7 +115,7 @@ class ListFile:
                         kept.append(text)
                 with suppress(_ChangedError):
                     _write(self.path, kept, partial(_check_unchanged, self.path, before))
-                    self._owed.clear()
+                    self._finished.clear()
                     return
 
     def _keep_failed(self, key: str, error: WangpError) -> None:
@@ -139,13 +139,13 @@ class ListFile:
 
 
 def failed_path(path: Path) -> Path:
-    """Where failed items of a list go."""
+    """The file for failed items of a list."""
     path = Path(os.path.realpath(path))
     return path.with_name(f"{path.stem}.failed.json")
 
 
 def key_of(text: bytes) -> str:
-    """What an item says, whatever its spacing."""
+    """The digest of an item, which does not depend on white space and the order of keys."""
     try:
         return digest_of(strict_json.loads(text))
     except ValueError:

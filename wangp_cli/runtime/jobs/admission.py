@@ -133,7 +133,7 @@ class Admission:
         result = result_or_error(lambda: self._to_job(line, task_id, values, known))
         if isinstance(result, LineResult):
             return result
-        error = line.wrong(result) if isinstance(result, RequestError) else result
+        error = line.relabel(result) if isinstance(result, RequestError) else result
         return LineResult(line=line, task_id=task_id, error=error)
 
     def _to_job(
