@@ -14,7 +14,7 @@ from tests.support import steered, tiny
 from tests.support.media_files import picture, video
 from wangp_cli.runtime.request.check_inputs import check_inputs
 from wangp_cli.tasks.generate import Generate
-from wangp_cli.workflows.inputs import prepare
+from wangp_cli.workflows.inputs import read_inputs
 
 SHOT: dict[str, Any] = {"frames": 9, "fps": "16", "size": "32x32"}
 
@@ -61,7 +61,7 @@ def test_behind_the_end_of_a_guide_there_is_nothing(tmp_path: Path) -> None:
     values = {"model": "x", "prompt": "a", "video_guide": video(tmp_path, "guide", 2), "seed": 1, **SHOT}
     task = Generate.model_validate(values)
     for spec, value in ((steered.spec("t2v"), 0.0), (tiny.spec("vace"), 0.5)):
-        control = prepare(task, spec, check_inputs(task, [], {})).inputs.control
+        control = read_inputs(task, spec, check_inputs(task, [], {})).inputs.control
         assert control is not None
         assert len(control) == 9
         assert (control.frames[5:] == value).all()

@@ -23,7 +23,7 @@ from wangp_cli.plan.model import Plan
 from wangp_cli.plan.travel import plan_travel
 from wangp_cli.plan.windows import plan_windows
 from wangp_cli.tasks.adjustments import ControlAdjustments, Fade
-from wangp_cli.workflows.guides import Guide, KnownFrames, ease, ends, fit_image, guide
+from wangp_cli.workflows.guides import Guide, KnownFrames, build_guide, ease, fit_image, image_to_video_inputs
 
 FPS = Fraction(16)
 WAN = Grid()
@@ -51,7 +51,7 @@ def kept(found: Guide) -> list[int]:
 
 
 def test_the_first_segment_has_its_two_pictures() -> None:
-    found = guide(travel(3, [81], [10]).segments[0], KnownFrames(pictures=IMAGES), (2, 2))
+    found = build_guide(travel(3, [81], [10]).segments[0], KnownFrames(pictures=IMAGES), (2, 2))
     assert shades(found) == [0.0] + [0.5] * 79 + [0.25]
     assert kept(found) == [0, 80]
     assert found.control.dtype == found.mask.dtype == np.float32
@@ -60,44 +60,48 @@ def test_the_first_segment_has_its_two_pictures() -> None:
 
 def test_a_chained_segment_has_the_frames_before_it() -> None:
     segment = travel(3, [81], [10]).segments[1]
-    found = guide(segment, KnownFrames(pictures=IMAGES, context=numbered(12)), (2, 2))
+    found = build_guide(segment, KnownFrames(pictures=IMAGES, context=numbered(12)), (2, 2))
     assert shades(found) == [i / 100 for i in range(1, 12)] + [0.25] + [0.5] * 80 + [0.75]
     assert kept(found) == [*range(12), 92]
 
 
 def test_without_grid_rest_the_context_is_the_overlap() -> None:
-    found = guide(travel(3, [81], [8]).segments[1], KnownFrames(pictures=IMAGES, context=numbered(8)), (2, 2))
+    found = build_guide(
+        travel(3, [81], [8]).segments[1], KnownFrames(pictures=IMAGES, context=numbered(8)), (2, 2)
+    )
     assert kept(found) == [*range(8), 88]
 
 
 def test_a_single_picture_leaves_the_end_open() -> None:
-    found = guide(travel(1, [81], [0]).segments[0], KnownFrames(pictures=IMAGES), (2, 2))
+    found = build_guide(travel(1, [81], [0]).segments[0], KnownFrames(pictures=IMAGES), (2, 2))
     assert shades(found) == [0.0] + [0.5] * 80
     assert kept(found) == [0]
 
 
 def test_independent_segments_begin_with_their_own_picture() -> None:
-    found = guide(travel(3, [17], [0], mode="independent").segments[1], KnownFrames(pictures=IMAGES), (2, 2))
+    found = build_guide(
+        travel(3, [17], [0], mode="independent").segments[1], KnownFrames(pictures=IMAGES), (2, 2)
+    )
     assert shades(found) == [0.25] + [0.5] * 15 + [0.75]
 
 
 def test_keyframes_stand_inside_a_run() -> None:
     plan = travel(4, [17], [4], longest=81)
-    found = guide(plan.segments[0], KnownFrames(pictures=IMAGES), (2, 2))
+    found = build_guide(plan.segments[0], KnownFrames(pictures=IMAGES), (2, 2))
     assert len(found.control) == 53
     assert kept(found) == [0, 16, 33, 50]
 
 
 def test_a_join_is_grey_between_its_contexts() -> None:
     segment = plan_join([100, 100], grid=WAN, fps=FPS).segments[0]
-    found = guide(segment, KnownFrames(context=numbered(8), after=numbered(8, 31)), (2, 2))
+    found = build_guide(segment, KnownFrames(context=numbered(8), after=numbered(8, 31)), (2, 2))
     assert shades(found) == [i / 100 for i in range(1, 9)] + [0.5] * 53 + [i / 100 for i in range(31, 39)]
     assert kept(found) == [*range(8), *range(61, 69)]
 
 
 def test_bridging_frames_stand_in_the_gap() -> None:
     segment = plan_join([100, 100], [Bridge(bridging=True)], grid=WAN, fps=FPS).segments[0]
-    found = guide(segment, KnownFrames(context=numbered(8), after=numbered(8, 31)), (2, 2))
+    found = build_guide(segment, KnownFrames(context=numbered(8), after=numbered(8, 31)), (2, 2))
     assert kept(found) == [*range(8), 25, 43, *range(61, 69)]
     assert (shades(found)[25], shades(found)[43]) == (0.08, 0.31)
 
@@ -105,7 +109,7 @@ def test_bridging_frames_stand_in_the_gap() -> None:
 def test_the_control_video_lies_under_unknown_frames() -> None:
     segment = travel(3, [17], [4]).segments[1]
     motion = numbered(21, 13)
-    found = guide(segment, KnownFrames(pictures=IMAGES, context=numbered(4, 60), motion=motion), (2, 2))
+    found = build_guide(segment, KnownFrames(pictures=IMAGES, context=numbered(4, 60), motion=motion), (2, 2))
     assert shades(found) == [0.6, 0.61, 0.62, 0.25] + [i / 100 for i in range(17, 33)] + [0.75]
     assert kept(found) == [0, 1, 2, 3, 20]
 
@@ -115,7 +119,7 @@ def test_context_is_shown_weaker_paler_and_brighter() -> None:
 
     def first(**look: Any) -> list[float]:
         context = np.full((4, 2, 2, 3), (0.4, 0.2, 0.2), np.float32)
-        found = guide(
+        found = build_guide(
             segment, KnownFrames(pictures=IMAGES, context=context), (2, 2), ControlAdjustments(**look)
         )
         assert kept(found) == [0, 1, 2, 3, 20]
@@ -134,7 +138,7 @@ def test_pictures_fade_into_the_frames_beside_them() -> None:
     look = ControlAdjustments(
         fade_out=Fade(share=0.37, curve="linear"), fade_in=Fade(share=0.19, curve="linear", high=0.8)
     )
-    found = guide(segment, KnownFrames(pictures=pictures), (2, 2), look)
+    found = build_guide(segment, KnownFrames(pictures=pictures), (2, 2), look)
     # Eleven frames lie between: four fade out by 3/4, 2/4, 1/4, 0; two fade in by half of 0.8 and 0.8.
     assert shades(found) == [1, 0.875, 0.75, 0.625, 0.5] + [0.5] * 5 + [0.3, 0.1, 0.0]
     assert kept(found) == [0, 12]
@@ -173,21 +177,23 @@ def test_pictures_keep_their_shape(how: Any) -> None:
 
 
 def test_vace_sees_zero_where_nothing_is_known() -> None:
-    found = guide(travel(3, [17], [4]).segments[1], KnownFrames(pictures=IMAGES, context=numbered(4)), (2, 2))
+    found = build_guide(
+        travel(3, [17], [4]).segments[1], KnownFrames(pictures=IMAGES, context=numbered(4)), (2, 2)
+    )
     video, mask = control_and_mask(found.inputs(FPS), Canvas(frames=21, width=2, height=2))
     assert torch.all(video[0, :, 4:20] == 0)
     assert mask[0, 0, :, 0, 0].tolist() == [0.0] * 4 + [1.0] * 16 + [0.0]
 
 
 def test_image_models_get_frames_at_both_ends() -> None:
-    inputs = ends(
+    inputs = image_to_video_inputs(
         travel(3, [17], [0], mode="independent").segments[1], KnownFrames(pictures=IMAGES), FPS, WAN
     )
     assert inputs.start is not None
     assert inputs.end is not None
     assert (float(inputs.start.frames.mean()), float(inputs.end.frames.mean())) == (0.25, 0.75)
     segment = plan_windows(161, window=81, overlap=5, grid=WAN, fps=FPS).segments[1]
-    window = ends(segment, KnownFrames(context=numbered(5)), FPS, WAN)
+    window = image_to_video_inputs(segment, KnownFrames(context=numbered(5)), FPS, WAN)
     assert window.start is not None
     assert len(window.start) == 5
     assert window.end is None
@@ -196,17 +202,19 @@ def test_image_models_get_frames_at_both_ends() -> None:
 def test_image_models_refuse_what_they_cannot_take() -> None:
     known = KnownFrames(pictures=IMAGES, context=numbered(12))
     with pytest.raises(RequestError, match="overlap: 12 frames to begin with, but this model takes 1, 5, "):
-        ends(travel(3, [81], [10]).segments[1], known, FPS, WAN)
+        image_to_video_inputs(travel(3, [81], [10]).segments[1], known, FPS, WAN)
     with pytest.raises(RequestError, match="model: takes frames at both ends alone"):
-        ends(travel(4, [17], [4], longest=81).segments[0], KnownFrames(pictures=IMAGES), FPS, WAN)
+        image_to_video_inputs(
+            travel(4, [17], [4], longest=81).segments[0], KnownFrames(pictures=IMAGES), FPS, WAN
+        )
 
 
 def test_what_is_missing_is_named() -> None:
     segment = travel(3, [81], [10]).segments[1]
     with pytest.raises(RequestError, match="context: 0 frames, the plan has 12"):
-        guide(segment, KnownFrames(pictures=IMAGES), (2, 2))
+        build_guide(segment, KnownFrames(pictures=IMAGES), (2, 2))
     with pytest.raises(RequestError, match="images: 1 given, the plan has number 1"):
-        guide(segment, KnownFrames(pictures=IMAGES[:1], context=numbered(12)), (2, 2))
+        build_guide(segment, KnownFrames(pictures=IMAGES[:1], context=numbered(12)), (2, 2))
 
 
 @given(st.data())
@@ -220,7 +228,7 @@ def test_masks_keep_exactly_what_is_known(data: st.DataObject) -> None:
     known = KnownFrames(
         context=clip[first - segment.context : first], after=clip[last + 1 : last + 1 + segment.context_after]
     )
-    found = guide(segment, known, (2, 2))
+    found = build_guide(segment, known, (2, 2))
     wanted = [place for place in range(segment.generate) if not segment.lead <= place < segment.new_end]
     wanted = [place for place in wanted if place < segment.new_end + segment.context_after]
     assert kept(found) == wanted

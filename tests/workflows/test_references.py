@@ -14,7 +14,7 @@ from wangp_cli.catalogue import Catalogue, presets_dir
 from wangp_cli.media.stills import write_image
 from wangp_cli.runtime.request.check_inputs import check_inputs
 from wangp_cli.tasks.generate import Generate
-from wangp_cli.workflows.inputs import prepare
+from wangp_cli.workflows.inputs import read_inputs
 
 PHANTOM = Catalogue(presets_dir() / "models").models["phantom_1.3B"]
 
@@ -26,7 +26,7 @@ def test_references_are_shown_whole_on_white(tmp_path: Path) -> None:
     task = Generate(
         model="phantom_1.3B", prompt="a", size="32x32", frames=5, image_refs=(tmp_path / "half.png",)
     )
-    [shown] = prepare(task, PHANTOM, check_inputs(task, [], {})).inputs.references
+    [shown] = read_inputs(task, PHANTOM, check_inputs(task, [], {})).inputs.references
     assert shown.frames.shape == (1, 32, 32, 3)
     assert shown.frames[0, 16, 4].tolist() == pytest.approx([1, 0, 0], abs=0.01)
     for row, column in ((2, 4), (30, 4), (16, 28)):

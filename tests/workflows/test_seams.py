@@ -22,7 +22,7 @@ from wangp_cli.plan.join import Bridge, plan_join
 from wangp_cli.plan.model import KeptRange, Plan, Segment
 from wangp_cli.plan.travel import plan_travel
 from wangp_cli.plan.windows import plan_windows
-from wangp_cli.workflows.guides import GREY, KnownFrames, guide
+from wangp_cli.workflows.guides import GREY, KnownFrames, build_guide
 from wangp_cli.workflows.seams import Splicer, match_segment_colours, stitch
 
 FPS = Fraction(16)
@@ -204,7 +204,7 @@ def test_a_model_that_returns_its_guide_makes_exactly_the_plan(
             part = following.get(segment.start + segment.frames, plan.kept[0])
             after = clips[part.clip][part.first : part.first + segment.context_after]
         known = KnownFrames(pictures=pictures, context=context, after=after)
-        yield from chunks(guide(segment, known, (1, 1)).control, length)
+        yield from chunks(build_guide(segment, known, (1, 1)).control, length)
 
     def keep(part: KeptRange) -> Iterator[Frames]:
         return chunks(clips[part.clip][part.first : part.end], length)

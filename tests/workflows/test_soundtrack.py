@@ -74,3 +74,50 @@ def test_silent_clips_and_other_rates_come_together() -> None:
     assert (sound.rate, sound.samples.shape) == (4000, (round(plan.total * 4000 / FPS), 2))
     assert not sound.samples[: round(20 * 4000 / FPS)].any()
     assert plan_audio(plan, [(None, 20), (None, 30)], "crossfade") is None
+
+
+def generated(plan: Plan, index: int, value: float, *, rate: int = RATE, channels: int = 1) -> Audio:
+    """Audio of one value, as long as the generated frames of a segment."""
+    count = round(plan.segments[index].generate * rate / FPS)
+    return Audio(samples=np.full((count, channels), value, np.float32), rate=rate)
+
+
+def test_generated_audio_is_crossfaded_in_the_frames_of_a_seam_alone() -> None:
+    plan, clips = joined("insert"), [tone(20, 0), tone(30, 1)]
+    (segment,) = plan.segments
+    sound = plan_audio(plan, clips, "crossfade", {0: generated(plan, 0, 0.5)})
+    assert sound is not None
+    samples = sound.samples[:, 0]
+    assert len(samples) == at(plan.total)
+    first, last = (
+        at(segment.start - segment.overlap),
+        at(segment.start + segment.frames + segment.overlap_after),
+    )
+    assert np.array_equal(samples[:first], clips[0][0].samples[:first, 0])
+    after = clips[1][0].samples[at(segment.overlap_after) :, 0][: len(samples) - last]
+    assert np.array_equal(samples[last:][: len(after)], after)
+    assert (samples[at(segment.start) : at(segment.start + segment.frames)] == 0.5).all()
+    weights = (
+        1 - np.cos(np.pi * (np.arange(at(segment.start) - first) + 0.5) / (at(segment.start) - first))
+    ) / 2
+    old = clips[0][0].samples[first : at(segment.start), 0]
+    assert samples[first : at(segment.start)] == pytest.approx(old + (0.5 - old) * weights, abs=1e-6)
+
+
+def test_generated_audio_of_another_rate_is_resampled_and_mixed_to_the_channels_of_all() -> None:
+    plan, clips = joined("insert"), [tone(20, 0, rate=2 * RATE, channels=2), (None, 30)]
+    (segment,) = plan.segments
+    sound = plan_audio(plan, clips, "silence", {0: generated(plan, 0, 0.25)})
+    assert sound is not None
+    assert (sound.rate, sound.samples.shape) == (2 * RATE, (round(plan.total * 2 * RATE / FPS), 2))
+    inner = slice(round((segment.start + 1) * 2 * RATE / FPS), round((segment.start + 5) * 2 * RATE / FPS))
+    assert sound.samples[inner] == pytest.approx(0.25, abs=1e-2)
+
+
+def test_a_segment_without_generated_audio_is_filled_from_its_neighbours() -> None:
+    plan = plan_edit(40, [Portion(first=5, last=9), Portion(first=20, last=24)], grid=Grid(), fps=FPS)
+    audio, frames = tone(40, 2)
+    sound = plan_audio(plan, [(audio, frames)], "crossfade", {0: generated(plan, 0, 0.5)})
+    assert sound is not None
+    assert (sound.samples[at(5) : at(10)] == 0.5).all()
+    assert np.array_equal(sound.samples[at(20) :], audio.samples[at(20) :])

@@ -27,7 +27,7 @@ def write_intermediates(job: RenderJob, segment: Segment, inputs: Inputs, made: 
     The files are `segment_000.mkv`, `control_000.mkv`, `mask_000.mkv` and so on, by the names of inputs,
     in the folder RESULT_intermediates. Each is published.
     """
-    folder = intermediates_of(job.request.outputs[0])
+    folder = intermediates_folder(job.request.outputs[0])
     segments: Iterator[Frames] = (made[at : at + 16] for at in range(0, len(made), 16))
     shown = ((name, chunks(clip.frames)) for name, clip in _clips(inputs))
     for name, pieces in [("segment", segments), *shown]:
@@ -46,7 +46,7 @@ def _clips(inputs: Inputs) -> Iterator[tuple[str, Clip]]:
             yield from ((f"{field.name}_{index}", clip) for index, clip in enumerate(value))
 
 
-def intermediates_of(result: Path) -> Path:
+def intermediates_folder(result: Path) -> Path:
     """The folder of the intermediates of a result."""
     return result.with_name(f"{result.stem}_intermediates")
 

@@ -24,7 +24,7 @@ from wangp_cli.tasks.render import Render
 log = logging.getLogger(__name__)
 
 
-def decode_fitting(
+def decode_within_memory(
     load: Callable[[], Pipeline], latents: Any, job: RenderJob, write: Callable[[Decoded], None]
 ) -> None:
     """Decode latents and write them; where memory runs out, again with smaller tiles.

@@ -18,8 +18,8 @@ from wangp_cli.runtime.job import RenderJob
 from wangp_cli.runtime.workspace.segments_cache import remove_empty
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.tasks.stages import Stage
-from wangp_cli.workflows.decoding import decode_fitting, load_latents, save_latents
-from wangp_cli.workflows.inputs import prepare
+from wangp_cli.workflows.decoding import decode_within_memory, load_latents, save_latents
+from wangp_cli.workflows.inputs import read_inputs
 from wangp_cli.workflows.result import ResultWriter
 from wangp_cli.workflows.soundtrack import has_given_audio, shot_audio
 from wangp_cli.workflows.source_video import SourceVideo
@@ -58,7 +58,7 @@ def run(job: RenderJob) -> Iterator[Stage]:
         yield "decode"
         write = partial(_write, ResultWriter(job=job, index=index, path=path), continued)
         with _log_kept_latents(file):
-            decode_fitting(load, latents, job, write)
+            decode_within_memory(load, latents, job, write)
         if file:
             file.unlink(missing_ok=True)
             remove_empty(file.parent)
@@ -100,7 +100,7 @@ class _Continued:
 def _encode(job: RenderJob, load: Callable[[], Pipeline]) -> tuple[Any, _Continued]:
     """The model's conditioning; the inputs are not kept, as many tasks may wait here at once."""
     task = _task(job)
-    prepared = prepare(task, job.request.spec, job.request.facts)
+    prepared = read_inputs(task, job.request.spec, job.request.facts)
     audio = shot_audio(task, prepared.before, prepared.overlap, job.request.frames - prepared.overlap)
     conditioning = None if job.latents else load().encode(task, prepared.inputs, job.progress)
     return conditioning, _Continued(before=prepared.before, overlap=prepared.overlap, audio=audio)

@@ -72,7 +72,7 @@ def fit_image(picture: Frames, width: int, height: int, how: Literal["crop", "pa
     return fit(to_rgb(as_float(picture)), width, height, how)
 
 
-def guide(
+def build_guide(
     segment: Segment, known: KnownFrames, size: tuple[int, int], look: ControlAdjustments = UNADJUSTED
 ) -> Guide:
     """Build control video and mask of a segment.
@@ -103,7 +103,7 @@ def guide(
     return Guide(control=control, mask=mask)
 
 
-def ends(segment: Segment, known: KnownFrames, fps: Fraction, grid: Grid) -> Inputs:
+def image_to_video_inputs(segment: Segment, known: KnownFrames, fps: Fraction, grid: Grid) -> Inputs:
     """Inputs of an image-to-video model: frames to begin with and frames to end with.
 
     Args:
@@ -134,7 +134,7 @@ def ends(segment: Segment, known: KnownFrames, fps: Fraction, grid: Grid) -> Inp
     )
 
 
-def anchored(segment: Segment, known: KnownFrames, fps: Fraction) -> Inputs:
+def svi_inputs(segment: Segment, known: KnownFrames, fps: Fraction) -> Inputs:
     """Inputs of an image-to-video model with an SVI LoRA.
 
     Args:

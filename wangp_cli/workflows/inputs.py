@@ -28,7 +28,7 @@ WHITE = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Prepared:
+class ShotInputs:
     """The inputs of the model, and the video that the result continues.
 
     Args:
@@ -42,14 +42,14 @@ class Prepared:
     overlap: int = 0
 
 
-def prepare(task: Generate, spec: ModelSpec, facts: InputFacts) -> Prepared:
+def read_inputs(task: Generate, spec: ModelSpec, facts: InputFacts) -> ShotInputs:
     """Read and resize every input of a settled task.
 
     Raises:
         RequestError: a file does not decode.
     """
     reader = _Reader(task, spec, facts, 0, int(task.frames))
-    before = source_of(task, facts)
+    before = source_video(task, facts)
     overlap = 0
     start = reader.still("image_start")
     if before is not None:
@@ -58,10 +58,10 @@ def prepare(task: Generate, spec: ModelSpec, facts: InputFacts) -> Prepared:
         if overlap >= int(task.frames):
             raise RequestError("frames", f"{task.frames}, but {overlap} of them are of the video to continue")
         start = reader.end_of(before, overlap)
-    return Prepared(inputs=reader.inputs(start, reader.still("image_end")), before=before, overlap=overlap)
+    return ShotInputs(inputs=reader.inputs(start, reader.still("image_end")), before=before, overlap=overlap)
 
 
-def source_of(task: Generate, facts: InputFacts, fps: Fraction | None = None) -> SourceVideo | None:
+def source_video(task: Generate, facts: InputFacts, fps: Fraction | None = None) -> SourceVideo | None:
     """The video that a task continues, its frames counted at `fps`, or as they are."""
     if not (path := task.video_source):
         return None
@@ -71,7 +71,7 @@ def source_of(task: Generate, facts: InputFacts, fps: Fraction | None = None) ->
     )
 
 
-def prepare_window(
+def read_window_inputs(
     task: Generate, spec: ModelSpec, facts: InputFacts, segment: Segment, context: Frames | None, plan: Plan
 ) -> Inputs:
     """Read and resize the inputs of one window: its part of every file, and the frames before it.

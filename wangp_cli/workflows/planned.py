@@ -25,7 +25,7 @@ from wangp_cli.tasks.stages import Stage
 from wangp_cli.tasks.structure import StructureOptions
 from wangp_cli.workflows.assemble import assemble
 from wangp_cli.workflows.debug_outputs import GuidePreview, draw_timeline, timeline_story, write_intermediates
-from wangp_cli.workflows.guides import KnownFrames, anchored, ends, fit_image, guide
+from wangp_cli.workflows.guides import KnownFrames, build_guide, fit_image, image_to_video_inputs, svi_inputs
 from wangp_cli.workflows.result import ResultWriter
 from wangp_cli.workflows.seams import match_segment_colours
 from wangp_cli.workflows.segment_runs import SegmentRuns
@@ -172,13 +172,13 @@ class GuidedSegments:
     def inputs(self, segment: Segment, known: KnownFrames) -> Inputs:
         """Control video and mask, or images and frames at the ends for models that take no control video."""
         if segment.anchor is not None:
-            return anchored(segment, known, self._plan.fps)
+            return svi_inputs(segment, known, self._plan.fps)
         if "control" in self._spec.accepts:
             adjusted = (
                 self._task.control_adjustments if isinstance(self._task, AdjustmentOptions) else UNADJUSTED
             )
-            return guide(segment, known, self._clips.canvas, adjusted).inputs(self._plan.fps)
-        return ends(segment, known, self._plan.fps, self._spec.grid)
+            return build_guide(segment, known, self._clips.canvas, adjusted).inputs(self._plan.fps)
+        return image_to_video_inputs(segment, known, self._plan.fps, self._spec.grid)
 
     def initial(self, segment: Segment, known: KnownFrames) -> Clip:
         """The frames that a segment replaces, and their context."""

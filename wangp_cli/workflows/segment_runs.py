@@ -30,7 +30,7 @@ from wangp_cli.runtime.workspace.segments_cache import folder_beside, keep_seed,
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
 from wangp_cli.workflows.content_hash import content_hash
-from wangp_cli.workflows.decoding import decode_fitting
+from wangp_cli.workflows.decoding import decode_within_memory
 from wangp_cli.workflows.segment_audio import audio_file, read_cached_audio, write_audio
 
 
@@ -136,7 +136,7 @@ class SegmentRuns:
         progress = self._job.progress
         conditioning = pipeline.encode(shot, inputs, progress)
         latents = pipeline.denoise(shot, conditioning, progress)
-        decode_fitting(lambda: pipeline, latents, self._job, write)
+        decode_within_memory(lambda: pipeline, latents, self._job, write)
 
     def _hash(self, shot: Shot, inputs: Inputs, loras: Sequence[Lora]) -> str:
         request = self._job.request
