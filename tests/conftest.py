@@ -25,6 +25,9 @@ from wangp_cli.tasks import TASKS, TaskTypes
 from wangp_cli.value_layers import Layer
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Workers share the cores; this is read when torch is imported, also by the commands that tests start.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ["HF_HUB_OFFLINE"] = "1"
 # How long examples take to draw says how busy the machine is: in a fresh folder the first text takes seconds.
