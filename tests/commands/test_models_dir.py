@@ -104,3 +104,12 @@ def test_a_batch_and_decode_use_the_weights_of_the_flag(
     [latents] = (tmp_path / "made").rglob("*.safetensors")
     run("decode", latents, "--models-dir", models, env=env, code=0)
     assert len(list((tmp_path / "made").glob("*.mkv"))) == 1
+
+
+def test_an_estimate_tells_whether_the_weights_are_in_the_folder_of_the_flag(
+    models: Path, tasks: dict[str, dict[str, Any]], tmp_path: Path, capfd: Any
+) -> None:
+    for place, words in ((models, "all here"), (tmp_path / "empty", "GB to fetch")):
+        values = COMMON | tasks["travel"] | {"output_dir": tmp_path / "made"}
+        run_command("travel", values, TaskOptions(estimate=True, models_dir=place))
+        assert words in capfd.readouterr().out

@@ -59,13 +59,13 @@ def find_loras(task: Render, origin: Origins, spec: ModelSpec, session: Session)
     """
     named = [(*each, False) for each in _of_accelerator(task, spec, session)]
     named += [(*each, True) for each in task.strengths()]
-    found = [
+    loras = [
         LoraUse(source=find_source(name, session.loras_dir), strength=strength, own=own)
         for name, strength, own in named
     ]
     for name, strength, _ in named:
         _check_phases(task, name, strength)
-    for lora in found:
+    for lora in loras:
         source = lora.source
         if source.here:
             check_lora(source.path)
@@ -80,7 +80,7 @@ def find_loras(task: Render, origin: Origins, spec: ModelSpec, session: Session)
                 f"LoRA {source.name} is not on this machine, and offline nothing is fetched",
                 hint=f"wangp loras fetch {source.name}",
             )
-    return found
+    return loras
 
 
 def _of_accelerator(task: Render, spec: ModelSpec, session: Session) -> list[tuple[str, Strength]]:

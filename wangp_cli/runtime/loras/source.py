@@ -204,11 +204,11 @@ def _on_hub(source: LoraSource, repository: str, hub: Hub) -> Remote:
 
     place = source.path.parents[source.file.count("/")] if source.file else source.path
     _, files = files_of(repository, source.revision, place, hub)
-    found = [name for name in files if name.lower().endswith(ENDINGS)]
-    usual = [name for name in found if name in USUAL]
-    wanted = [source.file] if source.file else usual if len(usual) == 1 else found
-    if len(wanted) != 1 or wanted[0] not in found:
-        have = ", ".join(found[:8]) or "no safetensors file"
-        asked = f"has no file {source.file!r}" if source.file else "does not hold one LoRA alone"
-        raise ModelError(f"{repository} {asked}", hint=f"name one as {repository}:FILE; it has: {have}")
+    loras = [name for name in files if name.lower().endswith(ENDINGS)]
+    usual = [name for name in loras if name in USUAL]
+    wanted = [source.file] if source.file else usual if len(usual) == 1 else loras
+    if len(wanted) != 1 or wanted[0] not in loras:
+        have = ", ".join(loras[:8]) or "no safetensors file"
+        problem = f"has no file {source.file!r}" if source.file else "does not hold one LoRA alone"
+        raise ModelError(f"{repository} {problem}", hint=f"name one as {repository}:FILE; it has: {have}")
     return files[wanted[0]]

@@ -97,8 +97,10 @@ def check_animation(task: Render, spec: ModelSpec, facts: InputFacts, rate: Frac
             masks[0], f"model {spec.name!r} needs the video it lies over", hint="give --video-background"
         )
     for field in ("video_guide", *FRAMES_OF_THE_GUIDE):
-        if field in facts and (found := facts.of(field)[0].frames) < frames:
-            raise RequestError(field, f"{found} frames, but {frames} are asked for", hint=f"--frames {found}")
+        if field in facts and (available := facts.of(field)[0].frames) < frames:
+            raise RequestError(
+                field, f"{available} frames, but {frames} are asked for", hint=f"--frames {available}"
+            )
 
 
 def _check_unchanged(field: str, path: Path, checksums: Mapping[str, str]) -> None:

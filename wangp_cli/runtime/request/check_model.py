@@ -68,7 +68,7 @@ def check_model(task: Render, spec: ModelSpec, origin: Origins, catalogue: Catal
 
 
 def _check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
-    asked: dict[Accepts, str] = dict.fromkeys(sorted(task.abilities(spec)), "model")
+    needed: dict[Accepts, str] = dict.fromkeys(sorted(task.abilities(spec)), "model")
     given: dict[Accepts, str] = {
         mark.ability: field for field, mark in task.inputs().items() if mark.ability and getattr(task, field)
     }
@@ -78,12 +78,12 @@ def _check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None
         given["lora"] = "accelerator"
     if isinstance(task, CameraOptions) and task.camera:
         given.setdefault("camera", "camera")
-    for feature, field in (asked | given).items():
+    for feature, field in (needed | given).items():
         if feature not in spec.accepts:
             able = catalogue.accepting(feature)
             hint = f"models that do: {', '.join(able)}" if able else None
             raise RequestError(field, f"model {spec.name!r} takes no {INPUT_NAMES[feature]}", hint=hint)
-    has = set(given) | set(asked) | ({"start"} if "source" in given else set())
+    has = set(given) | set(needed) | ({"start"} if "source" in given else set())
     for feature in sorted(spec.requires - has):
         taking = (name for name, mark in task.inputs().items() if mark.ability == feature)
         field = feature if feature in type(task).model_fields else next(taking, "model")
@@ -91,7 +91,7 @@ def _check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None
         hint = f"give {_option(field, type(task))}" if field != "model" else f"`{taker}` takes it"
         words = spec.means.get(feature, INPUT_NAMES[feature])
         raise RequestError(field, f"model {spec.name!r} needs a {words}", hint=hint)
-    if "mask" in given and "control" not in given and "control" not in asked:
+    if "mask" in given and "control" not in given and "control" not in needed:
         raise RequestError(
             given["mask"], "there is no control video to mask", hint="give --video-guide or --image-guide"
         )
@@ -124,8 +124,8 @@ def check_recamera(task: Render, spec: ModelSpec, facts: InputFacts, frames: int
     """
     if not spec.is_recamera:
         return
-    if "video_guide" in facts and (found := facts.of("video_guide")[0].frames) < frames:
-        raise RequestError("video_guide", f"{found} frames, but model {spec.name!r} re-renders {frames}")
+    if "video_guide" in facts and (available := facts.of("video_guide")[0].frames) < frames:
+        raise RequestError("video_guide", f"{available} frames, but model {spec.name!r} re-renders {frames}")
     if isinstance(task, CameraOptions):
         poses(task, frames)
 
@@ -147,20 +147,21 @@ def _check_sampling(task: Render, spec: ModelSpec, origin: Origins) -> list[Noti
 
 
 def _check_run(task: Sampling, spec: ModelSpec, origin: Origins) -> list[Notice]:
-    asked = task.guidance_phases
-    if asked > spec.phases:
+    phases = task.guidance_phases
+    if phases > spec.phases:
         most = f"{spec.phases} phases" if spec.phases > 1 else "one phase"
-        raise RequestError("guidance_phases", f"{asked}, but model {spec.name!r} has at most {most}")
-    if asked < spec.experts:
+        raise RequestError("guidance_phases", f"{phases}, but model {spec.name!r} has at most {most}")
+    if phases < spec.experts:
         raise RequestError(
             "guidance_phases",
-            f"{asked}, but model {spec.name!r} needs {spec.experts}: one network each for high and low noise",
+            f"{phases}, but model {spec.name!r} needs {spec.experts}: "
+            "one network each for high and low noise",
         )
     notices = [
-        Notice(field=field, text=f"not used, there {'are two phases' if asked > 1 else 'is one phase'}")
+        Notice(field=field, text=f"not used, there {'are two phases' if phases > 1 else 'is one phase'}")
         for phase, fields in FIELDS_OF_PHASES.items()
         for field in fields
-        if asked < phase and _is_explicit(origin, field)
+        if phases < phase and _is_explicit(origin, field)
     ]
     task.check_guidance(spec)
     if not task.uses_guidance:
@@ -171,7 +172,7 @@ def _check_run(task: Sampling, spec: ModelSpec, origin: Origins) -> list[Notice]
     if "speech" not in spec.accepts and _is_explicit(origin, "audio_scale"):
         text = f"not used, model {spec.name!r} takes no speech"
         notices.append(Notice(field="audio_scale", text=text))
-    if asked > 1:
+    if phases > 1:
         notices.append(Notice(field="phases", text=", ".join(starmap(_steps, task.phase_spans))))
     return notices
 

@@ -78,17 +78,17 @@ def _at_rate(spec: ModelSpec, rate: Fraction) -> ModelSpec:
 
 
 def _frames_on_grid(draft: Draft, task: Length, grid: Grid) -> tuple[int, Origin]:
-    asked = task.frames
-    count = frame_count(asked, draft.rate)
+    given = task.frames
+    count = frame_count(given, draft.rate)
     frames = grid.frames(count)
-    if frames == asked:
+    if frames == given:
         return frames, draft.origin["frames"]
-    is_count = isinstance(asked, int)
-    text = f"{asked} at {draft.rate} fps"
+    is_count = isinstance(given, int)
+    text = f"{given} at {draft.rate} fps"
     if not 1 <= count <= MAX_FRAMES - grid.step:
-        made = f"{asked} is out of range" if is_count else f"{text} is {count} frames"
+        made = f"{given} is out of range" if is_count else f"{text} is {count} frames"
         raise RequestError("frames", f"{made}, must be 1 to {MAX_FRAMES - grid.step}")
-    return frames, Origin("grid", f"snapped from {asked}" if is_count else text)
+    return frames, Origin("grid", f"snapped from {given}" if is_count else text)
 
 
 def settle_size(draft: Draft) -> Draft:
