@@ -189,7 +189,7 @@ def test_sound_of_a_video_reads_in_step(tmp_path: Path) -> None:
 
 def test_a_video_without_sound_has_none_to_read(tmp_path: Path) -> None:
     write_video(tmp_path / "clip.mp4", [moving(2)], fps=Fraction(8))
-    with pytest.raises(MediaError, match="has no sound"):
+    with pytest.raises(MediaError, match="has no audio"):
         read_audio(tmp_path / "clip.mp4")
 
 

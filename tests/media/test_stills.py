@@ -132,7 +132,7 @@ def test_what_a_format_cannot_hold_is_refused(tmp_path: Path) -> None:
     for name, frame, options, reason in (
         ("a.jpg", moving(1, channels=4), {}, "no alpha"),
         ("a.webp", moving(1), {"bits": 16}, "no 16 bits"),
-        ("a.bmp", moving(1), {}, "is not a picture we write"),
+        ("a.bmp", moving(1), {}, "is not an image format that can be written"),
         ("a.jpg", moving(1), {"comment": json.dumps("x" * 70_000)}, "64 KB of metadata"),
     ):
         with pytest.raises(MediaError, match=reason):

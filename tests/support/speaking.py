@@ -12,7 +12,7 @@ from tests.support import tiny
 from wangp_cli.media.clip import Audio
 from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines.base import Inputs, Weights
-from wangp_cli.pipelines.wan.speech_network import SpeechModule, original
+from wangp_cli.pipelines.wan.speech_network import SpeechModule, original_name
 
 FEATURES, WIDTH, BLOCKS = 16, 48, 2
 FILES = ("module.safetensors", "proj.safetensors")
@@ -50,7 +50,7 @@ def write_module(made: SpeechModule, folder: Path) -> tuple[Path, ...]:
     """Its weights as WanGP has them: what belongs to the blocks, and what comes before them."""
     held: dict[str, dict[str, torch.Tensor]] = {name: {} for name in FILES}
     for key, value in made.state_dict().items():
-        held[FILES[0] if key.startswith("blocks") else FILES[1]][original(key)] = value.contiguous()
+        held[FILES[0] if key.startswith("blocks") else FILES[1]][original_name(key)] = value.contiguous()
     for name, tensors in held.items():
         save_file(tensors, folder / name)
     return tuple(folder / name for name in FILES)

@@ -1,1 +1,1 @@
-"""Arrays in, arrays out: clips, files, sound."""
+"""Clips as arrays: reading, writing, resizing, colour, masks and audio."""

@@ -1,4 +1,4 @@
-"""Sound that fits a picture: cut, resampled, mixed and joined."""
+"""Audio in step with frames: cut, pad, resample, mix and join."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ def samples_at(frame: int, rate: int, fps: Fraction) -> int:
 
 
 def silence(samples: int, channels: int, rate: int) -> Audio:
-    """Nothing to hear, `samples` long."""
+    """Silence of `samples` samples."""
     return Audio(samples=np.zeros((samples, channels), np.float32), rate=rate)
 
 
 def fit_samples(audio: Audio, samples: int) -> Audio:
-    """Exactly that many samples: cut at the end, or followed by silence."""
-    have = len(audio.samples)
-    if have >= samples:
+    """The audio with exactly `samples` samples: cut at the end, or padded with silence."""
+    available = len(audio.samples)
+    if available >= samples:
         return Audio(samples=audio.samples[:samples], rate=audio.rate)
-    gap = np.zeros((samples - have, audio.samples.shape[1]), np.float32)
-    return Audio(samples=np.concatenate([audio.samples, gap]), rate=audio.rate)
+    padding = np.zeros((samples - available, audio.samples.shape[1]), np.float32)
+    return Audio(samples=np.concatenate([audio.samples, padding]), rate=audio.rate)
 
 
 def cut(audio: Audio, fps: Fraction, *, start: int = 0, frames: int | None = None) -> Audio:
-    """The sound of some frames; shorter where the sound ends first.
+    """The audio of some frames; shorter where the audio ends first.
 
     Args:
-        audio: sound that begins with frame 0.
+        audio: begins with frame 0.
         fps: frames per second.
         start: first frame.
-        frames: how many; None goes to the end of the sound.
+        frames: number of frames; None goes to the end of the audio.
     """
     first = samples_at(start, audio.rate, fps)
     last = None if frames is None else samples_at(start + frames, audio.rate, fps)
@@ -49,60 +49,61 @@ def cut(audio: Audio, fps: Fraction, *, start: int = 0, frames: int | None = Non
 
 
 def fit_frames(audio: Audio, frames: int, fps: Fraction) -> Audio:
-    """Exactly as long as that many frames: cut, or followed by silence."""
+    """The audio exactly as long as `frames` frames: cut at the end, or padded with silence."""
     return fit_samples(audio, samples_at(frames, audio.rate, fps))
 
 
 def resample(audio: Audio, rate: int) -> Audio:
-    """The same sound at another rate, `round(N * rate / audio.rate)` samples long."""
+    """The audio at another sample rate, `round(N * rate / audio.rate)` samples long."""
     if rate == audio.rate:
         return audio
     channels = audio.samples.shape[1]
     layout = channel_layout(channels)
-    machine = AudioResampler(format="flt", layout=layout, rate=rate)
-    parts = machine.resample(to_audio_frame(audio.samples, layout, audio.rate)) + machine.resample(None)
-    # A handful of samples may give none.
+    resampler = AudioResampler(format="flt", layout=layout, rate=rate)
+    parts = resampler.resample(to_audio_frame(audio.samples, layout, audio.rate)) + resampler.resample(None)
+    # Few samples may give none, so an empty array comes first.
     flat = np.concatenate([np.zeros(0, np.float32), *(part.to_ndarray().reshape(-1) for part in parts)])
     wanted = round(Fraction(len(audio.samples) * rate, audio.rate))
     return fit_samples(Audio(samples=flat.reshape(-1, channels).astype(np.float32), rate=rate), wanted)
 
 
 def mix(audio: Audio, channels: int) -> Audio:
-    """The same sound on another number of channels.
+    """The audio with another number of channels.
 
-    One channel is copied to all; many become one by their mean; else channels are dropped or silent.
+    One channel is copied to all; several become one by their mean; else the last ones are dropped or added
+    as silence.
     """
-    have = audio.samples.shape[1]
-    if have == channels:
+    given = audio.samples.shape[1]
+    if given == channels:
         return audio
-    if have == 1:
+    if given == 1:
         samples = np.repeat(audio.samples, channels, axis=1)
     elif channels == 1:
         samples = audio.samples.mean(axis=1, keepdims=True, dtype=np.float32)
     else:
         samples = np.zeros((len(audio.samples), channels), np.float32)
-        samples[:, : min(have, channels)] = audio.samples[:, :channels]
+        samples[:, : min(given, channels)] = audio.samples[:, :channels]
     return Audio(samples=samples, rate=audio.rate)
 
 
 def join(parts: Sequence[tuple[Audio | None, int]], fps: Fraction) -> Audio | None:
-    """The sound of clips one after another, in step with their frames.
+    """The audio of clips one after another, in step with their frames.
 
     Args:
-        parts: sound of each clip and how many frames it takes; None is silence.
-        fps: frames per second of all.
+        parts: audio of each clip, None for silence, and the number of its frames.
+        fps: frames per second of all clips.
 
     Returns:
-        Sound with the highest rate and the most channels among the parts; None when all are silent.
+        Audio with the highest sample rate and the most channels among the parts; None if no part has any.
     """
-    heard = [audio for audio, _ in parts if audio is not None]
-    if not heard:
+    given = [audio for audio, _ in parts if audio is not None]
+    if not given:
         return None
-    rate = max(audio.rate for audio in heard)
-    channels = max(audio.samples.shape[1] for audio in heard)
+    rate = max(audio.rate for audio in given)
+    channels = max(audio.samples.shape[1] for audio in given)
     pieces, frame = [], 0
     for audio, frames in parts:
-        # Lengths come from the running count, so rounding never adds up.
+        # Lengths come from the running frame count, so rounding errors do not add up.
         length = samples_at(frame + frames, rate, fps) - samples_at(frame, rate, fps)
         source = silence(0, channels, rate) if audio is None else mix(resample(audio, rate), channels)
         pieces.append(fit_samples(source, length).samples)
@@ -111,10 +112,10 @@ def join(parts: Sequence[tuple[Audio | None, int]], fps: Fraction) -> Audio | No
 
 
 def channel_layout(channels: int) -> str:
-    """FFmpeg's name for a number of channels.
+    """FFmpeg's channel layout for a number of channels.
 
     Raises:
-        MediaError: none, or more than eight.
+        MediaError: 0 channels, or more than 8.
     """
     if channels not in _LAYOUTS:
         raise MediaError(f"audio: {channels} channels, must be 1 to 8")
@@ -122,7 +123,7 @@ def channel_layout(channels: int) -> str:
 
 
 def to_audio_frame(samples: NDArray[np.float32], layout: str, rate: int) -> AudioFrame:
-    """Samples `[N, channels]` as one frame for FFmpeg."""
+    """Samples `[N, channels]` as one audio frame of PyAV."""
     flat = np.ascontiguousarray(samples, np.float32).reshape(1, -1)
     frame = AudioFrame.from_ndarray(flat, format="flt", layout=layout)
     frame.sample_rate = rate

@@ -1,4 +1,4 @@
-"""Edges of pictures."""
+"""Edge maps by the Canny detector."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _NEIGHBOURS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0
 
 
 def canny(frames: Frames, *, low: float = 100, high: float = 200) -> NDArray[np.float32]:
-    """White edges of one pixel on black.
+    """Edge maps of frames: white edges one pixel wide on black.
 
     Args:
         frames: `[T, H, W, 3]` RGB, any dtype of `Frames`.
-        low: slope of luma, of 255, summed over a Sobel kernel in both directions, of which an edge consists.
-        high: the same at some place of it.
+        low: least gradient of a pixel of an edge: |x| + |y| of Sobel filters over luma in [0, 255].
+        high: least gradient of at least one pixel of each edge.
 
     Returns:
         float32 `[T, H, W, 3]`, 0 or 1.
 
-    Source: Canny 1986, A Computational Approach to Edge Detection, without smoothing; slopes are measured as
-    |x| + |y|, as in OpenCV's function of that name.
+    Source: Canny 1986, A Computational Approach to Edge Detection, without smoothing, with gradients as in
+    OpenCV's `Canny`.
     """
     edges = [_edges(as_float(frame)[..., :3] @ LUMA * np.float32(255), low, high) for frame in frames]
     shape = (*frames.shape[:3], 3)
@@ -33,9 +33,9 @@ def canny(frames: Frames, *, low: float = 100, high: float = 200) -> NDArray[np.
 
 def _edges(luma: NDArray[np.float32], low: float, high: float) -> NDArray[np.bool_]:
     across, down = _sobel(np.rint(luma))
-    slope = np.abs(across) + np.abs(down)
-    ridge = _ridges(slope, across, down)
-    return _connected(ridge & (slope > high), ridge & (slope > low))
+    gradient = np.abs(across) + np.abs(down)
+    ridge = _local_maxima(gradient, across, down)
+    return _connected(ridge & (gradient > high), ridge & (gradient > low))
 
 
 def _sobel(luma: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -45,12 +45,12 @@ def _sobel(luma: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.f
     return rows[:, 2:] - rows[:, :-2], columns[2:] - columns[:-2]
 
 
-def _ridges(
-    slope: NDArray[np.float32], across: NDArray[np.float32], down: NDArray[np.float32]
+def _local_maxima(
+    gradient: NDArray[np.float32], across: NDArray[np.float32], down: NDArray[np.float32]
 ) -> NDArray[np.bool_]:
-    """Where the slope is the steepest along its own direction, of four."""
-    padded = np.pad(slope, 1)
-    height, width = slope.shape
+    """Non-maximum suppression: pixels with the largest gradient along its direction, of four directions."""
+    padded = np.pad(gradient, 1)
+    height, width = gradient.shape
 
     def neighbour(y: int, x: int) -> NDArray[np.float32]:
         return padded[1 + y : 1 + y + height, 1 + x : 1 + x + width]
@@ -58,27 +58,27 @@ def _ridges(
     level = np.abs(down) < np.abs(across) * _TAN_22
     upright = np.abs(down) > np.abs(across) / _TAN_22
     falling = (across < 0) == (down < 0)
-    # Of two equal neighbours along a row or a column one is taken.
+    # `>=` on one side: of two equal neighbours along a row or a column one is kept.
     return np.select(
         [level, upright, falling],
         [
-            (slope > neighbour(0, -1)) & (slope >= neighbour(0, 1)),
-            (slope > neighbour(-1, 0)) & (slope >= neighbour(1, 0)),
-            (slope > neighbour(-1, -1)) & (slope > neighbour(1, 1)),
+            (gradient > neighbour(0, -1)) & (gradient >= neighbour(0, 1)),
+            (gradient > neighbour(-1, 0)) & (gradient >= neighbour(1, 0)),
+            (gradient > neighbour(-1, -1)) & (gradient > neighbour(1, 1)),
         ],
-        (slope > neighbour(-1, 1)) & (slope > neighbour(1, -1)),
+        (gradient > neighbour(-1, 1)) & (gradient > neighbour(1, -1)),
     )
 
 
 def _connected(seeds: NDArray[np.bool_], allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """All that hangs together with a seed, diagonals too."""
-    found = np.pad(seeds, 1)
+    """The allowed pixels that are connected with a seed, diagonals included."""
+    reached = np.pad(seeds, 1)
     free = np.pad(allowed & ~seeds, 1)
-    y, x = np.nonzero(found)
+    y, x = np.nonzero(reached)
     while len(y):
         near = np.concatenate([(y + dy) * free.shape[1] + x + dx for dy, dx in _NEIGHBOURS])
         near = np.unique(near[free.ravel()[near]])
-        found.ravel()[near] = True
+        reached.ravel()[near] = True
         free.ravel()[near] = False
         y, x = np.divmod(near, free.shape[1])
-    return found[1:-1, 1:-1]
+    return reached[1:-1, 1:-1]

@@ -1,4 +1,4 @@
-"""Clips: frames with a rate and perhaps sound."""
+"""Clips: frames with a rate and perhaps audio; conversions between dtypes and to RGB."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Frames: TypeAlias = NDArray[Any]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Audio:
-    """Sound.
+    """Audio samples with their rate.
 
     Args:
         samples: float32 `[N, channels]`, in [-1, 1].
@@ -34,7 +34,7 @@ class Audio:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Clip:
-    """Frames `[T, H, W, C]` at an exact rate, with optional sound."""
+    """Frames `[T, H, W, C]` at an exact rate, with optional audio."""
 
     frames: Frames
     fps: Fraction
@@ -50,7 +50,7 @@ class Clip:
 
 
 def as_float(frames: Frames) -> NDArray[np.float32]:
-    """The same frames as float32 in [0, 1]."""
+    """The frames as float32 in [0, 1]."""
     if frames.dtype == np.uint8:
         return frames.astype(np.float32) / np.float32(255)
     if frames.dtype == np.uint16:
@@ -59,14 +59,14 @@ def as_float(frames: Frames) -> NDArray[np.float32]:
 
 
 def as_uint8(frames: Frames) -> NDArray[np.uint8]:
-    """The same frames rounded to uint8."""
+    """The frames rounded to uint8."""
     if frames.dtype == np.uint8:
         return frames
     return (as_float(frames).clip(0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
 
 
 def as_uint16(frames: Frames) -> NDArray[np.uint16]:
-    """The same frames rounded to uint16."""
+    """The frames rounded to uint16."""
     if frames.dtype == np.uint16:
         return frames
     if frames.dtype == np.uint8:
@@ -75,7 +75,7 @@ def as_uint16(frames: Frames) -> NDArray[np.uint16]:
 
 
 def as_type(frames: Frames, dtype: np.dtype[Any]) -> Frames:
-    """The same frames, rounded to uint8 or uint16, or as floats."""
+    """The frames rounded to uint8 or uint16, or as float32 for any other dtype."""
     if dtype == np.uint8:
         return as_uint8(frames)
     return as_uint16(frames) if dtype == np.uint16 else as_float(frames)
@@ -102,6 +102,6 @@ def to_rgb(frames: Frames, background: float = 0.0) -> Frames:
 
 
 def chunks(frames: Frames, length: int = 16) -> Iterator[Frames]:
-    """The frames in pieces of at most `length`, for writers that take a stream."""
+    """The frames in pieces of at most `length`, for functions that take a stream."""
     for start in range(0, len(frames), length):
         yield frames[start : start + length]

@@ -1,4 +1,4 @@
-"""The codecs we write: one row each, with the containers that take them."""
+"""The video codecs that can be written, with their containers and encoder options."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from wangp_cli.errors import MediaError, nearest
 
 @dataclass(frozen=True, kw_only=True)
 class Codec:
-    """How frames become a stream.
+    """A video codec and how FFmpeg encodes it.
 
     Args:
-        name: what `--codec` takes.
+        name: value of `--codec`.
         encoder: FFmpeg's name.
         suffixes: containers, by file suffix, best first.
         pixels: pixel format of 8 bit sources.
         deep_pixels: pixel format of 16 bit and float sources; equal to `pixels` where one serves both.
-        alpha_pixels: pixel formats of RGBA sources, 8 bit and deep; None where alpha has no place.
-        crf: constant quality, lower is better; None where the codec has no such setting.
+        alpha_pixels: pixel formats of RGBA sources, 8 bit and deep; None without alpha channel.
+        crf: default constant quality, lower is better; None where the codec has no such setting.
         crf_range: lowest and highest `crf`.
         options: FFmpeg's encoder options.
         tag: four-character code that players expect.
@@ -44,14 +44,14 @@ class Codec:
 
     @property
     def rgb(self) -> bool:
-        """RGB is stored as it is, without a conversion to luma and chroma."""
+        """RGB is stored without conversion to luma and chroma."""
         return self.pixels.startswith(("rgb", "bgr", "gbr"))
 
     def pixel_format(self, *, alpha: bool, deep: bool) -> str:
         """The pixel format for a source with or without alpha, of 8 bits or more.
 
         Raises:
-            MediaError: alpha, which this codec cannot carry.
+            MediaError: the codec has no alpha channel.
         """
         if not alpha:
             return self.deep_pixels if deep else self.pixels
@@ -61,7 +61,7 @@ class Codec:
         return self.alpha_pixels[deep]
 
     def block(self, pixels: str) -> tuple[int, int]:
-        """Width and height must be multiples of these, in pixels."""
+        """The multiples of which width and height must be, in pixels."""
         if "420" in pixels:
             return 2, 2
         return (2, 1) if "422" in pixels else (1, 1)
@@ -82,7 +82,7 @@ class Codec:
         return crf
 
     def audio_encoder(self, suffix: str) -> str:
-        """FFmpeg's audio encoder for this codec in a container: lossless where the picture is a master."""
+        """FFmpeg's audio encoder for this codec in a container: lossless for codecs of editing masters."""
         if suffix == ".webm":
             return "libopus"
         if suffix == ".mkv":
@@ -150,14 +150,14 @@ _DEFAULTS = {".mp4": "h264", ".mov": "h264", ".mkv": "h264", ".webm": "vp9"}
 
 
 def choose_codec(codec: str | None, suffix: str) -> Codec:
-    """The codec of that name, or the usual one of a container.
+    """The codec of a name, or the default one of a container.
 
     Args:
         codec: a name of `CODECS`; None for the container's default.
         suffix: `.mp4`, in any case.
 
     Raises:
-        MediaError: no such codec, or the container does not take it.
+        MediaError: the codec is unknown, or cannot go into the container.
     """
     suffix = suffix.lower()
     if codec is None:
@@ -172,20 +172,20 @@ def choose_codec(codec: str | None, suffix: str) -> Codec:
         raise MediaError(
             f"codec: {codec!r} is unknown", hint=nearest(codec, known) or f"one of {', '.join(known)}"
         )
-    found = CODECS[codec]
-    if suffix not in found.suffixes:
+    chosen = CODECS[codec]
+    if suffix not in chosen.suffixes:
         raise MediaError(
             f"codec: {codec} cannot go into {suffix or 'a file without suffix'!r}",
-            hint=f"name the file {' or '.join(found.suffixes)}",
+            hint=f"name the file {' or '.join(chosen.suffixes)}",
         )
-    return found
+    return chosen
 
 
 @cache
 def deterministic_options(encoder: str) -> dict[str, str]:
-    """Options without which an encoder gives other bytes for the same frames from run to run.
+    """Options that make an encoder give the same bytes for the same frames in every run.
 
-    x264's AVX-512 code for macroblock trees, of 8 bit video, is not repeatable; its AVX2 code is.
+    x264's AVX-512 code for macroblock trees of 8 bit video is not deterministic; its AVX2 code is.
     """
     if encoder != "libx264" or "avx512f" not in _cpu_flags():
         return {}
@@ -201,5 +201,5 @@ def _cpu_flags() -> frozenset[str]:
 
 
 def silence_svt_av1() -> None:
-    """Stop SVT-AV1 from writing its banner to stderr; its level has no option, only this variable."""
+    """Keep SVT-AV1 from writing to stderr; its log level is set by an environment variable only."""
     os.environ.setdefault("SVT_LOG", "1")

@@ -1,4 +1,4 @@
-"""RGB to the encoder's pixels and back, in BT.709 with chroma where players look for it."""
+"""Conversion between RGB and pixel formats of codecs: BT.709, with left chroma siting."""
 
 from __future__ import annotations
 
@@ -37,32 +37,32 @@ _EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 
 
 class Converter:
-    """Turn frames of one size and pixel format into another, one at a time.
+    """Converts the pixel format of frames of one size.
 
     Args:
-        width: in pixels, of source and result alike.
+        width: in pixels, of source and result.
         height: in pixels.
-        source: pixel format of what `convert` takes.
-        result: pixel format of what it gives.
+        source: pixel format of the frames that `convert` takes.
+        result: pixel format of the frames that it gives.
         scale: options of FFmpeg's scale filter.
     """
 
     def __init__(self, width: int, height: int, source: str, result: str, scale: str) -> None:
         self.graph = Graph()
-        taken = self.graph.add_buffer(width=width, height=height, format=source, time_base=Fraction(1, 1))  # type: ignore[arg-type]
-        stages = [taken, self.graph.add("scale", scale), self.graph.add("format", result)]
+        buffer = self.graph.add_buffer(width=width, height=height, format=source, time_base=Fraction(1, 1))  # type: ignore[arg-type]
+        stages = [buffer, self.graph.add("scale", scale), self.graph.add("format", result)]
         self.graph.link_nodes(*stages, self.graph.add("buffersink")).configure()
 
     def convert(self, frame: VideoFrame) -> VideoFrame:
         """The frame in the result's pixel format."""
-        # The graph counts in ones; the caller's own time stamps do not belong here.
+        # The graph has its own time base, so it must not see the frame's time stamp.
         frame.pts = None
         self.graph.vpush(frame)
         return self.graph.vpull()
 
 
 def to_encoder(width: int, height: int, source: str, result: str) -> Converter:
-    """RGB of full range to an encoder's format: BT.709, limited range, chroma sited left as H.264 has it."""
+    """A converter from full-range RGB to an encoder's format: BT.709, limited range, left chroma siting."""
     if result.startswith(("rgb", "bgr", "gbr")):
         return Converter(width, height, source, result, f"flags={_EXACT}")
     matrix = "out_color_matrix=bt709:out_range=tv:out_primaries=bt709:out_transfer=bt709"
@@ -70,9 +70,9 @@ def to_encoder(width: int, height: int, source: str, result: str) -> Converter:
 
 
 def from_decoder(frame: VideoFrame) -> Converter:
-    """What decodes to RGB of full range, by the tags of the frame.
+    """A converter from a decoded frame's format to full-range RGB, by the colour tags of the frame.
 
-    A file without tags is read as BT.601 of limited range, the way FFmpeg's own tools made it.
+    Without tags, frames count as limited-range BT.601, as FFmpeg's tools assume.
     """
     result = rgb_format(frame)
     siting = (
@@ -86,7 +86,7 @@ def from_decoder(frame: VideoFrame) -> Converter:
 
 
 def rgb_format(frame: VideoFrame) -> str:
-    """`rgb24`, `rgba`, `rgb48le` or `rgba64le`: what holds the frame without loss."""
+    """The RGB pixel format that holds a frame without loss: `rgb24`, `rgba`, `rgb48le` or `rgba64le`."""
     parts: Any = frame.format.components
     deep = max(part.bits for part in parts) > 8
     alpha = any(part.is_alpha for part in parts) or frame.format.name == "pal8"
@@ -94,12 +94,12 @@ def rgb_format(frame: VideoFrame) -> str:
 
 
 def source_frames(frames: Frames, *, deep: bool) -> tuple[Frames, str]:
-    """Frames as an encoder's source, with their pixel format; grey becomes RGB.
+    """Frames as RGB or RGBA of 8 or 16 bits, with the name of their pixel format.
 
     Args:
         frames: `[T, H, W, C]`, any dtype of `Frames`.
-        deep: give 16 bits; else round to 8 once. Deep encoders get 16 bits of any source, because
-            FFmpeg widens 8 bits by a shift, which makes white too dark.
+        deep: give 16 bits, else round to 8. Deep encoders get 16 bits from any source, because FFmpeg widens
+            8 bits by a shift, which makes white too dark.
     """
     alpha = frames.shape[3] == 4
     if not alpha:

@@ -1,4 +1,4 @@
-"""Streams of an open container: which to show, how fast, which frames, and the frames themselves."""
+"""Streams of an open container: choosing them, their frame rate, time stamps and decoded frames."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 def snap_rate(rate: Fraction) -> Fraction:
-    """The rate that was meant: MKV and WebM keep times in milliseconds, so 60000/1001 reads as 19001/317."""
+    """The standard rate nearest to one that was rounded: MKV and WebM store times in milliseconds."""
     for known in [Fraction(round(rate)), *_RATES]:
         if known and abs(rate - known) < Fraction(1, 10_000):
             return known
@@ -30,7 +30,7 @@ def frame_rate(stream: Any) -> Fraction:
     """Frames per second of an open video stream, snapped.
 
     Raises:
-        MediaError: the file does not say.
+        MediaError: the file has no frame rate.
     """
     for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
         if rate and 0 < rate <= 1000:
@@ -39,9 +39,9 @@ def frame_rate(stream: Any) -> Fraction:
 
 
 def frame_timestamps(opened: InputContainer, stream: Any) -> tuple[int, list[int] | None]:
-    """How many frames a stream shows and their time stamps in order; None where the file has none.
+    """The number of frames of a stream, and their sorted time stamps; None where time stamps are missing.
 
-    Moves the container to its end.
+    Reads the container to its end.
     """
     stamps = [packet.pts for packet in opened.demux(stream) if packet.size and not packet.is_discard]
     if any(stamp is None for stamp in stamps) or len(set(stamps)) != len(stamps):
@@ -50,12 +50,12 @@ def frame_timestamps(opened: InputContainer, stream: Any) -> tuple[int, list[int
 
 
 def video_stream(opened: InputContainer, path: Path | str) -> Any:
-    """The stream to show.
+    """The video stream to read, not a cover image.
 
     Raises:
-        MediaError: there is none that we can decode.
+        MediaError: there is none with a known codec.
     """
-    # A cover picture is a stream too, and a stream of an unknown codec has no context.
+    # A cover image is a video stream too, and a stream of an unknown codec has no context.
     shown = [stream for stream in opened.streams.video if not stream.disposition & Disposition.attached_pic]
     known: list[Any] = [stream for stream in shown if stream.codec_context is not None]
     if not known:
@@ -64,14 +64,14 @@ def video_stream(opened: InputContainer, path: Path | str) -> Any:
 
 
 def audio_stream(opened: InputContainer) -> Any | None:
-    """The stream to hear; None where there is none that we can decode."""
+    """The first audio stream with a known codec; None without one."""
     return next((stream for stream in opened.streams.audio if stream.codec_context is not None), None)
 
 
 def decode_frames(opened: InputContainer, stream: Any) -> Iterator[av.VideoFrame]:
-    """The frames of a stream, in the order they are shown, from where the container stands."""
+    """The frames of a stream in display order, from the container's current position."""
     stream.thread_type = "AUTO"
-    # The header may tell one size and the frames inside another.
+    # Frames may be larger than the header says.
     stream.codec_context.options = {"max_pixels": str(MAX_IMAGE_PIXELS)}
     codec = stream.codec_context.codec.canonical_name
     if codec not in _ALPHA_DECODERS or "1" not in {

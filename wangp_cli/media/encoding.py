@@ -1,4 +1,4 @@
-"""Streams of a container that is being written: pictures and sound, encoded as they come."""
+"""Video and audio streams of a container that is being written."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ _AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 4
 _OPUS_RATES = frozenset({8000, 12000, 16000, 24000, 48000})
 _LOSSY_AUDIO_BITS = 192_000
 _X265_DELAY = 2
-"""Frames by which x265 sends a picture ahead of its turn. Of clips shorter than that it leaves the decode
-times uninitialised, so they are counted here."""
+"""Frames by which x265 delays output. It leaves decode times uninitialised for clips shorter than that, so
+decode times are set here."""
 
 
 class VideoStreamEncoder:
-    """The picture's stream.
+    """Encodes frames into the video stream of a container.
 
     Args:
         container: open for writing.
         codec: of the stream.
         crf: constant quality; None where the codec has none.
-        first: `[T, H, W, C]`, frames whose size, channels and depth all others share.
+        first: `[T, H, W, C]`, the first frames; all others have their size, channels and dtype.
         fps: frames per second, exact.
 
     Raises:
-        MediaError: the codec cannot hold frames of this size or with alpha.
+        MediaError: the codec cannot encode frames of this size, or alpha.
     """
 
     def __init__(self, container: Any, codec: Codec, crf: int | None, first: Frames, fps: Fraction) -> None:
@@ -63,7 +63,7 @@ class VideoStreamEncoder:
         self.converter: colour.Converter | None = None
 
     def add(self, frames: Frames) -> None:
-        """Encode frames after those before."""
+        """Encode the next frames."""
         ready, name = colour.source_frames(frames, deep=self.deep)
         if self.converter is None:
             self.converter = colour.to_encoder(self.width, self.height, name, self.pixels)
@@ -74,7 +74,7 @@ class VideoStreamEncoder:
             self.count += 1
 
     def finish(self) -> None:
-        """Encode what the encoder still holds."""
+        """Flush the encoder."""
         self._mux(self.stream.encode(None))
 
     def _mux(self, packets: list[Any]) -> None:
@@ -86,7 +86,15 @@ class VideoStreamEncoder:
 
 
 class AudioStreamEncoder:
-    """The sound's stream, kept in step with the picture so that the container never waits for it."""
+    """Encodes audio into the audio stream of a container, interleaved with the frames.
+
+    Args:
+        container: open for writing.
+        codec: of the video stream, which decides the audio codec.
+        suffix: of the container, `.mp4` and so on.
+        audio: from the first frame on; resampled where the audio codec lacks its rate.
+        fps: frames per second, exact.
+    """
 
     def __init__(self, container: Any, codec: Codec, suffix: str, audio: Audio, fps: Fraction) -> None:
         encoder = codec.audio_encoder(suffix)
@@ -101,20 +109,20 @@ class AudioStreamEncoder:
             self.stream.format = "s32"
 
     def encode_until(self, frames: int) -> None:
-        """Encode the sound of the first `frames` frames that is not encoded yet."""
+        """Encode audio up to the end of frame `frames - 1`, padded with silence."""
         end = samples_at(frames, self.audio.rate, self.fps)
         if end <= self.sent:
             return
-        piece = Audio(samples=self.audio.samples[self.sent : end], rate=self.audio.rate)
+        segment = Audio(samples=self.audio.samples[self.sent : end], rate=self.audio.rate)
         frame = to_audio_frame(
-            fit_samples(piece, end - self.sent).samples.clip(-1, 1), self.layout, self.audio.rate
+            fit_samples(segment, end - self.sent).samples.clip(-1, 1), self.layout, self.audio.rate
         )
         frame.pts, frame.time_base = self.sent, Fraction(1, self.audio.rate)
         self.container.mux(self.stream.encode(frame))
         self.sent = end
 
     def finish(self) -> None:
-        """Encode what the encoder still holds."""
+        """Flush the encoder."""
         self.container.mux(self.stream.encode(None))
 
 

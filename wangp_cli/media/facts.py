@@ -1,4 +1,4 @@
-"""What a media file is, without reading all of it."""
+"""Facts of media files: kind, size, length, rate, codecs and colour tags."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from wangp_cli.media.opening import (
 )
 from wangp_cli.media.stills import image_facts
 
-_SOUND_BY_CONTAINER = frozenset({".m4a", ".aac"})
+_AUDIO_IN_CONTAINERS = frozenset({".m4a", ".aac"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class MediaFacts:
-    """What a file holds.
+    """Facts of a video, image or audio file.
 
     Args:
         kind: `video`, `image` or `audio`.
-        width: of the frames as read, in pixels; 0 for sound.
+        width: of the upright frames, in pixels; 0 for audio.
         height: in pixels.
-        frames: counted packets, not what the header says; 1 for an image, 0 for sound.
-        fps: exact, snapped as `decoding.snap_rate` does; None for images and sound.
+        frames: counted packets, whatever the header says; 1 for an image, 0 for audio.
+        fps: exact, snapped as `decoding.snap_rate` does; None for images and audio.
         seconds: length.
         container: FFmpeg's or Pillow's name of the file format.
-        codec: of the picture; None for sound.
+        codec: of video or image; None for audio.
         pixel_format: FFmpeg's or Pillow's name.
         primaries, transfer, matrix, range: colour tags, `unknown` where untagged.
-        audio_codec, audio_rate, audio_channels: None without sound.
+        audio_codec, audio_rate, audio_channels: None without audio.
         bytes: size of the file.
     """
 
@@ -67,43 +67,43 @@ class MediaFacts:
 
 
 def probe(path: Path | str) -> MediaFacts:
-    """The facts of a file; the first frame is decoded, the rest only counted.
+    """The facts of a file; the first frame is decoded, the others are only counted.
 
     Raises:
-        MediaError: missing, empty, of no known kind, or it does not decode.
+        MediaError: the file is missing, empty, of an unknown kind, or does not decode.
     """
-    found = check_file(path, VIDEO_SUFFIXES | IMAGE_SUFFIXES | AUDIO_SUFFIXES, "media")
+    file = check_file(path, VIDEO_SUFFIXES | IMAGE_SUFFIXES | AUDIO_SUFFIXES, "media")
     suffix = Path(path).suffix.lower()
     if suffix in IMAGE_SUFFIXES:
-        width, height, name, pixels = image_facts(found)
+        width, height, name, pixels = image_facts(file)
         return MediaFacts(
             kind="image", width=width, height=height, frames=1, container=name, codec=name,
-            pixel_format=pixels, bytes=found.stat().st_size,
+            pixel_format=pixels, bytes=file.stat().st_size,
         )  # fmt: skip
-    if suffix in AUDIO_SUFFIXES - _SOUND_BY_CONTAINER:
-        with media_errors(path, "sound"):
-            info = soundfile.info(str(found))
+    if suffix in AUDIO_SUFFIXES - _AUDIO_IN_CONTAINERS:
+        with media_errors(path, "audio"):
+            info = soundfile.info(str(file))
         return MediaFacts(
             kind="audio", seconds=info.frames / info.samplerate, container=info.format.lower(),
             audio_codec=info.subtype.lower(), audio_rate=info.samplerate, audio_channels=info.channels,
-            bytes=found.stat().st_size,
+            bytes=file.stat().st_size,
         )  # fmt: skip
-    check_complete(found)
-    with open_container(found) as opened:
-        return _container_facts(opened, found)
+    check_complete(file)
+    with open_container(file) as opened:
+        return _container_facts(opened, file)
 
 
 def _container_facts(opened: av.container.InputContainer, path: Path) -> MediaFacts:
-    sound = audio_stream(opened)
-    heard: dict[str, Any] = {}
-    if sound is not None:
-        heard = {
-            "audio_codec": sound.codec_context.codec.canonical_name,
-            "audio_rate": sound.codec_context.sample_rate,
-            "audio_channels": sound.codec_context.channels,
+    audio = audio_stream(opened)
+    audio_facts: dict[str, Any] = {}
+    if audio is not None:
+        audio_facts = {
+            "audio_codec": audio.codec_context.codec.canonical_name,
+            "audio_rate": audio.codec_context.sample_rate,
+            "audio_channels": audio.codec_context.channels,
         }
-    shared = heard | {"container": _container_name(opened, path), "bytes": path.stat().st_size}
-    if sound is not None and path.suffix.lower() in AUDIO_SUFFIXES:
+    shared = audio_facts | {"container": _container_name(opened, path), "bytes": path.stat().st_size}
+    if audio is not None and path.suffix.lower() in AUDIO_SUFFIXES:
         return MediaFacts(kind="audio", seconds=float((opened.duration or 0) / av.time_base), **shared)
     stream = video_stream(opened, path)
     check_pixels(stream.width, stream.height, path)
@@ -126,12 +126,12 @@ def _container_facts(opened: av.container.InputContainer, path: Path) -> MediaFa
 
 
 def _container_name(opened: av.container.InputContainer, path: Path) -> str:
-    """Of the names of a family of formats the one that the file goes by, else the first."""
+    """FFmpeg's format name; of several the one equal to the file's suffix, else the first."""
     names = opened.format.name.split(",")
     ending = path.suffix.lower().removeprefix(".")
     return ending if ending in names else names[0]
 
 
 def _tag(names: dict[int, str], frame: int, stream: int) -> str:
-    """The frame's own tag, else the container's."""
+    """The name of the frame's tag, else of the stream's, else `unknown`."""
     return names.get(frame) or names.get(stream, "unknown")

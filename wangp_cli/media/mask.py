@@ -1,4 +1,4 @@
-"""Masks: white is what changes, black is what stays."""
+"""Masks: white is changed, black is kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 def single_channel(frames: Frames) -> NDArray[np.float32]:
-    """One channel of any frames: luma of RGB; of RGBA the alpha where only that tells anything.
+    """Frames as one channel: luma of RGB; alpha of RGBA frames whose colour is constant and alpha is not.
 
     Args:
         frames: `[T, H, W, C]`, any dtype of `Frames`.
@@ -30,7 +30,7 @@ def single_channel(frames: Frames) -> NDArray[np.float32]:
 
 
 def threshold(frames: Frames) -> NDArray[np.uint8]:
-    """A mask of 0 and 255: white from 127.5 of 255 up.
+    """A binary mask, 0 or 255: white from 127.5 of 255.
 
     Args:
         frames: `[T, H, W, C]`, any dtype of `Frames`.
@@ -38,16 +38,16 @@ def threshold(frames: Frames) -> NDArray[np.uint8]:
     Returns:
         uint8 `[T, H, W, 1]`.
     """
-    # The weights of luma add up to 1 only within rounding.
+    # The luma weights sum to 1 only up to rounding.
     return np.where(single_channel(frames) >= 127.5 / 255 - 1e-6, np.uint8(255), np.uint8(0))
 
 
 def expand(mask: Frames, pixels: int) -> Frames:
-    """A mask grown by `pixels` on every side, corners square; shrunk where `pixels` is negative.
+    """A mask dilated by a square of `pixels` on every side; eroded where `pixels` is negative.
 
     Args:
         mask: `[T, H, W, 1]`, any dtype.
-        pixels: how far; beyond the picture's edge the mask goes on as it is at the edge.
+        pixels: distance; beyond the border of the frame the mask continues as at the border.
 
     Returns:
         `[T, H, W, 1]`, same dtype.
@@ -58,11 +58,11 @@ def expand(mask: Frames, pixels: int) -> Frames:
 
 
 def feather(mask: Frames, pixels: int) -> NDArray[np.float32]:
-    """A mask that rises from its edge inwards; nothing outside it is touched.
+    """A mask that rises smoothly from its edge inwards; outside it stays 0.
 
     Args:
-        mask: `[T, H, W, 1]` of black and white, any dtype.
-        pixels: how far inside it is white again; at the picture's edge it does not fall.
+        mask: `[T, H, W, 1]`, binary, any dtype.
+        pixels: width of the rise; there is none at the border of the frame.
 
     Returns:
         float32 `[T, H, W, 1]` in [0, 1].
@@ -77,7 +77,7 @@ def feather(mask: Frames, pixels: int) -> NDArray[np.float32]:
 
 
 def _running_extreme(mask: Frames, reach: int, axis: int, *, grow: bool) -> Frames:
-    """Running maximum or minimum over `2 * reach + 1`, in windows that double until two of them cover it."""
+    """Running maximum or minimum over `2 * reach + 1` values, by windows of doubling length."""
     pick = np.maximum if grow else np.minimum
     padding = [(0, 0)] * 4
     padding[axis] = (reach, reach)

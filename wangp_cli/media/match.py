@@ -1,7 +1,7 @@
-"""Colours of one clip given to another, and simple grading.
+"""Colour transfer between clips, saturation and brightness.
 
-Colours are compared in CIE L*a*b* under D65, of sRGB by IEC 61966-2-1: distances there are about those that
-people see, and lightness is apart from hue.
+Colours are compared in CIE L*a*b* under D65, from sRGB by IEC 61966-2-1: distances there are close to
+perceived differences, and lightness is separate from hue.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _FROM_CONES = np.linalg.inv(_TO_XYZ / _WHITE[:, None]).T.astype(np.float32)
 _KNEE = 6 / 29
 
 _LEAST_GAIN = np.array([0.1, 0.4, 0.4])
-"""Spread is not pressed together more than this in L*, a* and b*, nor pulled apart more than its inverse."""
+"""Least gain in L*, a* and b*; the greatest is its inverse."""
 _NOISE = 0.5
-"""Spread of a plane area; below it a ratio of spreads says nothing."""
+"""Added to standard deviations, so that the gain of nearly uniform frames is about 1."""
 
 
 def to_lab(frames: Frames) -> NDArray[np.float32]:
-    """CIE L*a*b* of RGB.
+    """RGB to CIE L*a*b*.
 
     Args:
         frames: `[..., 3]`, any dtype of `Frames`.
@@ -51,7 +51,7 @@ def to_lab(frames: Frames) -> NDArray[np.float32]:
 
 
 def from_lab(lab: NDArray[np.float32]) -> NDArray[np.float32]:
-    """RGB of CIE L*a*b*; colours that a screen cannot show are clipped.
+    """CIE L*a*b* to RGB; colours outside sRGB are clipped.
 
     Args:
         lab: float32 `[..., 3]`.
@@ -81,18 +81,18 @@ class ColourStatistics:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ColourTransfer:
-    """A change of colours in L*a*b*: `gain * lab + offset`, float64 `[3]` each."""
+    """An affine change of colours in L*a*b*: `gain * lab + offset`, float64 `[3]` each."""
 
     gain: NDArray[np.float64]
     offset: NDArray[np.float64]
 
 
 def colour_statistics(frames: Iterable[Frames], where: NDArray[np.bool_] | None = None) -> ColourStatistics:
-    """The colours of frames, all together.
+    """Mean and standard deviation of the colours of all frames together.
 
     Args:
         frames: `[T, H, W, C]` RGB or RGBA, any dtype of `Frames`.
-        where: bool `[T, H, W]`, the pixels to look at, one at least; all without it.
+        where: bool `[T, H, W]`, the pixels to use, at least one; None uses all.
     """
     total, squares, count = np.zeros(3), np.zeros(3), 0
     for index, frame in enumerate(frames):
@@ -106,7 +106,7 @@ def colour_statistics(frames: Iterable[Frames], where: NDArray[np.bool_] | None 
 
 
 def colour_transfer(source: ColourStatistics, target: ColourStatistics) -> ColourTransfer:
-    """What turns the mean of `source` into that of `target`, and its spread towards it.
+    """The change that gives `source` the mean of `target`, and its standard deviation within limits.
 
     Source: Reinhard et al. 2001, Color Transfer between Images, with limits on the gain.
     """
@@ -115,64 +115,64 @@ def colour_transfer(source: ColourStatistics, target: ColourStatistics) -> Colou
 
 
 WeightedTransfer = tuple[ColourTransfer, NDArray[np.float64]]
-"""A change of colours and how much of it each frame gets, `[T]`."""
+"""A change of colours and its weight in each frame, `[T]`, 0 to 1."""
 
 
 def transfers_between(
     frames: int, front: ColourTransfer, back: ColourTransfer, strength: float = 1.0
 ) -> list[WeightedTransfer]:
-    """The shares by which so many frames follow one change at the first of them and another at the last.
+    """Two changes with weights that go from the first to the second over `frames` frames.
 
     Args:
-        frames: how many.
-        front: for the first frame.
-        back: for the last.
-        strength: 0 changes nothing, 1 is the full match.
+        frames: number of frames.
+        front: change of the first frame.
+        back: change of the last frame.
+        strength: factor of all weights, 0 to 1.
     """
     weights = transfer_weights(frames) * strength
     return [(front, weights[:, 0]), (back, weights[:, 1])]
 
 
 def transfer_weights(frames: int) -> NDArray[np.float64]:
-    """Shares of the front, of the back and of the frame itself, in each frame: float64 `[frames, 3]`.
+    """Weights of the front change, of the back change and of no change, per frame: float64 `[frames, 3]`.
 
-    The frame itself has up to a quarter, in the middle, where neither end knows its light. Five frames:
-    (1, 0, 0), (.656, .219, .125), (.375, .375, .25), (.219, .656, .125), (0, 1, 0).
+    The weight of no change is up to 1/4, in the middle, where neither end tells the right colours. Five
+    frames have (1, 0, 0), (.656, .219, .125), (.375, .375, .25), (.219, .656, .125), (0, 1, 0).
     """
     time = np.linspace(0, 1, frames) if frames > 1 else np.zeros(frames)
     own = np.minimum(time, 1 - time) / 2
     return np.stack([(1 - time) * (1 - own), time * (1 - own), own], axis=1)
 
 
-def apply_transfers(frames: Frames, changes: Sequence[WeightedTransfer]) -> Frames:
-    """Frames with shares of some changes of colour; what is left of a share is the frame itself.
+def apply_transfers(frames: Frames, transfers: Sequence[WeightedTransfer]) -> Frames:
+    """Frames with a weighted sum of colour changes.
 
     Args:
         frames: `[T, H, W, C]` RGB or RGBA, any dtype of `Frames`.
-        changes: in every frame the shares are at most 1 in all.
+        transfers: weights of a frame sum to 1 or less; the rest is the weight of its own colours.
 
     Returns:
-        `[T, H, W, C]`, same dtype; frames with no share of any are copied bit for bit.
+        `[T, H, W, C]`, same dtype; frames whose weights are all 0 are copied bit for bit.
     """
     result = frames.copy()
     for index, frame in enumerate(frames):
-        shares = [(change, float(weights[index])) for change, weights in changes]
-        if not any(share for _, share in shares):
+        weighted = [(transfer, float(weights[index])) for transfer, weights in transfers]
+        if not any(weight for _, weight in weighted):
             continue
-        gain = 1 + sum(share * (change.gain - 1) for change, share in shares)
-        offset = sum(share * change.offset for change, share in shares)
+        gain = 1 + sum(weight * (transfer.gain - 1) for transfer, weight in weighted)
+        offset = sum(weight * transfer.offset for transfer, weight in weighted)
         lab = to_lab(frame[..., :3]) * np.asarray(gain, np.float32) + np.asarray(offset, np.float32)
         result[index, ..., :3] = as_type(from_lab(lab), frames.dtype)
     return result
 
 
 def adjust(frames: Frames, *, saturation: float = 1.0, brightness: float = 0.0) -> Frames:
-    """Frames with more or less colour and light.
+    """Frames with other saturation and brightness.
 
     Args:
         frames: `[T, H, W, C]` RGB or RGBA, any dtype of `Frames`.
-        saturation: 0 is grey by BT.709 luma, 1 changes nothing, more is stronger.
-        brightness: above 0 is brighter: values are multiplied by `1 + brightness`; -1 is black.
+        saturation: 0 is grey by BT.709 luma, 1 changes nothing.
+        brightness: values are multiplied by `1 + brightness`; 0 changes nothing, -1 is black.
 
     Returns:
         `[T, H, W, C]`, same dtype; the frames themselves where nothing changes.

@@ -1,4 +1,4 @@
-"""Opening media files that nobody vouches for: local, regular, of known kinds, and nothing else."""
+"""Opening untrusted media files: local, regular, complete, of known kinds and bounded size."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".ppm", ".pgm"}
 )
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac"})
-"""File suffixes we read, by kind."""
+"""File suffixes that are read, by kind."""
 
 MAX_IMAGE_PIXELS = 64_000_000
-"""The largest picture or frame that we decode: a 48 KB PNG can hold 400 million pixels."""
+"""Pixels of the largest image or frame that is decoded: a 48 KB PNG can hold 400 million."""
 MAX_CLIP_BYTES = 32 * 2**30
-"""The most that a clip may take in memory."""
+"""Most bytes that a clip may take in memory."""
 
-# Playlists (HLS, DASH, concat) name other files and addresses, so only plain containers are tried.
+# Only plain containers: playlists (HLS, DASH, concat) name other files and URLs.
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,aac,mp3,wav,flac,ogg"
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")
 
 
 def check_file(path: Path | str, suffixes: frozenset[str], kind: str) -> Path:
-    """The absolute path of a file that may be opened.
+    """Check that a file may be opened as media; gives its absolute path.
 
     Args:
-        path: what the user named.
-        suffixes: the suffixes to accept, lower case.
-        kind: `video`, `image` or `sound`, for messages.
+        path: as the user gave it.
+        suffixes: accepted suffixes, lower case.
+        kind: `video`, `image`, `audio` or `media`, for messages.
 
     Raises:
-        MediaError: an address, missing, not a regular file, empty, or of another kind.
+        MediaError: a URL, missing, not a regular file, empty, or of another kind.
     """
     named = str(path)
     if _SCHEME.match(named):
         raise MediaError(f"{named!r} is an address, not a file on this machine", hint="download it first")
     try:
-        found = Path(path).resolve()
-        exists, folder, regular = found.exists(), found.is_dir(), found.is_file()
-        size = found.stat().st_size if regular else 0
+        file = Path(path).resolve()
+        exists, folder, regular = file.exists(), file.is_dir(), file.is_file()
+        size = file.stat().st_size if regular else 0
     except (OSError, ValueError, RuntimeError) as error:
         raise MediaError(f"cannot open {named!r}: {_reason(error)}") from error
     if folder:
@@ -57,7 +57,7 @@ def check_file(path: Path | str, suffixes: frozenset[str], kind: str) -> Path:
         raise MediaError(f"no such {kind} file: {named!r}")
     if not regular:
         raise MediaError(f"{named!r} is not a regular file")
-    # The name the user sees decides; the target of a link may be called anything.
+    # The suffix of the given name counts, not that of a link's target.
     if (suffix := Path(named).suffix.lower()) not in suffixes:
         raise MediaError(
             f"cannot read {named!r} as {kind}: {suffix or 'no suffix'!r} is not one we know",
@@ -65,12 +65,12 @@ def check_file(path: Path | str, suffixes: frozenset[str], kind: str) -> Path:
         )
     if size == 0:
         raise MediaError(f"{named!r} is empty")
-    return found
+    return file
 
 
 @contextmanager
 def media_errors(path: Path | str, kind: str) -> Iterator[None]:
-    """Turn whatever a decoder raises into a MediaError that names the file."""
+    """A context in which errors of decoders become MediaErrors that name the file."""
     try:
         yield
     except MediaError:
@@ -89,7 +89,7 @@ def media_errors(path: Path | str, kind: str) -> Iterator[None]:
 
 @contextmanager
 def open_container(path: Path | str, kind: str = "video") -> Iterator[InputContainer]:
-    """An open container, closed at the end; decoder errors inside become MediaErrors.
+    """A context with an open container, in which errors of decoders become MediaErrors.
 
     Args:
         path: a checked file; see `check_file`.
@@ -99,7 +99,7 @@ def open_container(path: Path | str, kind: str = "video") -> Iterator[InputConta
         media_errors(path, kind),
         av.open(
             str(Path(path).resolve()),
-            # Freeform atoms that other tools write are not UTF-8.
+            # Freeform atoms of other tools are not UTF-8.
             metadata_errors="ignore",
             options={"protocol_whitelist": "file", "format_whitelist": _FORMATS},
         ) as opened,
@@ -108,7 +108,7 @@ def open_container(path: Path | str, kind: str = "video") -> Iterator[InputConta
 
 
 def check_complete(path: Path) -> None:
-    """Refuse an MP4 or MOV file whose end is missing: a decoder would give its first frames without a word.
+    """Check that an MP4 or MOV file is not cut off: a decoder would give its first frames without an error.
 
     Raises:
         MediaError: a box reaches past the end of the file.
@@ -133,10 +133,10 @@ def check_complete(path: Path) -> None:
 
 
 def check_pixels(width: int, height: int, path: Path | str) -> None:
-    """Refuse a frame too large to be meant.
+    """Check that a frame has pixels, and not too many.
 
     Raises:
-        MediaError: more than `MAX_IMAGE_PIXELS`, or nothing at all.
+        MediaError: more than `MAX_IMAGE_PIXELS`, or none.
     """
     if width < 1 or height < 1:
         raise MediaError(f"{str(path)!r} has no picture: {width}x{height}")

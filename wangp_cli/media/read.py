@@ -1,4 +1,4 @@
-"""Reading files into frames and sound."""
+"""Reading video and audio files into frames and samples."""
 
 from __future__ import annotations
 
@@ -30,68 +30,68 @@ from wangp_cli.media.opening import (
 )  # fmt: skip
 from wangp_cli.media.stills import read_image
 
-_MAX_SOUND_SAMPLES = 2**31
+_MAX_AUDIO_SAMPLES = 2**31
 
 Index = tuple[int, list[int] | None]
-"""How many frames a file shows, and their time stamps in order."""
+"""The number of frames of a file, and their sorted time stamps."""
 
 
 def read_video(path: Path | str, *, start: int = 0, count: int | None = None, audio: bool = True) -> Clip:
-    """Frames of a video, exactly those asked for, with their sound.
+    """A range of frames of a video, with its audio.
 
     Args:
         path: a file of `opening.VIDEO_SUFFIXES`.
         start: first frame.
-        count: how many; None reads to the end.
-        audio: read the sound too, cut to the frames.
+        count: number of frames; None reads to the end.
+        audio: read the audio too, cut to the frames.
 
     Returns:
         A clip of uint8, or of uint16 where the source has more than 8 bits; C is 4 where it has alpha.
-        Frames are upright, one for each that the file shows, at its average rate.
+        Frames are upright, one for each in the file, at its average rate.
 
     Raises:
-        MediaError: missing, empty, not a video, broken, cut off, too large, or shorter than asked for.
+        MediaError: the file is missing, empty, not a video, broken, cut off, too large, or too short.
     """
     facts = probe(path)
     wanted = _wanted(facts, start, count, path)
     pieces = list(stream_video(path, start=start, count=wanted))
     assert facts.fps is not None
-    sound = _sound_of(path, facts.fps, start, wanted) if audio and facts.audio_codec else None
-    return Clip(frames=np.concatenate(pieces), fps=facts.fps, audio=sound)
+    samples = _audio_of(path, facts.fps, start, wanted) if audio and facts.audio_codec else None
+    return Clip(frames=np.concatenate(pieces), fps=facts.fps, audio=samples)
 
 
 def stream_video(
     path: Path | str, *, start: int = 0, count: int | None = None, chunk: int = 16
 ) -> Iterator[Frames]:
-    """The frames of `read_video` in pieces of at most `chunk`, never all at once.
+    """The frames of `read_video` as a stream, in pieces of at most `chunk`.
 
     Raises:
-        MediaError: as `read_video`; checks come before the first piece, decoding errors when they are met.
+        MediaError: as `read_video`; of checks before the first piece, of decoding at the broken frame.
     """
-    found = check_file(path, VIDEO_SUFFIXES, "video")
-    check_complete(found)
-    return _pieces(found, _decoded(found, start, count, _index(found)), chunk)
+    file = check_file(path, VIDEO_SUFFIXES, "video")
+    check_complete(file)
+    return _pieces(file, _decoded(file, start, count, _index(file)), chunk)
 
 
 def read_frames(path: Path | str, indices: list[int]) -> Frames:
-    """Single frames of a video, in the order asked for.
+    """Frames of a video by index, in the order given.
 
     Args:
         path: a file of `opening.VIDEO_SUFFIXES`.
-        indices: from 0; at least one.
+        indices: from 0, at least one; they may repeat.
 
     Raises:
         MediaError: as `read_video`.
     """
-    found = check_file(path, VIDEO_SUFFIXES, "video")
-    check_complete(found)
-    index = _index(found)
-    frames = {at: next(_pieces(found, _decoded(found, at, 1, index), 1)) for at in sorted(set(indices))}
+    file = check_file(path, VIDEO_SUFFIXES, "video")
+    check_complete(file)
+    index = _index(file)
+    frames = {at: next(_pieces(file, _decoded(file, at, 1, index), 1)) for at in sorted(set(indices))}
     return np.concatenate([frames[at] for at in indices])
 
 
 def read_video_or_still(path: Path | str, *, fps: Fraction = Fraction(16)) -> Clip:
-    """A video, or a still picture as a clip of one frame at `fps`.
+    """A video, or an image as a clip of one frame at `fps`.
 
     Raises:
         MediaError: as `read_video` and `read_image`.
@@ -102,20 +102,20 @@ def read_video_or_still(path: Path | str, *, fps: Fraction = Fraction(16)) -> Cl
 
 
 def read_audio(path: Path | str) -> Audio:
-    """All the sound of a sound or video file.
+    """The whole audio of an audio or video file.
 
     Raises:
-        MediaError: missing, empty, not sound, broken, or a video without sound.
+        MediaError: the file is missing, empty, not audio, broken, or a video without audio.
     """
-    found = check_file(path, AUDIO_SUFFIXES | VIDEO_SUFFIXES, "sound")
+    checked = check_file(path, AUDIO_SUFFIXES | VIDEO_SUFFIXES, "audio")
     if Path(path).suffix.lower() in AUDIO_SUFFIXES - {".m4a", ".aac"}:
-        with media_errors(path, "sound"), soundfile.SoundFile(str(found)) as file:
-            if file.frames * file.channels > _MAX_SOUND_SAMPLES:
+        with media_errors(path, "audio"), soundfile.SoundFile(str(checked)) as file:
+            if file.frames * file.channels > _MAX_AUDIO_SAMPLES:
                 raise MediaError(f"{str(path)!r} is too large: {file.frames} samples")
             samples = file.read(dtype="float32", always_2d=True)
             return Audio(samples=samples, rate=file.samplerate)
-    check_complete(found)
-    return _decode_sound(found, None)
+    check_complete(checked)
+    return _decode_audio(checked, None)
 
 
 def _wanted(facts: MediaFacts, start: int, count: int | None, path: Path | str) -> int:
@@ -124,7 +124,7 @@ def _wanted(facts: MediaFacts, start: int, count: int | None, path: Path | str) 
     wanted = facts.frames - start if count is None else count
     if start < 0 or wanted < 1 or start + wanted > facts.frames:
         raise MediaError(f"{str(path)!r} has {facts.frames} frames, asked for {wanted} from frame {start}")
-    # Six bytes a pixel is what 16 bit RGB takes.
+    # 16 bit RGB takes six bytes per pixel.
     if facts.width * facts.height * 6 * wanted > MAX_CLIP_BYTES:
         raise MediaError(f"{str(path)!r} is too large: {wanted} frames of {facts.width}x{facts.height}")
     return wanted
@@ -136,11 +136,11 @@ def _pieces(path: Path, frames: Iterator[av.VideoFrame], chunk: int) -> Iterator
     shape: tuple[int, int, str] | None = None
     for frame in frames:
         with media_errors(path, "video"):
-            seen = (frame.width, frame.height, frame.format.name)
+            current = (frame.width, frame.height, frame.format.name)
             if converter is None or shape is None:
-                converter, shape = colour.from_decoder(frame), seen
-            if seen != shape:
-                raise MediaError(f"{path.name!r} changes from {shape} to {seen} on the way")
+                converter, shape = colour.from_decoder(frame), current
+            if current != shape:
+                raise MediaError(f"{path.name!r} changes from {shape} to {current} on the way")
             turns = round(frame.rotation / 90) % 4
             pixels = converter.convert(frame).to_ndarray()
         pending.append(np.ascontiguousarray(np.rot90(pixels, turns)))
@@ -173,14 +173,14 @@ def _decoded(path: Path, start: int, count: int | None, index: Index) -> Iterato
 
 
 def _from(path: Path, start: int, stamps: list[int] | None) -> Iterator[av.VideoFrame]:
-    """Decoded frames from number `start` on, found by time stamp, or by counting where there are none."""
+    """Decoded frames from index `start` on, sought by time stamp, or counted where there are none."""
     if start and stamps is not None:
         with open_container(path) as opened:
             stream = video_stream(opened, path)
             opened.seek(stamps[start], stream=stream, backward=True)
             frames = decode_frames(opened, stream)
             first = next(frames, None)
-            # A seek may land behind the frame where the index is poor; then count from the start.
+            # With a poor index a seek may land after the frame; then count from the start.
             if first is not None and first.pts is not None and first.pts <= stamps[start]:
                 if first.pts == stamps[start]:
                     yield first
@@ -192,50 +192,50 @@ def _from(path: Path, start: int, stamps: list[int] | None) -> Iterator[av.Video
                 yield frame
 
 
-def _sound_of(path: Path | str, fps: Fraction, start: int, frames: int) -> Audio:
-    sound = _decode_sound(Path(path).resolve(), (start + frames) / fps)
-    first = samples_at(start, sound.rate, fps)
-    last = samples_at(start + frames, sound.rate, fps)
-    return Audio(samples=sound.samples[first:last], rate=sound.rate)
+def _audio_of(path: Path | str, fps: Fraction, start: int, frames: int) -> Audio:
+    audio = _decode_audio(Path(path).resolve(), (start + frames) / fps)
+    first = samples_at(start, audio.rate, fps)
+    last = samples_at(start + frames, audio.rate, fps)
+    return Audio(samples=audio.samples[first:last], rate=audio.rate)
 
 
-def _decode_sound(path: Path, seconds: Fraction | None) -> Audio:
-    """The first sound stream, starting when the picture does."""
-    with open_container(path, "sound") as opened:
+def _decode_audio(path: Path, seconds: Fraction | None) -> Audio:
+    """The first audio stream, aligned to the start of the video; at most `seconds` of it."""
+    with open_container(path, "audio") as opened:
         stream = audio_stream(opened)
         if stream is None:
-            raise MediaError(f"{path.name!r} has no sound in it")
+            raise MediaError(f"{path.name!r} has no audio")
         rate = stream.codec_context.sample_rate
-        picture = opened.streams.video[0] if opened.streams.video else None
+        video = opened.streams.video[0] if opened.streams.video else None
         zero = Fraction(0)
-        if picture is not None and picture.start_time is not None and picture.time_base is not None:
-            zero = picture.start_time * picture.time_base
+        if video is not None and video.start_time is not None and video.time_base is not None:
+            zero = video.start_time * video.time_base
         resampler = av.AudioResampler(
             format="flt", layout=channel_layout(stream.codec_context.channels), rate=rate
         )
         parts: list[np.ndarray[Any, Any]] = []
-        length, ahead = 0, None
-        sounding: Iterator[Any] = opened.decode(stream)
-        for frame in sounding:
-            if ahead is None:
+        length, offset = 0, None
+        decoded: Iterator[Any] = opened.decode(stream)
+        for frame in decoded:
+            if offset is None:
                 stamped = frame.pts is not None and frame.time_base is not None
                 begin = frame.pts * frame.time_base if stamped else zero
-                ahead = round((begin - zero) * rate)
-                if abs(ahead) > _MAX_SOUND_SAMPLES // 16:
+                offset = round((begin - zero) * rate)
+                if abs(offset) > _MAX_AUDIO_SAMPLES // 16:
                     raise MediaError(
-                        f"the sound of {path.name!r} starts {ahead // rate} seconds after its picture"
+                        f"the audio of {path.name!r} starts {offset // rate} seconds after its frames"
                     )
             for part in resampler.resample(frame):
                 parts.append(part.to_ndarray().reshape(-1, stream.codec_context.channels))
                 length += len(parts[-1])
-            if length > _MAX_SOUND_SAMPLES or (seconds is not None and length + ahead > seconds * rate):
+            if length > _MAX_AUDIO_SAMPLES or (seconds is not None and length + offset > seconds * rate):
                 break
     if not parts:
-        raise MediaError(f"{path.name!r} has no sound in it")
+        raise MediaError(f"{path.name!r} has no audio")
     samples = np.concatenate(parts).astype(np.float32, copy=False)
-    ahead = ahead or 0
-    if ahead > 0:
-        gap = np.zeros((ahead, samples.shape[1]), np.float32)
+    offset = offset or 0
+    if offset > 0:
+        gap = np.zeros((offset, samples.shape[1]), np.float32)
         samples = np.concatenate([gap, samples])
-    sound = Audio(samples=samples[max(-ahead, 0) :], rate=rate)
-    return sound if seconds is None else fit_samples(sound, min(len(sound.samples), int(seconds * rate) + 1))
+    audio = Audio(samples=samples[max(-offset, 0) :], rate=rate)
+    return audio if seconds is None else fit_samples(audio, min(len(audio.samples), int(seconds * rate) + 1))

@@ -1,4 +1,4 @@
-"""Sizes and lengths: fitting frames to a canvas, a pixel budget or a count."""
+"""Resizing frames to a canvas or a pixel budget, and clips to a number of frames."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ LengthMode = Literal["cut", "loop", "hold"]
 
 
 def fit(frames: Frames, width: int, height: int, how: FitMode = "crop", *, fill: float = 0.0) -> Frames:
-    """Frames of another size, by a Lanczos filter that also averages when it shrinks.
+    """Frames resized by a Lanczos filter, antialiased when they shrink.
 
     Args:
-        frames: `[T, H, W, C]`, any dtype of `Frames`; colour of RGBA is weighted by its alpha.
+        frames: `[T, H, W, C]`, any dtype of `Frames`; colour of RGBA is weighted by alpha.
         width: in pixels.
         height: in pixels.
-        how: `crop` fills the canvas and cuts what is over, equally on both sides; `pad` shows everything on
-            bars; `stretch` changes the shape.
-        fill: value of the bars, 0 black to 1 white; bars of RGBA are clear.
+        how: `crop` fills the canvas and crops both sides equally; `pad` shows the whole frame with bars;
+            `stretch` changes the aspect ratio.
+        fill: value of the bars, 0 black to 1 white; bars of RGBA are transparent.
 
     Returns:
-        `[T, height, width, C]`, same dtype. The frames themselves where nothing changes.
+        `[T, height, width, C]`, same dtype. The given array if it has that size already.
 
     Raises:
         RequestError: width or height is less than 1.
@@ -36,16 +36,19 @@ def fit(frames: Frames, width: int, height: int, how: FitMode = "crop", *, fill:
     if frames.shape[1:3] == (height, width):
         return frames
     box, inner = _crop_box_and_size(frames, width, height, how)
-    # Eight bits lose nothing: Pillow filters RGB with 8 fractional bits and rounds once.
-    plain = frames.dtype == np.uint8 and frames.shape[3] == 3
+    # No loss for 8 bits: Pillow filters RGB with 8 fractional bits and rounds once.
+    is_uint8_rgb = frames.dtype == np.uint8 and frames.shape[3] == 3
     scaled = np.stack(
-        [_resize_uint8(frame, inner, box) if plain else _resize_float(frame, inner, box) for frame in frames]
+        [
+            _resize_uint8(frame, inner, box) if is_uint8_rgb else _resize_float(frame, inner, box)
+            for frame in frames
+        ]
     )
     return _on_canvas(as_type(scaled, frames.dtype), width, height, fill)
 
 
 def fit_mask(mask: Frames, width: int, height: int, how: FitMode = "crop", *, fill: float = 0.0) -> Frames:
-    """A mask of another size, in step with `fit`, without overshoot; one of two values stays so.
+    """A mask resized bilinearly, without overshoot, to the same geometry as `fit`; binary masks stay binary.
 
     Args:
         mask: `[T, H, W, 1]`, any dtype of `Frames`.
@@ -72,14 +75,14 @@ def fit_mask(mask: Frames, width: int, height: int, how: FitMode = "crop", *, fi
 def budget_size(
     source_width: int, source_height: int, budget_width: int, budget_height: int, block: int
 ) -> tuple[int, int]:
-    """Width and height with the shape of the source and the area of the budget.
+    """Width and height with the aspect ratio of the source and the area of the budget.
 
     Args:
-        source_width: in pixels, as are all of them.
-        source_height: of the picture to keep the shape of.
-        budget_width: of the canvas whose area is allowed.
-        budget_height: of that canvas.
-        block: both sides of the result are multiples of it, at least one.
+        source_width: in pixels.
+        source_height: in pixels.
+        budget_width: in pixels, of the canvas with the area to reach.
+        budget_height: in pixels.
+        block: width and height are multiples of it, at least one block.
 
     Source: WanGP's `calculate_new_dimensions`, fit_canvas 0: scale by sqrt(HW / hw), round to blocks.
     """
@@ -88,24 +91,24 @@ def budget_size(
 
 
 def match_length(frames: Frames, count: int, how: LengthMode = "cut") -> Frames:
-    """Exactly `count` frames.
+    """Frames cut or extended to exactly `count`.
 
     Args:
         frames: `[T, ...]`; more than `count` are cut at the end.
-        count: how many, at least 1.
-        how: where there are fewer, `loop` starts again, `hold` repeats the last, `cut` is an error.
+        count: at least 1.
+        how: with too few frames, `loop` starts again, `hold` repeats the last, `cut` is an error.
 
     Raises:
-        RequestError: too few for `cut`, or none at all.
+        RequestError: too few for `cut`, or none.
     """
-    have = len(frames)
-    if count < 1 or have < 1:
-        raise RequestError("frames", f"{have} frames cannot become {count}")
-    if have >= count:
+    given = len(frames)
+    if count < 1 or given < 1:
+        raise RequestError("frames", f"{given} frames cannot become {count}")
+    if given >= count:
         return frames[:count]
     if how == "cut":
-        raise RequestError("frames", f"{have} frames, wanted {count}", hint="loop them, or hold the last")
-    indices = np.arange(count) % have if how == "loop" else np.minimum(np.arange(count), have - 1)
+        raise RequestError("frames", f"{given} frames, wanted {count}", hint="loop them, or hold the last")
+    indices = np.arange(count) % given if how == "loop" else np.minimum(np.arange(count), given - 1)
     return frames[indices]
 
 
@@ -113,7 +116,7 @@ Box = tuple[float, float, float, float]
 
 
 def _crop_box_and_size(frames: Frames, width: int, height: int, how: FitMode) -> tuple[Box, tuple[int, int]]:
-    """The part of the source to use, and the size it becomes."""
+    """The box of the source to use, and the size to resize it to."""
     if width < 1 or height < 1:
         raise RequestError("size", f"{width}x{height}, must be 1x1 or more")
     have_height, have_width = frames.shape[1:3]

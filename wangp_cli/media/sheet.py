@@ -1,4 +1,4 @@
-"""Contact sheets: a clip at one glance."""
+"""Contact sheets: selected frames of a clip in one image."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KNOWN = frozenset("\u00b7\u2026\u2018\u2019\u201c\u201d")
 
 
 def evenly_spaced(total: int, count: int) -> list[int]:
-    """At most `count` of `total` frames, first and last among them, evenly apart."""
+    """Up to `count` evenly spaced indices of `total` frames, with the first and the last."""
     if total <= count:
         return list(range(total))
     if count == 1:
@@ -32,13 +32,13 @@ def evenly_spaced(total: int, count: int) -> list[int]:
 
 
 def timestamp(frame: int, fps: Fraction) -> str:
-    """When a frame begins: `0:03.24`, in minutes and seconds."""
+    """The start time of a frame as minutes and seconds: `0:03.24`."""
     hundredths = round(Fraction(frame * 100) / fps)
     return f"{hundredths // 6000}:{hundredths // 100 % 60:02}.{hundredths % 100:02}"
 
 
 def frame_labels(indices: Sequence[int], fps: Fraction | None = None) -> list[str]:
-    """`12` for each frame, or `12 · 0:00.50` where the rate is known."""
+    """Labels such as `12 · 0:00.50` for frame indices, or `12` without a rate."""
     return [str(index) if fps is None else f"{index} · {timestamp(index, fps)}" for index in indices]
 
 
@@ -51,15 +51,15 @@ def contact_sheet(
     labels: Sequence[str] | None = None,
     title: str | None = None,
 ) -> Frames:
-    """A picture of evenly chosen frames with their numbers and times under them.
+    """An image of evenly spaced frames with their indices and times below.
 
     Args:
-        source: a clip, or frames `[T, H, W, C]`; several give one row each, of `columns` frames.
-        count: how many frames of a single source.
+        source: a clip, or frames `[T, H, W, C]`; each of several sources fills one row of `columns` frames.
+        count: number of frames of a single source.
         columns: frames in a row.
-        width: of the picture, in pixels.
-        labels: text under each frame shown, or one for each source where there are several.
-        title: a line on top.
+        width: of the image, in pixels.
+        labels: one for each frame shown, or one for each of several sources.
+        title: text above the frames.
 
     Returns:
         uint8 `[1, H, width, 3]`. Alpha is shown over a checkerboard.
@@ -154,7 +154,7 @@ def _clipped(
 
 
 def _drawable(character: str) -> str:
-    """What Pillow's own font has for a character; beyond ASCII it draws boxes."""
+    """The nearest character in Pillow's default font, which draws boxes for most beyond ASCII."""
     if character in _KNOWN:
         return character
     if unicodedata.category(character) == "Pd":

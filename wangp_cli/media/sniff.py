@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, whatever its name or its sender says."""
+"""File types by the first bytes of a file, independent of its name and content type."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wangp_cli.errors import MediaError
 
 LORA_SUFFIX = ".safetensors"
 HEAD_BYTES = 64
-"""Bytes that are looked at."""
+"""Bytes of the head that are read."""
 _STARTS: tuple[tuple[bytes, str], ...] = (
     (rb"\x89PNG\r\n\x1a\n", ".png"),
     (rb"\xff\xd8\xff", ".jpg"),
@@ -34,10 +34,10 @@ _STARTS: tuple[tuple[bytes, str], ...] = (
 
 
 def suffix_from_content(path: Path) -> str:
-    """The suffix that fits a file's content: of a picture, a video, sound, or weights.
+    """The suffix of a file's type by its content: image, video, audio or safetensors.
 
     Raises:
-        MediaError: it is none of these; a web page or a playlist, say.
+        MediaError: another type, such as a web page or a playlist.
     """
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)

@@ -1,4 +1,4 @@
-"""Frames that wait on disk between two stages: 16 bits a value, uncompressed, read piece by piece."""
+"""Frames stored on disk between stages: uncompressed 16 bit NumPy files, read slice by slice."""
 
 from __future__ import annotations
 
@@ -15,24 +15,23 @@ from numpy.typing import NDArray
 from wangp_cli.errors import GenerationError, MediaError
 from wangp_cli.media.clip import Frames, as_uint16, chunks
 
-_BYTES = 2
-"""Of a value."""
+_BYTES_PER_VALUE = 2
 
 Shape = tuple[int, int, int, int]
 """Frames, height, width and channels."""
 
 
 def write_spool(path: Path, pieces: Iterable[Frames], shape: Shape, name: str) -> None:
-    """Write frames as they come, as a NumPy file.
+    """Write a stream of frames as a NumPy file.
 
     Args:
         path: the file to make.
         pieces: `[t, H, W, C]` each, any dtype of `Frames`; rounded to 16 bits.
-        shape: of them all.
-        name: what errors call them.
+        shape: of all frames together.
+        name: of the frames, for errors.
 
     Raises:
-        GenerationError: they have another shape, or values that are not finite.
+        GenerationError: the frames have another shape, or values that are not finite.
         OSError: the disk is full or the folder cannot be written.
     """
     count = 0
@@ -50,22 +49,22 @@ def write_spool(path: Path, pieces: Iterable[Frames], shape: Shape, name: str) -
 
 
 class Spool:
-    """The frames of a file that `write_spool` made; slices are read when they are asked for.
+    """The frames of a file of `write_spool`; slices are read from disk on access.
 
     Args:
-        path: the file. It may be removed while it is open.
-        shape: that it must have.
+        path: the file; it may be unlinked while it is open.
+        shape: expected shape.
 
     Raises:
-        MediaError: it holds something else.
-        OSError: it is not there.
+        MediaError: the file has another shape or size.
+        OSError: the file cannot be opened.
     """
 
     def __init__(self, path: Path, shape: Shape) -> None:
         self.shape = shape
         self._header = _header(shape)
         self._file = path.open("rb")
-        size = len(self._header) + math.prod(shape) * _BYTES
+        size = len(self._header) + math.prod(shape) * _BYTES_PER_VALUE
         if (
             self._file.read(len(self._header)) != self._header
             or os.fstat(self._file.fileno()).st_size != size
@@ -86,11 +85,11 @@ class Spool:
         """Each frame, `[H, W, C]`."""
         return (self[at : at + 1][0] for at in range(len(self)))
 
-    def __getitem__(self, place: slice) -> NDArray[np.uint16]:
-        """Frames one after the other, `[t, H, W, C]`."""
-        first, end, _ = place.indices(len(self))
+    def __getitem__(self, span: slice) -> NDArray[np.uint16]:
+        """A range of frames with step 1, `[t, H, W, C]`."""
+        first, end, _ = span.indices(len(self))
         values = math.prod(self.shape[1:])
-        self._file.seek(len(self._header) + first * values * _BYTES)
+        self._file.seek(len(self._header) + first * values * _BYTES_PER_VALUE)
         frames = np.fromfile(self._file, np.uint16, max(0, end - first) * values)
         return frames.reshape(-1, *self.shape[1:])
 

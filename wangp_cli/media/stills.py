@@ -1,4 +1,4 @@
-"""Still pictures, in and out."""
+"""Reading and writing images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from wangp_cli.media.clip import Frames, as_uint8, as_uint16
 from wangp_cli.media.opening import IMAGE_SUFFIXES, check_file, check_pixels, media_errors
 
 _READ = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "PPM", "GIF")
-"""Pillow's formats we open, MPO as a kind of JPEG; EPS would start an interpreter."""
+"""Formats that Pillow may open, MPO as a kind of JPEG; not EPS, which would start an interpreter."""
 _WRITTEN = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 _EXIF_LIMIT = 65_000
 _EXIF_IFD = 0x8769
@@ -31,63 +31,63 @@ _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 
 def open_image(path: Path) -> Image.Image:
-    """A picture with its header read and its size checked; the caller closes it.
+    """An open image whose header is read and size checked; the caller closes it.
 
     Raises:
-        MediaError: no known picture, or too large.
+        MediaError: not an image of a known format, or too large.
     """
     with media_errors(path, "image"), warnings.catch_warnings():
-        # Pillow only warns between its own limit and twice that; ours is lower and is an error.
+        # Pillow only warns between its limit and twice that.
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            picture = Image.open(path, formats=_READ)
+            image = Image.open(path, formats=_READ)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise MediaError(f"{str(path)!r} is too large: {error}") from error
     try:
-        check_pixels(picture.width, picture.height, path)
+        check_pixels(image.width, image.height, path)
     except MediaError:
-        picture.close()
+        image.close()
         raise
-    return picture
+    return image
 
 
 def image_facts(path: Path) -> tuple[int, int, str, str]:
-    """Width and height as shown, format and mode of a checked picture."""
-    with open_image(path) as picture, media_errors(path, "image"):
-        # Pillow gives the size of a TIFF as it is shown, of all others as it is stored.
-        turned = picture.format != "TIFF" and picture.getexif().get(0x0112, 1) in {5, 6, 7, 8}
-        width, height = picture.size[::-1] if turned else picture.size
-        return width, height, (picture.format or "").lower(), picture.mode
+    """Width and height after rotation by EXIF, format and mode of a checked image file."""
+    with open_image(path) as image, media_errors(path, "image"):
+        # Pillow gives the rotated size of a TIFF, but the stored size of other formats.
+        turned = image.format != "TIFF" and image.getexif().get(0x0112, 1) in {5, 6, 7, 8}
+        width, height = image.size[::-1] if turned else image.size
+        return width, height, (image.format or "").lower(), image.mode
 
 
 def read_image(path: Path | str) -> Frames:
-    """A picture as one frame: upright by its EXIF orientation, in sRGB where it has an ICC profile.
+    """An image as one frame: rotated by its EXIF orientation, converted to sRGB by its ICC profile.
 
     Returns:
-        `[1, H, W, 3]`, or `[1, H, W, 4]` where it has alpha; grey and palette are expanded; uint16 where the
-        file has 16 bits, else uint8. Of an animation, the first frame.
+        `[1, H, W, 3]`, or `[1, H, W, 4]` where it has alpha; grey and palette are expanded to RGB; uint16
+        where the file has 16 bits, else uint8. Of an animation, the first frame.
 
     Raises:
-        MediaError: missing, empty, no known picture, broken, or more than 64 megapixels.
+        MediaError: the file is missing, empty, no known image, broken, or above 64 megapixels.
     """
-    found = check_file(path, IMAGE_SUFFIXES | {".gif"}, "image")
-    with open_image(found) as picture, media_errors(path, "image"):
-        if _is_deep_png(found):
-            return _upright(_decode_deep(found, "png"), picture)[None]
-        if picture.format == "TIFF" and picture.mode.startswith("I;16"):
-            return _upright(_decode_deep(found, "tiff"), picture)[None]
-        shown = ImageOps.exif_transpose(_to_srgb(picture))
-        alpha = "A" in shown.getbands() or "transparency" in shown.info
-        return np.asarray(shown.convert("RGBA" if alpha else "RGB"))[None]
+    file = check_file(path, IMAGE_SUFFIXES | {".gif"}, "image")
+    with open_image(file) as image, media_errors(path, "image"):
+        if _is_deep_png(file):
+            return _upright(_decode_deep(file, "png"), image)[None]
+        if image.format == "TIFF" and image.mode.startswith("I;16"):
+            return _upright(_decode_deep(file, "tiff"), image)[None]
+        upright = ImageOps.exif_transpose(_to_srgb(image))
+        alpha = "A" in upright.getbands() or "transparency" in upright.info
+        return np.asarray(upright.convert("RGBA" if alpha else "RGB"))[None]
 
 
 def write_image(
     path: Path, frame: Frames, *, comment: str | None = None, quality: int = 95, bits: Literal[8, 16] = 8
 ) -> None:
-    """Write one picture.
+    """Write one image file.
 
     Args:
-        path: `.png`, `.jpg`, `.jpeg` or `.webp`; overwritten.
+        path: `.png`, `.jpg`, `.jpeg` or `.webp`; overwritten if it exists.
         frame: `[H, W, C]` or `[1, H, W, C]`; C of 1, 3 or 4. Rounded to `bits`.
         comment: text to embed: PNG iTXt `comment`; JPEG and WebP EXIF UserComment, JSON escaped to ASCII.
         quality: 1 to 100, for JPEG and WebP; 100 makes WebP lossless.
@@ -95,12 +95,14 @@ def write_image(
 
     Raises:
         MediaError: another suffix, alpha in JPEG, 16 bits outside PNG, or a comment over 64 KB in JPEG.
-        OSError: the disk is full, or the folder cannot be written; nothing is left behind.
+        OSError: the disk is full, or the folder cannot be written; no file is left.
     """
     suffix = path.suffix.lower()
     frame = frame[0] if frame.ndim == 4 else frame
     if suffix not in _WRITTEN:
-        raise MediaError(f"output: {suffix!r} is not a picture we write", hint="use .png, .jpg or .webp")
+        raise MediaError(
+            f"output: {suffix!r} is not an image format that can be written", hint="use .png, .jpg or .webp"
+        )
     if suffix in {".jpg", ".jpeg"} and frame.shape[2] == 4:
         raise MediaError("output: JPEG has no alpha channel", hint="use .png or .webp")
     if bits == 16 and suffix != ".png":
@@ -116,9 +118,9 @@ def write_image(
 
 
 def encode_user_comment(text: str) -> bytes:
-    """EXIF UserComment: ASCII for JSON, whose own escapes carry the rest; else UTF-16-LE.
+    """The bytes of an EXIF UserComment: JSON as ASCII with JSON escapes, other text as UTF-16-LE.
 
-    UTF-16 takes twice the room, and JPEG has 64 KB for all of EXIF.
+    UTF-16 takes twice the space, and JPEG has 64 KB for all of EXIF.
     """
     if not text.isascii():
         try:
@@ -170,7 +172,7 @@ def _is_deep_png(path: Path) -> bool:
 
 
 def _decode_deep(path: Path, codec: str) -> Frames:
-    # Pillow reads 16 bit colour of PNG as 8, and turns 16 bit TIFF the wrong way.
+    # Pillow reads 16 bit colour PNGs as 8 bit, and rotates 16 bit TIFFs the wrong way.
     decoder = av.CodecContext.create(codec, "r")
     frames = [*decoder.decode(av.Packet(path.read_bytes())), *decoder.decode(None)]
     alpha = any(part.is_alpha for part in frames[0].format.components)
@@ -180,7 +182,7 @@ def _decode_deep(path: Path, codec: str) -> Frames:
 
 
 def _encode_png(frame: Frames, comment: str | None) -> bytes:
-    # Pillow writes 16 bit for grey only.
+    # Pillow writes 16 bits for grey only.
     deep = as_uint16(np.repeat(frame, 3, axis=2) if frame.shape[2] == 1 else frame).astype(">u2")
     height, width, channels = deep.shape
     rows = deep.reshape(height, -1).view(np.uint8)
@@ -197,8 +199,8 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
-def _upright(pixels: Frames, picture: Image.Image) -> Frames:
-    turn = picture.getexif().get(0x0112, 1)
+def _upright(pixels: Frames, image: Image.Image) -> Frames:
+    turn = image.getexif().get(0x0112, 1)
     if turn in {5, 6, 7, 8}:
         pixels = np.swapaxes(pixels, 0, 1)
     if turn in {2, 3, 6, 7}:
@@ -208,18 +210,16 @@ def _upright(pixels: Frames, picture: Image.Image) -> Frames:
     return np.ascontiguousarray(pixels)
 
 
-def _to_srgb(picture: Image.Image) -> Image.Image:
-    profile = picture.info.get("icc_profile")
-    if not profile or picture.mode not in {"RGB", "RGBA", "CMYK", "L"}:
-        return picture
-    # A broken profile is common and harmless: the numbers are shown as they are.
+def _to_srgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    if not profile or image.mode not in {"RGB", "RGBA", "CMYK", "L"}:
+        return image
+    # A broken profile is common: then values are used as they are.
     with suppress(ImageCms.PyCMSError, OSError, ValueError):
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        mode: Any = picture.mode if picture.mode == "RGBA" else "RGB"
-        converted = ImageCms.profileToProfile(
-            picture, source, ImageCms.createProfile("sRGB"), outputMode=mode
-        )
+        mode: Any = image.mode if image.mode == "RGBA" else "RGB"
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=mode)
         if converted is not None:
-            converted.getexif().update(picture.getexif())
+            converted.getexif().update(image.getexif())
             return converted
-    return picture
+    return image

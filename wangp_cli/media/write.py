@@ -1,6 +1,6 @@
-"""Writing frames and sound into files, checked after the last byte.
+"""Writing frames and audio into video files, which are read back and checked.
 
-PyAV is used directly: imageio's plugin for it has no constant quality, colour tags, sound or exact rates.
+PyAV is used directly: imageio's plugin for it has no constant quality, colour tags, audio or exact rates.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from wangp_cli.media.encoding import AudioStreamEncoder, VideoStreamEncoder
 from wangp_cli.media.facts import MediaFacts, probe
 from wangp_cli.media.metadata import read_comment
 
-_MOV_COMMENT = 65_535
-_MILLISECONDS = frozenset({".mkv", ".webm"})
+_MAX_MOV_COMMENT_BYTES = 65_535
+_MILLISECOND_CONTAINERS = frozenset({".mkv", ".webm"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,24 +52,24 @@ def write_video(
     comment: str | None = None,
     frames: int | None = None,
 ) -> WrittenVideo:
-    """Encode frames as they come, then reopen the file and check it.
+    """Encode a stream of frames, then reopen the file and check it.
 
-    Colour is BT.709, converted and tagged. Frames of 16 bits and float keep their precision in deep
-    codecs and are rounded once for the others; one channel becomes grey.
+    Colour is BT.709, converted and tagged. 16 bit and float frames keep the precision that the codec has; one
+    channel becomes grey.
 
     Args:
-        path: the file to make or replace; its suffix names the container.
+        path: the file to make or replace; its suffix is the container.
         chunks: `[T, H, W, C]` each, all of one H, W and C.
         fps: frames per second, exact.
-        codec: a key of `codecs.CODECS`; None for the container's usual one.
+        codec: a key of `codecs.CODECS`; None for the container's default.
         crf: constant quality; None for the codec's own.
-        audio: sound from the first frame on; cut to the picture, or followed by silence.
+        audio: from the first frame on; cut to the frames, or padded with silence.
         comment: text for the container's comment tag.
-        frames: how many there must be.
+        frames: expected number of frames.
 
     Raises:
-        MediaError: the codec or container cannot hold this: size, alpha, quality, a long comment.
-        GenerationError: no frames, values that are not finite, or the file differs from what was given.
+        MediaError: the codec or container cannot store the size, alpha, quality or comment.
+        GenerationError: no frames, values that are not finite, or the file read back differs.
         OSError: the disk is full or the folder cannot be written. The file is deleted after any error.
     """
     chosen = choose_codec(codec, path.suffix)
@@ -79,31 +79,31 @@ def write_video(
     source = iter(chunks)
     first = _checked(next(source, None), None, 0)
     options = {"fflags": "+bitexact"} | ({"movflags": "+faststart"} if _is_mov(path) else {})
-    with _refusals(chosen, first):
+    with _encoder_errors(chosen, first):
         container = av.open(str(target), "w", container_options=options)
     try:
         if comment is not None:
             container.metadata["comment"] = comment
-        with _refusals(chosen, first):
+        with _encoder_errors(chosen, first):
             encoder = VideoStreamEncoder(container, chosen, quality, first, fps)
-            sound = (
+            audio_encoder = (
                 None
                 if audio is None
                 else AudioStreamEncoder(container, chosen, path.suffix.lower(), audio, fps)
             )
         for chunk in _same(first, source):
-            with _refusals(chosen, first):
+            with _encoder_errors(chosen, first):
                 encoder.add(chunk)
-                if sound is not None:
-                    sound.encode_until(encoder.count)
-        with _refusals(chosen, first):
+                if audio_encoder is not None:
+                    audio_encoder.encode_until(encoder.count)
+        with _encoder_errors(chosen, first):
             encoder.finish()
-            if sound is not None:
-                sound.finish()
+            if audio_encoder is not None:
+                audio_encoder.finish()
             container.close()
         facts = _verified(target, encoder, fps, frames, comment)
     except BaseException:
-        # Closing writes a trailer, which fails again on a full disk; the first error is the one to tell.
+        # Closing writes a trailer, which fails again on a full disk; the first error is to be raised.
         with suppress(Exception):
             container.close()
         target.unlink(missing_ok=True)
@@ -111,8 +111,8 @@ def write_video(
     return WrittenVideo(width=facts.width, height=facts.height, codec=chosen.name)
 
 
-class _refusals:  # noqa: N801 - reads as a clause: with _refusals(...)
-    """Disk errors pass as OSError; what the encoder cannot do becomes a MediaError."""
+class _encoder_errors:  # noqa: N801 - a context manager, used like a function
+    """A context in which errors of FFmpeg become MediaErrors, except OSErrors such as a full disk."""
 
     def __init__(self, codec: Codec, first: Frames) -> None:
         self.codec, self.size = codec, f"{first.shape[2]}x{first.shape[1]}"
@@ -134,7 +134,7 @@ def _check_comment(path: Path, comment: str | None) -> None:
     if (
         comment is not None
         and path.suffix.lower() == ".mov"
-        and (size := len(comment.encode())) > _MOV_COMMENT
+        and (size := len(comment.encode())) > _MAX_MOV_COMMENT_BYTES
     ):
         raise MediaError(
             f"output: MOV holds a comment of 64 KB, this is {size // 1024} KB",
@@ -178,7 +178,7 @@ def _verified(
         raise GenerationError(
             f"{path.name!r} is {facts.width}x{facts.height}, wanted {encoder.width}x{encoder.height}"
         )
-    slack = Fraction(1, 100) if path.suffix.lower() in _MILLISECONDS else Fraction(0)
+    slack = Fraction(1, 100) if path.suffix.lower() in _MILLISECOND_CONTAINERS else Fraction(0)
     if facts.fps is None or abs(facts.fps - fps) > slack:
         raise GenerationError(f"{path.name!r} has {facts.fps} frames per second, wanted {fps}")
     if not encoder.codec.rgb and (facts.primaries, facts.transfer, facts.matrix) != ("bt709",) * 3:

@@ -99,7 +99,7 @@ def timeline_story(plan: Plan, size: tuple[int, int], pictures: Sequence[Frames]
     thumbnails = (fit(picture, *small, "stretch") for picture in pictures)
     anchors = list(zip(plan.anchors, thumbnails, strict=False))
     made = [(part.start, part.start + part.frames) for part in plan.segments if part.frames]
-    return TimelineContent(total=plan.total, fps=plan.fps, size=size, made=made, anchors=anchors)
+    return TimelineContent(total=plan.total, fps=plan.fps, size=size, generated=made, anchors=anchors)
 
 
 def draw_timeline(story: TimelineContent, guide: Iterable[Frames], result: Path) -> Iterator[Frames]:
@@ -113,4 +113,4 @@ def draw_timeline(story: TimelineContent, guide: Iterable[Frames], result: Path)
     timeline = TimelineRenderer(story)
     shown = (piece[at : at + 1, ..., :3] for piece in stream_video(result) for at in range(len(piece)))
     for index, (left, right) in enumerate(zip(guide, shown, strict=True)):
-        yield timeline.frame(index, left, right)
+        yield timeline.draw(index, left, right)

@@ -95,7 +95,7 @@ def test_a_latent_is_given_where_any_of_its_pixels_is(loaded: Any) -> None:
 
 def test_references_are_given(loaded: Any) -> None:
     pipeline, shot = loaded("vace"), tiny.shot(guide_given=False)
-    given = pipeline.encode(shot, Inputs(references=(tiny.clip(1),)), tiny.quiet).condition.given
+    given = pipeline.encode(shot, Inputs(references=(tiny.clip(1),)), tiny.quiet).condition.given_mask
     assert given.flatten(3).all(dim=3).flatten().tolist() == [True, False, False, False]
     assert not given[:, :, 1:].any()
 

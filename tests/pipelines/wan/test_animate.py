@@ -124,7 +124,7 @@ def test_boost_is_said_to_do_nothing(checkpoint: Any, loaded: Any, caplog: pytes
     shot = SHOT.replace(guidance_scale=4.0)
     with caplog.at_level(logging.WARNING):
         boosted = run(load(checkpoint("animate"), "animate", exact=True, boost=True), shot, ALONE)
-    assert "boost: the negative prompt comes with other pictures" in caplog.text
+    assert "boost: the negative prompt is conditioned on other images" in caplog.text
     assert np.array_equal(boosted, run(loaded("animate"), shot, ALONE))
 
 

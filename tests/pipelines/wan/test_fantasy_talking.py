@@ -19,7 +19,7 @@ from wangp_cli.errors import ModelError, RequestError, ResourceError
 from wangp_cli.pipelines.base import Lora, Placement, Weights
 from wangp_cli.pipelines.wan import load as wan_load
 from wangp_cli.pipelines.wan import pipeline as wan
-from wangp_cli.pipelines.wan.speech_network import attend_to_audio, windows
+from wangp_cli.pipelines.wan.speech_network import attend_to_audio, audio_windows
 
 Load = Callable[..., wan.Wan]
 
@@ -122,7 +122,7 @@ def test_every_block_attends_to_the_recording_as_written_out() -> None:
         added = torch.zeros_like(query)
         for sample in range(2):
             for token in range(12):
-                first, end = windows(31, 9)[token // 4]
+                first, end = audio_windows(31, 9)[token // 4]
                 own = tokens[max(first, 0) : end]
                 key, value = (own @ weights[f"blocks.1.{part}_proj.weight"].T for part in "kv")
                 for head in (slice(0, 24), slice(24, 48)):
@@ -135,10 +135,10 @@ def test_every_block_attends_to_the_recording_as_written_out() -> None:
 
 
 def test_windows_are_those_of_the_reference_code() -> None:
-    spans = windows(175, 81)
+    spans = audio_windows(175, 81)
     assert (len(spans), spans[0], spans[1], spans[-1]) == (21, (-11, 6), (-3, 14), (161, 178))
     assert {end - first for first, end in spans} == {17}
-    assert windows(3, 1) == [(-14, 7)]
+    assert audio_windows(3, 1) == [(-14, 7)]
 
 
 def test_a_latent_frame_hears_its_own_moment() -> None:
@@ -147,7 +147,7 @@ def test_a_latent_frame_hears_its_own_moment() -> None:
     other[:, 60] += 1
     keys = [module(given, 33).blocks[0][0] for given in (features, other)]
     moved = [index for index in range(9) if not torch.equal(keys[0][index], keys[1][index])]
-    assert moved == [index for index, (first, end) in enumerate(windows(102, 33)) if first <= 60 < end]
+    assert moved == [index for index, (first, end) in enumerate(audio_windows(102, 33)) if first <= 60 < end]
     assert len(moved) == 2
 
 

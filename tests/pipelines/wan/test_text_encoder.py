@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.support import tiny
-from wangp_cli.pipelines.wan.text_encoder import KEPT_PROMPTS, TextEncoder, clean
+from wangp_cli.pipelines.wan.text_encoder import CACHED_PROMPTS, TextEncoder, clean
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_a_prompt_is_kept_by_text_and_length(encoder: TextEncoder) -> None:
 
 def test_the_prompt_not_used_for_longest_is_given_up(encoder: TextEncoder) -> None:
     first, second = encoder.embed("a", 4), encoder.embed("b", 4)
-    for number in range(KEPT_PROMPTS - 1):
+    for number in range(CACHED_PROMPTS - 1):
         encoder.embed(f"{number}", 4)
         encoder.embed("a", 4)
     assert encoder.embed("a", 4) is first

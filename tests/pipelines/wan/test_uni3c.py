@@ -21,8 +21,8 @@ from wangp_cli.pipelines.base import Placement, Weights
 from wangp_cli.pipelines.denoise.inputs import to_tensor
 from wangp_cli.pipelines.wan import load as wan_load
 from wangp_cli.pipelines.wan import pipeline as wan
-from wangp_cli.pipelines.wan.uni3c import said
-from wangp_cli.pipelines.wan.uni3c_network import Steering
+from wangp_cli.pipelines.wan.uni3c import non_black
+from wangp_cli.pipelines.wan.uni3c_network import ControlResiduals
 
 Load = Callable[..., wan.Wan]
 BASES = ("t2v", "i2v", "i2v_2_2")
@@ -141,7 +141,7 @@ def test_the_first_block_gets_the_sum_written_out() -> None:
         network.blocks[1].register_forward_pre_hook(lambda _block, inputs: given.append(inputs[0])),
         network.condition_embedder.register_forward_hook(lambda _e, _i, output: times.append(output[0])),
     ]
-    with torch.no_grad(), Steering(control, guide, 0.5).on(network, seen):
+    with torch.no_grad(), ControlResiduals(control, guide, 0.5).added_to(network, seen):
         network(seen.repeat(2, 1, 1, 1, 1), torch.tensor([500, 500]), text)
     for hook in hooks:
         hook.remove()
@@ -152,7 +152,7 @@ def test_the_first_block_gets_the_sum_written_out() -> None:
 
 def test_text_to_video_reads_zeros_where_no_frames_are_known() -> None:
     control, guide = steered.network(), torch.randn(1, 16, 3, 4, 4)
-    joined = Steering(control, guide, 1.0)._joined(torch.ones(1, 16, 3, 4, 4))
+    joined = ControlResiduals(control, guide, 1.0)._control_input(torch.ones(1, 16, 3, 4, 4))
     assert joined.shape == (1, 36, 3, 4, 4)
     assert joined[:, :16].eq(1).all()
     assert joined[:, 16:20].eq(0).all()
@@ -209,7 +209,7 @@ def test_black_frames_of_a_guide_say_nothing(load: Load) -> None:
     ):
         frames = guide.frames.copy()
         frames[list(black)] = 0
-        found = said(to_tensor(replace(guide, frames=frames)), 4)
+        found = non_black(to_tensor(replace(guide, frames=frames)), 4)
         assert found.flatten().tolist() == spoken
     pipeline = load()
     dark = replace(guide, frames=np.zeros_like(guide.frames))

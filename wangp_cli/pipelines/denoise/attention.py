@@ -1,4 +1,4 @@
-"""Attention kernels, chosen anew for every run."""
+"""Attention backends of diffusers: which can run here, and the one of a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PACKAGES = {
     "_sage": "pip install sageattention",
     "xformers": "pip install xformers",
 }
-"""What gives a backend, by the beginning of its name."""
+"""How to install a backend, by the beginning of its name."""
 
 
 def available(device: str) -> list[str]:
@@ -36,7 +36,7 @@ def available(device: str) -> list[str]:
 
 
 def check(name: str, device: str) -> None:
-    """Refuse a backend that cannot run here.
+    """Check that a backend can run on a device.
 
     Raises:
         ResourceError: it is not for this device, or its package is missing.
@@ -54,7 +54,7 @@ def check(name: str, device: str) -> None:
 def using(name: str) -> AbstractContextManager[Any]:
     """A context in which models compute attention with the backend `name`.
 
-    The library keeps one choice for the whole process, so every run states its own and puts the old one back.
+    The choice is global to the process in diffusers, so the previous one is restored at the end.
     """
     context: AbstractContextManager[Any] = attention_backend(name)
     return context

@@ -1,4 +1,4 @@
-"""Guidance: how the passes of one step become one velocity."""
+"""Classifier-free guidance and its variants: CFG-Zero*, APG, skip-layer guidance, NAG."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ FRAME_AXES = (1, 3, 4)
 
 
 class ClassifierFreeGuider:
-    """Asks a network under a prompt, and away from a negative one; serves one run.
+    """Classifier-free guidance for the steps of one run.
 
     Args:
-        shot: says how.
+        shot: scales and variants of guidance.
         prompt: `[1, L, D]`.
-        negative: the same for the negative prompt; None where nothing needs it.
-        nag: context in which a network's attention is guided away from a negative prompt, given the network,
-            that prompt, and the scale, tau and alpha of the shot.
-        boost: ask under both in one pass, where they ask the same network.
+        negative: `[1, L, D]`, the negative prompt; None where no step uses it.
+        nag: makes a context with normalised attention guidance, from a network, the negative prompt, and the
+            scale, tau and alpha of the shot.
+        boost: compute both prompts in one batch, where both have the same condition.
     """
 
     def __init__(
@@ -61,28 +61,28 @@ class ClassifierFreeGuider:
         return self.predict(call).velocity
 
     def predict(self, call: NetworkCall) -> GuidedPrediction:
-        """The guided velocity of one step, and the one under the prompt that it began with."""
-        scale, shot, away_from = call.step.guidance_scale, self._shot, self.negative_prompt_at(call)
-        if away_from is None:
+        """The guided velocity of one step, with the velocity predicted for the prompt alone."""
+        scale, shot, negative_prompt = call.step.guidance_scale, self._shot, self.negative_prompt_at(call)
+        if negative_prompt is None:
             positive = self.predict_positive(call)
             return GuidedPrediction(velocity=positive, positive=positive)
         if shot.cfg_zero and call.step.index < shot.zero_init_steps:
             return GuidedPrediction(velocity=torch.zeros_like(call.latents))
-        positive, negative = self.predict_both(call, away_from)
+        positive, negative = self.predict_both(call, negative_prompt)
         velocity = self._guide(positive, negative, scale)
-        if not shot.guide_given and call.condition.given is not None:
-            velocity = torch.where(call.condition.given, positive, velocity)
+        if not shot.guide_given and call.condition.given_mask is not None:
+            velocity = torch.where(call.condition.given_mask, positive, velocity)
         return GuidedPrediction(velocity=velocity, positive=positive)
 
     def negative_prompt_at(self, call: NetworkCall) -> torch.Tensor | None:
-        """The negative prompt, in a step that is guided away from it."""
+        """The embedded negative prompt; None where the step's guidance is 1 or less."""
         return self.negative if call.step.guidance_scale > 1 else None
 
     def predict_both(self, call: NetworkCall, negative: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The velocities under the prompt and under the negative one."""
+        """The velocities predicted for the prompt and for the negative prompt."""
         other = call.condition.negative_condition
         if self._boost and other is not call.condition:
-            log.warning("boost: the negative prompt comes with other pictures, so each has its own pass")
+            log.warning("boost: the negative prompt is conditioned on other images, so each has its own pass")
             self._boost = False
         if self._boost and not self._skips_layers(call):
             return call.predict_pair(self.prompt, negative)
@@ -95,7 +95,7 @@ class ClassifierFreeGuider:
             return positive, call.predict(negative, other)
 
     def predict_positive(self, call: NetworkCall) -> torch.Tensor:
-        """The velocity under the prompt."""
+        """The velocity predicted for the prompt, with NAG if the shot has it."""
         shot = self._shot
         if self.negative is None or shot.nag_scale <= 1:
             return call.predict(self.prompt)
@@ -103,7 +103,7 @@ class ClassifierFreeGuider:
             return call.predict(self.prompt)
 
     def _skips_layers(self, call: NetworkCall) -> bool:
-        """Whether the step leaves layers out under the negative prompt."""
+        """Whether the pass with the negative prompt leaves layers out in this step."""
         first, end = self._shot.skip_layer_span(call.step.steps)
         return bool(self._shot.skip_layers) and first <= call.step.index < end
 
@@ -117,16 +117,16 @@ class ClassifierFreeGuider:
     def _adaptive_projected_guidance(
         self, positive: torch.Tensor, negative: torch.Tensor, scale: float
     ) -> torch.Tensor:
-        away = (positive - negative).float()
+        direction = (positive - negative).float()
         if self._momentum is not None:
-            away = away + self._shot.apg_momentum * self._momentum
-        self._momentum = away
-        update = orthogonal_part(limit_norm(away, self._shot.apg_norm_threshold), positive.float())
+            direction = direction + self._shot.apg_momentum * self._momentum
+        self._momentum = direction
+        update = orthogonal_part(limit_norm(direction, self._shot.apg_norm_threshold), positive.float())
         return (positive + (scale - 1) * update).to(positive.dtype)
 
 
 def classifier_free_guidance(positive: torch.Tensor, negative: torch.Tensor, scale: float) -> torch.Tensor:
-    """Velocity moved away from the negative prompt's.
+    """Classifier-free guidance: the negative velocity moved by `scale` towards the positive one.
 
     Source: Ho and Salimans 2022, arXiv:2207.12598, classifier-free guidance.
     """
@@ -134,7 +134,7 @@ def classifier_free_guidance(positive: torch.Tensor, negative: torch.Tensor, sca
 
 
 def cfg_zero_scale(positive: torch.Tensor, negative: torch.Tensor) -> torch.Tensor:
-    """The factor that brings the negative velocity nearest to the positive one, `[1, 1, 1, 1, 1]`.
+    """The least-squares factor of the negative velocity to fit the positive one, `[1, 1, 1, 1, 1]`.
 
     Source: Fan et al. 2025, arXiv:2503.18886, CFG-Zero*.
     """
@@ -143,33 +143,33 @@ def cfg_zero_scale(positive: torch.Tensor, negative: torch.Tensor) -> torch.Tens
     return factor.view(-1, *[1] * (positive.ndim - 1)).to(positive.dtype)
 
 
-def limit_norm(away: torch.Tensor, longest: float) -> torch.Tensor:
-    """A guidance direction, each latent frame of it no longer than `longest`; 0 leaves it as it is.
+def limit_norm(direction: torch.Tensor, limit: float) -> torch.Tensor:
+    """A guidance direction, scaled down so that no latent frame's norm is above `limit`; 0 is no limit.
 
     Source: Sadat et al. 2024, arXiv:2410.02416, adaptive projected guidance, with the norm of each frame.
     """
-    if longest <= 0:
-        return away
-    return away * (longest / _frame_norm(away)).clamp_max(1)
+    if limit <= 0:
+        return direction
+    return direction * (limit / _frame_norm(direction)).clamp_max(1)
 
 
-def orthogonal_part(away: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
+def orthogonal_part(direction: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
     """The part of a guidance direction that is orthogonal to the positive velocity, frame by frame.
 
     Source: Sadat et al. 2024, arXiv:2410.02416; the parallel part is what oversaturates.
     """
-    along = positive / _frame_norm(positive)
-    return away - (away * along).sum(dim=FRAME_AXES, keepdim=True) * along
+    unit = positive / _frame_norm(positive)
+    return direction - (direction * unit).sum(dim=FRAME_AXES, keepdim=True) * unit
 
 
 def _frame_norm(velocity: torch.Tensor) -> torch.Tensor:
-    """The norm of each latent frame, never 0."""
+    """The L2 norm of each latent frame, at least 1e-8."""
     norm: torch.Tensor = torch.linalg.vector_norm(velocity, dim=FRAME_AXES, keepdim=True)
     return norm.clamp_min(1e-8)
 
 
 class _SkippedBlock(torch.nn.Module):  # type: ignore[misc] # torch has no types here
-    """Stands for a layer that is left out."""
+    """Replaces a transformer block by the identity."""
 
     def forward(self, hidden_states: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
         return hidden_states
@@ -177,10 +177,10 @@ class _SkippedBlock(torch.nn.Module):  # type: ignore[misc] # torch has no types
 
 @contextmanager
 def without_layers(network: Any, layers: Collection[int]) -> Iterator[None]:
-    """A context in which a transformer's layers of these numbers pass on what they get.
+    """A context in which a transformer's blocks of these indices are the identity.
 
-    Source: skip-layer guidance, as Stability AI's SD3.5 and WanGP have it: a negative pass that lacks what
-    these layers know.
+    Source: skip-layer guidance of Stability AI's SD3.5 and of WanGP, which leave layers out of the pass with
+    the negative prompt.
     """
     kept = {layer: network.blocks[layer] for layer in layers}
     try:

@@ -1,4 +1,4 @@
-"""Clips as a model's tensors, and the checks that they fit the shot."""
+"""Clips as tensors of a model, and checks that they fit the size and length of the shot."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Canvas:
 
     @classmethod
     def of(cls, shot: Shot) -> Canvas:
-        """The canvas of a settled shot.
+        """The canvas of a shot whose length and seed are settled.
 
         Raises:
             RequestError: the length is still in seconds, or the seed not drawn.
@@ -40,7 +40,7 @@ class Canvas:
         return cls(width=width, height=height, frames=shot.frames)
 
     def check_grid(self, block: int, step: int) -> None:
-        """Refuse a canvas whose sides are no multiples of `block`, or whose length is not `n * step + 1`.
+        """Check that the sides are multiples of `block`, and that the length is `n * step + 1`.
 
         Raises:
             RequestError: naming the field.
@@ -54,7 +54,7 @@ class Canvas:
 
 
 def check_inputs(inputs: Inputs, canvas: Canvas) -> None:
-    """Refuse pictures that do not fit the canvas.
+    """Check sizes, lengths and channels of all inputs.
 
     Raises:
         RequestError: a size, a length or a number of channels is wrong; the message names the input.
@@ -86,14 +86,14 @@ def check_inputs(inputs: Inputs, canvas: Canvas) -> None:
 
 
 def check_whole_start(inputs: Inputs, step: int) -> None:
-    """Refuse frames to start with that fill a latent frame in part: it would be shown as known.
+    """Check that the start frames fill whole latent frames; one filled in part would count as known.
 
     Args:
         inputs: of the shot.
         step: frames in a latent frame.
 
     Raises:
-        RequestError: they are not 1, `step` + 1, 2 * `step` + 1, ...
+        RequestError: their number is not 1, `step` + 1, 2 * `step` + 1, ...
     """
     if inputs.start is not None and len(inputs.start) % step != 1:
         taken = f"1, {step + 1}, {2 * step + 1}, ..."

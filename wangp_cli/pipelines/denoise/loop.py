@@ -1,4 +1,4 @@
-"""The denoising loop."""
+"""The denoising loop, its noise and its check for finite latents."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ if TYPE_CHECKING:
     from wangp_cli.pipelines.denoise.schedules import Schedule
 
 STEPS_BETWEEN_CHECKS = 4
-"""A check for finite values waits for the device, so it is not made at every step."""
+"""Checking for finite values synchronises with the device, so not every step is checked."""
 
 
 def noise_generator(seed: int) -> torch.Generator:
-    """The source of a run's noise, on the CPU so that a seed means the same on every device."""
+    """A seeded random generator on the CPU, so that a seed gives the same noise on every device."""
     return torch.Generator().manual_seed(seed)
 
 
 def draw_noise(shape: tuple[int, ...], generator: torch.Generator, device: str) -> torch.Tensor:
-    """Standard normal noise, float32."""
+    """Standard normal noise, float32, drawn on the CPU and moved to `device`."""
     return torch.randn(shape, generator=generator, dtype=torch.float32).to(device)
 
 
 def add_noise(clean: torch.Tensor, noise: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-    """A clean sample at a noise level, as flow matching mixes them: 0 is clean, 1 is noise."""
+    """A clean sample at noise level `sigma` of flow matching: 0 is clean, 1 is pure noise."""
     return sigma * noise + (1 - sigma) * clean
 
 
 def sample(denoiser: Denoiser, schedule: Schedule, latents: torch.Tensor, progress: Progress) -> torch.Tensor:
-    """Walk latents from noise to a clean sample.
+    """Denoise latents step by step.
 
     Args:
-        denoiser: asked once per step.
-        schedule: of this run alone.
-        latents: float32, as noisy as the first step wants them.
-        progress: told after every step; what it raises ends the loop.
+        denoiser: called once per step.
+        schedule: used for this run only.
+        latents: float32, at the noise level of the first step.
+        progress: called after every step; an exception it raises ends the loop.
 
     Returns:
         float32 latents of the same shape.
@@ -58,10 +58,14 @@ def sample(denoiser: Denoiser, schedule: Schedule, latents: torch.Tensor, progre
 
 
 def check_finite(latents: torch.Tensor, when: str) -> None:
-    """Refuse latents that hold infinities or NaN.
+    """Check that all latents are finite.
+
+    Args:
+        latents: any shape.
+        when: for the message, such as `after step 3 of 8`.
 
     Raises:
-        GenerationError: they do; the message says when.
+        GenerationError: a value is infinite or NaN.
     """
     if not torch.isfinite(latents).all():
         raise GenerationError(

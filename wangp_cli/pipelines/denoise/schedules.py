@@ -1,4 +1,4 @@
-"""Noise schedules: the sigmas each sampler walks through, and the scheduler that walks."""
+"""Noise schedules: the steps of a run and the diffusers scheduler of each sampler."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 _NOISY = ("euler_ancestral", "lcm")
-"""Samplers that add noise on the way."""
+"""Samplers that add noise in each step."""
 
 
 class Scheduler(Protocol):
-    """The part of a diffusers scheduler that a sampling loop needs."""
+    """The part of a diffusers scheduler that the denoising loop uses."""
 
     def step(
         self, model_output: torch.Tensor, timestep: torch.Tensor, sample: torch.Tensor, *, return_dict: bool
@@ -42,10 +42,10 @@ class Schedule:
     """The steps of one run.
 
     Args:
-        steps: that are made, in order.
-        sigmas: float32, one more than `steps`, falling to 0; what the scheduler computes with.
-        new_scheduler: makes a scheduler; it keeps a history, so it serves one sample only.
-        generator: of the noise that is added on the way.
+        steps: to make, in order.
+        sigmas: float32 `[len(steps) + 1]`, falling to 0.
+        new_scheduler: makes a scheduler; each keeps a history of steps, so it serves one sample only.
+        generator: of the noise that the sampler adds.
     """
 
     steps: Sequence[Step]
@@ -58,7 +58,7 @@ class Schedule:
 
     @property
     def timesteps(self) -> torch.Tensor:
-        """What the model is told, 0 to 1000."""
+        """The timestep of each step, 0 to 1000."""
         return torch.stack([step.timestep for step in self.steps])
 
 
@@ -68,11 +68,10 @@ def schedule(
     """A fresh schedule for one run.
 
     Args:
-        shot: says the sampler, the steps and their phases; begins later where its denoising strength is
-            below 1.
-        device: where the timesteps lie.
-        experts: transformers of the model.
-        generator: of the noise that is added on the way.
+        shot: sampler, steps and phases; a denoising strength below 1 leaves the first steps out.
+        device: of the timesteps.
+        experts: number of transformers of the model.
+        generator: of the noise that the sampler adds.
     """
     first = start_step(shot.steps, shot.denoising_strength)
 
@@ -105,7 +104,7 @@ def schedule(
 
 
 def _scheduler(sampler: Sampler, steps: int, shift: float, device: str) -> Any:
-    """A diffusers scheduler at the first of our sigmas."""
+    """The diffusers scheduler of a sampler, with our sigmas set."""
     sigmas = np.array(sigmas_of(sampler, steps, shift))
     scheduler: Any
     if sampler in ("euler", "causvid", "lcm"):
@@ -117,19 +116,18 @@ def _scheduler(sampler: Sampler, steps: int, shift: float, device: str) -> Any:
         scheduler = UniPCMultistepScheduler(**_flow(), flow_shift=1.0)
         scheduler.set_timesteps(sigmas=sigmas, device=device)
     else:
-        # Of first order, the stochastic scheduler is Euler's with ancestral noise. Source: Lu et al. 2022,
-        # arXiv:2211.01095.
+        # SDE-DPM-Solver++ of first order is ancestral Euler. Source: Lu et al. 2022, arXiv:2211.01095.
         noisy = {"algorithm_type": "sde-dpmsolver++", "solver_order": 1} if sampler in _NOISY else {}
         scheduler = DPMSolverMultistepScheduler(**_flow(), **noisy)
         scheduler.set_timesteps(steps, device=device)
-        # This one is asked for a number of steps and finds sigmas of its own; ours go in their place.
+        # This scheduler takes a number of steps and computes its own sigmas; ours replace them.
         scheduler.sigmas = torch.from_numpy(np.append(sigmas, 0)).float()
         scheduler.timesteps = torch.from_numpy(sigmas * TRAINING_STEPS).to(device, torch.int64)
     return scheduler
 
 
 def _precise(step: Callable[..., Any]) -> Callable[..., Any]:
-    """A step that keeps the sample in float32: these schedulers would round it to the network's precision."""
+    """A scheduler's step that keeps the sample in float32 instead of rounding it to the network's dtype."""
 
     def precise(velocity: torch.Tensor, *more: Any, **options: Any) -> Any:
         return step(velocity.float(), *more, **options)

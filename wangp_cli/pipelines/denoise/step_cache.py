@@ -1,4 +1,4 @@
-"""Step caches: blocks are left out of a step that would change little."""
+"""Step caches: transformer blocks are skipped in steps where their output would change little."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ log = logging.getLogger(__name__)
 
 
 def check(placement: Placement, model: str) -> None:
-    """Refuse a cache that knows too little of a model.
+    """Check that a step cache has what it needs to know of a model.
 
     Raises:
-        ModelError: it must be calibrated first.
+        ModelError: MagCache has no ratios for the model; it must be calibrated first.
     """
     if placement.cache and placement.cache.startswith("magcache") and not _calibrates(placement):
         _read(placement, model)
@@ -41,13 +41,13 @@ def check(placement: Placement, model: str) -> None:
 def caching(
     placement: Placement, model: str, networks: Sequence[Any], steps: Sequence[Step]
 ) -> Iterator[None]:
-    """A context in which networks leave out blocks as the placement's cache says.
+    """A context in which networks skip blocks by the placement's step cache.
 
-    Every pass of a step has a memory of its own. What a calibration measures is kept when all steps are done.
+    Every pass of a step has its own cache state. A calibration writes its ratios when all steps are done.
 
     Args:
-        placement: names the cache and its threshold.
-        model: whose ratios are read or kept.
+        placement: cache name and threshold.
+        model: name in the catalogue, by which ratios are stored.
         networks: transformers of diffusers.
         steps: of the run.
 
@@ -65,8 +65,8 @@ def caching(
             _describe_blocks(network)
             network.enable_cache(_config(placement, model, expert, count))
             stack.callback(network.disable_cache)
-            stack.enter_context(_passes_told_apart(network))
-            stack.enter_context(_added_once(network))
+            stack.enter_context(_separate_passes(network))
+            stack.enter_context(_restore_block_residuals(network))
         yield
         if _calibrates(placement):
             _write(placement, model, [_measured(network) for network in networks])
@@ -77,7 +77,7 @@ def _config(placement: Placement, model: str, expert: int, steps: int) -> Any:
     if name == "fbcache":
         return FirstBlockCacheConfig(threshold=float(threshold))
     if _calibrates(placement):
-        # One more step than there are: at the last one it would forget what it measured.
+        # One step more than the run has: diffusers clears what was measured at the last step.
         return MagCacheConfig(calibrate=True, num_inference_steps=steps + 1)
     ratios = _read(placement, model)
     return MagCacheConfig(
@@ -86,8 +86,8 @@ def _config(placement: Placement, model: str, expert: int, steps: int) -> Any:
 
 
 @contextmanager
-def _passes_told_apart(network: Any) -> Iterator[None]:
-    """Number the passes of each step, by which the cache keeps them apart."""
+def _separate_passes(network: Any) -> Iterator[None]:
+    """Give each pass of a step its own cache state, by its number in the step."""
     now, passes = None, 0
 
     def enter(_network: Any, _args: Any, kwargs: Any) -> None:
@@ -106,27 +106,28 @@ def _passes_told_apart(network: Any) -> Iterator[None]:
 
 
 def _describe_blocks(network: Any) -> None:
-    """Tell diffusers how blocks are called that it does not know: all of Wan's kinds are alike."""
+    """Register a block class with diffusers if it is unknown there: all Wan blocks return one tensor."""
     kind = type(network.blocks[0])
     if kind not in TransformerBlockRegistry._registry:
         TransformerBlockRegistry.register(kind, TransformerBlockMetadata(return_hidden_states_index=0))
 
 
 @contextmanager
-def _added_once(network: Any) -> Iterator[None]:
-    """Add what a network adds between its blocks, as VACE does, no second time where blocks are left out.
+def _restore_block_residuals(network: Any) -> Iterator[None]:
+    """Keep additions between blocks, such as VACE's, from being added twice when blocks are skipped.
 
-    The first block then gives the answer of all, which has it already.
+    The cached output that the first block returns then holds them already, so the last block gets that output
+    unchanged.
     """
     first, last = network.blocks[0], network.blocks[-1]
-    whole: Any = None
+    cached: Any = None
 
-    def remember(_block: Any, _args: Any, answer: Any) -> None:
-        nonlocal whole
-        whole = answer
+    def remember(_block: Any, _args: Any, output: Any) -> None:
+        nonlocal cached
+        cached = output
 
     def restore(block: Any, args: Any) -> Any:
-        return (whole, *args[1:]) if _is_left_out(block) else args
+        return (cached, *args[1:]) if _is_skipped(block) else args
 
     handles = [first.register_forward_hook(remember), last.register_forward_pre_hook(restore)]
     try:
@@ -136,7 +137,7 @@ def _added_once(network: Any) -> Iterator[None]:
             handle.remove()
 
 
-def _is_left_out(block: Any) -> bool:
+def _is_skipped(block: Any) -> bool:
     registry = HookRegistry.check_if_exists_or_initialize(block)
     hook = registry.get_hook(_FBC_BLOCK_HOOK) or registry.get_hook(_MAG_CACHE_BLOCK_HOOK)
     return not hook.state_manager.get_state().should_compute
@@ -147,7 +148,7 @@ def _calibrates(placement: Placement) -> bool:
 
 
 def _measured(network: Any) -> list[float]:
-    """Ratios of each step, the mean of its passes."""
+    """The measured ratio of each step, averaged over its passes."""
     registries = map(HookRegistry.check_if_exists_or_initialize, network.modules())
     hook = next(filter(None, (registry.get_hook(_MAG_CACHE_BLOCK_HOOK) for registry in registries)))
     states = [state.calibration_ratios for state in hook.state_manager._state_cache.values()]
@@ -160,8 +161,8 @@ def _file(placement: Placement, model: str) -> Path:
 
 def _read(placement: Placement, model: str) -> list[list[float]]:
     try:
-        found = json.loads(_file(placement, model).read_text(encoding="utf-8"))
-        ratios = [[float(ratio) for ratio in network] for network in found["ratios"]]
+        document = json.loads(_file(placement, model).read_text(encoding="utf-8"))
+        ratios = [[float(ratio) for ratio in network] for network in document["ratios"]]
     except FileNotFoundError:
         ratios = []
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""One denoising step and the function that makes it."""
+"""The position of a denoising step in its run, and the function that predicts its velocity."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Step:
-    """Where a run is.
+    """One denoising step of a run.
 
     Args:
-        index: of the step, from 0.
-        steps: of the run.
-        phase: of the run, from 0.
+        index: of the step in the run, from 0.
+        steps: number of steps of the run.
+        phase: index of the guidance phase, from 0.
         phase_index: of the step in its phase, from 0.
-        phase_steps: of the phase.
-        expert: which of the model's transformers is asked: 0, or 1 for the one for low noise.
-        timestep: 0 to 1000, what the model is told: a scalar, or `[t]` where frames are denoised apart.
+        phase_steps: number of steps of the phase.
+        expert: index of the transformer to call; 1 is the one for low noise.
+        timestep: 0 to 1000: a scalar, or `[t]` where each latent frame has its own.
         guidance_scale: of the phase.
     """
 
@@ -34,13 +34,13 @@ class Step:
     guidance_scale: float
 
     def within(self, window: tuple[float, float]) -> bool:
-        """Whether the step is between these shares of the run."""
+        """Whether the step lies in a window of the run: from the first share of it to before the second."""
         first, end = window
         return first <= self.index / self.steps < end
 
 
 class Denoiser(Protocol):
-    """One pass or several of a model, guidance included."""
+    """Predicts the guided velocity of one step."""
 
     def __call__(self, latents: torch.Tensor, step: Step) -> torch.Tensor:
         """The velocity at `latents`, of the same shape."""

@@ -1,4 +1,4 @@
-"""Wan 2.2 Animate: a character that moves as poses and a face say, alone or in the place of another."""
+"""Wan 2.2 Animate: a character driven by a pose video and a face video, alone or replacing a person."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AnimateCondition(ImageCondition):
-    """A character, in a latent frame before the video, and how it moves.
+    """Known frames, the first of them the character's image, with pose latents and face pixels.
 
     Args:
         poses: `[1, C, t, h, w]`, latents of the pose video.
-        face: `[1, 3, T, side, side]` in [-1, 1].
+        face: `[1, 3, T, side, side]` in [-1, 1], the face video.
     """
 
     poses: torch.Tensor
     face: torch.Tensor
 
     def latent_frames(self, frames: int) -> int:
-        """The character is denoised with the video."""
+        """One more: the character's latent frame is denoised with the video."""
         return frames + 1
 
     def arguments(self, network: Any, latents: torch.Tensor, timestep: torch.Tensor) -> dict[str, Any]:
-        """What is known, the poses and the face."""
+        """The known frames, the poses and the face."""
         return super().arguments(network, latents, timestep) | {
             "pose_hidden_states": self.poses,
             "face_pixel_values": self.face,
@@ -46,23 +46,23 @@ class AnimateCondition(ImageCondition):
 
     @property
     def negative_condition(self) -> AnimateCondition:
-        """The same with a black face, which has no expression."""
+        """The condition with a black face, which has no expression."""
         return replace(self, face=torch.full_like(self.face, -1))
 
     def add_extra_latents(self, video: torch.Tensor) -> torch.Tensor:
-        """The character before the video."""
+        """The character's latent frame, then those of the video."""
         clean = self.known[:, -video.shape[1] :, :1].to(video)
         return torch.cat([clean, video], dim=2)
 
     def video_latents(self, latents: torch.Tensor) -> torch.Tensor:
-        """What comes after the character."""
+        """The latents after the character's latent frame."""
         return latents[:, :, 1:]
 
 
 class Animate(ImageToVideo):
-    """Moves a character, perhaps in the place of what a mask over a background covers.
+    """Animates a character; with a background and a mask it replaces what the mask covers.
 
-    Frames to start with are the last ones of the segment before. Source: the Wan 2.2 Animate reference code.
+    Start frames are the last frames of the segment before. Source: the Wan 2.2 Animate reference code.
     """
 
     network = "WanAnimateTransformer3DModel"
@@ -76,25 +76,25 @@ class Animate(ImageToVideo):
     }
 
     def check(self, inputs: Inputs, canvas: Canvas) -> None:
-        """Refuse anything but one character with poses and a face, and half of a replacement."""
+        """Check for one character, poses and a face, and for both or neither of mask and background."""
         if (pictures := len(inputs.references)) != 1:
             raise RequestError("references", f"{pictures} pictures, but this model needs one, the character")
         for field in ("control", "face"):
             if getattr(inputs, field) is None:
                 raise RequestError(field, "this model needs it")
         if (inputs.background is None) != (inputs.mask is None):
-            lone, other = ("mask", "background") if inputs.background is None else ("background", "mask")
-            raise RequestError(lone, f"given without a {other}")
+            given, missing = ("mask", "background") if inputs.background is None else ("background", "mask")
+            raise RequestError(given, f"given without a {missing}")
         check_whole_start(inputs, self.parts.vae.temporal)
 
     def encoded_frames(self, inputs: Inputs, canvas: Canvas) -> int:
-        """The character, what is known of the video, and the poses."""
+        """Latent frames of the character, of the known video and of the poses."""
         return 1 + 2 * self.parts.vae.latent_frames(canvas.frames)
 
     def encode(
         self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]
     ) -> AnimateCondition:
-        """Everything as latents, but the face as pixels."""
+        """Latents of character, known frames and poses, CLIP tokens of the character, pixels of the face."""
         vae, (character,) = self.parts.vae, inputs.references
         assert self.parts.image_encoder is not None
         assert inputs.control is not None

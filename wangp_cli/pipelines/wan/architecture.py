@@ -1,4 +1,4 @@
-"""What makes one kind of Wan network different from the next; each kind is a small module of its own."""
+"""The base class of Wan architectures; each architecture is a module of its own."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from wangp_cli.tasks.shot import Shot
 
 PartName = Literal["text_encoder", "vae", "image_encoder", "audio_encoder", "speech", "control"]
-"""Parts beside the transformers, as checkpoints call them."""
+"""Checkpoint folders of the parts other than the transformers."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Parts:
-    """The parts of a checkpoint beside its transformers; those an architecture does not name are None."""
+    """The loaded parts of a checkpoint other than its transformers; None where an architecture has none."""
 
     text_encoder: TextEncoder
     vae: Vae
@@ -41,28 +41,26 @@ class Parts:
 
 
 class Architecture:
-    """A kind of Wan network: how it is conditioned, and which checkpoints are of it.
-
-    This one is text to video, and the base of the others.
+    """Text to video, and the base of all Wan architectures: checkpoint checks and conditioning.
 
     Args:
         spec: the model's catalogue entry.
-        parts: of its checkpoint.
+        parts: the loaded parts of its checkpoint.
         dtype: of its transformers.
         config: of its transformers.
-        exact: leave out faster kernels.
+        exact: give the stock pipeline's tensors bit for bit, without faster kernels.
     """
 
     network: ClassVar[str] = "WanTransformer3DModel"
-    """The class of its transformers, in diffusers."""
+    """Class name of its transformers."""
     supported_inputs: ClassVar[frozenset[str]] = frozenset({"initial"})
-    """The fields of `Inputs` it has code for; a model's catalogue entry may allow fewer."""
+    """Fields of `Inputs` that the architecture can use; a model's catalogue entry may allow fewer."""
     expand_timesteps: ClassVar[bool] = False
-    """Its network is told a timestep for every token."""
+    """Its network takes a timestep for every token."""
     supports_compile: ClassVar[bool] = True
-    """Its network's blocks can be compiled: nothing is hung on their layers for a single pass."""
+    """Its network's blocks can be compiled: no hooks are added to their layers for single passes."""
     supports_cache: ClassVar[bool] = True
-    """Its network's blocks can be left out by a step cache: nothing is added to what they give."""
+    """Its network's blocks can be skipped by a step cache: nothing is added to their outputs."""
 
     def __init__(
         self,
@@ -81,7 +79,7 @@ class Architecture:
 
     @classmethod
     def check_checkpoint(cls, spec: ModelSpec, checkpoint: Checkpoint) -> None:
-        """Refuse a checkpoint that this code would run wrongly.
+        """Check that a checkpoint is of this architecture and complete.
 
         Raises:
             ModelError: it is of another architecture, or a part is missing.
@@ -94,16 +92,16 @@ class Architecture:
         expands = bool(checkpoint.index.get("expand_timesteps"))
         for part in ("transformer", "transformer_2")[:experts]:
             config = checkpoint.config(part)
-            if (found := config.get("_class_name")) != cls.network:
+            if (class_name := config.get("_class_name")) != cls.network:
                 raise ModelError(
-                    f"{checkpoint.folder} holds a {found}, but {spec.name} needs a {cls.network}"
+                    f"{checkpoint.folder} holds a {class_name}, but {spec.name} needs a {cls.network}"
                 )
             if expands != cls.expand_timesteps or not cls.matches_config(config):
                 raise ModelError(f"{checkpoint.folder} is not of the architecture {spec.architecture}")
 
     @classmethod
     def check_placement(cls, spec: ModelSpec, placement: Placement) -> None:
-        """Refuse ways to compute that this code would do wrongly.
+        """Check that this architecture supports a placement's compilation and step cache.
 
         Raises:
             ResourceError: naming the field.
@@ -114,23 +112,23 @@ class Architecture:
 
     @classmethod
     def matches_config(cls, config: dict[str, Any]) -> bool:
-        """Whether a transformer's configuration is of this architecture."""
+        """Whether a transformer's configuration belongs to this architecture."""
         return config.get("in_channels") == config.get("out_channels")
 
     @classmethod
     def part_names(cls, checkpoint: Checkpoint) -> tuple[PartName, ...]:
-        """The parts to load beside the transformers."""
+        """Names of the parts to load besides the transformers."""
         return "text_encoder", "vae"
 
     def check(self, inputs: Inputs, canvas: Canvas) -> None:
-        """Refuse inputs that this kind of network cannot use; their sizes are right by now.
+        """Check that required inputs are there and fit together; sizes are checked before.
 
         Raises:
             RequestError: naming the input.
         """
 
     def encoded_frames(self, inputs: Inputs, canvas: Canvas) -> int:
-        """How many latent frames `encode` encodes."""
+        """Number of latent frames that `encode` encodes, for progress."""
         return 0
 
     def encode(
@@ -140,16 +138,16 @@ class Architecture:
         canvas: Canvas,
         tick: Callable[[int], None],
     ) -> Condition:
-        """Pictures and strengths as what the network sees.
+        """The condition of a shot, from its inputs and strengths.
 
         Args:
             shot: settled.
             inputs: checked.
             canvas: of the shot.
-            tick: told how many latent frames are encoded, `encoded_frames` in all.
+            tick: called with the number of latent frames just encoded, `encoded_frames` in all.
         """
         return Condition()
 
     def prepare(self, condition: Condition) -> Condition:
-        """The condition for a run that begins now, with what would take too much memory to keep before."""
+        """The condition with what is computed at the start of a run, because it takes much memory."""
         return condition

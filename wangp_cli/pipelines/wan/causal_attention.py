@@ -1,4 +1,4 @@
-"""Attention in which blocks of latent frames see none of those after them."""
+"""Block-causal self-attention: blocks of latent frames do not attend to later blocks."""
 
 from __future__ import annotations
 
@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def masked(network: Any, frames: int) -> Iterator[None]:
-    """A context in which a SkyReels network hides later blocks of so many latent frames by a mask of its own.
+    """A context in which a SkyReels network is block-causal by its own attention mask.
 
-    The mask has a place for every pair of tokens: gigabytes for a video of usual size.
+    The mask has an entry for every pair of tokens: gigabytes for a video of usual size.
+
+    Args:
+        network: a SkyReels transformer.
+        frames: latent frames of a block.
     """
     before = network.config.num_frame_per_block
     network.register_to_config(num_frame_per_block=frames)
@@ -30,20 +34,25 @@ def masked(network: Any, frames: int) -> Iterator[None]:
 
 @contextmanager
 def blockwise(network: Any, tokens: int) -> Iterator[None]:
-    """A context in which blocks of so many tokens attend one by one: as `masked`, without a mask."""
+    """A context in which a SkyReels network is block-causal without a mask, block by block.
+
+    Args:
+        network: a SkyReels transformer.
+        tokens: of a block.
+    """
     layers = [block.attn1 for block in network.blocks]
-    kept = [layer.processor for layer in layers]
+    previous = [layer.processor for layer in layers]
     try:
         for layer in layers:
             layer.set_processor(BlockAttention(tokens))
         yield
     finally:
-        for layer, plain in zip(layers, kept, strict=True):
-            layer.set_processor(plain)
+        for layer, processor in zip(layers, previous, strict=True):
+            layer.set_processor(processor)
 
 
 class BlockAttention(SkyReelsV2AttnProcessor):  # type: ignore[misc] # diffusers has no types here
-    """Self-attention of each block of tokens to itself and to all before it."""
+    """Self-attention of each block of tokens to itself and to all earlier blocks."""
 
     def __init__(self, tokens: int) -> None:
         super().__init__()
@@ -57,8 +66,8 @@ class BlockAttention(SkyReelsV2AttnProcessor):  # type: ignore[misc] # diffusers
         _attention_mask: None,
         rotary_emb: tuple[torch.Tensor, torch.Tensor],
     ) -> torch.Tensor:
-        """What the layer answers to `[B, N, D]`."""
-        turns = tuple(turn[0, :, 0] for turn in rotary_emb)
+        """Attention output of the layer for `[B, N, D]`, of the same shape."""
+        rotation = tuple(part[0, :, 0] for part in rotary_emb)
         query, key, value = (
             tokens.unflatten(2, (attn.heads, -1))
             for tokens in (
@@ -67,9 +76,9 @@ class BlockAttention(SkyReelsV2AttnProcessor):  # type: ignore[misc] # diffusers
                 attn.to_v(hidden_states),
             )
         )
-        query, key = (apply_rotary_emb(tokens, turns, sequence_dim=1) for tokens in (query, key))
+        query, key = (apply_rotary_emb(tokens, rotation, sequence_dim=1) for tokens in (query, key))
         starts = range(0, query.shape[1], self._tokens)
-        answers = [
+        outputs = [
             dispatch_attention_fn(
                 query[:, start : start + self._tokens],
                 key[:, : start + self._tokens],
@@ -78,5 +87,5 @@ class BlockAttention(SkyReelsV2AttnProcessor):  # type: ignore[misc] # diffusers
             )
             for start in starts
         ]
-        answer = torch.cat(answers, dim=1).flatten(2, 3).type_as(hidden_states)
-        return attn.to_out[1](attn.to_out[0](answer))
+        output = torch.cat(outputs, dim=1).flatten(2, 3).type_as(hidden_states)
+        return attn.to_out[1](attn.to_out[0](output))

@@ -1,4 +1,4 @@
-"""FantasyTalking: a person in a picture speaks as a recording does."""
+"""FantasyTalking: a person in an image speaks a recording."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.pipelines.wan.image_to_video import ImageCondition, ImageToVideo
-from wangp_cli.pipelines.wan.speech_network import AudioTokens, SpeechModule, attend_to_audio, original
+from wangp_cli.pipelines.wan.speech_network import AudioTokens, SpeechModule, attend_to_audio, original_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,55 +27,55 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SpeechCondition(ImageCondition):
-    """Known frames, and a recording.
+    """Known frames and the audio features of speech.
 
     Args:
-        features: `[1, L, features]`, of a recording as long as the video.
-        frames: of the video.
-        scale: weight of what is heard beside the text; 0 hears nothing.
-        guidance_scale: how strongly the recording is followed.
-        heard: what the network's blocks are shown of it; None before a run and in silent passes.
+        features: `[1, L, features]`, wav2vec features of a recording as long as the video.
+        frames: number of frames of the video.
+        scale: weight of the audio cross-attention; 0 leaves it out.
+        guidance_scale: of the audio.
+        audio_tokens: keys and values for the network's blocks; None before a run and in passes without audio.
     """
 
     features: torch.Tensor
     frames: int
     scale: float
     guidance_scale: float
-    heard: AudioTokens | None = None
+    audio_tokens: AudioTokens | None = None
 
     def predict(
         self, network: Any, latents: torch.Tensor, timestep: torch.Tensor, prompt: torch.Tensor
     ) -> torch.Tensor:
-        """One pass, which hears the recording unless it is silent."""
-        if self.heard is None:
+        """One forward pass, with audio cross-attention if there are audio tokens."""
+        if self.audio_tokens is None:
             return super().predict(network, latents, timestep, prompt)
-        with attend_to_audio(network, self.heard, self.scale):
+        with attend_to_audio(network, self.audio_tokens, self.scale):
             return super().predict(network, latents, timestep, prompt)
 
     def velocity(self, call: NetworkCall, guider: Guider) -> torch.Tensor:
-        """Guided by the text in silence, then moved towards what is heard.
+        """The velocity guided by the prompt without audio, moved towards the prediction with audio.
 
-        One pass where neither guides, else one more than without a recording.
+        One pass where neither guides, else one more than without audio.
 
         Source: Wang et al. 2025, arXiv:2504.04842, and its reference code.
         """
         if guider.negative_prompt_at(call) is None and self.guidance_scale == 1:
             return guider.predict_positive(call)
-        guided = guider.predict(replace(call, condition=replace(self, heard=None)))
+        guided = guider.predict(replace(call, condition=replace(self, audio_tokens=None)))
         if guided.positive is None:
             return guided.velocity
         return guided.velocity + self.guidance_scale * (guider.predict_positive(call) - guided.positive)
 
 
 class FantasyTalking(ImageToVideo):
-    """Lets a person in a picture speak. Its network is one of image to video, with a module beside it."""
+    """Image to video with a person who speaks a recording; the network has an extra speech module."""
 
     supported_inputs = ImageToVideo.supported_inputs | {"speech"}
     supports_compile = False
 
     @classmethod
     def check_checkpoint(cls, spec: ModelSpec, checkpoint: Checkpoint) -> None:
-        """As for all, and the module fits the network."""
+        """The checks of image to video, and that the speech module fits the network."""
         super().check_checkpoint(spec, checkpoint)
         if checkpoint.config("transformer").get("image_dim") is None:
             raise ModelError(f"{checkpoint.folder} is not of the architecture {spec.architecture}")
@@ -85,11 +85,11 @@ class FantasyTalking(ImageToVideo):
 
     @classmethod
     def part_names(cls, checkpoint: Checkpoint) -> tuple[PartName, ...]:
-        """An encoder of sound and the module, too."""
+        """The parts of image to video, the audio encoder and the speech module."""
         return *super().part_names(checkpoint), "audio_encoder", "speech"
 
     def check(self, inputs: Inputs, canvas: Canvas) -> None:
-        """Refuse to work without a recording."""
+        """The checks of image to video, and that there is a recording."""
         super().check(inputs, canvas)
         if inputs.speech is None:
             raise RequestError("speech", "this model needs a recording of speech", hint="--audio-guide FILE")
@@ -97,7 +97,7 @@ class FantasyTalking(ImageToVideo):
     def encode(
         self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]
     ) -> SpeechCondition:
-        """The known frames, and the features of the recording."""
+        """The known frames and the audio features of the recording."""
         known = super().encode(shot, inputs, canvas, tick)
         encoder = self.parts.audio_encoder
         assert inputs.speech is not None
@@ -112,14 +112,14 @@ class FantasyTalking(ImageToVideo):
         )
 
     def prepare(self, condition: Condition) -> Condition:
-        """The recording as keys and values of every block: some hundred megabytes, the same in all steps."""
+        """The condition with the audio tokens: some hundred megabytes, the same in all steps."""
         assert isinstance(condition, SpeechCondition)
         assert self.parts.speech is not None
-        return replace(condition, heard=self.parts.speech(condition.features, condition.frames))
+        return replace(condition, audio_tokens=self.parts.speech(condition.features, condition.frames))
 
 
 def speech_module_files(checkpoint: Checkpoint) -> NetworkFiles:
-    """FantasyTalking's module for a checkpoint's transformer, checked by the headers of its files.
+    """The files of FantasyTalking's speech module, checked by their headers against the transformer.
 
     Raises:
         ModelError: it is missing, or of another width or number of blocks.
@@ -128,4 +128,4 @@ def speech_module_files(checkpoint: Checkpoint) -> NetworkFiles:
     width = config["num_attention_heads"] * config["attention_head_dim"]
     with torch.device("meta"):
         empty = SpeechModule(checkpoint.config("audio_encoder")["hidden_size"], width, config["num_layers"])
-    return checkpoint.module("speech", empty, "FantasyTalking", original)
+    return checkpoint.module("speech", empty, "FantasyTalking", original_name)

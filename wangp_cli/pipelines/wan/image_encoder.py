@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from PIL import Image
 
-from wangp_cli.media.clip import as_uint8
-
-if TYPE_CHECKING:
-    pass
+from wangp_cli.media.clip import Frames, as_uint8
 
 
 class ImageEncoder:
-    """CLIP's view of a picture.
+    """Embeds images with CLIP's vision model.
 
     Args:
         model: `CLIPVisionModel` in evaluation mode.
@@ -25,9 +22,9 @@ class ImageEncoder:
         self.model = model
         self._processor = processor
 
-    def embed(self, pictures: list[Any]) -> torch.Tensor:
-        """Hidden states before the last layer, `[pictures, tokens, D]`, of frames `[H, W, 3]`."""
-        images = [Image.fromarray(as_uint8(picture)) for picture in pictures]
-        pixels = self._processor(images=images, return_tensors="pt").to(self.model.device)
+    def embed(self, images: list[Frames]) -> torch.Tensor:
+        """Hidden states before the last layer, `[images, tokens, D]`, of frames `[H, W, 3]`."""
+        uint8_images = [Image.fromarray(as_uint8(image)) for image in images]
+        pixels = self._processor(images=uint8_images, return_tensors="pt").to(self.model.device)
         with torch.inference_mode():
             return self.model(**pixels, output_hidden_states=True).hidden_states[-2]

@@ -1,4 +1,4 @@
-"""What Wan's image-to-video models are conditioned on: known frames, and CLIP's view of pictures."""
+"""Wan image to video: conditioning on known frames and on CLIP embeddings of images."""
 
 from __future__ import annotations
 
@@ -28,37 +28,37 @@ if TYPE_CHECKING:
     from wangp_cli.tasks.shot import Shot
 
 IMAGE_TEXT_LENGTH = 512
-"""Networks with CLIP tokens split text from pictures at this place, whatever the text's length."""
+"""Text tokens of networks with CLIP tokens: they split text from images at this place."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageCondition(Condition):
-    """Frames that are known, and CLIP's view of them.
+    """Known frames and CLIP embeddings of the first and perhaps the last of them.
 
     Args:
-        known: float32 `[1, temporal + C, t, h, w]`, channels beside the noisy latents.
-        image: `[1 or 2, tokens, D]`; None for networks without CLIP.
+        known: float32 `[1, temporal + C, t, h, w]`: flags of known frames, then latents.
+        image: `[1 or 2, tokens, D]`, CLIP embeddings; None for networks without CLIP.
     """
 
     known: torch.Tensor
     image: torch.Tensor | None = None
 
     def arguments(self, network: Any, latents: torch.Tensor, timestep: torch.Tensor) -> dict[str, Any]:
-        """The known channels behind the noisy ones."""
-        given = super().arguments(network, torch.cat([latents, self.known], dim=1), timestep)
-        return given if self.image is None else given | {"encoder_hidden_states_image": self.image}
+        """The noisy latents and the known channels, concatenated along the channels."""
+        arguments = super().arguments(network, torch.cat([latents, self.known], dim=1), timestep)
+        return arguments if self.image is None else arguments | {"encoder_hidden_states_image": self.image}
 
 
 class ImageToVideo(Architecture):
-    """Begins with given frames, and may end with some."""
+    """Generates a video from start frames, optionally with end frames, or from an anchor image (SVI)."""
 
     supported_inputs = Architecture.supported_inputs | {"start", "end", "anchor"}
     both_ends = False
-    """The network was trained on a first and a last picture, and needs both."""
+    """The network was trained on a first and a last image, and needs both."""
 
     @classmethod
     def check_checkpoint(cls, spec: ModelSpec, checkpoint: Checkpoint) -> None:
-        """As for all, and CLIP is there if the network reads it."""
+        """The base checks, and that CLIP is there if the network uses it."""
         super().check_checkpoint(spec, checkpoint)
         if checkpoint.config("transformer").get("image_dim") is not None:
             if not checkpoint.has("image_encoder"):
@@ -68,22 +68,24 @@ class ImageToVideo(Architecture):
 
     @classmethod
     def matches_config(cls, config: dict[str, Any]) -> bool:
-        """It has channels for known frames, and a place for a second picture where it needs one."""
+        """Whether it has channels for known frames, and positions for a second image where it needs one."""
         both_ends = config.get("pos_embed_seq_len") is not None
         return config.get("in_channels") != config.get("out_channels") and both_ends == cls.both_ends
 
     @classmethod
     def part_names(cls, checkpoint: Checkpoint) -> tuple[PartName, ...]:
-        """CLIP too, where the network reads it."""
-        sees = checkpoint.config("transformer").get("image_dim") is not None
-        return (*super().part_names(checkpoint), "image_encoder") if sees else super().part_names(checkpoint)
+        """The base parts, and CLIP if the network uses it."""
+        has_clip = checkpoint.config("transformer").get("image_dim") is not None
+        return (
+            (*super().part_names(checkpoint), "image_encoder") if has_clip else super().part_names(checkpoint)
+        )
 
     def check(self, inputs: Inputs, canvas: Canvas) -> None:
-        """Refuse pictures it cannot begin or end with."""
+        """Check start frames, end frames and anchor."""
         check_known_frames(inputs, self.parts.vae.temporal, both_ends=self.both_ends)
 
     def encoded_frames(self, inputs: Inputs, canvas: Canvas) -> int:
-        """The whole video, gray where nothing is known; of SVI the known pictures alone."""
+        """Latent frames of the whole video; with an anchor (SVI) those of the known frames only."""
         if inputs.anchor is not None:
             motion = 0 if inputs.motion is None else len(inputs.motion)
             ending = 0 if inputs.end is None else _ending(inputs.end).shape[2]
@@ -97,7 +99,7 @@ class ImageToVideo(Architecture):
         canvas: Canvas,
         tick: Callable[[int], None],
     ) -> ImageCondition:
-        """The known frames as latents, and what CLIP sees in them."""
+        """Latents of the known frames and CLIP embeddings of the images."""
         channels = known_channels if inputs.anchor is None else anchored_channels
         known = channels(self.parts.vae, inputs, canvas, tick)
         if self.parts.image_encoder is None:
@@ -107,22 +109,22 @@ class ImageToVideo(Architecture):
 
 
 class FirstAndLastFrame(ImageToVideo):
-    """Fills the frames between a first and a last picture."""
+    """Generates the frames between a first and a last image."""
 
     supported_inputs = ImageToVideo.supported_inputs - {"anchor"}
     both_ends = True
 
 
 def check_known_frames(inputs: Inputs, step: int, *, both_ends: bool) -> None:
-    """Refuse pictures this kind of model cannot begin or end with.
+    """Check that start and end frames fill whole latent frames, and that required images are there.
 
-    Several frames to begin with must fill whole latent frames (1, 5, 9, ...), as many to end with too (1, 4,
-    8, ...): a latent frame that is known in part would be encoded together with gray.
+    Start frames are 1, 5, 9, ..., end frames 1, 4, 8, ...: a latent frame known only in part would be encoded
+    together with gray.
 
     Args:
         inputs: of the shot.
         step: frames in a latent frame.
-        both_ends: the network needs a first and a last picture.
+        both_ends: the network needs a first and a last image.
 
     Raises:
         RequestError: naming the input.
@@ -150,13 +152,13 @@ def _check_motion(inputs: Inputs, step: int) -> None:
 
 
 def known_channels(vae: Vae, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]) -> torch.Tensor:
-    """The channels an image-to-video network sees beside the noisy latents.
+    """The channels that an image-to-video network takes besides the noisy latents.
 
     Args:
         vae: encodes the known frames, gray between them, or a background.
-        inputs: with frames to start with or to end with, or a background and a mask over it.
+        inputs: with start frames or end frames, or a background and its mask.
         canvas: of the shot.
-        tick: told how many latent frames are encoded.
+        tick: called with the number of latent frames just encoded.
 
     Returns:
         float32 `[1, temporal + C, t, h, w]`: 1 where a pixel is known, then latents.
@@ -176,24 +178,25 @@ def known_channels(vae: Vae, inputs: Inputs, canvas: Canvas, tick: Callable[[int
         video[:, :, canvas.frames - len(inputs.end) :] = to_tensor(inputs.end)
         known[canvas.frames - len(inputs.end) :] = 1
     latents = vae.encode(video, tick)
-    # The first latent frame is one frame of pixels, so its flag stands for all of its places.
+    # The first latent frame holds one frame of pixels, so that frame's flag fills all its flag channels.
     return _flagged(torch.cat([known[:1].expand(vae.temporal - 1, -1, -1), known]), latents, vae.temporal)
 
 
 def anchored_channels(vae: Vae, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]) -> torch.Tensor:
-    """The same channels as networks with SVI adapters were trained on: each picture a latent of its own.
+    """The known channels as SVI adapters were trained on: each image is encoded by itself.
 
-    The anchor comes first, behind it the last latent frame of the motion before, then nothing at all, which
-    is zero and not gray; an end picture fills the last places. Motion is shown, but never flagged as known.
+    The first latent frame is the anchor, the second the last latent frame of the motion before; the others
+    are zeros, not the latents of gray, and the last ones are those of an end image. Motion is not flagged as
+    known.
 
     Args:
-        vae: encodes the pictures.
+        vae: encodes the images.
         inputs: with an anchor.
         canvas: of the shot.
-        tick: told how many latent frames are encoded, `ImageToVideo.encoded_frames` in all.
+        tick: called with the number of latent frames just encoded, `ImageToVideo.encoded_frames` in all.
 
     Returns:
-        as `known_channels`.
+        As `known_channels`.
 
     Source: Stable Video Infinity 2.0 Pro, as WanGP's `i2v_2_2_svi2pro` runs it.
     """
@@ -213,26 +216,25 @@ def anchored_channels(vae: Vae, inputs: Inputs, canvas: Canvas, tick: Callable[[
 
 
 def _ending(end: Clip) -> torch.Tensor:
-    """Pixels of which the last latent frames are those of the end: several frames follow one."""
+    """Pixels to encode for end frames; several follow a copy of their first, which fills the first latent."""
     pixels = to_tensor(end)
     return pixels if len(end) == 1 else torch.cat([pixels[:, :, :1], pixels], dim=2)
 
 
 def _flagged(known: torch.Tensor, latents: torch.Tensor, step: int) -> torch.Tensor:
-    """Latents behind the channels that flag them: `known` is `[step * t, h, w]` of latents of `t` frames."""
+    """Flag channels from `known` `[step * t, h, w]`, then the latents of `t` latent frames."""
     flags = known.unflatten(0, (-1, step)).transpose(0, 1)[None]
     return torch.cat([flags.to(latents), latents], dim=1)
 
 
 def image_tokens(encoder: ImageEncoder, inputs: Inputs, *, both_ends: bool) -> torch.Tensor:
-    """What the cross-attention sees of the pictures.
+    """CLIP embeddings of the images for the cross-attention.
 
-    Networks trained on two pictures get the first and the last, all others the first alone: they have no
-    place for a second one.
+    Networks trained on two images get the first and the last, all others only the first.
 
     Returns:
         `[1 or 2, tokens, D]`.
     """
     first = inputs.start or inputs.anchor
-    pictures = [clip.frames[index] for clip, index in ((first, 0), (inputs.end, -1)) if clip is not None]
-    return encoder.embed(pictures if both_ends else pictures[:1])
+    images = [clip.frames[index] for clip, index in ((first, 0), (inputs.end, -1)) if clip is not None]
+    return encoder.embed(images if both_ends else images[:1])

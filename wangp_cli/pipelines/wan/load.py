@@ -1,4 +1,4 @@
-"""Loading a Wan model: its parts from a checkpoint, shared with other models where they are equal."""
+"""Loading a Wan model: the parts of a checkpoint, shared with other pipelines that have equal ones."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def load(
     Args:
         spec: the model's catalogue entry.
         weights: a folder in diffusers layout, or one with files of the transformers.
-        placement: where and how it computes; CLIP is always float32.
-        loras: those to be activated later; their files are checked before anything is loaded.
-        components: where the text encoder, the VAE and CLIP are shared with other pipelines.
-        progress: told after each part.
+        placement: device, dtypes and kernels; CLIP is always float32.
+        loras: those to activate later; their files are checked before anything is loaded.
+        components: cache of parts shared with other pipelines, such as text encoder and VAE.
+        progress: called after each part.
 
     Raises:
         ModelError: a file is missing or broken, or the checkpoint is not of the entry's architecture.
@@ -81,7 +81,9 @@ def load(
     lora_adapters.check(loras, empty)
     names = architecture.part_names(checkpoint)
     transformers = TRANSFORMERS[: spec.experts]
-    checkpoint.check([*transformers, *names, *(TOOLS[name] for name in names if name in TOOLS)])
+    checkpoint.check(
+        [*transformers, *names, *(PREPROCESSORS[name] for name in names if name in PREPROCESSORS)]
+    )
     tick = counter(progress, "load", len(names) + len(transformers))
     counts = dict.fromkeys(transformers, sum(weight.numel() for weight in empty.parameters()))
     counts |= {name: checkpoint.weights(name) for name in names}
@@ -106,7 +108,7 @@ def load(
 
 
 def _prepare(transformer: Any, placement: Placement) -> None:
-    """Bring a transformer into the form that its placement says."""
+    """Set dtype and quantisation of a transformer, and compile it, as the placement says."""
     if not placement.mixed_precision:
         transformer.to(getattr(torch, placement.dtype))
     quantize(transformer, placement.transformer_quantization)
@@ -117,23 +119,23 @@ def _prepare(transformer: Any, placement: Placement) -> None:
 def _settled(
     placement: Placement, checkpoint: Checkpoint, counts: Mapping[str, int], components: Components
 ) -> tuple[Placement, str]:
-    """The placement with its profile, chosen by how many weights each part has, and why it was."""
+    """The placement with its memory profile, chosen by the number of weights of each part, and the reason."""
     sizes = {name: count * bytes_of(name, placement) for name, count in counts.items()}
     whole = replace(placement, profile="1")
-    shared = (name for name in MAKERS if name in sizes)
-    held = sum(sizes[name] for name in shared if components.has(_key(name, checkpoint, whole)))
-    return profiles.settled(placement, sizes, held, mapped=checkpoint.mapped)
+    shared = (name for name in PART_LOADERS if name in sizes)
+    shared_bytes = sum(sizes[name] for name in shared if components.has(_key(name, checkpoint, whole)))
+    return profiles.settled(placement, sizes, shared_bytes, mapped=checkpoint.mapped)
 
 
 def _part(name: PartName, checkpoint: Checkpoint, placement: Placement, components: Components) -> Any:
-    """A part beside the transformers, shared with all pipelines that have an equal one."""
+    """A part other than a transformer, shared with all pipelines that have an equal one."""
     offloader = components.get(_offloader_key(placement), lambda: WeightOffloader(placement))
-    make = partial(MAKERS[name], checkpoint, placement, offloader)
+    make = partial(PART_LOADERS[name], checkpoint, placement, offloader)
     return components.get(_key(name, checkpoint, placement), make)
 
 
 def _key(name: PartName, checkpoint: Checkpoint, placement: Placement) -> tuple[str, ...]:
-    identities = [checkpoint.identity(part) for part in (name, TOOLS.get(name)) if part]
+    identities = [checkpoint.identity(part) for part in (name, PREPROCESSORS.get(name)) if part]
     variant = {
         "text_encoder": f"{placement.dtype} {placement.text_encoder_quantization}",
         "vae": f"{placement.vae_dtype} {'exact' if placement.exact else 'fast'}",
@@ -144,7 +146,7 @@ def _key(name: PartName, checkpoint: Checkpoint, placement: Placement) -> tuple[
 
 
 def _offloader_key(placement: Placement) -> tuple[str, ...]:
-    # Without a name, as it is no part of the model.
+    # An empty name: the offloader is no part of the model.
     return ("", placement.device, placement.profile, str(placement.preload), str(placement.work_dir))
 
 
@@ -165,7 +167,7 @@ def _vae(checkpoint: Checkpoint, placement: Placement, offloader: WeightOffloade
 
 
 def _image_encoder(checkpoint: Checkpoint, _placement: Placement, offloader: WeightOffloader) -> ImageEncoder:
-    # Few models have one, and the import warns on machines without torchvision.
+    # Imported here: few models have one, and the import warns on machines without torchvision.
     from transformers import CLIPImageProcessor, CLIPVisionModel
 
     model = checkpoint.encoder("image_encoder", CLIPVisionModel, torch.float32, offloader.first_device)
@@ -192,7 +194,7 @@ def _speech(checkpoint: Checkpoint, placement: Placement, offloader: WeightOfflo
 
 
 def _control(checkpoint: Checkpoint, placement: Placement, _offloader: WeightOffloader) -> ControlNetwork:
-    # It is asked in the middle of the transformer's passes, so it stays where they compute.
+    # Not offloaded: it is called within the transformer's forward passes.
     model: ControlNetwork = control_network_files(checkpoint).build(
         getattr(torch, placement.dtype), placement.device
     )
@@ -201,10 +203,10 @@ def _control(checkpoint: Checkpoint, placement: Placement, _offloader: WeightOff
 
 
 UNREAD_OF_WAV2VEC = ("lm_head.weight", "lm_head.bias", "masked_spec_embed")
-"""What finds letters, and what hides sound in training."""
-TOOLS = {"text_encoder": "tokenizer", "image_encoder": "image_processor"}
-"""Parts without weights, by the part they come with."""
-MAKERS: dict[PartName, Callable[[Checkpoint, Placement, WeightOffloader], Any]] = {
+"""Weights of wav2vec 2.0 that are not used: the head for letters, and the mask embedding of training."""
+PREPROCESSORS = {"text_encoder": "tokenizer", "image_encoder": "image_processor"}
+"""Tokenizers and processors, which have no weights, by the part they belong to."""
+PART_LOADERS: dict[PartName, Callable[[Checkpoint, Placement, WeightOffloader], Any]] = {
     "text_encoder": _text_encoder,
     "vae": _vae,
     "image_encoder": _image_encoder,
@@ -212,4 +214,4 @@ MAKERS: dict[PartName, Callable[[Checkpoint, Placement, WeightOffloader], Any]] 
     "speech": _speech,
     "control": _control,
 }
-"""How each part is made."""
+"""The function that loads each part."""

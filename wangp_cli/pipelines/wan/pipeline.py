@@ -1,4 +1,4 @@
-"""Wan and its relatives; what sets them apart is in their architectures."""
+"""The pipeline of all Wan models; what differs between them is in their architectures."""
 
 from __future__ import annotations
 
@@ -34,18 +34,19 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_SIDE = 1 << 20
+"""Pixels; above any side of a frame."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Conditioning:
-    """What the network is told besides the noise.
+    """The result of `Wan.encode`.
 
     Args:
-        canvas: size and length of the shot it was made for.
-        prompt: `[1, L, D]`.
-        negative: the same for the negative prompt; None runs one pass.
-        condition: what the network sees besides the text.
-        initial: float32 `[1, C, t, h, w]`, what is started from instead of noise.
+        canvas: size and length of the shot it was encoded for.
+        prompt: `[1, L, D]`, the embedded prompt.
+        negative: `[1, L, D]`, the embedded negative prompt; None where no step uses it.
+        condition: besides the prompts.
+        initial: float32 `[1, C, t, h, w]`, latents to start from; None starts from noise.
     """
 
     canvas: Canvas
@@ -61,10 +62,10 @@ class Wan:
     Latents are float32 `[1, C, t, h, w]`, normalised, those of the video alone.
 
     Args:
-        architecture: with the loaded parts beside the transformers.
+        architecture: with the loaded parts other than the transformers.
         networks: one transformer, or one for high and one for low noise.
-        placement: device, precision and kernels.
-        adapters: the LoRAs on the networks.
+        placement: device, dtypes and kernels.
+        adapters: LoRAs of the networks.
         profile_reason: why the profile was chosen.
     """
 
@@ -86,7 +87,7 @@ class Wan:
         self._vae = architecture.parts.vae
 
     def reconfigure(self, placement: Placement) -> None:
-        """Compute as this placement says from here on; what `loading` tells apart stays as it was loaded.
+        """Change attention, tiling, boost and step cache; what a loaded model cannot change stays as it is.
 
         Raises:
             ResourceError: the attention backend is not available here.
@@ -104,15 +105,15 @@ class Wan:
         )
 
     def set_loras(self, loras: Sequence[Lora]) -> list[LoadedLora]:
-        """Put exactly these LoRAs on the networks; files that are on already are not read again.
+        """Make exactly these LoRAs active; files that are active already are not read again.
 
         Raises:
-            ModelError: a file is missing or broken, or does not fit; what was on before stays on.
+            ModelError: a file is missing or broken, or does not fit; the active LoRAs stay active.
         """
         return self._adapters.set_loras(loras)
 
     def encode(self, shot: Shot, inputs: Inputs, progress: Progress) -> Conditioning:
-        """Text and pictures as conditioning.
+        """Embed the prompts and encode the inputs of a shot.
 
         Raises:
             RequestError: an input is missing, not served by this model, or does not fit the shot.
@@ -134,7 +135,7 @@ class Wan:
         )
 
     def denoise(self, shot: Shot, conditioning: Conditioning, progress: Progress) -> torch.Tensor:
-        """Latents of the shot.
+        """Denoise the latents of a shot.
 
         Raises:
             GenerationError: the latents are no longer finite.
@@ -163,7 +164,7 @@ class Wan:
             return condition.video_latents(latents)
 
     def tiles(self, latents: torch.Tensor) -> list[int | None]:
-        """Sides of tiles to decode these latents with, None for whole: the one to take, then ever smaller."""
+        """Tile sides in pixels to decode with, None for no tiles: the one to use, then smaller ones."""
         height, width = (side * self._vae.spatial for side in latents.shape[3:])
         first = None if self.placement.vae_tiling in ("auto", "off") else int(self.placement.vae_tiling)
         if self.placement.vae_tiling == "auto":
@@ -175,12 +176,12 @@ class Wan:
         return [first, *(side for side in meter.TILE_SIDES if side < limit)]
 
     def decode(self, latents: torch.Tensor, progress: Progress, tile: int | None = None) -> Decoded:
-        """Frames in pieces of 1 or 4, without audio.
+        """Frames of latents, in pieces of 1 or 4; without audio.
 
         Args:
             latents: normalised.
-            progress: told after each latent frame.
-            tile: side in pixels of tiles that are decoded one by one.
+            progress: called after each latent frame of each tile.
+            tile: side in pixels of tiles that are decoded one by one; None for no tiles.
 
         Raises:
             GenerationError: the latents or the frames are not finite.
@@ -192,7 +193,7 @@ class Wan:
         return Decoded(frames=decode(latents, tick))
 
     def close(self) -> None:
-        """Give the network up; parts shared with other pipelines stay with whoever keeps them."""
+        """Drop references to networks and parts; parts that other pipelines share stay loaded."""
         del self._networks, self._architecture, self._vae, self._adapters
         if self.placement.device.startswith("cuda"):
             torch.cuda.empty_cache()
@@ -202,7 +203,7 @@ class Wan:
         canvas.check_grid(self._vae.spatial * self._networks[0].config.patch_size[1], self._vae.temporal)
         served = self._architecture.supported_inputs & self.spec.accepts
         for field in fields(Inputs):
-            # What goes with another input needs no ability of its own.
+            # An input that only goes with another is accepted where that one is.
             ability = {"fallback_control": "control", "motion": "anchor"}.get(field.name, field.name)
             if getattr(inputs, field.name) not in (None, ()) and ability not in served:
                 raise RequestError(field.name, f"is not read by {self.spec.name}")
@@ -238,7 +239,7 @@ class Wan:
 
 
 def counter(progress: Progress, stage: Stage, total: int) -> Callable[[int], None]:
-    """A function that adds to a stage's count and reports it."""
+    """A function that adds a number of units to those of a stage and reports the sum as progress."""
     done = 0
 
     def tick(count: int) -> None:

@@ -1,4 +1,4 @@
-"""ReCamMaster: a video filmed again, along another path of the camera."""
+"""ReCamMaster: re-renders a video along another camera path."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ReCamMasterCondition(Condition):
-    """A known video, and the camera of the new one.
+    """The latents of the source video and the camera path of the new one.
 
     Args:
         source: float32 `[1, C, t, h, w]`.
@@ -33,40 +33,40 @@ class ReCamMasterCondition(Condition):
     camera: torch.Tensor
 
     def arguments(self, network: Any, latents: torch.Tensor, timestep: torch.Tensor) -> dict[str, Any]:
-        """The known video behind the noisy one."""
+        """The noisy latents and those of the source video, concatenated in time, with the camera path."""
         both = torch.cat([latents, self.source], dim=2)
         return super().arguments(network, both, timestep) | {"camera": self.camera}
 
     def predict(
         self, network: Any, latents: torch.Tensor, timestep: torch.Tensor, prompt: torch.Tensor
     ) -> torch.Tensor:
-        """One pass, of which the new video's part counts."""
+        """One forward pass; the velocity of the new video's latent frames."""
         return super().predict(network, latents, timestep, prompt)[:, :, : latents.shape[2]]
 
 
 class ReCamMaster(Architecture):
-    """Films a video again."""
+    """Re-renders a control video along a camera path."""
 
     network = "ReCamTransformer3DModel"
     supported_inputs = Architecture.supported_inputs | {"control", "camera"}
 
     def check(self, inputs: Inputs, canvas: Canvas) -> None:
-        """Refuse to film nothing, or without a path."""
+        """Check that there are a control video and a camera pose for each frame."""
         if inputs.control is None:
-            raise RequestError("control", "this model needs a video to film again", hint="--video-guide FILE")
+            raise RequestError("control", "this model needs a video to re-render", hint="--video-guide FILE")
         if inputs.camera is None:
             raise RequestError("camera", "this model needs a path of the camera", hint="--camera pan-right")
         if len(inputs.camera) != canvas.frames:
             raise RequestError("camera", f"{len(inputs.camera)} poses, but {canvas.frames} are needed")
 
     def encoded_frames(self, inputs: Inputs, canvas: Canvas) -> int:
-        """The known video."""
+        """Latent frames of the source video."""
         return self.parts.vae.latent_frames(canvas.frames)
 
     def encode(
         self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]
     ) -> ReCamMasterCondition:
-        """The known video as latents, and the poses of the frames that latent frames begin with."""
+        """Latents of the source video, and the pose of the first frame of each latent frame."""
         assert inputs.control is not None
         assert inputs.camera is not None
         source = self.parts.vae.encode(to_tensor(inputs.control), tick)

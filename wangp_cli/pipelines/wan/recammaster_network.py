@@ -1,4 +1,4 @@
-"""ReCamMaster's network: a Wan transformer whose self-attention knows where the camera is."""
+"""ReCamMaster's network: a Wan transformer with camera poses in its self-attention."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from diffusers.models.transformers.transformer_wan import WanAttnProcessor
 from torch import nn
 
 POSE = 12
-"""Numbers of a pose: three rows of a matrix `[3, 4]`."""
+"""Values of a pose: a matrix `[3, 4]`, row by row."""
 
 
 class ReCamTransformer3DModel(WanTransformer3DModel):  # type: ignore[misc] # diffusers has no types here
-    """A Wan transformer that films a video again.
+    """A Wan transformer that re-renders a video from another camera.
 
-    It sees the latent frames of a new video and, behind them, those of a known one. The self-attention of
-    every block has two more layers: `cam_encoder` brings a pose to the width of the tokens, to which it is
-    added, and `projector` follows. New, they change nothing.
+    Its input are the latent frames of the new video followed by those of the source. The self-attention of
+    every block has two more layers: `cam_encoder` projects a pose to the width of the tokens, to which it is
+    added, and `projector` projects the output. They are initialised to change nothing.
 
     Source: Bai et al. 2025, arXiv:2503.11647, and its published code for Wan 2.1.
     """
 
-    # Its configuration is read off the names of its arguments.
+    # diffusers takes the configuration from the names of the arguments.
     @wraps(WanTransformer3DModel.__init__)  # type: ignore[misc]
     def __init__(self, *args: Any, **config: Any) -> None:
         super().__init__(*args, **config)
@@ -40,13 +40,13 @@ class ReCamTransformer3DModel(WanTransformer3DModel):  # type: ignore[misc] # di
             block.attn1.set_processor(self._camera)
 
     def forward(self, hidden_states: torch.Tensor, *args: Any, camera: torch.Tensor, **options: Any) -> Any:
-        """As the plain network.
+        """`WanTransformer3DModel.forward` with camera poses.
 
         Args:
-            hidden_states: `[B, C, 2 * t, h, w]`, the new video and the known one behind it.
-            args: as there.
-            camera: `[B, t, 12]`, the pose of each latent frame; the known video is told the same ones.
-            options: as there.
+            hidden_states: `[B, C, 2 * t, h, w]`, the new video, then the source.
+            args: of `WanTransformer3DModel.forward`.
+            camera: `[B, t, 12]`, the pose of each latent frame, used for both videos.
+            options: of `WanTransformer3DModel.forward`.
         """
         self._camera.poses = torch.cat([camera, camera], dim=1)
         try:
@@ -56,19 +56,19 @@ class ReCamTransformer3DModel(WanTransformer3DModel):  # type: ignore[misc] # di
 
 
 class CameraAttention(WanAttnProcessor):  # type: ignore[misc] # diffusers has no types here
-    """Self-attention of tokens that know the pose of their frame.
+    """Self-attention of tokens with the pose of their latent frame added.
 
     Attributes:
-        poses: `[B, frames, 12]`, during a pass of the network.
+        poses: `[B, frames, 12]`, set during a forward pass of the network.
     """
 
     poses: torch.Tensor | None = None
 
     def __call__(self, attn: Any, hidden_states: torch.Tensor, *args: Any, **options: Any) -> torch.Tensor:
-        """What the layer answers to `[B, frames * N, D]`."""
+        """Attention output of the layer for `[B, frames * N, D]`, of the same shape."""
         assert self.poses is not None
-        seen = attn.cam_encoder(self.poses.to(hidden_states.dtype))
-        tokens = hidden_states.shape[1] // seen.shape[1]
-        seen = hidden_states + seen.repeat_interleave(tokens, dim=1)
-        answer: torch.Tensor = attn.projector(super().__call__(attn, seen, *args, **options))
-        return answer
+        poses = attn.cam_encoder(self.poses.to(hidden_states.dtype))
+        tokens = hidden_states.shape[1] // poses.shape[1]
+        hidden_states = hidden_states + poses.repeat_interleave(tokens, dim=1)
+        output: torch.Tensor = attn.projector(super().__call__(attn, hidden_states, *args, **options))
+        return output

@@ -1,4 +1,4 @@
-"""The kinds of Wan networks there are; a catalogue entry chooses one by name."""
+"""The Wan architectures by name; `ModelSpec.architecture` names one."""
 
 from __future__ import annotations
 
@@ -31,4 +31,4 @@ ARCHITECTURES: MappingProxyType[str, type[Architecture]] = MappingProxyType(
         "uni3c_i2v": ImageToVideoWithCamera,
     }
 )
-"""By `ModelSpec.architecture`."""
+"""Classes by `ModelSpec.architecture`."""

@@ -1,7 +1,7 @@
-"""Speech as a Wan network hears it: what wav2vec 2.0 makes of a recording, shown to every block's attention.
+"""FantasyTalking's networks: wav2vec 2.0 features as keys and values for each block of a Wan network.
 
-B batch, t latent frames, N tokens of the video, L features of the recording, W features that a latent frame
-hears, H heads, D width of a token.
+B batch, t latent frames, N tokens of the video, L audio features, W audio features of a latent frame,
+H heads, D width of a token.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from wangp_cli.media.clip import Audio
 
 RATE = 16_000
-"""Samples per second that wav2vec 2.0 listens to."""
+"""Samples per second of the input of wav2vec 2.0."""
 TOKEN_WIDTH = 2048
-"""Of a feature of the recording, as the blocks are shown it."""
-BESIDE = 4
-"""Features that a latent frame hears on each side of its own."""
+"""Width of a projected audio feature."""
+CONTEXT_FEATURES = 4
+"""Audio features that a latent frame also gets from each side of its own."""
 
 
 class AudioEncoder:
-    """The features of a recording.
+    """Computes audio features with wav2vec 2.0.
 
     Args:
         model: `Wav2Vec2Model` in evaluation mode.
-        processor: normalises for it.
+        processor: its feature extractor, which normalises samples.
     """
 
     def __init__(self, model: Any, processor: Any) -> None:
@@ -42,7 +42,7 @@ class AudioEncoder:
         self._processor = processor
 
     def embed(self, audio: Audio) -> torch.Tensor:
-        """The last hidden states, `[1, L, features]`, about 50 a second."""
+        """The last hidden states `[1, L, features]`, about 50 per second."""
         samples = mix(resample(audio, RATE), 1).samples[:, 0]
         values = self._processor(samples, sampling_rate=RATE, return_tensors="pt").input_values
         with torch.inference_mode():
@@ -52,11 +52,11 @@ class AudioEncoder:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AudioTokens:
-    """What the blocks of a network are shown of a recording.
+    """Keys and values of the audio cross-attention.
 
     Args:
-        blocks: keys and values `[t, W, D]` for each of them.
-        mask: bool `[t, W]`, false for places beyond the recording.
+        blocks: keys and values, `[t, W, D]` each, for each block of the network.
+        mask: bool `[t, W]`, false for padding beyond the ends of the recording.
     """
 
     blocks: list[tuple[torch.Tensor, torch.Tensor]]
@@ -64,12 +64,12 @@ class AudioTokens:
 
 
 class SpeechModule(nn.Module):  # type: ignore[misc] # torch has no types here
-    """FantasyTalking's own weights: features of a recording as keys and values for each block.
+    """FantasyTalking's speech module: projects audio features to keys and values for each block.
 
     Args:
-        features: width of what wav2vec gives.
+        features: width of wav2vec's hidden states.
         width: of the network's tokens.
-        blocks: of the network.
+        blocks: number of blocks of the network.
 
     Source: Wang et al. 2025, arXiv:2504.04842, and its reference code.
     """
@@ -81,13 +81,13 @@ class SpeechModule(nn.Module):  # type: ignore[misc] # torch has no types here
         self.blocks = nn.ModuleList(_KeysAndValues(width) for _ in range(blocks))
 
     def forward(self, features: torch.Tensor, frames: int) -> AudioTokens:
-        """What each latent frame of a video of so many frames hears of features `[1, L, features]`."""
+        """Audio tokens for a video of `frames` frames, from audio features `[1, L, features]`."""
         tokens = self.norm(self.proj(features.to(self.proj.weight.dtype)))[0]
-        spans = windows(len(tokens), frames)
-        heard = torch.stack([_cut(tokens, first, end) for first, end in spans])
+        spans = audio_windows(len(tokens), frames)
+        windows = torch.stack([_cut(tokens, first, end) for first, end in spans])
         lengths = [min(end, len(tokens)) - max(first, 0) for first, end in spans]
-        mask = torch.arange(heard.shape[1]) < torch.tensor(lengths)[:, None]
-        return AudioTokens(blocks=[block(heard) for block in self.blocks], mask=mask.to(heard.device))
+        mask = torch.arange(windows.shape[1]) < torch.tensor(lengths)[:, None]
+        return AudioTokens(blocks=[block(windows) for block in self.blocks], mask=mask.to(windows.device))
 
 
 class _KeysAndValues(nn.Module):  # type: ignore[misc] # torch has no types here
@@ -100,21 +100,20 @@ class _KeysAndValues(nn.Module):  # type: ignore[misc] # torch has no types here
         return self.k_proj(tokens), self.v_proj(tokens)
 
 
-def original(parameter: str) -> str:
-    """What FantasyTalking's own code calls a parameter of `SpeechModule`."""
+def original_name(parameter: str) -> str:
+    """The name of a parameter of `SpeechModule` in FantasyTalking's own checkpoints."""
     return re.sub(r"^(blocks\.\d+)\.", r"\1.cross_attn.processor.", parameter)
 
 
-def windows(features: int, frames: int) -> list[tuple[int, int]]:
-    """The features that each latent frame hears: first, and first after them; some lie beyond the ends.
+def audio_windows(features: int, frames: int) -> list[tuple[int, int]]:
+    """The range of audio features of each latent frame, as first and end index; may exceed the recording.
 
-    A window holds the features of the four frames of its latent frame, which its centre lies in, and
-    `BESIDE` more on each side. The first latent frame is one frame; its window ends where the second's
-    begins.
+    A window holds the features of the four frames of its latent frame and `CONTEXT_FEATURES` more on each
+    side. The first latent frame is one frame; its window ends where the second's begins, without context.
 
     Args:
-        features: of a recording as long as the video.
-        frames: of the video.
+        features: number of audio features of a recording as long as the video.
+        frames: number of frames of the video.
 
     Source: the FantasyTalking reference code.
     """
@@ -123,39 +122,39 @@ def windows(features: int, frames: int) -> list[tuple[int, int]]:
     centres = [features * (4 * index - 1) // frames - 1 for index in range(1, max(2, latent_frames))]
     begin = centres[0] - half
     spans = [(begin - 2 * half, begin), *((centre - half, centre + half) for centre in centres)]
-    return [(first - BESIDE, last + BESIDE + 1) for first, last in spans[:latent_frames]]
+    return [(first - CONTEXT_FEATURES, last + CONTEXT_FEATURES + 1) for first, last in spans[:latent_frames]]
 
 
 def _cut(tokens: torch.Tensor, first: int, end: int) -> torch.Tensor:
-    """A window of `[L, D]`; what it lacks comes as zeros behind it."""
-    found = tokens[max(first, 0) : max(end, 0)]
-    return pad(found, (0, 0, 0, end - first - len(found)))
+    """A window of tokens `[L, D]`, padded with zeros at its end where it exceeds the recording."""
+    window = tokens[max(first, 0) : max(end, 0)]
+    return pad(window, (0, 0, 0, end - first - len(window)))
 
 
 @contextmanager
-def attend_to_audio(network: Any, heard: AudioTokens, scale: float) -> Iterator[None]:
-    """A context in which a Wan transformer's attention to text also attends to a recording.
+def attend_to_audio(network: Any, audio: AudioTokens, scale: float) -> Iterator[None]:
+    """A context in which the cross-attention of a Wan transformer's blocks also attends to audio.
 
-    What it finds there is added to what it finds in the text, before the layer that both pass.
+    The audio attention is added to the text attention before the shared output projection.
 
     Args:
         network: a transformer.
-        heard: for its blocks.
-        scale: weight of what is added; 0 adds nothing.
+        audio: keys and values for its blocks.
+        scale: weight of the audio attention; 0 leaves it out.
     """
     if not scale:
         yield
         return
     with ExitStack() as stack:
-        for block, (key, value) in zip(network.blocks, heard.blocks, strict=True):
-            hook = _AudioCrossAttentionHook(block.attn2.heads, key, value, heard.mask, scale)
+        for block, (key, value) in zip(network.blocks, audio.blocks, strict=True):
+            hook = _AudioCrossAttentionHook(block.attn2.heads, key, value, audio.mask, scale)
             stack.callback(block.attn2.norm_q.register_forward_hook(hook.keep_query).remove)
             stack.callback(block.attn2.to_out[0].register_forward_pre_hook(hook.add_attention).remove)
         yield
 
 
 class _AudioCrossAttentionHook:
-    """One block's attention to a recording; asks what the attention to text asks."""
+    """Hooks on one block's cross-attention that attend to audio with the queries of the text attention."""
 
     def __init__(
         self, heads: int, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor, scale: float
@@ -168,16 +167,16 @@ class _AudioCrossAttentionHook:
         self._query = query
 
     def add_attention(self, _layer: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        (found,) = inputs
-        query, times = self._query, len(found)
+        (attended,) = inputs
+        query, batch = self._query, len(attended)
         del self._query
-        by_frame = query.reshape(times * len(self._key), -1, query.shape[-1])
-        key, value, mask = (part.repeat(times, 1, 1) for part in (self._key, self._value, self._mask))
-        q, k, v = (self._apart(part.to(query.dtype)) for part in (by_frame, key, value))
-        heard = scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None])
-        heard = heard.transpose(1, 2).reshape(query.shape)
-        return (found + self._scale * heard.to(found.dtype),)
+        by_frame = query.reshape(batch * len(self._key), -1, query.shape[-1])
+        key, value, mask = (part.repeat(batch, 1, 1) for part in (self._key, self._value, self._mask))
+        q, k, v = (self._split_heads(part.to(query.dtype)) for part in (by_frame, key, value))
+        audio = scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None])
+        audio = audio.transpose(1, 2).reshape(query.shape)
+        return (attended + self._scale * audio.to(attended.dtype),)
 
-    def _apart(self, tokens: torch.Tensor) -> torch.Tensor:
+    def _split_heads(self, tokens: torch.Tensor) -> torch.Tensor:
         """`[B, N, D]` as `[B, H, N, D / H]`."""
         return tokens.unflatten(2, (self._heads, -1)).transpose(1, 2)

@@ -1,4 +1,4 @@
-"""Prompts as embeddings, kept between calls."""
+"""Prompt embeddings by UMT5, cached between calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 
 log = logging.getLogger(__name__)
 
-KEPT_PROMPTS = 32
+CACHED_PROMPTS = 32
 
 
 class TextEncoder:
@@ -21,25 +21,25 @@ class TextEncoder:
 
     Args:
         model: `UMT5EncoderModel` in evaluation mode.
-        tokenizer: of the same vocabulary.
-        device: where it computes, wherever its weights wait.
+        tokenizer: of the model.
+        device: where it computes; its weights may be offloaded.
     """
 
     def __init__(self, model: Any, tokenizer: Any, device: str) -> None:
         self.model = model
         self._device = device
         self._tokenizer = tokenizer
-        self._kept: OrderedDict[tuple[str, int], torch.Tensor] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, int], torch.Tensor] = OrderedDict()
 
     def embed(self, prompt: str, length: int) -> torch.Tensor:
-        """Embeddings `[1, length, D]`, zero after the last token; the model attends to those zeros too."""
+        """Embeddings `[1, length, D]`, zero after the last token; networks attend to those zeros too."""
         key = (clean(prompt), length)
-        if key not in self._kept:
-            self._kept[key] = self._encode(*key)
-            if len(self._kept) > KEPT_PROMPTS:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        if key not in self._cache:
+            self._cache[key] = self._encode(*key)
+            if len(self._cache) > CACHED_PROMPTS:
+                self._cache.popitem(last=False)
+        self._cache.move_to_end(key)
+        return self._cache[key]
 
     def _encode(self, prompt: str, length: int) -> torch.Tensor:
         tokens = self._tokenizer(
@@ -62,12 +62,12 @@ class TextEncoder:
             return torch.cat([embeddings[:, :used], padding], dim=1)
 
     def _warn_if_cut(self, prompt: str, length: int) -> None:
-        if (found := len(self._tokenizer(prompt).input_ids)) > length:
-            log.warning("the prompt has %d tokens, the model reads the first %d", found, length)
+        if (tokens := len(self._tokenizer(prompt).input_ids)) > length:
+            log.warning("the prompt has %d tokens, the model reads the first %d", tokens, length)
 
 
 def clean(prompt: str) -> str:
-    """The prompt with broken characters and HTML escapes repaired and runs of white space made one.
+    """The prompt with broken Unicode repaired, HTML escapes decoded and white space collapsed.
 
     Source: the prompt cleaning of the Wan 2.1 reference code.
     """

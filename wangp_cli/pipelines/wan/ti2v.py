@@ -1,4 +1,4 @@
-"""Wan 2.2 5B: one network for text and pictures, told the noise of every token."""
+"""Wan 2.2 5B, text and image to video: the network takes a timestep per token."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TextImageCondition(Condition):
-    """Latent frames that are known, shown clean in the place of noisy ones.
+    """Known first latent frames, which replace the noisy ones and have timestep 0.
 
     Args:
-        start: float32 `[1, C, n, h, w]`, the first latent frames; None where all are made.
+        start: float32 `[1, C, n, h, w]`, the first latent frames; None where all are generated.
     """
 
     start: torch.Tensor | None = None
 
     def arguments(self, network: Any, latents: torch.Tensor, timestep: torch.Tensor) -> dict[str, Any]:
-        """A timestep for each token: 0 for those that are known."""
+        """A timestep for each token, 0 for known ones."""
         _, rows, columns = network.config.patch_size
         noise = self._noise(latents)[0, 0, :, ::rows, ::columns] * timestep
         return {"hidden_states": self.video_latents(latents), "timestep": noise.flatten()[None]}
 
     def video_latents(self, latents: torch.Tensor) -> torch.Tensor:
-        """The latents with the known ones in their place."""
+        """The latents with the known latent frames inserted."""
         if self.start is None:
             return latents
         known = torch.zeros_like(latents)
@@ -53,23 +53,23 @@ class TextImageCondition(Condition):
 
 
 class TextAndImageToVideo(Architecture):
-    """Makes a video of text, or continues given frames. Source: the Wan 2.2 reference code."""
+    """Text to video, or continuation of start frames. Source: the Wan 2.2 reference code."""
 
     supported_inputs = Architecture.supported_inputs | {"start"}
     expand_timesteps = True
 
     def check(self, inputs: Inputs, canvas: Canvas) -> None:
-        """Refuse frames that fill a latent frame in part."""
+        """Check that start frames fill whole latent frames."""
         check_whole_start(inputs, self.parts.vae.temporal)
 
     def encoded_frames(self, inputs: Inputs, canvas: Canvas) -> int:
-        """The frames to begin with."""
+        """Latent frames of the start frames."""
         return 0 if inputs.start is None else self.parts.vae.latent_frames(len(inputs.start))
 
     def encode(
         self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]
     ) -> TextImageCondition:
-        """The frames to begin with as latents."""
+        """Latents of the start frames."""
         if inputs.start is None:
             return TextImageCondition()
         return TextImageCondition(start=self.parts.vae.encode(to_tensor(inputs.start), tick))

@@ -1,4 +1,4 @@
-"""Uni3C's control network: what a guide video adds to the blocks of a Wan transformer.
+"""Uni3C's control network, whose residuals are added to the blocks of a Wan transformer.
 
 B batch, C channels, t latent frames, N tokens of the video, D width of a token of the transformer.
 """
@@ -16,17 +16,17 @@ from torch import nn
 
 PATCH = (1, 2, 2)
 HEAD = 64
-SEEN, GUIDE = 20, 16
-"""Channels of what the transformer sees that it reads, and of the guide."""
+INPUT_CHANNELS, GUIDE_CHANNELS = 20, 16
+"""Channels it takes of the transformer's input, and channels of the guide."""
 MASK_CHANNELS, MASK_WIDTH = 7, 256
-LONGEST = 1024
+MAX_POSITIONS = 1024
 
 
 class ControlNetwork(nn.Module):  # type: ignore[misc] # torch has no types here
-    """A small transformer beside a large one, as wide as its weights say.
+    """A small transformer whose sizes are taken from its checkpoint.
 
     Args:
-        shapes: of its parameters, by name; sizes are taken from some, the others must fit.
+        shapes: of the checkpoint's parameters, by name.
 
     Source: Cao et al. 2025, arXiv:2504.14899, and the Uni3C reference code.
     """
@@ -38,32 +38,32 @@ class ControlNetwork(nn.Module):  # type: ignore[misc] # torch has no types here
         width, inner = (shapes.get(f"proj_out.0.{part}", (1,))[-1] for part in ("bias", "weight"))
         feed = shapes.get("controlnet_blocks.0.ffn.0.bias", (1,))[0]
         layers = sum(name.startswith("proj_out.") and name.endswith(".bias") for name in shapes)
-        self.controlnet_patch_embedding = nn.Conv3d(SEEN + GUIDE, width, PATCH, PATCH)
+        self.controlnet_patch_embedding = nn.Conv3d(INPUT_CHANNELS + GUIDE_CHANNELS, width, PATCH, PATCH)
         self.controlnet_mask_embedding = _MaskEmbedding(width)
         self.proj_in = nn.Linear(width, inner)
         self.controlnet_blocks = nn.ModuleList(_Block(inner, feed, width) for _ in range(layers))
         self.proj_out = nn.ModuleList(nn.Linear(inner, width) for _ in range(layers))
-        self.rope = WanRotaryPosEmbed(HEAD, PATCH, LONGEST)
+        self.rope = WanRotaryPosEmbed(HEAD, PATCH, MAX_POSITIONS)
 
     def forward(self, latents: torch.Tensor, time: torch.Tensor) -> list[torch.Tensor]:
-        """What the guide says to each block, before `proj_out` makes it as wide as that is.
+        """The hidden states after each block, `[1, N, inner]`, before `proj_out`.
 
         Args:
-            latents: float32 `[1, C, t, h, w]`: what the transformer sees, then the guide.
+            latents: float32 `[1, C, t, h, w]`: channels of the transformer's input, then of the guide.
             time: `[1, D]`, the transformer's embedding of the timestep.
         """
         tokens = self.controlnet_patch_embedding(latents).flatten(2).transpose(1, 2)
         tokens = self.proj_in(tokens.to(time.dtype))
-        places = self.rope(latents)
-        said = []
+        rotation = self.rope(latents)
+        states = []
         for block in self.controlnet_blocks:
-            tokens = block(tokens, time, places)
-            said.append(tokens)
-        return said
+            tokens = block(tokens, time, rotation)
+            states.append(tokens)
+        return states
 
 
 class _MaskEmbedding(nn.Module):  # type: ignore[misc] # torch has no types here
-    """For masks and rays of a camera, which the network can be given besides; nothing here gives them."""
+    """Layers for masks and camera rays, which are in the checkpoint but not used here."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -80,9 +80,9 @@ class _Block(nn.Module):  # type: ignore[misc] # torch has no types here
         self.norm2 = _TimedNorm(time, inner)
         self.ffn = nn.Sequential(nn.Linear(inner, feed), nn.GELU("tanh"), nn.Linear(feed, inner))
 
-    def forward(self, tokens: torch.Tensor, time: torch.Tensor, places: Any) -> torch.Tensor:
+    def forward(self, tokens: torch.Tensor, time: torch.Tensor, rotation: Any) -> torch.Tensor:
         normed, gate = self.norm1(tokens, time)
-        tokens = tokens + gate * self.self_attn(normed, None, None, places)
+        tokens = tokens + gate * self.self_attn(normed, None, None, rotation)
         normed, gate = self.norm2(tokens, time)
         return tokens + gate * self.ffn(normed)
 
@@ -98,44 +98,44 @@ class _TimedNorm(nn.Module):  # type: ignore[misc] # torch has no types here
         return self.norm(tokens) * (1 + scale) + shift, gate
 
 
-class Steering:
-    """What a control network adds in one step: computed in its first pass, the same in the others.
+class ControlResiduals:
+    """The residuals of a control network in one step, computed in its first pass and reused in the others.
 
     Args:
         control: the network.
         guide: float32 `[1, C, t, h, w]`, latents of the guide video.
-        strength: weight of what is added.
+        strength: weight of the residuals.
     """
 
     def __init__(self, control: ControlNetwork, guide: torch.Tensor, strength: float) -> None:
         self._control, self._guide, self._strength = control, guide, strength
-        self._said: list[torch.Tensor] = []
+        self._states: list[torch.Tensor] = []
 
     @contextmanager
-    def on(self, network: Any, seen: torch.Tensor) -> Iterator[None]:
-        """A context in which it is added to what a Wan transformer's blocks give.
+    def added_to(self, network: Any, hidden_states: torch.Tensor) -> Iterator[None]:
+        """A context in which the residuals are added to the outputs of a Wan transformer's blocks.
 
         Args:
             network: a transformer.
-            seen: float32 `[1, C, t, h, w]`, what the transformer sees.
+            hidden_states: float32 `[1, C, t, h, w]`, the transformer's input.
         """
 
-        def listen(_embedder: Any, _inputs: Any, embedded: tuple[torch.Tensor, ...]) -> None:
-            # Inside the network's own pass: where weights wait elsewhere, they are here only then.
-            if not self._said:
-                self._said = self._control(self._joined(seen), embedded[0][:1])
+        # In a hook of the network's own pass: offloaded weights are on the device only then.
+        def run_control(_embedder: Any, _inputs: Any, embedded: tuple[torch.Tensor, ...]) -> None:
+            if not self._states:
+                self._states = self._control(self._control_input(hidden_states), embedded[0][:1])
 
-        def add(layer: int, _block: Any, _inputs: Any, given: torch.Tensor) -> torch.Tensor:
-            return given + self._strength * self._control.proj_out[layer](self._said[layer]).to(given)
+        def add(layer: int, _block: Any, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
+            return output + self._strength * self._control.proj_out[layer](self._states[layer]).to(output)
 
         with ExitStack() as stack:
-            stack.callback(network.condition_embedder.register_forward_hook(listen).remove)
+            stack.callback(network.condition_embedder.register_forward_hook(run_control).remove)
             for layer, block in zip(range(len(self._control.proj_out)), network.blocks, strict=False):
                 stack.callback(block.register_forward_hook(partial(add, layer)).remove)
             yield
 
-    def _joined(self, seen: torch.Tensor) -> torch.Tensor:
-        """Noise, and of a model that is shown known frames which these are; then the guide."""
-        first = seen[:, :SEEN]
-        missing = SEEN - first.shape[1]
+    def _control_input(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        """Noisy latents, flags of known frames where the model has them, else zeros; then the guide."""
+        first = hidden_states[:, :INPUT_CHANNELS]
+        missing = INPUT_CHANNELS - first.shape[1]
         return torch.cat([first, first.new_zeros(1, missing, *first.shape[2:]), self._guide.to(first)], dim=1)

@@ -1,4 +1,4 @@
-"""What VACE is conditioned on: a control video, a mask and reference pictures in one tensor."""
+"""VACE: conditioning on a control video, a mask and reference images in one tensor."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class VaceCondition(Condition):
-    """A control video, a mask and references.
+    """The input of VACE's control blocks, from control video, mask and references.
 
     Args:
-        channels: `[1, C, references + t, h, w]`, what the control blocks read.
+        channels: `[1, C, references + t, h, w]`, see `control_channels`.
         strength: weight of the control blocks.
-        references: latent frames before the video.
-        window: shares of the steps between which `channels` are read.
-        fallback_control: what is read in the other steps; nothing where it is None.
+        references: number of latent frames before the video.
+        window: shares of the run between which `channels` are used.
+        fallback_control: channels for the other steps; None gives the control blocks weight 0 there.
     """
 
     channels: torch.Tensor
@@ -43,11 +43,11 @@ class VaceCondition(Condition):
     fallback_control: torch.Tensor | None = None
 
     def latent_frames(self, frames: int) -> int:
-        """The references are denoised with the video."""
+        """Those of the video and of the references, which are denoised together."""
         return frames + self.references
 
     def arguments(self, network: Any, latents: torch.Tensor, timestep: torch.Tensor) -> dict[str, Any]:
-        """The control channels, and one weight for each control block."""
+        """The control channels and one weight per control block."""
         layers = len(network.config.vace_layers)
         return super().arguments(network, latents, timestep) | {
             "control_hidden_states": self.channels,
@@ -55,47 +55,47 @@ class VaceCondition(Condition):
         }
 
     def velocity(self, call: NetworkCall, guider: Guider) -> torch.Tensor:
-        """The guided velocity; the control that counts is the one of this step."""
+        """The guided velocity, with the control of this step: `channels`, the fallback, or none."""
         if call.step.within(self.window):
             return guider(call)
         if self.fallback_control is not None:
             return guider(replace(call, condition=replace(self, channels=self.fallback_control)))
-        return guider(replace(call, condition=replace(self, strength=0.0, given=None)))
+        return guider(replace(call, condition=replace(self, strength=0.0, given_mask=None)))
 
     def add_extra_latents(self, video: torch.Tensor) -> torch.Tensor:
-        """The references before the video, as the control channels hold them."""
+        """The references, as the control channels hold them, then the video."""
         clean = self.channels[:, : video.shape[1], : self.references].to(video)
         return torch.cat([clean, video], dim=2)
 
     def video_latents(self, latents: torch.Tensor) -> torch.Tensor:
-        """What comes after the references."""
+        """The latents after those of the references."""
         return latents[:, :, self.references :]
 
 
 class Vace(Architecture):
-    """Follows a control video, paints where a mask says, shows references."""
+    """Follows a control video, inpaints where the mask is white, and shows references."""
 
     network = "WanVACETransformer3DModel"
     supported_inputs = Architecture.supported_inputs | {"start", "end", "control", "mask", "references"}
 
     def encoded_frames(self, inputs: Inputs, canvas: Canvas) -> int:
-        """Known pixels, pixels to paint, and each reference; all twice where the control rests."""
+        """Latent frames of known and of masked pixels and of references; twice with a fallback control."""
         once = 2 * self.parts.vae.latent_frames(canvas.frames) + len(inputs.references)
         return once if inputs.fallback_control is None else 2 * once
 
     def encode(
         self, shot: Shot, inputs: Inputs, canvas: Canvas, tick: Callable[[int], None]
     ) -> VaceCondition:
-        """All inputs in one tensor."""
+        """Control channels of all inputs, and the mask of given latents."""
         vae, references = self.parts.vae, inputs.references
         video, mask = control_and_mask(inputs, canvas)
         channels = control_channels(vae, video, mask, references, tick)
         fallback_control = None
         if inputs.fallback_control is not None:
-            idle = control_and_mask(replace(inputs, control=inputs.fallback_control), canvas)
-            fallback_control = control_channels(vae, *idle, references, tick).to(self.dtype)
+            fallback = control_and_mask(replace(inputs, control=inputs.fallback_control), canvas)
+            fallback_control = control_channels(vae, *fallback, references, tick).to(self.dtype)
         return VaceCondition(
-            given=F.pad(latents_given(mask, vae), (0, 0, 0, 0, len(references), 0), value=True).to(
+            given_mask=F.pad(latents_given(mask, vae), (0, 0, 0, 0, len(references), 0), value=True).to(
                 channels.device
             ),
             channels=channels.to(self.dtype),
@@ -115,18 +115,19 @@ def control_channels(
 ) -> torch.Tensor:
     """The tensor that VACE's control blocks read.
 
-    Known pixels and pixels to paint are encoded apart, so that the network sees the control video under the
-    mask as well. Each reference is a latent frame before the video, in the order given.
+    Pixels outside and inside the mask are encoded separately, so that the network also sees the control video
+    where it inpaints. Each reference is one latent frame before the video, in the order given.
 
     Args:
-        vae: encodes.
+        vae: encoder.
         video: see `control_and_mask`.
         mask: see `control_and_mask`.
-        references: pictures of the video's size.
-        tick: told how many latent frames are encoded, `Vace.encoded_frames` in all.
+        references: images of the video's size.
+        tick: called with the number of latent frames just encoded, `Vace.encoded_frames` in all.
 
     Returns:
-        float32 `[1, 2 * C + spatial * spatial, references + t, h, w]`: known latents, latents to paint, mask.
+        float32 `[1, 2 * C + spatial * spatial, references + t, h, w]`: latents of known pixels, latents of
+        masked pixels, mask.
 
     Source: Jiang et al. 2025, arXiv:2503.07598, and the VACE reference code.
     """
@@ -142,11 +143,11 @@ def control_channels(
 
 
 def latents_given(mask: torch.Tensor, vae: WanVae) -> torch.Tensor:
-    """Which latents hold a given pixel, among others perhaps.
+    """The latents that hold at least one given pixel, one outside the mask.
 
     Args:
         mask: `[1, 1, T, H, W]`, see `control_and_mask`.
-        vae: gives the scales; its first latent frame holds one frame.
+        vae: for its scales; its first latent frame holds one frame.
 
     Returns:
         bool `[1, 1, t, h, w]`.
@@ -157,13 +158,13 @@ def latents_given(mask: torch.Tensor, vae: WanVae) -> torch.Tensor:
 
 
 def control_and_mask(inputs: Inputs, canvas: Canvas) -> tuple[torch.Tensor, torch.Tensor]:
-    """The video VACE sees and where it paints.
+    """The control video with start and end frames in it, and the mask of what to inpaint.
 
-    Start frames lie over the front, end frames over the back, both kept. Where nothing is given the video is
-    exactly 0, the gray that means nothing, and the model paints.
+    Start and end frames replace the first and last control frames and are not masked. Without a control video
+    the others are 0, the mid gray that VACE was trained on as empty.
 
     Returns:
-        float32 `[1, 3, T, H, W]` in [-1, 1], and float32 `[1, 1, T, H, W]`, 1 where the model paints.
+        float32 `[1, 3, T, H, W]` in [-1, 1], and float32 `[1, 1, T, H, W]`, 1 where the model inpaints.
     """
     shape = (canvas.frames, canvas.height, canvas.width)
     video = torch.zeros(1, 3, *shape) if inputs.control is None else to_tensor(inputs.control).clone()
@@ -181,14 +182,15 @@ def control_and_mask(inputs: Inputs, canvas: Canvas) -> tuple[torch.Tensor, torc
 
 
 def fold_mask(mask: torch.Tensor, vae: WanVae) -> torch.Tensor:
-    """The mask at the latents' size, each block of pixels as channels.
+    """The mask at the size of the latents, each block of pixels folded into channels.
 
     Args:
         mask: `[1, 1, T, H, W]`.
-        vae: gives the scales.
+        vae: for its scales.
 
     Returns:
-        `[1, spatial * spatial, t, h, w]`; of each group of frames the nearest to its middle is kept.
+        `[1, spatial * spatial, t, h, w]`; of each group of frames the one nearest its
+        middle is taken.
     """
     _, _, frames, height, width = mask.shape
     side = vae.spatial

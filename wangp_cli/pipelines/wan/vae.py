@@ -1,4 +1,4 @@
-"""Wan's video VAE, frame group by frame group."""
+"""Wan's video VAE, which encodes and decodes latent frame by latent frame."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
     from wangp_cli.media.clip import Frames
 
-KEPT_GRAY_CLIPS = 4
+CACHED_GRAY_CLIPS = 4
 
 
 class Vae:
-    """A Wan VAE that encodes and decodes one group of frames at a time.
+    """A Wan VAE that encodes and decodes one latent frame at a time.
 
-    The first latent frame is one frame of pixels, every further one is four. Each call keeps the network's
-    memory of past frames to itself, so calls may interleave and may be given up halfway.
+    The first latent frame holds one frame of pixels, every further one `temporal`. Each call has its own
+    cache of past frames for the causal convolutions, so calls may interleave and may be abandoned.
 
     Args:
         model: `AutoencoderKLWan` in evaluation mode.
-        exact: leave out the faster kernels.
+        exact: use the stock kernels, bit for bit.
     """
 
     def __init__(self, model: Any, *, exact: bool) -> None:
@@ -37,14 +37,14 @@ class Vae:
         self.temporal: int = 2 ** sum(model.temperal_downsample)
         """Frames of pixels in a latent frame."""
         self.spatial: int = 2 ** (len(model.config.dim_mult) - 1) * (model.config.patch_size or 1)
-        """Pixels in a side of a latent pixel."""
+        """Pixels of a latent pixel in height and in width."""
         self.channels: int = model.config.z_dim
         self._gray: OrderedDict[tuple[int, ...], torch.Tensor] = OrderedDict()
         if not exact:
             speed_up(model)
 
     def latent_frames(self, frames: int) -> int:
-        """Latent frames of so many frames."""
+        """Number of latent frames that hold `frames` frames."""
         return (frames - 1) // self.temporal + 1
 
     def decoding_bytes(self, height: int, width: int) -> int:
@@ -59,10 +59,10 @@ class Vae:
 
         Args:
             clip: float32 `[1, 3, T, H, W]` in [-1, 1].
-            tick: told how many latent frames are done; what it raises ends the call.
+            tick: called with the number of latent frames just done; an exception it raises ends the call.
 
         Returns:
-            float32 `[1, C, t, h, w]` on the VAE's device. Clips that are gray throughout are encoded once.
+            float32 `[1, C, t, h, w]` on the VAE's device. Latents of all-gray clips are cached.
         """
         shape = tuple(clip.shape)
         if clip.any():
@@ -71,7 +71,7 @@ class Vae:
             tick(self._gray[shape].shape[2])
         else:
             self._gray[shape] = self._encode(clip, tick)
-            if len(self._gray) > KEPT_GRAY_CLIPS:
+            if len(self._gray) > CACHED_GRAY_CLIPS:
                 self._gray.popitem(last=False)
         return self._gray[shape]
 
@@ -80,12 +80,12 @@ class Vae:
         clip = clip.to(model.device, model.dtype)
         starts = range(1, clip.shape[2], self.temporal)
         groups = [clip[:, :, :1], *(clip[:, :, start : start + self.temporal] for start in starts)]
-        memory = _memory(model.encoder)
+        cache = _empty_cache(model.encoder)
         encoded = []
         for group in groups:
             with torch.inference_mode():
                 group = _patched(group, model.config.patch_size)  # noqa: PLW2901
-                encoded.append(model.encoder(group, feat_cache=memory, feat_idx=[0]))
+                encoded.append(model.encoder(group, feat_cache=cache, feat_idx=[0]))
             tick(1)
         with torch.inference_mode():
             latents = model.quant_conv(torch.cat(encoded, dim=2))[:, : self.channels].float()
@@ -93,11 +93,11 @@ class Vae:
             return (latents - mean) * scale
 
     def decode(self, latents: torch.Tensor, tick: Callable[[int], None]) -> Iterator[Frames]:
-        """Frames of normalised latents, a latent frame at a time.
+        """Frames of normalised latents, one latent frame at a time.
 
         Args:
             latents: `[1, C, t, h, w]`.
-            tick: told how many latent frames are done; what it raises ends the call.
+            tick: called with the number of latent frames just done; an exception it raises ends the call.
 
         Yields:
             float32 `[1 or 4, H, W, 3]` in [0, 1].
@@ -107,18 +107,18 @@ class Vae:
         """
         with torch.inference_mode():
             codes = self.model.post_quant_conv(self._denormalised(latents))
-        memory = _memory(self.model.decoder)
+        cache = _empty_cache(self.model.decoder)
         for index in range(codes.shape[2]):
             with torch.inference_mode():
                 code = codes[:, :, index : index + 1]
-                frames = self._pixels(self._decode_group(code, memory, first=index == 0))
+                frames = self._pixels(self._decode_group(code, cache, first=index == 0))
             tick(1)
             yield frames
 
     def decode_tiled(self, latents: torch.Tensor, tick: Callable[[int], None]) -> Iterator[Frames]:
-        """As `decode`, tile by tile, for less memory; frames come when all tiles are done.
+        """`decode` tile by tile, for less memory; the first frames come when all tiles are decoded.
 
-        `tick` counts the latent frames of every tile, `tiles(latents)` times as many as there are.
+        `tick` is called for every latent frame of every tile. Call `tiles` before, which sets the tile size.
         """
         codes = self._denormalised(latents)
         rows = [
@@ -133,10 +133,10 @@ class Vae:
                 yield self._pixels(clip[:, :, max(0, end - self.temporal) : end])
 
     def tiles(self, latents: torch.Tensor, side: int) -> int:
-        """Make tiles of `side` pixels from here on, a quarter of it shared with each neighbour.
+        """Set the tile size to `side` pixels, a quarter of it overlapping with each neighbour.
 
         Returns:
-            How many `decode_tiled` computes; 1 where the frame is small enough to be decoded whole.
+            Number of tiles that `decode_tiled` decodes; 1 where one tile holds the whole frame.
         """
         self.model.enable_tiling(side, side, side * 3 // 4, side * 3 // 4)
         if all(
@@ -150,16 +150,16 @@ class Vae:
             return 1
         return len(self._cuts(latents.shape[3], "height")) * len(self._cuts(latents.shape[4], "width"))
 
-    def _decode_group(self, code: torch.Tensor, memory: list[Any], *, first: bool) -> torch.Tensor:
-        return self.model.decoder(code, feat_cache=memory, feat_idx=[0], first_chunk=first)
+    def _decode_group(self, code: torch.Tensor, cache: list[Any], *, first: bool) -> torch.Tensor:
+        return self.model.decoder(code, feat_cache=cache, feat_idx=[0], first_chunk=first)
 
     def _decode_tile(self, codes: torch.Tensor, tick: Callable[[int], None]) -> torch.Tensor:
-        memory = _memory(self.model.decoder)
+        cache = _empty_cache(self.model.decoder)
         decoded = []
         for index in range(codes.shape[2]):
             with torch.inference_mode():
                 code = self.model.post_quant_conv(codes[:, :, index : index + 1])
-                decoded.append(self._decode_group(code, memory, first=index == 0))
+                decoded.append(self._decode_group(code, cache, first=index == 0))
             tick(1)
         return torch.cat(decoded, dim=2)
 
@@ -174,7 +174,7 @@ class Vae:
         return latent_side * ratio // (self.model.config.patch_size or 1)
 
     def _blend(self, rows: list[list[torch.Tensor]]) -> torch.Tensor:
-        """Tiles joined, each mixed into its upper and its left neighbour where they overlap."""
+        """Tiles joined to whole frames, mixed linearly where they overlap."""
         model, patch = self.model, self.model.config.patch_size or 1
         height, width = model.tile_sample_stride_height // patch, model.tile_sample_stride_width // patch
         overlap_height = model.tile_sample_min_height // patch - height
@@ -203,15 +203,15 @@ class Vae:
         return frames  # type: ignore[no-any-return]
 
     def _statistics(self, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and one over the deviation of each latent channel, `[1, C, 1, 1, 1]`."""
+        """Mean and inverse standard deviation of each latent channel, `[1, C, 1, 1, 1]`."""
         config = self.model.config
         mean = torch.tensor(config.latents_mean).view(1, -1, 1, 1, 1).to(like.device, like.dtype)
         scale = 1.0 / torch.tensor(config.latents_std).view(1, -1, 1, 1, 1).to(like.device, like.dtype)
         return mean, scale
 
 
-def _memory(network: Any) -> list[Any]:
-    """An empty place for each causal convolution's past frames."""
+def _empty_cache(network: Any) -> list[Any]:
+    """The feature cache of an encoder or decoder before its first frame: one entry per convolution."""
     return [None] * sum(isinstance(layer, torch.nn.Conv3d) for layer in network.modules())
 
 

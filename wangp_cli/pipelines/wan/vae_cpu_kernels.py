@@ -17,7 +17,7 @@ Matrix = tuple[tuple[float, ...], ...]
 
 
 class Winograd(NamedTuple):
-    """A convolution with three taps in time by fewer products: `output @ (products of input and taps)`.
+    """Matrices of a Winograd convolution with three taps: `output @ ((taps @ kernel) * (input @ frames))`.
 
     Source: Lavin and Gray 2016, arXiv:1509.09308, F(2, 3) and F(4, 3).
     """
@@ -56,29 +56,29 @@ WINOGRAD = MappingProxyType(
         ),
     }
 )
-"""By how many frames come out: 4 products instead of 6, 6 instead of 12."""
-UNIT = 1
-"""The product that is in every frame once: a bias may be added there."""
-FEW = 3
-"""Pieces that are cheaper to add up than to copy."""
+"""Algorithms by number of output frames: 4 products instead of 6 for two, 6 instead of 12 for four."""
+BIAS_PRODUCT = 1
+"""Index of the product that every output frame contains with factor 1, so that the bias is added to it."""
+MAX_SUMMED_PIECES = 3
+"""Up to so many pieces it is cheaper to sum products than to concatenate."""
 
 
 def speed_up(module: Any) -> int:
-    """Let the layers of a video VAE compute faster on a CPU.
+    """Replace the forward functions of a video VAE's layers by faster ones for CPUs, in place.
 
-    In float32, groups of two and four frames are convolved with fewer products, other clips by oneDNN, which
-    torch uses for two dimensions only; norms and activations write less. The output moves by rounding errors
-    (below 1e-5). Convolutions of 16 bits become almost twice as fast with channels last in memory. Other
-    layers stay as they are.
+    In float32, convolutions that give two or four frames use Winograd algorithms, others oneDNN, which torch
+    uses for 2D convolutions only; norms and activations make fewer copies. Outputs differ by rounding errors
+    below 1e-5. Convolutions of 16 bits get channels-last weights, which almost doubles their speed. Layers of
+    other kinds are unchanged.
 
     Returns:
-        How many 3D convolutions were changed.
+        Number of 3D convolutions that were changed.
     """
     changed = 0
     for layer in module.modules():
-        if isinstance(layer, torch.nn.Conv3d) and _plain(layer):
+        if isinstance(layer, torch.nn.Conv3d) and _is_supported(layer):
             changed += 1
-            _lay_out(layer)
+            _set_memory_layout(layer)
             if isinstance(layer, WanCausalConv3d):
                 layer.forward = partial(_causal_forward, layer, layer.forward)
             else:
@@ -92,8 +92,8 @@ def speed_up(module: Any) -> int:
     return changed
 
 
-def _lay_out(layer: Any) -> None:
-    """Put a weight into memory as its kernels read it; its numbers and shape stay."""
+def _set_memory_layout(layer: Any) -> None:
+    """Change the strides of a weight to those its kernel reads fastest; values and shape are unchanged."""
     weight = layer.weight.data
     if weight.device.type != "cpu":
         return
@@ -104,7 +104,8 @@ def _lay_out(layer: Any) -> None:
         layer.weight.data = weight.contiguous(memory_format=torch.channels_last_3d)
 
 
-def _plain(layer: Any) -> bool:
+def _is_supported(layer: Any) -> bool:
+    """Whether a convolution has no groups, dilation, other padding than zeros, or padding in time."""
     return bool(
         layer.groups == 1
         and layer.dilation == (1, 1, 1)
@@ -113,7 +114,7 @@ def _plain(layer: Any) -> bool:
     )
 
 
-def _served(clip: torch.Tensor) -> bool:
+def _is_float32_on_cpu(clip: torch.Tensor) -> bool:
     on_cpu = clip.device.type == "cpu" and clip.dtype == torch.float32
     return on_cpu and bool(torch.backends.mkldnn.is_available())
 
@@ -121,7 +122,7 @@ def _served(clip: torch.Tensor) -> bool:
 def _forward(
     layer: Any, original: Any, clip: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
 ) -> torch.Tensor:
-    if not _served(clip):
+    if not _is_float32_on_cpu(clip):
         return original(clip, weight, bias)
     return _conv3d([clip.permute(0, 2, 3, 4, 1)], weight, bias, layer.stride, layer.padding[1:])
 
@@ -129,10 +130,10 @@ def _forward(
 def _causal_forward(
     layer: Any, original: Any, clip: torch.Tensor, past: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """As `WanCausalConv3d`, without a copy of the clip with zeros around it."""
+    """`WanCausalConv3d.forward` without a zero-padded copy of the clip."""
     left, _, top, _, front, _ = layer._padding
     before = 0 if past is None or not front else past.shape[2]
-    if not _served(clip) or before > front:
+    if not _is_float32_on_cpu(clip) or before > front:
         return original(clip, past)
     pieces = [clip.permute(0, 2, 3, 4, 1)]
     if before and past is not None:
@@ -150,61 +151,68 @@ def _conv3d(
     stride: tuple[int, int, int],
     padding: tuple[int, int],
 ) -> torch.Tensor:
-    """`conv3d` without padding in time of a clip in pieces of `[B, T, H, W, C]`.
+    """A 3D convolution without padding in time.
+
+    Args:
+        pieces: `[B, T, H, W, C]` each, the clip in pieces along time.
+        weight: `[C_out, C_in, T, H, W]`.
+        bias: `[C_out]`.
+        stride: in time, height and width.
+        padding: in height and width.
 
     Returns:
         `[B, C, T, H, W]` with channels last in memory.
     """
     algorithm = WINOGRAD.get(sum(piece.shape[1] for piece in pieces) - TAPS + 1)
     if algorithm and weight.shape[2] == TAPS and stride[0] == 1 and len(pieces[0]) == 1:
-        return _conv3d_by_products(pieces, weight, bias, algorithm, (stride[1:], padding))
+        return _conv3d_by_winograd(pieces, weight, bias, algorithm, (stride[1:], padding))
     clip = torch.cat(pieces, dim=1).permute(0, 4, 1, 2, 3)
     return torch.mkldnn_convolution(clip, weight, bias, (0, *padding), stride, (1, 1, 1), 1)
 
 
-def _conv3d_by_products(
+def _conv3d_by_winograd(
     pieces: list[torch.Tensor],
     weight: torch.Tensor,
     bias: torch.Tensor | None,
     algorithm: Winograd,
     grid: tuple[tuple[int, int], tuple[int, int]],
 ) -> torch.Tensor:
-    """`_conv3d` with the 2D convolutions of an algorithm; `grid` is their stride and padding."""
+    """`_conv3d` by 2D convolutions with a Winograd algorithm; `grid` is their stride and padding."""
     stride, padding = grid
     _, _, *size = pieces[0].shape
-    mixed = _mixed(algorithm.input, [piece.flatten(0, 1).flatten(1) for piece in pieces])
+    inputs = _combine(algorithm.input, [piece.flatten(0, 1).flatten(1) for piece in pieces])
     by_tap = weight.permute(2, 0, 3, 4, 1)
-    taps = _mixed(algorithm.taps, [by_tap.reshape(TAPS, -1)])
+    taps = _combine(algorithm.taps, [by_tap.reshape(TAPS, -1)])
     products = [
         torch.mkldnn_convolution(
             frame.view(1, *size).permute(0, 3, 1, 2),
             tap.view(by_tap.shape[1:]).permute(0, 3, 1, 2),
-            bias if index == UNIT else None,
+            bias if index == BIAS_PRODUCT else None,
             padding,
             stride,
             (1, 1),
             1,
         ).permute(0, 2, 3, 1)
-        for index, (frame, tap) in enumerate(zip(mixed, taps, strict=True))
+        for index, (frame, tap) in enumerate(zip(inputs, taps, strict=True))
     ]
-    frames = _mixed(algorithm.output, [product.flatten(1) for product in products])
+    frames = _combine(algorithm.output, [product.flatten(1) for product in products])
     return frames.view(1, -1, *products[0].shape[1:]).permute(0, 4, 1, 2, 3)
 
 
-def _mixed(matrix: Matrix, pieces: Sequence[torch.Tensor]) -> torch.Tensor:
-    """`matrix @ torch.cat(pieces)`, without a copy of few large pieces."""
+def _combine(matrix: Matrix, pieces: Sequence[torch.Tensor]) -> torch.Tensor:
+    """`matrix @ torch.cat(pieces)`, without concatenating few large pieces."""
     factors = pieces[0].new_tensor(matrix)
-    if len(pieces) > FEW:
+    if len(pieces) > MAX_SUMMED_PIECES:
         return factors @ torch.cat(list(pieces))
     first, *others = zip(pieces, factors.split([len(piece) for piece in pieces], dim=1), strict=True)
-    mixed = first[1] @ first[0]
+    total = first[1] @ first[0]
     for piece, part in others:
-        mixed.addmm_(part, piece)
-    return mixed
+        total.addmm_(part, piece)
+    return total
 
 
 def _norm_forward(layer: Any, original: Any, clip: torch.Tensor) -> torch.Tensor:
-    if not _served(clip):
+    if not _is_float32_on_cpu(clip):
         return original(clip)
     length = torch.linalg.vector_norm(clip, dim=1, keepdim=True).clamp_min_(1e-12)
     normed = (clip * length.reciprocal_().mul_(layer.scale)).mul_(layer.gamma)
