@@ -18,11 +18,11 @@ from wangp_cli.runtime.events.stdin import keep_stdin
 from wangp_cli.runtime.events.stdout import open_closed_descriptors, private_stdout
 
 COMMANDS = {
-    "generate": "Make a video from a prompt, pictures and videos; one frame makes a picture.",
-    "travel": "Travel from picture to picture in one continuous video.",
-    "join": "Join clips by generated frames.",
-    "edit": "Make portions of a video anew; all the rest stays as it is.",
-    "inpaint": "Paint a range of frames or a masked region anew; every other pixel stays as it is.",
+    "generate": "Make a video from a prompt, images and videos; one frame makes an image.",
+    "travel": "Travel from image to image in one continuous video.",
+    "join": "Join clips with generated frames.",
+    "edit": "Regenerate portions of a video; all other frames stay unchanged.",
+    "inpaint": "Inpaint a range of frames or a masked region; every other pixel stays unchanged.",
     "decode": "Finish a result whose latents were kept when its decoding failed.",
     "batch": "Run many tasks with models kept loaded; flags are defaults for all.",
     "show": "Show the request a file was made from and the file's facts.",

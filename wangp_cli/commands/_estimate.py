@@ -1,4 +1,4 @@
-"""What `--estimate` prints: memory, disk and time of a task, before anything is loaded."""
+"""The output of `--estimate`: memory, disk and time of a task, without loading weights."""
 
 from __future__ import annotations
 

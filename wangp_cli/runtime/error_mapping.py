@@ -1,4 +1,4 @@
-"""Any error in its known form."""
+"""Map any exception to a `WangpError`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wangp_cli.errors import DiskError, OutOfMemoryError, WangpError
 from wangp_cli.files.atomic import disk_error
 
 log = logging.getLogger(__name__)
-PASSING = {
+TRANSIENT = {
     errno.EIO,
     errno.ESTALE,
     errno.ETIMEDOUT,
@@ -21,11 +21,11 @@ PASSING = {
     errno.EHOSTDOWN,
     errno.ENOTCONN,
 }
-"""Errors of disks that may be gone at the next attempt."""
+"""errno of disk and network errors that may not occur at the next attempt."""
 
 
 def to_wangp_error(error: Exception) -> WangpError:
-    """The error itself if it is one of ours, else the one that stands for it."""
+    """The error itself if it is a `WangpError`, else the one for its cause: memory, disk or a bug."""
     if isinstance(error, WangpError):
         return error
     if isinstance(error, MemoryError) or _is_out_of_memory(error):
@@ -36,7 +36,7 @@ def to_wangp_error(error: Exception) -> WangpError:
             f"out of memory: {str(error).splitlines()[0] if str(error) else 'the machine has none left'}",
             hint="a smaller --size or fewer --frames, --profile 5, or --transformer-quantization int8",
         )
-    if isinstance(error, OSError) and error.errno in PASSING:
+    if isinstance(error, OSError) and error.errno in TRANSIENT:
         return DiskError(f"{error.filename or 'a file'}: {error.strerror}", hint="--retries tries again")
     if isinstance(error, OSError) and error.filename:
         mapped = disk_error(error, Path(str(error.filename)))

@@ -1,4 +1,4 @@
-"""The one boundary: every request runs through `execute` and has one defined outcome."""
+"""Run requests: every error of a request, a model or a disk becomes an event and an `Outcome`."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def execute(
     task_id: str | None = None,
     attempt: Attempt | None = None,
 ) -> Outcome:
-    """Resolve what is said and run it. Never raises for anything a request, a model or a disk can do.
+    """Resolve layers to a request and run it; retry once with less memory. Errors become the outcome.
 
     Args:
-        say: gives the layers of what was said; it may raise as `resolve` may.
-        session: where it runs.
-        task_id: the task's name in events; a new one where it is not known yet.
-        attempt: the first and only one if not said.
+        say: returns the layers; it may raise whatever `resolve` may raise.
+        session: settings, models, events and control.
+        task_id: of its events; a new one by default.
+        attempt: number and callbacks; by default the first, which is retried only after memory ran out.
     """
     task_id = task_id or str(uuid.uuid4())
     first = attempt or Attempt(retry=partial(retry_with_less_memory, session))
@@ -74,11 +74,11 @@ def execute(
     return run_to_end(run_in_stages(lambda: [*say(), change], session, task_id, second))
 
 
-def run_to_end(going: Generator[Any, None, T]) -> T:
-    """Go on to the end, and give what comes out."""
+def run_to_end(steps: Generator[Any, None, T]) -> T:
+    """Exhaust a generator and return its value."""
     while True:
         try:
-            next(going)
+            next(steps)
         except StopIteration as end:
             result: T = end.value
             return result
@@ -87,7 +87,7 @@ def run_to_end(going: Generator[Any, None, T]) -> T:
 def run_in_stages(
     say: Callable[[], Sequence[Layer]], session: Session, task_id: str, attempt: Attempt
 ) -> Generator[Stage, None, Outcome]:
-    """What `execute` does, with a rest before each stage, where the stage of another task may run first."""
+    """Run a request; yield before each stage, so that the caller can interleave tasks."""
     emit = partial(session.stream.emit, task=task_id)
     try:
         request = resolve([*say(), Layer(kind="run", values={"task_id": task_id})], session)
@@ -143,7 +143,7 @@ def _fail(
 
 
 def _skip(request: Request, emit: Callable[..., None], attempt: Attempt) -> Outcome:
-    """Complete a task whose files are all there."""
+    """Complete a task whose result files all exist."""
     artifacts = [{"path": str(path), "sha256": sha256_of(path)} for path in request.outputs]
     manifest = {"task_id": request.task.task_id, "status": "success", "artifacts": artifacts}
     if attempt.save_manifest:
@@ -153,7 +153,7 @@ def _skip(request: Request, emit: Callable[..., None], attempt: Attempt) -> Outc
 
 
 class _Work:
-    """The workflow of a settled request, from its first file to its line in the history."""
+    """Runs the workflow of a settled request and records it in the run history."""
 
     def __init__(
         self, request: Request, session: Session, emit: Callable[..., None], attempt: Attempt
@@ -163,7 +163,7 @@ class _Work:
         self._seconds = 0.0
 
     def run(self) -> Generator[Stage, None, dict[str, Any]]:
-        """Do it, with a rest before each stage; gives the manifest."""
+        """Run it; yield before each stage. Returns the manifest."""
         request, session = self._request, self._session
         folder = request.outputs[0].parent
         history = session.manifest_path or folder / HISTORY
@@ -240,12 +240,12 @@ class _Work:
             job = replace(job, request=self._request)
         yield from self._steps(_function(task.run)(job), progress)
 
-    def _steps(self, going: Iterator[Stage], progress: ProgressReporter) -> Generator[Stage, None, Any]:
-        """Go through a workflow and give what it returns; the time of other tasks does not count."""
+    def _steps(self, workflow: Iterator[Stage], progress: ProgressReporter) -> Generator[Stage, None, Any]:
+        """Yield the stages of a workflow and return its value; the time of other tasks does not count."""
         while True:
             began = time.monotonic()
             try:
-                stage = next(going)
+                stage = next(workflow)
             except StopIteration as end:
                 return end.value
             finally:
@@ -276,7 +276,7 @@ def _try_append(history: Any, failure: dict[str, Any]) -> None:
 
 
 def result_or_error(make: Callable[[], T]) -> T | WangpError:
-    """What `make` gives, or what it raises, in its known form."""
+    """The value of `make`, or its exception as a `WangpError`."""
     try:
         return make()
     except Exception as error:  # noqa: BLE001 - the boundary

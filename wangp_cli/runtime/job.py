@@ -108,17 +108,17 @@ class RenderJob(Job):
     """The job of a task that a diffusion model renders.
 
     Args:
-        latents: a file of latents to begin with, in the place of noise.
+        latents: file of latents to decode, instead of denoising.
     """
 
     request: RenderRequest
     latents: Path | None = None
 
     def loras(self, shot: Sampling | None = None, own: Sequence[Strength] = ()) -> list[Lora]:
-        """The request's LoRAs with their strengths in the phases of a run.
+        """The request's LoRAs with their strengths expanded to the phases of a run.
 
         Args:
-            shot: the run; that of the task if it is not said.
+            shot: the run; that of the task by default.
             own: strengths of the task's own LoRAs in this run; one that is 0 throughout is left out.
         """
         run, of_task = shot or self.request.task, iter(own)

@@ -1,4 +1,4 @@
-"""Files of latents: a result that waits to be decoded, with the request that made it."""
+"""Files of latents that are saved before decoding, with the request in their metadata."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
 
 def latents_file(job: RenderJob, index: int) -> Path:
-    """The file for the latents of one result, in the work folder beside it."""
+    """The path for the latents of one result, in the work folder."""
     name = f"{job.request.task.task_id}-{index + 1}.safetensors"
     return folder_beside(job.request.outputs[index]) / name
 
 
 def request_of(file: Path) -> dict[str, Any]:
-    """The request that latents were made by, whose result they are.
+    """The request in the metadata of a file of latents.
 
     Raises:
-        RequestError: the file is not one of latents.
+        RequestError: the file cannot be read, or holds no latents of wangp.
     """
     try:
         header, _ = read_header(file)
-        said: dict[str, Any] = strict_json.loads(header["__metadata__"][LATENTS_KEY])
+        request: dict[str, Any] = strict_json.loads(header["__metadata__"][LATENTS_KEY])
     except OSError as error:
         raise RequestError("latents", f"cannot read {file}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
         raise RequestError(
             "latents", f"{file} holds no latents of ours", hint="a failed decode names the file"
         ) from None
-    return said
+    return request

@@ -1,4 +1,4 @@
-"""Which try of a task a run is, and how it ended."""
+"""An attempt to run a task, its outcome, and whether it is retried."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Outcome:
     """How a request ended.
 
     Args:
-        artifacts: the files it made, also where it did not end well.
+        artifacts: the files it wrote, also if it failed later.
         manifest: its line of the run history.
         reason: why it was cancelled.
-        retry: of a request that is tried again, when and with what change.
+        retry: delay and change of the next attempt, if there is one.
     """
 
     status: Status
@@ -39,13 +39,13 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """What the shell is told."""
+        """The exit code of a command that ran only this request."""
         return self.error.exit_code if self.error else 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Retry:
-    """Another attempt: after which pause, and what it changes."""
+    """Delay of the next attempt, and the values it changes."""
 
     delay_seconds: float = 0.0
     change: Layer | None = None
@@ -53,18 +53,18 @@ class Retry:
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """Which try of a task this is, and who is told how it goes.
+    """One attempt to run a task, with callbacks.
 
     Args:
         number: counted from 1.
-        announce: whether the task is new to the reader of events.
-        line: of the file it came from.
-        notices: for people, from the reader of that file.
-        timeout: seconds of its own work after which it is given up.
-        record_file: told the path and the sha256 of each complete file before it takes its name.
+        announce: emit `task.accepted`; not for a retry.
+        line: number of its line in the task file.
+        notices: for people, from reading that line.
+        timeout: seconds of its own work after which it fails.
+        record_file: called with path and sha256 of each complete file before it is renamed to its name.
         save_manifest: stores the manifest before the end is announced, so that no announced end is lost.
-        retry: whether and how to try again after an error that may pass.
-        latents: a file of latents to begin with.
+        retry: decides whether to retry after a retryable error.
+        latents: file of latents to decode, instead of denoising.
     """
 
     number: int = 1
@@ -79,7 +79,7 @@ class Attempt:
 
 
 def retry_with_less_memory(session: Session, error: WangpError) -> Retry | None:
-    """After memory ran out: everything is freed, and the next profile needs less."""
+    """After an out-of-memory error: free all models and retry with the next profile, which needs less."""
     if not isinstance(error, OutOfMemoryError):
         return None
     profile = LESS_MEMORY.get(session.pool.profile)

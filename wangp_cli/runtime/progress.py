@@ -1,4 +1,4 @@
-"""Progress of one task: from stages and steps to events, at a bearable rate; the place where it can hold."""
+"""Progress of one task: reports become events at a limited rate; pause, cancel and timeout act here."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 
 class ProgressReporter:
-    """The `Progress` that pipelines and workflows report to.
+    """Turns reports of pipelines and workflows into events; implements `pipelines.base.Progress`.
 
     Args:
         emit: where events go.
-        control: asked at each report whether to go on, to hold or to stop.
-        results: how many results the task makes.
+        control: checked at each report for pause and cancel.
+        results: number of results, or of runs of a plan.
         stages: those of the task; a report of any other is a KeyError.
         task: the task's id.
         interval: least seconds between two progress events of a stage.
-        timeout: seconds after which the task is given up; pauses do not count.
+        timeout: seconds after which the task fails; pauses do not count.
     """
 
     def __init__(
@@ -59,16 +59,21 @@ class ProgressReporter:
         self._fraction = 0.0
 
     def begin(self, result: int) -> None:
-        """The next result, counted from 1."""
+        """Begin a result, counted from 1."""
         self._result, self._stage = result, None
 
     def rest(self, seconds: float) -> None:
-        """Others were at work for that long; it counts neither for the timeout nor for the speed."""
+        """Exclude seconds from timeout and speed: the task was paused or another one ran."""
         self._deadline += seconds
         self._begun += seconds
 
     def __call__(self, stage: Stage, done: int, total: int) -> None:
-        """Report; holds while the run is paused, and raises `Cancelled` if the task must stop."""
+        """Report `done` of `total` steps; blocks while paused.
+
+        Raises:
+            Cancelled: the task was cancelled.
+            TimeoutExpired: it took too long.
+        """
         written = stage == "write" and done >= total
         # A file that is complete is announced, whatever was wished for meanwhile.
         if not written:

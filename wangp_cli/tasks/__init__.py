@@ -1,4 +1,4 @@
-"""What a user may ask: typed declarations only."""
+"""Declarations of the tasks that users can request, as pydantic models; no I/O and no torch."""
 
 from __future__ import annotations
 

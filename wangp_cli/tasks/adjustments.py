@@ -1,4 +1,4 @@
-"""How known frames look to the model, and its own in the result."""
+"""Adjustments of frames: of those that condition the model, and of generated ones."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Curve = Literal[
 
 @dataclass(frozen=True, kw_only=True)
 class Fade:
-    """A picture that shows, ever weaker, in the unknown frames beside it.
+    """A fade of an image into the unknown frames next to it.
 
     Args:
-        share: of these frames, 0 to 1; 0 is no fade.
+        share: of the unknown frames that it covers, 0 to 1; 0 is no fade.
         low: weight at the far end, 0 to 1.
-        high: weight next to the picture.
+        high: weight next to the image, 0 to 1.
         curve: between the two.
     """
 
@@ -35,14 +35,14 @@ class Fade:
 
 @dataclass(frozen=True, kw_only=True)
 class ControlAdjustments:
-    """How known frames are shown to the model.
+    """Adjustments of known frames before the model is conditioned on them.
 
     Args:
         strength: of context frames, 0 to 1; less mixes them with the grey that means unknown.
         saturation: of context frames; 1 changes nothing, 0 is grey.
         brightness: of context frames; above 0 is brighter.
-        fade_out: of the picture a segment begins with.
-        fade_in: of the picture it ends with.
+        fade_out: of the image a segment begins with.
+        fade_in: of the image it ends with.
     """
 
     strength: float = 1.0
@@ -53,11 +53,11 @@ class ControlAdjustments:
 
 
 UNADJUSTED = ControlAdjustments()
-"""As they are."""
+"""No adjustment."""
 
 
 def parse_fade(text: str) -> Fade:
-    """A fade of `SHARE[:LOW[:HIGH[:CURVE]]]`, such as `0.5`, or `0.5:0:0.8:sine`; none of an empty text.
+    """Parse a fade `SHARE[:LOW[:HIGH[:CURVE]]]`, such as `0.5` or `0.5:0:0.8:sine`; an empty text is none.
 
     Raises:
         ValueError: it is not of this form.
@@ -86,7 +86,7 @@ FadeText = Annotated[str, AfterValidator(_fade)]
 
 
 class AdjustmentOptions(Spec):
-    """How frames look, before the model sees them and after it made them. Above 0 is always brighter."""
+    """Adjustments of conditioning frames and of generated frames; a brightness above 0 is brighter."""
 
     panel: ClassVar[str] = "Guides"
     context_strength: Annotated[
@@ -94,8 +94,8 @@ class AdjustmentOptions(Spec):
         FINITE,
         Field(ge=0, le=1),
         Flag(
-            "How clearly the model sees the frames of the part before; less mixes them with the grey of "
-            "unknown ones.",
+            "Weight of the previous part's frames in the conditioning; below 1 they are mixed with the grey "
+            "of unknown frames.",
             metavar="X",
         ),
     ] = 1.0
@@ -103,39 +103,41 @@ class AdjustmentOptions(Spec):
         float,
         FINITE,
         Field(ge=0, le=4),
-        Flag("Colour of these frames, as the model sees them; 0 is grey, 1 changes nothing.", metavar="X"),
+        Flag("Saturation of these frames in the conditioning; 0 is grey, 1 is unchanged.", metavar="X"),
     ] = 1.0
     context_brightness: Annotated[
         float,
         FINITE,
         Field(ge=-1, le=1),
-        Flag("Light of these frames, as the model sees them; above 0 is brighter.", metavar="X"),
+        Flag("Brightness of these frames in the conditioning; above 0 is brighter.", metavar="X"),
     ] = 0.0
     fade_out: Annotated[
         FadeText,
         Flag(
-            "Show the picture a part begins with in this share of the unknown frames behind it, ever weaker; "
-            "with weights at the far end and beside it, and a curve.",
+            "Fade the image a part begins with into this share of the unknown frames after it; with weights "
+            "at the far end and next to it, and a curve.",
             metavar=FADE,
         ),
     ] = ""
-    fade_in: Annotated[FadeText, Flag("The same of the picture it ends with.", metavar=FADE)] = ""
+    fade_in: Annotated[
+        FadeText, Flag("Fade the image a part ends with into the unknown frames before it.", metavar=FADE)
+    ] = ""
     part_saturation: Annotated[
         float,
         FINITE,
         Field(ge=0, le=4),
-        Flag("Colour of each generated part after the first; 0 is grey, 1 changes nothing.", metavar="X"),
+        Flag("Saturation of each generated part after the first; 0 is grey, 1 is unchanged.", metavar="X"),
     ] = 1.0
     part_brightness: Annotated[
         float,
         FINITE,
         Field(ge=-1, le=4),
-        Flag("Light of each generated part after the first; above 0 is brighter.", metavar="X"),
+        Flag("Brightness of each generated part after the first; above 0 is brighter.", metavar="X"),
     ] = 0.0
 
     @property
     def control_adjustments(self) -> ControlAdjustments:
-        """How known frames are shown to the model."""
+        """Adjustments of known frames before the model is conditioned on them."""
         return ControlAdjustments(
             strength=self.context_strength,
             saturation=self.context_saturation,

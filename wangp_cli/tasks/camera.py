@@ -1,4 +1,4 @@
-"""How the camera of a video that is filmed again moves."""
+"""The camera from which ReCamMaster re-renders a video."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from wangp_cli.tasks.fields import Flag, Input, Spec
 
 
 def _path(value: Any) -> Any:
-    """The name of a path that was said by its name or number, in any spelling of it."""
+    """The name of a camera path, given by name in any spelling or by number from 1."""
     if not isinstance(value, str | int):
         return value
     names = list(PATHS)
-    said = str(value).strip().lower().replace(" ", "-").replace("_", "-")
-    if said.isdigit() and 1 <= int(said) <= len(names):
-        return names[int(said) - 1]
-    if said not in names:
+    name = str(value).strip().lower().replace(" ", "-").replace("_", "-")
+    if name.isdigit() and 1 <= int(name) <= len(names):
+        return names[int(name) - 1]
+    if name not in names:
         raise ValueError(f"{value!r} is not one of {', '.join(names)}, nor a number from 1 to {len(names)}")
-    return said
+    return name
 
 
 class CameraOptions(Spec):
-    """How the camera moves."""
+    """The path of the new camera."""
 
     panel: ClassVar[str] = "Inputs"
     camera: Annotated[
         Annotated[str, BeforeValidator(_path)] | None,
         Flag(
-            f"Path of the camera that films a video again: {', '.join(PATHS)}; or its number.",
+            f"Camera path from which the video is re-rendered: {', '.join(PATHS)}; or its number.",
             metavar="PATH",
             default="the model's",
         ),
@@ -39,5 +39,5 @@ class CameraOptions(Spec):
     camera_file: Annotated[
         Path | None,
         Input(("poses",), "camera"),
-        Flag("JSON file with the camera's pose in every frame; of several cameras the one with that number."),
+        Flag("JSON file with the camera's pose in every frame; of several cameras, --camera picks one."),
     ] = None

@@ -18,17 +18,17 @@ from wangp_cli.tasks.portions import frames_of, portion, prompt_of
 
 
 class EditedPortions(Spec):
-    """What to change."""
+    """The video and the portions to regenerate."""
 
     panel: ClassVar[str] = "Inputs"
-    video: Annotated[Path, Input(("video",)), Flag("Video to change.")]
+    video: Annotated[Path, Input(("video",)), Flag("Video to edit.")]
     portions: Annotated[
         tuple[Annotated[str, AfterValidator(portion)], ...],
         MANY,
         Field(min_length=1),
         Flag(
-            "What to make anew: frames 16-33, both included, or seconds 1s-2.5s; with a prompt of its own "
-            "after a colon; repeatable.",
+            "Portion to regenerate: frames 16-33, both included, or seconds 1s-2.5s; with a prompt of its "
+            "own after a colon; repeatable.",
             name="portion",
             metavar="START-END[:PROMPT]",
         ),
@@ -36,21 +36,21 @@ class EditedPortions(Spec):
 
 
 class EditContext(Spec):
-    """What lies beside a portion."""
+    """Context frames next to a portion, and the audio of new frames."""
 
     panel: ClassVar[str] = "Seams"
     context: Annotated[
         int,
         Field(ge=1, le=MAX_FRAMES),
-        Flag("Frames beside each portion that are shown to the model, and crossfaded.", metavar="N"),
+        Flag("Frames next to each portion that condition the model, and are crossfaded.", metavar="N"),
     ] = 8
-    sound: Annotated[Sound, Flag("What new frames sound like: the sound that was there, or none.")] = (
-        "crossfade"
-    )
+    sound: Annotated[
+        Sound, Flag("Audio of new frames: that of the replaced frames (crossfade), or silence.")
+    ] = "crossfade"
 
 
 class Edit(EditContext, OverlapOptions, EditedPortions, Planned):
-    """Make portions of a video anew; all the rest stays as it is."""
+    """Regenerate portions of a video; all other frames stay unchanged."""
 
     size_inputs: ClassVar[tuple[str, ...]] = ("video",)
     rate_inputs: ClassVar[tuple[str, ...]] = ("video",)
@@ -68,23 +68,21 @@ class Edit(EditContext, OverlapOptions, EditedPortions, Planned):
             "New frames of a portion; repeatable, one for each.", metavar="N", default="as many as there were"
         ),
     ] = ()
-    keep_ends: Annotated[bool, Flag("Leave the first and the last frame of each portion as they are.")] = (
-        False
-    )
+    keep_ends: Annotated[bool, Flag("Keep the first and the last frame of each portion.")] = False
 
     @property
     def videos(self) -> tuple[Path, ...]:
-        """The clip of which the plan keeps frames."""
+        """The video whose frames the plan keeps."""
         return (self.video,)
 
     @property
     def span_sound(self) -> Sound:
-        """What new frames sound like."""
+        """The audio of new frames."""
         return self.sound
 
     @property
     def prompts(self) -> tuple[str, ...]:
-        """What each portion is to show: its own prompt, else the task's."""
+        """The prompt of each portion: its own, else the task's."""
         shared = broadcast("prompt", self.prompt, len(self.portions), "portion")
         return tuple(prompt_of(text) or prompt for text, prompt in zip(self.portions, shared, strict=True))
 

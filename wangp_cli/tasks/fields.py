@@ -1,4 +1,4 @@
-"""The parts a task is declared with: specs, flags and the types of field values."""
+"""What task declarations are made of: field groups (`Spec`), flags and the types of field values."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _SIZE = re.compile(r"([0-9]{1,5})\s*[xX*]\s*([0-9]{1,5})")
 
 @dataclass(frozen=True)
 class Flag:
-    """How a field shows on the command line.
+    """The command line option of a field.
 
     Args:
         help: a sentence fragment with a capital and a full stop.
         short: `-s`.
         name: the long name where it differs from the field's, singular for repeatable ones.
         metavar: what the value is called in the help.
-        default: what the help says of the default, where the field's own is not what most users get.
+        default: the default in the help, where the field's own is not what most users get.
         negative: the long name that says no to a boolean; None is `no-NAME`, empty is none.
         positional: an argument of the command instead of an option.
     """
@@ -64,11 +64,11 @@ class Flag:
 
 @dataclass(frozen=True)
 class Input:
-    """A field that names input files.
+    """Metadata of a field that names input files.
 
     Args:
-        kinds: of file that it takes, the usual one first.
-        ability: what a model must be able to do to use it.
+        kinds: of files that are accepted, the usual one first.
+        ability: the input that a model must accept for it.
     """
 
     kinds: tuple[FileKind, ...]
@@ -76,14 +76,14 @@ class Input:
 
 
 class Spec(BaseModel):
-    """A frozen declaration; unknown keys are errors."""
+    """A group of fields as a frozen pydantic model; unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_max_length=32_768, defer_build=True)
     panel: ClassVar[str] = "Options"
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+    def _refuse_bool_for_other_types(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
             raise ValueError(f"{str(value).lower()} is neither a number nor a text")
         return value
@@ -135,11 +135,11 @@ def _as_list(value: Any) -> Any:
 
 
 MANY = BeforeValidator(_as_list)
-"""A single value is a list of one."""
+"""Accepts a single value in the place of a list of one."""
 Counts = Annotated[tuple[Annotated[int, Field(ge=0, le=MAX_FRAMES)], ...], MANY]
 
 Order = Literal["given", "model", "phase"]
-"""As given; all tasks of one model before the next; or each stage of them before the next."""
+"""Order of a batch: as given, grouped by model, or grouped by model and stage."""
 Size = Annotated[str, AfterValidator(_size)]
 """`WIDTHxHEIGHT` in pixels."""
 FrameCount = Annotated[int | str, AfterValidator(_frames)]

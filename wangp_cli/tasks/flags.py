@@ -29,7 +29,7 @@ PANELS = (
 
 
 def flags(spec: type[Spec]) -> Iterator[tuple[str, FieldInfo, Flag, str]]:
-    """Yield (name, field, flag, panel) for every field that the command line shows."""
+    """Yield (name, field, flag, panel) for every field that has an option, in the order of the help."""
     return iter(sorted(_flags(spec), key=lambda flag: PANELS.index(flag[3])))
 
 

@@ -1,4 +1,4 @@
-"""How the frames of a video are denoised apart: diffusion forcing."""
+"""Diffusion forcing: blocks of frames that are denoised at noise levels of their own."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from wangp_cli.tasks.fields import Flag, Spec
 
 
 class DiffusionForcing(Spec):
-    """What models of diffusion forcing do with the noise of each frame."""
+    """Options of diffusion forcing models (SkyReels V2)."""
 
     panel: ClassVar[str] = "Diffusion forcing"
     ar_step: Annotated[
         int,
         Field(ge=0, le=500),
         Flag(
-            "Steps by which a block of frames begins after the one before; 0 denoises all together.",
+            "Steps between the start of one block of frames and the next; 0 denoises all frames together.",
             metavar="N",
         ),
     ] = 0
@@ -25,19 +25,22 @@ class DiffusionForcing(Spec):
         int,
         Field(ge=1, le=100),
         Flag(
-            "Latent frames of a block, which sees none of those after it; 1 lets every frame see all.",
+            "Latent frames of a causal block, which does not attend to later blocks; 1 is full attention.",
             metavar="N",
         ),
     ] = 1
     addnoise_condition: Annotated[
         int,
         Field(ge=0, le=150),
-        Flag("Noise on given frames, in thousandths; 20 hides the seam of a long video.", metavar="N"),
+        Flag(
+            "Noise added to conditioning frames, in thousandths; 20 hides the seams of a long video.",
+            metavar="N",
+        ),
     ] = 0
 
     @property
     def forcing_fields(self) -> list[str]:
-        """The fields that ask for something."""
+        """Names of the fields that differ from their defaults."""
         return [
             name
             for name, field in DiffusionForcing.model_fields.items()

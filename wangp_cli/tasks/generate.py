@@ -22,19 +22,19 @@ from wangp_cli.tasks.task import MediaInputs
 
 
 class WindowOptions(OverlapOptions):
-    """How windows end, and what each shows."""
+    """Windows of a long video: discarded frames and prompts."""
 
     panel: ClassVar[str] = "Size and length"
     sliding_window_discard_last_frames: Annotated[
         int,
         Field(ge=0, le=MAX_FRAMES),
-        Flag("Frames at the end of a window that are not used.", metavar="N"),
+        Flag("Frames at the end of each window that are discarded.", metavar="N"),
     ] = 0
     window_prompts: Annotated[
         tuple[Annotated[str, Field(min_length=1)], ...],
         MANY,
         Flag(
-            "What to show in each window, instead of the prompt; repeatable, the last serves all others.",
+            "Prompt of one window, instead of the prompt; repeatable, the last is used for all others.",
             name="window_prompt",
             metavar="TEXT",
         ),
@@ -42,7 +42,7 @@ class WindowOptions(OverlapOptions):
 
 
 class Generate(MediaInputs, CameraOptions, SeamOptions, WindowOptions, Shot, Render):
-    """Make a video from a prompt, pictures and videos; one frame makes a picture."""
+    """Make a video from a prompt, images and videos; one frame makes an image."""
 
     run: ClassVar[str] = "wangp_cli.workflows.generate:run"
     panel: ClassVar[str] = "Output"
@@ -61,11 +61,11 @@ class Generate(MediaInputs, CameraOptions, SeamOptions, WindowOptions, Shot, Ren
 
     @property
     def all_prompts(self) -> str:
-        """All prompts."""
+        """All prompts as one text."""
         return " ".join(dict.fromkeys([self.prompt, *self.window_prompts]))
 
     def plan(self, lengths: Mapping[str, Sequence[int]], spec: ModelSpec, rate: Fraction) -> Plan | None:
-        """The windows of a video that is longer than one."""
+        """The windows of a video that is longer than one window; None for a single run."""
         frames = frame_count(self.frames, rate)
         if not 0 < self.sliding_window_size < frames:
             if self.window_prompts:
@@ -95,12 +95,12 @@ class Generate(MediaInputs, CameraOptions, SeamOptions, WindowOptions, Shot, Ren
         return plan
 
     def window(self, segment: Segment) -> Shot:
-        """The run of the model that makes a window."""
+        """The run of the model that generates a window."""
         prompts = self.window_prompts or (self.prompt,)
         return shot_of(self, prompt=prompts[min(segment.index, len(prompts) - 1)], frames=segment.generate)
 
     def check_shapes(self, shapes: Mapping[str, Sequence[Shape]], *, sized: bool) -> list[Notice]:  # noqa: ARG002 - any size will do
-        """What lies over a background must have its shape; of a face the square in the middle is read."""
+        """Refuse control or mask of another shape than the background; note faces cropped to a square."""
         for background in shapes.get("video_background", ()):
             for field in ("video_guide", "image_guide", "video_mask", "image_mask"):
                 for shape in shapes.get(field, ()):
@@ -119,7 +119,7 @@ class Generate(MediaInputs, CameraOptions, SeamOptions, WindowOptions, Shot, Ren
 
     @property
     def results(self) -> int:
-        """How many files it makes."""
+        """Number of result files."""
         return self.count
 
     def single(self, index: int) -> Self:
@@ -127,7 +127,7 @@ class Generate(MediaInputs, CameraOptions, SeamOptions, WindowOptions, Shot, Ren
         return self.replace(seed=self.seed + index, count=1)
 
     @model_validator(mode="after")
-    def _says_what_to_show(self) -> Self:
+    def _prompt_is_not_blank(self) -> Self:
         if not self.prompt.strip():
             raise ValueError("prompt: blank, say what to show")
         return self

@@ -22,27 +22,27 @@ from wangp_cli.tasks.shot import MODELS
 
 
 class InpaintRegion(Spec):
-    """What to paint anew."""
+    """The video, and the frames and pixels to inpaint."""
 
     panel: ClassVar[str] = "Inputs"
-    video: Annotated[Path, Input(("video",)), Flag("Video to change.")]
+    video: Annotated[Path, Input(("video",)), Flag("Video to inpaint.")]
     portion: Annotated[
         Annotated[str, AfterValidator(plain_portion)] | None,
         Flag(
-            "When to paint: frames 16-33, both included, or seconds 1s-2.5s.",
+            "Frames to inpaint: 16-33, both included, or seconds 1s-2.5s.",
             metavar="START-END",
-            default="all of the video, where a mask says what",
+            default="all frames, if there is a mask",
         ),
     ] = None
     image_mask: Annotated[
         Path | None,
         Input(("image",), "mask"),
-        Flag("Mask picture, held for all frames; white is painted anew."),
+        Flag("Mask image for all frames; white is inpainted."),
     ] = None
     video_mask: Annotated[
         Path | None,
         Input(("video",), "mask"),
-        Flag("Mask video, as long as the video or the portion; white is painted anew."),
+        Flag("Mask video, as long as the video or the portion; white is inpainted."),
     ] = None
     mask_expand: Annotated[
         int,
@@ -52,18 +52,18 @@ class InpaintRegion(Spec):
     mask_feather: Annotated[
         int,
         Field(ge=0, le=1000),
-        Flag("Pixels over which new ones fade into the old, inside the mask's edge.", metavar="N"),
+        Flag("Pixels inside the mask's edge over which new pixels fade into old ones.", metavar="N"),
     ] = 0
 
 
 class RunLength(Spec):
-    """How long each run of the model is."""
+    """Frames of each run of the model."""
 
     panel: ClassVar[str] = "Size and length"
     frames: Annotated[
         FrameCount,
         Flag(
-            "Frames of one run of the model; what is longer goes in several.",
+            "Frames of one run of the model; a longer portion takes several runs.",
             "-f",
             metavar="N",
             default=MODELS,
@@ -72,26 +72,24 @@ class RunLength(Spec):
 
 
 class InpaintContext(Spec):
-    """What lies beside a window."""
+    """Context frames, overlap of runs, and the audio of the portion."""
 
     panel: ClassVar[str] = "Seams"
     context: Annotated[
         int,
         Field(ge=1, le=MAX_FRAMES),
-        Flag("Frames beside the portion that are shown to the model; they never change.", metavar="N"),
+        Flag("Frames next to the portion that condition the model; they are not changed.", metavar="N"),
     ] = 8
     overlap: Annotated[
         int,
         Field(ge=1, le=MAX_FRAMES),
         Flag("Frames that one run of the model shares with the next, crossfaded.", metavar="N"),
     ] = 5
-    sound: Annotated[
-        Literal["keep", "silence"], Flag("What the portion sounds like: as it did, or not at all.")
-    ] = "keep"
+    sound: Annotated[Literal["keep", "silence"], Flag("Audio of the portion: keep it, or silence.")] = "keep"
 
 
 class Inpaint(InpaintContext, RunLength, InpaintRegion, Planned):
-    """Paint a range of frames or a masked region anew; every other pixel stays as it is."""
+    """Inpaint a range of frames or a masked region; every other pixel stays unchanged."""
 
     run: ClassVar[str] = "wangp_cli.workflows.inpaint:run"
     size_inputs: ClassVar[tuple[str, ...]] = ("video",)
@@ -103,7 +101,7 @@ class Inpaint(InpaintContext, RunLength, InpaintRegion, Planned):
         tuple[str, ...],
         MANY,
         Field(min_length=1),
-        Flag("What to show; repeatable, one for each run of the model.", "-p", metavar="TEXT"),
+        Flag("Prompt: what to show; repeatable, one for each run of the model.", "-p", metavar="TEXT"),
     ]
     size: Annotated[Size, Flag("Size at which the model works.", metavar="WxH", default="the video's")] = (
         "832x480"
@@ -112,16 +110,16 @@ class Inpaint(InpaintContext, RunLength, InpaintRegion, Planned):
 
     @property
     def videos(self) -> tuple[Path, ...]:
-        """The clip of which the plan keeps frames."""
+        """The video whose frames the plan keeps."""
         return (self.video,)
 
     @property
     def mask(self) -> Path | None:
-        """What says where to paint."""
+        """The mask file, if there is one."""
         return self.image_mask or self.video_mask
 
     def check_shapes(self, shapes: Mapping[str, Sequence[Shape]], *, sized: bool) -> list[Notice]:  # noqa: ARG002 - masks follow the video
-        """Refuse a mask that does not lie over the video."""
+        """Refuse a mask of another aspect ratio than the video."""
         (video,) = shapes["video"]
         for field in ("image_mask", "video_mask"):
             for mask in shapes.get(field, ()):
@@ -130,7 +128,7 @@ class Inpaint(InpaintContext, RunLength, InpaintRegion, Planned):
         return []
 
     def range_of(self, length: int, rate: Fraction) -> range:
-        """The frames to paint, in a video of `length` frames at `rate`."""
+        """The frames to inpaint, in a video of `length` frames at `rate`."""
         if self.portion is None:
             return range(length)
         found = frames_of("portion", self.portion, rate)
@@ -164,7 +162,7 @@ class Inpaint(InpaintContext, RunLength, InpaintRegion, Planned):
         return plan
 
     @model_validator(mode="after")
-    def _says_what(self) -> Self:
+    def _has_a_region(self) -> Self:
         if self.image_mask and self.video_mask:
             raise ValueError("image_mask: not together with video_mask, give one of them")
         if self.portion is None and self.mask is None:

@@ -26,13 +26,11 @@ class JoinInputs(Spec):
     clips: Annotated[
         tuple[Path, ...], Input(("video",)), Flag("Video to join; repeatable, in order.", name="clip")
     ] = ()
-    fit: Annotated[
-        Fit | None, Flag("How clips of other sizes are fitted: crop what is over, or pad with black.")
-    ] = None
+    fit: Annotated[Fit | None, Flag("How clips of other sizes are fitted: crop, or pad with black.")] = None
 
 
 class JoinOptions(Spec):
-    """What lies between the clips."""
+    """Generated frames between the clips."""
 
     panel: ClassVar[str] = "Seams"
     mode: Annotated[
@@ -40,7 +38,7 @@ class JoinOptions(Spec):
         MANY,
         Field(min_length=1),
         Flag(
-            "Put the new frames between the clips, or in the place of as many of theirs; repeatable, one for "
+            "Insert the new frames between the clips, or replace as many of theirs; repeatable, one for "
             "each join.",
             metavar="insert|replace",
         ),
@@ -49,22 +47,23 @@ class JoinOptions(Spec):
     context: Annotated[
         Counts,
         Flag(
-            "Frames of each clip shown to the model, and crossfaded; repeatable, one for each join.",
+            "Frames of each clip that condition the model, and are crossfaded; repeatable, one for each "
+            "join.",
             metavar="N",
         ),
     ] = (8,)
     bridging: Annotated[
-        bool, Flag("Show the last frame before and the first after a gap again inside it.")
+        bool, Flag("Also condition frames inside a gap on the last frame before it and the first after it.")
     ] = False
     loop: Annotated[bool, Flag("One more join, from the last clip back to the first.")] = False
     sound: Annotated[
         Sound,
-        Flag("What new frames sound like: the sound of both neighbours, one fading into the other, or none."),
+        Flag("Audio of new frames: a crossfade of both neighbours, or silence."),
     ] = "crossfade"
 
 
 class Join(JoinOptions, OverlapOptions, JoinInputs, Planned):
-    """Join clips by generated frames."""
+    """Join clips with generated frames."""
 
     size_inputs: ClassVar[tuple[str, ...]] = ("clips",)
     rate_inputs: ClassVar[tuple[str, ...]] = ("clips",)
@@ -80,21 +79,21 @@ class Join(JoinOptions, OverlapOptions, JoinInputs, Planned):
 
     @property
     def videos(self) -> tuple[Path, ...]:
-        """The clips of which the plan keeps frames."""
+        """The clips whose frames the plan keeps."""
         return self.clips
 
     @property
     def framing(self) -> Fit:
-        """How clips of another shape are fitted."""
+        """How clips of another aspect ratio are fitted."""
         return self.fit or "crop"
 
     @property
     def span_sound(self) -> Sound:
-        """What generated frames sound like."""
+        """The audio of generated frames."""
         return self.sound
 
     def check_shapes(self, shapes: Mapping[str, Sequence[Shape]], *, sized: bool) -> list[Notice]:
-        """Clips of other sizes than the first one's need a rule; what becomes of them and of other rates."""
+        """Require `fit` for clips of other sizes than the first; note changed sizes and rates."""
         clips = shapes.get("clips", [])
         notices: list[Notice] = []
         for index, clip in enumerate(clips[1:], 1):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Moment(Protocol):
-    """Where a run is; numbers count from 0."""
+    """The position of a step in a run; indices count from 0."""
 
     @property
     def index(self) -> int:
@@ -36,7 +36,7 @@ class Moment(Protocol):
 
 @dataclass(frozen=True)
 class Strength:
-    """How strong a LoRA is: for each phase, its values spread over the steps.
+    """The strength (scale) of a LoRA: for each phase, values that are spread over its steps.
 
     Args:
         phases: values by phase; a single phase holds for the whole run.
@@ -61,11 +61,11 @@ class Strength:
 
     @property
     def any(self) -> bool:
-        """Whether there is any of it, at any step."""
+        """Whether it is not zero at some step."""
         return any(value for phase in self.phases for value in phase)
 
     def times(self, factor: float) -> Self:
-        """The strength, more or less of it."""
+        """The strength multiplied by `factor`."""
         if factor == 1:
             return self
         return type(self)(tuple(tuple(value * factor for value in phase) for phase in self.phases))
@@ -79,27 +79,27 @@ class Strength:
         return self.in_phases(run.guidance_phases, run.model_switch_phase)
 
     def in_phases(self, phases: int, switch: int = 1) -> Self:
-        """The strength for a run of so many phases: said for all of them, or for the whole run.
+        """The strength expanded to the phases of a run; one for the whole run stays as it is.
 
         Args:
             phases: of the run.
-            switch: the transition at which the second expert takes over; where fewer phases are said than
-                the run has, the first counts twice if that is the second transition, else the last.
+            switch: the transition at which the second transformer takes over; where fewer phases are given
+                than the run has, the first counts twice if that is the second transition, else the last.
 
         Raises:
-            ValueError: more phases are said than the run has.
+            ValueError: it has more phases than the run.
         """
-        said = self.phases
-        if len(said) > max(phases, 1):
-            raise ValueError(f"{self} has {len(said)} phases, the run has {phases}")
-        if len(said) == 1:
+        given = self.phases
+        if len(given) > max(phases, 1):
+            raise ValueError(f"{self} has {len(given)} phases, the run has {phases}")
+        if len(given) == 1:
             return self
-        missing = phases - len(said)
-        first, last = said[:1] * missing, said[-1:] * missing
-        return type(self)(first + said if switch == 2 else said + last)
+        missing = phases - len(given)
+        first, last = given[:1] * missing, given[-1:] * missing
+        return type(self)(first + given if switch == 2 else given + last)
 
     def at(self, moment: Moment) -> float:
-        """The strength at a step of a run; lists are spread over the steps of the run, or of their phase."""
+        """The value at a step of a run; a list is spread over the steps of the run, or of its phase."""
         if len(self.phases) == 1:
             values, index, steps = self.phases[0], moment.index, moment.steps
         else:

@@ -1,4 +1,4 @@
-"""LoRAs of a task: which files, and how strong each is in every phase and step."""
+"""LoRAs of a task: files, and the strength of each in every phase and step."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _joined(value: Any) -> Any:
 
 
 def read_multipliers(text: str) -> list[Strength]:
-    """One strength for each LoRA, between spaces.
+    """The strengths of LoRAs from a text, separated by spaces.
 
     Raises:
         ValueError: one cannot be read.
@@ -35,7 +35,7 @@ def _strength(token: str) -> Strength:
 
 
 def parse_lora(text: str) -> tuple[str, Strength | None]:
-    """Name and strength of `PATH[@STRENGTH]`; None is not said.
+    """Name and strength of `PATH[@STRENGTH]`; the strength is None where it is not given.
 
     A hub reference may have a revision before its strength.
 
@@ -54,15 +54,15 @@ def parse_lora(text: str) -> tuple[str, Strength | None]:
 
 
 class LoraOptions(Spec):
-    """LoRAs on top of the model."""
+    """LoRAs and the accelerator."""
 
     panel: ClassVar[str] = "LoRA"
     accelerator: Annotated[
         str | None,
         Field(max_length=128),
         Flag(
-            "LoRAs for few steps and their numbers, such as lightning: see `wangp loras presets`; none is "
-            "without.",
+            "LoRAs for few steps with the values they were made for, such as lightning: see `wangp loras "
+            "presets`; none turns it off.",
             metavar="NAME",
             default=MODELS,
         ),
@@ -98,18 +98,18 @@ class LoraOptions(Spec):
     def _one_strength_each(self) -> Self:
         try:
             self.accelerator_strengths()
-            said = read_multipliers(self._multipliers[1])
+            given = read_multipliers(self._multipliers[1])
         except ValueError as error:
             raise ValueError(f"lora_multipliers: {error}") from None
-        if len(said) > len(self.loras):
-            raise ValueError(f"lora_multipliers: {len(said)} strengths for {len(self.loras)} LoRAs")
-        if said and (twice := next((lora for lora in self.loras if parse_lora(lora)[1]), None)):
+        if len(given) > len(self.loras):
+            raise ValueError(f"lora_multipliers: {len(given)} strengths for {len(self.loras)} LoRAs")
+        if given and (twice := next((lora for lora in self.loras if parse_lora(lora)[1]), None)):
             raise ValueError(f"lora_multipliers: {twice!r} has a strength already, say it once")
         return self
 
     @property
     def _multipliers(self) -> tuple[str, str]:
-        """What is said of the accelerator's LoRAs, and of the task's own; lines after # say nothing."""
+        """The texts for the accelerator's LoRAs and for the task's own; lines after # are comments."""
         lines = self.lora_multipliers.splitlines()
         text = " ".join(line for line in lines if not line.lstrip().startswith("#"))
         if not self.accelerator:
@@ -118,14 +118,14 @@ class LoraOptions(Spec):
         return (before, after) if bar else ("", before)
 
     def accelerator_strengths(self) -> list[Strength]:
-        """Strengths of the accelerator's LoRAs, where they are not to be its own."""
+        """Strengths that replace those of the accelerator's LoRAs."""
         return read_multipliers(self._multipliers[0])
 
     def strengths(self) -> list[tuple[str, Strength]]:
-        """Name and strength of each of the task's LoRAs; 1 where nothing is said."""
-        said = read_multipliers(self._multipliers[1])
+        """Name and strength of each of the task's LoRAs; 1 where none is given."""
+        given = read_multipliers(self._multipliers[1])
         names = [parse_lora(lora) for lora in self.loras]
         return [
-            (name, own or (said[index] if index < len(said) else Strength()))
+            (name, own or (given[index] if index < len(given) else Strength()))
             for index, (name, own) in enumerate(names)
         ]

@@ -20,21 +20,21 @@ from wangp_cli.tasks.loras import read_multipliers
 from wangp_cli.tasks.shot import Phases, Sampling
 
 NAMES = ("steps", "sampler", "flow_shift", "guidance_scale", "guidance2_scale", "guidance3_scale")
-"""What a part may have of its own, besides its phases."""
+"""Fields that a part may override, besides those of its phases."""
 
 
 class PartOverrides(Spec):
-    """What a part has of its own; nothing else is written."""
+    """Values of one part that override those of the task; only given values are serialised."""
 
     lora_multipliers: str | None = None
 
     @model_serializer(mode="wrap")
-    def _what_is_said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _only_given_values(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {name: value for name, value in write(self).items() if value is not None}
 
 
 def _optional_fields(spec: type[Spec], names: tuple[str, ...]) -> dict[str, Any]:
-    """Fields as they are declared, none of which must be said."""
+    """Optional copies of a group's fields: each defaults to None."""
     fields = {name: spec.model_fields[name] for name in names}
     return {
         name: (Annotated[(field.annotation, *field.metadata)] | None, None) for name, field in fields.items()
@@ -44,17 +44,17 @@ def _optional_fields(spec: type[Spec], names: tuple[str, ...]) -> dict[str, Any]
 Phased = create_model(
     "Phased", __base__=PartOverrides, **_optional_fields(Sampling, (*NAMES, *Phases.model_fields))
 )
-"""Values of one part, under the names of the task's own."""
+"""The overrides of one part, under the names of the task's fields."""
 
 
 def sampling_of(own: PartOverrides) -> dict[str, Any]:
-    """What a part samples with of its own, by field."""
+    """The sampling values that a part overrides, by field."""
     found: dict[str, Any] = own.model_dump(exclude={"lora_multipliers"})
     return found
 
 
 def check_multipliers(text: str | None, run: Sampling, loras: int) -> None:
-    """Refuse strengths of a part that are not one for each LoRA in the phases of its run.
+    """Check that a part has one strength for each LoRA, and no more phases than its run.
 
     Raises:
         ValueError: says why.
@@ -69,7 +69,7 @@ def check_multipliers(text: str | None, run: Sampling, loras: int) -> None:
 
 
 def _table(value: Any) -> Any:
-    """`steps=8 guidance_scale=1` as a table."""
+    """`steps=8 guidance_scale=1` as a dict."""
     if not isinstance(value, str):
         return value
     try:
@@ -86,14 +86,14 @@ def _as_list(value: Any) -> Any:
 
 
 class PartPhases(Spec):
-    """How each part is denoised."""
+    """Sampling values of each part."""
 
     panel: ClassVar[str] = "Phases"
     part_phases: Annotated[
         tuple[Annotated[Phased, BeforeValidator(_table)], ...],
         BeforeValidator(_as_list),
         Flag(
-            f"What one generated part has of its own: {', '.join(NAMES)}, phases, lora_multipliers, as in "
+            f"Values of one generated part: {', '.join(NAMES)}, phases, lora_multipliers, as in "
             "'steps=8 guidance_scale=1'; repeatable, one for each part.",
             metavar="'KEY=VALUE ...'",
             default="the task's, for all",
@@ -102,14 +102,14 @@ class PartPhases(Spec):
 
 
 class PartNoise(Spec):
-    """Where the noise of each part begins."""
+    """Seeds of each part."""
 
     panel: ClassVar[str] = "Sampling"
     part_seeds: Annotated[
         tuple[Annotated[int, Field(ge=0, le=MAX_SEED)], ...],
         MANY,
         Flag(
-            "Start of the noise of one generated part; repeatable, one for each.",
+            "Seed of one generated part; repeatable, one for each.",
             name="part_seed",
             metavar="N",
             default="the seed, for all",
@@ -128,7 +128,7 @@ def _factors(value: str) -> str:
 
 
 class PartLoraOptions(Spec):
-    """LoRAs of each part."""
+    """LoRA strengths of each part."""
 
     panel: ClassVar[str] = "LoRA"
     part_lora_factors: Annotated[

@@ -1,4 +1,4 @@
-"""What all tasks have in common whose frames are planned before any model runs."""
+"""The base class of tasks whose frames are planned before the model runs: travel, join, edit, inpaint."""
 
 from __future__ import annotations
 
@@ -27,27 +27,28 @@ from wangp_cli.tasks.shot import Sampling, Shot, shot_of
 Fit = Literal["crop", "pad"]
 Sound = Literal["crossfade", "silence"]
 UNPROMPTED = "smooth transition"
-"""What a generated part shows where nobody says it."""
+"""The prompt of a generated part where none is given."""
 
 
 class Prompts(Spec):
-    """What to show."""
+    """Prompts of the generated parts."""
 
     panel: ClassVar[str] = "Prompt"
     prompt: Annotated[
         tuple[str, ...],
         MANY,
         Field(min_length=1),
-        Flag("What to show; repeatable, one for each generated part.", "-p", metavar="TEXT"),
+        Flag("Prompt: what to show; repeatable, one for each generated part.", "-p", metavar="TEXT"),
     ] = (UNPROMPTED,)
-    text_before: Annotated[str, Flag("Put before every prompt.", metavar="TEXT")] = ""
-    text_after: Annotated[str, Flag("Put after every prompt.", metavar="TEXT")] = ""
+    text_before: Annotated[str, Flag("Text before every prompt.", metavar="TEXT")] = ""
+    text_after: Annotated[str, Flag("Text after every prompt.", metavar="TEXT")] = ""
     negative_prompt: Annotated[
         tuple[str, ...],
         MANY,
         Field(min_length=1),
         Flag(
-            "What to keep out; needs a guidance scale above 1; repeatable, one for each generated part.",
+            "Negative prompt: what to avoid; needs a guidance scale above 1; repeatable, one for each "
+            "generated part.",
             "-n",
             metavar="TEXT",
         ),
@@ -55,29 +56,31 @@ class Prompts(Spec):
 
 
 class SeamOptions(Spec):
-    """Where generated frames meet given ones."""
+    """Seams between generated and given frames."""
 
     panel: ClassVar[str] = "Seams"
     colour_match: Annotated[
         float,
         FINITE,
         Field(ge=0, le=1),
-        Flag("How far generated frames take the colours of given ones (CIE L*a*b*); 0 is off.", metavar="X"),
+        Flag(
+            "Colour match of generated frames to given ones (in CIE L*a*b*), 0 to 1; 0 is off.", metavar="X"
+        ),
     ] = 1.0
     sharpen: Annotated[
-        float, FINITE, Field(ge=0, le=1), Flag("Detail given back to crossfaded frames.", metavar="X")
+        float, FINITE, Field(ge=0, le=1), Flag("Sharpening of crossfaded frames, 0 to 1.", metavar="X")
     ] = 0.0
 
 
 class OverlapOptions(Spec):
-    """More frames than a model makes in one go."""
+    """Sliding windows for videos that are longer than one run of the model."""
 
     panel: ClassVar[str] = "Size and length"
     sliding_window_size: Annotated[
         int,
         Field(ge=0, le=MAX_FRAMES),
         Flag(
-            "Make what is longer in windows of so many frames, to the frame; 0 makes all in one run.",
+            "Frames of a sliding window, for longer videos; 0 generates all frames in one run.",
             metavar="N",
             default="the model's, or 0",
         ),
@@ -85,14 +88,14 @@ class OverlapOptions(Spec):
     sliding_window_overlap: Annotated[
         Annotated[int, Field(ge=1, le=MAX_FRAMES)] | None,
         Flag(
-            "Frames of a window that the next one continues.",
+            "Frames that a window shares with the next one.",
             metavar="N",
             default="5 for VACE, 17 for SkyReels, 1 for image to video",
         ),
     ] = None
 
     def window_overlap(self, spec: ModelSpec) -> int:
-        """Frames that windows share: those asked for, or as many as the model goes on from."""
+        """Frames that windows share: those given, else the model's context frames."""
         return self.sliding_window_overlap or spec.context_frames
 
 
@@ -102,7 +105,7 @@ def visualization_path(result: Path) -> Path:
 
 
 class DebugOutputs(Spec):
-    """What shows how the result came about."""
+    """Files that show how the result was made."""
 
     panel: ClassVar[str] = "Output"
     visualize: Annotated[
@@ -116,7 +119,7 @@ class DebugOutputs(Spec):
 
 
 class Planned(PartLoraOptions, PartPhases, PartNoise, SeamOptions, DebugOutputs, Render, Prompts):
-    """A task made from several runs of the model, by a plan."""
+    """A task whose result is assembled from several runs of the model, by a plan."""
 
     run: ClassVar[str] = "wangp_cli.workflows.planned:run"
 
@@ -126,51 +129,51 @@ class Planned(PartLoraOptions, PartPhases, PartNoise, SeamOptions, DebugOutputs,
 
     @property
     def prompts(self) -> tuple[str, ...]:
-        """What each part is to show; a single one serves all."""
+        """The prompt of each part; a single one is used for all."""
         return self.prompt
 
     @property
     def all_prompts(self) -> str:
-        """All prompts."""
+        """All prompts as one text."""
         return _together(self.text_before, *self.prompts, self.text_after)
 
     @property
     def all_negative_prompts(self) -> str:
-        """All negative prompts."""
+        """All negative prompts as one text."""
         return _together(*self.negative_prompt)
 
     @property
     def videos(self) -> tuple[Path, ...]:
-        """The clips of which the plan keeps frames."""
+        """The videos whose frames the plan keeps."""
         return ()
 
     @property
     def pictures(self) -> tuple[Path, ...]:
-        """The pictures that the plan places."""
+        """The images that the plan places."""
         return ()
 
     @property
     def framing(self) -> Fit:
-        """How pictures and clips of another shape are fitted."""
+        """How images and videos of another aspect ratio are fitted."""
         return "crop"
 
     @property
     def span_sound(self) -> Sound:
-        """What generated frames sound like."""
+        """The audio of generated frames."""
         return "silence"
 
     @property
     def soundtrack(self) -> Path | None:
-        """The sound of the whole result, instead of that of the clips."""
+        """Audio file for the whole result, instead of the audio of the videos."""
         return None
 
     def abilities(self, spec: ModelSpec) -> frozenset[Accepts]:  # noqa: ARG002 - for those to whom it matters
-        """Known frames are shown to the model, and a mask over what it paints."""
+        """The model is conditioned on known frames and on a mask of the generated ones."""
         needed: set[Accepts] = {"control", "mask"}
         return frozenset(needed | {"initial"} if self.denoising_strength < 1 else needed)
 
     def check_plan(self, plan: Plan) -> None:
-        """Refuse to start from frames where none were."""
+        """Refuse a denoising strength below 1 for segments that replace no frames."""
         strength = self.denoising_strength
         for segment in plan.segments:
             if strength < 1 and segment.frames and not segment.removed:
@@ -181,7 +184,7 @@ class Planned(PartLoraOptions, PartPhases, PartNoise, SeamOptions, DebugOutputs,
                 )
 
     def check_parts(self, parts: int, unit: str) -> None:
-        """Refuse lists that have not one value for each part.
+        """Check that lists have one value for each part.
 
         Raises:
             RequestError: naming the field, the values given and the values wanted.
@@ -191,7 +194,7 @@ class Planned(PartLoraOptions, PartPhases, PartNoise, SeamOptions, DebugOutputs,
                 broadcast(field, values, parts, unit)
 
     def shot(self, segment: Segment) -> Shot:
-        """The run of the model that makes a segment, which may be several parts."""
+        """The run of the model that generates a segment, which may hold several parts."""
         parts = _parts(segment)
         return shot_of(
             self,
@@ -206,11 +209,11 @@ class Planned(PartLoraOptions, PartPhases, PartNoise, SeamOptions, DebugOutputs,
 
     @property
     def samplings(self) -> tuple[Sampling, ...]:
-        """That of each part, or the one of all."""
+        """The sampling of each part; a single one if it is the same for all."""
         return tuple(map(self._sampling, self.part_phases)) or (self,)
 
     def lora_strengths(self, segment: Segment) -> list[Strength]:
-        """How strong each LoRA of the task is in a segment."""
+        """The strength of each of the task's LoRAs in a segment."""
         part = _parts(segment)[0]
         own = value_of_unit(self.part_phases, part).lora_multipliers if self.part_phases else None
         found = [strength for _, strength in self.strengths()] if own is None else read_multipliers(own)
@@ -247,7 +250,7 @@ class Planned(PartLoraOptions, PartPhases, PartNoise, SeamOptions, DebugOutputs,
 
 
 def _parts(segment: Segment) -> tuple[int, ...]:
-    """The parts that a segment makes."""
+    """The parts that a segment holds."""
     return segment.portions or (segment.index,)
 
 

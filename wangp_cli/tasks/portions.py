@@ -1,4 +1,4 @@
-"""Portions of a video as people say them: `16-33`, `1s-2.5s`, `16-33:a red circle`."""
+"""Parse portions of a video: `16-33`, `1s-2.5s`, `16-33:a red circle`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _PORTION = re.compile(rf"(?P<first>{NUMBER}s?)-(?P<last>{NUMBER}s?)(?::(?P<promp
 
 
 def portion(value: str) -> str:
-    """A portion in frames or seconds, perhaps with a prompt.
+    """Validate a portion in frames or seconds, with or without a prompt.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a portion.
     """
     if not _matched(value.strip()):
         raise ValueError(
@@ -26,10 +26,10 @@ def portion(value: str) -> str:
 
 
 def plain_portion(value: str) -> str:
-    """A portion in frames or seconds.
+    """Validate a portion in frames or seconds, without a prompt.
 
     Raises:
-        ValueError: it is none, or has a prompt.
+        ValueError: it is not a portion, or has a prompt.
     """
     match = _matched(value.strip())
     if not match or match["prompt"] is not None:
@@ -38,7 +38,7 @@ def plain_portion(value: str) -> str:
 
 
 def prompt_of(text: str) -> str:
-    """The prompt of a portion; empty where it has none."""
+    """The prompt of a portion; empty if it has none."""
     match = _matched(text)
     return (match["prompt"] or "").strip() if match else ""
 

@@ -1,4 +1,4 @@
-"""What all tasks have in common that a model renders."""
+"""The base class of tasks that a diffusion model renders."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from wangp_cli.tasks.stages import RENDER_STAGES, StageShare
 from wangp_cli.tasks.task import Encoding, Task
 
 SAME_SHAPE = 0.02
+"""Largest relative difference of two equal aspect ratios: sizes are rounded to whole pixels."""
 Pixels = tuple[int, int]
 """Width and height."""
 
 
 class Shape(NamedTuple):
-    """Of an input file: sides in pixels, and frames per second of a video."""
+    """Width and height of an input file in pixels, and frames per second of a video."""
 
     width: int
     height: int
@@ -34,12 +35,12 @@ class Shape(NamedTuple):
         return f"{self.width}x{self.height}"
 
     def like(self, other: Shape) -> bool:
-        """Whether both are equally wide for their height, within the pixels that rounding takes."""
+        """Whether both have the same aspect ratio, within `SAME_SHAPE`."""
         return abs(self.width * other.height / (self.height * other.width) - 1) <= SAME_SHAPE
 
 
 class ModelChoice(Spec):
-    """Which model is used."""
+    """The model."""
 
     panel: ClassVar[str] = "Task"
     model: Annotated[
@@ -53,11 +54,11 @@ class Render(Runtime, Encoding, LoraOptions, Sampling, Canvas, Task, ModelChoice
     """A task that a diffusion model renders.
 
     Attributes:
-        size_inputs: inputs whose shape the result has, the first one given wins.
-        rate_inputs: inputs whose frame rate the result has, likewise.
-        keeps_size: whether it also has the size of that input, rather than the model's number of pixels.
-        splices: whether new frames are fitted into that input, so that the result has exactly its size
-            whatever `size` the model works at.
+        size_inputs: inputs whose aspect ratio the result has; the first one given counts.
+        rate_inputs: inputs whose frame rate the result has; the first one given counts.
+        keeps_size: the result also has the size of that input, not the model's number of pixels.
+        splices: generated frames are fitted into that input, so that the result has exactly its size at any
+            `size` of the model.
     """
 
     stages: ClassVar[tuple[StageShare, ...]] = RENDER_STAGES
@@ -90,33 +91,33 @@ class Render(Runtime, Encoding, LoraOptions, Sampling, Canvas, Task, ModelChoice
 
     @property
     def all_prompts(self) -> str:
-        """Everything it asks to show."""
+        """All prompts as one text."""
         return ""
 
     @property
     def all_negative_prompts(self) -> str:
-        """Everything it asks to keep out."""
+        """All negative prompts as one text."""
         return ""
 
     @property
     def samplings(self) -> tuple[Sampling, ...]:
-        """How its parts are denoised, one for each if they differ."""
+        """The sampling of each part; a single one if it is the same for all."""
         return (self,)
 
     def single(self, index: int) -> Self:
-        """A task that makes result `index` alone."""
+        """The task that makes only result `index`."""
         return self.replace(seed=self.seed + index)
 
     def abilities(self, spec: ModelSpec) -> frozenset[Accepts]:  # noqa: ARG002 - for subclasses
-        """What a model must be able to do for it, besides what the inputs given ask for."""
+        """Inputs that a model must accept for the task, besides those of the files given."""
         return frozenset()
 
     def check_shapes(self, shapes: Mapping[str, Sequence[Shape]], *, sized: bool) -> list[Notice]:  # noqa: ARG002 - for subclasses
-        """Whether the input files go together; what is done where they differ, a sentence each.
+        """Check that the shapes of input files fit together; notices of how differences are handled.
 
         Args:
             shapes: of each file, by field.
-            sized: whether the size of the result was asked for.
+            sized: whether the user chose the size of the result.
 
         Raises:
             RequestError: names the field of those that do not.
@@ -124,14 +125,14 @@ class Render(Runtime, Encoding, LoraOptions, Sampling, Canvas, Task, ModelChoice
         return []
 
     def check_plan(self, plan: Plan) -> None:
-        """Refuse what a plan leaves no room for.
+        """Check values against a plan.
 
         Raises:
             RequestError: names the field.
         """
 
     def plan(self, lengths: Mapping[str, Sequence[int]], spec: ModelSpec, rate: Fraction) -> Plan | None:  # noqa: ARG002 - for subclasses
-        """The frames of the result, for a task that makes it from several runs of the model.
+        """The plan of a task that needs several runs of the model; None for a single run.
 
         Args:
             lengths: frames of each input video at `rate`, by field.

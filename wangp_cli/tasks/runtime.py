@@ -1,4 +1,4 @@
-"""Where and how the model computes: the fields behind the Runtime flags and settings."""
+"""Device, dtypes, memory profile and attention: the fields of the Runtime options and settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ATTENTION = {
     "sage2": "sage",
     "sage2++": "sage",
 }
-"""Other words for backends of the attention dispatcher."""
+"""Aliases of backends of diffusers' attention dispatcher."""
 BACKENDS = (
     "auto", "native", "flex", "flash", "flash_varlen", "_flash_3", "_flash_varlen_3", "sage", "sage_varlen",
     "_sage_qk_int8_pv_fp8_cuda", "_sage_qk_int8_pv_fp8_cuda_sm90", "_sage_qk_int8_pv_fp16_cuda",
@@ -30,7 +30,7 @@ BACKENDS = (
     "_native_math",
 )  # fmt: skip
 MASKLESS = ("flash", "_flash", "sage", "_sage", "_native_flash")
-"""How backends begin that hide no token from another."""
+"""Prefixes of the attention backends that support no attention mask."""
 UNSERVED_ATTENTION = {
     "sage3": "comes as code from a hub only, which is not run",
     "radial": "is a kernel of the older app alone",
@@ -62,7 +62,7 @@ def _attention(value: str) -> str:
 
 
 def _word(value: Any) -> Any:
-    """A number where a name is wanted, as JSON has it."""
+    """A number as text, for fields that take names."""
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
@@ -97,21 +97,21 @@ def _cache(value: str | None) -> str | None:
 
 
 class Runtime(Spec):
-    """Where and how the model computes."""
+    """Device, dtypes, memory and speed."""
 
     panel: ClassVar[str] = "Runtime"
     device: Annotated[
-        str, AfterValidator(_device), Flag("auto, cpu, cuda, cuda:1 or mps.", metavar="NAME")
+        str, AfterValidator(_device), Flag("Device: auto, cpu, cuda, cuda:1 or mps.", metavar="NAME")
     ] = "auto"
     dtype: Annotated[
         Literal["auto", Dtype],
-        Flag("auto, float32, bfloat16 or float16, of transformer and text encoder.", metavar="TYPE"),
+        Flag("Dtype of transformer and text encoder: auto, float32, bfloat16 or float16.", metavar="TYPE"),
     ] = "auto"
     mixed_precision: Annotated[
-        bool, Flag("Keep the layers in float32 that the model wants so, whatever dtype says.", default="on")
+        bool, Flag("Keep the layers in float32 that the model requires in float32.", default="on")
     ] = True
     vae_dtype: Annotated[
-        Dtype, Flag("float32, bfloat16 or float16, of the VAE; fewer bits are faster.", metavar="TYPE")
+        Dtype, Flag("Dtype of the VAE: float32, bfloat16 or float16; fewer bits are faster.", metavar="TYPE")
     ] = "float32"
     transformer_quantization: Annotated[
         Quantization, BeforeValidator(_quantization), Flag("Keep the transformer's weights in 8 bits.")
@@ -122,12 +122,17 @@ class Runtime(Spec):
     profile: Annotated[
         Profile,
         BeforeValidator(_word),
-        Flag("Where weights wait, from all on the device (1) to least memory (5).", metavar="auto|1..5"),
+        Flag(
+            "Memory profile: from all weights on the device (1) to the least memory (5).", metavar="auto|1..5"
+        ),
     ] = "auto"
     preload: Annotated[
         int,
         Field(ge=0, le=1_000_000),
-        Flag("Megabytes of streamed weights on the device at once; 0 is the profile's own.", metavar="MB"),
+        Flag(
+            "Megabytes of offloaded weights that are on the device at once; 0 is the profile's default.",
+            metavar="MB",
+        ),
     ] = 0
     preload_policy: Annotated[
         PreloadPolicy,
@@ -164,6 +169,6 @@ class Runtime(Spec):
             "text_encoder_quantization": self.text_encoder_quantization != "none",
         }
         if self.exact and any(approximate.values()):
-            field = next(name for name, said in approximate.items() if said)
+            field = next(name for name, active in approximate.items() if active)
             raise ValueError(f"{field}: not together with exact, it changes the last bits")
         return self

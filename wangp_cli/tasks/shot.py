@@ -1,4 +1,4 @@
-"""What one denoising run needs: the fields that workflows cut and pipelines read."""
+"""The fields of one run of the model: prompt, size, length and sampling; pipelines read them."""
 
 from __future__ import annotations
 
@@ -20,23 +20,24 @@ Threshold = Annotated[float, FINITE, Field(ge=0, le=1000)]
 
 
 class Prompt(Spec):
-    """What to show."""
+    """The prompt."""
 
     panel: ClassVar[str] = "Prompt"
-    prompt: Annotated[str, Flag("What to show.", "-p", metavar="TEXT")] = ""
+    prompt: Annotated[str, Flag("Prompt: what to show.", "-p", metavar="TEXT")] = ""
 
 
 class NegativePrompt(Spec):
-    """What to keep out."""
+    """The negative prompt."""
 
     panel: ClassVar[str] = "Prompt"
     negative_prompt: Annotated[
-        str, Flag("What to keep out; needs a guidance or NAG scale above 1.", "-n", metavar="TEXT")
+        str,
+        Flag("Negative prompt: what to avoid; needs a guidance or NAG scale above 1.", "-n", metavar="TEXT"),
     ] = ""
 
 
 class Canvas(Spec):
-    """How large, and how fast it plays."""
+    """Frame size and frame rate."""
 
     panel: ClassVar[str] = "Size and length"
     size: Annotated[Size, Flag("Width and height in pixels.", metavar="WxH", default=MODELS)] = "832x480"
@@ -47,23 +48,23 @@ class Canvas(Spec):
 
 
 class Length(Spec):
-    """How long."""
+    """Number of frames."""
 
     panel: ClassVar[str] = "Size and length"
     frames: Annotated[
         FrameCount,
-        Flag("Frames, or seconds as in 5s; one frame makes a picture.", "-f", metavar="N", default=MODELS),
+        Flag("Frames, or seconds as in 5s; one frame makes an image.", "-f", metavar="N", default=MODELS),
     ] = 81
 
 
 class Phases(Spec):
-    """Parts of the denoising with values of their own."""
+    """Guidance phases: consecutive parts of the denoising with scales of their own."""
 
     panel: ClassVar[str] = "Phases"
     guidance_phases: Annotated[
         int,
         Field(ge=1, le=MOST_PHASES),
-        Flag("Phases of the denoising, 1 to 3.", metavar="N", default=MODELS),
+        Flag("Guidance phases, 1 to 3.", metavar="N", default=MODELS),
     ] = 1
     switch_threshold: Annotated[
         Threshold | None,
@@ -71,24 +72,25 @@ class Phases(Spec):
     ] = None
     switch_threshold2: Annotated[
         Threshold | None,
-        Flag("The same for the third phase.", metavar="X", default=MODELS),
+        Flag("Timestep at or below which the third phase begins.", metavar="X", default=MODELS),
     ] = None
     model_switch_phase: Annotated[
         int,
         Field(ge=1, le=MOST_PHASES - 1),
         Flag(
-            "The phase after which a model of two networks goes over to the one for low noise.", metavar="N"
+            "Of models with two transformers: the phase after which the one for low noise is used.",
+            metavar="N",
         ),
     ] = 1
 
     @property
     def thresholds(self) -> list[float]:
-        """The timesteps between the phases."""
+        """The timesteps at which the second and third phase begin."""
         both = (self.switch_threshold, self.switch_threshold2)[: self.guidance_phases - 1]
         return [threshold for threshold in both if threshold is not None]
 
     def expert_of(self, phase: int) -> int:
-        """Which of two networks makes a phase, from 0; of two phases each has one."""
+        """Index of the transformer that denoises a phase: 0 for high noise, 1 for low noise."""
         switch = self.model_switch_phase if self.guidance_phases == MOST_PHASES else 1
         return int(phase >= switch)
 
@@ -104,7 +106,7 @@ class Phases(Spec):
 
 
 class SamplerOptions(Spec):
-    """How the model denoises."""
+    """Sampler, steps, seed, and the strengths of inputs."""
 
     panel: ClassVar[str] = "Sampling"
     steps: Annotated[
@@ -114,26 +116,29 @@ class SamplerOptions(Spec):
         float,
         FINITE,
         Field(gt=0, le=100),
-        Flag("Moves the noise schedule towards high noise.", metavar="X", default=MODELS),
+        Flag("Shift of the noise schedule towards high noise.", metavar="X", default=MODELS),
     ] = 5.0
     sampler: Annotated[
         Sampler,
         Flag(
-            "Solver of the denoising equation; euler_ancestral adds noise at every step, which mends earlier "
-            "mistakes; causvid and lcm are for distilled models."
+            "Sampler; euler_ancestral adds noise at every step, which corrects earlier errors; causvid and "
+            "lcm are for distilled models."
         ),
     ] = "unipc"
     seed: Annotated[
-        int, Field(ge=-1, le=MAX_SEED), Flag("Start of the noise; -1 draws one.", metavar="N", default="")
+        int, Field(ge=-1, le=MAX_SEED), Flag("Seed of the noise; -1 draws one.", metavar="N", default="")
     ] = -1
     denoising_strength: Annotated[
         float,
         FINITE,
         Field(ge=0, le=1),
-        Flag("Share of the steps made on a video to start from; 1 starts from noise.", metavar="X"),
+        Flag("Share of the steps that are run on the initial video; 1 starts from noise.", metavar="X"),
     ] = 1.0
     control_strength: Annotated[
-        float, FINITE, Field(ge=0, le=2), Flag("Weight of the control video and references.", metavar="X")
+        float,
+        FINITE,
+        Field(ge=0, le=2),
+        Flag("Scale of the conditioning by control video and references.", metavar="X"),
     ] = 1.0
     control_start: Annotated[
         float,
@@ -152,12 +157,12 @@ class SamplerOptions(Spec):
         float,
         FINITE,
         Field(ge=0, le=10),
-        Flag("Weight of the recording of speech; 0 does not hear it.", metavar="X"),
+        Flag("Scale of the cross-attention to the speech audio; 0 turns it off.", metavar="X"),
     ] = 1.0
 
     @property
     def control_always(self) -> bool:
-        """Whether the control video has effect in all steps."""
+        """Whether the control video is used in all steps."""
         return self.control_start == 0 and self.control_end == 1
 
     @model_validator(mode="after")
@@ -177,28 +182,28 @@ class SamplerOptions(Spec):
 
 
 class Sampling(DiffusionForcing, Phases, Guidance, SamplerOptions):
-    """How a model gets from noise to a picture."""
+    """Everything that decides how a model denoises."""
 
     @property
     def phase_spans(self) -> list[tuple[int, int]]:
-        """First step and number of steps of each phase, steps counted from 0."""
+        """First step (from 0) and number of steps of each phase."""
         timesteps = timesteps_of(self.sampler, self.steps, self.flow_shift)
         lengths = phase_lengths(timesteps, self.thresholds)
         return list(zip(accumulate([0, *lengths]), lengths, strict=False))
 
     @property
     def uses_guidance(self) -> bool:
-        """Whether a step runs a second pass, for the negative prompt."""
+        """Whether any step runs a second pass with the negative prompt."""
         spans = enumerate(self.phase_spans)
         return any(length and self.guidance_of(phase) > 1 for phase, (_, length) in spans)
 
     @property
     def uses_negative_prompt(self) -> bool:
-        """Whether anything reads the negative prompt."""
+        """Whether the negative prompt has any effect, by guidance or NAG."""
         return self.uses_guidance or self.nag_scale > 1
 
     @model_validator(mode="after")
-    def _waves_are_of_one_kind(self) -> Self:
+    def _diffusion_forcing_has_one_phase(self) -> Self:
         if self.ar_step and self.guidance_phases > 1:
             raise ValueError("ar_step: blocks are at different timesteps, so the run has no phases")
         if self.ar_step and self.zero_init_steps:
@@ -207,9 +212,9 @@ class Sampling(DiffusionForcing, Phases, Guidance, SamplerOptions):
 
 
 class Shot(Sampling, Length, Canvas, NegativePrompt, Prompt):
-    """One denoising run; once settled, size and frames are on the grid and the seed is drawn."""
+    """One run of the model; size and frames are on the model's grid and the seed is drawn."""
 
 
-def shot_of(task: Spec, **own: Any) -> Shot:
-    """One run of the model for a task that has all other fields of a shot."""
-    return Shot(**task.model_dump(include=set(Shot.model_fields) - own.keys()), **own)
+def shot_of(task: Spec, **changes: Any) -> Shot:
+    """The shot of a task, which has all fields of a shot that are not in `changes`."""
+    return Shot(**task.model_dump(include=set(Shot.model_fields) - changes.keys()), **changes)

@@ -1,4 +1,4 @@
-"""Control videos that lie under a planned video."""
+"""Control videos for the generated frames of a planned video."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ Portions = Annotated[tuple[Annotated[str, AfterValidator(plain_portion)], ...], 
 
 
 class StructureOptions(Spec):
-    """What new frames follow besides words and pictures."""
+    """Control videos: where each is used, which of its frames, and how strongly."""
 
     panel: ClassVar[str] = "Guides"
     video_guide: Annotated[
         tuple[Path, ...],
         MANY,
         Input(("video",), "control"),
-        Flag("Control video under the result, frame on frame; repeatable.", metavar="FILE"),
+        Flag("Control video for the result, frame by frame; repeatable.", metavar="FILE"),
     ] = ()
     guide_range: Annotated[
         Portions,
         Flag(
-            "Where a control video lies: frames of the result 0-80, both included, or seconds 0s-5s; "
+            "Where a control video is used: frames of the result 0-80, both included, or seconds 0s-5s; "
             "repeatable, one for each.",
             metavar="START-END",
             default="all new frames",
@@ -41,7 +41,7 @@ class StructureOptions(Spec):
     guide_cut: Annotated[
         Portions,
         Flag(
-            "What of a control video is used: frames, counted at the rate of the result, or seconds; "
+            "Which frames of a control video are used: frames at the rate of the result, or seconds; "
             "repeatable, one for each.",
             metavar="START-END",
             default="all of it",
@@ -50,18 +50,20 @@ class StructureOptions(Spec):
     guide_timing: Annotated[
         Timing,
         Flag(
-            "Spread the control video over its place (fit), or keep its speed: cut it or hold its last frame "
-            "(trim), begin again (loop), refuse another length (off)."
+            "Stretch the control video to its range (fit), or keep its speed: cut it or hold its last frame "
+            "(trim), repeat it (loop), refuse another length (off)."
         ),
     ] = "fit"
     guide_kind: Annotated[
-        Literal["raw", "canny"], Flag("Show the model the frames as they are, or their edges.")
+        Literal["raw", "canny"], Flag("Condition on the frames as they are (raw), or on their edges (canny).")
     ] = "raw"
     guide_strength: Annotated[
         float,
         FINITE,
         Field(ge=0, le=1),
-        Flag("How clearly the model sees it; less mixes it with the grey of unknown frames.", metavar="X"),
+        Flag(
+            "Weight of the control video; below 1 it is mixed with the grey of unknown frames.", metavar="X"
+        ),
     ] = 1.0
 
     def places(
@@ -76,7 +78,7 @@ class StructureOptions(Spec):
             rate: frames per second of the result.
 
         Raises:
-            RequestError: they are in each other's way, or not as long as was asked.
+            RequestError: ranges overlap, or a video does not have the length of its range.
         """
         count = len(lengths)
         for field in ("guide_range", "guide_cut"):

@@ -1,4 +1,4 @@
-"""The field groups that tasks share, and the task itself."""
+"""The base class of tasks, and the field groups that tasks share."""
 
 from __future__ import annotations
 
@@ -31,17 +31,15 @@ MetadataMode = Literal["embed", "sidecar", "none"]
 
 
 class MediaInputs(Spec):
-    """Pictures, videos and sound that steer the result."""
+    """Images, videos and audio that condition the result."""
 
     panel: ClassVar[str] = "Inputs"
-    image_start: Annotated[Path | None, Input(("image",), "start"), Flag("Picture of the first frame.")] = (
-        None
-    )
-    image_end: Annotated[Path | None, Input(("image",), "end"), Flag("Picture of the last frame.")] = None
+    image_start: Annotated[Path | None, Input(("image",), "start"), Flag("Image of the first frame.")] = None
+    image_end: Annotated[Path | None, Input(("image",), "end"), Flag("Image of the last frame.")] = None
     image_refs: Annotated[
         tuple[Path, ...],
         Input(("image",), "references"),
-        Flag("Picture of what to show; repeatable.", name="image_ref"),
+        Flag("Reference image of what to show; repeatable.", name="image_ref"),
     ] = ()
     video_source: Annotated[
         Path | None,
@@ -59,33 +57,33 @@ class MediaInputs(Spec):
     video_mask: Annotated[
         Path | None,
         Input(("video",), "mask"),
-        Flag("Mask video over the control video; white is painted anew."),
+        Flag("Mask video for the control video; white is inpainted."),
     ] = None
     video_face: Annotated[
         Path | None,
         Input(("video",), "face"),
-        Flag("Video of a face alone, whose expressions a character takes."),
+        Flag("Video of a face, whose expressions the character takes."),
     ] = None
     video_background: Annotated[
         Path | None,
         Input(("video",), "background"),
-        Flag("Video in which the mask says what a character replaces."),
+        Flag("Video into which the character is put, where the mask is white."),
     ] = None
     image_guide: Annotated[
-        Path | None, Input(("image",), "control"), Flag("Control picture, held for all frames.")
+        Path | None, Input(("image",), "control"), Flag("Control image for all frames.")
     ] = None
     image_mask: Annotated[
         Path | None,
         Input(("image",), "mask"),
-        Flag("Mask picture, held for all frames; white is painted anew."),
+        Flag("Mask image for all frames; white is inpainted."),
     ] = None
     audio_guide: Annotated[
         Path | None,
         Input(("audio",), "speech"),
-        Flag("Recording of what a person says; the result is heard with it."),
+        Flag("Speech audio that a person speaks; it is the audio of the result."),
     ] = None
     audio_source: Annotated[
-        Path | None, Input(("audio",), "audio"), Flag("Sound for the result, cut to its length.")
+        Path | None, Input(("audio",), "audio"), Flag("Audio of the result, cut to its length.")
     ] = None
 
     @model_validator(mode="after")
@@ -101,7 +99,7 @@ class MediaInputs(Spec):
 
 
 class Output(Spec):
-    """Where results go, and where the request is kept."""
+    """Result files: names, folder, and where the request is stored."""
 
     panel: ClassVar[str] = "Output"
     output: Annotated[Path | None, Flag("File to write; its ending picks the container.", "-o")] = None
@@ -110,15 +108,15 @@ class Output(Spec):
         str, Flag("Template of file names: {model} {seed} {prompt} {index} {date} ...", metavar="TEMPLATE")
     ] = "{type}_{input}"
     overwrite: Annotated[bool, Flag("Replace files that exist.")] = False
-    skip_existing: Annotated[bool, Flag("Make nothing where all files exist.")] = False
+    skip_existing: Annotated[bool, Flag("Skip a task whose files all exist.")] = False
     metadata_mode: Annotated[
         MetadataMode,
-        Flag("Where the request is kept: embed in the file, sidecar beside it, or none.", metavar="MODE"),
+        Flag("Where the request is stored: embed in the file, sidecar beside it, or none.", metavar="MODE"),
     ] = "embed"
 
 
 class Encoding(Spec):
-    """How pictures and videos are encoded."""
+    """Encoding of images and videos."""
 
     panel: ClassVar[str] = "Output"
     codec: Annotated[
@@ -130,7 +128,7 @@ class Encoding(Spec):
     crf: Annotated[
         int | None, Field(ge=0, le=63), Flag("Quality of the codec, lower is better.", metavar="N")
     ] = None
-    image_format: Annotated[ImageFormat, Flag("Format of pictures.")] = "png"
+    image_format: Annotated[ImageFormat, Flag("Format of images.")] = "png"
 
 
 TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -144,7 +142,7 @@ def _task_id(value: str | None) -> str | None:
 
 
 class Identity(Spec):
-    """Which task it is."""
+    """Type and id of a task."""
 
     panel: ClassVar[str] = "Task"
     type: str
@@ -160,8 +158,8 @@ class Task(Output, Identity):
 
     Attributes:
         run: `module:function` of the workflow: a generator over a job that yields each stage before it.
-        prepare: `module:function` of a generator like `run` that returns the task with better values, such
-            as a longer prompt; only called where `needs_preparing`.
+        prepare: `module:function` of a generator like `run` that returns the task with changed values, such
+            as a longer prompt; called before `run` if `needs_preparing`.
         prepared_fields: those that `prepare` may change; paths, sizes and plans must not depend on them.
         stages: in the order in which they happen, with their shares of the time.
         suffixes: endings of result files; the first is the default.
@@ -182,7 +180,7 @@ class Task(Output, Identity):
         return {name: mark for name, mark in marks if isinstance(mark, Input)}
 
     def media(self) -> dict[str, tuple[Path, ...]]:
-        """The files given, by field."""
+        """Paths of the input files that are given, by field."""
         values = {name: getattr(self, name) for name in self.inputs()}
         return {
             name: value if isinstance(value, tuple) else (value,) for name, value in values.items() if value
@@ -194,25 +192,25 @@ class Task(Output, Identity):
 
     @property
     def results(self) -> int:
-        """How many files it makes."""
+        """Number of result files."""
         return 1
 
-    def single(self, index: int) -> Self:  # noqa: ARG002 - for those whose results differ
-        """A task that makes result `index` alone."""
+    def single(self, index: int) -> Self:  # noqa: ARG002 - for subclasses
+        """The task that makes only result `index`."""
         return self
 
-    def files_beside(self, result: Path) -> tuple[Path, ...]:  # noqa: ARG002 - for those that have some
+    def files_beside(self, result: Path) -> tuple[Path, ...]:  # noqa: ARG002 - for subclasses
         """Files that are written with a result, besides a sidecar."""
         return ()
 
-    def name_fields(self, index: int) -> dict[str, Any]:  # noqa: ARG002 - for those whose results differ
+    def name_fields(self, index: int) -> dict[str, Any]:  # noqa: ARG002 - for subclasses
         """What the template of the file name of result `index` may hold, besides id, index, date and time."""
         first = next((paths[0].stem for paths in self.media().values()), "")
         return {"type": self.type, "input": first}
 
     @property
     def needs_preparing(self) -> bool:
-        """Whether `prepare` has work to do; False of the task that it returns."""
+        """Whether `prepare` must run; it must return a task for which this is False."""
         return False
 
     @property

@@ -24,11 +24,13 @@ USUAL_OVERLAP = 8
 
 
 class TravelInputs(Spec):
-    """What to travel through."""
+    """Images to travel through, a video to continue, and audio."""
 
     panel: ClassVar[str] = "Inputs"
     images: Annotated[
-        tuple[Path, ...], Input(("image",)), Flag("Picture to pass; repeatable, in order.", name="image")
+        tuple[Path, ...],
+        Input(("image",)),
+        Flag("Image to travel through; repeatable, in order.", name="image"),
     ] = ()
     video_source: Annotated[
         Path | None,
@@ -36,17 +38,17 @@ class TravelInputs(Spec):
         Flag("Video to continue; the result holds it, and the first part goes on from its last frames."),
     ] = None
     fit: Annotated[
-        Fit, Flag("How a picture or video of another shape is fitted: crop it, or pad it with black.")
+        Fit, Flag("How images and videos of another aspect ratio are fitted: crop, or pad with black.")
     ] = "crop"
     audio_source: Annotated[
         Path | None,
         Input(("audio",), "audio"),
-        Flag("Sound for the result, cut to its length.", name="audio", default="that of the video"),
+        Flag("Audio of the result, cut to its length.", name="audio", default="that of the video"),
     ] = None
 
 
 class PartLengths(Spec):
-    """How long each part is."""
+    """Frames of each part."""
 
     panel: ClassVar[str] = "Size and length"
     frames: Annotated[
@@ -54,7 +56,7 @@ class PartLengths(Spec):
         MANY,
         Field(min_length=1),
         Flag(
-            "Frames from one picture to the next, or seconds as in 5s; repeatable, one for each part.",
+            "Frames from one image to the next, or seconds as in 5s; repeatable, one for each part.",
             "-f",
             metavar="N",
             default=MODELS,
@@ -63,44 +65,44 @@ class PartLengths(Spec):
 
 
 class TravelOptions(Spec):
-    """How the parts hang together."""
+    """How parts continue each other."""
 
     panel: ClassVar[str] = "Seams"
     mode: Annotated[
         Mode | None,
         Flag(
-            "Continue the motion of the part before, or begin each with its picture; svi continues it with "
-            "image-to-video models and their SVI LoRAs.",
+            "Continue the motion of the previous part (chained), or begin each part with its image "
+            "(independent); svi continues it with image-to-video models and their SVI LoRAs.",
             default="chained, or independent where the model takes no control video",
         ),
     ] = None
     overlap: Annotated[
         Counts,
         Flag(
-            "Frames of the part before that are shown to the model, and crossfaded; repeatable, one for each "
-            "seam.",
+            "Frames of the previous part that condition the model, and are crossfaded; repeatable, one for "
+            "each seam.",
             metavar="N",
             default=str(USUAL_OVERLAP),
         ),
     ] = ()
-    loop: Annotated[bool, Flag("Travel back to the first picture.")] = False
+    loop: Annotated[bool, Flag("Travel back to the first image.")] = False
     longest: Annotated[
         int | None,
         Field(ge=2, le=MAX_FRAMES),
         Flag(
-            "Make neighbouring parts in one run of the model while it has at most so many frames, their "
-            "pictures inside.",
+            "Generate neighbouring parts in one run of the model of at most so many frames, with their "
+            "images inside.",
             metavar="N",
         ),
     ] = None
     sound: Annotated[
         Sound,
-        Flag("What new frames behind a continued video sound like: its sound backwards, or none."),
+        Flag("Audio of new frames after a continued video: its audio reversed, or silence."),
     ] = "silence"
 
 
 class Travel(AdjustmentOptions, StructureOptions, TravelOptions, PartLengths, TravelInputs, Planned):
-    """Travel from picture to picture in one continuous video."""
+    """Travel from image to image in one continuous video."""
 
     size_inputs: ClassVar[tuple[str, ...]] = ("video_source", "images")
     rate_inputs: ClassVar[tuple[str, ...]] = ("video_source",)
@@ -113,26 +115,26 @@ class Travel(AdjustmentOptions, StructureOptions, TravelOptions, PartLengths, Tr
 
     @property
     def pictures(self) -> tuple[Path, ...]:
-        """The pictures that the plan places."""
+        """The images that the plan places."""
         return self.images
 
     @property
     def framing(self) -> Fit:
-        """How pictures and the video of another shape are fitted."""
+        """How images and the video of another aspect ratio are fitted."""
         return self.fit
 
     @property
     def span_sound(self) -> Sound:
-        """What new frames sound like."""
+        """The audio of new frames."""
         return self.sound
 
     @property
     def soundtrack(self) -> Path | None:
-        """The sound of the whole result."""
+        """Audio file for the whole result."""
         return self.audio_source
 
     def abilities(self, spec: ModelSpec) -> frozenset[Accepts]:
-        """Models that follow no control video can travel from a first picture, some to a last one."""
+        """Inputs that a model must accept: control and mask, or a start and perhaps an end image."""
         if self._mode(spec) == "svi":
             return frozenset({"start", "anchor"})
         if self._mode(spec) == "chained" or "control" in spec.accepts:
@@ -141,7 +143,7 @@ class Travel(AdjustmentOptions, StructureOptions, TravelOptions, PartLengths, Tr
         return frozenset({"start", "end"} if ends else {"start"})
 
     def plan(self, lengths: Mapping[str, Sequence[int]], spec: ModelSpec, rate: Fraction) -> Plan:
-        """Each part adds as many frames as it was given, and ends with its picture."""
+        """The plan: each part adds its number of frames, and ends with its image."""
         plan = plan_travel(
             len(self.images),
             [frame_count(frames, rate) for frames in self.frames],
