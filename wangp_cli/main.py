@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from wangp_cli import __version__
 from wangp_cli.commands._help import PanelCommand, PlainGroup
-from wangp_cli.commands._renamed_flags import refuse_renamed_flags
+from wangp_cli.commands._renamed_flags import explain_renamed_flags
 from wangp_cli.runtime.events.stdin import keep_stdin
 from wangp_cli.runtime.events.stdout import open_closed_descriptors, private_stdout
 
@@ -81,10 +81,16 @@ class _Commands(PlainGroup):
         self.loaded, self.listed = _Loaded(), {n: TyperCommand(n, help=line) for n, line in COMMANDS.items()}
         self.commands = self.loaded
 
+    def make_context(self, *arguments: Any, **settings: Any) -> Any:
+        """Parse the flags before the command."""
+        with explain_renamed_flags():
+            return super().make_context(*arguments, **settings)
+
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; what is wrong with a value is said without pydantic's preface."""
+        """Parse the command's flags and run it; messages about values come without pydantic's prefix."""
         try:
-            return super().invoke(ctx)
+            with explain_renamed_flags():
+                return super().invoke(ctx)
         except typer.BadParameter as error:
             error.message = error.message.removeprefix("Value error, ")
             raise
@@ -132,7 +138,6 @@ def main() -> None:
     open_closed_descriptors()
     keep_stdin()
     stdout = private_stdout()
-    refuse_renamed_flags(sys.argv[1:])
     try:
         app()
     finally:

@@ -1,67 +1,58 @@
-"""Flags of the older tools that go by other names now."""
+"""Flags of WanGP and of the older worker that have another name here."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator
 
-RENAMED_FLAGS = {
-    "--loras": "--lora",
-    "--loras-multipliers": "--lora-multipliers",
+import typer
+
+REPLACEMENTS = {
     "--list-loras": "`wangp loras`",
     "--list-lora-presets": "`wangp loras presets`",
     "--lora-preset": "--settings-file",
     "--check-loras": "`wangp loras check`",
     "--fp16": "--dtype float16",
     "--bf16": "--dtype bfloat16",
-    "--model-name": "--model",
-    "--num-inference-steps": "--steps",
-    "--video-length": "--frames",
-    "--num-frames": "--frames",
-    "--resolution": "--size",
-    "--model-type": "--model",
-    "--force-fps": "--fps",
-    "--sample-solver": "--sampler",
     "--task-type": "the name of the command",
-    "--control-net-weight": "--control-strength",
-    "--repeat-generation": "--count",
-    "--image-refs": "--image-ref",
     "--gpu": "--device",
     "--verbose": "--log-level",
-    "--vae-config": "--vae-tiling",
-    "--vae-precision": "--vae-dtype",
     "--tea-cache-level": "--cache magcache",
     "--tea-cache-start-perc": "--cache magcache",
-    "--transformer-dtype-policy": "--dtype",
     "--preload-model": "--preload-policy start",
-    **{
-        f"--wgp-{old}": f"--{new}"
-        for old, new in {
-            "attention-mode": "attention",
-            "compile": "compile",
-            "profile": "profile",
-            "vae-config": "vae-tiling",
-            "boost": "boost",
-            "transformer-quantization": "transformer-quantization",
-            "transformer-dtype-policy": "dtype",
-            "text-encoder-quantization": "text-encoder-quantization",
-            "vae-precision": "vae-dtype",
-            "mixed-precision": "mixed-precision",
-            "preload-policy": "preload-policy",
-            "preload": "preload",
-        }.items()
-    },
 }
-"""Flags of the older tools, and what to type instead."""
+"""What replaces flags that were no keys of a task file; the others follow from the table of renamed keys."""
 
 
-def refuse_renamed_flags(arguments: Sequence[str]) -> None:
-    """Exit with 2 where a flag has another name now, and say which."""
-    for argument in arguments:
-        if argument == "--":
-            return
-        name = argument.split("=")[0]
-        if name in RENAMED_FLAGS:
-            from wangp_cli.runtime.events.messages import show_error
+def replacement(flag: str) -> str | None:
+    """What replaces a flag of the older tools; None for a flag that they did not have."""
+    if flag in REPLACEMENTS:
+        return REPLACEMENTS[flag]
+    # Here, because only an unknown flag needs the tables.
+    from wangp_cli.legacy.old_keys import RENAMED
+    from wangp_cli.legacy.wgp_config import setting_of_key
+    from wangp_cli.tasks import TASKS
+    from wangp_cli.tasks.flags import flag_of
 
-            show_error(f"{name}: there is no such flag any more", f"use {RENAMED_FLAGS[name]}")
-            raise SystemExit(2)
+    key = flag.removeprefix("--").removeprefix("wgp-").replace("-", "_")
+    field = RENAMED.get(key) or setting_of_key(key) or key
+    options = (found.option(field) for task in TASKS.values() if (found := flag_of(task, field)))
+    return next(options, None)
+
+
+@contextlib.contextmanager
+def explain_renamed_flags() -> Iterator[None]:
+    """Exit with 2 and name the replacement where the block meets an unknown flag that was renamed."""
+    try:
+        yield
+    except typer.BadParameter:
+        raise
+    except Exception as error:
+        # Typer does not export the class of this error.
+        name = getattr(error, "option_name", None) if type(error).__name__ == "NoSuchOption" else None
+        if not name or not (use := replacement(name)):
+            raise
+        from wangp_cli.runtime.events.messages import show_error
+
+        show_error(f"{name}: there is no such flag any more", f"use {use}")
+        raise SystemExit(2) from None

@@ -46,6 +46,11 @@ _TABLES: dict[str, tuple[str, dict[Any, Any]]] = {
 _POLICIES = {(): "task", ("P",): "start", ("U",): "unload"}
 
 
+def setting_of_key(key: str) -> str | None:
+    """The setting that a key of `wgp_config.json` is translated to; None where there is none."""
+    return _TABLES[key][0] if key in _TABLES else None
+
+
 def translate_wgp_config(file: Path) -> tuple[dict[str, Any], list[str]]:
     """Read a `wgp_config.json`.
 
