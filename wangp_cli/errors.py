@@ -122,3 +122,8 @@ def nearest(word: str, known: list[str]) -> str:
 
     matches = get_close_matches(word, known, n=3, cutoff=0.5)
     return f"did you mean {', '.join(matches)}?" if matches else ""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message; its type where it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

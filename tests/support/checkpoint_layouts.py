@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from tests.support import tiny
 from wangp_cli.models import Network
-from wangp_cli.pipelines.checkpoints.key_names import original
+from wangp_cli.pipelines.wan.key_names import original_parameter
 
 Weights = dict[str, torch.Tensor]
 TINY_SHOT = {
@@ -37,7 +37,7 @@ def vace() -> Any:
 
 def original_names(weights: Weights) -> Weights:
     """The same weights under the original code's names, in its shapes."""
-    named = {original(name): value.contiguous() for name, value in weights.items()}
+    named = {original_parameter(name): value.contiguous() for name, value in weights.items()}
     for key in [key for key in named if ".linear1_k." in key]:
         halves = named.pop(key), named.pop(key.replace("linear1_k", "linear1_v"))
         named[key.replace("linear1_k", "linear1_kv")] = torch.cat(halves)
@@ -91,7 +91,7 @@ def scaled_fp8(weights: Weights, folder: Path) -> tuple[list[Path], Weights]:
     """ComfyUI's first form: `scale_weight` beside each weight, one marker for the file."""
     keys, expected = {}, dict(weights)
     for name, value in weights.items():
-        key = f"model.diffusion_model.{original(name)}"
+        key = f"model.diffusion_model.{original_parameter(name)}"
         if _dense(name, value):
             scale = (value.abs().max() / 448).reshape(1)
             keys[key] = (value / scale).to(torch.float8_e4m3fn)
@@ -109,7 +109,7 @@ def comfy_fp8(weights: Weights, folder: Path) -> tuple[list[Path], Weights]:
     keys, expected = {}, dict(weights)
     form = torch.tensor(list(json.dumps({"format": "float8_e4m3fn"}).encode()), dtype=torch.uint8)
     for name, value in weights.items():
-        key = original(name)
+        key = original_parameter(name)
         if _dense(name, value):
             scale = value.abs().max() / 448
             keys[key] = (value / scale).to(torch.float8_e4m3fn)
@@ -125,7 +125,7 @@ def quanto(weights: Weights, folder: Path) -> tuple[list[Path], Weights]:
     """WanGP's form: optimum-quanto int8 with a scale for each row."""
     keys, expected = {}, dict(weights)
     for name, value in weights.items():
-        key = original(name)
+        key = original_parameter(name)
         if _dense(name, value):
             scale = value.abs().amax(1, keepdim=True) / 127
             numbers = (value / scale).round().to(torch.int8)
@@ -158,7 +158,7 @@ def gguf_of(kind: gguf.GGMLQuantizationType) -> Callable[[Weights, Path], tuple[
         path, expected = folder / f"{kind.name}.gguf", dict(weights)
         writer = gguf.GGUFWriter(path, "wan")
         for name, value in weights.items():
-            key, array = original(name), value.numpy()
+            key, array = original_parameter(name), value.numpy()
             if _dense(name, value) and array.shape[-1] % 32 == 0:
                 blocks = gguf.quants.quantize(array, kind)
                 writer.add_tensor(key, blocks, raw_dtype=kind)

@@ -13,7 +13,6 @@ from safetensors.torch import save_file
 
 from tests.support import tiny
 from wangp_cli.pipelines.base import Lora
-from wangp_cli.pipelines.checkpoints.wan_names import original_name
 from wangp_cli.pipelines.lora.adapters import LoraAdapters
 from wangp_cli.tasks.lora_strength import Strength
 
@@ -127,7 +126,7 @@ def same(name: str) -> str:
 
 def flat(name: str) -> str:
     """Original names without dots."""
-    return original_name(name).replace(".", "_")
+    return original_layer(name).replace(".", "_")
 
 
 LAYOUTS = {
@@ -136,15 +135,15 @@ LAYOUTS = {
     "peft": layout("base_model.model.", PEFT, same),
     "peft over diffusers": layout("base_model.model.transformer.", PEFT, same),
     "diffusers attention": layout("transformer.", ("_lora.down.weight", "_lora.up.weight"), same),
-    "comfy": layout("diffusion_model.", PEFT, original_name),
-    "comfy default": layout("diffusion_model.", DEFAULT, original_name),
-    "comfy down up": layout("diffusion_model.", KOHYA, original_name),
-    "comfy alpha": layout("diffusion_model.", KOHYA, original_name, alpha=True),
-    "comfy checkpoint": layout("model.diffusion_model.", PEFT, original_name),
-    "original": layout("", PEFT, original_name),
-    "original default": layout("", DEFAULT, original_name),
-    "original named": layout("", (".lora.A.weight", ".lora.B.weight"), original_name),
-    "diffsynth": layout("pipe.dit.", DEFAULT, original_name),
+    "comfy": layout("diffusion_model.", PEFT, original_layer),
+    "comfy default": layout("diffusion_model.", DEFAULT, original_layer),
+    "comfy down up": layout("diffusion_model.", KOHYA, original_layer),
+    "comfy alpha": layout("diffusion_model.", KOHYA, original_layer, alpha=True),
+    "comfy checkpoint": layout("model.diffusion_model.", PEFT, original_layer),
+    "original": layout("", PEFT, original_layer),
+    "original default": layout("", DEFAULT, original_layer),
+    "original named": layout("", (".lora.A.weight", ".lora.B.weight"), original_layer),
+    "diffsynth": layout("pipe.dit.", DEFAULT, original_layer),
     "musubi alpha": layout("lora_unet_", KOHYA, flat, alpha=True),
     "musubi": layout("lora_unet_", KOHYA, flat),
     "kohya double": layout("lora_unet__", KOHYA, flat, alpha=True),

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from tests.support import checkpoint_layouts, tiny
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.checkpoints.assemble import TransformerFiles
-from wangp_cli.pipelines.checkpoints.key_names import original
+from wangp_cli.pipelines.wan.key_names import original_parameter
 
 IMAGE: dict[str, Any] = {"in_channels": 36, "image_dim": 16, "added_kv_proj_dim": 48}
 NETWORKS: dict[str, Any] = {
@@ -73,7 +73,7 @@ def test_the_original_names_are_those_that_diffusers_converts(name: str) -> None
     asked = checkpoint_layouts.original_names(weights)
     asked = {key: value for key, value in asked.items() if not key.startswith(NOT_RENAMED)}
     converted = convert_wan_transformer_to_diffusers(dict(asked))
-    assert set(converted) == {key for key in weights if not original(key).startswith(NOT_RENAMED)}
+    assert set(converted) == {key for key in weights if not original_parameter(key).startswith(NOT_RENAMED)}
     assert all(torch.equal(value, weights[key]) for key, value in converted.items())
 
 

@@ -9,17 +9,16 @@ from accelerate import init_empty_weights
 
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.checkpoints.files import open_weights
-from wangp_cli.pipelines.checkpoints.key_names import known_names, original
-from wangp_cli.pipelines.checkpoints.network_classes import network_class
+from wangp_cli.pipelines.checkpoints.key_names import some_of
+from wangp_cli.pipelines.checkpoints.network_classes import key_names, network_class
 from wangp_cli.pipelines.checkpoints.number_formats import StoredParameter, parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from wangp_cli.models import Network
-
-SHOWN_KEYS = 3
+    from wangp_cli.pipelines.checkpoints.key_names import KeyNames
 
 
 class NetworkFiles:
@@ -29,7 +28,7 @@ class NetworkFiles:
         empty: what is to be built, without memory for its weights.
         files: in which its parameters are.
         name: of the network, for messages.
-        original: what its own code calls a parameter; files may use either name.
+        names: of its parameters; files may use these or its own.
         allow_pickle: read pickles too, without running what they hold.
 
     Raises:
@@ -42,18 +41,18 @@ class NetworkFiles:
         files: Sequence[Path],
         *,
         name: str,
-        original: Callable[[str], str],
+        names: KeyNames,
         allow_pickle: bool = False,
     ) -> None:
-        self._name, self._names = name, ", ".join(file.name for file in files)
-        self._original = original
+        self._name, self._file_names = name, ", ".join(file.name for file in files)
+        self._key_names = names
         self.empty = empty
         self._wanted = self.empty.state_dict()
         opened = [open_weights(file, allow_pickle=allow_pickle) for file in files]
-        self._stored = self._matched(parameters(opened))
+        self._stored = self._matched(parameters(opened, names))
 
     def _matched(self, found: dict[str, StoredParameter]) -> dict[str, StoredParameter]:
-        known = known_names(self._wanted, self._original)
+        known = self._key_names.known(self._wanted)
         stored: dict[str, StoredParameter] = {}
         strange = []
         for name, parameter in found.items():
@@ -61,14 +60,18 @@ class NetworkFiles:
             if own is None:
                 strange.append(name)
             elif own in stored:
-                raise ModelError(f"{self._names} holds {own} twice, as {stored[own].numbers.key} and {name}")
+                raise ModelError(
+                    f"{self._file_names} holds {own} twice, as {stored[own].numbers.key} and {name}"
+                )
             else:
                 stored[own] = parameter
         name = self._name
         if missing := [own for own in self._wanted if own not in stored]:
-            raise self._wrong(f"has no {_few([self._original(own) for own in missing])}, which {name} needs")
+            raise self._wrong(
+                f"has no {some_of(map(self._key_names.parameter, missing))}, which {name} needs"
+            )
         if strange:
-            raise self._wrong(f"has keys that {name} does not know: {_few(strange)}")
+            raise self._wrong(f"has keys that {name} does not know: {some_of(strange)}")
         for own, parameter in stored.items():
             if _plain(parameter.shape) != _plain(shape := tuple(self._wanted[own].shape)):
                 sides = f"{[*parameter.shape]}, {name} needs {[*shape]}"
@@ -77,7 +80,7 @@ class NetworkFiles:
 
     def _wrong(self, message: str) -> ModelError:
         return ModelError(
-            f"{self._names} {message}", hint="`wangp models add` tells which model a file is of"
+            f"{self._file_names} {message}", hint="`wangp models add` tells which model a file is of"
         )
 
     def dtype(self, parameter: str, dtype: torch.dtype) -> torch.dtype:
@@ -116,7 +119,11 @@ class TransformerFiles(NetworkFiles):
 
     def __init__(self, network: Network, files: Sequence[Path], *, allow_pickle: bool = False) -> None:
         super().__init__(
-            empty(network), files, name=network.name, original=original, allow_pickle=allow_pickle
+            empty(network),
+            files,
+            name=network.name,
+            names=key_names(network.kind),
+            allow_pickle=allow_pickle,
         )
 
 
@@ -130,8 +137,3 @@ def empty(network: Network) -> Any:
 def _plain(shape: tuple[int, ...]) -> tuple[int, ...]:
     """A shape without axes of one, which some files have more of."""
     return tuple(side for side in shape if side != 1)
-
-
-def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN_KEYS} more" if len(names) > SHOWN_KEYS else ""
-    return ", ".join(names[:SHOWN_KEYS]) + more

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
 
-from wangp_cli.errors import ModelError
+from wangp_cli.errors import ModelError, first_line
 from wangp_cli.pipelines.base import TRANSFORMERS, Weights
-from wangp_cli.pipelines.checkpoints.foreign_code import FETCH, check, first_line, read_index, read_json
+from wangp_cli.pipelines.checkpoints.foreign_code import FETCH, check, read_index, read_json
+from wangp_cli.pipelines.checkpoints.key_names import SHOWN_KEYS, KeyNames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
     import torch
@@ -28,7 +29,6 @@ log = logging.getLogger(__name__)
 HASHED_BYTES = 64 << 20
 """Files up to this size are told apart by their content, larger ones by name, size and time."""
 CONTENT_NAME = re.compile(r"[0-9a-f]{64}")
-SHOWN_KEYS = 3
 TOOLS = {
     "tokenizer": ("tokenizer.json", "spiece.model"),
     "image_processor": ("preprocessor_config.json",),
@@ -103,14 +103,14 @@ class Checkpoint:
             else:
                 open_weights(file, allow_pickle=self._place.allow_pickle)
 
-    def module(self, part: str, empty: Any, name: str, original: Callable[[str], str]) -> NetworkFiles:
+    def module(self, part: str, empty: Any, name: str, names: KeyNames) -> NetworkFiles:
         """A part in files as a network of ours, checked by the headers of the files.
 
         Args:
             part: of the checkpoint.
             empty: the network without memory for its weights.
             name: of it, for messages.
-            original: what its own code calls a parameter.
+            names: of its parameters in files.
 
         Raises:
             ModelError: there is no such part, or it is not of the network.
@@ -120,7 +120,7 @@ class Checkpoint:
         if part not in self._files:
             raise ModelError(f"{self.folder} has no {part}")
         return NetworkFiles(
-            empty, self._files[part], name=name, original=original, allow_pickle=self._place.allow_pickle
+            empty, self._files[part], name=name, names=names, allow_pickle=self._place.allow_pickle
         )
 
     def shapes(self, part: str) -> dict[str, tuple[int, ...]]:
@@ -135,7 +135,7 @@ class Checkpoint:
         if part not in self._files:
             raise ModelError(f"{self.folder} has no {part}")
         files = [open_weights(file, allow_pickle=self._place.allow_pickle) for file in self._files[part]]
-        return {name: stored.shape for name, stored in parameters(files).items()}
+        return {name: stored.shape for name, stored in parameters(files, KeyNames()).items()}
 
     def weights(self, part: str) -> int:
         """How many numbers the part's files hold, by their headers."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from wangp_cli.errors import ModelError
+from wangp_cli.errors import ModelError, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,9 +73,9 @@ def _broken(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise ModelError(f"{path} is missing") from None
     except (OSError, SafetensorError, ValueError, KeyError, IndexError, RuntimeError, EOFError) as error:
-        raise ModelError(f"{path} is broken: {_first_line(error)}", hint="get it again") from error
+        raise ModelError(f"{path} is broken: {first_line(error)}", hint="get it again") from error
     except (pickle.UnpicklingError, struct.error, TypeError) as error:
-        raise ModelError(f"{path} cannot be read: {_first_line(error)}") from error
+        raise ModelError(f"{path} cannot be read: {first_line(error)}") from error
 
 
 class _Safetensors(WeightFile):
@@ -142,7 +142,3 @@ class _Pickle(WeightFile):
 def _name(dtype: torch.dtype) -> str:
     names = {torch.float8_e4m3fn: "F8_E4M3", torch.float8_e5m2: "F8_E5M2", torch.bfloat16: "BF16"}
     return names.get(dtype) or str(dtype).removeprefix("torch.").replace("float", "F").replace("int", "I")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

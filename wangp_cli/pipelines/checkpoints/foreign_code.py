@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from wangp_cli.errors import ModelError
+from wangp_cli.errors import ModelError, first_line
 from wangp_cli.pipelines.checkpoints.network_classes import OWN
 
 if TYPE_CHECKING:
@@ -94,11 +94,6 @@ def _check_configurations(folder: Path) -> None:
         kind = data.get("tokenizer_class")
         if folder.name == "tokenizer" and kind is not None and kind not in TOKENIZERS:
             raise _refused(file, "tokenizer_class", kind)
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, in one line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _entries(data: Any) -> Iterator[tuple[str, Any]]:

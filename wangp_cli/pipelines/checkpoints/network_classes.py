@@ -2,16 +2,65 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import diffusers
 
-OWN = MappingProxyType({"ReCamTransformer3DModel": "wangp_cli.pipelines.wan.recammaster_network"})
-"""The module of each class that is ours."""
+from wangp_cli.errors import ModelError, nearest
+from wangp_cli.pipelines.checkpoints.key_names import KeyNames
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class TransformerClass:
+    """A class of transformers that a catalogue entry may name.
+
+    Args:
+        key_names: place of its `KeyNames`, as `module:constant`.
+        module: that defines the class.
+    """
+
+    key_names: str
+    module: str = "diffusers"
+
+
+_WAN = "wangp_cli.pipelines.wan.key_names:WAN"
+TRANSFORMER_CLASSES: Mapping[str, TransformerClass] = MappingProxyType(
+    {
+        "WanTransformer3DModel": TransformerClass(_WAN),
+        "WanVACETransformer3DModel": TransformerClass(_WAN),
+        "WanAnimateTransformer3DModel": TransformerClass(_WAN),
+        "SkyReelsV2Transformer3DModel": TransformerClass(_WAN),
+        "ReCamTransformer3DModel": TransformerClass(_WAN, "wangp_cli.pipelines.wan.recammaster_network"),
+    }
+)
+OWN = frozenset(name for name, entry in TRANSFORMER_CLASSES.items() if entry.module != "diffusers")
+"""Classes that are ours."""
 
 
 def network_class(name: str) -> Any:
-    """A class of networks."""
-    return getattr(import_module(OWN[name]) if name in OWN else diffusers, name)
+    """A class of networks.
+
+    Raises:
+        ModelError: there is none of that name.
+    """
+    known = TRANSFORMER_CLASSES.get(name)
+    found = getattr(import_module(known.module) if known else diffusers, name, None)
+    if not (isinstance(found, type) and issubclass(found, diffusers.ModelMixin)):
+        hint = nearest(name, list(TRANSFORMER_CLASSES)) or None
+        raise ModelError(f"there is no class of networks {name!r}", hint=hint)
+    return found
+
+
+def key_names(name: str) -> KeyNames:
+    """The names of the parameters of a class of networks in files; its own alone where it is not known."""
+    if name not in TRANSFORMER_CLASSES:
+        return KeyNames()
+    module, _, constant = TRANSFORMER_CLASSES[name].key_names.partition(":")
+    names: KeyNames = getattr(import_module(module), constant)
+    return names

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import torch
 
 from wangp_cli.errors import ModelError
-from wangp_cli.pipelines.checkpoints.key_names import bare, halves
+from wangp_cli.pipelines.checkpoints.key_names import without_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wangp_cli.pipelines.checkpoints.files import TensorInfo, WeightFile
+    from wangp_cli.pipelines.checkpoints.key_names import KeyNames
 
 FLOAT8 = ("F8_E4M3", "F8_E5M2")
 PLAIN = ("F64", "F32", "F16", "BF16", *FLOAT8)
@@ -23,8 +24,6 @@ GGUF_BLOCKS = re.compile(r"(I?Q\d\w*|TQ\d_\d|MXFP4|NVFP4)")
 SCALE = re.compile(r"^(.*)\.(?:scale_weight|weight_scale)$")
 ACTIVATIONS = (".scale_input", ".input_scale", ".output_scale")
 """Scales of what flows between layers, for kernels that compute in few bits; the weights do not need them."""
-BLUR = re.compile(r"motion_encoder\..*\.kernel")
-"""Constants that the network holds itself."""
 FORMATS = ("float8_e4m3fn", "float8_e5m2")
 
 
@@ -82,7 +81,7 @@ class _SortedTensors:
     marked: bool = False
 
 
-def parameters(files: Sequence[WeightFile]) -> dict[str, StoredParameter]:
+def parameters(files: Sequence[WeightFile], names: KeyNames) -> dict[str, StoredParameter]:
     """The parameters in these files by the names they use, without prefixes; no number format is left over.
 
     Raises:
@@ -91,7 +90,7 @@ def parameters(files: Sequence[WeightFile]) -> dict[str, StoredParameter]:
     found = _SortedTensors()
     for file in files:
         for key in file.held:
-            _sort(TensorLocation(file, key), found)
+            _sort(TensorLocation(file, key), found, names)
     for name, place in found.numbers.items():
         _check_format(name, place, found)
     if lone := sorted(set(found.scales) - set(found.numbers)):
@@ -101,17 +100,17 @@ def parameters(files: Sequence[WeightFile]) -> dict[str, StoredParameter]:
     return {
         own: StoredParameter(place, found.scales.get(name), half)
         for name, place in found.numbers.items()
-        for own, half in halves(name)
+        for own, half in names.split(name)
     }
 
 
-def _sort(place: TensorLocation, found: _SortedTensors) -> None:
-    key = bare(place.key)
+def _sort(place: TensorLocation, found: _SortedTensors, names: KeyNames) -> None:
+    key = without_prefix(place.key)
     if key == "scaled_fp8":
         found.marked = True
     elif key.endswith(".comfy_quant"):
         _check_comfy(place)
-    elif key.endswith(ACTIVATIONS) or BLUR.fullmatch(key):
+    elif key.endswith(ACTIVATIONS) or names.is_constant(key):
         pass
     elif match := SCALE.match(key):
         found.scales[f"{match[1]}.weight"] = place

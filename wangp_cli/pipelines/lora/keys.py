@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from wangp_cli.pipelines.checkpoints.wan_names import original_name
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 PREFIXES = (
     "base_model.model.",
@@ -52,15 +50,18 @@ _PART = re.compile(
     rf"(?:\.|_(?=lora))({'|'.join(sorted(map(re.escape, PARTS), key=len, reverse=True))})"
     r"(?:\.(?!weight$|bias$)\w+)?(?:\.weight)?"
 )
-PICTURES = re.compile(r"k_img|v_img|img_emb|add_k_proj|add_v_proj|image_embedder|norm_added_k")
-"""Layers for CLIP's view of a picture, which only image-to-video networks have."""
 
 
-def aliases(names: Iterable[str]) -> dict[str, str]:
-    """Every name a file may use for a layer, and the layer's own: dotted or flat, ours or the original."""
+def aliases(names: Iterable[str], original: Callable[[str], str]) -> dict[str, str]:
+    """Every name that a file may use for a layer, with dots or underscores, and the layer's own.
+
+    Args:
+        names: of the layers.
+        original: gives the name of a layer in the original code.
+    """
     known: dict[str, str] = {}
     for own in names:
-        for name in (own, original_name(own)):
+        for name in (own, original(own)):
             known[name] = own
             known[name.replace(".", "_")] = own
     return known

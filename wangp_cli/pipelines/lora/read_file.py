@@ -11,7 +11,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from wangp_cli.errors import ModelError
-from wangp_cli.pipelines.lora.keys import PICTURES, TEXT_ENCODERS, aliases, bare_name, split_key
+from wangp_cli.pipelines.checkpoints.key_names import SHOWN_KEYS
+from wangp_cli.pipelines.checkpoints.network_classes import key_names
+from wangp_cli.pipelines.lora.keys import TEXT_ENCODERS, aliases, bare_name, split_key
 from wangp_cli.pipelines.lora.parse import MisfitError, change_of, sides_of
 
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
     from wangp_cli.pipelines.lora.delta import Change
 
-SHOWN_KEYS = 3
 WHOLE = ("weight", "bias")
 """Parts that hold a whole difference of a parameter."""
 
@@ -102,7 +103,7 @@ def fit(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, Any], networ
     keys: dict[str, str] = {}
     for key, tensor in tensors.items():
         raw, part = split_key(key)
-        if places.has_no_pictures and PICTURES.search(key):
+        if places.needs_no_images(key):
             found.left_out.append(key)
             continue
         try:
@@ -135,8 +136,13 @@ class _Places:
         }
         self._parameters = dict(network.named_parameters())
         tables = (name for name in self._parameters if name.rpartition(".")[0] not in self._layers)
-        self._known = aliases([*self._layers, *tables])
-        self.has_no_pictures = not any(PICTURES.search(layer) for layer in self._layers)
+        self._names = key_names(type(network).__name__)
+        self._known = aliases([*self._layers, *tables], self._names.layer)
+        self._has_image_layers = any(map(self._names.is_of_images, self._layers))
+
+    def needs_no_images(self, key: str) -> bool:
+        """Whether a key is of a layer for images, and the network has none."""
+        return not self._has_image_layers and self._names.is_of_images(key)
 
     def named(self, raw: str) -> str:
         """The network's own name."""

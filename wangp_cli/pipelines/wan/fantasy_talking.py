@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from wangp_cli.errors import ModelError, RequestError
+from wangp_cli.pipelines.checkpoints.key_names import KeyNames
 from wangp_cli.pipelines.wan.image_to_video import ImageCondition, ImageToVideo
 from wangp_cli.pipelines.wan.speech_network import AudioTokens, SpeechModule, attend_to_audio, original_name
 
@@ -128,4 +129,4 @@ def speech_module_files(checkpoint: Checkpoint) -> NetworkFiles:
     width = config["num_attention_heads"] * config["attention_head_dim"]
     with torch.device("meta"):
         empty = SpeechModule(checkpoint.config("audio_encoder")["hidden_size"], width, config["num_layers"])
-    return checkpoint.module("speech", empty, "FantasyTalking", original_name)
+    return checkpoint.module("speech", empty, "FantasyTalking", KeyNames(parameter=original_name))

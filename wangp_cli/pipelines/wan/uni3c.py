@@ -9,6 +9,7 @@ import torch
 from accelerate import init_empty_weights
 
 from wangp_cli.errors import ModelError, RequestError
+from wangp_cli.pipelines.checkpoints.key_names import KeyNames
 from wangp_cli.pipelines.denoise.condition import Condition
 from wangp_cli.pipelines.denoise.inputs import to_tensor
 from wangp_cli.pipelines.wan.architecture import Architecture
@@ -163,4 +164,4 @@ def control_network_files(checkpoint: Checkpoint) -> NetworkFiles:
     shapes = checkpoint.shapes("control")
     with init_empty_weights(include_buffers=False):
         empty = ControlNetwork(shapes)
-    return checkpoint.module("control", empty, "Uni3C", str)
+    return checkpoint.module("control", empty, "Uni3C", KeyNames())

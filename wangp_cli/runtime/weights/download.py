@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from wangp_cli.errors import ModelError
+from wangp_cli.errors import ModelError, first_line
 from wangp_cli.files.atomic import rename_durably
 from wangp_cli.files.folders import check_free_space
 
@@ -95,7 +95,7 @@ def download(remote: Remote, report: Callable[[int], None]) -> str:
             failures = 1 if remote.waiting > before else failures + 1
             if failures >= ATTEMPTS:
                 raise ModelError(
-                    f"cannot get {remote.path.name}: {_first_line(error)}", hint="try again; it goes on"
+                    f"cannot get {remote.path.name}: {first_line(error)}", hint="try again; it goes on"
                 ) from error
             time.sleep(0.2 * 2**failures)
     remote.part.touch()
@@ -174,7 +174,7 @@ def describe(url: str, path: Path, sha256: str | None = None) -> Remote:
         with get_session().stream("GET", url, headers=headers, timeout=30) as response:
             code, found = response.status_code, response.headers
     except _transport() as error:
-        raise ModelError(f"{shown} cannot be fetched: {_first_line(error)}", hint="try again") from None
+        raise ModelError(f"{shown} cannot be fetched: {first_line(error)}", hint="try again") from None
     if code >= 400:
         hint = "the address may need a token" if code in (401, 403) else None
         raise ModelError(f"{shown} cannot be fetched: the server answers {code}", hint=hint)
@@ -222,7 +222,3 @@ def checksums(file: Path) -> tuple[str, str]:
             sha256.update(chunk)
             blob.update(chunk)
     return sha256.hexdigest(), blob.hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

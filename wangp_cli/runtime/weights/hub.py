@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wangp_cli.errors import ModelError
+from wangp_cli.errors import ModelError, first_line
 from wangp_cli.runtime.weights.download import Remote
 
 
@@ -95,5 +95,6 @@ def hub_errors(repository: str) -> Iterator[None]:
 
 
 def _failed(repository: str, error: Exception) -> ModelError:
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return ModelError(f"cannot fetch {repository}: {line}", hint="try again; it goes on where it stopped")
+    return ModelError(
+        f"cannot fetch {repository}: {first_line(error)}", hint="try again; it goes on where it stopped"
+    )
