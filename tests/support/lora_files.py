@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from tests.support import tiny
 from wangp_cli.pipelines.base import Lora
 from wangp_cli.pipelines.lora.adapters import LoraAdapters
+from wangp_cli.pipelines.wan.key_names import original_layer
 from wangp_cli.tasks.lora_strength import Strength
 
 RANK, ALPHA = 4, 2.0
