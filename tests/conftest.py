@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.events import check_stream
+from tests.support.event_checks import check_stream
 from wangp_cli.pipelines.registry import Adapters
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.events.types import ACCOMPANYING

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.batches import Batches, ends
-from tests.support.hosts import Site, sends, site, status
+from tests.support.web_server import Site, sends, site, status
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
 FIRST, LAST = ((SAMPLES / f"circle-{number}.png").read_bytes() for number in (1, 3))

@@ -7,7 +7,7 @@ import signal
 import time
 
 from tests.support.batches import Batches, ends
-from tests.support.events import check_stream
+from tests.support.event_checks import check_stream
 
 
 def long_task(number: int) -> bytes:

@@ -17,7 +17,7 @@ import pytest
 
 from tests.conftest import Run, clean_environment
 from tests.support import noop
-from tests.support.events import check_stream
+from tests.support.event_checks import check_stream
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.control import client, registry
 from wangp_cli.runtime.events.stream import Event

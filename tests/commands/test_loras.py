@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save, save_file
 
 from tests.conftest import Run
-from tests.support.hub import Hub, serving
+from tests.support.hub_server import Hub, serving
 from tests.support.lora_hub import HUB, tensors
 
 

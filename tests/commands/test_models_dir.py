@@ -13,7 +13,7 @@ import yaml
 
 from tests.conftest import Run
 from tests.support.media_files import noise
-from tests.support.planned import clip
+from tests.support.planned_videos import clip
 from wangp_cli.commands._options import TaskOptions
 from wangp_cli.commands._run import run_command
 from wangp_cli.errors import ModelError

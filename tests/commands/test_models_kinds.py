@@ -13,7 +13,7 @@ from safetensors.torch import save
 from typer.testing import CliRunner
 
 from tests.conftest import Make, Result
-from tests.support.hub import Hub, serve
+from tests.support.hub_server import Hub, serve
 from wangp_cli.commands.models import app
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.weights.locate import locate

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from tests.conftest import Result, Run
 from tests.support import checkpoint_layouts, tiny
-from tests.support.hub import Hub, serve
+from tests.support.hub_server import Hub, serve
 from wangp_cli.commands.models import app
 
 ENTRIES = """family: wan

@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.conftest import Run
-from tests.support.events import check_event, manifests
+from tests.support.event_checks import check_event, manifests
 from wangp_cli.runtime.events import schemas
 from wangp_cli.tasks import TASKS
 from wangp_cli.tasks.flags import flags

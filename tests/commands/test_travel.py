@@ -132,7 +132,7 @@ def test_a_bad_request_names_its_flag(run: Run, folder: Path, words: list[str], 
 
 @pytest.mark.slow
 def test_the_starter_passes_the_pictures_it_is_given(run: Run, tmp_path: Path) -> None:
-    from tests.support.pictures import psnr
+    from tests.support.clips import psnr
     from training.starter.world import Scene, draw
 
     scene = Scene(

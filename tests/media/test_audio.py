@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.pictures import tone
+from tests.support.clips import tone
 from wangp_cli.errors import MediaError
 from wangp_cli.media.audio import (
     channel_layout,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.pictures import flat, moving
+from tests.support.clips import flat, moving
 from wangp_cli.media.blend import crossfade, crossfade_weights
 
 TABLE = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.support.pictures import moving
+from tests.support.clips import moving
 from wangp_cli.media.canny import canny
 
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tests.support.pictures import moving, tone
+from tests.support.clips import moving, tone
 from wangp_cli.media.clip import Clip, as_float, as_type, as_uint8, as_uint16, chunks, to_rgb
 
 

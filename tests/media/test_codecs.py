@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from tests.support.pictures import moving, numbered, psnr, tone
+from tests.support.clips import moving, numbered, psnr, tone
 from wangp_cli.errors import MediaError
 from wangp_cli.media.clip import as_float, chunks
 from wangp_cli.media.codecs import CODECS, choose_codec

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from tests.support.pictures import moving, psnr
+from tests.support.clips import moving, psnr
 from wangp_cli.media.clip import as_float
 from wangp_cli.media.read import read_video
 from wangp_cli.media.write import write_video

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
-from tests.support.pictures import moving
+from tests.support.clips import moving
 from wangp_cli.media.mask import expand, feather, single_channel, threshold
 
 

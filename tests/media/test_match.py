@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.pictures import flat, moving
+from tests.support.clips import flat, moving
 from wangp_cli.media.clip import Frames, as_float, as_uint8
 from wangp_cli.media.match import (
     adjust,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.support.pictures import moving, tone
+from tests.support.clips import moving, tone
 from wangp_cli.media.metadata import decode_user_comment, read_comment
 from wangp_cli.media.stills import encode_user_comment, write_image
 from wangp_cli.media.write import write_video

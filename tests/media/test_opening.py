@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.support.pictures import moving, tone
+from tests.support.clips import moving, tone
 from wangp_cli.errors import MediaError
 from wangp_cli.media import opening
 from wangp_cli.media.facts import probe

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.support.pictures import moving, numbered, numbers, psnr, tone
+from tests.support.clips import moving, numbered, numbers, psnr, tone
 from wangp_cli.errors import MediaError
 from wangp_cli.media.audio import to_audio_frame
 from wangp_cli.media.clip import as_float

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.pictures import moving, psnr
+from tests.support.clips import moving, psnr
 from wangp_cli.errors import RequestError
 from wangp_cli.media.clip import as_float
 from wangp_cli.media.resize import budget_size, fit, fit_mask, match_length

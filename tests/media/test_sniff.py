@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.support.pictures import flat
+from tests.support.clips import flat
 from wangp_cli.errors import MediaError
 from wangp_cli.media.sniff import suffix_from_content
 from wangp_cli.media.stills import write_image

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from tests.support.pictures import moving, psnr
+from tests.support.clips import moving, psnr
 from wangp_cli.errors import MediaError
 from wangp_cli.media.facts import probe
 from wangp_cli.media.metadata import read_comment

@@ -14,7 +14,7 @@ import av
 import numpy as np
 import pytest
 
-from tests.support.pictures import moving, numbered, numbers, psnr, tone
+from tests.support.clips import moving, numbered, numbers, psnr, tone
 from wangp_cli.errors import Cancelled, GenerationError, MediaError
 from wangp_cli.media import write
 from wangp_cli.media.clip import Frames

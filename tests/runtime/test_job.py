@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.support.planned import clip
+from tests.support.planned_videos import clip
 from wangp_cli.errors import ConflictError
 from wangp_cli.media.read import read_audio, read_video
 from wangp_cli.runtime import bootstrap

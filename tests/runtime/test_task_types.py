@@ -15,8 +15,8 @@ import pytest
 from rich.console import Console
 
 from tests.conftest import Make
-from tests.support.events import check_event
-from tests.support.pictures import numbered, numbers
+from tests.support.clips import numbered, numbers
+from tests.support.event_checks import check_event
 from tests.support.task_types import TASK_TYPES
 from wangp_cli.commands._estimate import shown
 from wangp_cli.media.clip import Frames

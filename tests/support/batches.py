@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from tests.conftest import Result, clean_environment
 from tests.support import noop
-from tests.support.events import check_stream
+from tests.support.event_checks import check_stream
 from wangp_cli.runtime.control import client
 
 ROOT = Path(__file__).resolve().parents[2]

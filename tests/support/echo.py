@@ -21,16 +21,16 @@ from wangp_cli.tasks.shot import Shot
 
 
 @dataclass(frozen=True)
-class Told:
+class RecordedInputs:
     """What the model was told, run after run."""
 
     shots: list[Shot] = field(default_factory=list)
     inputs: list[Inputs] = field(default_factory=list)
 
 
-def serve(monkeypatch: pytest.MonkeyPatch, load: str = "load") -> Told:
+def serve(monkeypatch: pytest.MonkeyPatch, load: str = "load") -> RecordedInputs:
     """Let every model give back what it is shown, and listen; `load` names the adapter in this module."""
-    told, encode = Told(), Echo.encode
+    told, encode = RecordedInputs(), Echo.encode
 
     def listen(self: Echo, shot: Shot, inputs: Inputs, progress: Progress) -> Inputs:
         told.shots.append(shot)

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import Made, Make
 from tests.support.echo import AUDIO_RATE, WithAudio, serve
 from tests.support.media_files import picture, tone
-from tests.support.planned import SAID, clip, plan_of
+from tests.support.planned_videos import VALUES, clip, plan_of
 from wangp_cli.errors import GenerationError
 from wangp_cli.media.read import read_audio
 from wangp_cli.runtime.workspace.segments_cache import FOLDER
@@ -73,7 +73,7 @@ def test_given_audio_wins(make: Make, tmp_path: Path) -> None:
         length = len(made.frames) * FRAME
         assert np.allclose(read_audio(made.path).samples, read_audio(given).samples[:length], atol=1e-4)
     images = [picture(tmp_path, str(index), index) for index in range(2)]
-    made = make("tiny_vace", **SAID, images=images, audio_source=given)
+    made = make("tiny_vace", **VALUES, images=images, audio_source=given)
     length = len(made.frames) * FRAME
     assert np.allclose(read_audio(made.path).samples, read_audio(given).samples[:length], atol=1e-4)
 
@@ -103,7 +103,7 @@ def test_windows_are_crossfaded_as_their_frames_are(make: Make) -> None:
 
 def test_a_travel_keeps_the_audio_of_each_segment(make: Make, tmp_path: Path) -> None:
     images = [picture(tmp_path, str(index), index) for index in range(4)]
-    made = make("tiny_vace", **SAID, images=images, keep_intermediates=True)
+    made = make("tiny_vace", **VALUES, images=images, keep_intermediates=True)
     plan = plan_of(made)
     assert len(plan["segments"]) == 3
     check_segments(made, heard(made))
@@ -171,8 +171,8 @@ def test_a_travel_that_goes_on_has_the_audio_of_the_segments_that_are_there(
 
     with monkeypatch.context() as broken:
         broken.setattr(WithAudio, "denoise", fail)
-        assert make("tiny_vace", **SAID, images=images).outcome.error is not None
-    made = make("tiny_vace", **SAID, images=images)
+        assert make("tiny_vace", **VALUES, images=images).outcome.error is not None
+    made = make("tiny_vace", **VALUES, images=images)
     # The third segment is the first run of the second attempt.
     check_segments(made, heard(made), iter([1, 2, 1]))
     assert not (tmp_path / "made" / FOLDER).exists()

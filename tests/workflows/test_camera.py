@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.conftest import Make
-from tests.support import steered, tiny
+from tests.support import tiny, tiny_uni3c
 from tests.support.media_files import picture, video
 from wangp_cli.runtime.request.check_inputs import check_inputs
 from wangp_cli.tasks.generate import Generate
@@ -22,11 +22,11 @@ SHOT: dict[str, Any] = {"frames": 9, "fps": "16", "size": "32x32"}
 @pytest.fixture
 def camera(config: Path, tmp_path: Path) -> str:
     """A tiny Uni3C beside image to video in the catalogue."""
-    place = steered.weights(tiny.save("i2v", tmp_path / "base"), tmp_path)
+    place = tiny_uni3c.weights(tiny.save("i2v", tmp_path / "base"), tmp_path)
     entry = {
         "title": "Tiny",
         "architecture": "uni3c_i2v",
-        "source": {"folder": str(place.folder), "modules": {"control": [str(tmp_path / steered.FILE)]}},
+        "source": {"folder": str(place.folder), "modules": {"control": [str(tmp_path / tiny_uni3c.FILE)]}},
         "accepts": ["start", "control", "lora", "negative", "audio"],
         "requires": ["start", "control"],
         "defaults": {"steps": 2, "flow_shift": 3.0, "guidance_scale": 1.0},
@@ -60,7 +60,7 @@ def test_a_result_follows_its_guide(make: Make, camera: str, tmp_path: Path) -> 
 def test_behind_the_end_of_a_guide_there_is_nothing(tmp_path: Path) -> None:
     values = {"model": "x", "prompt": "a", "video_guide": video(tmp_path, "guide", 2), "seed": 1, **SHOT}
     task = Generate.model_validate(values)
-    for spec, value in ((steered.spec("t2v"), 0.0), (tiny.spec("vace"), 0.5)):
+    for spec, value in ((tiny_uni3c.spec("t2v"), 0.0), (tiny.spec("vace"), 0.5)):
         control = read_inputs(task, spec, check_inputs(task, [], {})).inputs.control
         assert control is not None
         assert len(control) == 9

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Make
-from tests.support.planned import SAID, clip, plan_of
+from tests.support.planned_videos import VALUES, clip, plan_of
 from wangp_cli.files.checksum import sha256_of
 from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.facts import probe
@@ -35,7 +35,7 @@ def names(folder: Path) -> list[str]:
 def test_parts_are_kept_losslessly_where_they_are_asked_for(
     make: Make, images: list[Path], tmp_path: Path
 ) -> None:
-    made = make("tiny_vace", **SAID, images=images, keep_intermediates=True, colour_match=0)
+    made = make("tiny_vace", **VALUES, images=images, keep_intermediates=True, colour_match=0)
     folder = tmp_path / "made" / "7_intermediates"
     assert names(folder) == [
         f"{name}_00{index}.mkv" for name in ("control", "mask", "segment") for index in range(2)
@@ -61,7 +61,7 @@ def test_parts_are_kept_losslessly_where_they_are_asked_for(
 
 
 def test_a_travel_shows_its_guide_its_result_and_its_pictures(make: Make, images: list[Path]) -> None:
-    made = make("tiny_vace", **SAID, images=images, visualize=True)
+    made = make("tiny_vace", **VALUES, images=images, visualize=True)
     video, picture = made.outcome.artifacts
     assert (video.role, picture.role) == ("video", "visualization")
     assert picture.path.endswith("7_visualization.mp4")

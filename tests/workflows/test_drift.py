@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import Make
+from tests.support.clips import moving
 from tests.support.echo import serve
-from tests.support.pictures import moving
 from wangp_cli.media.clip import as_float, as_uint8
 from wangp_cli.media.match import to_lab
 from wangp_cli.media.stills import write_image

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.pictures import flat, moving
+from tests.support.clips import flat, moving
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
 from wangp_cli.media.clip import Frames

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import Make
 from tests.support.echo import Echo, serve
-from tests.support.planned import clip, plan_of
+from tests.support.planned_videos import clip, plan_of
 from wangp_cli.media.clip import Frames, as_float, as_uint8
 from wangp_cli.media.facts import probe
 from wangp_cli.media.match import to_lab

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import Make, Run
 from tests.support.echo import serve
-from tests.support.planned import clip, plan_of, unchanged
+from tests.support.planned_videos import clip, plan_of, unchanged
 from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio, read_video

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.pictures import moving
+from tests.support.clips import moving
 from wangp_cli.errors import GenerationError
 from wangp_cli.grid import Grid
 from wangp_cli.media.blend import crossfade

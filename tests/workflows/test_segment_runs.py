@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Make, clean_environment
-from tests.support.planned import SAID, clip
+from tests.support.planned_videos import VALUES, clip
 from wangp_cli.errors import GenerationError
 from wangp_cli.media.read import read_video
 from wangp_cli.media.stills import write_image
@@ -65,7 +65,7 @@ def reused(made: Any) -> list[str]:
 def test_a_travel_goes_on_with_its_seed_and_ends_in_the_same_pixels(
     make: Make, images: list[Path], tmp_path: Path, breaking: Callable[[int], None]
 ) -> None:
-    said = {**SAID, "images": images, "seed": -1}
+    said = {**VALUES, "images": images, "seed": -1}
     breaking(3)
     broken = make("tiny_vace", **said)
     assert broken.outcome.error is not None
@@ -113,12 +113,12 @@ def test_a_segment_serves_only_with_the_same_weights(
     make: Make, images: list[Path], tmp_path: Path, breaking: Callable[[int], None], tiny_models: Path
 ) -> None:
     breaking(2)
-    make("tiny_vace", **SAID, images=images[:3])
+    make("tiny_vace", **VALUES, images=images[:3])
     [file] = waiting(tmp_path)
     breaking(0)
     index = next(tiny_models.parent.glob("tiny_vace*/model_index.json"))
     os.utime(index)
-    assert not reused(make("tiny_vace", **SAID, images=images[:3]))
+    assert not reused(make("tiny_vace", **VALUES, images=images[:3]))
     assert waiting(tmp_path) == [file]
 
 
@@ -126,7 +126,7 @@ def test_a_broken_segment_is_made_again_and_old_ones_are_swept(
     make: Make, images: list[Path], tmp_path: Path, breaking: Callable[[int], None]
 ) -> None:
     breaking(2)
-    make("tiny_vace", **SAID, images=images[:3])
+    make("tiny_vace", **VALUES, images=images[:3])
     [file] = waiting(tmp_path)
     file.write_bytes(b"torn")
     old = file.with_name("old.npy")
@@ -134,7 +134,7 @@ def test_a_broken_segment_is_made_again_and_old_ones_are_swept(
     age = time.time() - KEPT_SECONDS - 60
     os.utime(old, (age, age))
     breaking(0)
-    assert not reused(make("tiny_vace", **SAID, images=images[:3]))
+    assert not reused(make("tiny_vace", **VALUES, images=images[:3]))
     assert not file.parent.exists()
 
 
@@ -159,7 +159,7 @@ def stopped_at(stage: str, result: int, command: list[str], env: dict[str, str],
 def test_a_killed_travel_ends_in_the_same_pixels(
     make: Make, images: list[Path], tmp_path: Path, home: Path, tiny_env: dict[str, str]
 ) -> None:
-    whole = make("tiny_vace", **SAID | {"name": "whole"}, images=images)
+    whole = make("tiny_vace", **VALUES | {"name": "whole"}, images=images)
     flags = ["--model", "tiny_vace", "--frames", "9", "--overlap", "4", "--steps", "6", "--seed", "7"]
     flags += ["--prompt", "a red circle", "--codec", "ffv1", "--output-dir", "made", "--name", "{seed}"]
     flags += [flag for image in images for flag in ("--image", image.name)]
@@ -169,7 +169,7 @@ def test_a_killed_travel_ends_in_the_same_pixels(
     assert len(waiting(tmp_path)) == 1
     stopped_at("encode", 3, ["travel", *flags], env, tmp_path)
     assert len(waiting(tmp_path)) == 2
-    done = make("tiny_vace", **SAID, images=images)
+    done = make("tiny_vace", **VALUES, images=images)
     assert reused(done) == ["1", "2"]
     assert np.array_equal(done.frames, whole.frames)
     assert [path.name for path in done.path.parent.iterdir() if path.name.startswith(".")] == []
@@ -179,7 +179,7 @@ def test_a_killed_travel_ends_in_the_same_pixels(
 def test_two_runs_of_one_request_do_not_disturb_each_other(
     make: Make, images: list[Path], tmp_path: Path, home: Path, tiny_env: dict[str, str]
 ) -> None:
-    whole = make("tiny_vace", **SAID | {"name": "whole"}, images=images)
+    whole = make("tiny_vace", **VALUES | {"name": "whole"}, images=images)
     flags = ["--model", "tiny_vace", "--frames", "9", "--overlap", "4", "--steps", "6", "--seed", "7"]
     flags += ["--prompt", "a red circle", "--codec", "ffv1", "--output-dir", "made"]
     flags += [flag for image in images for flag in ("--image", image.name)]

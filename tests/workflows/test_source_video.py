@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.support.planned import clip
+from tests.support.planned_videos import clip
 from wangp_cli.media.audio import samples_at
 from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.facts import probe

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.conftest import Make, Run
-from tests.support import speaking, tiny
+from tests.support import tiny, tiny_fantasy_talking
 from tests.support.media_files import picture, tone, video
 from wangp_cli.legacy.translate import translate
 from wangp_cli.media.read import read_audio
@@ -20,7 +20,7 @@ SHOT = {"frames": 9, "fps": "16", "size": "32x32"}
 @pytest.fixture
 def speaker(config: Path, tmp_path: Path) -> str:
     """A tiny FantasyTalking model in the catalogue."""
-    place = speaking.weights(tiny.save("i2v", tmp_path / "base"), tmp_path)
+    place = tiny_fantasy_talking.weights(tiny.save("i2v", tmp_path / "base"), tmp_path)
     entry = {
         "title": "Tiny",
         "architecture": "fantasy",

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from tests.conftest import Make
-from tests.support.echo import Told, serve
+from tests.support.echo import RecordedInputs, serve
 from tests.support.media_files import noise, tone
-from tests.support.planned import clip
+from tests.support.planned_videos import clip
 from wangp_cli.errors import RequestError
 from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.read import read_audio, read_video
@@ -30,7 +30,7 @@ def echo(make: Make, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> Told:
+def heard(monkeypatch: pytest.MonkeyPatch) -> RecordedInputs:
     """What the model is told, run by run."""
     return serve(monkeypatch)
 
@@ -46,7 +46,7 @@ def same(frames: Any, others: Any) -> bool:
 
 @pytest.mark.parametrize("frames", [14, 21, 30, 40])
 def test_each_window_follows_its_part_of_the_control_video(
-    echo: Callable[..., Any], heard: Told, tmp_path: Path, frames: int
+    echo: Callable[..., Any], heard: RecordedInputs, tmp_path: Path, frames: int
 ) -> None:
     guide = clip(tmp_path, "guide", 33)
     made = echo(frames=frames, video_guide=guide)
@@ -60,7 +60,7 @@ def test_each_window_follows_its_part_of_the_control_video(
 
 
 def test_windows_are_shown_pictures_where_they_belong(
-    echo: Callable[..., Any], heard: Told, tmp_path: Path
+    echo: Callable[..., Any], heard: RecordedInputs, tmp_path: Path
 ) -> None:
     first, last, look = (picture(tmp_path / f"{n}.png", n) for n in range(3))
     made = echo(frames=30, image_start=first, image_end=last, image_refs=[look])
@@ -80,7 +80,7 @@ def test_a_continued_video_stays_as_it_is(echo: Callable[..., Any], tmp_path: Pa
 
 
 def test_windows_have_prompts_and_results_have_seeds(
-    echo: Callable[..., Any], heard: Told, tmp_path: Path
+    echo: Callable[..., Any], heard: RecordedInputs, tmp_path: Path
 ) -> None:
     said = {"window_prompts": ["a red circle", "a blue square"], "count": 2, "name": "{seed}", "seed": 5}
     made = echo(frames=29, video_guide=clip(tmp_path, "guide", 33), **said)
@@ -95,7 +95,7 @@ def test_windows_have_prompts_and_results_have_seeds(
     assert sorted(path.name for path in (tmp_path / "made").glob("*.mkv")) == ["5.mkv", "6.mkv"]
 
 
-def test_a_video_that_fits_one_window_is_one_run(echo: Callable[..., Any], heard: Told) -> None:
+def test_a_video_that_fits_one_window_is_one_run(echo: Callable[..., Any], heard: RecordedInputs) -> None:
     made = echo(frames=12)
     assert "plan" not in made.outcome.manifest
     assert (len(heard.shots), len(made.frames)) == (1, 13)
@@ -145,7 +145,7 @@ def hears(config: Path) -> str:
 
 
 def test_each_window_hears_its_own_part(
-    echo: Callable[..., Any], heard: Told, hears: str, tmp_path: Path
+    echo: Callable[..., Any], heard: RecordedInputs, hears: str, tmp_path: Path
 ) -> None:
     speech = tone(tmp_path / "a.wav", 1.2)
     said = {"frames": 25, "sliding_window_overlap": 1, "image_start": picture(tmp_path / "start.png", 1)}
@@ -160,7 +160,7 @@ def test_each_window_hears_its_own_part(
 
 
 def test_what_continues_a_video_speaks_after_it(
-    echo: Callable[..., Any], heard: Told, hears: str, tmp_path: Path
+    echo: Callable[..., Any], heard: RecordedInputs, hears: str, tmp_path: Path
 ) -> None:
     before, speech = clip(tmp_path, "before", 16), tone(tmp_path / "a.wav", 1.0)
     said = {"frames": 9, "sliding_window_size": 0, "sliding_window_overlap": 1}

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import TINY, TINY_MODEL, Run, clean_environment
-from tests.support import speaking, tiny
+from tests.support import tiny, tiny_fantasy_talking
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.base import Weights
 from wangp_cli.pipelines.checkpoints.checkpoint import Checkpoint
@@ -127,7 +127,7 @@ def test_every_part_is_looked_at(place: tuple[Path, dict[str, str]], tmp_path: P
 def test_an_encoder_in_files_of_its_own_is_looked_at(
     place: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:
-    weights = speaking.weights(place[0], tmp_path)
+    weights = tiny_fantasy_talking.weights(place[0], tmp_path)
     Checkpoint(weights)
     poison(tmp_path / "wav2vec", tmp_path / "it_ran", "preprocessor_config.json")
     with pytest.raises(ModelError, match=r"wav2vec/preprocessor_config\.json.*auto_map"):

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from tests.support import tiny
 from tests.support.lora_files import LAYOUTS, Now, adapted, dense, draw, merged, saved, vace
-from tests.support.stock import check_same, ours, theirs
+from tests.support.stock_pipelines import check_same, ours, theirs
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.base import Inputs, Lora, Placement
 from wangp_cli.pipelines.lora import adapters as lora_adapters

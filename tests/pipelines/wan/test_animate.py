@@ -13,7 +13,7 @@ from diffusers import UniPCMultistepScheduler
 
 from tests.support import tiny
 from tests.support.lora_files import LAYOUTS, draw, saved
-from tests.support.stock import images
+from tests.support.stock_pipelines import images
 from tests.support.wan import INPUTS, load, run
 from wangp_cli.errors import RequestError
 from wangp_cli.media.clip import Clip

@@ -16,7 +16,7 @@ from diffusers import (
 
 from tests.support import tiny
 from tests.support.lora_files import LAYOUTS, draw, saved
-from tests.support.stock import check_same, images, ours, theirs
+from tests.support.stock_pipelines import check_same, images, ours, theirs
 from tests.support.wan import load, run
 from wangp_cli.pipelines.base import Inputs
 

@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import layer_norm
 
-from tests.support import cuda, speaking, tiny
-from tests.support.speaking import INPUTS
+from tests.support import cuda, tiny, tiny_fantasy_talking
+from tests.support.tiny_fantasy_talking import INPUTS
 from tests.support.wan import denoised
 from wangp_cli.errors import ModelError, RequestError, ResourceError
 from wangp_cli.pipelines.base import Lora, Placement, Weights
@@ -26,7 +26,7 @@ Load = Callable[..., wan.Wan]
 
 @pytest.fixture(scope="module")
 def place(checkpoint: Any, tmp_path_factory: pytest.TempPathFactory) -> Weights:
-    return speaking.weights(checkpoint("i2v"), tmp_path_factory.mktemp("fantasy"))
+    return tiny_fantasy_talking.weights(checkpoint("i2v"), tmp_path_factory.mktemp("fantasy"))
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def load(place: Weights) -> Load:
 
     def loaded(weights: Weights = place, **placement: Any) -> wan.Wan:
         how = Placement(**({"exact": True} | placement))
-        return wan_load.load(speaking.spec(), weights, how, [], parts, tiny.quiet)
+        return wan_load.load(tiny_fantasy_talking.spec(), weights, how, [], parts, tiny.quiet)
 
     return loaded
 
@@ -104,13 +104,16 @@ def test_without_guidance_of_either_kind_there_is_one_pass_and_it_hears(pipeline
 
 
 def test_every_block_attends_to_the_recording_as_written_out() -> None:
-    network, module = tiny.transformer(in_channels=36, image_dim=16, added_kv_proj_dim=48), speaking.module()
+    network, module = (
+        tiny.transformer(in_channels=36, image_dim=16, added_kv_proj_dim=48),
+        tiny_fantasy_talking.module(),
+    )
     generator = torch.Generator().manual_seed(1)
-    features = torch.randn(1, 31, speaking.FEATURES, generator=generator)
+    features = torch.randn(1, 31, tiny_fantasy_talking.FEATURES, generator=generator)
     heard = module(features, 9)
     attention = network.blocks[1].attn2
-    video = torch.randn(2, 3 * 4, speaking.WIDTH, generator=generator)
-    text = torch.randn(2, 17 + 512, speaking.WIDTH, generator=generator)
+    video = torch.randn(2, 3 * 4, tiny_fantasy_talking.WIDTH, generator=generator)
+    text = torch.randn(2, 17 + 512, tiny_fantasy_talking.WIDTH, generator=generator)
     with torch.no_grad():
         silent = attention(video, text)
         with attend_to_audio(network, heard, 0.5):
@@ -142,7 +145,7 @@ def test_windows_are_those_of_the_reference_code() -> None:
 
 
 def test_a_latent_frame_hears_its_own_moment() -> None:
-    module, features = speaking.module(), torch.randn(1, 102, speaking.FEATURES)
+    module, features = tiny_fantasy_talking.module(), torch.randn(1, 102, tiny_fantasy_talking.FEATURES)
     other = features.clone()
     other[:, 60] += 1
     keys = [module(given, 33).blocks[0][0] for given in (features, other)]
@@ -189,7 +192,11 @@ def test_attention_guidance_hears_too(pipeline: wan.Wan) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"speech": speaking.noise(seed=1)}, {"start": tiny.clip(1, 9)}, {"speech": speaking.noise(rate=22_050)}],
+    [
+        {"speech": tiny_fantasy_talking.noise(seed=1)},
+        {"start": tiny.clip(1, 9)},
+        {"speech": tiny_fantasy_talking.noise(rate=22_050)},
+    ],
     ids=["speech", "start", "rate"],
 )
 def test_every_input_changes_the_result(
@@ -199,7 +206,7 @@ def test_every_input_changes_the_result(
 
 
 def test_a_picture_hears_too(pipeline: wan.Wan) -> None:
-    picture = replace(INPUTS, speech=speaking.noise(1))
+    picture = replace(INPUTS, speech=tiny_fantasy_talking.noise(1))
     assert torch.isfinite(denoised(pipeline, shot(frames=1), picture)).all()
 
 

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from tests.support import tiny
-from tests.support.stock import check_same, images, ours, theirs
+from tests.support.stock_pipelines import check_same, images, ours, theirs
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.tasks.shot import Shot
 

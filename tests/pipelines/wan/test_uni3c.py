@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as nn
 
-from tests.support import cuda, steered, tiny
-from tests.support.steered import INPUTS
+from tests.support import cuda, tiny, tiny_uni3c
+from tests.support.tiny_uni3c import INPUTS
 from tests.support.wan import denoised
 from wangp_cli.errors import ModelError, RequestError, ResourceError
 from wangp_cli.pipelines.base import Placement, Weights
@@ -31,7 +31,7 @@ BASES = ("t2v", "i2v", "i2v_2_2")
 @pytest.fixture(scope="module")
 def place(checkpoint: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Weights]:
     folder = tmp_path_factory.mktemp("uni3c")
-    return lambda name: steered.weights(checkpoint(name), folder)
+    return lambda name: tiny_uni3c.weights(checkpoint(name), folder)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,9 @@ def load(place: Callable[[str], Weights]) -> Load:
         key = (name, weights, *placement.items())
         if key not in made:
             how = Placement(**({"exact": True} | placement))
-            made[key] = wan_load.load(steered.spec(name), weights or place(name), how, [], parts, tiny.quiet)
+            made[key] = wan_load.load(
+                tiny_uni3c.spec(name), weights or place(name), how, [], parts, tiny.quiet
+            )
         return made[key]
 
     return loaded
@@ -129,7 +131,7 @@ def plain(weights: dict[str, torch.Tensor], latents: torch.Tensor, time: torch.T
 
 
 def test_the_first_block_gets_the_sum_written_out() -> None:
-    network, control = tiny.transformer(in_channels=36), steered.network()
+    network, control = tiny.transformer(in_channels=36), tiny_uni3c.network()
     random = torch.Generator().manual_seed(1)
     seen = torch.randn(1, 36, 3, 4, 6, generator=random)
     guide = torch.randn(1, 16, 3, 4, 6, generator=random)
@@ -151,7 +153,7 @@ def test_the_first_block_gets_the_sum_written_out() -> None:
 
 
 def test_text_to_video_reads_zeros_where_no_frames_are_known() -> None:
-    control, guide = steered.network(), torch.randn(1, 16, 3, 4, 4)
+    control, guide = tiny_uni3c.network(), torch.randn(1, 16, 3, 4, 4)
     joined = ControlResiduals(control, guide, 1.0)._control_input(torch.ones(1, 16, 3, 4, 4))
     assert joined.shape == (1, 36, 3, 4, 4)
     assert joined[:, :16].eq(1).all()
@@ -262,5 +264,10 @@ def test_a_network_for_another_width_is_refused(checkpoint: Any, tmp_path: Path)
     wide = tiny.save("t2v", tmp_path / "wide", num_attention_heads=4)
     with pytest.raises(ModelError, match="48 wide with 1 blocks, tiny_uni3c_t2v is 96 wide with 2 blocks"):
         wan_load.load(
-            steered.spec("t2v"), steered.weights(wide, tmp_path), Placement(), [], tiny.Parts(), tiny.quiet
+            tiny_uni3c.spec("t2v"),
+            tiny_uni3c.weights(wide, tmp_path),
+            Placement(),
+            [],
+            tiny.Parts(),
+            tiny.quiet,
         )

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.events import check_stream
+from tests.support.event_checks import check_stream
 from wangp_cli.errors import Cancelled, ConflictError, RequestError, ResourceError
 from wangp_cli.runtime.control import client, registry
 from wangp_cli.runtime.control.rpc import INVALID_REQUEST, MAX_LINE, PARSE_ERROR, answer

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.events import check_event, check_stream
+from tests.support.event_checks import check_event, check_stream
 from wangp_cli.errors import Cancelled, OutOfMemoryError, WangpError
 from wangp_cli.runtime.control.state import Control
 from wangp_cli.runtime.events.stream import Event, HeartbeatSender, Stream

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.hosts import CERTIFICATE, Site, breaks_off, endless, sends, site, status
+from tests.support.web_server import CERTIFICATE, Site, breaks_off, endless, sends, site, status
 from wangp_cli.errors import Cancelled, FetchError, RequestError, WangpError
 from wangp_cli.runtime.intake import url_policy
 from wangp_cli.runtime.intake.url_fetch import UrlFetcher

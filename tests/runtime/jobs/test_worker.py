@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.events import check_event
+from tests.support.event_checks import check_event
 from wangp_cli.runtime.events.stream import Event
 from wangp_cli.runtime.jobs.store import JobStore
 from wangp_cli.runtime.jobs.stored_job import NewJob, StoredJob

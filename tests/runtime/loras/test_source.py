@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import save, save_file
 
 from tests.conftest import Make, Run
-from tests.support.hub import Hub, serving
+from tests.support.hub_server import Hub, serving
 from tests.support.lora_hub import HUB, tensors
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.runtime.loras.header import check_lora

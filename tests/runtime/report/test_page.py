@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.browser import Browser, browser
-from tests.support.reports import NASTY, clip, history, line, written
+from tests.support.report_pages import NASTY, clip, history, line, written
 from wangp_cli.files.safe_text import quote_for_shell
 from wangp_cli.runtime.history.log import HISTORY
 from wangp_cli.runtime.report.read_history import read_history

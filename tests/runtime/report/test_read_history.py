@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.reports import NASTY, REQUEST, clip, history, line, written
+from tests.support.report_pages import NASTY, REQUEST, clip, history, line, written
 from wangp_cli.errors import ConflictError, RequestError
 from wangp_cli.files.safe_text import quote_for_shell
 from wangp_cli.runtime.history.log import HISTORY

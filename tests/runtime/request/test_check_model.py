@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Make
-from tests.support.planned import clip
+from tests.support.planned_videos import clip
 from wangp_cli.errors import RequestError
 
 MODEL = "tiny_diffusion_forcing"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hub import Hub, serving
+from tests.support.hub_server import Hub, serving
 from wangp_cli.errors import ModelError
 from wangp_cli.runtime.weights.download import Remote, describe, download
 

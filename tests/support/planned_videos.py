@@ -45,4 +45,4 @@ def unchanged(made: Any, clips: list[Path]) -> tuple[int, int]:
     return len(equal), sum(equal)
 
 
-SAID = {"type": "travel", "frames": 9, "overlap": 4, "steps": 6, "name": "{seed}"}
+VALUES = {"type": "travel", "frames": 9, "overlap": 4, "steps": 6, "name": "{seed}"}
