@@ -1,1 +1,1 @@
-"""What is claimed about speed and memory, runnable."""
+"""Benchmarks of the speed and memory that the documentation claims."""

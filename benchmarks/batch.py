@@ -1,10 +1,11 @@
-"""What a batch costs: CPU time and memory a task of the engine itself, and one batch beside many processes.
+"""CPU time and memory per task of the job engine, and one batch compared with one process per task.
 
     python -m benchmarks.batch [--tasks N ...] [--calls N] [--folder FOLDER]
 
-The first part runs a model that computes nothing; time spent encoding its pictures is taken off. Exits with 1
-where the longest run costs more than 3 ms CPU a task or more memory than the shortest. The second part makes
-pictures of the starter in one batch and in as many processes.
+The first part runs a model that computes nothing; the time for encoding its images is subtracted. The second
+part generates with the starter, in one batch and in one process per task. Exits with 1 if the longest run
+takes more than 3 ms CPU per task or 15 % more memory than the shortest, or if a batch takes longer than a
+start-up and its calls, plus 10 %.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-LIMIT_MS = 3.0
-LIMIT_MEMORY = 1.15
+MAX_MS_PER_TASK = 3.0
+MAX_MEMORY_GROWTH = 1.15
 SLACK = 1.1
 
 
 def measure(tasks: int, folder: Path) -> dict[str, float]:
-    """Run `tasks` no-op tasks in this process; CPU seconds, those of encoding, and the most memory in MB."""
+    """Run no-op tasks in this process; gives CPU seconds, those of encoding, and peak memory in MB."""
     from tests.support import noop
 
     noop.use()
@@ -42,7 +43,7 @@ def measure(tasks: int, folder: Path) -> dict[str, float]:
     lines = folder / "tasks.jsonl"
     with lines.open("w") as file:
         for number in range(tasks):
-            file.write(json.dumps({"model": "noop", "prompt": f"picture {number}", "seed": number}) + "\n")
+            file.write(json.dumps({"model": "noop", "prompt": f"image {number}", "seed": number}) + "\n")
     encoding = 0.0
     write_image = vars(result)["write_image"]
 
@@ -52,7 +53,7 @@ def measure(tasks: int, folder: Path) -> dict[str, float]:
         write_image(*arguments, **more)
         encoding += time.thread_time() - began
 
-    setattr(result, "write_image", timed)  # noqa: B010 - measured from outside
+    setattr(result, "write_image", timed)  # noqa: B010 - the module has no hook for timing
     with Path(os.devnull).open("w") as sys.stdout:
         began = time.process_time()
         app(["batch", str(lines), "--output-dir", str(folder / "out")], standalone_mode=False)
@@ -64,31 +65,31 @@ def measure(tasks: int, folder: Path) -> dict[str, float]:
 
 
 def curve(counts: list[int], folder: Path | None, console: Console) -> bool:
-    """Print the cost of runs of several lengths; whether the longest is within the limits."""
-    table = Table("tasks", "CPU ms a task", "of it encoding", "engine", "memory MB")
-    found = []
+    """Print the cost of runs of several lengths; gives whether the longest is within the limits."""
+    table = Table("tasks", "CPU ms per task", "of it encoding", "engine", "memory MB")
+    costs = []
     for count in counts:
         with tempfile.TemporaryDirectory(dir=folder) as place:
             words = [sys.executable, "-m", "benchmarks.batch", "--child", str(count), place]
             done = subprocess.run(words, check=True, capture_output=True, text=True)
         one: dict[str, float] = json.loads(done.stdout)
         total, encoding = one["seconds"] / count * 1000, one["encoding"] / count * 1000
-        found.append((total - encoding, one["memory"]))
+        costs.append((total - encoding, one["memory"]))
         shown = f"{total:.2f}", f"{encoding:.2f}", f"{total - encoding:.2f}", f"{one['memory']:.0f}"
         table.add_row(str(count), *shown)
     console.print(table)
-    return found[-1][0] <= LIMIT_MS and found[-1][1] <= LIMIT_MEMORY * found[0][1]
+    return costs[-1][0] <= MAX_MS_PER_TASK and costs[-1][1] <= MAX_MEMORY_GROWTH * costs[0][1]
 
 
 def elapsed(call: Callable[[], object]) -> float:
-    """Seconds on the wall."""
+    """Wall-clock seconds of a call."""
     began = time.monotonic()
     call()
     return time.monotonic() - began
 
 
-def against_processes(calls: int, console: Console) -> bool:
-    """Print one batch of the starter beside as many processes; whether it costs a start-up and its calls."""
+def compare_with_processes(calls: int, console: Console) -> bool:
+    """Time starter tasks in one batch and in separate processes; gives whether the batch is in bounds."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         prompt = "a red circle moves right"
@@ -106,17 +107,17 @@ def against_processes(calls: int, console: Console) -> bool:
 
         one = elapsed(lambda: batch(1))
         batch(2)
-        # The second task loads nothing: its time is that of a call.
+        # The second task of a batch loads nothing, so its time is that of the call alone.
         history = (folder / "2" / "manifests" / "run_history.jsonl").read_text().splitlines()
         call = float(json.loads(history[1])["seconds"])
-        many, apart = elapsed(lambda: batch(calls)), elapsed(processes)
+        batched, separate = elapsed(lambda: batch(calls)), elapsed(processes)
     bound = one - call + calls * call * SLACK
     console.print(
-        f"one task {one:.1f} s, of it the call {call:.1f} s; {calls} tasks in one batch {many:.1f} s"
+        f"one task {one:.1f} s, of it the call {call:.1f} s; {calls} tasks in one batch {batched:.1f} s"
     )
-    console.print(f"one start-up and {calls} calls + 10 %: {bound:.1f} s; {calls} processes {apart:.1f} s")
-    console.print(f"a batch is {apart / many:.1f} times as fast as processes")
-    return many <= bound
+    console.print(f"one start-up and {calls} calls + 10 %: {bound:.1f} s; {calls} processes {separate:.1f} s")
+    console.print(f"a batch is {separate / batched:.1f} times as fast as processes")
+    return batched <= bound
 
 
 def _wangp(*words: object) -> None:
@@ -126,20 +127,22 @@ def _wangp(*words: object) -> None:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run both parts, print the results, and exit with 1 if a limit is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--tasks", type=int, nargs="+", default=[100, 1000, 10_000])
-    parser.add_argument("--calls", type=int, default=20, help="of the starter; 0 leaves them out")
-    parser.add_argument("--folder", type=Path, help="where files go; in memory spares the disk")
+    parser.add_argument("--calls", type=int, default=20, help="tasks with the starter; 0 skips them")
+    parser.add_argument(
+        "--folder", type=Path, help="parent of temporary folders; one in memory avoids disk writes"
+    )
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
-    said = parser.parse_args()
+    options = parser.parse_args()
     console = Console()
-    if said.child:
-        print(json.dumps(measure(int(said.child[0]), Path(said.child[1]))))
+    if options.child:
+        print(json.dumps(measure(int(options.child[0]), Path(options.child[1]))))
         return
-    fine = curve(said.tasks, said.folder, console)
-    if said.calls:
-        fine = against_processes(said.calls, console) and fine
+    fine = curve(options.tasks, options.folder, console)
+    if options.calls:
+        fine = compare_with_processes(options.calls, console) and fine
     raise SystemExit(0 if fine else 1)
 
 

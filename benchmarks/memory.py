@@ -1,10 +1,10 @@
-"""How much memory a long travel takes above the process itself, with a model that computes nothing.
+"""Peak memory of long travels above that of the process, with a model that computes nothing.
 
     python -m benchmarks.memory [--segments N N ...] [--frames N] [--size WxH]
 
-Each length runs in a process of its own: first a short travel, after which the baseline is read, then the
-long one. Exits with 1 where the peak above the baseline is more than the raw size of the longer clip and a
-fifth of it, or where it grows by more than a tenth from the shortest to the longest clip. Linux only.
+Each length runs in its own process: first a short travel, then the baseline is read, then the long one.
+Exits with 1 if the peak above the baseline is more than 1.2 times the raw size of the clip, or if it grows by
+more than a tenth from the shortest to the longest clip. Linux only.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from wangp_cli.runtime.session import Session
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.value_layers import Layer
 
-SHARE, GROWTH = 1.2, 1.1
-"""Of the clip's raw size, and from the shortest to the longest clip."""
-FIELD = {"now": "VmRSS", "peak": "VmHWM"}
+MAX_SHARE, MAX_GROWTH = 1.2, 1.1
+"""Limits: of the clip's raw size, and from the shortest to the longest clip."""
+STATUS_FIELDS = {"now": "VmRSS", "peak": "VmHWM"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One travel; sizes in bytes."""
+    """Measurements of one travel; sizes in bytes."""
 
     segments: int
     frames: int
@@ -49,30 +49,30 @@ class Result:
 
     @property
     def above(self) -> int:
-        """What the travel itself took."""
+        """Peak memory of the travel itself."""
         return self.peak - self.baseline
 
 
-def resident(what: str) -> int:
-    """Bytes of this process in memory, now or at the peak."""
+def resident(kind: str) -> int:
+    """Resident bytes of this process, `now` or at the `peak`."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(FIELD[what]))
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(STATUS_FIELDS[kind]))
 
 
-def forget_peak() -> None:
-    """Let the peak start from here."""
+def reset_peak() -> None:
+    """Reset the peak resident size to the current one."""
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def travel(session: Session, folder: Path, segments: int, frames: int, size: str) -> int:
-    """Make one; gives its length in frames."""
+    """Run a travel of `segments` segments; gives its length in frames."""
     width, height = size_of(size)
     images = []
     for index in range(segments + 1):
-        picture = np.full((1, height, width, 3), 40 + index % 160, np.uint8)
+        image = np.full((1, height, width, 3), 40 + index % 160, np.uint8)
         images.append(folder / f"{size}-{index}.png")
-        write_image(images[-1], picture)
-    said = {
+        write_image(images[-1], image)
+    values = {
         "type": "travel",
         "model": "noop",
         "images": images,
@@ -81,7 +81,7 @@ def travel(session: Session, folder: Path, segments: int, frames: int, size: str
         "seed": 1,
         "output": folder / f"{segments}-{size}.mp4",
     }
-    outcome = execute(lambda: [Layer(kind="flag", values=said)], session)
+    outcome = execute(lambda: [Layer(kind="flag", values=values)], session)
     if outcome.error:
         raise outcome.error
     assert outcome.manifest is not None
@@ -90,7 +90,7 @@ def travel(session: Session, folder: Path, segments: int, frames: int, size: str
 
 
 def measure(segments: int, frames: int, size: str) -> Result:
-    """Measure in this process."""
+    """Measure one travel in this process."""
     noop.use()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -98,7 +98,7 @@ def measure(segments: int, frames: int, size: str) -> Result:
         session = bootstrap.start([])
         travel(session, folder, 2, 17, "96x96")
         baseline = resident("now")
-        forget_peak()
+        reset_peak()
         began = time.monotonic()
         total = travel(session, folder, segments, frames, size)
         width, height = size_of(size)
@@ -113,19 +113,19 @@ def measure(segments: int, frames: int, size: str) -> Result:
 
 
 def report(results: list[Result]) -> bool:
-    """Print one line for each; whether all limits hold."""
+    """Print one line per result; gives whether all limits hold."""
     table = Table("segments", "frames", "seconds", "baseline", "above it", "raw clip", "share")
     for one in results:
         sizes = (f"{size / 1e6:.0f} MB" for size in (one.baseline, one.above, one.raw))
         share = f"{one.above / one.raw:.0%}"
         table.add_row(str(one.segments), str(one.frames), f"{one.seconds:.0f}", *sizes, share)
     Console().print(table)
-    flat = results[-1].above <= GROWTH * results[0].above
-    return flat and all(one.above <= SHARE * one.raw for one in results)
+    flat = results[-1].above <= MAX_GROWTH * results[0].above
+    return flat and all(one.above <= MAX_SHARE * one.raw for one in results)
 
 
 def main() -> int:
-    """Measure, print, and say whether the limits hold."""
+    """Measure and print; 1 if a limit is exceeded."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -133,14 +133,16 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=81)
     parser.add_argument("--size", default="832x480")
     parser.add_argument("--here", action="store_true", help="measure one length in this process, as JSON")
-    said = parser.parse_args()
-    if said.here:
-        sys.stdout.write(json.dumps(asdict(measure(said.segments[0], said.frames, said.size))) + "\n")
+    options = parser.parse_args()
+    if options.here:
+        sys.stdout.write(
+            json.dumps(asdict(measure(options.segments[0], options.frames, options.size))) + "\n"
+        )
         return 0
     results = []
-    for segments in said.segments:
+    for segments in options.segments:
         command = [sys.executable, "-m", "benchmarks.memory", "--here", "--segments", str(segments)]
-        command += ["--frames", str(said.frames), "--size", said.size]
+        command += ["--frames", str(options.frames), "--size", options.size]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         results.append(Result(**json.loads(done.stdout.splitlines()[-1])))
     return int(not report(results))

@@ -1,8 +1,8 @@
-"""How much CPU time a call spends outside the networks: ours, exact and default, beside plain diffusers.
+"""CPU time of a call outside the networks: our pipeline, exact and default, compared with diffusers.
 
     python -m benchmarks.overhead [--repeat N] [--frames N] [--side PIXELS] [--steps N]
 
-Exits with 1 where more than 3 % of a call of ours is spent outside the networks. Random weights, no network.
+Exits with 1 if more than 3 % of a call of ours is spent outside the networks. Random weights; works offline.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TEXT_LENGTH = tiny.text_length("vace")
 
 
 class Stopwatch:
-    """CPU seconds spent inside networks, from the outermost call of each."""
+    """Sums the CPU seconds spent in the forward calls of networks."""
 
     def __init__(self, *networks: Any) -> None:
         self.seconds = 0.0
@@ -53,7 +53,7 @@ class Stopwatch:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """CPU seconds of the cheapest of some calls."""
+    """CPU seconds of the fastest of several calls."""
 
     name: str
     total: float
@@ -62,12 +62,12 @@ class Result:
 
     @property
     def outside(self) -> float:
-        """Share of the call that is not the networks'."""
+        """Share of the call spent outside the networks."""
         return 1 - self.inside / self.total
 
 
 def measure(name: str, call: Callable[[], Any], stopwatch: Stopwatch, repeat: int) -> Result:
-    """The best of `repeat` calls after one that warms up; 0 is the first call alone."""
+    """The fastest of `repeat` calls after a warm-up call; with 0, the first call alone."""
     if repeat:
         call()
     results = []
@@ -80,7 +80,7 @@ def measure(name: str, call: Callable[[], Any], stopwatch: Stopwatch, repeat: in
 
 
 def save_checkpoint(folder: Path, vae: Any) -> Path:
-    """A VACE checkpoint of a few million weights, with this VAE."""
+    """Write a VACE checkpoint of a few million parameters, with this VAE; gives its folder."""
     network = tiny.transformer(
         "WanVACETransformer3DModel",
         num_attention_heads=6,
@@ -97,7 +97,7 @@ def save_checkpoint(folder: Path, vae: Any) -> Path:
 
 
 def ours(name: str, folder: Path, shot: Shot, placement: Placement, repeat: int) -> Result:
-    """Our adapter, with nothing kept from the call before but what it keeps itself."""
+    """Measure our pipeline; each call encodes, denoises and decodes."""
     pipeline = wan_load.load(tiny.spec("vace"), folder, placement, [], tiny.Parts(), tiny.quiet)
 
     def call() -> Any:
@@ -113,7 +113,7 @@ def ours(name: str, folder: Path, shot: Shot, placement: Placement, repeat: int)
 
 
 def plain(folder: Path, shot: Shot, repeat: int) -> Result:
-    """The stock pipeline."""
+    """Measure the stock pipeline of diffusers."""
     pipeline: Any = diffusers.WanVACEPipeline.from_pretrained(folder, disable_mmap=True)
     pipeline.set_progress_bar_config(disable=True)
     width, height = size_of(shot.size)
@@ -138,18 +138,18 @@ def plain(folder: Path, shot: Shot, repeat: int) -> Result:
 
 
 def control(shot: Shot) -> Any:
-    """A control video of noise, as long and as large as the shot."""
+    """A control video of noise, with the length and size of the shot."""
     return tiny.clip(int(shot.frames), size=size_of(shot.size)[0])
 
 
 def psnr(result: Result, stock: Result) -> float:
-    """Decibels between two results; infinite where they are equal."""
+    """PSNR in dB between two results; infinite if they are equal."""
     error = float(np.mean((result.frames - stock.frames).astype(np.float64) ** 2))
     return float(10 * np.log10(1 / error)) if error else float("inf")
 
 
 def report(results: list[Result]) -> None:
-    """Print one line for each result, compared with the first."""
+    """Print one line per result, compared with the first."""
     stock = results[0]
     table = Table("", "CPU s", "in networks", "outside", "share outside", "against diffusers", "PSNR")
     for result in results:
@@ -165,32 +165,34 @@ def report(results: list[Result]) -> None:
     Console().print(table)
 
 
-def asked(about: str | None, **defaults: int) -> tuple[argparse.Namespace, Shot]:
-    """The options and the shot they describe; on one thread, without bars of others.
+def parse_options(about: str | None, **defaults: int) -> tuple[argparse.Namespace, Shot]:
+    """Parse options and make the shot they describe; also sets one thread and hides progress bars.
 
     Args:
-        about: the program's help.
-        defaults: of `repeat`, `frames`, `side` and `steps`.
+        about: help of the program.
+        defaults: of the options `repeat`, `frames`, `side` and `steps`.
     """
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, value in defaults.items():
         parser.add_argument(f"--{name}", type=int, default=value)
-    said = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
     transformers.utils.logging.disable_progress_bar()
     diffusers.utils.logging.disable_progress_bar()
-    return said, tiny.shot(size=f"{said.side}x{said.side}", frames=said.frames, steps=said.steps)
+    return options, tiny.shot(
+        size=f"{options.side}x{options.side}", frames=options.frames, steps=options.steps
+    )
 
 
 def main() -> int:
-    """Measure, print, and say whether the limit holds."""
-    said, shot = asked(__doc__, repeat=2, frames=17, side=96, steps=6)
+    """Measure and print; 1 if the limit is exceeded."""
+    options, shot = parse_options(__doc__, repeat=2, frames=17, side=96, steps=6)
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = save_checkpoint(Path(folder), tiny.vae(base=16))
         results = [
-            plain(checkpoint, shot, said.repeat),
-            ours("wangp, exact", checkpoint, shot, Placement(exact=True), said.repeat),
-            ours("wangp", checkpoint, shot, Placement(), said.repeat),
+            plain(checkpoint, shot, options.repeat),
+            ours("wangp, exact", checkpoint, shot, Placement(exact=True), options.repeat),
+            ours("wangp", checkpoint, shot, Placement(), options.repeat),
         ]
     report(results)
     return int(any(result.outside > LIMIT for result in results[1:]))

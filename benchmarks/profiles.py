@@ -1,9 +1,9 @@
-"""Peak memory of each profile on a CPU, beside plain diffusers.
+"""Peak memory of each memory profile on a CPU, compared with diffusers.
 
     python -m benchmarks.profiles [--width N] [--layers N] [--text-width N]
 
-Each call has a process of its own, whose largest resident set is reported. What is above the libraries alone
-(`imports`) is what weights and computing take. Random weights, no network.
+Each call runs in its own process, whose peak resident size is reported. The part above that of the libraries
+alone (`imports`) is taken by weights and computation. Random weights; works offline.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-WAYS = ("imports", "diffusers", "1", "3", "4", "5", "1 int8", "3 int8", "4 int8")
+VARIANTS = ("imports", "diffusers", "1", "3", "4", "5", "1 int8", "3 int8", "4 int8")
 
 
 def save_checkpoint(folder: Path, width: int, layers: int, text_width: int) -> float:
-    """A text-to-video checkpoint; gives its megabytes."""
+    """Write a text-to-video checkpoint; gives the megabytes of its weights."""
     import torch
     from transformers import UMT5Config, UMT5EncoderModel
 
@@ -53,8 +53,8 @@ def save_checkpoint(folder: Path, width: int, layers: int, text_width: int) -> f
     return sum(file.stat().st_size for file in folder.rglob("*.safetensors")) / 1e6
 
 
-def run(way: str, folder: Path) -> None:
-    """One call, in this process."""
+def run(variant: str, folder: Path) -> None:
+    """Make one call in this process."""
     import torch
 
     from tests.support import tiny
@@ -63,9 +63,9 @@ def run(way: str, folder: Path) -> None:
 
     torch.set_num_threads(1)
     shot: Any = tiny.shot(size="64x64", frames=5, steps=2)
-    if way == "imports":
+    if variant == "imports":
         return
-    if way == "diffusers":
+    if variant == "diffusers":
         import diffusers
 
         pipeline: Any = diffusers.WanPipeline.from_pretrained(folder)
@@ -80,7 +80,7 @@ def run(way: str, folder: Path) -> None:
             max_sequence_length=24,
         )
         return
-    profile, _, bits = way.partition(" ")
+    profile, _, bits = variant.partition(" ")
     placement: Any = Placement(
         profile=profile,  # type: ignore[arg-type]
         work_dir=folder.parent / "work",
@@ -93,13 +93,13 @@ def run(way: str, folder: Path) -> None:
 
 
 def peak() -> float:
-    """Megabytes of this process's largest resident set; what is inherited over `exec` does not count."""
+    """Peak resident megabytes of this process, without that of the parent before `exec`."""
     status = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 1e3
 
 
 def main() -> int:
-    """Measure every way in a process of its own, and print."""
+    """Measure every variant in its own process, and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -107,23 +107,23 @@ def main() -> int:
     parser.add_argument("--layers", type=int, default=12)
     parser.add_argument("--text-width", type=int, default=1024)
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
-    said = parser.parse_args()
-    if said.one:
+    options = parser.parse_args()
+    if options.one:
         began = time.monotonic()
-        run(said.one[0], Path(said.one[1]))
+        run(options.one[0], Path(options.one[1]))
         print(f"{peak():.0f} {time.monotonic() - began:.1f}")
         return 0
     table = Table("", "peak MB", "above the libraries", "seconds, imports included")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "checkpoint"
-        weights = save_checkpoint(folder, said.width, said.layers, said.text_width)
+        weights = save_checkpoint(folder, options.width, options.layers, options.text_width)
         base = 0.0
-        for way in WAYS:
-            command = [sys.executable, "-m", "benchmarks.profiles", "--one", way, str(folder)]
+        for variant in VARIANTS:
+            command = [sys.executable, "-m", "benchmarks.profiles", "--one", variant, str(folder)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             megabytes, seconds = map(float, done.stdout.split()[-2:])
             base = base or megabytes
-            table.add_row(way, f"{megabytes:.0f}", f"{megabytes - base:.0f}", f"{seconds:.1f}")
+            table.add_row(variant, f"{megabytes:.0f}", f"{megabytes - base:.0f}", f"{seconds:.1f}")
     console = Console()
     console.print(f"weights of {weights:.0f} MB in float32")
     console.print(table)

@@ -1,1 +1,1 @@
-"""Training programs that are not part of the installed package."""
+"""Training programs, which are not part of the installed package."""

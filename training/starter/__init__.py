@@ -1,1 +1,1 @@
-"""The starter: a tiny Wan-VACE checkpoint trained from scratch on drawn clips."""
+"""The starter: a tiny Wan VACE checkpoint, trained from scratch on rendered clips of moving shapes."""

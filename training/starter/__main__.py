@@ -23,13 +23,13 @@ from training.starter.world import draw, sample_scene
 
 log = logging.getLogger(__name__)
 
-_DECODER_PART, _SMALL_PART, _STEADY_PART = 0.22, 0.14, 0.24
-"""Parts of the time: decoder, denoiser at the small size, at the native size; in the rest steps shrink."""
+_DECODER_SHARE, _SMALL_SHARE, _CONSTANT_SHARE = 0.22, 0.14, 0.24
+"""Shares of the time: decoder, denoiser at the small size, at the native size; then the rate decays."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """One whole run."""
+    """Time, seed and compilation of a whole training run."""
 
     seconds: float
     seed: int
@@ -37,17 +37,19 @@ class Plan:
 
     @property
     def scenes(self) -> int:
-        """Drawn scenes: short runs need fewer."""
+        """Number of rendered scenes; fewer in short runs."""
         return max(16, min(5000, int(self.seconds * 2)))
 
     def phases(self) -> tuple[Phase, ...]:
-        """The denoiser's curriculum: 64 pixels, then the native size, then ever smaller steps."""
+        """The denoiser's curriculum: 64 pixels, then the native size, then a decaying learning rate."""
         near, wide = self.scenes, max(16, self.scenes * 3 // 5)
-        falling = self.seconds * (1 - _DECODER_PART - _SMALL_PART - _STEADY_PART)
-        native = Phase(seconds=self.seconds * _STEADY_PART, near=near, wide=wide, rate_to=0.75, decay=0.998)
+        falling = self.seconds * (1 - _DECODER_SHARE - _SMALL_SHARE - _CONSTANT_SHARE)
+        native = Phase(
+            seconds=self.seconds * _CONSTANT_SHARE, near=near, wide=wide, rate_to=0.75, decay=0.998
+        )
         last = replace(native, seconds=falling, shift=4.0, rate_from=0.75, rate_to=0.012)
         return (
-            Phase(seconds=self.seconds * _SMALL_PART, side=64, batch=48, near=near, wide=wide),
+            Phase(seconds=self.seconds * _SMALL_SHARE, side=64, batch=48, near=near, wide=wide),
             native,
             replace(
                 last, conditional=0.85, late=0.4, known_weight=4.0, pixel_weight=20.0, decoded_weight=20.0
@@ -56,14 +58,14 @@ class Plan:
 
 
 def train(plan: Plan) -> tuple[AutoencoderKLWan, Model]:
-    """Train everything from scratch."""
+    """Train autoencoder and denoiser from scratch."""
     rng = random.Random(plan.seed)
     torch.manual_seed(plan.seed)
     clips = draw([sample_scene(rng, spread=0.6) for _ in range(max(16, min(100, plan.scenes)))])
     vae = build_autoencoder(clips).requires_grad_(False)
     train_decoder(
         vae,
-        DecoderPlan(seconds=plan.seconds * _DECODER_PART, clips=min(1000, plan.scenes), seed=plan.seed + 1),
+        DecoderPlan(seconds=plan.seconds * _DECODER_SHARE, clips=min(1000, plan.scenes), seed=plan.seed + 1),
     )
     model = Model(seed=plan.seed)
     trainer = Trainer(vae, model, seed=plan.seed, compiled=plan.compiled)
@@ -74,7 +76,7 @@ def train(plan: Plan) -> tuple[AutoencoderKLWan, Model]:
 
 
 def main() -> None:
-    """Parse the command line and run."""
+    """Train, export, measure, and write the card and a contact sheet."""
     parser = argparse.ArgumentParser(prog="python -m training.starter", description="Train the starter.")
     parser.add_argument("--out", type=Path, required=True, help="Folder of the checkpoint.")
     parser.add_argument("--minutes", type=float, default=110.0, help="Training time.")

@@ -1,4 +1,4 @@
-"""The starter's AutoencoderKLWan: its configuration and passes over a whole clip at once."""
+"""The starter's AutoencoderKLWan: its configuration, and encoding and decoding without chunks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ VAE_CONFIG: dict[str, Any] = {
 
 
 def encode_clip(vae: AutoencoderKLWan, clip: Tensor) -> Tensor:
-    """Encode without chunks; equal to `vae.encode(clip).latent_dist.mode()`.
+    """Latents of a clip, encoded without chunks; equal to `vae.encode(clip).latent_dist.mode()`.
 
     Args:
         clip: float32 [B, 3, T, H, W] in [-1, 1].
@@ -50,7 +50,7 @@ def encode_clip(vae: AutoencoderKLWan, clip: Tensor) -> Tensor:
 
 
 def decode_clip(vae: AutoencoderKLWan, latents: Tensor) -> Tensor:
-    """Decode without chunks; equal to `vae.decode` up to its clamp.
+    """The clip of latents, decoded without chunks; equal to `vae.decode` without its clamp.
 
     Args:
         latents: float32 [B, Z, T, H, W], not normalised.
@@ -71,7 +71,7 @@ def decode_clip(vae: AutoencoderKLWan, latents: Tensor) -> Tensor:
 
 
 def _downsample(block: Any, hidden: Tensor) -> Tensor:
-    """The first frame skips the temporal convolution; the rest see it as their history."""
+    """Downsample; the first frame skips the temporal convolution, and is the history of the others."""
     hidden = _by_frame(block.resample, hidden)
     if hidden.shape[2] == 1:
         return hidden
@@ -79,7 +79,7 @@ def _downsample(block: Any, hidden: Tensor) -> Tensor:
 
 
 def _upsample(block: Any, hidden: Tensor) -> Tensor:
-    """The first frame skips the temporal convolution; the rest start with an empty history."""
+    """Upsample; the first frame skips the temporal convolution, the others start without history."""
     batch, channels, frames, height, width = hidden.shape
     if frames > 1:
         rest = block.time_conv(hidden[:, :, 1:]).reshape(batch, 2, channels, frames - 1, height, width)
@@ -90,6 +90,6 @@ def _upsample(block: Any, hidden: Tensor) -> Tensor:
 
 def _by_frame(module: Any, hidden: Tensor) -> Tensor:
     batch, _, frames = hidden.shape[:3]
-    pictures = hidden.transpose(1, 2).flatten(0, 1)
-    pictures = module(pictures)
-    return pictures.unflatten(0, (batch, frames)).transpose(1, 2)
+    images = hidden.transpose(1, 2).flatten(0, 1)
+    images = module(images)
+    return images.unflatten(0, (batch, frames)).transpose(1, 2)

@@ -1,4 +1,4 @@
-"""The card of a starter checkpoint: its world, how to sample it and what was measured."""
+"""The card of a starter checkpoint: its vocabulary, sampling settings and measured figures."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from training.starter.given import USES
 from training.starter.world import COLOURS, MOTIONS, SHAPES, SIZE_WORDS
 
 FRAMES_PER_SECOND = 8
-_VAE_BAR, _KEPT_BAR, _SECONDS_BAR = 28.0, 1.5, 4.0
+_MIN_VAE_DB, _MAX_LOSS_DB, _MAX_SECONDS = 28.0, 1.5, 4.0
 
 
 def write_card(folder: Path, settings: Settings, figures: dict[str, Any], compute: str) -> None:
-    """Write `card.json` beside the checkpoint.
+    """Write `card.json` into the folder of the checkpoint.
 
     Args:
-        figures: what `evaluate.evaluate` returns.
+        figures: result of `evaluate.evaluate`.
         compute: a sentence on the machine and the time.
     """
     card = {
@@ -48,7 +48,7 @@ def write_card(folder: Path, settings: Settings, figures: dict[str, Any], comput
 
 
 def card_figures(figures: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Each figure with its bar, its unit and, where there is one, its chance level."""
+    """Each figure with its limit (`bar`), its unit and, if it has one, its chance level."""
     text = figures["text"]
     result: dict[str, dict[str, Any]] = {
         name: {"value": text[name], "bar": bar, "chance": round(CHANCE[name], 1), "unit": "% of prompts"}
@@ -57,15 +57,15 @@ def card_figures(figures: dict[str, Any]) -> dict[str, dict[str, Any]]:
     result["all four"] = {"value": text["all four"], "unit": "% of prompts"}
     result["vae"] = {
         "value": round(figures["vae"], 2),
-        "bar": _VAE_BAR,
+        "bar": _MIN_VAE_DB,
         "unit": "dB, round trip of unseen clips",
     }
     for use in USES:
-        lost = round(figures[use]["loss"], 2)
-        result[use] = {"value": lost, "bar": _KEPT_BAR, "unit": "dB lost on given pixels, at most the bar"}
+        loss = round(figures[use]["loss"], 2)
+        result[use] = {"value": loss, "bar": _MAX_LOSS_DB, "unit": "dB lost on given pixels, at most the bar"}
     result["seconds"] = {
         "value": round(text["seconds"], 2),
-        "bar": _SECONDS_BAR,
+        "bar": _MAX_SECONDS,
         "unit": "s a call, at most the bar",
     }
     return result

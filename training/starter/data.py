@@ -1,5 +1,5 @@
 # mypy: allow-untyped-decorators
-"""Batches for the denoiser: clips whose latents are recoloured for free, and what is given of them."""
+"""Training batches for the denoiser: clips recoloured in latent space, with random given pixels."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from training.starter.world import COLOURS, FRAMES, SIDE, Scene, caption, covera
 
 _CELL = 8
 HOLES = 0.6
-"""How often all but a part of the picture is given, of clips of which something is."""
+"""Share of conditioned clips that are given except for a box."""
 _MORE_STARS = 0.5
-"""How often another scene is drawn where the first has no star, the hardest shape."""
-_TRIES = 3
-"""Boxes that are drawn until one cuts the shape."""
+"""Probability of a second draw where the first scene has no star, the hardest shape."""
+_MAX_BOXES = 3
+"""Most boxes that are drawn to find one that cuts the shape."""
 Grid = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's clips as tokens."""
+    """The clips of one training step as tokens."""
 
     latents: Tensor
     """float32 [B, N, 4 * content channels], normalised."""
@@ -35,17 +35,17 @@ class Batch:
     """float32 [B, N, 4 * (2 * latent channels + 64)]."""
     captions: list[str]
     unconditional: Tensor
-    """bool [B]: clips of which nothing is given."""
+    """bool [B]: clips without given pixels."""
     known: Tensor
-    """float32 [B, N, 1]: part of each token's pixels that are given."""
+    """float32 [B, N, 1]: share of each token's pixels that are given."""
     keep: Tensor
     """float32 [B, T, H, W]: 1 at given pixels."""
     clips: Tensor
-    """float32 [G, 3, T, H, W] in [-1, 1]: those of which something is given, in order."""
+    """float32 [G, 3, T, H, W] in [-1, 1]: the clips with given pixels, in order."""
 
 
 class LinearEncoder:
-    """The encoder as two matrices: it is linear in blocks of 8 x 8 pixels and one or four frames."""
+    """The encoder as two matrices: it is linear on blocks of 8 x 8 pixels and one or four frames."""
 
     @torch.no_grad()
     def __init__(self, vae: AutoencoderKLWan) -> None:
@@ -71,31 +71,30 @@ class LinearEncoder:
         return _join(first @ self.first, rest @ self.rest)
 
     def by_colour_channel(self, clips: Tensor) -> Tensor:
-        """Encode gray clips [B, 1, T, H, W] as if in one colour channel: [B, 3, content channels, ...]."""
+        """Latents of gray clips [B, 1, T, H, W] in one colour channel each: [B, 3, content channels, ...]."""
         first, rest = self._blocks(clips)
         firsts = self.first.view(3, -1, CONTENT_CHANNELS)
         rests = self.rest.view(3, -1, CONTENT_CHANNELS)
         return torch.stack([_join(first @ firsts[i], rest @ rests[i]) for i in range(3)], dim=1)
 
     def given_part(self, codes: Tensor, keep: Tensor) -> Tensor:
-        """The part of latents that given pixels account for, by the inverse of the encoder.
+        """The latents of given pixels alone, by the inverse of the encoder.
 
         Args:
             codes: float32 [B, content channels, T', H', W'].
             keep: float32 [B, T, H, W], 1 at given pixels.
 
         Returns:
-            Latents of the same shape: all of them where a block is given as a whole, 0 where none of it is.
+            Latents of the same shape: unchanged for blocks given as a whole, 0 for blocks not given.
         """
         first, rest = self._given_pixels(codes, keep)
         return _join((first @ self.first).squeeze(1), rest @ self.rest)
 
     def given_error(self, errors: Tensor, keep: Tensor) -> Tensor:
-        """What errors of latents mean at given pixels; arguments as those of `given_part`.
+        """The errors at given pixels of errors in latents; arguments as in `given_part`.
 
         Returns:
-            Squared errors of cells, float32 [B, T', H', W'], of the size of those of latents where everything
-            is given.
+            Squared errors per cell, float32 [B, T', H', W'], scaled like those of latents.
         """
         pixels = self._given_pixels(errors, keep)
         inverses = (self.first_inverse, self.rest_inverse)
@@ -126,11 +125,11 @@ class LinearEncoder:
 
 
 class ScenePool:
-    """Drawn scenes without colour; every batch paints them anew.
+    """Rendered scenes without colour, which get random colours in every batch.
 
     Args:
-        near: scenes whose path is close to the middle; clips made from text alone show these.
-        wide: further scenes, anywhere in the picture.
+        near: number of scenes with a path close to the middle, used for clips without given pixels.
+        wide: number of further scenes, anywhere in the frame.
     """
 
     @torch.no_grad()
@@ -158,10 +157,10 @@ class ScenePool:
         """Draw a batch.
 
         Args:
-            size: clips in it.
-            conditional: part of clips of which something is given.
-            holes: part of those of which all but a part of the picture is.
-            empty_captions: part of clips without caption, for guidance.
+            size: number of clips.
+            conditional: share of clips with given pixels.
+            holes: share of those that are given except for a box.
+            empty_captions: share of clips without caption, for guidance.
         """
         given = [self.rng.random() < conditional for _ in range(size)]
         indices = [self._draw(len(self.scenes) if known else self.near) for known in given]
@@ -192,13 +191,13 @@ class ScenePool:
         return Batch(latents, self.control(content, mask), captions, ~known, known_tokens, kept, clips)
 
     def control(self, content: Tensor, mask: Tensor) -> Tensor:
-        """Control tokens of known content; what is to be changed is gray, so it holds position alone."""
+        """Control tokens of known content; latents of the gray part to generate hold position only."""
         position = self.position.expand(len(content), -1, -1)
         gray = torch.zeros_like(content)
         return torch.cat([content, position, gray, position, mask], dim=2)
 
     def _draw(self, count: int) -> int:
-        """The index of one of the first scenes."""
+        """A random index below `count`, of a star more often than of other shapes."""
         index = self.rng.randrange(count)
         if self.scenes[index].shape != "star" and self.rng.random() < _MORE_STARS:
             index = self.rng.randrange(count)
@@ -213,7 +212,7 @@ class ScenePool:
 
 @torch.no_grad()
 def position_code(vae: AutoencoderKLWan, grid: Grid) -> Tensor:
-    """Position channels of every clip as tokens, stretched from the native size to `grid`."""
+    """The position channels as tokens, interpolated from the native size to `grid`."""
     native = encode_clip(vae, torch.zeros(1, 3, FRAMES, SIDE, SIDE))[:, CONTENT_CHANNELS:]
     return to_tokens(functional.interpolate(native, size=grid, mode="trilinear", align_corners=True))
 
@@ -222,7 +221,7 @@ def pack_mask(mask: Tensor) -> Tensor:
     """Mask channels of the control latents, as WanVACEPipeline packs them.
 
     Args:
-        mask: float32 [B, T, H, W], 1 where something is to be made.
+        mask: float32 [B, T, H, W], 1 where pixels are to be generated.
 
     Returns:
         float32 [B, 64, T', H / 8, W / 8].
@@ -235,18 +234,18 @@ def pack_mask(mask: Tensor) -> Tensor:
 
 
 def known_part(keep: Tensor) -> Tensor:
-    """Part of each token's pixels that are given [B, N, 1], from pixels [B, T, H, W]."""
+    """Share of given pixels of each token [B, N, 1], from given pixels [B, T, H, W]."""
     first, rest = keep[:, :1], keep[:, 1:].unflatten(1, (-1, 4)).mean(dim=2)
     return functional.avg_pool2d(torch.cat([first, rest], dim=1), 2 * _CELL).flatten(1).unsqueeze(-1)
 
 
 def random_keep(rng: random.Random, drawn: Tensor, holes: float = HOLES) -> Tensor:
-    """Which pixels are given: some frames, or all but a part of the picture, which cuts the shape if it can.
+    """A random mask of given pixels: some frames, or all except for a box that cuts the shape if possible.
 
     Args:
-        rng: decides.
-        drawn: float32 [T, H, W], 1 where the shape is.
-        holes: how often it is a part of the picture; of these, one in twenty gives that part alone.
+        rng: random numbers.
+        drawn: float32 [T, H, W], 1 inside the shape.
+        holes: probability of a box; one in twenty boxes is given instead of left out.
 
     Returns:
         float32 [T, H, W], 1 at given pixels.
@@ -271,7 +270,7 @@ def random_keep(rng: random.Random, drawn: Tensor, holes: float = HOLES) -> Tens
 
 def _hole(rng: random.Random, drawn: Tensor) -> Tensor:
     inside = rng.random() < 0.95
-    for _ in range(_TRIES):
+    for _ in range(_MAX_BOXES):
         area = _box(rng, drawn.shape[1], largest=0.7 if inside else 0.85)
         if 0.05 < float(drawn[area].sum() / drawn.sum().clamp(min=1)) < 0.95:
             break
@@ -281,7 +280,7 @@ def _hole(rng: random.Random, drawn: Tensor) -> Tensor:
 
 
 def _box(rng: random.Random, side: int, *, largest: float) -> tuple[slice, slice, slice]:
-    """A part of the picture in every frame."""
+    """A random box, the same in every frame."""
     height, width = (int(side * rng.uniform(0.25, largest)) for _ in range(2))
     top, left = rng.randrange(side - height + 1), rng.randrange(side - width + 1)
     return slice(None), slice(top, top + height), slice(left, left + width)

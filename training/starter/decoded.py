@@ -1,5 +1,5 @@
 # mypy: allow-untyped-decorators
-"""What the denoiser's errors look like to somebody who watches: decoded crops about the worst places."""
+"""A loss in pixels: errors of the denoiser in decoded crops around the cells with large errors."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from training.starter.data import Batch
 
 _CELL = 8
 _CROPS, _SIDE = 6, 6
-"""Crops a step, and cells on a side of each."""
-_LATE, _LEAST = 0.6, 0.15
-"""Noise levels above the first are left out; below the second, errors weigh no more."""
-_UNKNOWN = 0.3
-"""Weight of pixels that are not given; of those that are it is 1."""
+"""Crops per step, and cells on a side of a crop."""
+_MAX_SIGMA, _MIN_SIGMA = 0.6, 0.15
+"""Clips at noise levels above the first are left out; below the second, weights do not grow further."""
+_UNKNOWN_WEIGHT = 0.3
+"""Weight of pixels that are not given; that of given pixels is 1."""
 
 
 def decoded_error(
     vae: AutoencoderKLWan, clean: Tensor, sigma: Tensor, batch: Batch, by_cell: Tensor, rng: random.Random
 ) -> Tensor:
-    """Squared error of decoded crops, most of given pixels, each about a cell where it is probably large.
+    """Mean squared error of decoded crops, drawn around cells with large errors; given pixels weigh most.
 
     Args:
-        clean: float32 [B, content channels, T', H', W'], normalised latents as the denoiser sees them clean.
-        sigma: [B] noise levels that they were predicted at.
-        batch: what was asked.
-        by_cell: float32 [B, T', H', W'], errors that say where to look.
-        rng: chooses places.
+        clean: float32 [B, content channels, T', H', W'], predicted clean latents, normalised.
+        sigma: [B], the noise levels of the predictions.
+        batch: the clips and the given pixels.
+        by_cell: float32 [B, T', H', W'], errors by which crops are drawn.
+        rng: draws the crops.
 
     Returns:
         A scalar.
     """
     given = (~batch.unconditional).nonzero().flatten().tolist()
-    chosen = [(place, index) for place, index in enumerate(given) if sigma[index] < _LATE][:_CROPS]
+    chosen = [(place, index) for place, index in enumerate(given) if sigma[index] < _MAX_SIGMA][:_CROPS]
     if not chosen:
         return clean.sum() * 0
     latents, wanted, weight = [], [], []
@@ -48,19 +48,19 @@ def decoded_error(
         area = (..., *(slice(_CELL * begin, _CELL * end) for begin, end in (rows, columns)))
         wanted.append(batch.clips[place][area])
         weight.append(
-            (batch.keep[index].clamp(min=_UNKNOWN) * _inner(batch.keep[index], rows, columns))[area]
+            (batch.keep[index].clamp(min=_UNKNOWN_WEIGHT) * _inner(batch.keep[index], rows, columns))[area]
         )
     deviation = torch.tensor(vae.config.latents_std)[:CONTENT_CHANNELS].view(1, -1, 1, 1, 1)
     crops = functional.pad(torch.stack(latents) * deviation, (0,) * 7 + (POSITION_CHANNELS,))
     with torch.autocast("cpu", torch.bfloat16):
         decoded = decode_clip(vae, crops.contiguous(memory_format=torch.channels_last_3d))
     errors = (decoded.float() - torch.stack(wanted)).square().mean(1) * torch.stack(weight)
-    precision = 1 / sigma[[index for _, index in chosen]].clamp(min=_LEAST)
+    precision = 1 / sigma[[index for _, index in chosen]].clamp(min=_MIN_SIGMA)
     return (errors.mean((1, 2, 3)) * precision).mean()
 
 
 def _around(scores: Tensor, rng: random.Random) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Rows and columns of a crop about a cell, drawn in proportion to its score [H', W']."""
+    """Rows and columns of a crop around a cell that is drawn in proportion to its score [H', W']."""
     cell = int(torch.multinomial(scores.flatten() + 1e-9, 1))
     ranges = []
     for place, count in zip(divmod(cell, scores.shape[1]), scores.shape, strict=True):
@@ -71,7 +71,7 @@ def _around(scores: Tensor, rng: random.Random) -> tuple[tuple[int, int], tuple[
 
 
 def _inner(keep: Tensor, *ranges: tuple[int, int]) -> Tensor:
-    """1 where a crop decodes as the whole does, about: a cell away from cuts. Shaped as `keep`."""
+    """1 where a crop decodes about as the whole clip does, a cell away from cuts; of the shape of `keep`."""
     inner = torch.zeros_like(keep)
     area = []
     for (begin, end), size in zip(ranges, keep.shape[1:], strict=True):

@@ -1,14 +1,14 @@
 # mypy: allow-untyped-decorators
-"""The starter's encoder, written down instead of trained.
+"""The starter's encoder, constructed instead of trained.
 
-`AutoencoderKLWan`'s encoder is made an exact linear transform of 8 x 8 x 4 blocks (principal components of
-drawn clips, stage by stage) that also leaks position: three latent channels hold a left-right ramp, a
-top-bottom ramp and a frame counter, the same in every clip, so that a transformer with relative positions
-alone can tell where it is.
+The weights of `AutoencoderKLWan`'s encoder are set to an exact linear transform of 8 x 8 x 4 blocks
+(principal components of rendered clips, stage by stage) that also encodes position: three latent channels
+hold a left-right ramp, a top-bottom ramp and a frame counter, the same in every clip, so that a transformer
+with relative positions knows absolute ones.
 
-Two facts make it possible. A large constant channel dominates every RMS norm, so norms become fixed scales;
-and silu(a) - silu(-a) = a, so a code carried with both signs passes the last SiLU unchanged. The ramps are
-sums of steps: a step k cells from a border is the constant moved k times by convolutions with zero padding.
+A large constant channel dominates every RMS norm, so norms become fixed scales; and silu(a) - silu(-a) = a,
+so a code that is carried with both signs passes the last SiLU unchanged. The ramps are sums of steps: a step
+k cells from a border is the constant moved k times by convolutions with zero padding.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 _CONSTANT = 100.0
 _CONSTANT_CHANNEL = 2 * CONTENT_CHANNELS
 _FIRST_STEP = _CONSTANT_CHANNEL + 1
-# Where a kernel looks (frame, row, column) to move its input away from left, right, top, bottom and the past.
+# Index (frame, row, column) of a kernel that moves its input away from left, right, top, bottom and the past.
 _MOVES = ((2, 1, 0), (2, 1, 2), (2, 0, 1), (2, 2, 1), (1, 1, 1))
 _STEPS = 6
 _STEP_HEIGHT = 1.0
@@ -40,17 +40,17 @@ _RAMP_HEIGHT = 1.5
 
 @torch.no_grad()
 def build_autoencoder(clips: Tensor) -> AutoencoderKLWan:
-    """An autoencoder with a finished encoder and an untrained decoder.
+    """An autoencoder with a constructed encoder and an untrained decoder.
 
     Args:
-        clips: float32 [B, 3, T, H, W] in [-1, 1], from which the principal components are taken.
+        clips: float32 [B, 3, T, H, W] in [-1, 1], whose principal components are used.
     """
     vae = AutoencoderKLWan(**VAE_CONFIG)
     _write_transform(vae, clips)
     _write_position(vae)
     content = encode_clip(vae, clips)[:, :CONTENT_CHANNELS]
     deviation = content.transpose(0, 1).reshape(CONTENT_CHANNELS, -1).std(dim=1)
-    # Between whitened and untouched: whitening makes invisible detail as loud as colour.
+    # Between whitened and unscaled: whitening gives invisible detail the weight of colour.
     scales = deviation.max() * (deviation / deviation.max()).sqrt()
     position_scales = [1.0] * (LATENT_CHANNELS - CONTENT_CHANNELS)
     vae.register_to_config(
@@ -63,7 +63,7 @@ def build_autoencoder(clips: Tensor) -> AutoencoderKLWan:
 
 def _write_transform(vae: AutoencoderKLWan, clips: Tensor) -> None:
     encoder = vae.encoder
-    _silence(encoder)
+    _zero_residuals(encoder)
     _clear(encoder.conv_in)
     encoder.conv_in.weight[:12, :, 2, 1, 1] = torch.eye(12)
     first, halve, second, quarter, last = encoder.down_blocks
@@ -92,7 +92,7 @@ def _write_transform(vae: AutoencoderKLWan, clips: Tensor) -> None:
 
 
 def _write_position(vae: AutoencoderKLWan) -> None:
-    """Let each residual block at the lowest resolution move the steps on by one or two cells."""
+    """Set the residual blocks at the lowest resolution to move steps by one or two cells each."""
     encoder = vae.encoder
     blocks = [encoder.down_blocks[-1], *encoder.mid_block.resnets]
     gray = torch.zeros(1, 3, 29, 128, 128)
@@ -117,7 +117,7 @@ def _write_position(vae: AutoencoderKLWan) -> None:
 
 
 def _move(conv: Any, source: Tensor, source_step: int, target_step: int) -> None:
-    """Make step `target_step` of the five kinds by moving step `source_step`; step 0 is the constant."""
+    """Write step `target_step` of each kind as step `source_step` moved; step 0 is the constant."""
     for kind, move in enumerate(_MOVES):
         channel = _step_channel(kind, source_step)
         conv.weight[(_step_channel(kind, target_step), channel, *move)] = _STEP_HEIGHT / _height(
@@ -132,7 +132,7 @@ def _keep(conv: Any, source: Tensor, step: int) -> None:
 
 
 def _write_ramps(conv: Any, source: Tensor) -> None:
-    """Sum steps into ramps: columns and rows from -1 to 1 on 12 cells, latent frames from -1 to 1 on five."""
+    """Sum steps to ramps from -1 to 1: columns and rows over 12 cells, latent frames over five."""
     across, down, time = range(CONTENT_CHANNELS, LATENT_CHANNELS)
     cells = _RAMP_HEIGHT / 5.5
     targets = ((across, cells), (across, -cells), (down, cells), (down, -cells), (time, _RAMP_HEIGHT / 2))
@@ -141,7 +141,7 @@ def _write_ramps(conv: Any, source: Tensor) -> None:
             moved = step == _STEPS
             channel = _step_channel(kind, step - moved)
             place = _MOVES[kind] if moved else (2, 1, 1)
-            # The two ramps from opposite borders meet in the middle of 12 cells, where both would count.
+            # Ramps from opposite borders meet in the middle of 12 cells, where both contribute half.
             share = 0.5 if moved and target != time else 1.0
             conv.weight[(target, channel, *place)] += share * height / _height(source, channel)
     conv.bias[time] = -_RAMP_HEIGHT
@@ -152,12 +152,12 @@ def _step_channel(kind: int, step: int) -> int:
 
 
 def _height(hidden: Tensor, channel: int) -> Tensor:
-    """Value of a step where it is up: in the middle of the last frame."""
+    """The value of a step in the middle of the last frame, where it is not zero."""
     return hidden[0, channel, -1, hidden.shape[3] // 2, hidden.shape[4] // 2]
 
 
 def _write_downsampling(block: Any, hidden: Tensor, channels: int, kept: int) -> None:
-    """Keep the best coefficients of each 2 x 2 block, then mean and half difference of frame pairs."""
+    """Write principal components of 2 x 2 blocks, then mean and half difference of frame pairs."""
     batch, _, frames, height, width = hidden.shape
     blocks = hidden[:, :channels].reshape(batch, channels, frames, height // 2, 2, width // 2, 2)
     blocks = blocks.permute(0, 2, 3, 5, 1, 4, 6).reshape(-1, channels * 4)
@@ -182,7 +182,7 @@ def _halve(block: Any, hidden: Tensor) -> Tensor:
 
 
 def _principal(features: Tensor, count: int) -> Tensor:
-    """Orthonormal directions with most energy, [D, count]; not centred, so that zero stays zero."""
+    """Principal directions [D, count] of uncentred features, so that zero is mapped to zero."""
     values, directions = torch.linalg.eigh(features.double().T @ features.double() / len(features))
     log.info(
         "kept %.5f of the energy of %d coefficients", float(values[-count:].sum() / values.sum()), len(values)
@@ -196,12 +196,12 @@ def _pass_through(conv: Any, channels: int) -> None:
 
 
 def _norm_of_constant(vae: AutoencoderKLWan) -> float:
-    """Factor by which the last norm scales the code."""
+    """Scale of the last norm, which the constant channel determines."""
     width = vae.encoder.norm_out.gamma.numel()
     return math.sqrt(width) / _CONSTANT
 
 
-def _silence(encoder: Any) -> None:
+def _zero_residuals(encoder: Any) -> None:
     for module in encoder.modules():
         if isinstance(module, wan.WanResidualBlock):
             _clear(module.conv1)
@@ -212,7 +212,7 @@ def _silence(encoder: Any) -> None:
 
 
 def _prepare_decoder(vae: AutoencoderKLWan) -> None:
-    """Start residual blocks as identities, and never let position reach the picture."""
+    """Set residual blocks to identities, and remove position channels from the decoder's input."""
     _clear(vae.post_quant_conv)
     index = torch.arange(CONTENT_CHANNELS)
     vae.post_quant_conv.weight[index, index, 0, 0, 0] = 1.0

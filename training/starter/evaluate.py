@@ -1,7 +1,7 @@
 # mypy: allow-untyped-decorators
 """Measuring a starter checkpoint: `python -m training.starter.evaluate FOLDER`.
 
-Prompts and clips are of combinations that were withheld from training, and every clip is counted as it comes.
+Prompts and clips are of combinations that were withheld from training; every generated clip counts.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ CHANCE = {
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How clips are sampled."""
+    """Sampling settings."""
 
     sampler: str = "euler_ancestral"
     steps: int = 16
@@ -70,16 +70,16 @@ def generate(
     settings: Settings,
     given: tuple[Tensor, Tensor] | None = None,
 ) -> Clip:
-    """Make a clip.
+    """Generate a clip.
 
     Args:
-        given: a clip, float32 [3, T, H, W] in [-1, 1], and which of its pixels are known, float32 [T, H, W].
+        given: a clip, float32 [3, T, H, W] in [-1, 1], and its known pixels, float32 [T, H, W], 1 if known.
 
     Returns:
         float32 [T, H, W, 3] in [0, 1].
     """
     generator = torch.Generator().manual_seed(seed)
-    # The pipeline draws the first noise from its generator, but leaves that of the steps to the process.
+    # The pipeline uses the generator for the first noise only, not for that of the steps.
     pipeline.scheduler.step = partial(type(pipeline.scheduler).step, pipeline.scheduler, generator=generator)
     video, mask = None, None
     sampling: AbstractContextManager[None] = nullcontext()
@@ -87,8 +87,8 @@ def generate(
         clip, keep = given
         if not settings.guide_given:
             sampling = unguided_where_given(pipeline.transformer, keep)
-        video = [_picture(frame) for frame in (clip * keep).unbind(1)]
-        mask = [_picture((1 - frame).mul(2).sub(1).expand(3, -1, -1)) for frame in keep]
+        video = [_image(frame) for frame in (clip * keep).unbind(1)]
+        mask = [_image((1 - frame).mul(2).sub(1).expand(3, -1, -1)) for frame in keep]
     with sampling:
         result = pipeline(
             prompt,
@@ -109,7 +109,7 @@ def generate(
 def evaluate_text(
     pipeline: WanVACEPipeline, settings: Settings, count: int, *, seed: int = 2024
 ) -> tuple[dict[str, Any], list[tuple[str, Clip]]]:
-    """Percentages of withheld prompts whose clips show what was asked for, and the clips."""
+    """Percentages of withheld prompts whose clips show each property of the prompt, and the clips."""
     rng = random.Random(seed)
     scenes = [sample_scene(rng, withheld=True) for _ in range(count)]
     clips: list[tuple[str, Clip]] = []
@@ -134,10 +134,10 @@ def evaluate_text(
 def evaluate_given(
     pipeline: WanVACEPipeline, settings: Settings, use: str, count: int, *, seed: int = 77
 ) -> tuple[dict[str, Any], list[tuple[str, Clip]]]:
-    """How well given pixels are kept: PSNR in dB of the result, of the VAE alone, and their difference.
+    """PSNR in dB of given pixels: in the result (`kept`), by the VAE alone (`vae`), and their difference.
 
-    `own` is the VAE's round trip of the clip that was made with the given pixels pasted into it: where a
-    block is given in part, what the VAE can say of the given pixels depends on what was painted beside them.
+    `own` is that of the generated clip with the given pixels pasted in, encoded and decoded: in a block that
+    is given in part, the VAE's error at given pixels depends on the generated ones.
     """
     rng = random.Random(seed)
     scenes = [sample_scene(rng, withheld=True, spread=0.6) for _ in range(count)]
@@ -169,7 +169,7 @@ def evaluate_given(
 
 
 def evaluate_vae(pipeline: WanVACEPipeline, settings: Settings, count: int, *, seed: int = 555) -> float:
-    """Mean PSNR in dB of the round trip of unseen clips."""
+    """Mean PSNR in dB of withheld clips, encoded and decoded."""
     rng = random.Random(seed)
     truths = draw(
         [sample_scene(rng, withheld=True, spread=0.6) for _ in range(count)], settings.frames, settings.side
@@ -185,7 +185,7 @@ def round_trip(pipeline: WanVACEPipeline, clip: Tensor) -> Clip:
 
 
 def contact_sheet(clips: list[tuple[str, Clip]], path: Path, columns: int = 2) -> None:
-    """One row of five frames per clip, `columns` clips side by side."""
+    """Write an image with five frames per clip, `columns` clips side by side."""
     rows = []
     for _, clip in clips:
         frames = [clip[index] for index in np.linspace(0, len(clip) - 1, 5).round().astype(int)]
@@ -205,7 +205,7 @@ def contact_sheet(clips: list[tuple[str, Clip]], path: Path, columns: int = 2) -
 
 
 def evaluate(pipeline: WanVACEPipeline, settings: Settings, prompts: int, clips: int) -> dict[str, Any]:
-    """Every figure."""
+    """All figures: of the VAE, of prompts, and of each task with given pixels."""
     result: dict[str, Any] = {"settings": vars(settings), "vae": evaluate_vae(pipeline, settings, clips)}
     result["text"], _ = evaluate_text(pipeline, settings, prompts)
     for use in USES:
@@ -241,18 +241,18 @@ def main() -> None:
     pipeline = load(options.folder, settings)
     uses = options.uses.split(",")
     result: dict[str, Any] = {"settings": vars(settings)}
-    shown: list[tuple[str, Clip]] = []
+    sheet_clips: list[tuple[str, Clip]] = []
     if "vae" in uses:
         result["vae"] = evaluate_vae(pipeline, settings, options.clips)
     if "text" in uses:
         result["text"], made = evaluate_text(pipeline, settings, options.prompts, seed=options.seed)
-        shown += made[:16]
+        sheet_clips += made[:16]
     for use in (use for use in USES if use in uses):
         result[use], made = evaluate_given(pipeline, settings, use, options.clips)
-        shown += made[:4] if "text" not in uses else []
+        sheet_clips += made[:4] if "text" not in uses else []
     text = json.dumps(result, indent=1)
     if options.sheet:
-        contact_sheet(shown, options.sheet)
+        contact_sheet(sheet_clips, options.sheet)
     if options.out:
         options.out.write_text(text + "\n")
     sys.stdout.write(text + "\n")
@@ -272,7 +272,7 @@ def _lacks_motion(scene: Scene, words: set[str]) -> bool:
     return not words - nothing - {scene.shape, scene.colour, scene.background}
 
 
-def _picture(frame: Tensor) -> Image.Image:
+def _image(frame: Tensor) -> Image.Image:
     return Image.fromarray(((frame.permute(1, 2, 0).clamp(-1, 1) + 1) * 127.5).round().byte().numpy())
 
 

@@ -11,8 +11,8 @@ from diffusers import AutoencoderKLWan, WanVACEPipeline
 from training.starter.model import Model
 from training.starter.networks import make_sampler
 
-SIZE_LIMIT = 12_000_000
-"""Bytes that the checkpoint may take on disk."""
+MAX_BYTES = 12_000_000
+"""Most bytes of the checkpoint on disk."""
 
 
 def export(vae: AutoencoderKLWan, model: Model, folder: Path, *, flow_shift: float) -> int:
@@ -22,7 +22,7 @@ def export(vae: AutoencoderKLWan, model: Model, folder: Path, *, flow_shift: flo
         Bytes on disk.
 
     Raises:
-        ValueError: the checkpoint is larger than `SIZE_LIMIT`.
+        ValueError: the checkpoint is larger than `MAX_BYTES`.
     """
     pipeline = WanVACEPipeline(
         tokenizer=model.tokenizer,
@@ -34,8 +34,8 @@ def export(vae: AutoencoderKLWan, model: Model, folder: Path, *, flow_shift: flo
     pipeline.save_pretrained(folder, safe_serialization=True)
     for path in folder.rglob("*.safetensors"):
         path.chmod(0o644)
-    if (size := size_on_disk(folder)) > SIZE_LIMIT:
-        raise ValueError(f"the checkpoint has {size} bytes, more than {SIZE_LIMIT}")
+    if (size := size_on_disk(folder)) > MAX_BYTES:
+        raise ValueError(f"the checkpoint has {size} bytes, more than {MAX_BYTES}")
     return size
 
 

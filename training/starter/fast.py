@@ -1,9 +1,8 @@
 # ruff: noqa: N803, N806 (tensors carry their axes in their names)
 """A faster forward pass of WanVACETransformer3DModel for training on a CPU.
 
-The parameters are those of the model and the mathematics is the same; matrices are multiplied in bfloat16,
-the rest runs in float32, and torch.compile fuses what lies between. Latents travel as tokens (2 x 2 cells
-side by side).
+It computes the same function with the model's own parameters; matrix products are in bfloat16, other
+operations in float32, and torch.compile fuses them. Latents are tokens of 2 x 2 cells.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ Weights = tuple[Tensor, ...]
 
 
 class FastDenoiser:
-    """Calls a denoiser on tokens.
+    """The forward pass of a denoiser on tokens.
 
     Args:
         model: WanVACETransformer3DModel with patches of 1 x 2 x 2.
         grid: latent frames, rows and columns.
-        compiled: fuse with torch.compile, which costs about half a minute and wants a C++ compiler.
+        compiled: use torch.compile, which takes about half a minute and needs a C++ compiler.
     """
 
     def __init__(self, model: Any, grid: tuple[int, int, int], *, compiled: bool) -> None:
@@ -43,13 +42,13 @@ class FastDenoiser:
     def __call__(
         self, noisy_BNC: Tensor, sigma_B: Tensor, words_BLC: Tensor, pad_BL: Tensor, control_BNC: Tensor
     ) -> Tensor:
-        """Velocity of the content channels.
+        """The predicted velocity of the content channels, as tokens.
 
         Args:
             noisy_BNC: float32, content channels of the noisy latents, see `to_tokens`.
             sigma_B: noise level, 0 to 1.
             words_BLC: float32 output of the text encoder, zero where padded.
-            pad_BL: logarithm of how many padding positions each position stands for, 0 at words.
+            pad_BL: attention bias of padding, see `networks.pad_bias`; 0 at words.
             control_BNC: float32, all channels of the control latents and the mask.
         """
         model = self.model
@@ -76,20 +75,20 @@ class FastDenoiser:
         x_BND = _layer_norm(x_BND) * (1 + scale) + shift
         weight = model.proj_out.weight.unflatten(0, (4, LATENT_CHANNELS))[:, :CONTENT_CHANNELS]
         bias = model.proj_out.bias.unflatten(0, (4, LATENT_CHANNELS))[:, :CONTENT_CHANNELS]
-        # The model puts channels last, the tokens here put them first, as the kernels of convolutions do.
+        # The model's output has channels last in a token, the tokens here have them first.
         weight, bias = weight.transpose(0, 1).flatten(0, 1), bias.transpose(0, 1).flatten()
         return _linear(x_BND.to(_HALF), weight, bias).float()
 
 
 def to_tokens(latents: Tensor) -> Tensor:
-    """Put 2 x 2 cells side by side: [B, C, T, H, W] to [B, T H W / 4, 4 C]."""
+    """Latents [B, C, T, H, W] as tokens [B, T H W / 4, 4 C] of 2 x 2 cells."""
     batch, channels, frames, height, width = latents.shape
     cells = latents.reshape(batch, channels, frames, height // 2, 2, width // 2, 2)
     return cells.permute(0, 2, 3, 5, 1, 4, 6).reshape(batch, frames * height * width // 4, channels * 4)
 
 
 def to_latents(tokens: Tensor, grid: tuple[int, int, int]) -> Tensor:
-    """Undo `to_tokens`."""
+    """Latents [B, C, T, H, W] from tokens; the inverse of `to_tokens`."""
     frames, height, width = grid
     cells = tokens.reshape(len(tokens), frames, height // 2, width // 2, -1, 2, 2)
     return cells.permute(0, 4, 1, 2, 5, 3, 6).reshape(len(tokens), -1, frames, height, width)

@@ -1,5 +1,5 @@
 # mypy: allow-untyped-decorators
-"""Uses in which pixels are given: which, and how they are sampled."""
+"""Evaluation tasks with given pixels: their masks, and sampling without guidance where pixels are given."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ USES = ("first frame", "first and last frame", "inpainting", "extension", "joini
 
 
 def given_pixels(use: str, frames: int, side: int, number: int) -> Tensor:
-    """Which pixels a use gives, float32 [T, H, W]."""
+    """The pixels that a task gives, float32 [T, H, W], 1 at given ones."""
     keep = torch.zeros(frames, side, side)
     if use == "inpainting":
         keep[:] = 1
@@ -32,22 +32,22 @@ def given_pixels(use: str, frames: int, side: int, number: int) -> Tensor:
 
 @contextmanager
 def unguided_where_given(transformer: Any, keep: Tensor) -> Iterator[None]:
-    """A context in which latents that hold given pixels follow the prompt alone: `guide_given: false`.
+    """A context without guidance for latents that hold given pixels, as `guide_given: false` does.
 
     Args:
-        transformer: is asked under the prompt and under the negative one, in turn.
+        transformer: called with the prompt and with the negative prompt, in turn.
         keep: float32 [T, H, W], 1 at given pixels.
     """
     given = functional.max_pool3d(functional.pad(keep[None], (0, 0, 0, 0, 3, 0)), (4, 8, 8))
-    under_prompt: list[Tensor] = []
+    positive: list[Tensor] = []
 
-    def answer(_: Any, __: Any, output: tuple[Tensor]) -> tuple[Tensor] | None:
-        if not under_prompt:
-            under_prompt.append(output[0])
+    def blend(_: Any, __: Any, output: tuple[Tensor]) -> tuple[Tensor] | None:
+        if not positive:
+            positive.append(output[0])
             return None
-        return (torch.lerp(output[0], under_prompt.pop(), given),)
+        return (torch.lerp(output[0], positive.pop(), given),)
 
-    hook = transformer.register_forward_hook(answer)
+    hook = transformer.register_forward_hook(blend)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Reading a clip of the starter's world: which background, colour, motion and shape it shows."""
+"""Recognising background, colour, motion and shape in a clip of the starter."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What a clip shows; an empty word means that no object was found."""
+    """What was recognised in a clip; empty strings where no object was found."""
 
     background: str
     colour: str = ""
@@ -26,7 +26,7 @@ class Reading:
 
 
 def read(clip: Clip) -> Reading:
-    """Read one clip.
+    """Recognise what a clip shows.
 
     Args:
         clip: float32 [T, H, W, 3] in [0, 1].
@@ -48,7 +48,7 @@ def read(clip: Clip) -> Reading:
 
 
 def score(scene: Scene, reading: Reading) -> dict[str, bool]:
-    """Compare a reading with what was asked for."""
+    """Whether each property of a reading is that of the scene."""
     return {
         name: getattr(scene, name) == getattr(reading, name)
         for name in ("background", "colour", "motion", "shape")
@@ -56,7 +56,7 @@ def score(scene: Scene, reading: Reading) -> dict[str, bool]:
 
 
 def nearest_colour(rgb: npt.NDArray[np.float32]) -> str:
-    """Name of the world's colour that is nearest to a value in [0, 1]."""
+    """The name of the nearest colour in `world.COLOURS` to an RGB value in [0, 1]."""
     return min(COLOURS, key=lambda name: float(((np.array(COLOURS[name]) - rgb) ** 2).sum()))
 
 
@@ -70,7 +70,7 @@ def _borders(clip: Clip) -> tuple[Clip, ...]:
 
 
 def _centres(mask: Mask) -> npt.NDArray[np.float64]:
-    """Centre of the object in each frame as parts of the side, NaN where there is none."""
+    """Centre of the object in each frame, as shares of width and height; NaN where there is none."""
     rows, columns = np.mgrid[0 : mask.shape[1], 0 : mask.shape[2]]
     return np.array(
         [
@@ -96,7 +96,7 @@ def _motion(mask: Mask) -> str:
 
 
 def _shape(mask: Mask) -> str:
-    """Shape whose outline of the same area overlaps the object best, over all frames."""
+    """The shape whose outline of equal area has the best overlap with the object, over all frames."""
     overlaps = dict.fromkeys(SHAPES, 0.0)
     centres = _centres(mask)
     for frame, centre in zip(mask[::2], centres[::2], strict=True):

@@ -1,4 +1,4 @@
-"""The denoiser with what it is trained on."""
+"""The denoiser with its tokenizer and text encoder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.starter.networks import (
 
 
 class Model(nn.Module):  # type: ignore[misc] # torch has no types here
-    """The trained parts, and the fixed ones that they need."""
+    """Denoiser, text encoder and tokenizer, initialised by a seed."""
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
@@ -25,6 +25,6 @@ class Model(nn.Module):  # type: ignore[misc] # torch has no types here
         self.denoiser = make_denoiser()
 
     def words(self, captions: list[str], lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Encoded captions and the bias of their padding."""
+        """Encoded captions [B, L, C], and the attention bias of their padding to `lengths` tokens."""
         hidden, counts = encode_words(self.text_encoder, self.tokenizer, captions)
         return hidden, pad_bias(counts, lengths)

@@ -1,5 +1,5 @@
 # mypy: allow-untyped-decorators
-"""The starter's tokenizer, text encoder and denoiser at their start, and its sampler."""
+"""The starter's tokenizer, its initialised text encoder and denoiser, and its sampler."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from training.starter.world import vocabulary
 HEADS, HEAD_WIDTH = 5, 32
 TEXT_WIDTH = 128
 WORDS = 20
-"""Longest caption in tokens that training makes room for."""
+"""Most tokens of a caption in training."""
 
 DENOISER_CONFIG: dict[str, Any] = {
     "patch_size": (1, 2, 2),
@@ -35,13 +35,13 @@ DENOISER_CONFIG: dict[str, Any] = {
     "rope_max_seq_len": 256,
 }
 
-# Buckets of UMT5's relative positions that mean one word on, one back, two on and two back.
+# Buckets of UMT5's relative positions for the next word, the previous one, and those two away.
 _NEIGHBOUR_BUCKETS = (17, 1, 18, 2)
 _NEIGHBOURS = ((0, 0, 1), (0, 0, -1), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (1, 0, 0))
 
 
 def make_tokenizer() -> PreTrainedTokenizerFast:
-    """One token per word; anything outside the world becomes <unk>."""
+    """A tokenizer with one token per word of the captions; other words become <unk>."""
     words = ["<pad>", "</s>", "<unk>", *vocabulary()]
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
@@ -60,10 +60,10 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
 
 @torch.no_grad()
 def make_text_encoder(vocabulary_size: int) -> UMT5EncoderModel:
-    """A UMT5 encoder whose heads look at fixed neighbours.
+    """A UMT5 encoder whose heads attend to fixed neighbours.
 
-    UMT5 does not divide scores by the root of the width, so an optimiser that moves every matrix equally
-    makes its softmax one-hot and words stop mixing: scores come from relative positions alone, and stay so.
+    UMT5 does not scale attention scores, so with orthogonalised updates its softmax becomes one-hot and words
+    stop mixing. So queries and keys are fixed, and scores come from relative positions only.
     """
     config = UMT5Config(
         vocab_size=vocabulary_size,
@@ -95,9 +95,9 @@ def make_text_encoder(vocabulary_size: int) -> UMT5EncoderModel:
 
 @torch.no_grad()
 def make_denoiser() -> WanVACETransformer3DModel:
-    """A denoiser that predicts zero, with open gates and most self-attention heads on their neighbours."""
+    """A denoiser that predicts zero, with gates of 1 and most self-attention heads biased to neighbours."""
     model = WanVACETransformer3DModel(**DENOISER_CONFIG)
-    # Position channels of the noisy latents carry nothing: the control latents hold the same, without noise.
+    # Position channels of the noisy latents are ignored: the control latents hold them without noise.
     model.patch_embedding.weight[:, LATENT_CHANNELS - 3 :] = 0
     _zero(model.proj_out)
     model.scale_shift_table.zero_()
@@ -110,7 +110,7 @@ def make_denoiser() -> WanVACETransformer3DModel:
         for layer in (block.attn1.to_out[0], block.attn2.to_out[0], block.ffn.net[2]):
             layer.weight.mul_(0.5)
             layer.bias.zero_()
-        _look_at_neighbours(block.attn1, first=number * (HEADS - 1))
+        _bias_to_neighbours(block.attn1, first=number * (HEADS - 1))
     for block in model.vace_blocks:
         block.proj_out.weight.mul_(0.3)
         block.proj_out.bias.zero_()
@@ -118,7 +118,7 @@ def make_denoiser() -> WanVACETransformer3DModel:
 
 
 def make_sampler(flow_shift: float) -> DPMSolverMultistepScheduler:
-    """Euler's solver with ancestral noise, which mends mistakes of earlier steps."""
+    """Ancestral Euler, whose noise corrects errors of earlier steps."""
     return DPMSolverMultistepScheduler(
         algorithm_type="sde-dpmsolver++",
         solver_order=1,
@@ -129,29 +129,29 @@ def make_sampler(flow_shift: float) -> DPMSolverMultistepScheduler:
 
 
 def encode_words(encoder: UMT5EncoderModel, tokenizer: Any, captions: list[str]) -> tuple[Tensor, Tensor]:
-    """Text encoder output [B, L, C], zero where padded as in the pipeline, and the number of words [B]."""
+    """Text encoder output [B, L, C], zero at padding as in the pipeline, and the number of tokens [B]."""
     tokens = tokenizer(captions, padding="max_length", max_length=WORDS, truncation=True, return_tensors="pt")
     hidden = encoder(tokens.input_ids, tokens.attention_mask).last_hidden_state
     return hidden * tokens.attention_mask.unsqueeze(-1), tokens.attention_mask.sum(1)
 
 
 def pad_bias(words: Tensor, lengths: Tensor) -> Tensor:
-    """Logarithm of how many paddings each position stands for, so that prompts seem padded to `lengths`.
+    """Attention bias that makes prompts of `WORDS` tokens equal to ones padded to `lengths`.
 
     Args:
-        words: [B] words in each caption.
-        lengths: [B] length to which the pipeline would pad, at least `WORDS`.
+        words: [B], number of tokens of each caption.
+        lengths: [B], length to which the pipeline would pad, more than `WORDS`.
 
     Returns:
-        float32 [B, WORDS].
+        float32 [B, WORDS], the logarithm of the number of padding tokens that each position stands for.
     """
     weight = torch.log((lengths - words).float() / (WORDS - words).clamp(min=1))
     positions = torch.arange(WORDS)
     return torch.where(positions >= words.unsqueeze(1), weight.unsqueeze(1), 0.0)
 
 
-def _look_at_neighbours(attention: nn.Module, first: int) -> None:
-    """Set biases of queries and keys so that rotary positions favour a neighbour, another for each head."""
+def _bias_to_neighbours(attention: nn.Module, first: int) -> None:
+    """Set biases of queries and keys so that rotary positions favour one neighbour for each head."""
     rows = 2 * (HEAD_WIDTH // 6)
     starts = (0, HEAD_WIDTH - 2 * rows, HEAD_WIDTH - rows)
     attention.to_q.bias.zero_()

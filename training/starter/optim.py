@@ -1,5 +1,5 @@
 # mypy: allow-untyped-decorators, allow-subclassing-any
-"""Muon for matrices and filters, AdamW for the rest, and a running average of weights."""
+"""The Muon optimiser, a learning rate schedule, and the exponential moving average of weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum whose matrices are made orthogonal; matrices of one shape are treated in one batch.
+    """Momentum SGD with orthogonalised updates, computed in one batch for parameters of one shape.
 
     Source: Jordan et al. 2024, https://kellerjordan.github.io/posts/muon.
     """
@@ -22,7 +22,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # noqa: ARG002 (the signature of torch.optim.Optimizer)
-        """Move every parameter that has a gradient."""
+        """Update every parameter that has a gradient."""
         for group in self.param_groups:
             by_shape: dict[tuple[int, int], list[Tensor]] = {}
             for parameter in group["params"]:
@@ -47,7 +47,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalise(matrices: Tensor, rounds: int = 5) -> Tensor:
-    """Nearest orthogonal matrices, roughly, by Newton-Schulz iteration in bfloat16.
+    """Approximately the nearest orthogonal matrices, by Newton-Schulz iteration in bfloat16.
 
     Args:
         matrices: float32 [N, rows, columns].
@@ -63,7 +63,7 @@ def orthogonalise(matrices: Tensor, rounds: int = 5) -> Tensor:
 
 
 def rate(progress: float, step: int, *, warmup: int, hold: float) -> float:
-    """Factor on the learning rate: linear warm-up, flat until `hold`, then a cosine down to 0.02."""
+    """Factor of the learning rate: linear warm-up, constant until `hold`, then a cosine to 0.02."""
     fall = (
         1.0 if progress < hold else 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - hold) / (1 - hold))))
     )
@@ -71,7 +71,7 @@ def rate(progress: float, step: int, *, warmup: int, hold: float) -> float:
 
 
 class Average:
-    """Exponential running average of parameters, young at first so that it does not remember the start."""
+    """Exponential moving average of parameters; its decay starts low, to forget initial values."""
 
     def __init__(self, parameters: Sequence[Tensor], decay: float) -> None:
         self.parameters = list(parameters)
@@ -81,14 +81,14 @@ class Average:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take in the present values."""
+        """Update the average with the current values."""
         self.steps += 1
         decay = min(self.decay, self.steps / (self.steps + 9))
         torch._foreach_lerp_(self.values, [parameter.detach() for parameter in self.parameters], 1 - decay)
 
     @torch.no_grad()
     def swap(self) -> None:
-        """Exchange the average and the present values."""
+        """Exchange the average and the current values."""
         for value, parameter in zip(self.values, self.parameters, strict=True):
             kept = parameter.detach().clone()
             parameter.copy_(value)

@@ -1,5 +1,5 @@
 # mypy: allow-untyped-decorators
-"""A look at what the denoiser makes of words at pure noise, which the loss hides."""
+"""A probe of whether predictions from pure noise follow the motion in the prompt, which the loss hides."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _NOISES = 16
 
 @torch.no_grad()
 def probe_motion(model: Model, pool: ScenePool) -> str:
-    """Where the object is at its first and last latent frame in predictions from pure noise.
+    """Position and size of the object in the first and the last latent frame of predictions from pure noise.
 
     Returns:
-        For each motion: x, y (0 to 1) and share of the picture, first > last; they must move with the word.
+        For each motion: x, y (0 to 1) and share of the frame, first > last; they should follow the motion.
     """
     denoise = FastDenoiser(model.denoiser, pool.grid, compiled=False)
     content = pool.white.shape[-1] // 4
@@ -53,8 +53,8 @@ def probe_motion(model: Model, pool: ScenePool) -> str:
         velocity = denoise(
             noise, torch.ones(_NOISES), words, padding, pool.control(torch.zeros_like(noise), mask)
         )
-        picture = to_latents(noise - velocity, pool.grid).mean(0)[:3]
-        share = ((picture - back.view(3, 1, 1, 1)) * (front - back).view(3, 1, 1, 1)).sum(0)
+        clean = to_latents(noise - velocity, pool.grid).mean(0)[:3]
+        share = ((clean - back.view(3, 1, 1, 1)) * (front - back).view(3, 1, 1, 1)).sum(0)
         share = (share / (front - back).square().sum()).clamp(min=0)
         first, last = share[0], share[frames - 1]
         numbers = [

@@ -1,5 +1,5 @@
 # mypy: allow-untyped-decorators
-"""Training of the starter's decoder against its fixed encoder."""
+"""Training of the starter's decoder with its encoder fixed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LEARNING_RATES = {"matrices": 0.01, "rest": 2e-3}
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderPlan:
-    """How to train the decoder."""
+    """Settings of the training of the decoder."""
 
     seconds: float
     clips: int = 1000
@@ -33,21 +33,21 @@ class DecoderPlan:
     crop: int = 4
     """Latent cells on a side of a crop."""
     whole_clips_from: float = 0.75
-    """Part of the time after which whole clips are decoded instead of crops."""
+    """Share of the time after which whole clips are decoded instead of crops."""
     latent_noise: float = 0.12
     side: int = SIDE
     seed: int = 21
 
 
 def train_decoder(vae: AutoencoderKLWan, plan: DecoderPlan, save: Callable[[], None] | None = None) -> None:
-    """Train the decoder in place; it ends with the running average of its weights.
+    """Train the decoder in place, and give it the exponential moving average of its weights.
 
     Args:
-        save: called about once a minute, while the average is in place.
+        save: called about once a minute, while the decoder has the averaged weights.
     """
     rng = random.Random(plan.seed)
     torch.manual_seed(plan.seed)
-    pool = Pool(vae, plan, rng)
+    pool = ClipPool(vae, plan, rng)
     deviation = torch.tensor(vae.config.latents_std).view(1, -1, 1, 1, 1)
     decoder = vae.decoder.requires_grad_(True).train()
     prefer_channels_last(decoder)
@@ -86,15 +86,15 @@ def train_decoder(vae: AutoencoderKLWan, plan: DecoderPlan, save: Callable[[], N
 
 
 def reconstruction_loss(decoded: Tensor, clips: Tensor) -> Tensor:
-    """Absolute error of values, of spatial gradients and of changes in time, and a squared error."""
+    """L1 errors of values, spatial gradients and temporal differences, plus the squared error."""
     error = decoded - clips
     gradients = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
     changes = error.diff(dim=2).abs().mean()
     return error.abs().mean() + 0.5 * gradients + 0.25 * changes + 2 * error.square().mean()
 
 
-class Pool:
-    """Drawn clips with their latents, and a few unseen ones."""
+class ClipPool:
+    """Rendered clips with their latents for training, and a few withheld ones for validation."""
 
     @torch.no_grad()
     def __init__(self, vae: AutoencoderKLWan, plan: DecoderPlan, rng: random.Random) -> None:
@@ -112,7 +112,7 @@ class Pool:
         self.unseen_latents = encode_clip(vae, self.unseen)
 
     def batch(self, *, whole: bool) -> tuple[Tensor, Tensor]:
-        """Clips and latents of one step."""
+        """Crops or whole clips of one step, with their latents."""
         cells = self.plan.side // _CELL
         size = cells if whole else min(cells, self.plan.crop)
         count = max(2, self.plan.batch // 4) if whole else self.plan.batch
@@ -128,13 +128,13 @@ class Pool:
 
     @torch.no_grad()
     def validate(self) -> float:
-        """Mean PSNR in dB of the round trip of unseen clips."""
+        """Mean PSNR in dB of decoded withheld clips."""
         decoded = torch.cat([decode_clip(self.vae, part) for part in self.unseen_latents.split(4)])
         errors = (decoded.clamp(-1, 1) - self.unseen).square().mean((1, 2, 3, 4))
         return float((10 * torch.log10(4 / errors)).mean())
 
     def _corner(self, index: int, cells: int, size: int) -> tuple[int, int]:
-        """Mostly a corner that brings the border of the shape into the crop."""
+        """Column and row of a crop; three in four crops contain the border of the shape."""
         if self.rng.random() > 0.75:
             return self.rng.randrange(cells - size + 1), self.rng.randrange(cells - size + 1)
         x, y, radius = self.places[index]
@@ -165,7 +165,7 @@ def _optimisers(decoder: nn.Module) -> tuple[torch.optim.Optimizer, ...]:
 
 
 def prefer_channels_last(module: nn.Module) -> None:
-    """The convolutions of a CPU are faster so."""
+    """Set weights of convolutions to channels last, which is faster on a CPU."""
     for part in module.modules():
         if isinstance(part, nn.Conv3d):
             part.weight.data = part.weight.data.contiguous(memory_format=torch.channels_last_3d)

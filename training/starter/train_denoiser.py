@@ -1,5 +1,5 @@
 # mypy: allow-untyped-decorators, allow-subclassing-any
-"""Training of the starter's denoiser and text encoder with rectified flow."""
+"""Training of the starter's denoiser and text encoder by rectified flow."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ from training.starter.data import HOLES, Batch, Grid, ScenePool
 from training.starter.decoded import decoded_error
 from training.starter.fast import FastDenoiser, to_latents, to_tokens
 from training.starter.model import Model
-from training.starter.networks import (
-    WORDS,
-)
+from training.starter.networks import WORDS
 from training.starter.optim import Average, Muon, rate
 from training.starter.probe import probe_motion
 from training.starter.train_decoder import prefer_channels_last
@@ -33,7 +31,7 @@ _MUON_RATE, _ADAM_RATE = 0.02, 2e-3
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """A stretch of training at one size."""
+    """Settings of a phase of training at one size."""
 
     seconds: float
     side: int = SIDE
@@ -42,26 +40,26 @@ class Phase:
     wide: int = 3000
     conditional: float = 0.5
     holes: float = HOLES
-    """Part of clips with something given of which that is all but a part of the picture."""
+    """Share of conditioned clips that are given except for a box."""
     shift: float = 5.0
-    """How far noise levels are moved towards pure noise."""
+    """Shift of noise levels towards pure noise."""
     late: float = 0.0
-    """Part of noise levels that lie where the last steps of sampling are: there, given detail is copied."""
+    """Share of noise levels in the range of the last sampling steps, where given detail is copied."""
     known_weight: float = 3.0
-    """Weight of the error where every pixel is given; elsewhere it is 1."""
+    """Weight of the error of tokens whose pixels are all given; it is 1 where none is given."""
     pixel_weight: float = 0.0
-    """Weight of what the error means at given pixels, also where a block or four frames are given in part."""
+    """Weight of the error at given pixels, also of blocks that are given in part."""
     decoded_weight: float = 0.0
     """Weight of the error at given pixels of decoded crops."""
     rate_from: float = 1.0
     rate_to: float = 1.0
-    """Factor on learning rates at the start and the end; between them it follows a cosine."""
+    """Factors of learning rates at the start and at the end, with a cosine between them."""
     decay: float = 0.997
-    """Of the running average."""
+    """Of the exponential moving average."""
 
 
 class Trainer:
-    """Runs phases one after another on one model."""
+    """Trains one model in several phases, with one set of optimisers."""
 
     def __init__(self, vae: AutoencoderKLWan, model: Model, *, seed: int, compiled: bool) -> None:
         torch.manual_seed(seed)
@@ -74,7 +72,7 @@ class Trainer:
         self.steps = 0
 
     def run(self, phase: Phase, save: Callable[[], None] | None = None) -> None:
-        """Train for a phase; `save` is called about once a minute."""
+        """Train for one phase; `save` is called about once a minute and at the end."""
         pool = ScenePool(self.vae, near=phase.near, wide=phase.wide, side=phase.side, rng=self.rng)
         denoise = FastDenoiser(self.model.denoiser, pool.grid, compiled=self.compiled)
         self.average.decay = phase.decay
@@ -89,8 +87,8 @@ class Trainer:
         losses = _Losses()
         while (elapsed := time.monotonic() - start) < phase.seconds:
             progress = elapsed / phase.seconds
-            fall = 1 - (rate(progress, 10**6, warmup=1, hold=0.0) - 0.02) / 0.98
-            factor = phase.rate_from + (phase.rate_to - phase.rate_from) * fall
+            decayed = 1 - (rate(progress, 10**6, warmup=1, hold=0.0) - 0.02) / 0.98
+            factor = phase.rate_from + (phase.rate_to - phase.rate_from) * decayed
             losses.add(step(factor))
             if elapsed > next_report:
                 next_report += 60.0
@@ -109,16 +107,16 @@ class Trainer:
         size = len(batch.captions)
         sigma = sample_sigmas(size, phase.shift, phase.late)
         level = sigma.view(-1, 1, 1)
-        wrong_given = pool.encode.given_part(mistakes(size, pool.grid), batch.keep)
-        noise = torch.randn_like(batch.latents) + to_tokens(wrong_given)
+        given_noise = pool.encode.given_part(sampling_errors(size, pool.grid), batch.keep)
+        noise = torch.randn_like(batch.latents) + to_tokens(given_noise)
         lengths = (WORDS + 1) * torch.pow(512 / (WORDS + 1), torch.rand(size) ** 3)
         words, padding = self.model.words(batch.captions, lengths)
         noisy = (1 - level) * batch.latents + level * noise
         velocity = denoise(noisy, sigma, words, padding, batch.control)
-        wrong = velocity - (noise - batch.latents)
-        errors = wrong.square()
+        difference = velocity - (noise - batch.latents)
+        errors = difference.square()
         loss = (errors * (1 + (phase.known_weight - 1) * batch.known)).mean()
-        by_cell = pool.encode.given_error(to_latents(wrong, pool.grid), batch.keep)
+        by_cell = pool.encode.given_error(to_latents(difference, pool.grid), batch.keep)
         loss = loss + phase.pixel_weight * by_cell.mean()
         decoded = torch.zeros(())
         if phase.decoded_weight:
@@ -137,24 +135,24 @@ class Trainer:
         self.average.update()
         self.steps += 1
         errors, known = errors.detach(), known.detach()
-        free = batch.unconditional
+        unconditional = batch.unconditional
         return {
             "all": errors,
-            "text": errors[free],
-            "given": errors[~free],
+            "text": errors[unconditional],
+            "given": errors[~unconditional],
             "given pixels": by_cell.detach().mean().unsqueeze(0),
             "decoded": decoded.detach().unsqueeze(0),
-            "known": known[~free],
-            "known, noise < .5": known[~free & (sigma < 0.5)],
-            "text, noise > .85": errors[free & (sigma > 0.85)],
-            "text, noise < .5": errors[free & (sigma < 0.5)],
+            "known": known[~unconditional],
+            "known, noise < .5": known[~unconditional & (sigma < 0.5)],
+            "text, noise > .85": errors[unconditional & (sigma > 0.85)],
+            "text, noise < .5": errors[unconditional & (sigma < 0.5)],
         }
 
 
 def sample_sigmas(count: int, shift: float, late: float = 0.0) -> Tensor:
-    """Noise levels: logit-normal, a fifth uniform, moved towards noise; a few are 1, as sampling begins.
+    """Noise levels: logit-normal, a fifth of them uniform, shifted towards noise; a few are 1.
 
-    A part of `late` is even between .05 and .6 instead.
+    A share of `late` is uniform in [0.05, 0.6] instead.
     """
     levels = torch.sigmoid(torch.randn(count))
     levels = torch.where(torch.rand(count) < 0.2, torch.rand(count), levels)
@@ -163,12 +161,11 @@ def sample_sigmas(count: int, shift: float, late: float = 0.0) -> Tensor:
     return torch.where(torch.rand(count) < late, 0.05 + 0.55 * torch.rand(count), levels)
 
 
-def mistakes(size: int, grid: Grid) -> Tensor:
-    """Extra noise for what is given of clips, even over a clip in half of it: [B, content channels, *grid].
+def sampling_errors(size: int, grid: Grid) -> Tensor:
+    """Extra noise for given latents, part of it constant over a clip: [B, content channels, *grid].
 
-    While sampling, small errors settle in what is given, also in latents that are given in part; a model that
-    has only seen clean ones takes them for content. With these it learns to trust what is given more than
-    what it made itself.
+    While sampling, small errors accumulate in given latents, also in those given in part; a model trained on
+    clean ones takes them for content. With this noise it learns to trust given pixels more than its output.
     """
     strength = torch.rand(size, 1, 1, 1, 1) * (torch.rand(size, 1, 1, 1, 1) < 0.8)
     even = torch.randn(size, CONTENT_CHANNELS, 1, 1, 1)
@@ -177,7 +174,7 @@ def mistakes(size: int, grid: Grid) -> Tensor:
 
 
 class _Losses:
-    """Running means of losses, by kind."""
+    """Running means of losses by name."""
 
     def __init__(self) -> None:
         self.means: dict[str, float] = {}
@@ -194,26 +191,26 @@ class _Losses:
 
 
 def _optimisers(model: Model) -> tuple[torch.optim.Optimizer, ...]:
-    """Muon for the matrices of blocks; the text encoder and all that is not a matrix are trained gently."""
+    """Muon for the matrices of blocks; AdamW for all others, with a lower rate for the text encoder."""
     matrices: list[Tensor] = []
-    gentle: list[Tensor] = []
+    encoder: list[Tensor] = []
     embeddings: list[Tensor] = []
     rest: list[Tensor] = []
-    outside = ("proj_out", "patch_embedding", "time_embedder", "scale_shift")
+    excluded = ("proj_out", "patch_embedding", "time_embedder", "scale_shift")
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
         if name.startswith("text_encoder"):
-            (embeddings if "shared" in name or "embed_tokens" in name else gentle).append(parameter)
+            (embeddings if "shared" in name or "embed_tokens" in name else encoder).append(parameter)
         elif parameter.ndim == 2 and not (
-            any(word in name for word in outside) and "vace_blocks" not in name
+            any(word in name for word in excluded) and "vace_blocks" not in name
         ):
             matrices.append(parameter)
         else:
             rest.append(parameter)
     groups = [
         {"params": rest, "lr": _ADAM_RATE},
-        {"params": gentle, "lr": _ADAM_RATE / 2},
+        {"params": encoder, "lr": _ADAM_RATE / 2},
         {"params": embeddings, "lr": _ADAM_RATE * 3},
     ]
     optimisers: tuple[torch.optim.Optimizer, ...] = (

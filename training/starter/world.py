@@ -1,4 +1,4 @@
-"""The world of the starter: one flat shape that moves on a plain background, with captions."""
+"""The scenes that the starter is trained on: a flat shape that moves on a plain background, with captions."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _PLACES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """What one clip shows; lengths are parts of the side of the picture."""
+    """The content of a clip; lengths are shares of the side of the frame."""
 
     shape: str
     colour: str
@@ -73,24 +73,24 @@ class Scene:
     size: str
     radius: float
     across: float
-    """Where the path lies between its limits, 0 to 1."""
+    """Position of the path across its direction, between its limits, 0 to 1."""
     start: float
-    """Where the path begins between its limits, 0 to 1."""
+    """Start of the path between its limits, 0 to 1."""
     travel: float
-    """How much of the free path is used, 0 to 1."""
+    """Share of the free path that is used, 0 to 1."""
 
 
 def is_withheld(shape: str, colour: str, motion: str) -> bool:
-    """Tell whether a combination is kept out of training, on every background (about one in ten)."""
+    """Whether a combination is withheld from training, on every background; about one in ten is."""
     return zlib.crc32(f"{colour} {shape} {motion}".encode()) % 10 == 0
 
 
 def sample_scene(rng: random.Random, *, withheld: bool = False, spread: float = 0.3) -> Scene:
-    """Draw a scene.
+    """A random scene.
 
     Args:
         withheld: draw only withheld combinations; otherwise never one of them.
-        spread: how far the path strays from the middle, 0 to 1.
+        spread: largest deviation of the path from the middle, 0 to 1.
     """
     while True:
         shape, motion = rng.choice(SHAPES), rng.choice(MOTIONS)
@@ -112,7 +112,7 @@ def sample_scene(rng: random.Random, *, withheld: bool = False, spread: float = 
 
 
 def caption(scene: Scene, rng: random.Random) -> str:
-    """Describe a scene in one of many ways; a few captions leave out the motion or the background."""
+    """A random caption of a scene; a few leave out the motion or the background."""
     omitted = rng.random()
     plain, continuous = ("", "") if omitted < 0.03 else _motion_phrases(scene.motion, rng)
     place = "" if 0.03 <= omitted < 0.06 else rng.choice(_PLACES).format(background=scene.background)
@@ -135,7 +135,7 @@ def caption(scene: Scene, rng: random.Random) -> str:
 
 
 def plain_caption(scene: Scene) -> str:
-    """Describe a scene in the plainest words: "a red circle moves right on a blue background"."""
+    """The standard caption of a scene: "a red circle moves right on a blue background"."""
     phrase = f"moves {scene.motion}" if scene.motion in _DIRECTIONS else _OTHER_PHRASES[scene.motion][0][0]
     thing = f"{scene.size} {scene.colour} {scene.shape}".strip()
     article = "an" if thing[0] in "aeiou" else "a"
@@ -144,7 +144,7 @@ def plain_caption(scene: Scene) -> str:
 
 
 def vocabulary() -> tuple[str, ...]:
-    """Every word and sign that a caption can hold, sorted."""
+    """All words and punctuation of captions, sorted."""
     texts = [",", ".", "a an the", *SHAPES, *COLOURS, *(" ".join(words) for words in SIZE_WORDS.values())]
     texts += [place.format(background="") for place in _PLACES]
     texts += [" ".join(ways) for ways in _DIRECTIONS.values()]
@@ -154,7 +154,7 @@ def vocabulary() -> tuple[str, ...]:
 
 
 def paths(scene: Scene, frames: int = FRAMES) -> tuple[list[float], list[float], list[float]]:
-    """Centre x, centre y and radius of the shape in each frame."""
+    """X and y of the centre, and radius of the shape, per frame."""
     times = [i / (frames - 1) for i in range(frames)]
     if scene.motion in _DIRECTIONS:
         return _moving(scene, times)
@@ -171,7 +171,7 @@ def paths(scene: Scene, frames: int = FRAMES) -> tuple[list[float], list[float],
 
 
 def draw(scenes: Sequence[Scene], frames: int = FRAMES, side: int = SIDE) -> Tensor:
-    """Draw clips.
+    """Render clips of scenes.
 
     Returns:
         float32 [B, 3, T, H, W] in [-1, 1].
@@ -184,7 +184,7 @@ def draw(scenes: Sequence[Scene], frames: int = FRAMES, side: int = SIDE) -> Ten
 
 
 def coverage(scenes: Sequence[Scene], frames: int = FRAMES, side: int = SIDE) -> Tensor:
-    """Part of each pixel that the shape covers.
+    """Share of each pixel that the shape covers.
 
     Returns:
         float32 [B, T, H, W] in [0, 1].
@@ -200,7 +200,7 @@ def coverage(scenes: Sequence[Scene], frames: int = FRAMES, side: int = SIDE) ->
 
 
 def signed_distance(shape: str, x: Tensor, y: Tensor) -> Tensor:
-    """Distance to the border of a shape of radius 1 at the origin, negative inside; y points down."""
+    """Signed distance to the border of a shape of radius 1 at the origin; negative inside, y points down."""
     if shape == "circle":
         return torch.sqrt(x * x + y * y) - 1
     if shape == "square":
@@ -211,7 +211,7 @@ def signed_distance(shape: str, x: Tensor, y: Tensor) -> Tensor:
 
 
 def _star_distance(x: Tensor, y: Tensor) -> Tensor:
-    """Five points; each tenth of the plane is folded onto one straight edge."""
+    """A star with five points: each tenth of the plane is folded onto one edge."""
     outer, inner, step = 1.2, 0.5, math.pi / 5
     angle = torch.remainder(torch.atan2(x, -y) + step, 2 * step) - step
     radius = torch.sqrt(x * x + y * y)
