@@ -274,3 +274,15 @@ def test_a_task_whose_second_model_is_not_here_does_not_start(session: Session, 
     outcome = execute(lambda: flags(tmp_path / "out", **values), session)
     assert (outcome.status, outcome.exit_code) == ("failed", 3)
     assert "t2v" in str(outcome.error)
+
+
+def test_a_model_of_another_kind_than_its_role_needs_is_refused(
+    config: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = "models: {cutout: {title: Cut-out, kind: matting, source: {repository: a/b}}}"
+    (config / "models" / "tools.yaml").write_text(entry + "\n", encoding="utf-8")
+    session = bootstrap.start([], tasks=TASK_TYPES)
+    values = {"type": "two-models", "first": "tiny_t2v", "second": "cutout"}
+    outcome = execute(lambda: flags(tmp_path / "out", **values), session)
+    assert (outcome.status, outcome.exit_code) == ("rejected", 2)
+    assert "second: model 'cutout' is of kind matting, wanted video" in str(outcome.error).replace("--", "")

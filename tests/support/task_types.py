@@ -13,6 +13,7 @@ from pydantic import Field
 from wangp_cli.media.read import read_video
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import write_video
+from wangp_cli.models import Kind
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.pipelines.memory.placement import choose
 from wangp_cli.runtime.history.manifest import embedded_document
@@ -102,6 +103,7 @@ class TwoModels(Runtime, Task):
     run: ClassVar[str] = f"{__name__}:use_both"
     stages: ClassVar[tuple[StageShare, ...]] = RENDER_STAGES
     suffixes: ClassVar[tuple[str, ...]] = (".mkv",)
+    model_kinds: ClassVar[Mapping[str, Kind]] = {"first": "video", "second": "video"}
     type: Literal["two-models"] = "two-models"
     first: Annotated[str, Flag("Model of the first half.")]
     second: Annotated[str, Flag("Model of the second half.")]

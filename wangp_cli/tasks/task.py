@@ -6,10 +6,12 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
+from wangp_cli.models import Kind
 from wangp_cli.tasks.fields import Flag, Input, Spec
 from wangp_cli.tasks.stages import TASK_STAGES, StageShare
 
@@ -163,6 +165,7 @@ class Task(Output, Identity):
         prepared_fields: those that `prepare` may change; paths, sizes and plans must not depend on them.
         stages: in the order in which they happen, with their shares of the time.
         suffixes: endings of result files; the first is the default.
+        model_kinds: the kind that the model of a role must have; models of other roles are of any kind.
     """
 
     panel: ClassVar[str] = "Task"
@@ -171,6 +174,7 @@ class Task(Output, Identity):
     prepared_fields: ClassVar[frozenset[str]] = frozenset()
     stages: ClassVar[tuple[StageShare, ...]] = TASK_STAGES
     suffixes: ClassVar[tuple[str, ...]] = ()
+    model_kinds: ClassVar[Mapping[str, Kind]] = MappingProxyType({})
 
     @classmethod
     @cache

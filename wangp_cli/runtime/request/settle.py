@@ -47,8 +47,11 @@ def settle(task: Task, merged: MergedLayers, session: Session) -> Request:
         NoSpaceError: the output folder cannot take the result.
     """
     models = {role: session.catalogue.get(name) for role, name in task.models().items()}
-    for spec in models.values():
+    for role, spec in models.items():
         _check_supported(spec)
+        kind = task.model_kinds.get(role, spec.kind)
+        if spec.kind != kind:
+            raise RequestError(role, f"model {spec.name!r} is of kind {spec.kind}, wanted {kind}")
     if isinstance(task, Render):
         return _settle_render(task, merged, models, session)
     facts = check_inputs(task, [], merged.checksums)
