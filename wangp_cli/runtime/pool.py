@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class SharedComponents:
-    """Parts of pipelines by key; those that the last load did not ask for can be dropped."""
+    """Parts of pipelines by key; those that the last load did not use can be dropped."""
 
     def __init__(self) -> None:
         self._parts: dict[tuple[str, ...], Any] = {}
@@ -45,16 +45,16 @@ class SharedComponents:
         return key in self._parts
 
     def start_counting(self) -> None:
-        """From here on, note which parts are asked for."""
+        """Start to record which parts are used."""
         self._used.clear()
         self._made.clear()
 
     def counted(self) -> dict[str, Literal["loaded", "shared"]]:
-        """The parts with a name that were asked for since then: whether each was made, or there already."""
+        """The named parts used since `start_counting`: loaded now, or shared with an earlier pipeline."""
         return {key[0]: "loaded" if key in self._made else "shared" for key in self._used if key[0]}
 
     def drop_unused(self) -> None:
-        """Forget the parts nobody asked for since `start_counting`."""
+        """Drop the parts that were not used since `start_counting`."""
         self._parts = {key: part for key, part in self._parts.items() if key in self._used}
 
 

@@ -84,7 +84,7 @@ class NetworkFiles:
         )
 
     def dtype(self, parameter: str, dtype: torch.dtype) -> torch.dtype:
-        """The number format of a parameter in a network of `dtype`; diffusers keeps a few in float32."""
+        """The dtype of a parameter in a network of `dtype`; diffusers keeps a few in float32."""
         kept = getattr(self.empty, "_keep_in_fp32_modules", None) or ()
         return torch.float32 if set(kept) & set(parameter.split(".")) else dtype
 
@@ -101,7 +101,7 @@ class NetworkFiles:
         """The network with its weights."""
         weights = {own: self.tensor(own, dtype, device) for own in self._wanted}
         self.empty.load_state_dict(weights, strict=True, assign=True)
-        # Buffers that no file holds, such as places, are still where the network was made.
+        # Buffers that no file holds, such as positions, are still on the device the network was made on.
         return self.empty.to(device)
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HASHED_BYTES = 64 << 20
-"""Files up to this size are told apart by their content, larger ones by name, size and time."""
+"""Files up to this size are compared by content, larger ones by name, size and time."""
 CONTENT_NAME = re.compile(r"[0-9a-f]{64}")
 TOOLS = {
     "tokenizer": ("tokenizer.json", "spiece.model"),
@@ -75,7 +75,7 @@ class Checkpoint:
         return read_json(self._folder(part) / "config.json")
 
     def check(self, parts: Iterable[str]) -> None:
-        """Look whether the files of these parts are there and whole, without reading the weights.
+        """Check that the files of these parts exist and are complete, without reading the weights.
 
         Raises:
             ModelError: a file is missing or cut; the message names it.
@@ -138,7 +138,7 @@ class Checkpoint:
         return {name: stored.shape for name, stored in parameters(files, KeyNames()).items()}
 
     def weights(self, part: str) -> int:
-        """How many numbers the part's files hold, by their headers."""
+        """Number of parameters in the part's files, by their headers."""
         total = 0
         for file in self.tensor_files(part):
             with safe_open(file, framework="pt") as tensors:
@@ -208,7 +208,7 @@ class Checkpoint:
             raise ModelError(f"{self._folder(part)} cannot be loaded: {first_line(error)}") from error
 
     def _folder(self, part: str) -> Path:
-        """Where a part lies with its configuration."""
+        """The folder of a part and its configuration."""
         return self._files[part][0].parent if part in self._files else self.folder / part
 
     def _load(

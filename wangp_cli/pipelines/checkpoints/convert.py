@@ -1,4 +1,4 @@
-"""Writing a model in diffusers layout: from other layouts, or in the number format it will run in."""
+"""Writing a model in diffusers layout: from other layouts, or in the dtype it will run in."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from wangp_cli.pipelines.checkpoints.safetensors_writer import Tensors, TensorSp
 
 MARKER = "rewritten.json"
 COMPUTED = (*TRANSFORMERS, "text_encoder")
-"""Parts in the placement's number format; all others are in float32."""
+"""Parts in the placement's dtype; all others are in float32."""
 FLOATS = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
@@ -121,7 +121,7 @@ def _assembled(name: str, assembly: TransformerFiles, dtype: torch.dtype) -> _Pa
 
 
 def _cast(checkpoint: Checkpoint, name: str, dtype: torch.dtype) -> _Part:
-    """A part in diffusers layout, its numbers in another format."""
+    """A part in diffusers layout, its weights in another dtype."""
     library, kind = checkpoint.index[name][:2]
     files = [open_weights(file) for file in checkpoint.tensor_files(name)]
     of = {key: file for file in files for key in file.held}

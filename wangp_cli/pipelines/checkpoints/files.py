@@ -1,4 +1,4 @@
-"""Files of weights: what their headers say, and single tensors from them."""
+"""Files of weights: their headers, and single tensors from them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WRAPPERS = ("state_dict", "model", "module", "generator_ema", "generator")
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """What a header says of one tensor; `dtype` as safetensors and GGUF name it, such as BF16 or Q8_0."""
+    """Dtype (as safetensors and GGUF name it, such as BF16 or Q8_0) and shape of one tensor."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -42,7 +42,7 @@ class WeightFile(ABC):
 
     @abstractmethod
     def tensor(self, key: str) -> torch.Tensor:
-        """One tensor in its own number format; blocks of GGUF come as float32."""
+        """One tensor in its own dtype; blocks of GGUF come as float32."""
 
 
 def open_weights(path: Path, *, allow_pickle: bool = False) -> WeightFile:

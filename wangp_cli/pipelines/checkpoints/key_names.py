@@ -1,4 +1,4 @@
-"""What files call the parameters of a network."""
+"""Names of a network's parameters in files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PREFIXES = (
     "proj_model.",
     "audio_processor.",
 )
-"""What tools put before every key."""
+"""Prefixes that tools put before every key."""
 SHOWN_KEYS = 3
 """Keys that an error names; of more it tells the number."""
 

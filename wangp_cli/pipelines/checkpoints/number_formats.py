@@ -1,4 +1,4 @@
-"""How tools write numbers: plain, scaled fp8, quanto int8; and how to get the weights back."""
+"""Quantisation formats of weight files: plain, scaled fp8, quanto int8; and how they are dequantised."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PLAIN = ("F64", "F32", "F16", "BF16", *FLOAT8)
 GGUF_BLOCKS = re.compile(r"(I?Q\d\w*|TQ\d_\d|MXFP4|NVFP4)")
 SCALE = re.compile(r"^(.*)\.(?:scale_weight|weight_scale)$")
 ACTIVATIONS = (".scale_input", ".input_scale", ".output_scale")
-"""Scales of what flows between layers, for kernels that compute in few bits; the weights do not need them."""
+"""Scales of activations, for kernels that compute in few bits; dequantising weights needs none."""
 FORMATS = ("float8_e4m3fn", "float8_e5m2")
 
 
@@ -36,7 +36,7 @@ class TensorLocation:
 
     @property
     def held(self) -> TensorInfo:
-        """What the header says of it."""
+        """Its dtype and shape, from the header."""
         return self.file.held[self.key]
 
     def tensor(self) -> torch.Tensor:
@@ -46,7 +46,7 @@ class TensorLocation:
 
 @dataclass(frozen=True)
 class StoredParameter:
-    """A parameter in a file: its numbers, what they are multiplied with, and which half of them it is."""
+    """A parameter in a file: its quantised values, their scale, and the half of the tensor that it is."""
 
     numbers: TensorLocation
     scale: TensorLocation | None = None
@@ -59,7 +59,7 @@ class StoredParameter:
         return self.numbers.held.shape if self.half is None else (rows // 2, *rest)
 
     def tensor(self) -> torch.Tensor:
-        """The parameter; float32 if it was quantised, else in the file's number format."""
+        """The parameter; float32 if it was quantised, else in the file's dtype."""
         whole = self._whole()
         return whole if self.half is None else whole.chunk(2)[self.half]
 
@@ -82,7 +82,7 @@ class _SortedTensors:
 
 
 def parameters(files: Sequence[WeightFile], names: KeyNames) -> dict[str, StoredParameter]:
-    """The parameters in these files by the names they use, without prefixes; no number format is left over.
+    """The parameters in these files by the names they use, without prefixes; every key is accounted for.
 
     Raises:
         ModelError: a key is in two files, a scale is missing or left over, or a number format is not known.

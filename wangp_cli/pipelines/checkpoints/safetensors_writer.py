@@ -35,7 +35,7 @@ Tensors = Callable[[str], torch.Tensor]
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """Number format and shape of a tensor."""
+    """Dtype and shape of a tensor."""
 
     dtype: torch.dtype
     shape: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""Whether a LoRA file fits networks, told for every key."""
+"""Whether a LoRA file fits networks, with a reason for every key that does not."""
 
 from __future__ import annotations
 

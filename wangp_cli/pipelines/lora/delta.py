@@ -1,4 +1,4 @@
-"""What a LoRA adds to a layer: one form for every layout."""
+"""The change of a layer by a LoRA, in one form for every file layout."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class LowRank:
         return self.up.float() @ self.down.float() * self.scale
 
     def to(self, device: str, dtype: torch.dtype) -> LowRank:
-        """The same on a device, in a number format."""
+        """The same on a device, in a dtype."""
         return replace(self, down=self.down.to(device, dtype), up=self.up.to(device, dtype))
 
 
@@ -78,7 +78,7 @@ class Kronecker:
         return torch.kron(self.left.float(), self.right.float()) * self.scale
 
     def to(self, device: str, dtype: torch.dtype) -> Kronecker:
-        """The same on a device, in a number format."""
+        """The same on a device, in a dtype."""
         return replace(self, left=self.left.to(device, dtype), right=self.right.to(device, dtype))
 
 
@@ -112,13 +112,13 @@ class Hadamard:
         return self.left.dense() * self.right.dense() * self.scale
 
     def to(self, device: str, dtype: torch.dtype) -> Hadamard:
-        """The same on a device, in a number format."""
+        """The same on a device, in a dtype."""
         return replace(self, left=self.left.to(device, dtype), right=self.right.to(device, dtype))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Change:
-    """What a file says about a linear layer.
+    """The change of one linear layer by a LoRA file.
 
     Args:
         delta: added to the weight.
@@ -132,7 +132,7 @@ class Change:
     magnitude: torch.Tensor | None = None
 
     def to(self, device: str, dtype: torch.dtype) -> Change:
-        """The same on a device, in a number format; magnitudes stay float32."""
+        """The same on a device, in a dtype; magnitudes stay float32."""
         magnitude = None if self.magnitude is None else self.magnitude.to(device, torch.float32)
         return Change(delta=self.delta.to(device, dtype), magnitude=magnitude)
 
@@ -161,7 +161,7 @@ class Term:
             self._ratio, self._of_outputs = ratio.flatten(), rows
 
     def __call__(self, x: torch.Tensor, output: torch.Tensor, strength: float) -> torch.Tensor:
-        """What the change adds to `output [..., O]`, the layer's own answer to `x [..., I]`."""
+        """What the change adds to `output [..., O]`, the layer's own output for `x [..., I]`."""
         weight = strength * self._delta.scale
         if self._ratio is None:
             return self._delta.product(x) * weight

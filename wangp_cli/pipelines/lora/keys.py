@@ -1,4 +1,4 @@
-"""What LoRA files call a network's layers, and what the network calls them."""
+"""Keys of LoRA files: the layer and the factor that a key holds."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PARTS = {
     "hada_w2_a": "h2_a",
     "hada_w2_b": "h2_b",
 }
-"""What the last part of a key says that it holds, and what we call it."""
+"""The factor that a key holds by its last part, and its name here."""
 _PART = re.compile(
     rf"(?:\.|_(?=lora))({'|'.join(sorted(map(re.escape, PARTS), key=len, reverse=True))})"
     r"(?:\.(?!weight$|bias$)\w+)?(?:\.weight)?"
@@ -76,7 +76,7 @@ def bare_name(name: str) -> str:
 
 
 def split_key(key: str) -> tuple[str, str]:
-    """A key's layer, without prefixes, and what it holds: a value of `PARTS`, or nothing we know."""
+    """A key's layer, without prefixes, and what it holds: a value of `PARTS`, or an empty string."""
     if match := re.fullmatch(rf"(.+?){_PART.pattern}", key):
         return bare_name(match[1]), PARTS[match[2]]
     return bare_name(key), ""

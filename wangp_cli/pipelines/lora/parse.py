@@ -1,4 +1,4 @@
-"""Factors of LoRA, LoKr and LoHa as what they change in a layer."""
+"""Factors of LoRA, LoKr and LoHa as the change of a layer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
 KINDS = {"d": "LoRA", "u": "LoRA", "w": "LoKr", "h": "LoHa"}
-"""What factors are of, by the first letter of a part."""
+"""The method that factors belong to, by the first letter of a part."""
 _PLAIN = re.compile(r"(?:[\w.^$|-]|\\[.dw])+", re.ASCII)
 _REPEATS = 2
 """Patterns of layers: names, of which parts may be repeated so often."""

@@ -28,7 +28,7 @@ WHOLE = ("weight", "bias")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LoraFile:
-    """What a LoRA file says about a network, by the network's own names.
+    """The changes of a network by a LoRA file, by the network's own names.
 
     Args:
         changes: by linear layer.
@@ -54,7 +54,7 @@ class LoraFile:
         return bool(self.differences) or any(change.magnitude is not None for change in self.changes.values())
 
     def to(self, device: str, dtype: torch.dtype) -> LoraFile:
-        """The same on a device, factors in a number format; whole differences stay float32."""
+        """The same on a device, factors in a dtype; whole differences stay float32."""
         return LoraFile(
             changes={layer: change.to(device, dtype) for layer, change in self.changes.items()},
             differences={name: delta.to(device, torch.float32) for name, delta in self.differences.items()},
@@ -63,7 +63,7 @@ class LoraFile:
 
 
 def read(path: Path, network: Any) -> LoraFile:
-    """What a LoRA file says about a network, all of which must fit.
+    """The changes of a network by a LoRA file, all of whose keys must fit.
 
     Args:
         path: a safetensors file in any common layout.
@@ -87,7 +87,7 @@ def read(path: Path, network: Any) -> LoraFile:
 
 
 def match(path: Path, network: Any) -> LoraFile:
-    """What a LoRA file says about a network; what does not fit is told apart.
+    """The changes of a network by a LoRA file; keys that do not fit are in `rejected`.
 
     Raises:
         ModelError: the file is broken.
@@ -96,7 +96,7 @@ def match(path: Path, network: Any) -> LoraFile:
 
 
 def fit(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, Any], network: Any) -> LoraFile:
-    """What tensors of a LoRA, and what is said beside them, mean for a network."""
+    """The changes of a network by tensors of a LoRA and its metadata."""
     places = _Places(network)
     found = LoraFile()
     parts: dict[str, dict[str, torch.Tensor]] = {}
@@ -196,7 +196,7 @@ def opened(path: Path) -> Any:
 
 
 def tensors_of(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """A LoRA file's tensors, and what is said about ranks and alphas beside them.
+    """A LoRA file's tensors, and its metadata of ranks and alphas.
 
     Raises:
         ModelError: it is missing, broken or of another kind.

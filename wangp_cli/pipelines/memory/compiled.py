@@ -30,6 +30,6 @@ def compile_blocks(network: Any) -> None:
     """Compile the blocks of a diffusers transformer at their first call; one compilation serves them all."""
     import torch._dynamo
 
-    # LoRAs hang on layers: without this, one that comes or goes after the first call changes nothing.
+    # LoRAs are hooks on layers: without this, one added or removed after the first call has no effect.
     torch._dynamo.config.skip_nnmodule_hook_guards = False
     network.compile_repeated_blocks()

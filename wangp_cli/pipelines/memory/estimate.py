@@ -1,4 +1,4 @@
-"""What a task will take of memory and time, from the sizes of its model and of its shots."""
+"""Estimates of the memory and time of a task, from the sizes of its model and of its shots."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ WHOLE = ("image_encoder", "audio_encoder")
 HIDDEN_COPIES = 12
 """Tensors as wide as the network that live at once in a block, besides two as wide as its inner layer."""
 SHARE_OF_PEAK = {"cpu": 0.9, "cuda": 0.5, "mps": 0.5}
-"""Of the speed of a large matrix product, what a network reaches."""
+"""Speed of a network as a share of that of a large matrix product."""
 SHARE_OF_VAE = 0.3
 """The same of convolutions, against a network."""
 BYTES_A_SECOND = 500e6
-"""From disk to device, where nothing better is known."""
+"""Assumed throughput from disk to device."""
 PROBE_SECONDS = 0.2
 TEXT_TOKENS = 512
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """What a task will take. Weights are exact; the rest is rough.
+    """Memory and time of a task. Weights are exact; the rest is rough.
 
     Args:
         weights: bytes of each part in its dtype while it computes.
@@ -67,7 +67,7 @@ class Estimate:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """What estimates need to know of a model.
+    """The facts of a model that estimates depend on.
 
     Args:
         traits: of its architecture.

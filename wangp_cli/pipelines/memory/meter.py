@@ -1,4 +1,4 @@
-"""How much memory there is, and how much a computation takes."""
+"""Free memory of devices, and the memory that decoding takes."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def _of_machine() -> int | None:
     try:
         lines = MEMORY_FACTS.read_text(encoding="ascii").splitlines()
     except OSError:
-        # What is free changes less than what is there.
+        # Without that file only the total is known.
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
 
 
 def _of_container() -> int | None:
-    """What a control group (version 2) leaves; its file cache can be taken back."""
+    """Free bytes of the control group (version 2); its file cache counts as free."""
     try:
         limit = (CONTROL_GROUP / "memory.max").read_text(encoding="ascii").strip()
         used = int((CONTROL_GROUP / "memory.current").read_text(encoding="ascii"))

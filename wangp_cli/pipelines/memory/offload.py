@@ -30,7 +30,7 @@ FILE = "weights.safetensors"
 
 
 class WeightOffloader:
-    """Where the weights of large networks wait, as a profile says; networks may come and go.
+    """Offloads the weights of large networks as a profile defines; networks may be added and freed.
 
     Args:
         placement: with the profile that was chosen.
@@ -45,17 +45,17 @@ class WeightOffloader:
 
     @property
     def first_device(self) -> str:
-        """Where a large network is put when it is read."""
+        """Device that a large network is loaded to."""
         waits = self._how.turns or self._how.groups != "none"
         return "cpu" if waits else self._placement.device
 
     @property
     def on_disk(self) -> bool:
-        """Whether weights wait on the disk."""
+        """Whether weights are offloaded to the disk."""
         return self._how.disk
 
     def add(self, network: Any) -> None:
-        """Take charge of a network on `first_device`: from here on its weights come when it is called."""
+        """Offload a network on `first_device`: from now on its weights are loaded when it is called."""
         how, device = self._how, self._placement.device
         folder = self._folder(network) if how.disk else None
         if how.turns:
@@ -72,13 +72,13 @@ class WeightOffloader:
             self._offload_groups(network, folder)
 
     def offload_all(self) -> None:
-        """Let all networks that take turns leave the device, before something else needs its memory."""
+        """Offload all networks that take turns on the device, before something else needs its memory."""
         for hook in list(self._whole_network_hooks):
             hook.offload()
 
     @contextmanager
     def onloaded(self, *networks: Any) -> Iterator[None]:
-        """A context in which all weights of these networks are there, to be changed; then they wait again."""
+        """A context in which all weights of these networks are on the device, to be changed."""
         hooks = [hook for network in networks for hook in self._hooks.get(network, ())]
         self.offload_all()
         for hook in hooks:
@@ -110,7 +110,7 @@ class WeightOffloader:
         )
 
     def _offload_groups(self, network: Any, folder: Path | None) -> None:
-        """Every block or layer comes for its own call alone; the rest, and what `preload` allows, stays."""
+        """Load every block or layer for its own call alone; the rest, and what `preload` allows, stays."""
         device, room = self._placement.device, self._placement.preload * MEGABYTE
         _merge_tied(network)
         groups = list(blocks_of(network) if self._how.groups == "block" else leaves_of(network))
@@ -126,7 +126,7 @@ class WeightOffloader:
             hook.offload()
         for tensor in _tensors(network).values():
             if tensor.numel():
-                # A copy of what stays: the file it was read from may only be mapped.
+                # A copy of what stays on the device: its file may only be mapped.
                 tensor.data = tensor.data.to(device, copy=self._how.disk)
         if self._how.disk:
             _trim_heap()
@@ -156,7 +156,7 @@ def leaves_of(network: Any) -> Iterator[Any]:
 
 
 class _OffloadHook:
-    """A module whose weights are on the device from its call until it leaves.
+    """Loads a module's weights to the device for its call, and offloads them.
 
     Args:
         module: anywhere.
@@ -234,7 +234,7 @@ class _OffloadHook:
 
 
 def _trim_heap() -> None:
-    """Let the system have what was freed: the C library keeps it otherwise."""
+    """Return freed memory to the system: the C library keeps it otherwise."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 

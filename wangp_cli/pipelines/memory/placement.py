@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def choose(task: Runtime) -> Placement:
-    """The placement of a task: what it says, and the best of this machine where it says auto.
+    """The placement of a task: its own values, and the best of this machine where they are `auto`.
 
     The profile stays `auto` until the model is loaded, when its size and what is free are known.
 

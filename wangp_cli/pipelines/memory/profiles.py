@@ -1,4 +1,4 @@
-"""Memory profiles: where the weights of a model wait while they are not needed."""
+"""Memory profiles: where the weights of a model are offloaded to."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SHARE = 0.8
-"""Of free memory that weights may take; the rest is for what is computed."""
+"""Share of free memory that weights may take; the rest is for activations."""
 STAYING = ("vae", "control")
 """Parts that never leave the device."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Offload:
-    """Where weights wait.
+    """Where weights are offloaded to, and in which units.
 
     Args:
         turns: large parts take turns on the device, each whole.
@@ -64,7 +64,7 @@ ON_CPU: MappingProxyType[str, Offload] = MappingProxyType(
         "5": Offload(groups="leaf", disk=True),
     }
 )
-"""Without a GPU weights can wait on the disk only."""
+"""Without a GPU weights can only be offloaded to the disk."""
 MEANINGS = MappingProxyType(
     {
         "1": "all weights on the device",
@@ -77,14 +77,14 @@ MEANINGS = MappingProxyType(
 
 
 def offload(profile: Profile, device: str) -> Offload:
-    """What a profile means on a device."""
+    """The offloading of a profile on a device."""
     return (ON_CPU if device == "cpu" else ON_GPU)[profile]
 
 
 def settled(
     placement: Placement, sizes: Mapping[str, int], held: int = 0, *, mapped: bool = False
 ) -> tuple[Placement, str]:
-    """A placement with its profile chosen, and why it was; options without effect are said in the log.
+    """A placement with its profile chosen, and the reason; options without effect are logged.
 
     Args:
         placement: perhaps with the profile `auto`.
@@ -122,7 +122,7 @@ def resident(sizes: Mapping[str, int], profile: Profile, device: str) -> int:
 
 
 def _check_memory(placement: Placement, sizes: Mapping[str, int], free: int) -> None:
-    """Refuse what the device, or the memory in which weights wait for it, cannot hold."""
+    """Refuse weights that the device, or the main memory they are offloaded to, cannot hold."""
     profile, device = placement.profile, placement.device
     how, total = offload(profile, device), sum(sizes.values())
     rooms = [(resident(sizes, profile, device), device, free)]

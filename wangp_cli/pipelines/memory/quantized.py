@@ -1,4 +1,4 @@
-"""Weights kept in 8 bits; what is computed stays in the network's precision."""
+"""Weights quantised to 8 bits; activations stay in the network's dtype."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from wangp_cli.tasks.runtime import Quantization
 
 KEPT = ("condition_embedder", "norm", "proj_out", "lora_")
-"""Layers whose name holds one of these keep their precision: they are small, and errors there show."""
+"""Layers whose name has one of these parts are not quantised: they are small, and errors there show."""
 LARGEST = {"int8": 127.0, "fp8": torch.finfo(torch.float8_e4m3fn).max}
 
 

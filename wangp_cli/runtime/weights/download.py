@@ -1,4 +1,4 @@
-"""Getting one file: resumed where it stopped, checked, in place only when it is whole."""
+"""Download one file: resumable, checked, moved into place when it is complete."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Remote:
 
     @property
     def checked(self) -> bool:
-        """Whether a checksum is known, so that nobody on the way can change the content."""
+        """Whether a checksum is known, so that a changed content is detected."""
         return bool(self.sha256 or self.blob)
 
     @property
@@ -61,7 +61,7 @@ class Remote:
 
     @property
     def waiting(self) -> int:
-        """Bytes that are here already."""
+        """Bytes that were downloaded before."""
         return self.part.stat().st_size if self.part.is_file() else 0
 
 
@@ -121,7 +121,7 @@ def _stream(remote: Remote, report: Callable[[int], None]) -> None:
         with open(remote.part, "ab" if goes_on else "wb", opener=_open_no_link) as part:
             have = have if goes_on else 0
             told = time.monotonic()
-            # In pieces as they come: what is collected to larger ones is lost when the connection breaks.
+            # In pieces as they arrive: larger ones would be lost when the connection breaks.
             for chunk in response.iter_bytes():
                 part.write(chunk)
                 have += len(chunk)
@@ -160,7 +160,7 @@ def check_address(url: str) -> None:
 
 
 def describe(url: str, path: Path, sha256: str | None = None) -> Remote:
-    """A file at an address of which nothing is known yet; the server is asked for its size and version.
+    """A file at a URL, its size and version as the server gives them.
 
     Raises:
         ModelError: there is no answer, or a refusal.

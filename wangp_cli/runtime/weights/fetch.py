@@ -22,7 +22,7 @@ PICKLES = (".pt", ".pth", ".bin", ".ckpt")
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """How far a fetch is: `done` of `total` files and so many bytes are here; `file` is on its way."""
+    """Progress of a fetch: `done` of `total` files, `bytes` of `bytes_total`; `file` is being downloaded."""
 
     file: str
     done: int
@@ -64,7 +64,7 @@ class RepositoryFiles:
 def fetch(
     spec: ModelSpec, models_dir: Path, hub: Hub, report: Callable[[Step], None], *, update: bool = False
 ) -> list[Path]:
-    """Download a model's weights, file by file; what is here already is not fetched again.
+    """Download a model's weights, file by file; files on this machine are not fetched again.
 
     A folder stays at the commit it was begun at, unless the catalogue names another.
 
@@ -97,7 +97,7 @@ def fetch(
 
 
 def needed_repositories(spec: ModelSpec) -> list[RepositoryFiles]:
-    """What a model needs of which repositories on a hub; nothing if its weights are elsewhere."""
+    """The files that a model needs, by repository on a hub; empty if its weights are not on a hub."""
     source = spec.source
     single = []
     for name in (name for names in source.parts.values() for name in names):
@@ -181,7 +181,7 @@ class _Listing:
 
 
 def _listing(want: RepositoryFiles, folder: Path, hub: Hub, revision: str | None) -> _Listing:
-    """The wanted files of a repository at a revision, the index last: it says that all else is there."""
+    """The wanted files of a repository at a revision, the index last, as it marks the folder as complete."""
     commit, found = files_of(want.repository, revision, folder, hub)
     for path in want.paths or (() if want.suffixes else (INDEX,)):
         if path not in found:
@@ -193,7 +193,7 @@ def _listing(want: RepositoryFiles, folder: Path, hub: Hub, revision: str | None
 
 
 def _here(remote: Remote, noted: ReceiptEntry | None) -> str | None:
-    """The checksum of a file that is here and is the one that is wanted; read through if nobody noted it."""
+    """The checksum of a local file if it is the remote one; computed where no receipt has it."""
     if not remote.path.is_file() or remote.path.stat().st_size != remote.size:
         return None
     if remote.sha256 and noted:

@@ -1,4 +1,4 @@
-"""Asking a hub for the files of a repository."""
+"""List the files of a repository on a hub."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from wangp_cli.runtime.weights.download import Remote
 
 @dataclass(frozen=True, kw_only=True)
 class Hub:
-    """Where repositories are, and whether it may be asked.
+    """A hub, and whether it may be contacted.
 
     Args:
         endpoint: of a mirror; None is the library's own, which HF_ENDPOINT sets.
-        offline: ask nothing.
+        offline: send no request.
     """
 
     endpoint: str | None = None
@@ -64,7 +64,7 @@ class _Offline(Exception):  # noqa: N818 - the same as the library's own
 
 @contextmanager
 def hub_errors(repository: str) -> Iterator[None]:
-    """What goes wrong at a hub, in one clear message."""
+    """A context that turns errors of a hub's client into `ModelError`."""
     from huggingface_hub import errors
 
     try:

@@ -71,7 +71,7 @@ def missing_file(spec: ModelSpec, models_dir: Path) -> Path | None:
 
 
 def _missing_of_tool(spec: ModelSpec, folder: Path) -> Path | None:
-    """What is not there of a folder in its author's layout."""
+    """The first missing file of a folder in its author's layout."""
     if spec.source.repository:
         receipt = Receipt.of(folder)
         if receipt is None or not receipt.complete:
@@ -81,7 +81,7 @@ def _missing_of_tool(spec: ModelSpec, folder: Path) -> Path | None:
 
 
 def _missing_in(part: Path) -> Path | None:
-    """What is not there of one part, so far as can be seen without reading weights."""
+    """The first missing file of one part, as far as can be told without reading weights."""
     if not part.is_dir() or not any(part.iterdir()):
         return part
     for index in part.glob("*.safetensors.index.json"):
@@ -95,7 +95,7 @@ def _missing_in(part: Path) -> Path | None:
 
 
 def expected(spec: ModelSpec, models_dir: Path) -> Weights:
-    """Where the weights are, or belong."""
+    """Where the weights are, or will be fetched to."""
     source = spec.source
     files = {part: tuple(file_of(name, models_dir) for name in names) for part, names in source.parts.items()}
     whole = source.components or source
@@ -134,7 +134,7 @@ class HubFile:
 
 
 def hub_file(name: str) -> HubFile | None:
-    """What `hf://owner/name[@revision]/path` means; None of other names.
+    """The file that `hf://owner/name[@revision]/path` names; None for other names.
 
     Raises:
         ModelError: it begins so, and goes on otherwise.

@@ -1,4 +1,4 @@
-"""Weights in the number format they run in: every process maps them, memory holds one copy for all."""
+"""Weights in the dtype they run in: processes map the files and share one copy in memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MARKER = "rewritten.json"
 
 
 def folder_of(spec: ModelSpec, models_dir: Path, dtype: str) -> Path:
-    """Where a model's prepared weights belong."""
+    """Folder of a model's prepared weights."""
     return models_dir / FOLDER / f"{spec.name}-{dtype}"
 
 

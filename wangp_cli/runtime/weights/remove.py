@@ -18,7 +18,7 @@ from wangp_cli.runtime.weights.receipt import Receipt
 
 @dataclass(frozen=True, kw_only=True)
 class Removal:
-    """What removing models would do: these files go, and these stay for other models.
+    """A planned removal: the files to delete, and those that other models need.
 
     Args:
         gone: files.
@@ -32,7 +32,7 @@ class Removal:
 
 
 def plan_removal(specs: Iterable[ModelSpec], catalogue: Catalogue, models_dir: Path) -> Removal:
-    """Which fetched files of these models no other model that is here needs.
+    """The fetched files of these models that no other model on this machine needs.
 
     Raises:
         ModelError: a model's weights were not fetched, but are the user's own or ship with us.
@@ -84,7 +84,7 @@ def _name(file: Path, folder: Path) -> str:
 
 def remove(removal: Removal, models_dir: Path) -> None:
     """Delete the files, forget their checksums, and clear empty folders away."""
-    # An index says that everything else is there, so it goes first.
+    # The index marks a folder as complete, so it is deleted first.
     for path in sorted(removal.gone, key=lambda path: (path.name != "model_index.json", path)):
         path.unlink(missing_ok=True)
     for folder in {models_dir / path.relative_to(models_dir).parts[0] for path in removal.gone}:

@@ -1,4 +1,4 @@
-"""How large a model's weights are: by the headers of its files, or as published where they are not here."""
+"""Sizes of a model's weights: from the headers of its files, or as published where there are none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wangp_cli.runtime.weights.locate import expected, missing_file
 from wangp_cli.runtime.weights.receipt import RECEIPT
 
 NETWORK = "network"
-"""What the one part of a network of a tool is called."""
+"""Name of the one part of a network of a tool."""
 ALWAYS = ("text_encoder", "vae")
 """Parts that every diffusion model has."""
 
@@ -25,7 +25,7 @@ class PartSize:
     """One part of a model.
 
     Args:
-        weights: how many numbers it has.
+        weights: number of parameters.
         bytes: of its files; those that will be fetched are counted in 16 bits.
         here: whether they are on this machine.
     """
@@ -36,7 +36,7 @@ class PartSize:
 
 
 def part_sizes(spec: ModelSpec, models_dir: Path) -> dict[str, PartSize]:
-    """Every part of a model that has weights, as exactly as is known without reading them."""
+    """The size of every part of a model, as exactly as is known without reading weights."""
     place = expected(spec, models_dir)
     here = missing_file(spec, models_dir) is None
     if not spec.is_diffusion:
@@ -95,7 +95,7 @@ def _of_files(name: str, place: Weights, usual: int) -> PartSize | None:
 
 
 def parameters_in(file: Path) -> int | None:
-    """How many numbers a safetensors file holds, by its header alone; None of other or broken files."""
+    """Number of parameters in a safetensors file, by its header; None for other or broken files."""
     try:
         header, _ = read_header(file)
         shapes = [entry["shape"] for key, entry in header.items() if key != "__metadata__"]

@@ -1,4 +1,4 @@
-"""What was fetched: checking it against its checksums, and removing what no other model needs."""
+"""Verify fetched weights: files by their checksums, parts by their headers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GOOD = ("ok", "readable")
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What is true of a file or part: `ok` has its checksum, `readable` has none on record but is whole."""
+    """State of a file or part: `ok` has its receipt's checksum, `readable` has none but can be opened."""
 
     path: Path
     state: State
