@@ -1,4 +1,4 @@
-"""The folder of a batch: its store, ours alone while it is open."""
+"""The folder of a batch: its job store, locked while it is open, and its fetched files."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from wangp_cli.files.atomic import disk_error
 from wangp_cli.runtime.jobs.batch_store import BatchStore
 
 OURS = ".wangp"
-"""Where a batch keeps what is not a result."""
+"""Subfolder for what a batch keeps beside its results."""
 
 
 @contextmanager
 def batch_store(folder: Path, shard: tuple[int, int], *, resume: bool) -> Iterator[BatchStore]:
-    """The store of a batch.
+    """Open the job store of a batch under its lock.
 
     Args:
-        folder: of its results.
-        shard: which of how many; each has a store of its own.
-        resume: go on with what an earlier run left there.
+        folder: the output folder.
+        shard: which of how many; each shard has a store of its own.
+        resume: keep the jobs of an earlier run; otherwise they are deleted.
 
     Raises:
-        ConflictError: another process works there, or an earlier run is unfinished and `resume` is not said.
+        ConflictError: another process holds the lock, or an earlier run is unfinished and `resume` is off.
         NoSpaceError: the folder cannot be written.
     """
     name, ours = _name(shard), folder / OURS
@@ -55,12 +55,12 @@ def batch_store(folder: Path, shard: tuple[int, int], *, resume: bool) -> Iterat
 
 
 def fetched_folder(folder: Path, shard: tuple[int, int]) -> Path:
-    """Where files of addresses are kept until all tasks are done."""
+    """The folder of files fetched from URLs, which are kept until all tasks are done."""
     return folder / OURS / f"{_name(shard)}-fetched"
 
 
 def remove_fetched(folder: Path, shard: tuple[int, int]) -> None:
-    """Remove them."""
+    """Remove the files fetched from URLs."""
     shutil.rmtree(fetched_folder(folder, shard), ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""Files of jobs after the fact: those a broken attempt left, and those a done job must still have."""
+"""Result files of stored jobs: remove those of unfinished attempts, check those of done jobs."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def files_of(request: Request) -> list[str]:
-    """Every file that a settled request will write."""
+    """Every file that a resolved request will write."""
     if request.skipped:
         return []
     return [str(file) for path in request.outputs for file in result_files(request.task, path)]
 
 
 def remove_leftovers(job: StoredJob) -> None:
-    """Remove what an unfinished attempt made; a task that may replace files leaves it in place."""
+    """Remove the files of an unfinished attempt, except for a task that may replace or reuse files."""
     values = merge(unpack(job.payload)).values
     if not (values.get("overwrite") or values.get("skip_existing")):
         for path, checksums in _owned(job).items():
@@ -35,9 +35,9 @@ def remove_leftovers(job: StoredJob) -> None:
 
 
 def _owned(job: StoredJob) -> dict[Path, set[str]]:
-    """The sha256 of all that the job wrote, by path."""
+    """The sha256 of every file that the job wrote, by path."""
     files: Sequence[Mapping[str, str]] = job.files or []
-    # A skipped task lists files that were there before it; it has no run.
+    # A skipped task lists files that it did not write; its manifest has no run id.
     if job.files is None and job.result and "run_id" in job.result:
         files = job.result["artifacts"]
     found: dict[Path, set[str]] = {}
@@ -50,13 +50,13 @@ def is_intact(manifest: Mapping[str, Any] | None) -> bool:
     """Whether all results of a done job are there, unchanged; sidecars and intermediates may be gone."""
     artifacts = (manifest or {}).get("artifacts") or []
     results = [artifact for artifact in artifacts if artifact.get("role") not in ACCOMPANYING]
-    return bool(results) and all(_is_ours(artifact) for artifact in results)
+    return bool(results) and all(_is_unchanged(artifact) for artifact in results)
 
 
 def remove_results(job: StoredJob) -> None:
-    """Remove the files of a done job that has lost some, so that it can be made again.
+    """Remove the files of a done job of which some are missing, so that it can run again.
 
-    If one was changed since, all are left: it is somebody's work.
+    If one was changed since, all are kept, because the change is the user's.
     """
     owned = _owned(job)
     if not any(os.path.lexists(path) and not has_checksum(path, sums) for path, sums in owned.items()):
@@ -64,15 +64,15 @@ def remove_results(job: StoredJob) -> None:
             remove_with_checksum(path, checksums)
 
 
-def _is_ours(artifact: Mapping[str, Any]) -> bool:
+def _is_unchanged(artifact: Mapping[str, Any]) -> bool:
     path = Path(artifact["path"])
     return path.is_file() and sha256_of(path) == artifact["sha256"]
 
 
 def finished_after_all(jobs: Sequence[StoredJob], history: Path) -> dict[str, dict[str, Any]]:
-    """Manifests of jobs whose worker was killed after their last file and before it could say so.
+    """Manifests of jobs whose worker was killed between their line of the history and their end in the store.
 
-    The history may hold lines of other requests with the same id: every file must be one that the job wrote.
+    The history may have lines of other requests of the same id: every file must be one that the job wrote.
     """
     owned = {job.task_id: _owned(job) for job in jobs}
     found = {}

@@ -65,6 +65,7 @@ class JobStore:
         self._claim_next = _claim_first(due)
         self._claim_same = _claim_first(same)
         self._claim_task = _claim_first(due.where(jobs.c.task_id == bindparam("wanted")))
+        self._files = select(jobs.c.files).where(jobs.c.id == bindparam("job_id"))
         self._own = update(jobs).where(
             jobs.c.id == bindparam("job_id"), jobs.c.token == bindparam("job_token"), RUNNING
         )
@@ -155,8 +156,10 @@ class JobStore:
         Raises:
             LeaseLostError: the job is not the caller's any more.
         """
-        stored = self.find([job.task_id]).get(job.task_id, job)
-        self._update(job, files=[*(stored.files or []), {"path": str(path), "sha256": sha256}])
+        with self._write() as connection:
+            files = connection.execute(self._files, {"job_id": job.id}).scalar_one_or_none() or []
+            values = {"files": [*files, {"path": str(path), "sha256": sha256}]}
+            self._checked(job, self._change(connection, job, values))
 
     def finish(self, job: StoredJob, result: Mapping[str, Any]) -> None:
         """Set the running job to done; children whose parents are all done become ready."""
