@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -22,6 +23,7 @@ from wangp_cli.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "docs" / "samples"
+GUIDES = [ROOT / "CONTRIBUTING.md", ROOT / "docs" / "DESIGN.md", *(ROOT / "docs" / "decisions").glob("*.md")]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -36,6 +38,28 @@ def lines() -> list[tuple[str, str]]:
                 if match := re.search(r"(?:^|[\s/])wangp (.*)", line.split(" #")[0]):
                     found.append((page.name, match[1].split(" | ")[0].split(" > ")[0].split(" && ")[0]))
     return found
+
+
+def named_paths(page: Path) -> set[str]:
+    """Paths of this repository that a page names: in backquotes with a folder, or as a link."""
+    text = page.read_text(encoding="utf-8")
+    quoted = re.findall(r"`([\w.]+/[\w./*-]*)`", text)
+    folders = {path.name for path in ROOT.iterdir()} | {path.name for path in (ROOT / "wangp_cli").iterdir()}
+    links = [
+        os.path.relpath(page.parent / link, ROOT) for link in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", text)
+    ]
+    return {path for path in quoted if path.split("/")[0] in folders} | set(links)
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
+def test_every_file_that_the_guides_name_is_there(page: Path) -> None:
+    placeholder = re.compile(r"NAME|FAMILY|networks/")
+    paths = {path for path in named_paths(page) if not placeholder.search(path)}
+    missing = {
+        path for path in paths if not any(list(root.glob(path)) for root in (ROOT, ROOT / "wangp_cli"))
+    }
+    assert paths
+    assert not missing
 
 
 @pytest.mark.parametrize(("page", "line"), lines())
