@@ -15,7 +15,7 @@ from wangp_cli.errors import ModelError, RequestError, nearest
 from wangp_cli.files.atomic import write_atomic
 from wangp_cli.tasks.fields import Flag
 from wangp_cli.tasks.runtime import Runtime
-from wangp_cli.tasks.task import Codec, Encoding, ImageFormat, MetadataMode, Output
+from wangp_cli.tasks.task import METADATA_MODE, NAME, OUTPUT_DIR, Encoding, MetadataMode, Output
 from wangp_cli.value_layers import Origin
 
 ENVIRONMENT_PREFIX = "WANGP_"
@@ -39,11 +39,11 @@ def _split(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-class Settings(Runtime):
+class Settings(Encoding, Runtime):
     """Values for every task, below those of presets, settings files and flags; and values of the program."""
 
     model: Annotated[str | None, Field(description="Model of tasks that name none.")] = None
-    output_dir: Annotated[Path, Field(description="Folder for results.")] = Path("outputs")
+    output_dir: Annotated[Path, OUTPUT_DIR] = Path("outputs")
     models_dir: Annotated[Path | None, Field(description="Folder for fetched weights.")] = None
     hub_endpoint: Annotated[str | None, Field(description="Address of a mirror of the model hub.")] = None
     loras_dir: Annotated[Path | None, Field(description="Folder where LoRAs are looked up by name.")] = None
@@ -56,11 +56,8 @@ class Settings(Runtime):
         Path | None,
         Field(description="Folder for weights that wait where memory cannot hold them."),
     ] = None
-    codec: Annotated[Codec | None, Field(description="Video codec.")] = None
-    crf: Annotated[int | None, Field(ge=0, le=63, description="Quality of the codec.")] = None
-    image_format: Annotated[ImageFormat, Field(description="Format of pictures.")] = "png"
-    metadata_mode: Annotated[MetadataMode, Field(description="Where the request is kept.")] = "embed"
-    name: Annotated[str | None, Field(description="Template of file names.")] = None
+    metadata_mode: Annotated[MetadataMode, METADATA_MODE] = "embed"
+    name: Annotated[str | None, NAME] = None
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="Least level that is logged.")
     ] = "INFO"

@@ -100,21 +100,23 @@ class MediaInputs(Spec):
         return self
 
 
+OUTPUT_DIR = Flag("Folder for results.", metavar="FOLDER")
+NAME = Flag("Template of file names: {model} {seed} {prompt} {index} {date} ...", metavar="TEMPLATE")
+METADATA_MODE = Flag(
+    "Where the request is stored: embed in the file, sidecar beside it, or none.", metavar="MODE"
+)
+
+
 class Output(Spec):
     """Result files: names, folder, and where the request is stored."""
 
     panel: ClassVar[str] = "Output"
     output: Annotated[Path | None, Flag("File to write; its ending picks the container.", "-o")] = None
-    output_dir: Annotated[Path, Flag("Folder for results.", metavar="FOLDER")] = Path("outputs")
-    name: Annotated[
-        str, Flag("Template of file names: {model} {seed} {prompt} {index} {date} ...", metavar="TEMPLATE")
-    ] = "{type}_{input}"
+    output_dir: Annotated[Path, OUTPUT_DIR] = Path("outputs")
+    name: Annotated[str, NAME] = "{type}_{input}"
     overwrite: Annotated[bool, Flag("Replace files that exist.")] = False
     skip_existing: Annotated[bool, Flag("Skip a task whose files all exist.")] = False
-    metadata_mode: Annotated[
-        MetadataMode,
-        Flag("Where the request is stored: embed in the file, sidecar beside it, or none.", metavar="MODE"),
-    ] = "embed"
+    metadata_mode: Annotated[MetadataMode, METADATA_MODE] = "embed"
 
 
 class Encoding(Spec):
