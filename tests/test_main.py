@@ -35,7 +35,7 @@ def test_the_list_imports_no_command(home: Path) -> None:
 
 def test_help_groups_options_by_panel_and_shows_every_line_whole() -> None:
     pages = {words: CliRunner().invoke(app, [*words, "--help"]).output for words in [(), ("generate",)]}
-    assert " ".join(pages[()].split()).count("one frame makes an image.") == 1
+    assert all(line in " ".join(pages[()].split()) for line in COMMANDS.values())
     headings = [line for line in pages[("generate",)].splitlines() if line.endswith(":") and line[0] != " "]
     assert headings[:3] == ["Arguments:", "Task:", "Prompt:"]
     assert headings[-2:] == ["Command:", "Help:"]

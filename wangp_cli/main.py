@@ -23,26 +23,26 @@ COMMANDS = {
     "join": "Join clips with generated frames.",
     "edit": "Regenerate portions of a video; all other frames stay unchanged.",
     "inpaint": "Inpaint a range of frames or a masked region; every other pixel stays unchanged.",
-    "decode": "Finish a result whose latents were kept when its decoding failed.",
+    "decode": "Decode latents that were kept when the decoding of a result failed.",
     "batch": "Run many tasks with models kept loaded; flags are defaults for all.",
-    "show": "Show the request a file was made from and the file's facts.",
+    "show": "Show the facts of a file and the request it was made with.",
     "report": "Write one HTML page with every task of a run: results, requests, failures.",
     "models": "List, show, fetch and check models.",
     "loras": "List, show, check and fetch LoRAs.",
     "presets": "List and show presets.",
-    "settings": "Settings of this machine and user.",
-    "control": "Steer a running generate or batch: hold it, go on, cancel a task, end it.",
-    "doctor": "Look at python, torch, device, memory, disk, attention, folders, hub and versions.",
+    "settings": "Show and import the settings of this user.",
+    "control": "Control a running command: status, pause, resume, cancel a task, drain, abort.",
+    "doctor": "Check python, torch, device, memory, disk, attention, folders, hub and versions.",
     "schema": "Print a JSON Schema.",
-    "docs": "Write docs/CLI.md anew.",
+    "docs": "Generate docs/CLI.md.",
 }
-"""The commands, each of the module of its name, and the first lines of their help."""
+"""The commands by name, each in the module of its name, with the first line of its help."""
 _RUN_BARE = frozenset({"report", "doctor", "docs"})
-"""Commands that do their work when called without arguments; the others show their help."""
+"""Commands that run without arguments; without arguments the others show their help."""
 
 
 class _Loaded(Mapping[str, Any]):
-    """The commands themselves, imported when they are asked for."""
+    """The commands by name, each imported when it is looked up."""
 
     def __getitem__(self, name: str) -> Any:
         if name not in COMMANDS:
@@ -72,7 +72,7 @@ def _load(name: str) -> Any:
 
 
 class _Commands(PlainGroup):
-    """All commands; whoever lists them gets their names and first lines, and nothing is imported."""
+    """The root group: help and completion list the commands without importing them."""
 
     commands: Any
 
@@ -96,7 +96,7 @@ class _Commands(PlainGroup):
             raise
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Show the help, with the list of commands."""
+        """Write the help with the list of commands."""
         self.commands = self.listed
         super().format_help(ctx, formatter)
 
@@ -118,8 +118,8 @@ app = typer.Typer(
 )
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"wangp {__version__}")
         raise typer.Exit
 

@@ -46,10 +46,10 @@ def _facts(request: RenderRequest, session: Session) -> dict[str, Any]:
         bytes=sum(size.bytes for size in sizes.values()),
     )
     # What is generated in the segments of a plan; else the same in every result.
-    found = estimate(request.task, model, runs or [request.frames] * len(request.outputs))
+    estimated = estimate(request.task, model, runs or [request.frames] * len(request.outputs))
     disk = _disk(sizes.values(), models_dir) | {"folder": str(locate.expected(spec, models_dir).folder)}
-    stages = _stage_seconds(request.task.stages, found.load_seconds, found.run_seconds)
-    return {"model": spec.name} | asdict(found) | {"fits": found.fits, "stages": stages, "disk": disk}
+    stages = _stage_seconds(request.task.stages, estimated.load_seconds, estimated.run_seconds)
+    return {"model": spec.name} | asdict(estimated) | {"fits": estimated.fits, "stages": stages, "disk": disk}
 
 
 def _plain_facts(request: Request, session: Session) -> dict[str, Any]:

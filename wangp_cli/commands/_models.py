@@ -1,4 +1,4 @@
-"""What the commands of `wangp models` share: options, the catalogue, and where weights are."""
+"""Options that the commands of `wangp models` share, and the catalogue with the folder of the weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ModelsDir = Annotated[
 
 
 def complete_name(incomplete: str) -> list[str]:
-    """Names of models that begin so, for the shell."""
+    """Names of models that start with `incomplete`, for shell completion."""
     _, _, folders = bootstrap.load_settings()
     return [name for name in bootstrap.catalogue(folders).models if name.startswith(incomplete)]
 

@@ -1,4 +1,4 @@
-"""`wangp models add`, `convert` and `prepare`: weights in files, and written anew."""
+"""`wangp models add`, `convert` and `prepare`: register and convert weights that are single files."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _absolute(files: Sequence[str]) -> list[str]:
 def _like(
     local: ModelsContext, files: Sequence[str], second: Sequence[str], like: str | None, *, allow_pickle: bool
 ) -> ModelSpec:
-    """The model of the catalogue that files work as: the one said, or the only one whose network they fit."""
+    """The catalogue model that files are loaded as: `like`, or the only one whose network they fit."""
     here = [[Path(file) for file in _absolute(part)] for part in (files, second) if part]
     remote = any(file.startswith("hf://") for file in (*files, *second))
     base = local.catalogue.get(like) if like else None
@@ -182,7 +182,7 @@ def convert_command(
     json: Json = False,
     models_dir: ModelsDir = None,
 ) -> None:
-    """Write a model in files as a folder in diffusers layout; interrupted, it goes on."""
+    """Convert a model in files to a folder in diffusers layout; a second call resumes."""
     with report_errors():
         local = models_context(models_dir)
         folder = folder.expanduser()

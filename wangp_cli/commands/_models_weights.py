@@ -30,10 +30,10 @@ def fetch_command(
     name: Name,
     json: Events = False,
     models_dir: ModelsDir = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Ask nothing of a network.")] = False,
-    update: Annotated[bool, typer.Option("--update", help="Take the newest commit, if none is set.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not use the network.")] = False,
+    update: Annotated[bool, typer.Option("--update", help="Use the newest commit if none is set.")] = False,
 ) -> None:
-    """Download a model's weights; started again, it goes on where it stopped."""
+    """Download a model's weights; a second call resumes."""
     from wangp_cli.runtime.weights.fetch import fetch
     from wangp_cli.runtime.weights.hub import Hub
 
@@ -103,7 +103,7 @@ def verify_command(name: Name, json: Json = False, models_dir: ModelsDir = None)
 
 def remove_command(
     names: Names,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     json: Json = False,
     models_dir: ModelsDir = None,
 ) -> None:

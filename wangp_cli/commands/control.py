@@ -1,4 +1,4 @@
-"""`wangp control`: ask a running run how far it is, hold it, stop it."""
+"""`wangp control`: the client of a running command's control server."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def control(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Steer a running generate or batch: hold it, go on, cancel a task, end it."""
+    """Control a running command: status, pause, resume, cancel a task, drain, abort."""
     with report_errors():
         params = _params(action, task, mode)
         from wangp_cli.runtime.control import client
@@ -50,8 +50,8 @@ def control(
 
 def _params(action: Action, task: str | None, mode: str | None) -> dict[str, str]:
     if (task is not None) != (action == "cancel"):
-        said = "cancel needs the id of a task" if task is None else f"{action} takes no id"
-        raise RequestError("id", said, hint="wangp control RUN cancel ID")
+        fault = "cancel needs the id of a task" if task is None else f"{action} takes no id"
+        raise RequestError("id", fault, hint="wangp control RUN cancel ID")
     if mode is not None and action != "pause":
         raise RequestError("--mode", f"{action} has no mode", hint="wangp control RUN pause --mode drain")
     return {name: value for name, value in (("id", task), ("mode", mode)) if value is not None}

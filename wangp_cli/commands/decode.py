@@ -1,4 +1,4 @@
-"""`wangp decode`: finish a result whose latents were kept."""
+"""`wangp decode`: decode latents that were kept."""
 
 from __future__ import annotations
 
@@ -56,5 +56,5 @@ def run_decode(values: dict[str, Any], options: DecodeOptions) -> None:
 decode = bind(Generate, run_decode, DecodeOptions, leave_out=set(Generate.model_fields) - FIELDS)
 decode.__name__, decode.__doc__ = (
     "decode",
-    "Finish a result whose latents were kept when its decoding failed.",
+    "Decode latents that were kept when the decoding of a result failed.",
 )

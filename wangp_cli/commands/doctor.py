@@ -1,4 +1,4 @@
-"""`wangp doctor`: what this machine has and what is missing."""
+"""`wangp doctor`: check the installation and the machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[red
 
 
 class Check(BaseModel):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     model_config = ConfigDict(defer_build=True)
     name: str
@@ -38,7 +38,7 @@ class Check(BaseModel):
 
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Look at python, torch, device, memory, disk, attention, folders, hub and versions."""
+    """Check python, torch, device, memory, disk, attention, folders, hub and versions."""
     with report_errors():
         checks = [*_software(), *_machine(), *_folders(), _hub(), _starter()]
         if json:
@@ -63,15 +63,15 @@ def _print(checks: list[Check]) -> None:
 def _software() -> list[Check]:
     from wangp_cli.runtime.history.manifest import versions
 
-    found = versions()
+    packages = versions()
     checks = [
         Check(name="python", status="ok", found=f"{platform.python_version()} on {platform.platform()}")
     ]
     for name in ("torch", "diffusers", "transformers", "av"):
-        here = name in found
+        here = name in packages
         fix = None if here else f"pip install {name}"
         checks.append(
-            Check(name=name, status="ok" if here else "problem", found=found.get(name, "missing"), fix=fix)
+            Check(name=name, status="ok" if here else "problem", found=packages.get(name, "missing"), fix=fix)
         )
     return checks
 

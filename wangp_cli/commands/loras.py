@@ -35,14 +35,14 @@ def overview(context: typer.Context, json: Json = False) -> None:
 
 @app.command("list")
 def list_loras(json: Json = False) -> None:
-    """List the LoRAs in the LoRA folder and what they fit."""
+    """List the LoRAs in the LoRA folder and the networks they fit."""
     with report_errors():
         folder, networks = _folder(), _networks(_catalogue())
-        found = [_facts(path, str(path.relative_to(folder)), networks) for path in lora_files(folder)]
+        entries = [_facts(path, str(path.relative_to(folder)), networks) for path in lora_files(folder)]
         if json:
-            write_json(found)
+            write_json(entries)
             return
-        if not found:
+        if not entries:
             typer.echo(f"no LoRAs are in {folder}; `wangp loras fetch` fills it")
             return
         rows = [
@@ -54,14 +54,14 @@ def list_loras(json: Json = False) -> None:
                 ", ".join(facts.get("fits", [])),
                 ", ".join(facts.get("trigger_words", [])),
             )
-            for facts in found
+            for facts in entries
         ]
         write_table(("LoRA", "kind", "rank", "layers", "networks", "words"), rows, whole="LoRA")
 
 
 @app.command()
 def show(name: Name, json: Json = False) -> None:
-    """Show what the header of a LoRA tells."""
+    """Show the header of a LoRA file: kind, rank, layers, trigger words, metadata."""
     with report_errors():
         path = _here(name)
         header = check_lora(path)
@@ -82,11 +82,11 @@ def show(name: Name, json: Json = False) -> None:
 def check(
     name: Name,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Compare with this model alone.", metavar="NAME")
+        str | None, typer.Option("--model", "-m", help="Compare with this model only.", metavar="NAME")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Compare every key of a LoRA with the layers of a model, or of all that it may fit."""
+    """Compare every key of a LoRA with the layers of a model, or of all models that it may fit."""
     with report_errors():
         path = _here(name)
         header = check_lora(path)
@@ -95,14 +95,14 @@ def check(
         bootstrap.prepare_libraries()
         from wangp_cli.pipelines.lora.check import fits
 
-        found = fits(path, networks)
+        results = fits(path, networks)
         if json:
-            write_json([vars(fit) | {"fits": fit.fits} for fit in found])
+            write_json([vars(fit) | {"fits": fit.fits} for fit in results])
         else:
-            for fit in found:
+            for fit in results:
                 _write_fit(fit)
-        if not any(fit.fits for fit in found):
-            raise ModelError(f"LoRA {path.name} does not fit {', '.join(fit.network for fit in found)}")
+        if not any(fit.fits for fit in results):
+            raise ModelError(f"LoRA {path.name} does not fit {', '.join(fit.network for fit in results)}")
 
 
 def _write_fit(fit: Any) -> None:
@@ -117,12 +117,12 @@ def _write_fit(fit: Any) -> None:
 def presets(json: Json = False) -> None:
     """List the accelerators, and the LoRA presets of WanGP in the LoRA folder."""
     with report_errors():
-        found = bootstrap.accelerators(bootstrap.user_folders()).all.values()
+        accelerators = bootstrap.accelerators(bootstrap.user_folders()).all.values()
         folder = _folder()
         files = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in (".lset", ".json")]
         if json:
-            accelerators = [each.model_dump(mode="json") for each in found]
-            write_json({"accelerators": accelerators, "files": [_preset_facts(path) for path in files]})
+            shown = [each.model_dump(mode="json") for each in accelerators]
+            write_json({"accelerators": shown, "files": [_preset_facts(path) for path in files]})
             return
         rows = [
             (
@@ -132,7 +132,7 @@ def presets(json: Json = False) -> None:
                 values_line(variant.values, "\n"),
                 len(variant.loras),
             )
-            for each in found
+            for each in accelerators
             for variant in each.variants
         ]
         columns = ("--accelerator", "what it is", "networks", "values", "LoRAs")
@@ -194,7 +194,7 @@ def _networks(catalogue: Catalogue) -> list[Network]:
 
 def _may_fit(header: Header, catalogue: Catalogue) -> list[Network]:
     networks = _networks(catalogue)
-    if not (found := [network for network in networks if header.may_fit(network)]):
+    if not (fitting := [network for network in networks if header.may_fit(network)]):
         widths = sorted({network.width for network in networks})
         wide = header.width or "an unknown number of features"
         raise ModelError(
@@ -202,7 +202,7 @@ def _may_fit(header: Header, catalogue: Catalogue) -> list[Network]:
             f"networks here are {', '.join(map(str, widths))} wide",
             hint="--model NAME compares it with one model",
         )
-    return found
+    return fitting
 
 
 def _network_of(spec: ModelSpec) -> Network:

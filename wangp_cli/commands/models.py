@@ -1,4 +1,4 @@
-"""`wangp models`: list, show, path; the other commands are beside."""
+"""`wangp models`: list, show and path; the other commands are in _models_weights and _models_files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def list_models(context: typer.Context, json: Json = False, models_dir: ModelsDi
 
 @app.command()
 def show(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
-    """Show what a model is, accepts and needs."""
+    """Show a model: source, inputs, defaults, licence, sizes."""
     with report_errors():
         local = models_context(models_dir)
         spec = local.catalogue.get(name)
@@ -47,19 +47,19 @@ def show(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
         if json:
             write_json(facts)
             return
-        found = facts.pop("card", None)
+        card = facts.pop("card", None)
         del facts["traits"]
         lines = {
             key: _line(facts[key])
             for key in ("source", "accepts", "requires", "means", "defaults", "aliases", "grid", "parameters")
         }
         write_facts(facts | lines | {"network": spec.network.name if spec.network else ""})
-        if found:
-            _write_figures(found)
+        if card:
+            _write_figures(card)
 
 
 def _write_figures(card: dict[str, Any]) -> None:
-    """What was measured of a model that ships with us."""
+    """Print the measured figures of a model that ships with wangp."""
     typer.echo("\nmeasured:")
     rows = [
         (
@@ -76,7 +76,7 @@ def _write_figures(card: dict[str, Any]) -> None:
 
 @app.command()
 def path(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
-    """Print where a model's weights are, or belong if they are not here."""
+    """Print the files and folder of a model's weights, also if they are not fetched."""
     with report_errors():
         local = models_context(models_dir)
         spec = local.catalogue.get(name)
@@ -106,8 +106,8 @@ def _facts(spec: ModelSpec, folder: Any) -> dict[str, Any]:
     sizes = part_sizes(spec, folder)
     facts["parameters"] = {part: size.weights for part, size in sizes.items() if size.weights}
     facts["bytes"] = sum(size.bytes for size in sizes.values())
-    if found := locate.card(spec):
-        facts["card"] = found
+    if card := locate.card(spec):
+        facts["card"] = card
     return facts | {
         "weights": str(locate.expected(spec, folder).folder),
         "present": locate.present(spec, folder),

@@ -22,11 +22,11 @@ def list_presets(context: typer.Context, json: Json = False) -> None:
         return
     with report_errors():
         folders = bootstrap.user_folders()
-        found = bootstrap.presets(folders).all
+        presets = bootstrap.presets(folders).all
         if json:
-            write_json([preset.model_dump(mode="json") for preset in found.values()])
+            write_json([preset.model_dump(mode="json") for preset in presets.values()])
             return
-        rows = [(preset.name, preset.description, values_line(preset.values)) for preset in found.values()]
+        rows = [(preset.name, preset.description, values_line(preset.values)) for preset in presets.values()]
         write_table(("preset", "what it is for", "values"), rows)
         accelerators = bootstrap.accelerators(folders).all.values()
         write_table(

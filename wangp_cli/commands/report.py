@@ -1,4 +1,4 @@
-"""`wangp report`: a page that shows a run."""
+"""`wangp report`: an HTML page of a run."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ def report(
     run_dir: Annotated[Path, typer.Argument(help="Folder of results, with its run history.")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Page to write; report.html in the folder if not said."),
+        typer.Option("--output", "-o", help="Page to write; report.html in the folder by default."),
     ] = None,
     manifest_path: Annotated[
-        Path | None, typer.Option("--manifest-path", help="File of the run history, where it is elsewhere.")
+        Path | None,
+        typer.Option("--manifest-path", help="File of the run history, if elsewhere."),
     ] = None,
     embed: Annotated[
         bool,
@@ -32,7 +33,7 @@ def report(
     overwrite: Annotated[
         bool,
         typer.Option(
-            "--overwrite", help="Replace a page that exists; an earlier report.html needs no such word."
+            "--overwrite", help="Replace a page that exists; an earlier report.html is replaced without it."
         ),
     ] = False,
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,

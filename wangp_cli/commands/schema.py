@@ -1,4 +1,4 @@
-"""`wangp schema`: JSON Schemas of what goes in and comes out."""
+"""`wangp schema`: JSON Schemas of task lines, events and manifests."""
 
 from __future__ import annotations
 

@@ -18,18 +18,18 @@ from wangp_cli.value_layers import DEFAULT
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-app = typer.Typer(help="Settings of this machine and user.", no_args_is_help=True)
+app = typer.Typer(help="Show and import the settings of this user.", no_args_is_help=True)
 
 
 @app.command()
 def show(json: Json = False) -> None:
-    """Show every setting and where its value comes from."""
+    """Show every setting and the origin of its value."""
     with report_errors():
-        found, origin, folders = bootstrap.load_settings()
-        values = found.model_dump(mode="json") | {
-            "models_dir": str(bootstrap.models_dir(found, folders)),
-            "loras_dir": str(bootstrap.loras_dir(found, folders)),
-            "work_dir": str(bootstrap.work_dir(found, folders)),
+        settings, origin, folders = bootstrap.load_settings()
+        values = settings.model_dump(mode="json") | {
+            "models_dir": str(bootstrap.models_dir(settings, folders)),
+            "loras_dir": str(bootstrap.loras_dir(settings, folders)),
+            "work_dir": str(bootstrap.work_dir(settings, folders)),
         }
         if json:
             write_json(
@@ -54,9 +54,9 @@ def path() -> None:
 
 @app.command(name="import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="The older app's wgp_config.json.")], json: Json = False
+    file: Annotated[Path, typer.Argument(help="The wgp_config.json of WanGP.")], json: Json = False
 ) -> None:
-    """Take over the settings of the older app; keys that have no counterpart are named."""
+    """Import settings of WanGP; prints the keys that have no counterpart."""
     with report_errors():
         values, rest = translate_wgp_config(file)
         written = settings_files.save(bootstrap.user_folders(), values)

@@ -1,4 +1,4 @@
-"""`wangp show`: what a file is and which request made it."""
+"""`wangp show`: the facts of a file and its request."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ SHEET_FRAMES = 12
 
 
 def show(
-    file: Annotated[Path, typer.Argument(help="A picture, video or sound file.")],
+    file: Annotated[Path, typer.Argument(help="An image, video or audio file.")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     sheet: Annotated[
         Path | None,
-        typer.Option("--sheet", metavar="FILE", help="Write a contact sheet, a picture of frames."),
+        typer.Option("--sheet", metavar="FILE", help="Write a contact sheet: an image of frames."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a sheet that exists.")] = False,
 ) -> None:
-    """Show the request a file was made from and the file's facts."""
+    """Show the facts of a file and the request it was made with."""
     with report_errors():
         facts = file_facts(file)
         request = request_of(file)
@@ -38,17 +38,17 @@ def show(
             typer.echo()
             write_facts(request)
         else:
-            typer.echo("\nThe file carries no request.")
+            typer.echo("\nThe file holds no request.")
         if sheet:
             typer.echo(f"\n{sheet.absolute()}")
 
 
 def file_facts(file: Path) -> dict[str, Any]:
-    """Frames, exact rate, codec, colour tags and sound of a media file."""
+    """Frames, exact rate, codec, colour tags and audio of a media file."""
     from wangp_cli.media.facts import probe
 
-    found = probe(file)
-    facts = {name: getattr(found, name) for name in found.__dataclass_fields__}
+    probed = probe(file)
+    facts = {name: getattr(probed, name) for name in probed.__dataclass_fields__}
     return {"path": str(file.absolute()), **facts, "fps": str(facts["fps"]) if facts.get("fps") else None}
 
 

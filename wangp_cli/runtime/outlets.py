@@ -1,4 +1,4 @@
-"""Where a run reports: console, stdout, events file."""
+"""Sinks of a run's events: console, stdout, events file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wangp_cli.runtime.events.types import Log
 from wangp_cli.runtime.run_options import RunOptions
 from wangp_cli.runtime.session import Session
 
-READER_GONE = 141
+STDOUT_CLOSED = 141
 
 
 class Outlets:
@@ -42,13 +42,13 @@ class Outlets:
         self.sinks: list[Sink] = [own, *([self.copy] if self.copy else [])]
 
     def attach(self, session: Session) -> None:
-        """Tell a run when its reader has gone or its file cannot be written."""
+        """React when stdout is closed or the events file cannot be written."""
         if self.lines:
-            self.lines.on_failure = partial(self._reader_gone, session)
+            self.lines.on_failure = partial(self._stdout_closed, session)
         if self.copy:
             self.copy.on_failure = partial(self._file_failed, session.stream)
 
-    def _reader_gone(self, session: Session) -> None:
+    def _stdout_closed(self, session: Session) -> None:
         if self._options.on_broken_pipe == "abort":
             session.control.abort("reader_gone")
         elif self._options.on_broken_pipe == "stop":
@@ -60,7 +60,7 @@ class Outlets:
         stream.emit(Log(level="warning", message=text))
 
     def close(self) -> None:
-        """Write what waits."""
+        """Write queued lines and close the events file."""
         for lines in (self.lines, self.copy):
             if lines:
                 lines.close()
@@ -69,7 +69,7 @@ class Outlets:
             self._file = None
 
     def exit_code(self, code: int) -> int:
-        """The exit code of a run that would leave with `code`, as far as it could be told to its reader."""
+        """`code`, or another exit code if the events could not be written to stdout."""
         if self.lines is None or self.lines.error is None or self._options.on_broken_pipe == "continue":
             return code
-        return READER_GONE if self.lines.reader_gone else code or ResourceError.exit_code
+        return STDOUT_CLOSED if self.lines.reader_gone else code or ResourceError.exit_code

@@ -1,4 +1,4 @@
-"""A run from its first event to its last: where events go, who may steer, how it ends."""
+"""A run from `run.started` to `run.finished`: event sinks, control server, exit code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from wangp_cli.runtime.session import Session
 
 
 class _Forward(logging.Handler):
-    """Sends what our own parts log to the stream."""
+    """Emits log records of wangp as `log` events."""
 
     def __init__(self, stream: Stream) -> None:
         super().__init__(logging.WARNING)
@@ -34,7 +34,7 @@ class _Forward(logging.Handler):
 
 
 class Run:
-    """One run of a command. `begin` says the first event, `finish` the last; both at most once.
+    """One run of a command. `begin` emits the first event and `finish` the last; both at most once.
 
     Args:
         command: the word after `wangp`.
@@ -54,7 +54,7 @@ class Run:
         self._open: contextlib.ExitStack | None = None
 
     def begin(self, *, planned: int | None = None, folders: tuple[Path, ...] = ()) -> None:
-        """Listen to signals and control, and say that the run starts.
+        """Install signal handlers, start the control server and emit `run.started`.
 
         Args:
             planned: how many tasks there are, where that is known.
@@ -88,7 +88,7 @@ class Run:
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))
 
     def _serve(self, folders: tuple[Path, ...]) -> str | None:
-        """Open the door for control; the reason if there is none and none was insisted on."""
+        """Start the control server; the reason if it cannot start and no port was requested."""
         if not self._options.control:
             return None
         control, stream = self.session.control, self.session.stream
@@ -106,7 +106,7 @@ class Run:
         return None
 
     def fail(self, error: WangpError) -> None:
-        """Finish after an error that is no task's own."""
+        """Finish after an error outside of tasks."""
         if self._open is not None:
             # It names its logger, because people are told by other means.
             log = Log(level="error", message=error.message, logger=__name__)
@@ -114,10 +114,10 @@ class Run:
             self.finish(error.exit_code)
 
     def finish(self, code: int, *, stopped: bool = True) -> None:
-        """Say that the run ends, and free what it holds.
+        """Emit `run.finished` and release models, server and sinks.
 
         Args:
-            code: its exit code, unless it was stopped or its reader has gone.
+            code: its exit code, unless it was stopped or stdout was closed.
             stopped: whether a signal or `abort` ended it; one that came after the last task did not.
         """
         if self._open is None:
