@@ -129,7 +129,7 @@ def test_a_broken_segment_is_made_again_and_old_ones_are_swept(
     make("tiny_vace", **VALUES, images=images[:3])
     [file] = waiting(tmp_path)
     file.write_bytes(b"torn")
-    old = file.with_name("old.npy")
+    old = file.with_name(f"{0:064}.npy")
     old.write_bytes(b"old")
     age = time.time() - KEPT_SECONDS - 60
     os.utime(old, (age, age))
