@@ -19,10 +19,10 @@ from tests.support.malformed_lines import malformed
 SLEEP = {"prompt": "sleep", "seed": 1, "steps": 3}
 
 
-def check_exactly_once(batches: Batches, names: set[str], completed: list[str]) -> None:
+def check_exactly_once(batches: Batches, names: set[str], completed: list[str], killed: int) -> None:
     """Every task is done once: one file, one line of success, at most one announcement."""
     assert batches.files() == sorted(f"{name}.png" for name in names)
-    done = [line["task_id"] for line in batches.history() if line["status"] == "success"]
+    done = [line["task_id"] for line in batches.history(killed=killed) if line["status"] == "success"]
     assert sorted(done) == sorted(names)
     assert len(completed) == len(set(completed))
 
@@ -49,7 +49,7 @@ def kill_and_resume(
     result = batches.run(*arguments)
     completed += [name for name, end in ends(result).items() if end == "completed"]
     assert set(ends(result)) == names
-    check_exactly_once(batches, names, completed)
+    check_exactly_once(batches, names, completed, kills)
     assert set(ends(batches.run(path, "--resume")).values()) == {"skipped"}
 
 

@@ -168,10 +168,21 @@ class Batches:
             if path.is_file() and path.relative_to(self.out).parts[0] not in (".wangp", "manifests")
         )
 
-    def history(self) -> list[dict[str, Any]]:
-        """The run history."""
+    def history(self, *, killed: int = 0) -> list[dict[str, Any]]:
+        """The run history; each of `killed` processes may have left a torn line."""
         text = (self.out / "manifests" / "run_history.jsonl").read_text()
-        return [json.loads(line) for line in text.splitlines() if line]
+        lines = [line for line in text.splitlines() if line]
+        complete = [line for line in lines if _is_json(line)]
+        assert len(lines) - len(complete) <= killed, "lines of the history are torn"
+        return [json.loads(line) for line in complete]
+
+
+def _is_json(line: str) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
 
 
 def ends(result: Result) -> dict[str, str]:
