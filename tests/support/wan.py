@@ -57,6 +57,18 @@ INPUTS = {
 }
 
 
+MINIMAL_INPUTS = {
+    "t2v": Inputs(),
+    "i2v": Inputs(start=tiny.clip(1)),
+    "flf2v": Inputs(start=tiny.clip(1), end=tiny.clip(1, 1)),
+    "vace": Inputs(control=tiny.clip(9)),
+    "ti2v": Inputs(),
+    "diffusion_forcing": Inputs(start=tiny.clip(1)),
+    "recam": Inputs(control=tiny.clip(9), camera=camera("arc-left")),
+}
+"""What each architecture needs at least, without a mask or references."""
+
+
 def run(pipeline: Any, shot: Shot, inputs: Inputs = NOTHING, progress: Any = tiny.quiet) -> Any:
     latents = pipeline.denoise(shot, pipeline.encode(shot, inputs, progress), progress)
     return np.concatenate(list(pipeline.decode(latents, progress).frames))

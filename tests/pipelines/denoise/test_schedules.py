@@ -1,4 +1,4 @@
-"""What a run walks: noise levels, phases, and the scheduler between them."""
+"""Schedules: sigmas, phases, experts and the scheduler of each sampler."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def made(steps: int, shift: float, sampler: str, *, experts: int = 1, **changes:
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_the_solver_walks_our_sigmas_to_zero(sampler: str) -> None:
+def test_the_scheduler_follows_our_sigmas_to_zero(sampler: str) -> None:
     run = made(6, 5.0, sampler)
     assert len(run) == 6
     assert run.sigmas[:-1].tolist() == pytest.approx(sigmas_of(sampler, 6, 5.0), abs=2e-6)
@@ -55,7 +55,7 @@ def test_the_sample_keeps_its_precision_whatever_the_network_has(sampler: str) -
 
 
 @pytest.mark.parametrize("sampler", ["euler_ancestral", "lcm"])
-def test_new_noise_is_drawn_from_the_run_s_own_source(sampler: str) -> None:
+def test_noise_is_drawn_from_the_generator_of_the_run(sampler: str) -> None:
     def walked(seed: int) -> torch.Tensor:
         run = schedule(tiny.shot(sampler=sampler, steps=4), "cpu", generator=noise_generator(seed))
         latents = torch.zeros(1, 1, 1, 4, 4)
@@ -96,7 +96,7 @@ def test_steps_know_their_phase_and_its_guidance() -> None:
     assert [step.expert for step in switched.steps] == [0, 0, 1, 1, 1, 1]
 
 
-def test_of_two_phases_each_has_its_expert_whatever_the_switch() -> None:
+def test_each_of_two_phases_has_its_expert() -> None:
     phases = {"guidance_phases": 2, "switch_threshold": 876, "model_switch_phase": 2}
     assert [step.expert for step in made(4, 3.0, "unipc", experts=2, **phases).steps] == [0, 0, 1, 1]
     assert [step.expert for step in made(4, 3.0, "unipc", **phases).steps] == [0, 0, 0, 0]
@@ -119,11 +119,11 @@ def test_many_steps_with_equal_timesteps_start_at_the_first() -> None:
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_solvers_of_one_run_know_nothing_of_each_other(sampler: str) -> None:
+def test_schedulers_of_one_run_are_independent(sampler: str) -> None:
     run = made(4, 5.0, sampler)
     noise = torch.randn(1, 1, 4, 4, generator=noise_generator(3))
 
-    def walk(*schedulers: Any) -> list[torch.Tensor]:
+    def sampled(*schedulers: Any) -> list[torch.Tensor]:
         latents = [noise] * len(schedulers)
         for step in run.steps:
             for index, scheduler in enumerate(schedulers):
@@ -131,6 +131,6 @@ def test_solvers_of_one_run_know_nothing_of_each_other(sampler: str) -> None:
                 latents[index] = scheduler.step(0.3 * sample, step.timestep, sample, return_dict=False)[0]
         return latents
 
-    [alone] = walk(run.new_scheduler())
+    [alone] = sampled(run.new_scheduler())
     if sampler not in ("euler_ancestral", "lcm"):  # which add noise, new to each
-        assert all(torch.equal(alone, found) for found in walk(run.new_scheduler(), run.new_scheduler()))
+        assert all(torch.equal(alone, found) for found in sampled(run.new_scheduler(), run.new_scheduler()))

@@ -67,7 +67,7 @@ def test_a_cache_that_skips_computes_less_and_forgets_between_runs(
 
 @pytest.mark.parametrize("name", ["vace", "animate"])
 @pytest.mark.parametrize("cache", ["fbcache=10", "magcache=10"])
-def test_what_is_added_between_blocks_counts_once_where_they_are_left_out(
+def test_additions_between_skipped_blocks_count_once(
     checkpoint: Any, name: str, cache: str, tmp_path: Path
 ) -> None:
     ratios(tmp_path, f"tiny_{name}", [1.0] * 6)
@@ -84,7 +84,7 @@ def test_what_is_added_between_blocks_counts_once_where_they_are_left_out(
     assert not torch.allclose(whole, other, atol=1e-3)
 
 
-def test_magcache_asks_to_be_calibrated_before_anything_is_loaded(checkpoint: Any, tmp_path: Path) -> None:
+def test_magcache_must_be_calibrated_before_anything_is_loaded(checkpoint: Any, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="magcache was not calibrated for 'tiny_t2v'") as caught:
         load(tmp_path / "nothing", cache="magcache=0.06", data_dir=tmp_path)
     assert "--cache magcache=calibrate" in str(caught.value.hint)

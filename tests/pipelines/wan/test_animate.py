@@ -112,7 +112,7 @@ def test_a_still_is_made(loaded: Any) -> None:
     [{"cfg_zero": True}, {"apg": True}, {"skip_layers": [1]}, {"nag_scale": 5.0}],
     ids=lambda change: next(iter(change)),
 )
-def test_every_way_to_guide_changes_the_result(loaded: Any, change: dict[str, Any]) -> None:
+def test_every_kind_of_guidance_changes_the_result(loaded: Any, change: dict[str, Any]) -> None:
     pipeline, shot = (
         loaded("animate"),
         SHOT.replace(guidance_scale=1.0 if "nag_scale" in change else 4.0, steps=3),
@@ -120,7 +120,9 @@ def test_every_way_to_guide_changes_the_result(loaded: Any, change: dict[str, An
     assert not np.array_equal(run(pipeline, shot, ALONE), run(pipeline, shot.replace(**change), ALONE))
 
 
-def test_boost_is_said_to_do_nothing(checkpoint: Any, loaded: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_warning_says_that_boost_does_nothing(
+    checkpoint: Any, loaded: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     shot = SHOT.replace(guidance_scale=4.0)
     with caplog.at_level(logging.WARNING):
         boosted = run(load(checkpoint("animate"), "animate", exact=True, boost=True), shot, ALONE)
@@ -140,7 +142,7 @@ def test_eight_bits_stay_near(checkpoint: Any, loaded: Any) -> None:
     assert 0 < error < 0.1
 
 
-def test_a_lora_is_put_on_and_taken_off(checkpoint: Any, tmp_path: Any) -> None:
+def test_a_lora_is_added_and_removed(checkpoint: Any, tmp_path: Any) -> None:
     pipeline = load(checkpoint("animate"), "animate", exact=True)
     plain = run(pipeline, SHOT, ALONE)
     lora = saved(tmp_path, LAYOUTS["comfy"](draw(pipeline._networks[0])), "0.5")

@@ -134,7 +134,7 @@ def test_known_frames_of_a_block_stay_as_they_are_and_the_others_are_made(
     assert not np.array_equal(stock[:, :, :1], picture)
 
 
-def test_a_last_block_that_is_not_whole_is_filled_and_cut_off(loaded: Any) -> None:
+def test_an_incomplete_last_block_is_padded_and_the_padding_removed(loaded: Any) -> None:
     pipeline, shot = loaded(NAME), tiny.shot(steps=3, frames=9, **WAVES)
     latents, frames = ours(pipeline, shot, Inputs())
     assert (latents.shape[2], len(frames)) == (3, 9)
@@ -154,7 +154,7 @@ def test_a_last_block_that_is_not_whole_is_filled_and_cut_off(loaded: Any) -> No
     ],
     ids=str,
 )
-def test_every_setting_of_frames_apart_changes_the_result(loaded: Any, change: dict[str, Any]) -> None:
+def test_every_setting_of_diffusion_forcing_changes_the_result(loaded: Any, change: dict[str, Any]) -> None:
     pipeline, inputs, shot = loaded(NAME), Inputs(start=tiny.clip(5)), tiny.shot(steps=3, frames=17)
     plain = run(pipeline, shot, inputs)
     assert not np.array_equal(plain, run(pipeline, shot.replace(**change), inputs))
@@ -169,7 +169,7 @@ def test_all_passes_are_counted(loaded: Any) -> None:
     assert counted == [(done, 6) for done in range(1, 7)]
 
 
-def test_a_lora_equals_stock_also_in_waves(checkpoint: Any, loaded: Any, tmp_path: Path) -> None:
+def test_a_lora_equals_stock_with_asynchronous_blocks(checkpoint: Any, loaded: Any, tmp_path: Path) -> None:
     network = load(checkpoint(NAME), NAME)._networks[0]
     lora, shot = saved(tmp_path, LAYOUTS["diffusers"](draw(network)), "0.6"), tiny.shot(frames=13, **WAVES)
     stock = SkyReelsV2DiffusionForcingPipeline.from_pretrained(checkpoint(NAME), disable_mmap=True)
@@ -184,24 +184,8 @@ def test_a_lora_equals_stock_also_in_waves(checkpoint: Any, loaded: Any, tmp_pat
     check_same(mine, theirs(NAME, stock, shot, **told(shot)))
 
 
-def test_a_step_cache_works_in_waves(checkpoint: Any, loaded: Any) -> None:
+def test_a_step_cache_works_with_asynchronous_blocks(checkpoint: Any, loaded: Any) -> None:
     shot = tiny.shot(steps=4, frames=13, **WAVES)
     plain = run(loaded(NAME), shot)
     assert np.array_equal(run(load(checkpoint(NAME), NAME, exact=True, cache="fbcache=0"), shot), plain)
     assert not np.array_equal(run(load(checkpoint(NAME), NAME, exact=True, cache="fbcache=10"), shot), plain)
-
-
-@pytest.mark.parametrize("boost", [False, True])
-@pytest.mark.parametrize(
-    "how", [{}, {"nag_scale": 5.0, "guidance_scale": 1.0}, {"skip_layers": (1,)}], ids=str
-)
-def test_blocks_that_attend_one_by_one_are_those_of_the_mask(
-    checkpoint: Any, loaded: Any, how: dict[str, Any], boost: bool
-) -> None:
-    shot = tiny.shot(steps=3, frames=13, size="48x32", **WAVES, **how)
-    pipeline = load(checkpoint(NAME), NAME, boost=boost, attention="_native_flash")  # which takes no mask
-    mine, exact = (run(each, shot) for each in (pipeline, loaded(NAME)))
-    assert 10 * np.log10(1 / np.mean((mine - exact).astype(np.float64) ** 2)) >= 60
-    network = pipeline._networks[0]
-    assert {type(block.attn1.processor).__name__ for block in network.blocks} == {"SkyReelsV2AttnProcessor"}
-    assert network.config.num_frame_per_block == 1

@@ -119,6 +119,6 @@ def test_step_caches_keep_the_three_passes_apart(
 
 
 @pytest.mark.parametrize("profile", ["3", "5"])
-def test_weights_may_wait_elsewhere(checkpoint: Any, loaded: Any, tmp_path: Path, profile: str) -> None:
+def test_offloading_changes_nothing(checkpoint: Any, loaded: Any, tmp_path: Path, profile: str) -> None:
     pipeline = load(checkpoint("phantom"), "phantom", exact=True, profile=profile, work_dir=tmp_path)
     assert torch.equal(denoised(pipeline, tiny.shot()), denoised(loaded("phantom"), tiny.shot()))

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812 - its usual name
-from diffusers import UniPCMultistepScheduler, WanTransformer3DModel
+from diffusers import UniPCMultistepScheduler
 from safetensors.torch import load_file, save_file
 
 from tests.support import checkpoint_layouts, lora_files, tiny
+from tests.support.plain_recammaster import add_camera, plain_network
 from tests.support.wan import INPUTS, camera, load, ratios, run
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.base import Inputs, Lora, Placement, Weights
@@ -22,83 +22,29 @@ from wangp_cli.pipelines.checkpoints.convert import rewrite
 from wangp_cli.pipelines.wan import load as wan_load
 from wangp_cli.tasks.shot import Shot
 
-FILM = INPUTS["recam"]
+RECAM_INPUTS = INPUTS["recam"]
 
 
-def denoised(pipeline: Any, shot: Shot, inputs: Inputs = FILM) -> torch.Tensor:
+def denoised(pipeline: Any, shot: Shot, inputs: Inputs = RECAM_INPUTS) -> torch.Tensor:
     latents: torch.Tensor = pipeline.denoise(shot, pipeline.encode(shot, inputs, tiny.quiet), tiny.quiet)
     return latents
-
-
-def inputs_of_a_pass(frames: int = 6) -> dict[str, torch.Tensor]:
-    random = torch.Generator().manual_seed(0)
-    return {
-        "hidden_states": torch.randn(1, 16, frames, 4, 4, generator=random),
-        "timestep": torch.tensor([500.0]),
-        "encoder_hidden_states": torch.randn(1, 8, 32, generator=random),
-    }
-
-
-def plain_network(network: Any) -> Any:
-    """The same weights in diffusers' own class, without those for the camera."""
-    plain = WanTransformer3DModel.from_config(network.config).eval()
-    plain.load_state_dict(network.state_dict(), strict=False)
-    return plain
-
-
-def filming(plain: Any, weights: dict[str, torch.Tensor], poses: torch.Tensor, tokens: int) -> None:
-    """Bring the camera into a plain network, frame by frame, by hooks around its self-attention."""
-    for index, block in enumerate(plain.blocks):
-        encoder, projector = (f"blocks.{index}.attn1.{name}" for name in ("cam_encoder", "projector"))
-
-        def see(_: Any, args: Any, encoder: str = encoder) -> Any:
-            seen = args[0].clone()
-            for frame in range(2 * len(poses)):
-                pose = poses[frame % len(poses)]
-                added = weights[f"{encoder}.weight"] @ pose + weights[f"{encoder}.bias"]
-                seen[:, frame * tokens : (frame + 1) * tokens] += added
-            return seen, *args[1:]
-
-        def project(_: Any, __: Any, output: torch.Tensor, projector: str = projector) -> torch.Tensor:
-            return F.linear(output, weights[f"{projector}.weight"], weights[f"{projector}.bias"])
-
-        block.attn1.register_forward_pre_hook(see)
-        block.attn1.register_forward_hook(project)
-
-
-def test_a_new_network_is_plain_wan_on_both_videos() -> None:
-    network = tiny.transformer("ReCamTransformer3DModel")
-    given = inputs_of_a_pass()
-    with torch.no_grad():
-        found = network(**given, camera=torch.randn(1, 3, 12)).sample
-        assert torch.equal(found, plain_network(network)(**given).sample)
-
-
-def test_a_pass_is_that_of_a_plain_computation() -> None:
-    network, given = tiny.recam(), inputs_of_a_pass()
-    poses = torch.tensor(camera("arc-left", 3)) * 3
-    plain = plain_network(network)
-    filming(plain, network.state_dict(), poses, tokens=4)
-    with torch.no_grad():
-        found, wanted = network(**given, camera=poses[None]).sample, plain(**given).sample
-        still = network(**given, camera=poses[None] * 0).sample
-    assert torch.allclose(found, wanted, atol=1e-5)
-    assert (found - still).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("path", ["arc-left", "zoom-out"])
 def test_the_source_and_the_camera_are_used_as_published(loaded: Any, checkpoint: Any, path: str) -> None:
     pipeline, shot = loaded("recam"), tiny.shot()
-    found = denoised(pipeline, shot, replace(FILM, camera=camera(path)))
+    found = denoised(pipeline, shot, replace(RECAM_INPUTS, camera=camera(path)))
     network, text, vae = (
         pipeline._networks[0],
         pipeline._architecture.parts.text_encoder,
         pipeline._vae.model,
     )
-    assert FILM.control is not None
-    pixels = torch.from_numpy(FILM.control.frames).float() / 127.5 - 1
+    assert RECAM_INPUTS.control is not None
+    pixels = torch.from_numpy(RECAM_INPUTS.control.frames).float() / 127.5 - 1
     plain = plain_network(network)
-    filming(plain, network.state_dict(), torch.tensor([camera(path)[frame] for frame in (0, 4, 8)]), tokens=4)
+    add_camera(
+        plain, network.state_dict(), torch.tensor([camera(path)[frame] for frame in (0, 4, 8)]), tokens=4
+    )
     scheduler = UniPCMultistepScheduler(
         prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0, num_train_timesteps=1000
     )
@@ -120,30 +66,31 @@ def test_the_source_and_the_camera_are_used_as_published(loaded: Any, checkpoint
     assert torch.allclose(found, latents, atol=1e-4)
 
 
-def test_boost_asks_under_both_prompts_in_one_pass(checkpoint: Any, loaded: Any) -> None:
+def test_boost_computes_both_prompts_in_one_pass(checkpoint: Any, loaded: Any) -> None:
     made: list[int] = []
     pipeline = load(checkpoint("recam"), "recam", boost=True)
     pipeline._networks[0].register_forward_hook(lambda *_: made.append(1))
-    found = run(pipeline, tiny.shot(), FILM)
+    found = run(pipeline, tiny.shot(), RECAM_INPUTS)
     assert len(made) == tiny.shot().steps
-    assert abs(found - run(loaded("recam", exact=False), tiny.shot(), FILM)).max() < 1e-4
+    assert abs(found - run(loaded("recam", exact=False), tiny.shot(), RECAM_INPUTS)).max() < 1e-4
 
 
 @pytest.mark.parametrize("cache", ["fbcache", "magcache"])
 def test_step_caches_skip_what_they_should(checkpoint: Any, loaded: Any, tmp_path: Path, cache: str) -> None:
     ratios(tmp_path, "tiny_recam", [0.9] * 6)
     shot = tiny.shot(steps=6)
-    whole = run(loaded("recam"), shot, FILM)
+    whole = run(loaded("recam"), shot, RECAM_INPUTS)
     exact = {"exact": True, "data_dir": tmp_path}
     nothing, much = (
-        run(load(checkpoint("recam"), "recam", cache=f"{cache}={x}", **exact), shot, FILM) for x in (0, 10)
+        run(load(checkpoint("recam"), "recam", cache=f"{cache}={x}", **exact), shot, RECAM_INPUTS)
+        for x in (0, 10)
     )
     assert np.array_equal(nothing, whole)
     assert not np.array_equal(much, whole)
 
 
 @pytest.mark.parametrize("profile", ["3", "5"])
-def test_weights_may_wait_elsewhere(checkpoint: Any, loaded: Any, tmp_path: Path, profile: str) -> None:
+def test_offloading_changes_nothing(checkpoint: Any, loaded: Any, tmp_path: Path, profile: str) -> None:
     pipeline = load(checkpoint("recam"), "recam", exact=True, profile=profile, work_dir=tmp_path)
     assert torch.equal(denoised(pipeline, tiny.shot()), denoised(loaded("recam"), tiny.shot()))
 

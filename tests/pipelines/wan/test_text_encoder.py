@@ -23,13 +23,13 @@ def test_embeddings_are_zero_after_the_last_token(encoder: TextEncoder) -> None:
     assert not embeddings[0, 4:].any()
 
 
-def test_a_prompt_is_kept_by_text_and_length(encoder: TextEncoder) -> None:
+def test_a_prompt_is_cached_by_text_and_length(encoder: TextEncoder) -> None:
     first = encoder.embed("a red circle", 12)
     assert encoder.embed(" a  red circle\n", 12) is first
     assert encoder.embed("a red circle", 13) is not first
 
 
-def test_the_prompt_not_used_for_longest_is_given_up(encoder: TextEncoder) -> None:
+def test_the_least_recently_used_prompt_is_dropped(encoder: TextEncoder) -> None:
     first, second = encoder.embed("a", 4), encoder.embed("b", 4)
     for number in range(CACHED_PROMPTS - 1):
         encoder.embed(f"{number}", 4)

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch.nn import functional as nn
 
 from tests.support import cuda, tiny, tiny_uni3c
 from tests.support.tiny_uni3c import INPUTS
@@ -22,7 +21,6 @@ from wangp_cli.pipelines.denoise.inputs import to_tensor
 from wangp_cli.pipelines.wan import load as wan_load
 from wangp_cli.pipelines.wan import pipeline as wan
 from wangp_cli.pipelines.wan.uni3c import non_black
-from wangp_cli.pipelines.wan.uni3c_network import ControlResiduals
 
 Load = Callable[..., wan.Wan]
 BASES = ("t2v", "i2v", "i2v_2_2")
@@ -77,90 +75,6 @@ def test_an_untrained_network_changes_nothing(load: Load, loaded: Any) -> None:
     assert torch.equal(made, denoised(loaded("t2v"), shot, replace(INPUTS["t2v"], control=None)))
 
 
-def plain(weights: dict[str, torch.Tensor], latents: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
-    """What the control network adds to the first block, written out."""
-    tokens = nn.conv3d(
-        latents,
-        weights["controlnet_patch_embedding.weight"],
-        weights["controlnet_patch_embedding.bias"],
-        stride=(1, 2, 2),
-    )
-    frames, rows, columns = tokens.shape[2:]
-
-    def linear(name: str, values: torch.Tensor) -> torch.Tensor:
-        return values @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
-
-    def norm(name: str, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        shift, scale, gate = linear(f"{name}.linear", nn.silu(time)).chunk(3, dim=-1)
-        own = nn.layer_norm(
-            values, values.shape[-1:], weights[f"{name}.norm.weight"], weights[f"{name}.norm.bias"]
-        )
-        return own * (1 + scale) + shift, gate
-
-    block = "controlnet_blocks.0"
-    tokens = linear("proj_in", tokens.flatten(2)[0].T)
-    normed, gate = norm(f"{block}.norm1", tokens)
-    query, key = (
-        nn.rms_norm(values, values.shape[-1:], weights[f"{block}.self_attn.norm_{part}.weight"], 1e-6)
-        for part in "qk"
-        for values in (linear(f"{block}.self_attn.to_{part}", normed),)
-    )
-    value = linear(f"{block}.self_attn.to_v", normed)
-    places = torch.cartesian_prod(*(torch.arange(side) for side in (frames, rows, columns)))
-    angles = torch.cat(
-        [
-            places[:, axis, None].double() * 10_000 ** -(torch.arange(0, side, 2).double() / side)
-            for axis, side in enumerate((24, 20, 20))
-        ],
-        dim=1,
-    )
-    turned = torch.polar(torch.ones_like(angles), angles)
-    found = []
-    for head in (slice(0, 64), slice(64, 128)):
-        q, k = (
-            torch.view_as_real(
-                torch.view_as_complex(part[:, head].double().unflatten(1, (-1, 2)).contiguous()) * turned
-            ).flatten(1)
-            for part in (query, key)
-        )
-        found.append(((q @ k.T / 8).softmax(dim=1) @ value[:, head].double()).float())
-    tokens = tokens + gate * linear(f"{block}.self_attn.to_out.0", torch.cat(found, dim=1))
-    normed, gate = norm(f"{block}.norm2", tokens)
-    fed = linear(f"{block}.ffn.2", nn.gelu(linear(f"{block}.ffn.0", normed), approximate="tanh"))
-    return linear("proj_out.0", tokens + gate * fed)
-
-
-def test_the_first_block_gets_the_sum_written_out() -> None:
-    network, control = tiny.transformer(in_channels=36), tiny_uni3c.network()
-    random = torch.Generator().manual_seed(1)
-    seen = torch.randn(1, 36, 3, 4, 6, generator=random)
-    guide = torch.randn(1, 16, 3, 4, 6, generator=random)
-    text = torch.randn(2, 8, 32, generator=random)
-    given: list[torch.Tensor] = []
-    times: list[torch.Tensor] = []
-    hooks = [
-        network.blocks[0].register_forward_hook(lambda _block, _inputs, output: given.append(output)),
-        network.blocks[1].register_forward_pre_hook(lambda _block, inputs: given.append(inputs[0])),
-        network.condition_embedder.register_forward_hook(lambda _e, _i, output: times.append(output[0])),
-    ]
-    with torch.no_grad(), ControlResiduals(control, guide, 0.5).added_to(network, seen):
-        network(seen.repeat(2, 1, 1, 1, 1), torch.tensor([500, 500]), text)
-    for hook in hooks:
-        hook.remove()
-    added = plain(control.state_dict(), torch.cat([seen[:, :20], guide], dim=1), times[0][:1])
-    assert torch.allclose(given[1], given[0] + 0.5 * added, atol=1e-4)
-    assert not network.blocks[0]._forward_hooks
-
-
-def test_text_to_video_reads_zeros_where_no_frames_are_known() -> None:
-    control, guide = tiny_uni3c.network(), torch.randn(1, 16, 3, 4, 4)
-    joined = ControlResiduals(control, guide, 1.0)._control_input(torch.ones(1, 16, 3, 4, 4))
-    assert joined.shape == (1, 36, 3, 4, 4)
-    assert joined[:, :16].eq(1).all()
-    assert joined[:, 16:20].eq(0).all()
-    assert torch.equal(joined[:, 20:], guide)
-
-
 @pytest.mark.parametrize(
     ("change", "inputs"),
     [
@@ -187,7 +101,7 @@ def test_everything_given_changes_the_result(
     assert not torch.equal(made, denoised(pipeline, shot, INPUTS["i2v"]))
 
 
-def test_the_guide_is_read_once_for_both_passes_of_a_step_in_its_window(load: Load) -> None:
+def test_the_control_network_runs_once_per_step_of_its_window(load: Load) -> None:
     pipeline, calls = load(), []
     control: Any = pipeline._architecture.parts.control
     hook = control.register_forward_hook(lambda *_: calls.append(1))
@@ -201,7 +115,7 @@ def test_the_guide_is_read_once_for_both_passes_of_a_step_in_its_window(load: Lo
     assert counts == [4, 2, 2]
 
 
-def test_black_frames_of_a_guide_say_nothing(load: Load) -> None:
+def test_black_frames_of_a_guide_are_ignored(load: Load) -> None:
     guide = tiny.clip(9, 3)
     for black, spoken in (
         ((0,), [0, 1, 1]),
@@ -227,7 +141,7 @@ def test_however_it_is_placed_the_result_is_the_same(
     assert torch.allclose(made, denoised(load(), tiny.shot(), INPUTS["i2v"]), atol=1e-4)
 
 
-def test_what_would_be_done_wrongly_is_refused(load: Load) -> None:
+def test_unsupported_options_are_refused(load: Load) -> None:
     for field, value in (("compile", True), ("cache", "fbcache=0.1")):
         with pytest.raises(ResourceError, match=f"{field}: is not served for tiny_uni3c_i2v"):
             load(**{field: value})

@@ -35,7 +35,7 @@ def test_results_are_equal_but_for_rounding(options: dict[str, Any], batch: int,
 
 
 @pytest.mark.parametrize("options", [{"padding": 1}, {"groups": 2}, {"dilation": 2}])
-def test_layers_of_other_kinds_stay_as_they_are(options: dict[str, Any]) -> None:
+def test_unsupported_layers_are_unchanged(options: dict[str, Any]) -> None:
     assert speed_up(torch.nn.Conv3d(6, 8, 3, **options)) == 0
 
 
@@ -52,7 +52,7 @@ def test_causal_layers_see_the_frames_before(frames: int, before: int) -> None:
         assert torch.allclose(fast(clip, past), plain(clip, past), atol=1e-5)
 
 
-def test_a_norm_and_the_activation_behind_it_leave_their_input_alone() -> None:
+def test_norm_and_activation_do_not_change_their_input() -> None:
     norm = WanRMS_norm(6, images=False)
     torch.nn.init.normal_(norm.gamma)
     plain = torch.nn.Sequential(norm, torch.nn.SiLU())
