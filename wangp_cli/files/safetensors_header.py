@@ -8,7 +8,7 @@ from typing import Any
 
 from wangp_cli.files import strict_json
 
-MOST_BYTES = 100 << 20
+MAX_BYTES = 100 << 20
 """Largest header that the format allows."""
 
 
@@ -22,9 +22,12 @@ def read_header(path: Path) -> tuple[dict[str, Any], int]:
     with path.open("rb") as file:
         start = file.read(8)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-        if not 2 <= length <= MOST_BYTES:
+        if not 2 <= length <= MAX_BYTES:
             raise ValueError(f"a header of {length} bytes")
-        header = strict_json.loads(file.read(length), limit=MOST_BYTES)
+        text = file.read(length)
+        if len(text) < length:
+            raise ValueError(f"a header of {length} bytes, of which {len(text)} are there")
+        header = strict_json.loads(text, limit=MAX_BYTES)
     if not isinstance(header, dict):
         raise ValueError("the header is no object")
     return header, 8 + length

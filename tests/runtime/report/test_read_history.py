@@ -1,19 +1,15 @@
 from __future__ import annotations
 
-import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.report_pages import NASTY, REQUEST, clip, history, line, written
+from tests.support.report_pages import NASTY, clip, history, line, written
 from wangp_cli.errors import ConflictError, RequestError
-from wangp_cli.files.safe_text import quote_for_shell
 from wangp_cli.runtime.history.log import HISTORY
 from wangp_cli.runtime.report import page as pages
-from wangp_cli.runtime.report.command import command_of
 from wangp_cli.runtime.report.page import Page
 from wangp_cli.runtime.report.read_history import read_history
 
@@ -59,51 +55,6 @@ def test_no_history_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
         read_history(tmp_path / HISTORY, tmp_path)
     assert caught.value.hint is not None
     assert "--manifest-path" in caught.value.hint
-
-
-def test_the_command_says_what_is_not_the_tasks_own_default(tmp_path: Path) -> None:
-    request = {
-        **{"type": "generate", "prompt": "two foxes", "model": "vace_14B", "size": "832x480", "steps": 30},
-        **{"fps": "24000/1001", "seed": 7, "vae_tiling": 256, "guidance_scale": 5.0, "flow_shift": 3.5},
-        **{"image_start": "../in/a b.png", "image_refs": ["x.png", "-y.png"], "loras": ["s.safetensors@0.8"]},
-    }
-    origin = dict.fromkeys(request, "flag") | {
-        "size": "default",
-        "steps": "model vace_14B",
-        "type": "command",
-    }
-    assert command_of(request, origin, Path("/out/run")) == (
-        "wangp generate 'two foxes' --model vace_14B --image-start '/out/in/a b.png' "
-        "--image-ref /out/run/x.png --image-ref /out/run/-y.png --fps 24000/1001 --steps 30 "
-        "--flow-shift 3.5 --seed 7 --guidance-scale 5 --lora s.safetensors@0.8 --vae-tiling 256"
-    )
-
-
-@pytest.mark.parametrize(
-    "change", [{"type": "nope"}, {"type": 3}, {"new_key": 1}, {"steps": "many"}, {"prompt": "  "}]
-)
-def test_a_request_that_this_version_cannot_make_has_no_command(change: dict[str, Any]) -> None:
-    assert command_of(REQUEST | change, {}, Path("/")) is None
-
-
-@pytest.mark.parametrize("text", NASTY)
-def test_a_quoted_word_is_the_same_word_for_the_shell_and_safe_to_paste(text: str) -> None:
-    quoted = quote_for_shell(text)
-    done = subprocess.run(["bash", "-c", f"printf %s {quoted}"], capture_output=True, check=True)
-    if not text.startswith("-"):
-        assert done.stdout.decode() == text
-    assert not re.search(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", quoted)
-
-
-@pytest.mark.parametrize("text", [text for text in NASTY if text.strip()])
-def test_the_command_gives_the_program_the_very_prompt(text: str, tmp_path: Path) -> None:
-    command = command_of(REQUEST | {"prompt": text}, {}, tmp_path)
-    assert command is not None
-    done = subprocess.run(
-        ["bash", "-c", f'wangp() {{ printf "%s\\0" "$@"; }}; {command}'], capture_output=True, check=True
-    )
-    words = done.stdout.decode().split("\0")
-    assert words[1] == (f"--prompt={text}" if text.startswith("-") else text)
 
 
 def test_strangers_texts_stay_inside_the_data(tmp_path: Path) -> None:
