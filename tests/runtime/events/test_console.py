@@ -28,7 +28,7 @@ EVENTS: list[Data] = [
     TaskProgress(stage="denoise", step=1, total=4, fraction=0.2, it_s=2.0, eta_s=3.0),
     Log(level="info", message="size: put on the grid"),
     Log(level="info", message="a library says this", logger="diffusers"),
-    ArtifactCreated(path="/out/a.mp4", sha256="0" * 64, bytes=1),
+    ArtifactCreated.model_validate({"path": "/out/a.mp4", "sha256": "0" * 64, "bytes": 1}),
     TaskFailed(error=Fault.of(RequestError("mask", "1 frame\x1b[2J", hint="cut [it]"))),
     TaskCancelled(),
 ]
