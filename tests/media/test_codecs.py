@@ -159,7 +159,7 @@ def test_a_lower_crf_gives_a_better_picture(tmp_path: Path) -> None:
     assert psnr(read_video(good).frames, frames) > psnr(read_video(poor).frames, frames) + 1
 
 
-def test_encoders_say_nothing(tmp_path: Path) -> None:
+def test_encoders_write_nothing_to_stderr(tmp_path: Path) -> None:
     program = (
         "import numpy, sys; from fractions import Fraction; from pathlib import Path\n"
         "from wangp_cli.media.write import write_video\n"

@@ -97,7 +97,7 @@ def test_other_kinds_and_impossible_names_are_refused(read: Any, name: str, tmp_
 @pytest.mark.parametrize(
     "suffix", [".mp4", ".png", ".jpg", ".webp", ".wav", ".mkv", ".gif", ".mp3", ".m4a", ".tif", ".avif"]
 )
-def test_rubbish_with_a_good_name_is_refused(read: Any, suffix: str, tmp_path: Path) -> None:
+def test_files_of_random_bytes_are_refused(read: Any, suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"rubbish{suffix}"
     path.write_bytes(np.random.default_rng(1).bytes(3000))
     if read is read_comment and suffix in {".wav", ".mp3"}:
@@ -106,7 +106,7 @@ def test_rubbish_with_a_good_name_is_refused(read: Any, suffix: str, tmp_path: P
         list(read(path))
 
 
-def test_an_address_is_refused_and_nothing_is_asked_for(server: tuple[str, list[str]]) -> None:
+def test_a_url_is_refused_and_nothing_is_fetched(server: tuple[str, list[str]]) -> None:
     base, asked = server
     for read in READERS:
         for name in (f"{base}/a.mp4", f"{base}/a.png", f"{base}/a.wav", Path(f"{base}/a.mp4")):
@@ -154,7 +154,7 @@ def test_postscript_in_disguise_is_not_interpreted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bits", [8, 16])
-def test_a_picture_that_would_fill_the_memory_is_refused_unread(bits: int, tmp_path: Path) -> None:
+def test_an_image_that_would_fill_the_memory_is_refused_unread(bits: int, tmp_path: Path) -> None:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
@@ -195,7 +195,7 @@ def test_a_video_cut_off_anywhere_is_refused(video: Path, tmp_path: Path) -> Non
             read_video(part)
 
 
-def test_a_video_that_lacks_its_last_byte_is_told_to_be_cut_off(video: Path) -> None:
+def test_a_video_that_lacks_its_last_byte_is_cut_off(video: Path) -> None:
     whole = video.read_bytes()
     video.write_bytes(whole[:-1])
     with pytest.raises(MediaError, match=f"is cut off: {len(whole) - 1} of at least {len(whole)} bytes"):
@@ -203,7 +203,7 @@ def test_a_video_that_lacks_its_last_byte_is_told_to_be_cut_off(video: Path) -> 
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
-def test_a_picture_cut_off_is_refused(suffix: str, tmp_path: Path) -> None:
+def test_an_image_cut_off_is_refused(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"still{suffix}"
     write_image(path, np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8))
     whole = path.read_bytes()

@@ -14,7 +14,6 @@ from tests.support.clips import moving, numbered, numbers, psnr, tone
 from wangp_cli.errors import MediaError
 from wangp_cli.media.audio import to_audio_frame
 from wangp_cli.media.clip import as_float
-from wangp_cli.media.decoding import snap_rate
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read import read_audio, read_frames, read_video, read_video_or_still, stream_video
 from wangp_cli.media.stills import read_image, write_image
@@ -67,48 +66,6 @@ def test_the_rate_comes_back_exactly(fps: str, suffix: str, tmp_path: Path) -> N
     assert read_video(path).fps == Fraction(fps)
 
 
-def test_rates_of_millisecond_stamps_snap_to_what_was_meant() -> None:
-    assert snap_rate(Fraction(19001, 317)) == Fraction(60000, 1001)
-    assert snap_rate(Fraction(2997003, 125000)) == Fraction(24000, 1001)
-    assert snap_rate(Fraction(160001, 10000)) == Fraction(160001, 10000)
-    assert snap_rate(Fraction(1600001, 100000)) == 16
-    assert snap_rate(Fraction(25, 2)) == Fraction(25, 2)
-
-
-def test_facts_tell_what_is_in_a_file(tmp_path: Path) -> None:
-    path = tmp_path / "clip.mp4"
-    write_video(path, [moving(9)], fps=Fraction(24000, 1001), audio=tone(1, 44100, 2))
-    facts = probe(path)
-    assert (facts.kind, facts.width, facts.height, facts.frames) == ("video", 64, 48, 9)
-    assert (facts.container, facts.codec, facts.pixel_format) == ("mp4", "h264", "yuv420p")
-    assert facts.fps == Fraction(24000, 1001)
-    assert facts.seconds == pytest.approx(9 * 1001 / 24000)
-    assert (facts.audio_codec, facts.audio_rate, facts.audio_channels) == ("aac", 44100, 2)
-    assert facts.bytes == path.stat().st_size
-
-
-@pytest.mark.parametrize(
-    ("name", "container"), [("clip.mov", "mov"), ("clip.mkv", "matroska"), ("clip.webm", "webm")]
-)
-def test_the_container_is_called_what_the_file_is(tmp_path: Path, name: str, container: str) -> None:
-    write_video(tmp_path / name, [moving(2)], fps=Fraction(8))
-    assert probe(tmp_path / name).container == container
-
-
-def test_facts_of_pictures_and_sound(tmp_path: Path) -> None:
-    write_image(tmp_path / "still.png", moving(1, channels=4)[0])
-    soundfile.write(tmp_path / "tone.wav", tone(0.5, 8000, 2).samples, 8000)
-    still, sound = probe(tmp_path / "still.png"), probe(tmp_path / "tone.wav")
-    assert (still.kind, still.width, still.height, still.frames, still.fps) == ("image", 64, 48, 1, None)
-    assert (still.codec, still.pixel_format) == ("png", "RGBA")
-    assert (sound.kind, sound.seconds, sound.audio_rate, sound.audio_channels) == ("audio", 0.5, 8000, 2)
-
-
-def test_alpha_is_told_by_the_facts_of_a_webm(tmp_path: Path) -> None:
-    write_video(tmp_path / "clip.webm", [moving(2, channels=4)], fps=Fraction(8))
-    assert probe(tmp_path / "clip.webm").pixel_format == "yuva420p"
-
-
 def test_a_video_held_upright_by_its_matrix_is_read_upright(tmp_path: Path) -> None:
     path = tmp_path / "phone.mp4"
     frames = moving(2)
@@ -127,7 +84,7 @@ def test_a_video_held_upright_by_its_matrix_is_read_upright(tmp_path: Path) -> N
     assert psnr(clip.frames, np.rot90(frames, -1, axes=(1, 2))) > 35
 
 
-def test_sound_of_some_frames_starts_and_ends_with_them(tmp_path: Path) -> None:
+def test_audio_of_some_frames_starts_and_ends_with_them(tmp_path: Path) -> None:
     path, sound = tmp_path / "clip.mkv", tone(2, 44100, 2)
     write_video(path, [numbered(40)], fps=Fraction(24000, 1001), audio=sound)
     clip = read_video(path, start=10, count=15)
@@ -138,7 +95,7 @@ def test_sound_of_some_frames_starts_and_ends_with_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("picture_at", "sound_at"), [(0, 300), (300, 0), (200, 200)])
-def test_sound_that_starts_apart_from_the_picture_is_put_in_its_place(
+def test_audio_with_another_start_than_the_frames_is_aligned(
     picture_at: int, sound_at: int, tmp_path: Path
 ) -> None:
     path, loud = tmp_path / "apart.mkv", np.full((8000, 1), 0.5, np.float32)
@@ -164,13 +121,13 @@ def test_sound_that_starts_apart_from_the_picture_is_put_in_its_place(
     assert clip.audio.samples[late + 8 :].min() > 0.49
 
 
-def test_sound_can_be_left_out(tmp_path: Path) -> None:
+def test_audio_can_be_left_out(tmp_path: Path) -> None:
     write_video(tmp_path / "clip.mp4", [moving(2)], fps=Fraction(8), audio=tone())
     assert read_video(tmp_path / "clip.mp4", audio=False).audio is None
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac"])
-def test_sound_files_read_exactly(suffix: str, tmp_path: Path) -> None:
+def test_audio_files_read_exactly(suffix: str, tmp_path: Path) -> None:
     sound = tone(0.2, 22050, 2)
     soundfile.write(tmp_path / f"tone.{suffix}", sound.samples, 22050, subtype="PCM_24")
     back = read_audio(tmp_path / f"tone.{suffix}")
@@ -179,7 +136,7 @@ def test_sound_files_read_exactly(suffix: str, tmp_path: Path) -> None:
     assert back.samples.dtype == np.float32
 
 
-def test_sound_of_a_video_reads_in_step(tmp_path: Path) -> None:
+def test_audio_of_a_video_reads_in_step(tmp_path: Path) -> None:
     sound = tone(1, 48000)
     write_video(tmp_path / "clip.mp4", [moving(24)], fps=Fraction(24), audio=sound)
     back = read_audio(tmp_path / "clip.mp4")
@@ -187,7 +144,7 @@ def test_sound_of_a_video_reads_in_step(tmp_path: Path) -> None:
     assert np.abs(back.samples[2000:40000] - sound.samples[2000:40000]).max() < 0.05
 
 
-def test_a_video_without_sound_has_none_to_read(tmp_path: Path) -> None:
+def test_a_video_without_audio_has_none_to_read(tmp_path: Path) -> None:
     write_video(tmp_path / "clip.mp4", [moving(2)], fps=Fraction(8))
     with pytest.raises(MediaError, match="has no audio"):
         read_audio(tmp_path / "clip.mp4")
