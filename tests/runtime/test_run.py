@@ -211,11 +211,11 @@ def test_other_libraries_cannot_write_into_the_stream(
     script = (
         "import os, sys\n"
         "from wangp_cli.workflows import generate\n"
-        "real = generate.prepare\n"
+        "real = generate.read_inputs\n"
         "def noisy(*words):\n"
         "    print('stray'); os.write(1, b'stray\\n'); os.system('echo stray')\n"
         "    return real(*words)\n"
-        "generate.prepare = noisy\n"
+        "generate.read_inputs = noisy\n"
         "sys.argv[1:] = %r\n"
         "from wangp_cli.main import main\n"
         "main()\n" % [*TASK, "--frames", "1", "--json"]
