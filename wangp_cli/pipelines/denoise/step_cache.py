@@ -106,7 +106,7 @@ def _separate_passes(network: Any) -> Iterator[None]:
 
 
 def _describe_blocks(network: Any) -> None:
-    """Register a block class with diffusers if it is unknown there: all Wan blocks return one tensor."""
+    """Register a block class that diffusers does not know; all Wan blocks return the hidden states."""
     kind = type(network.blocks[0])
     if kind not in TransformerBlockRegistry._registry:
         TransformerBlockRegistry.register(kind, TransformerBlockMetadata(return_hidden_states_index=0))

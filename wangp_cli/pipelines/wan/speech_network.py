@@ -109,7 +109,8 @@ def audio_windows(features: int, frames: int) -> list[tuple[int, int]]:
     """The range of audio features of each latent frame, as first and end index; may exceed the recording.
 
     A window holds the features of the four frames of its latent frame and `CONTEXT_FEATURES` more on each
-    side. The first latent frame is one frame; its window ends where the second's begins, without context.
+    side. The first latent frame holds one frame; before that context is added, its window ends where the
+    second one begins.
 
     Args:
         features: number of audio features of a recording as long as the video.
