@@ -70,7 +70,7 @@ def test_a_run_history_can_go_on(tmp_path: Path, text: str) -> None:
 )
 def test_what_is_no_run_history_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "history").write_text(text)
-    with pytest.raises(RequestError, match="something else than a run history"):
+    with pytest.raises(RequestError, match="something other than a run history"):
         check_history(tmp_path / "history")
 
 

@@ -1,9 +1,7 @@
-"""Where LoRAs come from: files, folders, the hub, addresses; and what their headers tell."""
+"""Sources of LoRAs: files, folders, the hub, addresses."""
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +12,7 @@ from safetensors.numpy import save, save_file
 from tests.conftest import Make, Run
 from tests.support.hub_server import Hub, serving
 from tests.support.lora_hub import HUB, tensors
-from wangp_cli.errors import ModelError, RequestError
-from wangp_cli.runtime.loras.header import check_lora
+from wangp_cli.errors import RequestError
 from wangp_cli.runtime.loras.source import find_source
 
 PAGE = "https://huggingface.co/ada/ink"
@@ -115,38 +112,6 @@ def test_what_names_nothing_is_refused(folder: Path, name: str, message: str) ->
         find_source(name, folder)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "begins with no safetensors header"),
-        (b"<!DOCTYPE html><html>please log in</html>", "begins with a web page"),
-        (b"\xff" * 64, "begins with no safetensors header"),
-        (struct.pack("<Q", 100_000) + b"[" * 100_000, "begins with no safetensors header"),
-        (save(tensors())[:-9], "its header wants"),
-        (save(tensors()) + b"more", "its header wants"),
-        (save({"blocks.0.attn1.to_q.weight": np.zeros((2, 2))}), "holds no weights of a LoRA"),
-        (save({}), "it is empty"),
-    ],
-)
-def test_a_broken_file_is_seen_from_its_header(tmp_path: Path, content: bytes, message: str) -> None:
-    (tmp_path / "a.safetensors").write_bytes(content)
-    with pytest.raises(ModelError, match=message):
-        check_lora(tmp_path / "a.safetensors")
-
-
-def test_the_header_tells_what_a_file_is(tmp_path: Path) -> None:
-    said = {
-        "modelspec.title": "Ink",
-        "ss_tag_frequency": json.dumps({"10_ink": {"inkwash": 10, "a tree": 2}}),
-    }
-    save_file(tensors(width=5120), tmp_path / "a.safetensors", metadata=said)
-    header = check_lora(tmp_path / "a.safetensors")
-    assert header.facts() == {
-        "kinds": ["LoRA"], "layers": 1, "ranks": [2], "width": 5120, "blocks": 1,
-        "title": "Ink", "trigger_words": ["inkwash", "a tree"],
-    }  # fmt: skip
-
-
 def test_a_lora_of_an_address_is_fetched_once_and_comes_back(make: Make, hub: Hub) -> None:
     hub.files["/x/ink.safetensors"] = save(tensors())
     name = f"{hub.url}/x/ink.safetensors"
@@ -177,16 +142,6 @@ def test_what_cannot_be_fetched_fails_the_task(
     assert not list(home.rglob("ink*.safetensors"))
 
 
-def test_offline_and_task_files_fetch_nothing(make: Make, hub: Hub) -> None:
-    hub.files["/ink.safetensors"] = save(tensors())
-    name = f"{hub.url}/ink.safetensors"
-    offline = make(loras=[name], offline=True)
-    assert offline.outcome.error is not None
-    assert (offline.outcome.status, offline.outcome.error.exit_code) == ("rejected", 3)
-    assert "wangp loras fetch" in str(offline.outcome.error.hint)
-    assert hub.asked == []
-
-
 def test_a_lora_of_the_hub_is_fetched_and_checked(
     run: Run, tiny_env: dict[str, str], hub: Hub, folder: Path
 ) -> None:
@@ -204,10 +159,3 @@ def test_a_lora_of_the_hub_is_fetched_and_checked(
     assert hub.tokens == {"Bearer hf_secret"}
     missing = run(*common, "--overwrite", "--lora", "ada/gone", env=env, code=3)
     assert "ada/gone" in missing.only("task.failed")["error"]["message"]
-
-
-def test_a_line_names_only_what_is_here(run: Run, tiny_env: dict[str, str], tmp_path: Path) -> None:
-    line = {"prompt": "a red circle", "model": "tiny_t2v", "loras": ["ada/ink:a.safetensors@0.5"]}
-    (tmp_path / "tasks.jsonl").write_text(json.dumps(line))
-    done = run("batch", "tasks.jsonl", env=tiny_env, code=1)
-    assert "task files name local files" in done.only("task.rejected")["error"]["message"]

@@ -1,0 +1,120 @@
+"""Output paths, decided before any model runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.task_types import ExtractFrame
+from wangp_cli.errors import ConflictError, NoSpaceError, RequestError
+from wangp_cli.runtime.request import output_paths
+from wangp_cli.runtime.request.output_paths import (
+    check_writable,
+    expand_name,
+    plan_outputs,
+    plan_plain_outputs,
+    result_files,
+    slug,
+)
+from wangp_cli.tasks.generate import Generate
+
+SIZE = (64, 32)
+
+
+def task(folder: Path, **values: Any) -> Generate:
+    return Generate(model="m", prompt="A  Red, red Circle!", seed=7, output_dir=folder, **values)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("A  Red, red Circle!", "a-red-red-circle"),
+        ("\u00c4rger \ufb01lm", "\u00e4rger-film"),
+        ("word " * 20, "-".join(["word"] * 9)),
+        ("...", "untitled"),
+    ],
+)
+def test_free_text_becomes_a_slug_cut_at_a_word(text: str, expected: str) -> None:
+    assert slug(text) == expected
+
+
+def test_a_name_is_made_of_values_of_the_task(tmp_path: Path) -> None:
+    name = expand_name(task(tmp_path, name="{prompt}_{seed}_{index}_{frames}"), 1, {"frames": 5})
+    assert name == "a-red-red-circle_8_002_5"
+
+
+@pytest.mark.parametrize("name", ["{colour}", "../x", "a/b", ".hidden", "~x", " . ", "a:b"])
+def test_a_name_that_is_no_plain_file_name_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        expand_name(task(tmp_path, name=name), 0, {})
+    assert caught.value.field == "name"
+
+
+def test_one_frame_is_an_image_and_more_are_a_video(tmp_path: Path) -> None:
+    suffixes = [plan_outputs(task(tmp_path), frames, SIZE, set())[0].suffix for frames in (1, 5)]
+    assert suffixes == [".png", ".mp4"]
+
+
+def test_several_results_of_one_output_are_numbered(tmp_path: Path) -> None:
+    paths = plan_outputs(task(tmp_path, output=tmp_path / "x.mkv", count=2), 5, SIZE, set())
+    assert [path.name for path in paths] == ["x_001.mkv", "x_002.mkv"]
+    with pytest.raises(RequestError, match="several results one name"):
+        plan_outputs(task(tmp_path, name="same", count=2), 5, SIZE, set())
+
+
+def test_a_file_of_a_result_that_exists_is_a_conflict(tmp_path: Path) -> None:
+    given = task(tmp_path, output=tmp_path / "x.mkv", metadata_mode="sidecar")
+    assert [file.name for file in result_files(given, tmp_path / "x.mkv")] == ["x.mkv", "x.json"]
+    (tmp_path / "x.json").touch()
+    with pytest.raises(ConflictError, match=r"x\.json exists"):
+        plan_outputs(given, 5, SIZE, set())
+    assert plan_outputs(given.replace(overwrite=True), 5, SIZE, set()) == [tmp_path / "x.mkv"]
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"codec": "h264", "size": "63x32"}, "codec"),
+        ({"codec": "prores", "crf": 20}, "crf"),
+        ({"codec": "h264", "crf": 60}, "crf"),
+        ({"codec": "vp9", "output": Path("x.mov")}, "codec"),
+        ({"output": Path("x.txt")}, "output"),
+    ],
+)
+def test_what_a_codec_cannot_write_is_refused(tmp_path: Path, values: dict[str, Any], field: str) -> None:
+    given = task(tmp_path, **values)
+    size = (63, 32) if given.size == "63x32" else SIZE
+    with pytest.raises(RequestError) as caught:
+        plan_outputs(given, 5, size, set())
+    assert caught.value.field == field
+
+
+def test_a_tool_has_the_suffix_that_it_declares(tmp_path: Path) -> None:
+    paths = plan_plain_outputs(ExtractFrame(video=Path("clip.mkv"), output_dir=tmp_path), set())
+    assert paths == [tmp_path / "extract-frame_clip.png"]
+
+
+@pytest.mark.parametrize("field", ["output", "output_dir", "manifest_path"])
+def test_a_folder_that_cannot_be_written_is_told_with_the_option_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str
+) -> None:
+    def fail(**_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    # Permission bits do not stop root.
+    monkeypatch.setattr(output_paths, "TemporaryFile", fail)
+    with pytest.raises(NoSpaceError, match=f"{field}: .* cannot be written") as caught:
+        check_writable(field, tmp_path / "new", set())
+    assert str(caught.value.hint).startswith(f"--{field.replace('_', '-')} ")
+
+
+def test_a_folder_is_checked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writable: set[Path] = set()
+    check_writable("output_dir", tmp_path, writable)
+    monkeypatch.delattr(output_paths, "TemporaryFile")
+    check_writable("output_dir", tmp_path, writable)
+    (tmp_path / "file").touch()
+    with pytest.raises(RequestError, match="is a file"):
+        check_writable("output_dir", tmp_path / "file", writable)
