@@ -108,3 +108,19 @@ def test_sizes_need_no_network_in_the_catalogue() -> None:
     session = bootstrap.start([])
     sizes = part_sizes(session.catalogue.get("starter"), session.models_dir)
     assert all(size.here and size.weights and size.bytes for size in sizes.values())
+
+
+def test_weights_of_a_missing_local_folder_are_missing_and_not_to_fetch(config: Path, tmp_path: Path) -> None:
+    entry = (
+        "family: wan\nmodels:\n  away:\n    title: Away\n    architecture: t2v\n"
+        f"    network: t2v_14B\n    accepts: [negative]\n    source: {{folder: {tmp_path / 'none'}}}\n"
+    )
+    (config / "models" / "away.yaml").write_text(entry, encoding="utf-8")
+    disk = estimated(tmp_path, model="away")["disk"]
+    assert (disk["to_fetch_bytes"], disk["missing_bytes"]) == (0, disk["bytes"])
+    assert disk["bytes"] > 0
+    session = bootstrap.start([])
+    values = {"type": "generate", "prompt": "x", "model": "away", "device": "cpu", "output_dir": tmp_path}
+    text = shown(resolve([Layer(kind="flag", values=values)], session), session, json=False)
+    assert "GB missing" in text
+    assert "to fetch" not in text

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.payloads import JUNK, KEYS
+from tests.support.task_types import ExtractFrame
 from wangp_cli.errors import RequestError
 from wangp_cli.legacy import translate, translate_values
 from wangp_cli.legacy.old_keys import IGNORED, NEUTRAL
@@ -236,3 +237,13 @@ def test_the_mode_of_a_model_that_films_again_is_its_camera() -> None:
     }
     with pytest.raises(RequestError, match="model_mode: 9 is not served"):
         translate_values({"model_type": "t2v", "model_mode": 9})
+
+
+def test_fields_of_a_task_type_of_the_session_are_no_old_keys() -> None:
+    class Counted(ExtractFrame):
+        """A task with a field under the name of a key of the older tools."""
+
+        video_length: int = 0
+
+    settings = {"type": "counted", "video_length": 82}
+    assert translate_values(settings, tasks={"counted": Counted}) == settings

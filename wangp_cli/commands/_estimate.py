@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wangp_cli.files.folders import free_bytes
 from wangp_cli.files.units import format_bytes
 from wangp_cli.runtime.request.request import RenderRequest
-from wangp_cli.runtime.weights import locate
+from wangp_cli.runtime.weights.locate import expected, fetchable
 from wangp_cli.runtime.weights.sizes import network_config, part_sizes
 from wangp_cli.tasks.stages import RENDER_STAGES, StageShare, fractions_of
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from wangp_cli.models import ModelSpec
     from wangp_cli.runtime.request.request import Request
     from wangp_cli.runtime.session import Session
-    from wangp_cli.runtime.weights.sizes import PartSize
     from wangp_cli.tasks.render import Render
 
 
@@ -37,6 +37,7 @@ def _facts(request: RenderRequest, session: Session) -> dict[str, Any]:
 
     spec, models_dir = request.spec, session.models_dir
     sizes = part_sizes(spec, models_dir)
+    folder = expected(spec, models_dir).folder
     runs = [segment.generate for segment in request.plan.segments] if request.plan else []
     model = Model(
         traits=spec.traits,
@@ -47,7 +48,7 @@ def _facts(request: RenderRequest, session: Session) -> dict[str, Any]:
     )
     # What is generated in the segments of a plan; else the same in every result.
     estimated = estimate(request.task, model, runs or [request.frames] * len(request.outputs))
-    disk = _disk(sizes.values(), models_dir) | {"folder": str(locate.expected(spec, models_dir).folder)}
+    disk = _disk([spec], models_dir) | {"folder": str(folder)}
     stages = _stage_seconds(request.task.stages, estimated.load_seconds, estimated.run_seconds)
     return {"model": spec.name} | asdict(estimated) | {"fits": estimated.fits, "stages": stages, "disk": disk}
 
@@ -55,13 +56,12 @@ def _facts(request: RenderRequest, session: Session) -> dict[str, Any]:
 def _plain_facts(request: Request, session: Session) -> dict[str, Any]:
     """Of a task that no diffusion model renders: shares of its stages, 0 to 1, and weights of its models."""
     models_dir = session.models_dir
-    sizes = [size for spec in request.models.values() for size in part_sizes(spec, models_dir).values()]
     spans = fractions_of(request.task.stages)
     return {
         "task": request.task.type,
         "models": {role: spec.name for role, spec in request.models.items()},
         "stages": {name: round(end - begin, 4) for name, (begin, end) in spans.items()},
-        "disk": _disk(sizes, models_dir),
+        "disk": _disk(request.models.values(), models_dir),
     }
 
 
@@ -71,13 +71,15 @@ def _plain_text(facts: dict[str, Any]) -> str:
     return "\n".join([f"{facts['task']}", *(models if facts["models"] else []), f"stages   {shares}"])
 
 
-def _disk(sizes: Iterable[PartSize], models_dir: Path) -> dict[str, Any]:
-    sizes = list(sizes)
-    return {
-        "bytes": sum(size.bytes for size in sizes),
-        "to_fetch_bytes": sum(size.bytes for size in sizes if not size.here),
-        "free_bytes": free_bytes(models_dir),
-    }
+def _disk(specs: Iterable[ModelSpec], models_dir: Path) -> dict[str, Any]:
+    """Bytes of the weights of models; missing ones are to be fetched, or are missing where nothing can be."""
+    counts = {"bytes": 0, "to_fetch_bytes": 0, "missing_bytes": 0}
+    for spec in specs:
+        absent = "to_fetch_bytes" if fetchable(spec.source) else "missing_bytes"
+        for size in part_sizes(spec, models_dir).values():
+            counts["bytes"] += size.bytes
+            counts[absent] += 0 if size.here else size.bytes
+    return counts | {"free_bytes": free_bytes(models_dir)}
 
 
 def _stage_seconds(stages: Sequence[StageShare], load_seconds: float, run_seconds: float) -> dict[str, float]:
@@ -89,10 +91,13 @@ def _stage_seconds(stages: Sequence[StageShare], load_seconds: float, run_second
 
 
 def _disk_line(disk: dict[str, Any]) -> str:
-    fetch = f"{format_bytes(disk['to_fetch_bytes'])} to fetch" if disk["to_fetch_bytes"] else "all here"
-    return (
-        f"disk     {format_bytes(disk['bytes'])} of weights, {fetch}, {format_bytes(disk['free_bytes'])} free"
-    )
+    absent = [
+        f"{format_bytes(disk[key])} {state}"
+        for key, state in (("to_fetch_bytes", "to fetch"), ("missing_bytes", "missing"))
+        if disk[key]
+    ]
+    sizes = f"{format_bytes(disk['bytes'])} of weights, {', '.join(absent) or 'all here'}"
+    return f"disk     {sizes}, {format_bytes(disk['free_bytes'])} free"
 
 
 def _text(facts: dict[str, Any], task: Render) -> str:

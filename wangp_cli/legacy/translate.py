@@ -31,7 +31,7 @@ from wangp_cli.legacy.text_syntax import (
     without_strength,
 )
 from wangp_cli.legacy.value_parsers import quote_value
-from wangp_cli.tasks import TASKS
+from wangp_cli.tasks import TASKS, TaskTypes
 
 BACKGROUND = "remove_background_images_ref"
 AUDIO_SCALE_KEYS = {"audio_guidance_scale", "audio_scale"}
@@ -57,13 +57,19 @@ class Translation:
     given_as: Mapping[str, str] = field(default_factory=dict)
 
 
-def translate_values(settings: Mapping[str, Any], *, addresses: bool = False) -> dict[str, Any]:
+def translate_values(
+    settings: Mapping[str, Any], *, addresses: bool = False, tasks: TaskTypes = TASKS
+) -> dict[str, Any]:
     """The values of `translate`, with the same arguments and errors."""
-    return translate(settings, addresses=addresses).values
+    return translate(settings, addresses=addresses, tasks=tasks).values
 
 
 def translate(
-    settings: Mapping[str, Any], *, given: Collection[str] | None = None, addresses: bool = False
+    settings: Mapping[str, Any],
+    *,
+    given: Collection[str] | None = None,
+    addresses: bool = False,
+    tasks: TaskTypes = TASKS,
 ) -> Translation:
     """Translate settings that may use keys and values of the older tools.
 
@@ -72,12 +78,13 @@ def translate(
         given: input fields that have a value from elsewhere, so that a letter code may use one that
             `settings` lacks; None if that is not known yet.
         addresses: keep the URLs that WanGP downloaded LoRAs from, instead of their file names.
+        tasks: the task types, whose own fields are never keys of older tools.
 
     Raises:
         RequestError: names the key that is wrong or unsupported.
     """
     payload = unpack(settings)
-    fields, foreign, given_as = _renamed(payload.values)
+    fields, foreign, given_as = _renamed(payload.values, tasks)
     given_as = payload.given_as | given_as
     try:
         made = _translated(fields, payload, given_as, foreign=foreign or payload.is_old, given=given)
@@ -132,7 +139,7 @@ def _translated(
     )
 
 
-def _renamed(settings: Mapping[str, Any]) -> tuple[dict[str, Any], bool, dict[str, str]]:
+def _renamed(settings: Mapping[str, Any], tasks: TaskTypes) -> tuple[dict[str, Any], bool, dict[str, str]]:
     """Rename keys.
 
     Returns:
@@ -140,7 +147,7 @@ def _renamed(settings: Mapping[str, Any]) -> tuple[dict[str, Any], bool, dict[st
     """
     kind = task_type_of(settings)
     foreign = is_old_type(kind) or any(key in settings for key in ONLY_OLD_KEYS)
-    ours = TASKS[kind].model_fields if kind in TASKS else {}
+    ours = tasks[kind].model_fields if kind in tasks else {}
     fields: dict[str, Any] = {}
     given_as: dict[str, str] = {}
     for key, old_value in settings.items():

@@ -45,7 +45,11 @@ class EditContext(Spec):
         Flag("Frames next to each portion that condition the model, and are crossfaded.", metavar="N"),
     ] = 8
     sound: Annotated[
-        Sound, Flag("Audio of new frames: that of the replaced frames (crossfade), or silence.")
+        Sound,
+        Flag(
+            "Audio of new frames for which the model generates none: that of the replaced frames "
+            "(crossfade), or silence."
+        ),
     ] = "crossfade"
 
 

@@ -85,7 +85,13 @@ class InpaintContext(Spec):
         Field(ge=1, le=MAX_FRAMES),
         Flag("Frames that one run of the model shares with the next, crossfaded.", metavar="N"),
     ] = 5
-    sound: Annotated[Literal["keep", "silence"], Flag("Audio of the portion: keep it, or silence.")] = "keep"
+    sound: Annotated[
+        Literal["keep", "silence"],
+        Flag(
+            "Audio of the portion: keep that of the video, or replace it by what the model generates, else "
+            "by silence."
+        ),
+    ] = "keep"
 
 
 class Inpaint(InpaintContext, RunLength, InpaintRegion, Planned):
@@ -166,7 +172,7 @@ class Inpaint(InpaintContext, RunLength, InpaintRegion, Planned):
         if self.image_mask and self.video_mask:
             raise ValueError("image_mask: not together with video_mask, give one of them")
         if self.portion is None and self.mask is None:
-            raise ValueError("portion: neither it nor a mask is given, say what to paint anew")
+            raise ValueError("portion: neither it nor a mask is given, say what to inpaint")
         if self.mask and self.sharpen:
             raise ValueError("sharpen: not together with a mask, outside of which pixels stay as they are")
         return self

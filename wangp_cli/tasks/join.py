@@ -58,7 +58,10 @@ class JoinOptions(Spec):
     loop: Annotated[bool, Flag("One more join, from the last clip back to the first.")] = False
     sound: Annotated[
         Sound,
-        Flag("Audio of new frames: a crossfade of both neighbours, or silence."),
+        Flag(
+            "Audio of new frames for which the model generates none: a crossfade of both neighbours, or "
+            "silence."
+        ),
     ] = "crossfade"
 
 

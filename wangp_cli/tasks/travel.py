@@ -97,7 +97,10 @@ class TravelOptions(Spec):
     ] = None
     sound: Annotated[
         Sound,
-        Flag("Audio of new frames after a continued video: its audio reversed, or silence."),
+        Flag(
+            "Audio of new frames after a continued video for which the model generates none: its audio "
+            "reversed, or silence."
+        ),
     ] = "silence"
 
 

@@ -5,11 +5,14 @@ import json
 import stat
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
+from tests.support.task_types import ExtractFrame
 from wangp_cli.runtime.intake import TaskLine, read_lines
+from wangp_cli.tasks import TASKS
+from wangp_cli.tasks.fields import Input
 
 
 def archive(folder: Path, queue: Any, **media: bytes) -> Path:
@@ -110,3 +113,16 @@ def test_a_damaged_medium_is_the_error_of_its_task(tmp_path: Path) -> None:
     first, second = lines(file)
     assert "damaged" in error(first)
     assert second.error is None
+
+
+def test_media_of_a_task_type_of_the_session_are_copied(tmp_path: Path) -> None:
+    class Dub(ExtractFrame):
+        """A task with a field that no task of wangp has."""
+
+        narration: Annotated[Path | None, Input(("audio",))] = None
+
+    task = {"type": "dub", "video": "task1_video_0.mp4", "narration": "task1_narration_0.wav"}
+    file = archive(tmp_path, [task], task1_video_0__mp4=b"video", task1_narration_0__wav=b"audio")
+    [line] = read_lines(file, stdin=io.BytesIO(), work=tmp_path / "work", tasks={**TASKS, "dub": Dub})
+    assert line.values is not None
+    assert Path(line.values["narration"]).read_bytes() == b"audio"

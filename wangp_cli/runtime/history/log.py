@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from wangp_cli.errors import RequestError
+from wangp_cli.errors import NoSpaceError, RequestError
 from wangp_cli.files.atomic import disk_error
 from wangp_cli.files.folders import make_folder, sync_folder
 from wangp_cli.files.locks import lock
@@ -68,14 +68,17 @@ def check_history(path: Path) -> None:
         with path.open("rb") as file:
             first = file.readline(LONGEST_LINE)
     except OSError as error:
-        raise disk_error(error, path) from None
-    if first and not _is_of_history(first):
+        raise NoSpaceError(
+            f"manifest_path: {path} cannot be read: {error.strerror}",
+            hint="--manifest-path picks another file",
+        ) from None
+    if first and not _is_history_line(first):
         raise RequestError(
-            "manifest_path", f"{path} holds something else than a run history", hint="name another file"
+            "manifest_path", f"{path} holds something other than a run history", hint="name another file"
         )
 
 
-def _is_of_history(line: bytes) -> bool:
+def _is_history_line(line: bytes) -> bool:
     # A torn first line still begins like a record, whose keys are sorted.
     if line.startswith(b'{"adapter_payload_hashes": '):
         return True

@@ -168,7 +168,7 @@ def _read(value: dict[str, Any], context: LineContext) -> list[TaskLine]:
             values = {**values, "task_id": name}
         _check(values, context.tasks)
         return [_line(values, context, checksums=checksums)]
-    said = translate(value, given=context.given)
+    said = translate(value, given=context.given, tasks=context.tasks)
     _check(said.values, context.tasks)
     values = absolute(said.values, context.folder, context.tasks)
     texts = said.prompts or (None,)

@@ -33,7 +33,7 @@ def read_archive(path: Path, context: LineContext, work: Path) -> Iterator[TaskL
         with path.open("rb") as raw:
             name = hashlib.file_digest(raw, "sha256").hexdigest()[:16]
         with zipfile.ZipFile(path) as archive:
-            unpacker = _Unpacker(archive, work / f"queue-{name}")
+            unpacker = _Unpacker(archive, work / f"queue-{name}", media_fields(context.tasks))
             with archive.open(QUEUE) as queue:
                 # Paths of a task are looked up in the archive, never on the disk.
                 inside = replace(context, folder=Path("/"))
@@ -50,9 +50,18 @@ def read_archive(path: Path, context: LineContext, work: Path) -> Iterator[TaskL
 
 
 class _Unpacker:
-    """Copies members out of an archive, within limits that stop a small archive from filling a disk."""
+    """Copies media out of an archive, within limits that stop a small archive from filling a disk.
 
-    def __init__(self, archive: zipfile.ZipFile, folder: Path) -> None:
+    Args:
+        archive: the open archive.
+        folder: for the copies.
+        fields: those of tasks that name media.
+
+    Raises:
+        RequestError: the archive exceeds a limit.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile, folder: Path, fields: frozenset[str]) -> None:
         members = archive.infolist()
         if len(members) > MAX_MEMBERS:
             raise RequestError("tasks", f"an archive of {len(members)} files, at most {MAX_MEMBERS} are read")
@@ -66,7 +75,7 @@ class _Unpacker:
                 raise RequestError(
                     "tasks", f"an archive that unpacks to more than {MAX_RATIO} times its size"
                 )
-        self._archive, self._folder = archive, folder
+        self._archive, self._folder, self._fields = archive, folder, fields
         self._total = 0
 
     def counted(self, part: bytes) -> bytes:
@@ -83,7 +92,7 @@ class _Unpacker:
         folder = self._folder / f"task-{line.number}"
         try:
             values = {
-                field: self._each(field, value, folder) if field in media_fields() else value
+                field: self._each(field, value, folder) if field in self._fields else value
                 for field, value in line.values.items()
             }
         except RequestError as error:

@@ -30,7 +30,8 @@ def load_settings_file(path: Path, tasks: TaskTypes = TASKS) -> Layer:
     if earlier := earlier_request(document, folder, tasks):
         values, checksums = earlier
     else:
-        values, checksums = absolute(translate_values(document, addresses=True), folder), {}
+        translated = translate_values(document, addresses=True, tasks=tasks)
+        values, checksums = absolute(translated, folder, tasks), {}
     return Layer(kind="file", name=path.name, values=values, checksums=checksums)
 
 

@@ -244,7 +244,7 @@ def check_writable(field: str, folder: Path, writable: set[Path]) -> None:
     """Check that files can be created in a folder, or in its nearest parent that exists.
 
     Args:
-        field: named in errors.
+        field: that names the folder or a file in it; named in errors.
         folder: to check.
         writable: folders known to be writable; this one is added.
 
@@ -267,6 +267,6 @@ def check_writable(field: str, folder: Path, writable: set[Path]) -> None:
             return
         raise NoSpaceError(
             f"{field}: {existing} cannot be written: {error.strerror}",
-            hint="--output-dir picks another folder",
+            hint=f"--{field.replace('_', '-')} picks another folder",
         ) from None
     writable.add(folder)

@@ -41,8 +41,8 @@ def resolve(layers: Sequence[Layer], session: Session) -> Request:
     try:
         return _resolve(given, layers, session)
     except RequestError as error:
-        known = session.tasks.get(str(given.values.get("type")), session.tasks[DEFAULT_TYPE])
-        raise with_field_label(error, given.origin, known) from None
+        task_type = session.tasks.get(str(given.values.get("type", DEFAULT_TYPE)))
+        raise (with_field_label(error, given.origin, task_type) if task_type else error) from None
 
 
 def _resolve(given: MergedLayers, layers: Sequence[Layer], session: Session) -> Request:

@@ -1,0 +1,32 @@
+"""Layers of values resolved to a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.support.task_types import ExtractFrame
+from wangp_cli.errors import RequestError
+from wangp_cli.runtime import bootstrap
+from wangp_cli.runtime.request.resolve import resolve
+from wangp_cli.value_layers import Layer
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "type: there is no task 'generate'"),
+        ({"type": "extract"}, "type: there is no task 'extract'"),
+        ({"type": "extract-frame", "frame": -1, "video": "a.mkv"}, "--frame: -1 is too small"),
+    ],
+)
+def test_a_session_without_the_default_task_names_the_wrong_field(
+    home: Path, monkeypatch: pytest.MonkeyPatch, values: Mapping[str, object], message: str
+) -> None:
+    monkeypatch.setenv("HOME", str(home))
+    session = bootstrap.start([], tasks={"extract-frame": ExtractFrame})
+    with pytest.raises(RequestError) as caught:
+        resolve([Layer(kind="flag", values=values)], session)
+    assert caught.value.message.startswith(message)
