@@ -1,4 +1,4 @@
-"""Batches of the model that computes nothing, each in a process of its own that has everything imported."""
+"""Run batches of the no-op model in forked processes that have torch imported."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _Place: TypeAlias = tuple[Path, dict[str, str], bool]
 
 
 def context() -> ForkServerContext:
-    """Where processes come from: a server that has imported torch once."""
+    """A fork server that has imported torch once."""
     found = multiprocessing.get_context("forkserver")
     found.set_forkserver_preload(PRELOAD)
     return found
@@ -71,7 +71,7 @@ class Batches:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.real = False
-        """Whether models are what they are."""
+        """Use the real models instead of the no-op model."""
         self.out = folder / "results"
         self._started: list[ForkServerProcess] = []
         # A socket's path must be short, and no task may read here.
@@ -107,7 +107,7 @@ class Batches:
         return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdin=pipe, stdout=pipe, stderr=pipe)
 
     def close(self) -> None:
-        """End what still runs."""
+        """Kill running processes."""
         for process in self._started:
             process.kill()
             process.join()
@@ -125,7 +125,7 @@ class Batches:
         return self.end(process, code=code)
 
     def end(self, process: ForkServerProcess, *, code: int | None = 0) -> Result:
-        """Wait for a batch and read what it said."""
+        """Wait for a batch and read its output."""
         process.join(60)
         assert process.exitcode is not None, "it does not end"
         result = self.result(process.exitcode)
@@ -133,7 +133,7 @@ class Batches:
         return result
 
     def result(self, exit_code: int) -> Result:
-        """What the last batch said; of a killed one, all but a torn last line."""
+        """Events of the last batch; a torn last line of a killed one is dropped."""
         text, errors = (self.folder / "out").read_text(), (self.folder / "err").read_text()
         lines = [line for line in text.splitlines(keepends=True) if line.startswith('{"v":')]
         if exit_code < 0 and lines and not lines[-1].endswith("\n"):
@@ -156,12 +156,12 @@ class Batches:
         raise AssertionError(f"no {kind}")
 
     def control(self, method: str, **params: str) -> dict[str, Any]:
-        """NetworkCall the batch that runs."""
+        """Send a control request to the running batch."""
         folders = [Path(self.environment["XDG_RUNTIME_DIR"]) / "wangp"]
         return client.call(client.find(str(self.out), folders), method, **params)
 
     def files(self) -> list[str]:
-        """Everything in the output folder but what the batch keeps for itself, hidden files included."""
+        """All files of the output folder, hidden ones included, except those of the batch itself."""
         return sorted(
             str(path.relative_to(self.out))
             for path in self.out.rglob("*")
@@ -186,7 +186,7 @@ def _is_json(line: str) -> bool:
 
 
 def ends(result: Result) -> dict[str, str]:
-    """How each task ended; skipped ones are `skipped`."""
+    """The outcome of each task; skipped ones are `skipped`."""
     found = {}
     for event in result.events:
         kind = event["type"].removeprefix("task.")

@@ -1,4 +1,4 @@
-"""Writes a network's weights as other tools do, and says what a reader must get back."""
+"""Write a network's weights in the layouts of other tools; return what a reader must get."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WIDE = {"num_attention_heads": 2, "attention_head_dim": 32}
 
 
 def network_of(model: Any, name: str = "tiny") -> Network:
-    """The catalogue's words for a network in memory."""
+    """The catalogue entry of a network in memory."""
     config = {key: value for key, value in dict(model.config).items() if not key.startswith("_")}
     return Network.model_validate({"name": name, "kind": type(model).__name__, "config": config})
 

@@ -38,7 +38,7 @@ INDEXING = frozenset({"aten::index", "aten::index_put", "aten::index_put_"})
 
 
 class OnDevice(torch.Tensor):
-    """A tensor of the device: its numbers are in `inner`, on the CPU."""
+    """A tensor on the simulated device; its values are in `inner`, on the CPU."""
 
     inner: torch.Tensor
 
@@ -63,7 +63,7 @@ class OnDevice(torch.Tensor):
 
 
 class Dispatch(TorchDispatchMode):
-    """Sees what makes tensors, too."""
+    """Intercepts operations that create tensors as well."""
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Compute."""
@@ -89,7 +89,7 @@ class Data(TorchFunctionMode):
 
 
 def compute(function: Any, args: Any, kwargs: Any) -> Any:
-    """Call an operation of torch on the CPU; what it gives is where a GPU would have it."""
+    """Call a torch operation on the CPU; the result is on the device where a GPU would put it."""
     name, given = function._schema.name, tree_leaves((args, kwargs))
     tensors = [leaf for leaf in given if isinstance(leaf, torch.Tensor)]
     here = [tensor for tensor in tensors if isinstance(tensor, OnDevice)]
@@ -136,7 +136,7 @@ def _lay_guard() -> None:
 
 @contextmanager
 def simulated() -> Iterator[None]:
-    """A context in which `cuda` is there and nothing has gradients."""
+    """A context with a simulated `cuda` device and without gradients."""
     if torch.cuda.is_available():
         pytest.skip("there is a real one")
     _lay_guard()

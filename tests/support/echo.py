@@ -1,4 +1,4 @@
-"""A model that gives back what it is shown: every frame then tells where it was put."""
+"""A pipeline that returns its conditioning frames, so that tests see where each input frame lands."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from wangp_cli.tasks.shot import Shot
 
 @dataclass(frozen=True)
 class RecordedInputs:
-    """What the model was told, run after run."""
+    """The shots and inputs of each run of the pipeline, in order."""
 
     shots: list[Shot] = field(default_factory=list)
     inputs: list[Inputs] = field(default_factory=list)
 
 
 def serve(monkeypatch: pytest.MonkeyPatch, load: str = "load") -> RecordedInputs:
-    """Let every model give back what it is shown, and listen; `load` names the adapter in this module."""
+    """Replace every model by a pipeline of this module and record its inputs; `load` names its function."""
     told, encode = RecordedInputs(), Echo.encode
 
     def listen(self: Echo, shot: Shot, inputs: Inputs, progress: Progress) -> Inputs:
@@ -47,7 +47,7 @@ SHIFT = np.array([0.03, -0.02, 0.03], np.float32)
 
 
 class Echo:
-    """The control video as it is; without one grey frames between the pictures at both ends."""
+    """Returns the control video; without one, grey frames between the start and end images."""
 
     profile_reason = "as asked"
 
@@ -55,23 +55,23 @@ class Echo:
         self.spec, self.placement = spec, placement
 
     def reconfigure(self, placement: Placement) -> None:
-        """Nothing to change."""
+        """Nothing to reconfigure."""
 
     def set_loras(self, loras: Sequence[Lora]) -> list[LoadedLora]:  # noqa: ARG002 - it has no weights
-        """Wear nothing."""
+        """LoRAs are ignored."""
         return []
 
     def tiles(self, latents: Frames) -> Sequence[int | None]:  # noqa: ARG002 - they are pictures
-        """No tiles."""
+        """The VAE has no tiles."""
         return [None]
 
     def encode(self, shot: Shot, inputs: Inputs, progress: Progress) -> Inputs:  # noqa: ARG002 - nothing to read
-        """The inputs themselves."""
+        """The inputs, unchanged."""
         progress("encode", 1, 1)
         return inputs
 
     def denoise(self, shot: Shot, inputs: Inputs, progress: Progress) -> Frames:
-        """The frames they show."""
+        """The frames of the inputs."""
         progress("denoise", 1, 1)
         width, height = size_of(shot.size)
         frames = np.full((int(shot.frames), height, width, 3), 0.5, np.float32)
@@ -88,7 +88,7 @@ class Echo:
         return frames
 
     def decode(self, latents: Frames, progress: Progress, tile: int | None = None) -> Decoded:  # noqa: ARG002 - there are none
-        """The same in pieces."""
+        """The frames in pieces."""
         return Decoded(frames=self._pieces(latents, progress))
 
     def _pieces(self, latents: Frames, progress: Progress) -> Iterator[Frames]:
@@ -97,14 +97,14 @@ class Echo:
         yield from (latents[at : at + 4] for at in range(1, len(latents), 4))
 
     def close(self) -> None:
-        """Nothing to free."""
+        """Holds no memory."""
 
 
 class Tint(Echo):
-    """A model that holds what it is shown and shifts all colours by a constant."""
+    """Repeats the nearest given frame and shifts all colours by a constant."""
 
     def denoise(self, shot: Shot, inputs: Inputs, progress: Progress) -> Frames:
-        """Each frame the nearest known one, shifted."""
+        """Each frame is the nearest given one, shifted."""
         frames = super().denoise(shot, inputs, progress)
         assert inputs.mask is not None
         places = np.flatnonzero((inputs.mask.frames == 0).all(axis=(1, 2, 3)))
@@ -113,12 +113,12 @@ class Tint(Echo):
 
 
 def load(spec: ModelSpec, _weights: Any, placement: Placement, *_rest: Any) -> Pipeline:
-    """The adapter's `load`."""
+    """The `load` of `Echo`."""
     return Echo(spec, placement)
 
 
 def load_tint(spec: ModelSpec, _weights: Any, placement: Placement, *_rest: Any) -> Pipeline:
-    """The `load` of the adapter that shifts colours."""
+    """The `load` of `Tint`."""
     return Tint(spec, placement)
 
 
@@ -126,7 +126,7 @@ AUDIO_RATE = 16_000
 
 
 class WithAudio(Echo):
-    """A model that generates stereo audio with its frames: each sample tells its run and its frame.
+    """A pipeline that also generates stereo audio whose samples tell their run and their frame.
 
     Run r, counted from 1, has the value `0.1 r + 0.001 j` in its frame j. The audio is some samples longer
     than the frames.
@@ -150,5 +150,5 @@ class WithAudio(Echo):
 
 
 def load_with_audio(spec: ModelSpec, _weights: Any, placement: Placement, *_rest: Any) -> Pipeline:
-    """The `load` of the adapter that generates audio."""
+    """The `load` of `WithAudio`."""
     return WithAudio(spec, placement)

@@ -1,4 +1,4 @@
-"""What every stream of events must be: each line by the schema, and all of them by the rules of order."""
+"""Check streams of events: each line by the schema, the order by the protocol."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def manifests() -> Draft202012Validator:
 
 
 def check_event(event: dict[str, Any]) -> None:
-    """Hold one event to the schema."""
+    """Check one event by the schema."""
     assert event["type"] in validators(), f"unknown type {event['type']}"
     for error in validators()[event["type"]].iter_errors(event):
         raise AssertionError(f"{event['type']}: {error.json_path}: {error.message}")
@@ -43,7 +43,7 @@ def check_event(event: dict[str, Any]) -> None:
 
 
 def check_stream(lines: Iterable[str], *, complete: bool = True) -> list[dict[str, Any]]:
-    """Hold a stream to the schema and the rules, and give its events.
+    """Check a stream by the schema and the protocol; return its events.
 
     Args:
         lines: one event each.

@@ -1,4 +1,4 @@
-"""A small hub on loopback: lists repositories, serves files in ranges, and fails as told."""
+"""A small Hugging Face hub on loopback: lists repositories, serves ranges of files, and fails on request."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 LARGE = (".safetensors", ".gguf")
-"""Endings of files that have a SHA-256; the others are known by their name in git."""
+"""Suffixes of files with a SHA-256; others have only a git blob name."""
 
 
 @dataclass
 class Hub:
-    """Repositories by name: their files, and what goes wrong.
+    """Repositories with their files, and the faults to simulate.
 
     Attributes:
         repositories: content of each file.
@@ -59,7 +59,7 @@ class Hub:
         self.commits[name] = digest.hexdigest()
 
     def listing(self, name: str) -> dict[str, Any]:
-        """What the hub tells of a repository."""
+        """The hub's JSON about a repository."""
         siblings = []
         for path, data in self.repositories[name].items():
             entry: dict[str, Any] = {"rfilename": path, "size": len(data), "blobId": blob(data)}
@@ -73,18 +73,18 @@ class Hub:
         return {"id": name, "modelId": name, "sha": self.commits[name], "siblings": siblings}
 
     def downloads(self) -> list[str]:
-        """The files that were asked for, in order."""
+        """The requested files, in order."""
         return [path for path, _ in self.asked]
 
 
 def blob(data: bytes) -> str:
-    """The name of a content in git."""
+    """The git blob name of a content."""
     return hashlib.sha1(f"blob {len(data)}\0".encode() + data).hexdigest()
 
 
 @contextmanager
 def serving(hub: Hub) -> Iterator[Hub]:
-    """Serve until the block is left."""
+    """Serve until the block ends."""
     server = serve(hub)
     try:
         yield hub

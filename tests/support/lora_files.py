@@ -1,4 +1,4 @@
-"""LoRA files of every layout, and what they must come to: a dense merge of the same numbers."""
+"""LoRA files of every layout, and the dense merge that they must equal."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def draw(network: Any, seed: int = 0, only: str = "") -> Factors:
 
 
 def dense(factors: Factors, scale: float = 1.0) -> Tensors:
-    """The differences of weights that factors make, by parameter."""
+    """The weight differences of factors, by parameter."""
     return {f"{name}.weight": scale * (up @ down) for name, (down, up) in factors.items()}
 
 
 def output(network: Any) -> torch.Tensor:
-    """What a network says to fixed noise."""
+    """The output of a network for fixed noise."""
     random = torch.Generator().manual_seed(1)
     channels = network.config.in_channels
     inputs = {
@@ -79,7 +79,7 @@ def output(network: Any) -> torch.Tensor:
 
 
 def merged(network: Any, *differences: Tensors) -> torch.Tensor:
-    """The same of a network whose weights are changed."""
+    """The output of a network with changed weights."""
     network = copy.deepcopy(network)
     for each in differences:
         for name, difference in each.items():
@@ -88,7 +88,7 @@ def merged(network: Any, *differences: Tensors) -> torch.Tensor:
 
 
 def adapted(network: Any, *loras: Lora, now: Now | None = None) -> torch.Tensor:
-    """The same of a network that wears LoRAs, which must leave it bit for bit as it was."""
+    """The output of a network with active LoRAs, which must leave its weights bit-equal."""
     before = {name: value.clone() for name, value in network.state_dict().items()}
     adapters = LoraAdapters([network], "cpu", torch.float32)
     adapters.set_loras(loras)
@@ -105,7 +105,7 @@ def adapted(network: Any, *loras: Lora, now: Now | None = None) -> torch.Tensor:
 def layout(
     prefix: str, names: Sequence[str], rename: Callable[[str], str], alpha: bool = False
 ) -> Callable[[Factors], Tensors]:
-    """How a tool writes factors: what it puts before a layer, behind it, and how it calls it."""
+    """A function that writes factors with a tool's prefix, suffixes and layer names."""
     down, up = names
 
     def tensors(factors: Factors) -> Tensors:

@@ -1,4 +1,4 @@
-"""More than two hundred lines that are no task, each wrong in a way of its own, and why it is refused."""
+"""More than two hundred malformed task lines, each with its fault and its error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model that computes nothing: a real adapter, for tests and benchmarks of everything around models.
+"""A pipeline that computes nothing, for tests and benchmarks of everything but models.
 
 `python -m tests.noop batch ...` is the real command line with this adapter in the place of Wan's.
 """
@@ -41,22 +41,22 @@ class Noop:
         self._met: set[str] = set()
 
     def set_loras(self, _loras: Sequence[Lora]) -> list[LoadedLora]:
-        """Wear nothing."""
+        """LoRAs are ignored."""
         return []
 
     def reconfigure(self, placement: Placement) -> None:
-        """Nothing to change."""
+        """Nothing to reconfigure."""
 
     def tiles(self, _latents: Shot) -> list[int | None]:
-        """No tiles."""
+        """The VAE has no tiles."""
         return [None]
 
     def encode(self, _shot: Shot, _inputs: Inputs, progress: Progress) -> None:
-        """Nothing to tell."""
+        """There are no facts."""
         progress("encode", 1, 1)
 
     def denoise(self, shot: Shot, _conditioning: None, progress: Progress) -> Shot:
-        """Count the steps."""
+        """Report each step."""
         if "oom" in shot.prompt and ("all" in shot.prompt or self.placement.profile != "3"):
             raise OutOfMemoryError("out of memory")
         if "flaky" in shot.prompt and shot.prompt not in self._met:
@@ -84,11 +84,11 @@ class Noop:
             yield np.full(shape, latents.seed % 256, np.uint8)
 
     def close(self) -> None:
-        """Nothing to free."""
+        """Holds no memory."""
 
 
 def load(spec: ModelSpec, _folder: Path, placement: Placement, *_rest: Any) -> Noop:
-    """The adapter's `load`."""
+    """The `load` of `Noop`."""
     return Noop(spec, placement)
 
 
@@ -111,7 +111,7 @@ def register(folder: Path) -> dict[str, str]:
 
 
 def use() -> None:
-    """Put this adapter in the place of Wan's, in this process."""
+    """Replace the Wan adapter by this one, in this process."""
     setattr(registry, "ADAPTERS", MappingProxyType({"wan": "tests.support.noop:load"}))  # noqa: B010 - a constant elsewhere
 
 

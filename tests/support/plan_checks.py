@@ -1,4 +1,4 @@
-"""What cutting and joining by a plan really gives, on lists of names instead of frames."""
+"""Check plans by cutting and joining lists of names instead of frames."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def sentences(plan: Plan) -> tuple[str, ...]:
 
 
 def laid(plan: Plan) -> list[Owner]:
-    """The owner of each output frame; a crossfaded frame belongs to what was there without the segment."""
+    """The owner of each output frame; a crossfaded frame belongs to the clip that the segment overlaps."""
     output: list[Owner] = []
     after: list[Owner] = []
     for part in plan.parts:
@@ -42,7 +42,7 @@ def laid(plan: Plan) -> list[Owner]:
 
 
 def check(plan: Plan, grid: Grid, clips: Sequence[int] = ()) -> None:
-    """Assert what holds for every plan of whatever kind."""
+    """Assert the invariants of every plan."""
     output = laid(plan)
     assert len(output) == plan.total
     assert len(set(output)) == plan.total

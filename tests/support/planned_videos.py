@@ -1,4 +1,4 @@
-"""Videos made by a plan."""
+"""Clips and results of planned tasks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wangp_cli.media.write import write_video
 
 
 def clip(folder: Path, name: str, frames: int, *, fps: int = 16, sound: bool = False, **more: Any) -> Path:
-    """A clip of noise, which no model draws by chance."""
+    """A clip of noise, which no model generates by chance."""
     path = folder / f"{name}.mkv"
     rng = np.random.default_rng(frames)
     samples = rng.uniform(-0.5, 0.5, (frames * 1000, 1)).astype(np.float32)
@@ -30,7 +30,7 @@ def plan_of(made: Any) -> Any:
 
 
 def unchanged(made: Any, clips: list[Path]) -> tuple[int, int]:
-    """How many kept frames no segment may change, and how many of them are what they were."""
+    """Count the kept frames that no segment may change, and those of them that are unchanged."""
     plan, frames = plan_of(made), as_uint8(made.frames)
     touched = set()
     for s in plan["segments"]:

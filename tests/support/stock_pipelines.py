@@ -1,4 +1,4 @@
-"""The same run by our pipeline and by diffusers' own."""
+"""Run a shot by the adapter and by the stock pipeline of diffusers, and compare."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Task types that wangp does not have, with their workflows: what a session may be handed."""
+"""Task types for tests, with their workflows; a session takes them as arguments."""
 
 from __future__ import annotations
 
@@ -138,4 +138,4 @@ TASK_TYPES: Mapping[str, type[Task]] = {
     "overreaching": Overreaching,
     "two-models": TwoModels,
 }
-"""Those of wangp and these."""
+"""The shipped task types and these."""

@@ -111,7 +111,7 @@ def spec(name: str, **changes: Any) -> ModelSpec:
 
 
 class Parts:
-    """Keeps every part for ever: the simplest `Components`."""
+    """A `Components` that keeps every part."""
 
     def __init__(self) -> None:
         self.made: dict[tuple[str, ...], Any] = {}
@@ -162,7 +162,7 @@ def clip(frames: int, seed: int = 0, *, channels: int = 3, size: int = 32) -> Cl
 
 
 def quiet(stage: str, done: int, total: int) -> None:
-    """Progress that nobody reads."""
+    """A progress callback that does nothing."""
 
 
 def save(name: str, folder: Path, **changes: Any) -> Path:
@@ -318,7 +318,7 @@ def transformer(kind: str = "WanTransformer3DModel", *, seed: int = 0, **changes
 
 
 def recam(**changes: Any) -> Any:
-    """A transformer of ReCamMaster whose camera matters."""
+    """A ReCamMaster transformer whose camera weights are not zero."""
     network = transformer("ReCamTransformer3DModel", **changes)
     for name, weight in network.named_parameters():
         if "cam_encoder" in name or "projector" in name:

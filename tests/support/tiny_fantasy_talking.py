@@ -1,4 +1,4 @@
-"""A tiny FantasyTalking model: image to video, an encoder of sound and a module."""
+"""A tiny FantasyTalking model: image to video, audio encoder and speech module."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def module() -> SpeechModule:
 
 
 def write_module(made: SpeechModule, folder: Path) -> tuple[Path, ...]:
-    """Its weights as WanGP has them: what belongs to the blocks, and what comes before them."""
+    """Its weights in WanGP's layout: one file for the blocks, one for the layers before them."""
     held: dict[str, dict[str, torch.Tensor]] = {name: {} for name in FILES}
     for key, value in made.state_dict().items():
         held[FILES[0] if key.startswith("blocks") else FILES[1]][original_name(key)] = value.contiguous()
@@ -57,7 +57,7 @@ def write_module(made: SpeechModule, folder: Path) -> tuple[Path, ...]:
 
 
 def write_encoder(folder: Path) -> tuple[Path, ...]:
-    """wav2vec 2.0 as published: with a head that finds letters."""
+    """A wav2vec 2.0 checkpoint as published, with its head."""
     from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2ForCTC
 
     torch.manual_seed(4)
@@ -77,7 +77,7 @@ def write_encoder(folder: Path) -> tuple[Path, ...]:
 
 
 def noise(frames: int = 9, seed: int = 0, fps: int = 16, rate: int = 16_000) -> Audio:
-    """Sound as long as so many frames."""
+    """Noise with the duration of `frames`."""
     samples = np.random.default_rng(seed).normal(0, 0.1, (round(frames * rate / fps), 1))
     return Audio(samples=samples.astype(np.float32), rate=rate)
 

@@ -1,4 +1,4 @@
-"""A small web server on this machine that answers as honest and as hostile ones do."""
+"""A small web server on loopback with correct, broken and hostile answers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 CERTIFICATE = Path(__file__).parent / "media.test.pem"
-"""A certificate of `media.test` signed by itself, and its key, which protect nothing."""
+"""A self-signed certificate for `media.test` with its key; both protect nothing."""
 Answer = Callable[["Handler"], None]
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Looks up what to do in the server's table."""
+    """Calls the answer of the requested path."""
 
     protocol_version = "HTTP/1.1"
 
@@ -27,7 +27,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server.answers.get(self.path.partition("?")[0], gone)(self)
 
     def log_message(self, *_arguments: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def sends(content: bytes, **headers: str) -> Answer:
@@ -44,7 +44,7 @@ def sends(content: bytes, **headers: str) -> Answer:
 
 
 def status(code: int, location: str = "") -> Answer:
-    """Answer with a status, and where else to look."""
+    """Answer with a status and a redirect."""
 
     def answer(handler: Handler) -> None:
         handler.send_response(code)
@@ -60,7 +60,7 @@ gone = status(404)
 
 
 def breaks_off(handler: Handler) -> None:
-    """Promise more than comes."""
+    """Send less than the Content-Length."""
     handler.send_response(200)
     handler.send_header("Content-Length", "1000")
     handler.end_headers()
@@ -69,7 +69,7 @@ def breaks_off(handler: Handler) -> None:
 
 
 def endless(handler: Handler) -> None:
-    """Send for ever, slowly, without saying how much."""
+    """Send for ever, slowly, without a Content-Length."""
     handler.send_response(200)
     handler.end_headers()
     handler.close_connection = True
@@ -82,7 +82,7 @@ def endless(handler: Handler) -> None:
 
 
 class Site:
-    """A server; `answers` are by path, `asked` is what it was asked."""
+    """A server; `answers` by path, `asked` are the requests it got."""
 
     def __init__(self, server: Any) -> None:
         self._server = server
@@ -92,17 +92,17 @@ class Site:
 
     @property
     def host(self) -> str:
-        """As `--allow-url` takes it."""
+        """The host and port for `--allow-url`."""
         return f"127.0.0.1:{self.port}"
 
     def url(self, path: str, scheme: str = "http") -> str:
-        """The address of a path."""
+        """The URL of a path."""
         return f"{scheme}://{self.host}{path}"
 
 
 @contextmanager
 def site(*, tls: bool = False) -> Iterator[Site]:
-    """A server that runs meanwhile."""
+    """Run a server until the block ends."""
     server: Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.answers, server.asked, server.daemon_threads = {}, [], True
     if tls:

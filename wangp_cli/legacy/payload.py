@@ -88,17 +88,17 @@ class UnpackedPayload:
     is_old: bool = False
     model: str | None = None
 
-    def set_field(self, ours: str, name: str, value: Any) -> None:
-        """Set a field, given by the key `name`.
+    def set_field(self, target: str, name: str, value: Any) -> None:
+        """Set the field `target`, given by the key `name`.
 
         Raises:
             RequestError: another key gives another value.
         """
         for key, other_value in self.values.items():
-            if RENAMED.get(key, key) == ours and other_value != value:
+            if RENAMED.get(key, key) == target and other_value != value:
                 other = self.given_as.get(key, key)
                 raise RequestError(name, f"{quote_value(value)}, but {other} says {quote_value(other_value)}")
-        self.values[ours], self.given_as[ours] = value, name
+        self.values[target], self.given_as[target] = value, name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,11 +134,11 @@ class Payload:
         for name, value in flatten(self.pick(settings) if self.pick else settings).items():
             if name not in ("type", "task_type"):
                 self._read_key(name, value, payload, parts)
-        for ours, made in self.build(parts, payload.notices).items():
+        for target, made in self.build(parts, payload.notices).items():
             if made not in (None, "", []):
-                payload.set_field(ours, payload.given_as.get(ours, ours), made)
+                payload.set_field(target, payload.given_as.get(target, target), made)
         taken = {RENAMED.get(name, name) for name in payload.values}
-        payload.values |= {ours: value for ours, value in self.defaults.items() if ours not in taken}
+        payload.values |= {target: value for target, value in self.defaults.items() if target not in taken}
         return payload
 
     def _read_key(self, name: str, value: Any, payload: UnpackedPayload, parts: Parts) -> None:
@@ -148,12 +148,12 @@ class Payload:
                     self._check_known(name)
                     payload.values[name] = value
                     payload.given_as.pop(RENAMED.get(name, name), None)
-            case MapsTo(ours, parse):
-                payload.set_field(ours, name, parse_value(name, parse, value))
-            case CombinedKey(parse, ours):
+            case MapsTo(target, parse):
+                payload.set_field(target, name, parse_value(name, parse, value))
+            case CombinedKey(parse, target):
                 parts[name] = parse_value(name, parse, value)
-                if ours:
-                    payload.given_as[ours] = name
+                if target:
+                    payload.given_as[target] = name
             case NeutralOnly(allowed, why) if value not in allowed:
                 raise RequestError(
                     name, f"{quote_value(value)} is not served", hint=why or f"leave {name} out"

@@ -110,9 +110,9 @@ def guidance(settings: Mapping[str, Any]) -> dict[str, Any]:
                 value_of(f"{old}_layers", list_of(whole_number), DEFAULT_LAYERS),
             )
             fields["skip_layers"] = layers
-            for ours, key in (("skip_layer_start", "start_perc"), ("skip_layer_stop", "end_perc")):
+            for field, key in (("skip_layer_start", "start_perc"), ("skip_layer_stop", "end_perc")):
                 share = value_of(f"{new}_{key}", number, value_of(f"{old}_{key}", number, None))
-                fields |= {} if share is None else {ours: share / 100}
+                fields |= {} if share is None else {field: share / 100}
             break
     if (scale := value_of("NAG_scale", number, 1)) > 1:
         fields |= {

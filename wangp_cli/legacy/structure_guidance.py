@@ -193,12 +193,12 @@ def _map_frame(frame: int, frames: Sequence[int], overlaps: Sequence[int]) -> in
     """
     lengths = [count // 4 * 4 + 1 for count in frames]
     shared = [*overlaps, *[0] * len(lengths)][: max(len(lengths) - 1, 0)]
-    theirs = [0, *accumulate(length - both for length, both in zip(lengths, [*shared, 0], strict=False))]
-    ours = [0, *accumulate(lengths)]
-    for (start, end), (first, last) in zip(pairwise(theirs), pairwise(ours), strict=True):
+    old_starts = [0, *accumulate(length - both for length, both in zip(lengths, [*shared, 0], strict=False))]
+    new_starts = [0, *accumulate(lengths)]
+    for (start, end), (first, last) in zip(pairwise(old_starts), pairwise(new_starts), strict=True):
         if frame < end:
             return first + round((frame - start) * (last - first) / (end - start))
-    return ours[-1] + frame - theirs[-1]
+    return new_starts[-1] + frame - old_starts[-1]
 
 
 def _cuts(videos: list[dict[str, Any]], key: str) -> list[str]:

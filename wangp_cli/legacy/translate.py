@@ -147,14 +147,14 @@ def _renamed(settings: Mapping[str, Any], tasks: TaskTypes) -> tuple[dict[str, A
     """
     kind = task_type_of(settings)
     foreign = is_old_type(kind) or any(key in settings for key in ONLY_OLD_KEYS)
-    ours = tasks[kind].model_fields if kind in tasks else {}
+    known_fields = tasks[kind].model_fields if kind in tasks else {}
     fields: dict[str, Any] = {}
     given_as: dict[str, str] = {}
     for key, old_value in settings.items():
         value = _renamed_value(key, old_value)
         if value is None or key in READ_ELSEWHERE or key in ACCELERATORS:
             continue
-        if key in ours:
+        if key in known_fields:
             _set(key, key, value, fields, given_as)
         elif key in IGNORED:
             continue
