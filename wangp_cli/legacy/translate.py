@@ -10,6 +10,7 @@ from typing import Any
 from wangp_cli.errors import RequestError
 from wangp_cli.legacy import sampling_keys
 from wangp_cli.legacy.letter_codes import AUDIO, IMAGE, VIDEO, apply_letters
+from wangp_cli.legacy.lora_keys import OLD_LORA_KEYS, combine_loras, recorded_file_name
 from wangp_cli.legacy.old_keys import (
     ACCELERATORS,
     IGNORED,
@@ -25,10 +26,7 @@ from wangp_cli.legacy.task_types import is_old_type, task_type_of, to_generate_t
 from wangp_cli.legacy.text_syntax import (
     PROMPT_MODES,
     WINDOW_MODES,
-    file_name_of,
     prompts,
-    strengths,
-    without_strength,
 )
 from wangp_cli.legacy.value_parsers import quote_value
 from wangp_cli.tasks import TASKS, TaskTypes
@@ -36,8 +34,6 @@ from wangp_cli.tasks import TASKS, TaskTypes
 BACKGROUND = "remove_background_images_ref"
 AUDIO_SCALE_KEYS = {"audio_guidance_scale", "audio_scale"}
 """Keys that the older tools write into every file, though few models take audio."""
-OLD_LORA_KEYS = {"activated_loras", "lora_names", "loras_multipliers", "loras_mult", "additional_loras"}
-"""Keys of the older tools for LoRAs and their strengths."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +86,7 @@ def translate(
         made = _translated(fields, payload, given_as, foreign=foreign or payload.is_old, given=given)
         loras = made.values.get("loras")
         if isinstance(loras, list) and "settings_version" in payload.values and not addresses:
-            made.values["loras"] = [_file_name(lora) for lora in loras]
+            made.values["loras"] = [recorded_file_name(lora) for lora in loras]
         return made
     except RequestError as error:
         raise error.named(given_as.get(error.field, error.field)) from None
@@ -124,7 +120,7 @@ def _translated(
     elif fields.get("cache") == "magcache":
         notices.append("skip_steps_multiplier: not read, magcache keeps its usual threshold")
     if foreign or settings.keys() & OLD_LORA_KEYS:
-        _loras(fields, settings)
+        combine_loras(fields, settings)
     _one_of(fields)
     if foreign:
         fields = sampling_keys.existing_phases(
@@ -233,62 +229,6 @@ def _one_of(fields: dict[str, Any]) -> None:
                     name, f"{len(value)} pictures, a task takes one", hint="write a task for each"
                 )
             fields[name] = value[0] if value else None
-
-
-def _loras(fields: dict[str, Any], settings: Mapping[str, Any]) -> None:
-    """Combine LoRA files and strengths from all keys that hold them."""
-    loras, multipliers = fields.get("loras"), fields.pop("lora_multipliers", None)
-    additional = settings.get("additional_loras") or {}
-    if fields.get("accelerator") and isinstance(multipliers, str) and "|" in multipliers:
-        # The strengths before `|` are for the LoRAs of the accelerator.
-        accelerated, _, multipliers = multipliers.partition("|")
-        fields["lora_multipliers"] = f"{accelerated}|"
-    if isinstance(loras, str):
-        loras = [item for item in re.split(r"\s*,\s*", loras.strip()) if item]
-    if loras is not None and not (isinstance(loras, list) and all(isinstance(item, str) for item in loras)):
-        raise RequestError("loras", f"{quote_value(fields['loras'])} is no list of LoRA files")
-    if not isinstance(additional, dict):
-        raise RequestError(
-            "additional_loras", f"{quote_value(additional)} is no table of LoRA files and strengths"
-        )
-    if loras and (multipliers or "activated_loras" in settings or "lora_names" in settings):
-        numbers = strengths(multipliers or "", len(loras), commas=_part_loras(settings, len(loras)))
-        loras = [f"{lora}@{number}" for lora, number in zip(loras, numbers, strict=True)]
-    more = {name: strengths("" if value is None else value, 1)[0] for name, value in additional.items()}
-    loras = _merged_loras(loras or [], more)
-    if loras:
-        fields["loras"] = loras
-
-
-def _merged_loras(loras: list[str], more: Mapping[str, str]) -> list[str]:
-    """Merge LoRAs so that each file appears once; a second strength wins if it is one by phase."""
-    merged = list(loras)
-    for name, strength in more.items():
-        duplicate = next(
-            (i for i, lora in enumerate(merged) if file_name_of(lora) == file_name_of(name)), None
-        )
-        if duplicate is None:
-            merged.append(f"{name}@{strength}")
-        elif ";" in strength:
-            merged[duplicate] = f"{without_strength(merged[duplicate])}@{strength}"
-    return merged
-
-
-def _part_loras(settings: Mapping[str, Any], loras: int) -> bool:
-    """Whether commas separate LoRAs, as in the older worker, rather than the steps of one."""
-    text = settings.get("lora_multipliers")
-    alone = isinstance(text, str) and ";" not in text and not re.search(r"[^,\s]\s+[^,\s]", text)
-    return alone and loras > 1
-
-
-def _file_name(lora: str) -> str:
-    """The file name of a LoRA that WanGP recorded by its URL; the strength is kept."""
-    if not re.match(r"https?://", lora, re.IGNORECASE):
-        return lora
-    address, at, number = lora.rpartition("@")
-    return (
-        (address or number).split("|")[0].split("?")[0].rsplit("/", 1)[-1] + at + (number if address else "")
-    )
 
 
 def _prompts(fields: dict[str, Any], settings: Mapping[str, Any]) -> tuple[str, ...]:
