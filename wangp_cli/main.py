@@ -62,6 +62,8 @@ def _load(name: str) -> Any:
     part = typer.Typer(add_completion=False, rich_markup_mode=None)
     part.callback()(lambda: None)
     if hasattr(module, "app"):
+        for command in module.app.registered_commands:
+            command.cls = PanelCommand
         part.add_typer(module.app, name=name, cls=PlainGroup)
     else:
         bare = name in _RUN_BARE

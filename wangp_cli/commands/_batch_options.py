@@ -24,7 +24,7 @@ class BatchOptions(RunOptions, StartOptions):
         str | None,
         Flag(
             "JSONL, a JSON list, a run history, WanGP settings or queue.zip; - reads standard input.",
-            metavar="[TASKS]",
+            metavar="TASKS",
             positional=True,
         ),
     ] = None

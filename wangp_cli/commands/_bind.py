@@ -94,8 +94,7 @@ def _argument(task: type[Task], field: str) -> inspect.Parameter:
     """The parameter `words`: the field `field`, given without its flag."""
     kind, flag = cli_type(task.model_fields[field].annotation), flag_of(task, field)
     assert flag is not None
-    many = "..." if get_origin(kind) is list else ""
-    metavar = f"{flag.option(field)[2:].upper()}{many}"
+    metavar = flag.option(field)[2:].upper()
     mark = typer.Argument(help=f"The same as {flag.option(field)}.", show_default=False, metavar=metavar)
     return _optional("words", Annotated[kind | None, mark])
 

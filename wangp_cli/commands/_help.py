@@ -31,17 +31,29 @@ class PanelCommand(TyperCommand):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         for param in self.params:
+            if param.param_type_name == "argument" and not param.metavar:
+                param.metavar = str(param.name).upper()
             if not param.required and param.callback is None:
                 setattr(param, "process_value", partial(_process_given, param.process_value))  # noqa: B010
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The parts of the usage line; required arguments stand in it without braces."""
+        return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write one definition list for each panel, then `--help`."""
         for panel, params in panels(self).items():
             with formatter.section(panel):
-                formatter.write_dl([record for param in params if (record := param.get_help_record(ctx))])
+                formatter.write_dl([record for param in params if (record := _record(param, ctx))])
         if (help_option := self.get_help_option(ctx)) and (record := help_option.get_help_record(ctx)):
             with formatter.section("Help"):
                 formatter.write_dl([record])
+
+
+def _record(param: Any, context: Any) -> tuple[str, str] | None:
+    """A parameter and its help; an argument under its metavar alone, as in the usage line."""
+    record: tuple[str, str] | None = param.get_help_record(context)
+    return (param.metavar, record[1]) if record and param.param_type_name == "argument" else record
 
 
 def _process_given(process: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:

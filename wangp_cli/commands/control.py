@@ -25,7 +25,7 @@ def control(
         Action, typer.Argument(help="What to do: status, pause, resume, cancel, drain or abort.")
     ] = "status",
     task: Annotated[
-        str | None, typer.Argument(help="The task to cancel.", show_default=False, metavar="[ID]")
+        str | None, typer.Argument(help="The task to cancel.", show_default=False, metavar="ID")
     ] = None,
     mode: Annotated[
         Literal["now", "drain"] | None,
