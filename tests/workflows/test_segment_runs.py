@@ -21,7 +21,7 @@ from wangp_cli.errors import GenerationError
 from wangp_cli.media.read import read_video
 from wangp_cli.media.stills import write_image
 from wangp_cli.pipelines.wan import pipeline as wan
-from wangp_cli.runtime.workspace.segments_cache import FOLDER, KEPT_SECONDS
+from wangp_cli.runtime.workspace.segments_cache import FOLDER, MAX_AGE_SECONDS
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_a_broken_segment_is_made_again_and_old_ones_are_swept(
     file.write_bytes(b"torn")
     old = file.with_name(f"{0:064}.npy")
     old.write_bytes(b"old")
-    age = time.time() - KEPT_SECONDS - 60
+    age = time.time() - MAX_AGE_SECONDS - 60
     os.utime(old, (age, age))
     breaking(0)
     assert not reused(make("tiny_vace", **VALUES, images=images[:3]))

@@ -15,12 +15,12 @@ from wangp_cli.errors import RequestError, WangpError
 from wangp_cli.runtime.events import stdin
 from wangp_cli.runtime.events.types import Fault, Log
 from wangp_cli.runtime.intake import TaskLine, Watcher, each_image, each_video, read_lines
-from wangp_cli.runtime.intake.folder_tasks import MARK
+from wangp_cli.runtime.intake.folder_tasks import PLACEHOLDER
 from wangp_cli.runtime.intake.url_fetch import UrlFetcher
 from wangp_cli.runtime.intake.url_policy import UrlPolicy
 from wangp_cli.runtime.jobs.admission import Admission, AdmissionRules
 from wangp_cli.runtime.jobs.batch import BatchPlan
-from wangp_cli.runtime.jobs.batch_folder import OURS, fetched_folder
+from wangp_cli.runtime.jobs.batch_folder import BATCH_SUBFOLDER, fetched_folder
 from wangp_cli.runtime.session import Session
 from wangp_cli.value_layers import Layer
 
@@ -116,12 +116,12 @@ def read_batch_lines(
         return read_lines(
             options.tasks,
             stdin=given_in,
-            work=folder / OURS,
+            work=folder / BATCH_SUBFOLDER,
             given=frozenset(values),
             tasks=session.tasks,
         )
     # What names no file is a flag like any other; a line would have to be allowed to say it.
-    template = {name: value for name, value in values.items() if MARK in str(value)}
+    template = {name: value for name, value in values.items() if PLACEHOLDER in str(value)}
     if options.each_image:
         return each_image(options.each_image, template)
     return each_video(options.each_video, template) if options.each_video else iter(())

@@ -52,14 +52,14 @@ def _run(run: Run, values: Mapping[str, Any], options: BatchOptions) -> None:
     from wangp_cli.runtime.events.events_file import check_apart
     from wangp_cli.runtime.intake import Watcher
     from wangp_cli.runtime.jobs.batch import Batch
-    from wangp_cli.runtime.jobs.batch_folder import OURS, batch_store, remove_fetched
+    from wangp_cli.runtime.jobs.batch_folder import BATCH_SUBFOLDER, batch_store, remove_fetched
 
     plan = batch_plan(values, options, run.session)
     folder, control = plan.rules.folder, run.session.control
     history = run.session.manifest_path or folder / HISTORY
     session = replace(run.session, manifest_path=history)
     if session.events_file:
-        check_apart(session.events_file, [folder / OURS, history])
+        check_apart(session.events_file, [folder / BATCH_SUBFOLDER, history])
     watch = None
     if options.watch:
         given = frozenset(values)

@@ -180,7 +180,7 @@ def _catalogue() -> Catalogue:
 
 def _here(name: str) -> Path:
     source = find_source(name, _folder())
-    if not source.here:
+    if not source.is_local:
         raise RequestError("lora", f"{name!r} is not on this machine", hint=f"wangp loras fetch {name}")
     return source.path
 

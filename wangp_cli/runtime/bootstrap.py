@@ -104,15 +104,15 @@ def trace_context(environment: Mapping[str, str] | None = None) -> str | None:
 
 def command_line() -> list[str]:
     """The arguments of this process for logs and events: cut to 200 characters, secrets replaced by ***."""
-    shown: list[str] = []
+    words: list[str] = []
     for word in sys.argv[1:]:
-        if SECRET.match(shown[-1] if shown else "") and "=" not in shown[-1]:
-            shown.append("***")
+        if SECRET.match(words[-1] if words else "") and "=" not in words[-1]:
+            words.append("***")
         elif "=" in word and SECRET.match(word):
-            shown.append(f"{word.partition('=')[0]}=***")
+            words.append(f"{word.partition('=')[0]}=***")
         else:
-            shown.append(re.sub(r"(?<=://)[^/@\s]+@", "***@", word)[:200])
-    return shown
+            words.append(re.sub(r"(?<=://)[^/@\s]+@", "***@", word)[:200])
+    return words
 
 
 def start(

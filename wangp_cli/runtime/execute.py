@@ -45,6 +45,8 @@ from wangp_cli.runtime.workspace.segments_cache import sweep_work
 from wangp_cli.value_layers import ENHANCED, Layer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from wangp_cli.tasks.stages import Stage
 
 log = logging.getLogger(__name__)
@@ -52,7 +54,7 @@ T = TypeVar("T")
 
 
 def execute(
-    say: Callable[[], Sequence[Layer]],
+    get_layers: Callable[[], Sequence[Layer]],
     session: Session,
     task_id: str | None = None,
     attempt: Attempt | None = None,
@@ -60,18 +62,18 @@ def execute(
     """Resolve layers to a request and run it; retry once with less memory. Errors become the outcome.
 
     Args:
-        say: returns the layers; it may raise whatever `resolve` may raise.
+        get_layers: returns the layers of values; may raise what `resolve` raises.
         session: settings, models, events and control.
         task_id: of its events; a new one by default.
         attempt: number and callbacks; by default the first, which is retried only after memory ran out.
     """
     task_id = task_id or str(uuid.uuid4())
     first = attempt or Attempt(retry=partial(retry_with_less_memory, session))
-    outcome = run_to_end(run_in_stages(say, session, task_id, first))
+    outcome = run_to_end(run_in_stages(get_layers, session, task_id, first))
     if outcome.retry is None or outcome.retry.change is None:
         return outcome
     change, second = outcome.retry.change, replace(first, number=2, announce=False, retry=None)
-    return run_to_end(run_in_stages(lambda: [*say(), change], session, task_id, second))
+    return run_to_end(run_in_stages(lambda: [*get_layers(), change], session, task_id, second))
 
 
 def run_to_end(steps: Generator[Any, None, T]) -> T:
@@ -85,12 +87,12 @@ def run_to_end(steps: Generator[Any, None, T]) -> T:
 
 
 def run_in_stages(
-    say: Callable[[], Sequence[Layer]], session: Session, task_id: str, attempt: Attempt
+    get_layers: Callable[[], Sequence[Layer]], session: Session, task_id: str, attempt: Attempt
 ) -> Generator[Stage, None, Outcome]:
     """Run a request; yield before each stage, so that the caller can interleave tasks."""
     emit = partial(session.stream.emit, task=task_id)
     try:
-        request = resolve([*say(), Layer(kind="run", values={"task_id": task_id})], session)
+        request = resolve([*get_layers(), Layer(kind="run", values={"task_id": task_id})], session)
     except Exception as error:  # noqa: BLE001 - the boundary
         known = to_wangp_error(error)
         emit(TaskRejected(line=attempt.line, error=Fault.of(known)))
@@ -109,11 +111,11 @@ def run_in_stages(
     except Cancelled as stop:
         reason = session.control.stop_reason(task_id) or "cancel"
         emit(TaskCancelled(reason=reason))
-        return Outcome(status="cancelled", artifacts=work.made, error=stop, reason=reason)
+        return Outcome(status="cancelled", artifacts=work.artifacts, error=stop, reason=reason)
     except Exception as error:  # noqa: BLE001 - the boundary
-        return _fail(_relabelled(to_wangp_error(error), request), work.made, emit, attempt)
+        return _fail(_with_field_label(to_wangp_error(error), request), work.artifacts, emit, attempt)
     emit(TaskCompleted(manifest=manifest))
-    return Outcome(status="completed", artifacts=work.made, manifest=manifest)
+    return Outcome(status="completed", artifacts=work.artifacts, manifest=manifest)
 
 
 def _announce(request: Request, emit: Callable[..., None], attempt: Attempt) -> None:
@@ -126,12 +128,13 @@ def _announce(request: Request, emit: Callable[..., None], attempt: Attempt) -> 
 
 
 def _fail(
-    error: WangpError, made: list[ArtifactCreated], emit: Callable[..., None], attempt: Attempt
+    error: WangpError, artifacts: list[ArtifactCreated], emit: Callable[..., None], attempt: Attempt
 ) -> Outcome:
+    """Announce a failure, or the retry that follows it."""
     retry = attempt.retry(error) if attempt.retry and error.retryable else None
     if retry is None:
         emit(TaskFailed(error=Fault.of(error)))
-        return Outcome(status="failed", artifacts=made, error=error)
+        return Outcome(status="failed", artifacts=artifacts, error=error)
     retrying = TaskRetrying(
         error=Fault.of(error),
         next_attempt=attempt.number + 1,
@@ -139,7 +142,7 @@ def _fail(
         change=retry.change and ", ".join(f"{name} {value}" for name, value in retry.change.values.items()),
     )
     emit(retrying)
-    return Outcome(status="retrying", artifacts=made, error=error, retry=retry)
+    return Outcome(status="retrying", artifacts=artifacts, error=error, retry=retry)
 
 
 def _skip(request: Request, emit: Callable[..., None], attempt: Attempt) -> Outcome:
@@ -158,7 +161,7 @@ class _Work:
     def __init__(
         self, request: Request, session: Session, emit: Callable[..., None], attempt: Attempt
     ) -> None:
-        self.made: list[ArtifactCreated] = []
+        self.artifacts: list[ArtifactCreated] = []
         self._request, self._session, self._emit, self._attempt = request, session, emit, attempt
         self._seconds = 0.0
 
@@ -167,38 +170,38 @@ class _Work:
         request, session = self._request, self._session
         folder = request.outputs[0].parent
         history = session.manifest_path or folder / HISTORY
-        about: dict[str, Any] = {"run_id": session.stream.run, "checksums": {}}
+        facts: dict[str, Any] = {"run_id": session.stream.run, "checksums": {}}
         try:
-            request = self._request = replace(request, loras=self._fetched())
+            request = self._request = replace(request, loras=self._fetch_loras())
             if folder not in session.swept:
                 sweep(folder)
                 sweep_work(folder)
                 session.scratch.sweep()
                 session.swept.add(folder)
-            about["checksums"] = input_checksums(request, folder)
-            yield from self._stages(about["checksums"])
+            facts["checksums"] = input_checksums(request, folder)
+            yield from self._stages(facts["checksums"])
         except Cancelled:
             _try_append(
-                history, history_record(self._request, about | {"status": "cancelled"}, self._seconds)
+                history, history_record(self._request, facts | {"status": "cancelled"}, self._seconds)
             )
             raise
         except Exception as error:
             known = to_wangp_error(error)
             ending = {"status": "error", "error": Fault.of(known).model_dump(mode="json")}
-            _try_append(history, history_record(self._request, about | ending, self._seconds))
+            _try_append(history, history_record(self._request, facts | ending, self._seconds))
             raise known from error
         # Readers of the first file expect a result.
-        ordered = sorted(self.made, key=lambda artifact: artifact.role in ACCOMPANYING)
+        ordered = sorted(self.artifacts, key=lambda artifact: artifact.role in ACCOMPANYING)
         made = [artifact.model_dump(mode="json", exclude_none=True) for artifact in ordered]
         manifest = history_record(
-            self._request, about | {"status": "success", "artifacts": made}, self._seconds
+            self._request, facts | {"status": "success", "artifacts": made}, self._seconds
         )
         append_line(history, manifest)
         if request.task.frees_models:
             session.pool.free()
         return manifest
 
-    def _fetched(self) -> list[LoraUse]:
+    def _fetch_loras(self) -> list[LoraUse]:
         request, session = self._request, self._session
         hub = Hub(endpoint=session.settings.hub_endpoint, offline=request.offline)
         return fetch_loras(
@@ -222,7 +225,7 @@ class _Work:
             session.pool.check(spec)
         shared: dict[str, Any] = {
             "session": session,
-            "emit": self._note,
+            "emit": self._emit_and_record,
             "progress": progress,
             "checksums": checksums,
             "record_file": attempt.record_file,
@@ -233,12 +236,12 @@ class _Work:
             else Job(request=request, **shared)
         )
         if task.needs_preparing:
-            prepared = yield from self._steps(_function(task.prepare)(job), progress)
+            prepared = yield from self._steps(_import_function(task.prepare)(job), progress)
             self._request = prepared_request(request, prepared)
             changed = changed_values(task, prepared)
             self._emit(TaskPrepared(values=changed, origin=dict.fromkeys(changed, str(ENHANCED))))
             job = replace(job, request=self._request)
-        yield from self._steps(_function(task.run)(job), progress)
+        yield from self._steps(_import_function(task.run)(job), progress)
 
     def _steps(self, workflow: Iterator[Stage], progress: ProgressReporter) -> Generator[Stage, None, Any]:
         """Yield the stages of a workflow and return its value; the time of other tasks does not count."""
@@ -252,25 +255,26 @@ class _Work:
                 paused = time.monotonic()
                 self._seconds += paused - began
             yield stage
-            progress.rest(time.monotonic() - paused)
+            progress.exclude_time(time.monotonic() - paused)
             self._session.control.check(self._request.task.task_id or "")
 
-    def _note(self, data: Data) -> None:
+    def _emit_and_record(self, data: Data) -> None:
         if isinstance(data, ArtifactCreated):
-            self.made.append(data)
+            self.artifacts.append(data)
         self._emit(data)
 
 
-def _function(name: str | None) -> Callable[[Job], Iterator[Stage]]:
+def _import_function(name: str | None) -> Callable[[Job], Iterator[Stage]]:
     """The function of `module:function`."""
     module, _, attribute = (name or "").partition(":")
     function: Callable[[Job], Iterator[Stage]] = getattr(import_module(module), attribute)
     return function
 
 
-def _try_append(history: Any, failure: dict[str, Any]) -> None:
+def _try_append(history: Path, record: dict[str, Any]) -> None:
+    """Append a record of an error; the error itself matters more than a history that cannot be written."""
     try:
-        append_line(history, failure)
+        append_line(history, record)
     except (WangpError, OSError) as error:
         log.warning("the run history could not be written: %s", error)
 
@@ -283,7 +287,7 @@ def result_or_error(make: Callable[[], T]) -> T | WangpError:
         return to_wangp_error(error)
 
 
-def _relabelled(error: WangpError, request: Request) -> WangpError:
+def _with_field_label(error: WangpError, request: Request) -> WangpError:
     if isinstance(error, RequestError):
         return error.named(field_label(error.field, request.origin, type(request.task)))
     return error

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 from wangp_cli.errors import ResourceError
+from wangp_cli.runtime.control.state import STDOUT_CLOSED
 from wangp_cli.runtime.events.console import ConsoleSink
 from wangp_cli.runtime.events.events_file import open_events_file
 from wangp_cli.runtime.events.jsonl import JsonLines
@@ -15,8 +16,6 @@ from wangp_cli.runtime.events.stream import Event, Sink, Stream
 from wangp_cli.runtime.events.types import Log
 from wangp_cli.runtime.run_options import RunOptions
 from wangp_cli.runtime.session import Session
-
-STDOUT_CLOSED = 141
 
 
 class Outlets:

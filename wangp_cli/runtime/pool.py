@@ -44,17 +44,17 @@ class SharedComponents:
         """Whether there is a part under `key`."""
         return key in self._parts
 
-    def start_counting(self) -> None:
+    def start_recording(self) -> None:
         """Start to record which parts are used."""
         self._used.clear()
         self._made.clear()
 
-    def counted(self) -> dict[str, Literal["loaded", "shared"]]:
-        """The named parts used since `start_counting`: loaded now, or shared with an earlier pipeline."""
+    def used_parts(self) -> dict[str, Literal["loaded", "shared"]]:
+        """The named parts used since `start_recording`: loaded now, or shared with an earlier pipeline."""
         return {key[0]: "loaded" if key in self._made else "shared" for key in self._used if key[0]}
 
     def drop_unused(self) -> None:
-        """Drop the parts that were not used since `start_counting`."""
+        """Drop the parts that were not used since `start_recording`."""
         self._parts = {key: part for key, part in self._parts.items() if key in self._used}
 
 
@@ -94,26 +94,26 @@ class Pool:
             placement: where and how it computes.
             loras: of the task; checked before a model is loaded.
             activate_loras: put exactly these LoRAs on its networks; needed before denoising.
-            progress: told how loading goes.
-            emit: told what was loaded.
+            progress: called as loading goes on.
+            emit: takes the events of loading.
 
         Raises:
             ModelError: weights or LoRAs are missing or broken, or do not fit.
         """
-        pipeline = self._loaded(spec, placement, loras, progress, emit)
+        pipeline = self._load(spec, placement, loras, progress, emit)
         began = time.monotonic()
-        for put in pipeline.set_loras(loras) if activate_loras else ():
+        for lora in pipeline.set_loras(loras) if activate_loras else ():
             emit(
                 LoraLoaded(
-                    path=str(put.path),
-                    layers=put.layers,
-                    left_out=put.left_out,
+                    path=str(lora.path),
+                    layers=lora.layers,
+                    left_out=lora.left_out,
                     seconds=round(time.monotonic() - began, 3),
                 )
             )
         return pipeline
 
-    def _loaded(
+    def _load(
         self, spec: ModelSpec, placement: Placement, loras: Sequence[Lora], progress: Progress, emit: Emit
     ) -> Pipeline:
         key = (spec, placement.loading)
@@ -124,26 +124,26 @@ class Pool:
         self.close()
         emit(ModelLoading(model=spec.name))
         began = time.monotonic()
-        self._components.start_counting()
+        self._components.start_recording()
         load = adapter(spec.family, self._adapters)
         self._pipeline = load(spec, weights, placement, loras, self._components, progress)
         self._components.drop_unused()
         self._key = key
-        found = self._pipeline.placement
+        actual = self._pipeline.placement
         emit(
             ModelLoaded(
                 model=spec.name,
                 seconds=round(time.monotonic() - began, 3),
-                device=found.device,
-                dtype=found.dtype,
-                attention=found.attention,
-                vae_dtype=found.vae_dtype,
-                profile=found.profile,
+                device=actual.device,
+                dtype=actual.dtype,
+                attention=actual.attention,
+                vae_dtype=actual.vae_dtype,
+                profile=actual.profile,
                 why=self._pipeline.profile_reason,
-                transformer_quantization=found.transformer_quantization,
-                text_encoder_quantization=found.text_encoder_quantization,
-                compiled=found.compile,
-                parts={"transformer": "loaded", **self._components.counted()},
+                transformer_quantization=actual.transformer_quantization,
+                text_encoder_quantization=actual.text_encoder_quantization,
+                compiled=actual.compile,
+                parts={"transformer": "loaded", **self._components.used_parts()},
             )
         )
         return self._pipeline

@@ -62,7 +62,7 @@ class ProgressReporter:
         """Begin a result, counted from 1."""
         self._result, self._stage = result, None
 
-    def rest(self, seconds: float) -> None:
+    def exclude_time(self, seconds: float) -> None:
         """Exclude seconds from timeout and speed: the task was paused or another one ran."""
         self._deadline += seconds
         self._begun += seconds
@@ -75,7 +75,7 @@ class ProgressReporter:
             TimeoutExpired: it took too long.
         """
         written = stage == "write" and done >= total
-        # A file that is complete is announced, whatever was wished for meanwhile.
+        # A file that is complete is announced, even if the run was stopped meanwhile.
         if not written:
             self._control.check(self._task)
         now = time.monotonic()
@@ -115,5 +115,5 @@ class ProgressReporter:
         self._control.hold(self._task)
         self._control.check(self._task)
         held = time.monotonic() - began
-        self.rest(held)
+        self.exclude_time(held)
         self._emit(TaskResumed(held_s=round(held, 3)))

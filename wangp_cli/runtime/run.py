@@ -108,7 +108,7 @@ class Run:
     def fail(self, error: WangpError) -> None:
         """Finish after an error outside of tasks."""
         if self._open is not None:
-            # It names its logger, because people are told by other means.
+            # With a logger, so that the console leaves it out: the command prints the error itself.
             log = Log(level="error", message=error.message, logger=__name__)
             self.session.stream.emit(log)
             self.finish(error.exit_code)

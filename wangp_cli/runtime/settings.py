@@ -35,7 +35,7 @@ class Folders(BaseModel):
         return self.config / "settings.yaml"
 
 
-def _split(value: Any) -> Any:
+def _split_commas(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
@@ -45,16 +45,16 @@ class Settings(Encoding, Runtime):
     model: Annotated[str | None, Field(description="Model of tasks that name none.")] = None
     output_dir: Annotated[Path, OUTPUT_DIR] = Path("outputs")
     models_dir: Annotated[Path | None, Field(description="Folder for fetched weights.")] = None
-    hub_endpoint: Annotated[str | None, Field(description="Address of a mirror of the model hub.")] = None
+    hub_endpoint: Annotated[str | None, Field(description="URL of a mirror of the model hub.")] = None
     loras_dir: Annotated[Path | None, Field(description="Folder where LoRAs are looked up by name.")] = None
     allow_url: Annotated[
         tuple[str, ...],
-        BeforeValidator(_split),
+        BeforeValidator(_split_commas),
         Field(description="Hosts whose files task files may name; in the variable between commas."),
     ] = ()
     work_dir: Annotated[
         Path | None,
-        Field(description="Folder for weights that wait where memory cannot hold them."),
+        Field(description="Folder for offloaded weights that memory cannot hold."),
     ] = None
     metadata_mode: Annotated[MetadataMode, METADATA_MODE] = "embed"
     name: Annotated[str | None, NAME] = None
@@ -90,23 +90,23 @@ def load(folders: Folders, environment: Mapping[str, str]) -> tuple[Settings, di
         if data is not None and not isinstance(data, dict):
             raise RequestError("settings", f"{folders.settings} holds no mapping")
         for name, value in (data or {}).items():
-            values[str(name)], origin[str(name)] = value, _of_file(folders)
+            values[str(name)], origin[str(name)] = value, _file_origin(folders)
     for name in Settings.model_fields:
         variable = ENVIRONMENT_PREFIX + name.upper()
         if environment.get(variable):
             values[name] = environment[variable]
             origin[name] = Origin("environment", f"environment {variable}")
     # Defaults need no validation, and building the validator takes longer than the rest of this function.
-    settings = _validated(values, origin, folders) if values else Settings.model_construct()
+    settings = _validate(values, origin, folders) if values else Settings.model_construct()
     return settings, origin
 
 
-def _of_file(folders: Folders) -> Origin:
+def _file_origin(folders: Folders) -> Origin:
     """The origin of a value in the settings file."""
     return Origin("settings", f"settings {folders.settings}")
 
 
-def _validated(values: dict[str, Any], origin: Mapping[str, Origin], folders: Folders) -> Settings:
+def _validate(values: dict[str, Any], origin: Mapping[str, Origin], folders: Folders) -> Settings:
     for name in values:
         if name not in Settings.model_fields:
             hint = nearest(name, list(Settings.model_fields)) or "`wangp settings show` lists the keys"
@@ -123,7 +123,7 @@ def save(folders: Folders, values: Mapping[str, Any]) -> Path:
     """Merge values into the settings file and return its path."""
     data = read_yaml(folders.settings) if folders.settings.is_file() else None
     merged = {**(data or {}), **values}
-    _validated(dict(merged), dict.fromkeys(merged, _of_file(folders)), folders)
+    _validate(dict(merged), dict.fromkeys(merged, _file_origin(folders)), folders)
     text = yaml.safe_dump(json.loads(json.dumps(merged, default=str)), sort_keys=True)
     write_atomic(folders.settings, text)
     return folders.settings

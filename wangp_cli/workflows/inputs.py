@@ -18,7 +18,7 @@ from wangp_cli.media.stills import read_image
 from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.plan.model import Plan, Segment
-from wangp_cli.runtime.request.camera_poses import poses
+from wangp_cli.runtime.request.camera_poses import frame_poses
 from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.generate import Generate
@@ -119,7 +119,7 @@ class _Reader:
             references=self._references(),
             initial=self._held("video_initial"),
             speech=self._speech(),
-            camera=poses(self._task, self._frames),
+            camera=frame_poses(self._task, self._frames),
         )
 
     def still(self, field: str) -> Clip | None:

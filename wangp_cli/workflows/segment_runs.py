@@ -26,7 +26,7 @@ from wangp_cli.runtime.events.types import Log
 from wangp_cli.runtime.history.manifest import portable_name, versions
 from wangp_cli.runtime.job import RenderJob
 from wangp_cli.runtime.weights.locate import locate
-from wangp_cli.runtime.workspace.segments_cache import folder_beside, keep_seed, remove_empty
+from wangp_cli.runtime.workspace.segments_cache import folder_beside, remove_empty, store_seed
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
 from wangp_cli.workflows.content_hash import content_hash
@@ -57,7 +57,7 @@ class SegmentRuns:
         self._scratch: list[Path] = []
         self._seed: IO[bytes] | None = None
         if job.request.origin["seed"].kind == "drawn":
-            self._seed = keep_seed(job.request.task, self._folder)
+            self._seed = store_seed(job.request.task, self._folder)
             self._files.append(Path(self._seed.name))
 
     def __enter__(self) -> Self:

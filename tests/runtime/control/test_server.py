@@ -21,7 +21,7 @@ from tests.support.event_checks import check_stream
 from wangp_cli.errors import Cancelled, ConflictError, RequestError, ResourceError
 from wangp_cli.runtime.control import client, registry
 from wangp_cli.runtime.control.rpc import INVALID_REQUEST, MAX_LINE, PARSE_ERROR, answer
-from wangp_cli.runtime.control.server import ControlServer, may_enter, peer_uid
+from wangp_cli.runtime.control.server import ControlServer, may_control, peer_uid
 from wangp_cli.runtime.control.state import Control
 from wangp_cli.runtime.events.stream import Event, Stream
 from wangp_cli.runtime.events.types import RunFinished, RunStarted, TaskAccepted, TaskCompleted, TaskStarted
@@ -314,7 +314,7 @@ def test_a_folder_with_too_long_a_name_or_open_to_others_is_passed_over(folder: 
     assert server.record.folder == folder
     with pytest.raises(ResourceError, match="too long a name"):
         ControlServer(control, "run-1", [long])
-    with pytest.raises(ResourceError, match="others may enter"):
+    with pytest.raises(ResourceError, match="other users may enter"):
         ControlServer(control, "run-1", [shared])
     folder.joinpath("link").symlink_to(folder)
     assert not registry.is_private(folder / "link")
@@ -324,9 +324,9 @@ def test_only_the_user_and_root_may_enter() -> None:
     left, right = socket.socketpair(socket.AF_UNIX)
     with left, right:
         assert peer_uid(left) == os.geteuid()
-    assert may_enter(os.geteuid())
-    assert may_enter(0)
-    assert not may_enter(os.geteuid() + 4711)
+    assert may_control(os.geteuid())
+    assert may_control(0)
+    assert not may_control(os.geteuid() + 4711)
 
 
 def test_another_user_is_shown_the_door(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wangp_cli.files.strict_json import MAX_BYTES
-from wangp_cli.runtime.intake.json_stream import MalformedError, is_whole, list_items, raw_lines
+from wangp_cli.runtime.intake.json_stream import MalformedError, is_complete_json, list_items, raw_lines
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -63,4 +63,4 @@ def test_a_line_of_the_greatest_length_is_read() -> None:
     ("text", "whole"), [(b"{}", True), (b"{", False), (b'{"a": "}', False), (b"{},{}", False)]
 )
 def test_whole_values_are_told_from_cut_ones(text: bytes, whole: bool) -> None:
-    assert is_whole(text) is whole
+    assert is_complete_json(text) is whole

@@ -60,7 +60,7 @@ def test_a_lora_is_fetched_to_where_it_is_looked_for_and_stays(web: Site, tmp_pa
     loras = [web.url("/ink.safetensors@0.5"), web.url("/more.safetensors@1;0"), "here@1"]
     one = fetcher(tmp_path / "f", web.host, loras=folder)
     assert one.fetch_urls({"loras": loras}) == ({"loras": loras}, {})
-    assert find_source(web.url("/more.safetensors"), folder).here
+    assert find_source(web.url("/more.safetensors"), folder).is_local
     one.fetch_urls({"loras": loras})
     assert [name for name, _ in web.asked] == ["/more.safetensors"]
     assert not (tmp_path / "f").exists()
@@ -92,7 +92,7 @@ def test_no_redirect_leads_to_another_host(web: Site, tmp_path: Path) -> None:
             "//evil.org/a",
         ):
             web.answers["/x"] = status(302, place)
-            with pytest.raises(FetchError, match="leads on"):
+            with pytest.raises(FetchError, match="redirects"):
                 fetcher(tmp_path, web.host).fetch_urls({"image_start": web.url("/x")})
         assert not inner.asked
     web.answers["/loop"] = status(302, "/loop")
@@ -108,12 +108,12 @@ def test_no_redirect_leads_to_another_host(web: Site, tmp_path: Path) -> None:
         (status(302), FetchError, "answers 302"),
         (status(503), FetchError, "answers 503"),
         (sends(b""), FetchError, "is empty"),
-        (sends(PNG, Content_Encoding="gzip"), FetchError, "packed"),
+        (sends(PNG, Content_Encoding="gzip"), FetchError, "is compressed"),
         (sends(b"<!DOCTYPE html><p>log in"), RequestError, "a web page"),
         (sends(b"#EXTM3U\nhttp://169.254.169.254/"), RequestError, "no kind"),
         (sends(b"PNG" * 100), RequestError, "no kind"),
         (sends(b"x" * 5000), FetchError, "more than"),
-        (breaks_off, FetchError, "breaks off"),
+        (breaks_off, FetchError, "was interrupted"),
         (endless, FetchError, "more than|longer than"),
     ],
 )  # fmt: skip
@@ -194,7 +194,7 @@ def test_a_name_is_connected_to_by_the_number_that_was_checked_and_held_to_its_c
         url = f"https://media.test:{web.port}/a.png"
         monkeypatch.setattr("socket.getaddrinfo", resolve)
         monkeypatch.setattr(url_policy, "is_public", lambda _: True)
-        with pytest.raises(FetchError, match="not who it says"):
+        with pytest.raises(FetchError, match="no valid certificate"):
             fetcher(tmp_path, *hosts).fetch_urls({"image_start": url})
         asked.clear()
         found, _ = fetcher(tmp_path, *hosts, verify=trusted).fetch_urls({"image_start": url})
@@ -202,7 +202,7 @@ def test_a_name_is_connected_to_by_the_number_that_was_checked_and_held_to_its_c
         assert asked == ["media.test"]
         assert web.asked[-1][1]["Host"] == f"media.test:{web.port}"
         asked.clear()
-        with pytest.raises(FetchError, match="not who it says"):
+        with pytest.raises(FetchError, match="no valid certificate"):
             fetcher(tmp_path, *hosts, verify=trusted).fetch_urls(
                 {"image_start": url.replace("media", "evil")}
             )

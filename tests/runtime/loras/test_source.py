@@ -39,7 +39,7 @@ def test_what_is_here_is_found(folder: Path, name: str) -> None:
     save_file(tensors(), folder / "ink.safetensors")
     save_file(tensors(), folder / "sub" / "chalk.safetensors")
     source = find_source(name.format(folder=folder), folder)
-    assert source.here
+    assert source.is_local
     assert source.path.stem == ("chalk" if "sub" in name else "ink")
 
 
@@ -69,7 +69,7 @@ def test_the_hub_has_a_place_for_each_file(folder: Path, name: str, place: str) 
     source = find_source(name, folder)
     assert source.path == folder / place
     assert source.repository == "ada/ink"
-    assert not source.here
+    assert not source.is_local
 
 
 def test_addresses_that_end_alike_do_not_collide(folder: Path) -> None:
@@ -90,10 +90,10 @@ def test_a_file_of_the_same_name_serves_an_address_unless_many_have_that_name(fo
     for name in ("ink.safetensors", "high_noise_model.safetensors"):
         save_file(tensors(), folder / name)
     assert find_source("https://a.example/x/ink.safetensors", folder).path == folder / "ink.safetensors"
-    assert not find_source("https://a.example/x/high_noise_model.safetensors", folder).here
+    assert not find_source("https://a.example/x/high_noise_model.safetensors", folder).is_local
     assert find_source("ada/other:x/ink.safetensors", folder).path == folder / "ink.safetensors"
-    assert not find_source("ada/other:x/ink.safetensors@v2", folder).here
-    assert not find_source("ada/other:x/high_noise_model.safetensors", folder).here
+    assert not find_source("ada/other:x/ink.safetensors@v2", folder).is_local
+    assert not find_source("ada/other:x/high_noise_model.safetensors", folder).is_local
 
 
 @pytest.mark.parametrize(

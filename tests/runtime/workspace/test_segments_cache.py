@@ -11,18 +11,18 @@ from safetensors.numpy import save_file
 
 from wangp_cli.errors import ConflictError
 from wangp_cli.files.locks import lock
-from wangp_cli.runtime.workspace.segments_cache import FOLDER, KEPT_SECONDS, keep_seed, sweep_work
+from wangp_cli.runtime.workspace.segments_cache import FOLDER, MAX_AGE_SECONDS, store_seed, sweep_work
 from wangp_cli.tasks.generate import Generate
 
 
 def test_a_seed_is_not_written_through_a_link(tmp_path: Path) -> None:
     task = Generate(model="starter", prompt="a", seed=7)
-    keep_seed(task, tmp_path).close()
+    store_seed(task, tmp_path).close()
     [file] = tmp_path.iterdir()
     file.rename(tmp_path / "theirs")
     file.symlink_to(tmp_path / "theirs")
     with pytest.raises(ConflictError, match="is a link"):
-        keep_seed(task.replace(seed=8), tmp_path)
+        store_seed(task.replace(seed=8), tmp_path)
     assert (tmp_path / "theirs").read_text() == "7"
 
 
@@ -33,7 +33,7 @@ def work(tmp_path: Path) -> Path:
     return tmp_path / FOLDER
 
 
-def age(path: Path, seconds: float = KEPT_SECONDS + 60) -> None:
+def age(path: Path, seconds: float = MAX_AGE_SECONDS + 60) -> None:
     then = time.time() - seconds
     os.utime(path, (then, then))
 

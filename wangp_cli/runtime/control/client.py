@@ -39,7 +39,7 @@ def find(name: str, folders: Sequence[Path]) -> Record:
     known = ", ".join(record.run for record in (matches or live))
     if matches:
         raise RequestError("run", f"{name!r} may be any of {len(matches)} runs", hint=f"one of {known}")
-    raise RequestError("run", f"there is no run {name!r}", hint=f"there is {known}, or the word last")
+    raise RequestError("run", f"there is no run {name!r}", hint=f"one of {known}, or last")
 
 
 def _absolute(name: str) -> str:

@@ -87,18 +87,19 @@ def records(folder: Path) -> list[Record]:
     """The records of all runs in a folder that answer, the newest last."""
     if not is_private(folder):
         return []
-    found = [record for file in folder.glob("*.json") if (record := read(file))]
-    return sorted((one for one in found if answers(one.socket)), key=lambda one: one.started)
+    readable = (record for file in folder.glob("*.json") if (record := read(file)))
+    live = (record for record in readable if is_listening(record.socket))
+    return sorted(live, key=lambda record: record.started)
 
 
 def sweep(folder: Path) -> None:
     """Remove the files of runs that do not answer; only while the folder is locked."""
     for name in {file.stem for file in folder.iterdir()}:
-        if not answers(folder / f"{name}.sock"):
+        if not is_listening(folder / f"{name}.sock"):
             Record(folder=folder, run=name, pid=0).remove()
 
 
-def answers(path: Path) -> bool:
+def is_listening(path: Path) -> bool:
     """Whether a process listens on a socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
@@ -119,7 +120,7 @@ def make_private(folder: Path) -> None:
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not is_private(folder):
-        raise PermissionError(None, "others may enter it", str(folder))
+        raise PermissionError(None, "other users may enter it", str(folder))
 
 
 def is_private(folder: Path) -> bool:

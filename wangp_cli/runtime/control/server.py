@@ -82,10 +82,10 @@ class ControlServer:
         with self._lock:
             self._closing = True
             sockets = [*self._listeners, *self._open]
-        for one in sockets:
+        for connection in sockets:
             with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
         self.record.remove()
 
     def _listen_on_port(self, port: int) -> None:
@@ -96,7 +96,7 @@ class ControlServer:
             listener.bind(("127.0.0.1", port))
         except OSError as error:
             raise ConflictError(
-                f"control_port: {port} of 127.0.0.1 cannot be had: {error.strerror}",
+                f"control_port: {port} of 127.0.0.1 cannot be used: {error.strerror}",
                 hint="--control-port 0 takes a free one",
             ) from None
         listener.listen()
@@ -104,7 +104,7 @@ class ControlServer:
         write_atomic(self.record.token, self._token + "\n", mode=0o600)
 
     def _accept(self, listener: socket.socket) -> None:
-        result_or_error = listener.family == socket.AF_INET
+        needs_token = listener.family == socket.AF_INET
         while not self._closing:
             try:
                 connection, _ = listener.accept()
@@ -118,7 +118,7 @@ class ControlServer:
             if full or self._closing:
                 connection.close()
                 continue
-            serve = self._greet if result_or_error else self._serve_peer
+            serve = self._serve_with_token if needs_token else self._serve_peer
             threading.Thread(target=self._run, args=(serve, connection), daemon=True).start()
 
     def _run(self, serve: Callable[[socket.socket], None], connection: socket.socket) -> None:
@@ -129,10 +129,12 @@ class ControlServer:
             self._open.pop(connection, None)
 
     def _serve_peer(self, connection: socket.socket) -> None:
-        if may_enter(peer_uid(connection)):
+        """Serve a connection of a user who may control the run."""
+        if may_control(peer_uid(connection)):
             self._serve(connection, bytearray(), strict=False)
 
-    def _greet(self, connection: socket.socket) -> None:
+    def _serve_with_token(self, connection: socket.socket) -> None:
+        """Serve a connection whose first line is `hello` with the token."""
         buffer = bytearray()
         line = read_line(connection, buffer, until=time.monotonic() + HELLO_SECONDS)
         if line is None or not is_hello(line, lambda token: hmac.compare_digest(token, self._token)):
@@ -182,9 +184,9 @@ def peer_uid(connection: socket.socket) -> int | None:
     return int(uid)
 
 
-def may_enter(uid: int | None) -> bool:
+def may_control(uid: int | None) -> bool:
     """Whether a user may steer the run: only the one who started it, and root."""
-    # Where the system cannot tell the peer, the private folder keeps others out.
+    # Where the system cannot tell the peer, only this user can enter the folder of the socket.
     return uid is None or uid in (0, os.geteuid())
 
 

@@ -21,6 +21,8 @@ Reason: TypeAlias = Literal["signal", "abort", "reader_gone", "drain"]
 StopReason: TypeAlias = Literal["signal", "abort", "reader_gone", "cancel"]
 POLL_SECONDS = 0.2
 """How soon a waiting thread notices a signal, whose handler takes no lock."""
+STDOUT_CLOSED = 141
+"""Exit code of a run that ended because stdout was closed."""
 ENDS = ("task.completed", "task.failed", "task.cancelled", "task.rejected")
 
 
@@ -169,19 +171,19 @@ class Control:
             return 128 + self.signal
         if self._abort is None:
             return None
-        return 141 if self._abort == "reader_gone" else 130
+        return STDOUT_CLOSED if self._abort == "reader_gone" else 130
 
     def may_claim(self) -> bool:
         """Whether the next task may begin."""
         return not self.ending and self._pause is None
 
     def wait_claim(self, timeout: float) -> bool:
-        """Wait until the next task may begin or the run ends, at most `timeout` seconds; may it begin?"""
+        """Wait at most `timeout` seconds for the next task to be allowed, or for the end; whether it is."""
         self._wait(lambda: self.may_claim() or self.ending, timeout)
         return self.may_claim()
 
     def wait_end(self, timeout: float) -> bool:
-        """Wait until the run ends, at most `timeout` seconds; does it end?"""
+        """Wait at most `timeout` seconds for the run to end; whether it does."""
         self._wait(lambda: self.ending, timeout)
         return self.ending
 
@@ -229,8 +231,8 @@ class Control:
             if self.stopped:
                 return "aborting"
             if self._pause is not None:
-                still = self._held > 0 or not self._progress.running
-                return "paused" if still else "pausing"
+                holds = self._held > 0 or not self._progress.running
+                return "paused" if holds else "pausing"
             return "draining" if self._drain is not None else "running"
 
     @property

@@ -14,7 +14,7 @@ from wangp_cli.runtime.intake.task_line import TaskLine, digest_of
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 READ = (*PICTURES, *VIDEOS, ".txt")
-MARK = "{file}"
+PLACEHOLDER = "{file}"
 MAX_PROMPT = 1 << 20
 
 
@@ -38,20 +38,20 @@ def each_video(folder: Path, template: Mapping[str, Any]) -> Iterator[TaskLine]:
 
 
 def _each(
-    folder: Path, template: Mapping[str, Any], endings: tuple[str, ...], field: str
+    folder: Path, template: Mapping[str, Any], suffixes: tuple[str, ...], field: str
 ) -> Iterator[TaskLine]:
-    flag = "each_image" if endings is PICTURES else "each_video"
+    flag = "each_image" if suffixes is PICTURES else "each_video"
     try:
         names = [file for file in folder.absolute().iterdir() if not file.name.startswith(".")]
     except OSError as error:
         raise RequestError(flag, f"cannot read {folder}: {(error.strerror or 'error').lower()}") from None
-    files = sorted((f for f in names if f.suffix.lower() in endings and f.is_file()), key=natural)
+    files = sorted((f for f in names if f.suffix.lower() in suffixes and f.is_file()), key=natural_order)
     if not files:
-        raise RequestError(flag, f"{folder} has no files that end in {', '.join(endings)}")
+        raise RequestError(flag, f"{folder} has no files that end in {', '.join(suffixes)}")
     return _lines(files, template, field, folder.name)
 
 
-def natural(file: Path) -> tuple[Any, ...]:
+def natural_order(file: Path) -> tuple[Any, ...]:
     """Sort key of natural order: `shot 10` comes after `shot 9`."""
     parts = re.split(r"(\d+)", file.name.casefold())
     return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts), file.name
@@ -63,10 +63,10 @@ def _lines(files: list[Path], template: Mapping[str, Any], field: str, source: s
         task_id = _task_id(file, used)
         line = TaskLine(number=number, source=source, task_id=task_id)
         try:
-            values = _filled(template, str(file))
+            values = _fill_template(template, str(file))
             if values == dict(template):
                 values[field] = str(file)
-            if (prompt := _prompt(file)) is not None:
+            if (prompt := _read_prompt(file)) is not None:
                 values["prompt"] = prompt
         except RequestError as error:
             yield replace(line, error=error)
@@ -75,25 +75,29 @@ def _lines(files: list[Path], template: Mapping[str, Any], field: str, source: s
             yield replace(line, values=values, digest=digest_of(values))
 
 
-def _filled(value: Any, path: str) -> Any:
+def _fill_template(value: Any, path: str) -> Any:
     if isinstance(value, Mapping):
-        return {key: _filled(item, path) for key, item in value.items()}
+        return {key: _fill_template(item, path) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_filled(item, path) for item in value] if MARK in str(value) else value
-    return str(value).replace(MARK, path) if isinstance(value, str | Path) and MARK in str(value) else value
+        return [_fill_template(item, path) for item in value] if PLACEHOLDER in str(value) else value
+    return (
+        str(value).replace(PLACEHOLDER, path)
+        if isinstance(value, str | Path) and PLACEHOLDER in str(value)
+        else value
+    )
 
 
-def _prompt(file: Path) -> str | None:
-    beside = file.with_suffix(".txt")
+def _read_prompt(file: Path) -> str | None:
+    text_file = file.with_suffix(".txt")
     try:
-        with beside.open("rb") as text:
+        with text_file.open("rb") as text:
             return text.read(MAX_PROMPT).decode("utf-8-sig").strip() or None
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise RequestError("prompt", f"cannot read {beside}: {error.strerror}") from None
+        raise RequestError("prompt", f"cannot read {text_file}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise RequestError("prompt", f"{beside} is not UTF-8") from None
+        raise RequestError("prompt", f"{text_file} is not UTF-8") from None
 
 
 def _task_id(file: Path, used: set[str]) -> str:

@@ -38,17 +38,17 @@ def raw_lines(stream: BinaryIO, head: bytes = b"", number: int = 0) -> Iterator[
             pass
         if too_long:
             yield number, None
-        elif text := content(line):
+        elif text := strip_line(line):
             yield number, text
 
 
-def content(line: bytes) -> bytes:
+def strip_line(line: bytes) -> bytes:
     """A line without BOM and white space around it; empty for a comment."""
     text = line.removeprefix(b"\xef\xbb\xbf").strip(_BLANK)
     return b"" if text.startswith(b"#") else text
 
 
-def is_whole(text: bytes) -> bool:
+def is_complete_json(text: bytes) -> bool:
     """Whether the brackets and quotes of one JSON value are closed."""
     try:
         return len(list(list_items([b"[", text, b"]"]))) == 1
@@ -79,6 +79,8 @@ def list_items(parts: Iterable[bytes], limit: int = MAX_BYTES) -> Iterator[bytes
 
 
 class _ListSplitter:
+    """Splits the bytes of a JSON list at its brackets, quotes and commas; `depth` counts open brackets."""
+
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.depth = 0

@@ -94,9 +94,10 @@ def _lines_of_one(value: Any, context: LineContext) -> Iterator[TaskLine]:
     try:
         if not isinstance(value, dict):
             raise RequestError(
-                f"line {context.number}", f"an object with the keys of a task is wanted, not {_kind(value)}"
+                f"line {context.number}",
+                f"an object with the keys of a task is wanted, not {_json_type(value)}",
             )
-        lines = _read(_unwrapped(value), context)
+        lines = _task_lines(_unwrap(value), context)
     except RequestError as error:
         yield context.error_line(error, value, digest)
         return
@@ -104,7 +105,7 @@ def _lines_of_one(value: Any, context: LineContext) -> Iterator[TaskLine]:
         yield replace(line, digest=digest)
 
 
-def _unwrapped(value: dict[str, Any]) -> dict[str, Any]:
+def _unwrap(value: dict[str, Any]) -> dict[str, Any]:
     """The task without the envelopes that other programs put around it."""
     if isinstance(value.get("task"), dict) and not value.keys() - {"task"} - _WRAPPED_KEYS:
         value = value["task"]
@@ -121,12 +122,12 @@ def _unwrapped(value: dict[str, Any]) -> dict[str, Any]:
         outer = {
             key: item for key, item in value.items() if key not in {"params", "id", "status", *_WRAPPED_KEYS}
         }
-        name = {"task_id": _name_of(value["id"])} if "id" in value else {}
+        name = {"task_id": _id_text(value["id"])} if "id" in value else {}
         value = {**name, **outer, **value["params"]}
     return value
 
 
-def _name_of(number: Any) -> Any:
+def _id_text(number: Any) -> Any:
     return str(number) if isinstance(number, int) and not isinstance(number, bool) else number
 
 
@@ -147,8 +148,8 @@ def earlier_request(
     if not isinstance(body, dict) or not isinstance(body.get("request"), dict):
         return None
     inputs = body.get("inputs", {})
-    sums = body.get("checksums") or (inputs.get("checksums", {}) if isinstance(inputs, dict) else {})
-    if not isinstance(sums, dict) or not all(isinstance(value, str) for value in sums.values()):
+    checksums = body.get("checksums") or (inputs.get("checksums", {}) if isinstance(inputs, dict) else {})
+    if not isinstance(checksums, dict) or not all(isinstance(value, str) for value in checksums.values()):
         raise RequestError("checksums", "a table of paths and sha256 is wanted")
     if isinstance(document.get("output_dir"), str) and "request" in document:
         folder = Path(document["output_dir"])
@@ -157,27 +158,27 @@ def earlier_request(
         {key: value for key, value in body["request"].items() if key not in LOCAL_FIELDS}, folder, tasks
     )
     return values, {
-        absolute({"video_guide": name}, folder)["video_guide"]: value for name, value in sums.items()
+        absolute({"video_guide": name}, folder)["video_guide"]: value for name, value in checksums.items()
     }
 
 
-def _read(value: dict[str, Any], context: LineContext) -> list[TaskLine]:
+def _task_lines(value: dict[str, Any], context: LineContext) -> list[TaskLine]:
     if earlier := earlier_request(value, context.folder, context.tasks):
         values, checksums = earlier
         if isinstance(name := value.get("task_id"), str):
             values = {**values, "task_id": name}
         _check(values, context.tasks)
         return [_line(values, context, checksums=checksums)]
-    said = translate(value, given=context.given, tasks=context.tasks)
-    _check(said.values, context.tasks)
-    values = absolute(said.values, context.folder, context.tasks)
-    texts = said.prompts or (None,)
+    translated = translate(value, given=context.given, tasks=context.tasks)
+    _check(translated.values, context.tasks)
+    values = absolute(translated.values, context.folder, context.tasks)
+    texts = translated.prompts or (None,)
     return [
         _line(
-            _numbered(values, text, index if len(texts) > 1 else 0),
+            _with_prompt(values, text, index if len(texts) > 1 else 0),
             context,
-            notices=said.notices,
-            given_as=said.given_as,
+            notices=translated.notices,
+            given_as=translated.given_as,
         )
         for index, text in enumerate(texts, start=1)
     ]
@@ -189,7 +190,7 @@ def _line(values: dict[str, Any], context: LineContext, **more: Any) -> TaskLine
     )
 
 
-def _numbered(values: dict[str, Any], text: str | None, number: int) -> dict[str, Any]:
+def _with_prompt(values: dict[str, Any], text: str | None, number: int) -> dict[str, Any]:
     """The values with one of several prompts, its task id numbered."""
     if text is None:
         return values
@@ -206,36 +207,36 @@ def _check(values: Mapping[str, Any], tasks: TaskTypes) -> None:
     kind = values.get("type", "generate")
     if not isinstance(kind, str) or kind not in tasks:
         raise RequestError(
-            "type", f"there is no task {_shown(kind)}", hint=nearest(str(kind), list(tasks)) or None
+            "type", f"there is no task {_quote_value(kind)}", hint=nearest(str(kind), list(tasks)) or None
         )
     known = list(tasks[kind].model_fields)
     unknown = [key for key in values if key not in known]
     if unknown:
-        more = f"; nor {', '.join(map(_key, unknown[1:6]))}" if unknown[1:] else ""
+        more = f"; nor {', '.join(map(_quote_key, unknown[1:6]))}" if unknown[1:] else ""
         hint = hint_for_key(unknown[0]) or nearest(unknown[0], known) or nearest(unknown[0], list(RENAMED))
-        raise RequestError(_key(unknown[0]), f"there is no such key{more}", hint=hint or None)
+        raise RequestError(_quote_key(unknown[0]), f"there is no such key{more}", hint=hint or None)
     name = values.get("task_id")
     if name is not None and not (isinstance(name, str) and TASK_ID.fullmatch(name)):
         raise RequestError(
             "task_id",
-            f"{_shown(name)} is not made of letters, digits, dots, dashes and underscores, at most 128",
+            f"{_quote_value(name)} is not made of letters, digits, dots, dashes and underscores, at most 128",
         )
     for name, path in named_files(values, tasks):
         if _VIRTUAL.search(path):
-            raise RequestError(name, f"{_shown(path)} asks for a part of a file, which is not served")
+            raise RequestError(name, f"{_quote_value(path)} asks for a part of a file, which is not served")
         if "\0" in path:
-            raise RequestError(name, f"{_shown(path)} holds a NUL character")
+            raise RequestError(name, f"{_quote_value(path)} holds a NUL character")
 
 
-def _key(key: str) -> str:
+def _quote_key(key: str) -> str:
     return key if key.isprintable() and key and len(key) <= 60 else quote_for_message(key)
 
 
-def _shown(value: Any) -> str:
+def _quote_value(value: Any) -> str:
     return quote_for_message(value) if isinstance(value, str) else quote_for_message(str(value)).strip("'")
 
 
-def _kind(value: Any) -> str:
+def _json_type(value: Any) -> str:
     names = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
     return names.get(type(value), "a number")
 

@@ -84,24 +84,24 @@ def confine_output(values: Mapping[str, Any], root: Path) -> dict[str, Any]:
     Raises:
         RequestError: `output`, `output_dir` or `name` leads out of `root` or is no portable name.
     """
-    found = dict(values)
+    confined = dict(values)
     root = root.absolute()
-    folder = _below(root, root, "output_dir", found.get("output_dir"))
-    found["output_dir"] = str(folder)
-    if found.get("output") is not None:
-        found["output"] = str(_below(root, folder, "output", found["output"]))
-    if found.get("name") is not None:
-        name = _text("name", found["name"])
+    folder = _resolve_below(root, root, "output_dir", confined.get("output_dir"))
+    confined["output_dir"] = str(folder)
+    if confined.get("output") is not None:
+        confined["output"] = str(_resolve_below(root, folder, "output", confined["output"]))
+    if confined.get("name") is not None:
+        name = _text("name", confined["name"])
         if "/" in name:
             raise RequestError(
                 "name", f"{quote_for_message(name)} is no plain file name", hint="output_dir names a folder"
             )
         _check_component("name", name)
-        found["name"] = name
-    return found
+        confined["name"] = name
+    return confined
 
 
-def _below(root: Path, folder: Path, field: str, value: Any) -> Path:
+def _resolve_below(root: Path, folder: Path, field: str, value: Any) -> Path:
     """`value` joined to `folder`; inside `root` also after links are resolved."""
     if value is None:
         return folder
@@ -126,22 +126,22 @@ def _text(field: str, value: Any) -> str:
 
 
 def _check_component(field: str, name: str) -> None:
-    wrong = ""
+    fault = ""
     if not name or name == "..":
-        wrong = "leads out of the output folder" if name else "is empty"
+        fault = "leads out of the output folder" if name else "is empty"
     elif any(unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") for letter in name):
-        wrong = "holds a control character"
+        fault = "holds a control character"
     elif re.search(r'[\\:*?"<>|]', name):
-        wrong = 'holds one of \\ : * ? " < > |'
+        fault = 'holds one of \\ : * ? " < > |'
     elif name.startswith(("~", ".")):
-        wrong = "starts with a dot or a tilde"
+        fault = "starts with a dot or a tilde"
     elif name != name.rstrip(". "):
-        wrong = "ends in a dot or a space"
+        fault = "ends in a dot or a space"
     elif name != name.lstrip():
-        wrong = "starts with a space"
+        fault = "starts with a space"
     elif _RESERVED.fullmatch(name):
-        wrong = "is a reserved name on Windows"
+        fault = "is a reserved name on Windows"
     elif len(name.encode("utf-8", "replace")) > LONGEST:
-        wrong = f"is longer than {LONGEST} bytes"
-    if wrong:
-        raise RequestError(field, f"{quote_for_message(name)} {wrong}")
+        fault = f"is longer than {LONGEST} bytes"
+    if fault:
+        raise RequestError(field, f"{quote_for_message(name)} {fault}")

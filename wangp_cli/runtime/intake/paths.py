@@ -42,15 +42,15 @@ def is_url(name: str) -> bool:
 
 def absolute(values: Mapping[str, Any], folder: Path, tasks: TaskTypes = TASKS) -> dict[str, Any]:
     """Values with media and LoRA paths joined to `folder`; URLs and bare LoRA names stay."""
-    found = dict(values)
-    for field in media_fields(tasks) & found.keys():
-        found[field] = _each(found[field], lambda name: join(name, folder))
-    if "loras" in found:
-        found["loras"] = _each(found["loras"], lambda lora: _lora(lora, folder))
-    return found
+    resolved = dict(values)
+    for field in media_fields(tasks) & resolved.keys():
+        resolved[field] = _map_texts(resolved[field], lambda name: join(name, folder))
+    if "loras" in resolved:
+        resolved["loras"] = _map_texts(resolved["loras"], lambda lora: _lora_path(lora, folder))
+    return resolved
 
 
-def _each(value: Any, change: Callable[[str], str]) -> Any:
+def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return change(value) if value else value
     if isinstance(value, list | tuple):
@@ -67,13 +67,13 @@ def join(name: str, folder: Path) -> str:
     return os.path.normpath(folder / name)
 
 
-def _lora(lora: str, folder: Path) -> str:
+def _lora_path(lora: str, folder: Path) -> str:
     name, strength = split_lora(lora)
     if is_url(name):
         return lora
     here = join(name, folder)
-    beside = name.startswith(("./", "../", "~/")) or os.path.exists(here)  # noqa: PTH110 - a NUL is no file
-    return here + strength if beside else lora
+    is_path = name.startswith(("./", "../", "~/")) or os.path.exists(here)  # noqa: PTH110 - a NUL is no file
+    return here + strength if is_path else lora
 
 
 def split_lora(lora: str) -> tuple[str, str]:

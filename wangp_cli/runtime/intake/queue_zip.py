@@ -37,9 +37,9 @@ def read_archive(path: Path, context: LineContext, work: Path) -> Iterator[TaskL
             with archive.open(QUEUE) as queue:
                 # Paths of a task are looked up in the archive, never on the disk.
                 inside = replace(context, folder=Path("/"))
-                parts = iter(lambda: unpacker.counted(queue.read(CHUNK)), b"")
+                parts = iter(lambda: unpacker.count_bytes(queue.read(CHUNK)), b"")
                 for line in read_list(parts, inside):
-                    yield unpacker.complete(line)
+                    yield unpacker.extract_media(line)
     except RequestError as error:
         yield context.error_line(error)
     except KeyError:
@@ -78,21 +78,21 @@ class _Unpacker:
         self._archive, self._folder, self._fields = archive, folder, fields
         self._total = 0
 
-    def counted(self, part: bytes) -> bytes:
+    def count_bytes(self, part: bytes) -> bytes:
         """The same bytes; raises when the archive exceeds the limit of bytes."""
         self._total += len(part)
         if self._total > MAX_TOTAL:
             raise RequestError("tasks", f"an archive of more than {MAX_TOTAL >> 30} GiB")
         return part
 
-    def complete(self, line: TaskLine) -> TaskLine:
+    def extract_media(self, line: TaskLine) -> TaskLine:
         """The line with its media copied to the disk."""
         if line.values is None:
             return line
         folder = self._folder / f"task-{line.number}"
         try:
             values = {
-                field: self._each(field, value, folder) if field in self._fields else value
+                field: self._copy_each(field, value, folder) if field in self._fields else value
                 for field, value in line.values.items()
             }
         except RequestError as error:
@@ -101,9 +101,9 @@ class _Unpacker:
             return replace(line, values=None, error=RequestError("tasks", f"a damaged archive: {error}"))
         return replace(line, values=values)
 
-    def _each(self, field: str, value: Any, folder: Path) -> Any:
+    def _copy_each(self, field: str, value: Any, folder: Path) -> Any:
         if isinstance(value, list | tuple):
-            return [self._each(field, item, folder) for item in value]
+            return [self._copy_each(field, item, folder) for item in value]
         return str(self._copy(field, value, folder)) if isinstance(value, str) else value
 
     def _copy(self, field: str, name: str, folder: Path) -> Path:
@@ -117,6 +117,6 @@ class _Unpacker:
         target = folder / name
         if not target.exists():
             with self._archive.open(member) as source, open_atomic(target) as copy:
-                for part in iter(lambda: self.counted(source.read(CHUNK)), b""):
+                for part in iter(lambda: self.count_bytes(source.read(CHUNK)), b""):
                     copy.write(part)
         return target

@@ -11,9 +11,9 @@ from wangp_cli.errors import RequestError
 from wangp_cli.runtime.intake.json_stream import (
     CHUNK,
     chunks,
-    content,
-    is_whole,
+    is_complete_json,
     raw_lines,
+    strip_line,
 )
 from wangp_cli.runtime.intake.json_tasks import LineContext, line_of, lines_of_text, read_list
 from wangp_cli.runtime.intake.queue_zip import read_archive
@@ -64,10 +64,10 @@ def read_lines(
         raise RequestError("tasks", f"cannot read {path}: {(error.strerror or 'error').lower()}") from None
     if head == b"PK\x03\x04" or path.suffix.lower() == ".zip":
         return read_archive(path, context, work)
-    return _limited(_read_file(path, context), context)
+    return _limit_lines(_read_file(path, context), context)
 
 
-def _limited(lines: Iterator[TaskLine], context: LineContext) -> Iterator[TaskLine]:
+def _limit_lines(lines: Iterator[TaskLine], context: LineContext) -> Iterator[TaskLine]:
     for count, line in enumerate(lines, start=1):
         if count > MAX_LINES:
             yield context.at(line.number).error_line(
@@ -81,7 +81,7 @@ def _read_file(path: Path, context: LineContext) -> Iterator[TaskLine]:
     try:
         with path.open("rb") as file:
             if path.suffix.lower() in LINE_ENDINGS:
-                yield from _read_rest(file, context)
+                yield from _read_json_lines(file, context)
             elif _is_document(file):
                 yield from lines_of_text(file.read(MAX_DOCUMENT + 1), context, limit=MAX_DOCUMENT)
             else:
@@ -96,24 +96,24 @@ def _is_document(file: BinaryIO) -> bool:
     file.seek(0)
     head = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
     file.seek(0)
-    return head.startswith(b"{") and (first is None or not is_whole(first))
+    return head.startswith(b"{") and (first is None or not is_complete_json(first))
 
 
 def read_stream(stream: BinaryIO, context: LineContext) -> Iterator[TaskLine]:
     """The task lines of JSON lines or of a JSON list, each as soon as it is complete."""
     number, head = 0, stream.readline(CHUNK)
-    while head.endswith(b"\n") and not content(head):
+    while head.endswith(b"\n") and not strip_line(head):
         number, head = number + 1, stream.readline(CHUNK)
-    if content(head).startswith(b"["):
-        if not (head.endswith(b"\n") and is_whole(content(head))):
+    if strip_line(head).startswith(b"["):
+        if not (head.endswith(b"\n") and is_complete_json(strip_line(head))):
             yield from read_list(itertools.chain([head], chunks(stream)), context)
             return
         yield from read_list(iter([head]), context)
         number, head = number + 1, b""
-    yield from _read_rest(stream, context, head, number)
+    yield from _read_json_lines(stream, context, head, number)
 
 
-def _read_rest(
+def _read_json_lines(
     stream: BinaryIO, context: LineContext, head: bytes = b"", number: int = 0
 ) -> Iterator[TaskLine]:
     for at, text in raw_lines(stream, head, number):

@@ -52,8 +52,8 @@ class TaskLine:
 
 
 def digest_of(value: Any) -> str:
-    """The sha256 of a JSON value, whatever its spacing and the order of its keys."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    """The sha256 of a JSON value, whatever the order of its keys; a path in it counts as its text."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -76,23 +76,23 @@ class UrlFetcher:
             FetchError: a file cannot be fetched.
             Cancelled: `stop` returned true.
         """
-        found, addresses = dict(values), dict[str, str]()
+        local, addresses = dict(values), dict[str, str]()
         media = [
-            (name, text) for name in sorted(media_fields(self.tasks)) for text in _urls(values.get(name))
+            (name, text) for name in sorted(media_fields(self.tasks)) for text in _urls_in(values.get(name))
         ]
-        loras = [split_lora(text)[0] for text in _urls(values.get("loras"))] if self.allowed else []
+        loras = [split_lora(text)[0] for text in _urls_in(values.get("loras"))] if self.allowed else []
         for done, (name, text) in enumerate(media):
             path = self._file(name, text, done, len(media) + len(loras))
             addresses[str(path)] = str(self.allowed.check(name, text))
-            found[name] = _put(found[name], text, str(path))
+            local[name] = _replace_url(local[name], text, str(path))
         for done, text in enumerate(loras, len(media)):
             self._fetch_lora(text, done, len(media) + len(loras))
-        return found, addresses
+        return local, addresses
 
     def _fetch_lora(self, text: str, done: int, total: int) -> None:
         """Fetch a LoRA to where its URL is looked up, unless it is there."""
         source = find_lora(text, self.loras) if self.loras else None
-        if source and not source.here:
+        if source and not source.is_local:
             address = self.allowed.check("loras", text)
             self._report(address, done, total)
             self._download("loras", address, source.path)
@@ -144,9 +144,9 @@ class UrlFetcher:
         """Write the file of a URL; returns its sha256."""
         digest, size = hashlib.sha256(), 0
         partial.unlink(missing_ok=True)
-        with self._answer(name, address) as answer, partial.open("xb") as file:
-            self._check_size(address, int(answer.headers.get("content-length", 0)))
-            for part in _parts(answer, address):
+        with self._open(name, address) as response, partial.open("xb") as file:
+            self._check_size(address, int(response.headers.get("content-length", 0)))
+            for part in _read_chunks(response, address):
                 if self.stop():
                     raise Cancelled("stopped while a file was fetched")
                 if time.monotonic() > until:
@@ -164,30 +164,30 @@ class UrlFetcher:
             raise FetchError(f"{address} has more than {self.max_bytes >> 20} MiB")
 
     @contextmanager
-    def _answer(self, name: str, address: FileUrl) -> Iterator[httpx2.Response]:
+    def _open(self, name: str, address: FileUrl) -> Iterator[httpx2.Response]:
         """The response with the file, after redirects to allowed hosts."""
         import httpx2
 
         # No proxies and passwords of the environment: only the checked address is connected to.
         with httpx2.Client(verify=self.verify, trust_env=False, timeout=SILENT_SECONDS) as client:
             for _ in range(MAX_REDIRECTS + 1):
-                with _connected(client, address) as answer:
-                    if answer.status_code == 200:
-                        yield answer
+                with _connect(client, address) as response:
+                    if response.status_code == 200:
+                        yield response
                         return
-                    location = answer.headers.get("location", "")
-                    if answer.status_code not in (301, 302, 303, 307, 308) or not location:
-                        error = _RetryableError if answer.status_code in RETRYABLE_STATUSES else FetchError
-                        raise error(f"{address} answers {answer.status_code}")
+                    location = response.headers.get("location", "")
+                    if response.status_code not in (301, 302, 303, 307, 308) or not location:
+                        error = _RetryableError if response.status_code in RETRYABLE_STATUSES else FetchError
+                        raise error(f"{address} answers {response.status_code}")
                 try:
-                    address = self.allowed.check(name, address.leads_to(location))
+                    address = self.allowed.check(name, address.redirect(location))
                 except RequestError as error:
-                    raise FetchError(f"{address} leads on: {error.message}", hint=error.hint) from None
+                    raise FetchError(f"{address} redirects: {error.message}", hint=error.hint) from None
         raise FetchError(f"{address} is behind more than {MAX_REDIRECTS} redirects")
 
 
 @contextmanager
-def _connected(client: httpx2.Client, address: FileUrl) -> Iterator[httpx2.Response]:
+def _connect(client: httpx2.Client, address: FileUrl) -> Iterator[httpx2.Response]:
     """The response of the first address of the host that can be reached."""
     import httpx2
 
@@ -207,32 +207,32 @@ def _connected(client: httpx2.Client, address: FileUrl) -> Iterator[httpx2.Respo
             extensions={"sni_hostname": address.host},
         )
         try:
-            answer = client.send(request, stream=True, follow_redirects=False)
+            response = client.send(request, stream=True, follow_redirects=False)
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             if "certificate" in str(error).lower():
-                raise FetchError(f"{address} is not who it says: {_reason(error)}") from None
+                raise FetchError(f"{address} has no valid certificate: {_reason(error)}") from None
             if index == len(ips):
                 raise _RetryableError(f"{address} cannot be reached: {_reason(error)}") from None
             continue
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise _RetryableError(f"{address} gives no answer: {_reason(error)}") from None
+            raise _RetryableError(f"{address} does not respond: {_reason(error)}") from None
         try:
-            yield answer
+            yield response
         finally:
-            answer.close()
+            response.close()
         return
 
 
-def _parts(answer: httpx2.Response, address: FileUrl) -> Iterator[bytes]:
+def _read_chunks(response: httpx2.Response, address: FileUrl) -> Iterator[bytes]:
     import httpx2
 
-    if answer.headers.get("content-encoding", "identity").lower() != "identity":
-        raise FetchError(f"{address} comes packed, which was not asked for")
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise FetchError(f"{address} is compressed, which was not requested")
     try:
         # Parts as they come, so that a slow sender still meets the time limit.
-        yield from answer.iter_raw()
+        yield from response.iter_raw()
     except httpx2.HTTPError as error:
-        raise _RetryableError(f"{address} breaks off: {_reason(error)}") from None
+        raise _RetryableError(f"{address}: the transfer was interrupted: {_reason(error)}") from None
 
 
 def _reason(error: Exception) -> str:
@@ -255,12 +255,12 @@ def _suffix(name: str, address: FileUrl, file: Path) -> str:
     return suffix
 
 
-def _urls(value: Any) -> list[str]:
+def _urls_in(value: Any) -> list[str]:
     values = value if isinstance(value, list | tuple) else [value]
     return [text for text in values if isinstance(text, str) and is_url(text)]
 
 
-def _put(value: Any, text: str, path: str) -> Any:
+def _replace_url(value: Any, text: str, path: str) -> Any:
     if isinstance(value, list | tuple):
         return [path if item == text else item for item in value]
     return path

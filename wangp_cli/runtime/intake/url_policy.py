@@ -47,7 +47,7 @@ class Host:
     @property
     def is_loopback(self) -> bool:
         """Whether it is this machine."""
-        ip = _number(self.name)
+        ip = _parse_ip(self.name)
         return self.name == "localhost" or (ip is not None and ip.is_loopback)
 
 
@@ -73,7 +73,7 @@ class FileUrl:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}{port}{self.target.partition('?')[0]}"
 
-    def leads_to(self, location: str) -> str:
+    def redirect(self, location: str) -> str:
         """The URL of a redirect."""
         return urljoin(str(self), location)
 
@@ -100,10 +100,10 @@ class UrlPolicy:
         if not self._hosts:
             raise RequestError(
                 field,
-                f"{quote_for_message(_plain(text))} is an address, task files name local files",
+                f"{quote_for_message(_without_secrets(text))} is an address, task files name local files",
                 hint="--allow-url HOST lets them name files of a host; or fetch the file first",
             )
-        address = self._parsed(field, text)
+        address = self._parse(field, text)
         usual = PORTS[address.scheme]
         host = next(
             (h for h in self._hosts if (h.name, h.port or usual) == (address.host, address.port)), None
@@ -119,11 +119,12 @@ class UrlPolicy:
             raise RequestError(field, f"{quote_for_message(str(address))} is not https")
         return address
 
-    def _parsed(self, field: str, text: str) -> FileUrl:
+    def _parse(self, field: str, text: str) -> FileUrl:
         # Parsers differ over anything but plain ASCII without spaces and backslashes.
         if len(text) > LONGEST or not re.fullmatch(r"[!-\[\]-~]+", text):
             raise RequestError(
-                field, f"{quote_for_message(_plain(text))} is no plain address, other signs stand as %XX"
+                field,
+                f"{quote_for_message(_without_secrets(text))} is no plain address, other signs as %XX",
             )
         try:
             parts = urlsplit(text)
@@ -131,9 +132,11 @@ class UrlPolicy:
         except ValueError:
             scheme, host, port = "", "", None
         if scheme not in PORTS or not _is_host(host) or port == 0:
-            raise RequestError(field, f"{quote_for_message(_plain(text))} is no https address")
+            raise RequestError(field, f"{quote_for_message(_without_secrets(text))} is no https address")
         if "@" in parts.netloc:
-            raise RequestError(field, f"{quote_for_message(_plain(text))} holds a name or a password")
+            raise RequestError(
+                field, f"{quote_for_message(_without_secrets(text))} holds a name or a password"
+            )
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return FileUrl(scheme, host.rstrip("."), port or PORTS[scheme], target)
 
@@ -147,32 +150,32 @@ def resolve_host(address: FileUrl) -> list[Ip]:
     Raises:
         FetchError: the host is not found, or its name resolves to an address that is not public.
     """
-    ip = _number(address.host)
+    ip = _parse_ip(address.host)
     if ip is not None:
         return [ip]
     try:
-        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+        records = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise FetchError(f"{address.host} is not found: {str(error)[:100]}") from None
-    ips = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
-    for one in ips:
-        fits = one.is_loopback if Host(address.host).is_loopback else is_public(one)
-        if not fits:
+    ips = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in records]
+    is_loopback = Host(address.host).is_loopback
+    for resolved in ips:
+        if not (resolved.is_loopback if is_loopback else is_public(resolved)):
             raise FetchError(
-                f"{address.host} stands for {one}, which is not public", hint="fetch the file yourself"
+                f"{address.host} resolves to {resolved}, which is not public", hint="fetch the file yourself"
             )
     return list(dict.fromkeys(ips))
 
 
 def is_public(ip: Ip) -> bool:
     """Whether an IP address is public, also where it wraps an IPv4 address."""
-    inner = _wrapped(ip)
+    inner = _embedded_ipv4(ip)
     if inner is not None:
         return is_public(inner)
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_private)
 
 
-def _wrapped(ip: Ip) -> Ip | None:
+def _embedded_ipv4(ip: Ip) -> Ip | None:
     """The IPv4 address in an IPv6 one."""
     if isinstance(ip, ipaddress.IPv4Address):
         return None
@@ -181,7 +184,7 @@ def _wrapped(ip: Ip) -> Ip | None:
     return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
 
 
-def _number(name: str) -> Ip | None:
+def _parse_ip(name: str) -> Ip | None:
     try:
         return ipaddress.ip_address(name)
     except ValueError:
@@ -189,9 +192,9 @@ def _number(name: str) -> Ip | None:
 
 
 def _is_host(name: str) -> bool:
-    return _number(name) is not None or bool(_HOST.fullmatch(name.rstrip(".")) and len(name) <= 253)
+    return _parse_ip(name) is not None or bool(_HOST.fullmatch(name.rstrip(".")) and len(name) <= 253)
 
 
-def _plain(text: str) -> str:
+def _without_secrets(text: str) -> str:
     """A URL as it may be shown: without user name, password and query."""
     return re.sub(r"(?<=//)[^/@\s]*@", "", text.partition("?")[0])

@@ -8,12 +8,18 @@ from pathlib import Path
 
 from wangp_cli.errors import RequestError, WangpError
 from wangp_cli.files.strict_json import MAX_BYTES
-from wangp_cli.runtime.intake.folder_tasks import natural
-from wangp_cli.runtime.intake.json_stream import CHUNK, MalformedError, content, is_whole, list_items
+from wangp_cli.runtime.intake.folder_tasks import natural_order
+from wangp_cli.runtime.intake.json_stream import (
+    CHUNK,
+    MalformedError,
+    is_complete_json,
+    list_items,
+    strip_line,
+)
 from wangp_cli.runtime.intake.json_tasks import LineContext, line_of, lines_of_text, read_list
 from wangp_cli.runtime.intake.readers import LINE_ENDINGS, MAX_DOCUMENT
 from wangp_cli.runtime.intake.task_line import TaskLine
-from wangp_cli.runtime.intake.watch_list import ListFile
+from wangp_cli.runtime.intake.watch_list import ListFile, Stamp, file_stamp
 from wangp_cli.tasks import TASKS, TaskTypes
 
 REMEMBERED = 4096
@@ -88,7 +94,7 @@ class _LinesFile:
         self.problem: str | None = None
         self._path, self._context = path, context
         self._offset = self._number = 0
-        self._before = b""
+        self._last_bytes = b""
 
     def poll(self) -> Iterator[TaskLine]:
         try:
@@ -98,11 +104,11 @@ class _LinesFile:
             return
         self.problem = None
         with file:
-            file.seek(self._offset - len(self._before))
-            if file.read(len(self._before)) != self._before:
+            file.seek(self._offset - len(self._last_bytes))
+            if file.read(len(self._last_bytes)) != self._last_bytes:
                 # The file was replaced: read it from its start.
                 self._offset = self._number = 0
-                self._before = b""
+                self._last_bytes = b""
                 file.seek(0)
             while line := file.readline(MAX_BYTES + 2):
                 too_long = len(line) > MAX_BYTES and not line.endswith(b"\n")
@@ -113,8 +119,8 @@ class _LinesFile:
                     return
                 self._offset = file.tell()
                 self._number += 1
-                self._before = last[-REMEMBERED:]
-                text = None if too_long else content(line)
+                self._last_bytes = last[-REMEMBERED:]
+                text = None if too_long else strip_line(line)
                 if text != b"":
                     yield from line_of(text, self._context.at(self._number))
 
@@ -127,12 +133,14 @@ class _TaskFolder:
         self._path, self._given, self._tasks = path, given, tasks
         self._files: dict[str, _LinesFile] = {}
         self._seen: set[tuple[str, str]] = set()
-        self._stamps: dict[str, tuple[int, int, int]] = {}
+        self._stamps: dict[str, Stamp | None] = {}
 
     def poll(self) -> Iterator[TaskLine]:
         self.problem = None
         try:
-            files = sorted((f for f in self._path.absolute().iterdir() if _is_task_file(f)), key=natural)
+            files = sorted(
+                (f for f in self._path.absolute().iterdir() if _is_task_file(f)), key=natural_order
+            )
         except OSError as error:
             self.problem = f"{self._path} cannot be read: {error.strerror}"
             return
@@ -141,28 +149,27 @@ class _TaskFolder:
             if file.suffix.lower() in LINE_ENDINGS:
                 yield from self._files.setdefault(file.name, _LinesFile(file, context)).poll()
             else:
-                yield from self._whole(file, context)
+                yield from self._read_document(file, context)
 
-    def _whole(self, file: Path, context: LineContext) -> Iterator[TaskLine]:
+    def _read_document(self, file: Path, context: LineContext) -> Iterator[TaskLine]:
         try:
-            found = file.stat()
-            stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
+            stamp = file_stamp(file)
             if self._stamps.get(file.name) == stamp:
                 return
-            with file.open("rb") as opened:
-                text = opened.read(MAX_DOCUMENT + 1)
+            with file.open("rb") as stream:
+                text = stream.read(MAX_DOCUMENT + 1)
         except OSError as error:
             self.problem = f"{file.name} cannot be read: {error.strerror}"
             return
         if not _is_complete(text):
-            self.problem = f"{file.name} is half written, or no JSON"
+            self.problem = f"{file.name} is incomplete, or no JSON"
             return
         self._stamps[file.name] = stamp
         key = (file.name, hashlib.sha256(text).hexdigest())
         if key in self._seen:
             return
         self._seen.add(key)
-        if content(text).startswith(b"["):
+        if strip_line(text).startswith(b"["):
             yield from read_list([text], context)
         else:
             yield from lines_of_text(text, context, limit=MAX_DOCUMENT)
@@ -174,11 +181,11 @@ def _is_task_file(file: Path) -> bool:
 
 
 def _is_complete(text: bytes) -> bool:
-    start = content(text)
+    start = strip_line(text)
     if len(text) > MAX_DOCUMENT:
         return True
     if not start.startswith(b"["):
-        return start.startswith(b"{") and is_whole(start)
+        return start.startswith(b"{") and is_complete_json(start)
     try:
         return all(True for _ in list_items([text]))
     except MalformedError:

@@ -59,11 +59,11 @@ class ListFile:
             self._remove_finished()
         if (items := self._items()) is None:
             return
-        at_work = Counter(item.key for item in self._pending.values()) + self._finished
+        known = Counter(item.key for item in self._pending.values()) + self._finished
         for text in items:
             key = key_of(text)
-            if at_work[key] > 0:
-                at_work[key] -= 1
+            if known[key] > 0:
+                known[key] -= 1
                 continue
             self._number += 1
             if lines := list(line_of(text, self._context.at(self._number))):
@@ -80,7 +80,7 @@ class ListFile:
             return
         with self._lock:
             if item.error:
-                self._keep_failed(item.key, item.error)
+                self._record_failed(item.key, item.error)
             del self._pending[line.number]
             self._finished[item.key] += 1
             self._remove_finished()
@@ -90,7 +90,7 @@ class ListFile:
         try:
             items = _read(self.path)
         except FileNotFoundError:
-            self.problem = f"{self.path.name} is not there"
+            self.problem = f"{self.path.name} does not exist"
             return None
         except (MalformedError, OSError) as error:
             self.problem = f"{self.path.name} cannot be read: {error}"
@@ -99,26 +99,26 @@ class ListFile:
         return items
 
     def _remove_finished(self) -> None:
-        """Take what is done out of the list, as it is now; what cannot be done now stays owed."""
+        """Remove finished items from the list as it is now; if it cannot be read, at the next poll."""
         with self._lock:
             while True:
-                before = _stamp(self.path)
+                before = file_stamp(self.path)
                 if (items := self._items()) is None:
                     return
-                left = Counter(self._finished)
-                kept = []
+                to_remove = Counter(self._finished)
+                remaining = []
                 for text in items:
                     key = key_of(text)
-                    if left[key] > 0:
-                        left[key] -= 1
+                    if to_remove[key] > 0:
+                        to_remove[key] -= 1
                     else:
-                        kept.append(text)
+                        remaining.append(text)
                 with suppress(_ChangedError):
-                    _write(self.path, kept, partial(_check_unchanged, self.path, before))
+                    _write(self.path, remaining, partial(_check_unchanged, self.path, before))
                     self._finished.clear()
                     return
 
-    def _keep_failed(self, key: str, error: WangpError) -> None:
+    def _record_failed(self, key: str, error: WangpError) -> None:
         text = next((text for text in self._items() or [] if key_of(text) == key), None)
         if text is None:
             return
@@ -167,20 +167,25 @@ def _read(path: Path) -> list[bytes]:
     return [item for item in list_items([text], limit=MAX_LIST) if item]
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+Stamp = tuple[int, int, int]
+"""Inode, time of the last change in ns, and size of a file: equal as long as it is not changed."""
+
+
+def file_stamp(path: Path) -> Stamp | None:
+    """The stamp of a file; None if there is no such file."""
     try:
-        found = path.stat()
+        status = path.stat()
     except FileNotFoundError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 class _ChangedError(Exception):
-    """Somebody has replaced the file since it was read: then theirs is the list."""
+    """The file was replaced since it was read, so the list must be read again."""
 
 
-def _check_unchanged(path: Path, before: tuple[int, int, int] | None) -> None:
-    if _stamp(path) != before:
+def _check_unchanged(path: Path, before: Stamp | None) -> None:
+    if file_stamp(path) != before:
         raise _ChangedError
 
 

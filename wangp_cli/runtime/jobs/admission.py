@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wangp_cli.errors import Cancelled, ConflictError, RequestError, WangpError
 from wangp_cli.runtime.execute import result_or_error
 from wangp_cli.runtime.intake.path_policy import check_paths, confine_output
+from wangp_cli.runtime.intake.task_line import digest_of
 from wangp_cli.runtime.jobs.cleanup import files_of, is_intact, remove_leftovers, remove_results
 from wangp_cli.runtime.jobs.payload import pack
 from wangp_cli.runtime.jobs.stored_job import NewJob
@@ -87,13 +86,13 @@ class Admission:
         rules: what lines may do.
         session: where they will run.
         known: finds the jobs of an earlier run by task id.
-        met: ids of `rules.only` that were found.
+        seen: ids of `rules.only` that were found.
     """
 
     rules: AdmissionRules
     session: Session
     known: Callable[[Sequence[str]], Mapping[str, StoredJob]] | None = None
-    met: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
     _ordinals: Counter[str] = field(default_factory=Counter)
     _digests: dict[int, int] = field(default_factory=dict)
     _files: set[int] = field(default_factory=set)
@@ -107,7 +106,7 @@ class Admission:
         known = self.known([task_id for _, task_id in chosen if task_id]) if self.known else {}
         results = (self._check(line, task_id, known.get(task_id or "")) for line, task_id in chosen)
         # A line whose file was being fetched when the run was stopped is read again by the next run.
-        return [one for one in results if not isinstance(one.error, Cancelled)]
+        return [result for result in results if not isinstance(result.error, Cancelled)]
 
     def _task_id(self, line: TaskLine) -> str | None:
         """The id of the line, or one made of its digest and its number among equal lines."""
@@ -123,7 +122,7 @@ class Admission:
         if line.number and (line.number - 1) % of != which - 1:
             return False
         if self.rules.only and task_id in self.rules.only:
-            self.met.add(task_id or "")
+            self.seen.add(task_id or "")
         return not self.rules.only or task_id in self.rules.only
 
     def _check(self, line: TaskLine, task_id: str | None, known: StoredJob | None) -> LineResult:
@@ -145,7 +144,7 @@ class Admission:
         layers = self._layers(own, task_id)
         values = merge(layers).values
         # Of the values as they are given, before a seed is drawn.
-        digest = _sha256({name: value for name, value in values.items() if name not in NOT_IN_DIGEST})
+        digest = digest_of({name: value for name, value in values.items() if name not in NOT_IN_DIGEST})
         if self._repeats(task_id, digest):
             if known is not None and known.state in ("dead", "cancelled"):
                 raise ConflictError(f"task_id: {task_id!r} has ended in this run", hint="use another id")
@@ -153,7 +152,7 @@ class Admission:
         if known is not None and self._reuses(known, digest, overwrite=bool(values.get("overwrite"))):
             return LineResult(line=line, task_id=task_id, done=known)
         if fetcher:
-            layers = [_fetched(layer, fetcher) if layer is own else layer for layer in layers]
+            layers = [_with_local_files(layer, fetcher) if layer is own else layer for layer in layers]
         request = resolve(layers, self.session)
         files = files_of(request)
         self._check_files(request.outputs, files)
@@ -172,8 +171,8 @@ class Admission:
         """The layers of a job, of which `own` is that of its line."""
         layers = [*self.rules.defaults, own, Layer(kind="run", values={"task_id": task_id})]
         if self.rules.names_by_id:
-            one = merge(layers).values.get("count", 1) == 1
-            name = "{task_id}" if one else "{task_id}-{index}"
+            single = merge(layers).values.get("count", 1) == 1
+            name = "{task_id}" if single else "{task_id}-{index}"
             layers.insert(0, Layer(kind="default", values={"name": name}))
         return layers
 
@@ -220,7 +219,7 @@ class Admission:
             raise ConflictError(f"output: {taken} is written by an earlier line", hint="give it another name")
 
 
-def _fetched(layer: Layer, fetcher: UrlFetcher) -> Layer:
+def _with_local_files(layer: Layer, fetcher: UrlFetcher) -> Layer:
     """The layer of a line with local files in place of URLs."""
     values, addresses = fetcher.fetch_urls(layer.values)
     sums = {path: layer.checksums[name] for path, name in addresses.items() if name in layer.checksums}
@@ -230,9 +229,4 @@ def _fetched(layer: Layer, fetcher: UrlFetcher) -> Layer:
 def affinity_of(request: Request) -> str:
     """A text that is equal for requests that the same loaded pipelines can run."""
     runtime = request.task.model_dump(mode="json", include={"accelerator", "loras", *Runtime.model_fields})
-    return " ".join([*(spec.name for spec in request.models.values()), _sha256(runtime)[:8]])
-
-
-def _sha256(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return " ".join([*(spec.name for spec in request.models.values()), digest_of(runtime)[:8]])

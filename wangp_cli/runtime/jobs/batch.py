@@ -12,7 +12,12 @@ from wangp_cli.files.atomic import sweep
 from wangp_cli.runtime.events.types import Fault, Log, TaskCompleted, TaskRejected
 from wangp_cli.runtime.history.log import HISTORY
 from wangp_cli.runtime.jobs.admission import Admission, AdmissionRules, LineResult
-from wangp_cli.runtime.jobs.cleanup import finished_after_all, is_intact, remove_leftovers, remove_results
+from wangp_cli.runtime.jobs.cleanup import (
+    find_finished_manifests,
+    is_intact,
+    remove_leftovers,
+    remove_results,
+)
 from wangp_cli.runtime.jobs.line_feed import READ_AHEAD, LineFeed
 from wangp_cli.runtime.jobs.work_loop import WorkLoop
 from wangp_cli.runtime.jobs.worker import Worker
@@ -67,7 +72,7 @@ class Batch:
     """Runs the lines of one batch.
 
     Args:
-        source: told how the tasks of each line ended.
+        source: notified of the end of each task of a line.
 
     Attributes:
         out_of_room: the batch ended because a disk is full; its other jobs stay ready.
@@ -103,7 +108,7 @@ class Batch:
             if lines is None:
                 self._retry_all()
             else:
-                # They wait until the file is read: it may name them again, with other values or wrong ones.
+                # They are held until the file is read: it may name them again, with other or wrong values.
                 self._store.hold_ready()
                 self._holds = True
         self._feed.start(lines or ())
@@ -117,7 +122,7 @@ class Batch:
     def _run_next(self) -> bool:
         """Admit lines and run the next job or group of jobs; false when nothing is left."""
         control, plan = self._session.control, self._plan
-        came = self._admit()
+        admitted = self._admit()
         if self._feed.ended and self._holds:
             self._store.release_held()
             self._holds = False
@@ -126,8 +131,8 @@ class Batch:
             self._loop.run_now(task_id)
         if plan.limit is not None and self._ended >= plan.limit:
             return False
-        if plan.order != "given" and not self._feed.ended and (came or self._admit(wait=True)):
-            # Lines can be ordered only when they are here.
+        if plan.order != "given" and not self._feed.ended and (admitted or self._admit(wait=True)):
+            # Jobs are ordered only after all lines are admitted.
             return True
         if not control.may_claim():
             control.wait_claim(POLL_SECONDS)
@@ -136,7 +141,7 @@ class Batch:
         elif not self._feed.ended:
             self._admit(wait=True)
         elif self._loop.has_ready():
-            # What is left waits for its next attempt.
+            # The ready jobs wait for the time of their next attempt.
             time.sleep(POLL_SECONDS)
         else:
             return False
@@ -146,7 +151,7 @@ class Batch:
         """Repair what a killed run left: jobs without a worker, partial files, a manifest not stored."""
         store, folder = self._store, self._plan.rules.folder
         orphans = store.orphans()
-        manifests = finished_after_all(orphans, self._session.manifest_path or folder / HISTORY)
+        manifests = find_finished_manifests(orphans, self._session.manifest_path or folder / HISTORY)
         for job in orphans:
             if manifest := manifests.get(job.task_id):
                 store.finish(job, manifest)
@@ -163,7 +168,7 @@ class Batch:
         for job in self._store.in_states("done", "dead", "cancelled"):
             if chosen and job.task_id not in chosen:
                 continue
-            self._admission.met.add(job.task_id)
+            self._admission.seen.add(job.task_id)
             if job.state == "done" and is_intact(job.result):
                 self._skip(job)
             else:
@@ -179,9 +184,9 @@ class Batch:
         if isinstance(outcome.error, NoSpaceError):
             # The next job would fail in the same way.
             self._stopping = self.out_of_room = True
-        self._tell_source(self._lines.pop(job.task_id, None), outcome.error)
+        self._notify_source(self._lines.pop(job.task_id, None), outcome.error)
 
-    def _tell_source(self, line: TaskLine | None, error: WangpError | None) -> None:
+    def _notify_source(self, line: TaskLine | None, error: WangpError | None) -> None:
         if self._source is None or line is None:
             return
         if error is None:
@@ -190,7 +195,7 @@ class Batch:
             self._source.failed(line, error)
 
     def _admit(self, *, wait: bool = False) -> bool:
-        """Admit the lines that were read, with `wait` at least one that comes soon; were there any?"""
+        """Admit the lines that were read; with `wait`, wait for one. Whether there were any."""
         # A task must not wait for the files that later lines name by URL.
         most = 1 if self._plan.rules.allows_urls else READ_AHEAD
         lines = []
@@ -205,27 +210,27 @@ class Batch:
 
     def _submit(self, results: list[LineResult]) -> None:
         jobs = []
-        for one in results:
-            if one.job is not None:
+        for result in results:
+            if result.job is not None:
                 if self._plan.limit is not None and self._admitted >= self._plan.limit:
                     self._feed.close()
                     break
                 self._admitted += 1
-                jobs.append(one.job)
+                jobs.append(result.job)
                 if self._source:
-                    self._lines[one.job.task_id] = one.line
-            elif one.error is not None:
-                self._reject(one.line, one.task_id, one.error)
-            elif one.done is not None:
-                self._skip(one.done)
-                self._tell_source(one.line, None)
+                    self._lines[result.job.task_id] = result.line
+            elif result.error is not None:
+                self._reject(result.line, result.task_id, result.error)
+            elif result.done is not None:
+                self._skip(result.done)
+                self._notify_source(result.line, None)
             else:
                 text = (
-                    f"line {one.line.number} says the same as an earlier one of id {one.task_id}, "
+                    f"line {result.line.number} repeats an earlier one of id {result.task_id}, "
                     "which runs once"
                 )
                 self._session.stream.emit(Log(level="warning", message=text))
-                self._tell_source(one.line, None)
+                self._notify_source(result.line, None)
         self._store.submit(jobs)
 
     def _skip(self, job: StoredJob) -> None:
@@ -236,12 +241,12 @@ class Batch:
         if task_id and self._holds:
             self._store.reject_held(task_id, fault.model_dump(mode="json"))
         self._session.stream.emit(TaskRejected(line=number, error=fault), task=task_id)
-        self._tell_source(line, error)
+        self._notify_source(line, error)
         self.out_of_room = self.out_of_room or isinstance(error, NoSpaceError)
         if self._plan.fail_fast or self.out_of_room:
             self._stopping = True
 
     def _report_missing(self) -> None:
         if self._plan.limit is None:
-            for task_id in sorted(self._plan.rules.only - self._admission.met):
+            for task_id in sorted(self._plan.rules.only - self._admission.seen):
                 self._reject(None, task_id, RequestError("--only", f"there is no task {task_id!r}"))

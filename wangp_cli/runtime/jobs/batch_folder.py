@@ -13,7 +13,7 @@ from wangp_cli.errors import ConflictError
 from wangp_cli.files.atomic import disk_error
 from wangp_cli.runtime.jobs.batch_store import BatchStore
 
-OURS = ".wangp"
+BATCH_SUBFOLDER = ".wangp"
 """Subfolder for what a batch keeps beside its results."""
 
 
@@ -30,21 +30,21 @@ def batch_store(folder: Path, shard: tuple[int, int], *, resume: bool) -> Iterat
         ConflictError: another process holds the lock, or an earlier run is unfinished and `resume` is off.
         NoSpaceError: the folder cannot be written.
     """
-    name, ours = _name(shard), folder / OURS
-    lock = FileLock(ours / f"{name}.lock", blocking=False)
+    name, subfolder = _name(shard), folder / BATCH_SUBFOLDER
+    lock = FileLock(subfolder / f"{name}.lock", blocking=False)
     try:
-        ours.mkdir(parents=True, exist_ok=True)
+        subfolder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
         raise ConflictError(
             f"another batch works in {folder}", hint="wait for it, or use --output-dir"
         ) from None
     except OSError as error:
-        raise disk_error(error, ours) from None
+        raise disk_error(error, subfolder) from None
     try:
-        store = BatchStore.open(ours / f"{name}.sqlite", worker=f"{name}.lock")
+        store = BatchStore.open(subfolder / f"{name}.sqlite", worker=f"{name}.lock")
         try:
-            _check(store, folder, resume=resume)
+            _check_unfinished(store, folder, resume=resume)
             if not resume:
                 remove_fetched(folder, shard)
             yield store
@@ -56,7 +56,7 @@ def batch_store(folder: Path, shard: tuple[int, int], *, resume: bool) -> Iterat
 
 def fetched_folder(folder: Path, shard: tuple[int, int]) -> Path:
     """The folder of files fetched from URLs, which are kept until all tasks are done."""
-    return folder / OURS / f"{_name(shard)}-fetched"
+    return folder / BATCH_SUBFOLDER / f"{_name(shard)}-fetched"
 
 
 def remove_fetched(folder: Path, shard: tuple[int, int]) -> None:
@@ -69,7 +69,7 @@ def _name(shard: tuple[int, int]) -> str:
     return "batch" if of == 1 else f"batch-{which}-of-{of}"
 
 
-def _check(store: BatchStore, folder: Path, *, resume: bool) -> None:
+def _check_unfinished(store: BatchStore, folder: Path, *, resume: bool) -> None:
     if resume:
         return
     counts = store.counts()

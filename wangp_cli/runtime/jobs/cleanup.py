@@ -30,20 +30,20 @@ def remove_leftovers(job: StoredJob) -> None:
     """Remove the files of an unfinished attempt, except for a task that may replace or reuse files."""
     values = merge(unpack(job.payload)).values
     if not (values.get("overwrite") or values.get("skip_existing")):
-        for path, checksums in _owned(job).items():
+        for path, checksums in _files_of(job).items():
             remove_with_checksum(path, checksums)
 
 
-def _owned(job: StoredJob) -> dict[Path, set[str]]:
+def _files_of(job: StoredJob) -> dict[Path, set[str]]:
     """The sha256 of every file that the job wrote, by path."""
     files: Sequence[Mapping[str, str]] = job.files or []
     # A skipped task lists files that it did not write; its manifest has no run id.
     if job.files is None and job.result and "run_id" in job.result:
         files = job.result["artifacts"]
-    found: dict[Path, set[str]] = {}
+    checksums: dict[Path, set[str]] = {}
     for file in files:
-        found.setdefault(Path(file["path"]), set()).add(file["sha256"])
-    return found
+        checksums.setdefault(Path(file["path"]), set()).add(file["sha256"])
+    return checksums
 
 
 def is_intact(manifest: Mapping[str, Any] | None) -> bool:
@@ -58,7 +58,7 @@ def remove_results(job: StoredJob) -> None:
 
     If one was changed since, all are kept, because the change is the user's.
     """
-    owned = _owned(job)
+    owned = _files_of(job)
     if not any(os.path.lexists(path) and not has_checksum(path, sums) for path, sums in owned.items()):
         for path, checksums in owned.items():
             remove_with_checksum(path, checksums)
@@ -69,30 +69,30 @@ def _is_unchanged(artifact: Mapping[str, Any]) -> bool:
     return path.is_file() and sha256_of(path) == artifact["sha256"]
 
 
-def finished_after_all(jobs: Sequence[StoredJob], history: Path) -> dict[str, dict[str, Any]]:
+def find_finished_manifests(jobs: Sequence[StoredJob], history: Path) -> dict[str, dict[str, Any]]:
     """Manifests of jobs whose worker was killed between their line of the history and their end in the store.
 
     The history may have lines of other requests of the same id: every file must be one that the job wrote.
     """
-    owned = {job.task_id: _owned(job) for job in jobs}
-    found = {}
-    for manifest in _lines_about(history, list(owned)) if owned else ():
+    owned = {job.task_id: _files_of(job) for job in jobs}
+    finished = {}
+    for manifest in _success_records(history, list(owned)) if owned else ():
         task_id = str(manifest.get("task_id"))
         if is_intact(manifest) and all(
             artifact["sha256"] in owned.get(task_id, {}).get(Path(artifact["path"]), ())
             for artifact in manifest["artifacts"]
         ):
-            found[task_id] = manifest
-    return found
+            finished[task_id] = manifest
+    return finished
 
 
-def _lines_about(history: Path, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
-    needles = [task_id.encode() for task_id in keys]
+def _success_records(history: Path, task_ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+    patterns = [task_id.encode() for task_id in task_ids]
     if not history.is_file():
         return
     with history.open("rb") as file:
         for line in file:
-            if any(needle in line for needle in needles):
+            if any(pattern in line for pattern in patterns):
                 try:
                     manifest = json.loads(line)
                 except ValueError:

@@ -66,7 +66,7 @@ class JobStore:
         self._claim_same = _claim_first(same)
         self._claim_task = _claim_first(due.where(jobs.c.task_id == bindparam("wanted")))
         self._files = select(jobs.c.files).where(jobs.c.id == bindparam("job_id"))
-        self._own = update(jobs).where(
+        self._update_claimed = update(jobs).where(
             jobs.c.id == bindparam("job_id"), jobs.c.token == bindparam("job_token"), RUNNING
         )
 
@@ -132,20 +132,20 @@ class JobStore:
         with self._write() as connection:
             row = None
             if affinity is not None:
-                row = self._claimed(connection, self._claim_same, wanted=affinity)
+                row = self._execute_claim(connection, self._claim_same, wanted=affinity)
             if row is None and not only:
-                row = self._claimed(connection, self._claim_next)
+                row = self._execute_claim(connection, self._claim_next)
             return stored_job(row) if row is not None else None
 
     def claim_task(self, task_id: str, *, due: bool = False) -> StoredJob | None:
         """Take one job if it is ready; with `due` not before the time of its next attempt."""
         now = self._clock() if due else FOREVER
         with self._write() as connection:
-            row = self._claimed(connection, self._claim_task, wanted=task_id, now=now)
+            row = self._execute_claim(connection, self._claim_task, wanted=task_id, now=now)
             return stored_job(row) if row is not None else None
 
     def heartbeat(self, running: Iterable[StoredJob]) -> list[StoredJob]:
-        """Extend the leases of running jobs; gives those whose lease is lost."""
+        """Extend the leases of running jobs; returns those whose lease is lost."""
         until = {"lease_until": self._clock() + self.lease_seconds}
         with self._write() as connection:
             return [job for job in running if self._change(connection, job, until) is None]
@@ -159,7 +159,7 @@ class JobStore:
         with self._write() as connection:
             files = connection.execute(self._files, {"job_id": job.id}).scalar_one_or_none() or []
             values = {"files": [*files, {"path": str(path), "sha256": sha256}]}
-            self._checked(job, self._change(connection, job, values))
+            self._require_claim(job, self._change(connection, job, values))
 
     def finish(self, job: StoredJob, result: Mapping[str, Any]) -> None:
         """Set the running job to done; children whose parents are all done become ready."""
@@ -200,7 +200,7 @@ class JobStore:
                 reopen_descendants(connection, task_ids)
 
     def requeue_expired(self) -> list[str]:
-        """Set running jobs whose lease expired to ready; the attempt does not count. Gives their task ids."""
+        """Set running jobs whose lease expired to ready; their attempt does not count. Returns task ids."""
         return self._requeue(RUNNING & (jobs.c.lease_until < self._clock()))
 
     def find(self, task_ids: Sequence[str]) -> dict[str, StoredJob]:
@@ -239,7 +239,7 @@ class JobStore:
             connection.execute(delete(dependencies))
             connection.execute(delete(jobs))
 
-    def _claimed(self, connection: Connection, claim: ReturningUpdate[Any], **values: Any) -> Any:
+    def _execute_claim(self, connection: Connection, claim: ReturningUpdate[Any], **values: Any) -> Any:
         now = self._clock()
         lease = {"new_worker": self.worker, "new_lease": now + self.lease_seconds}
         return connection.execute(claim, {"now": now, **lease, **values}).one_or_none()
@@ -253,18 +253,18 @@ class JobStore:
     def _end(self, connection: Connection, job: StoredJob, **values: Any) -> bool:
         """Give the running job its final state; whether it has children."""
         values |= {"finished_at": self._clock(), "worker": None, "lease_until": None}
-        return self._checked(job, self._change(connection, job, values))
+        return self._require_claim(job, self._change(connection, job, values))
 
     def _update(self, job: StoredJob, **values: Any) -> None:
         with self._write() as connection:
-            self._checked(job, self._change(connection, job, values))
+            self._require_claim(job, self._change(connection, job, values))
 
     def _change(self, connection: Connection, job: StoredJob, values: Mapping[str, Any]) -> bool | None:
         """Change the running job; whether it has children, None if it is not the caller's any more."""
-        statement = self._own.values(**values).returning(HAS_CHILDREN)
+        statement = self._update_claimed.values(**values).returning(HAS_CHILDREN)
         return connection.execute(statement, {"job_id": job.id, "job_token": job.token}).scalar_one_or_none()
 
-    def _checked(self, job: StoredJob, has_children: bool | None) -> bool:
+    def _require_claim(self, job: StoredJob, has_children: bool | None) -> bool:
         if has_children is None:
             raise LeaseLostError(f"job {job.task_id!r} was taken over by another worker")
         return has_children

@@ -73,15 +73,15 @@ class Worker:
         running = [_StagedRun(job=job, stages=self._run_in_stages(job)) for job in jobs]
         while running:
             stage = running[0].next
-            for one in running:
-                if one.started or not self.session.control.ending:
-                    one.advance(stage)
-            yield from ((one.job, one.outcome) for one in running if one.outcome)
-            for one in running:
-                if not one.started:
+            for staged in running:
+                if staged.started or not self.session.control.ending:
+                    staged.advance(stage)
+            yield from ((staged.job, staged.outcome) for staged in running if staged.outcome)
+            for staged in running:
+                if not staged.started:
                     # The run ends before this job has started: another run will take it.
-                    self._change(one.job, self.store.release)
-            running = [one for one in running if one.started and not one.outcome]
+                    self._change(staged.job, self.store.release)
+            running = [staged for staged in running if staged.started and not staged.outcome]
 
     def _run_in_stages(self, job: StoredJob) -> Generator[Stage, None, Outcome]:
         if job.token > 1:

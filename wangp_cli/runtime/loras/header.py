@@ -120,7 +120,7 @@ def read_header(path: Path) -> Header:
             f"LoRA {path} is not a safetensors file", hint="pickles are not read; convert it to safetensors"
         )
     try:
-        data, before = safetensors_header.read_header(path)
+        data, header_bytes = safetensors_header.read_header(path)
         metadata = data.pop("__metadata__", {})
         shapes = {key: tuple(map(int, tensor["shape"])) for key, tensor in data.items()}
         end = max((tensor["data_offsets"][1] for tensor in data.values()), default=0)
@@ -130,11 +130,11 @@ def read_header(path: Path) -> Header:
         raise ModelError(f"LoRA {path} cannot be read: {(error.strerror or str(error)).lower()}") from None
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         with path.open("rb") as file:
-            what = "a web page" if file.read(1) == b"<" else "no safetensors header"
-        raise ModelError(f"LoRA {path} is broken: it begins with {what}", hint="fetch it again") from None
-    if (size := path.stat().st_size) != before + end:
+            content = "a web page" if file.read(1) == b"<" else "no safetensors header"
+        raise ModelError(f"LoRA {path} is broken: it begins with {content}", hint="fetch it again") from None
+    if (size := path.stat().st_size) != header_bytes + end:
         raise ModelError(
-            f"LoRA {path} is broken: it has {size} bytes, its header wants {before + end}",
+            f"LoRA {path} is broken: it has {size} bytes, its header wants {header_bytes + end}",
             hint="fetch it again",
         )
     return Header(shapes=shapes, metadata={str(key): str(value) for key, value in metadata.items()})
@@ -149,6 +149,6 @@ def check_lora(path: Path) -> Header:
     header = read_header(path)
     if not header.kinds:
         first = next(iter(header.shapes), None)
-        seen = f"its first key is {bare_name(first)!r}" if first else "it is empty"
-        raise ModelError(f"LoRA {path} holds no weights of a LoRA: {seen}")
+        contents = f"its first key is {bare_name(first)!r}" if first else "it is empty"
+        raise ModelError(f"LoRA {path} holds no weights of a LoRA: {contents}")
     return header

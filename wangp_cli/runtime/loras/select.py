@@ -57,8 +57,8 @@ def find_loras(task: Render, origin: Origins, spec: ModelSpec, session: Session)
         RequestError: a name has no source, or a strength has more phases than the run.
         ModelError: a file is broken or holds no LoRA, or offline a file is missing.
     """
-    named = [(*each, False) for each in _of_accelerator(task, spec, session)]
-    named += [(*each, True) for each in task.strengths()]
+    named = [(*pair, False) for pair in _accelerator_loras(task, spec, session)]
+    named += [(*pair, True) for pair in task.strengths()]
     loras = [
         LoraUse(source=find_source(name, session.loras_dir), strength=strength, own=own)
         for name, strength, own in named
@@ -67,7 +67,7 @@ def find_loras(task: Render, origin: Origins, spec: ModelSpec, session: Session)
         _check_phases(task, name, strength)
     for lora in loras:
         source = lora.source
-        if source.here:
+        if source.is_local:
             check_lora(source.path)
         elif lora.own and origin["loras"].kind == "line":
             raise RequestError(
@@ -83,7 +83,7 @@ def find_loras(task: Render, origin: Origins, spec: ModelSpec, session: Session)
     return loras
 
 
-def _of_accelerator(task: Render, spec: ModelSpec, session: Session) -> list[tuple[str, Strength]]:
+def _accelerator_loras(task: Render, spec: ModelSpec, session: Session) -> list[tuple[str, Strength]]:
     """Names and strengths of the accelerator's LoRAs, with the task's strengths for them in front of `|`."""
     if task.accelerator in (None, NO_ACCELERATOR):
         return []
@@ -108,7 +108,7 @@ def _check_phases(task: Render, name: str, strength: Strength) -> None:
 
 def download_notices(loras: Sequence[LoraUse]) -> list[Notice]:
     """A notice for each LoRA that will be downloaded."""
-    missing = (lora.source for lora in loras if not lora.source.here)
+    missing = (lora.source for lora in loras if not lora.source.is_local)
     return [
         Notice(field="loras", text=f"{source.name} will be fetched to {source.path}") for source in missing
     ]
@@ -129,9 +129,9 @@ def fetch_loras(loras: Sequence[LoraUse], hub: Hub, emit: Emit, check: Callable[
     fetched = []
     for number, lora in enumerate(loras):
 
-        def report(here: int, total: int, name: str = lora.source.name, number: int = number) -> None:
+        def report(done: int, total: int, name: str = lora.source.name, number: int = number) -> None:
             check()
-            emit(DownloadProgress(file=name, done=number, total=len(loras), bytes=here, bytes_total=total))
+            emit(DownloadProgress(file=name, done=number, total=len(loras), bytes=done, bytes_total=total))
 
         fetched.append(replace(lora, source=fetch_source(lora.source, hub, report)))
     return fetched

@@ -24,10 +24,10 @@ _HUB = re.compile(
     r"(?:hf:(?://)?)?(?P<repository>[\w-][\w.-]*/[\w-][\w.-]*)(?::(?P<file>[^@]+))?(?:@(?P<revision>[\w./-]+))?"
 )
 _HUB_PATH = re.compile(r"/(?P<repository>[^/]+/[^/]+)/(?:resolve|blob)/(?P<revision>[^/]+)/(?P<file>.+)")
-LARGER = "set loras_dir to a folder on a larger disk (wangp settings path)"
-USUAL = ("pytorch_lora_weights.safetensors", "adapter_model.safetensors")
+LARGER_DISK_HINT = "set loras_dir to a folder on a larger disk (wangp settings path)"
+STANDARD_NAMES = ("pytorch_lora_weights.safetensors", "adapter_model.safetensors")
 """File names of LoRAs that tools save in a folder each."""
-GENERIC = re.compile(r"(high_noise_model|low_noise_model|adapter_model|pytorch_lora_weights|model)\b")
+GENERIC_NAME = re.compile(r"(high_noise_model|low_noise_model|adapter_model|pytorch_lora_weights|model)\b")
 """File names that many LoRAs share, so that the name alone identifies none."""
 
 
@@ -54,7 +54,7 @@ class LoraSource:
     sha256: str | None = None
 
     @property
-    def here(self) -> bool:
+    def is_local(self) -> bool:
         """Whether the file is on this machine."""
         return self.path.is_file()
 
@@ -70,7 +70,7 @@ def find_source(name: str, folder: Path) -> LoraSource:
         RequestError: there is no such file, and the name is no repository and no URL.
     """
     if re.match(r"https?://", name, re.IGNORECASE):
-        return _of_address(name, folder)
+        return _url_source(name, folder)
     local = [Path(name).expanduser(), folder / name, *(folder / f"{name}{ending}" for ending in ENDINGS)]
     for path in local:
         if path.is_file():
@@ -79,8 +79,8 @@ def find_source(name: str, folder: Path) -> LoraSource:
             return LoraSource(name=name, path=single_lora_file(path))
     match = _HUB.fullmatch(name)
     if match and not name.startswith((".", "~", "/")) and not match["repository"].lower().endswith(ENDINGS):
-        return _of_hub(name, match["repository"], match["file"], match["revision"], folder)
-    raise _unknown(name, folder)
+        return _hub_source(name, match["repository"], match["file"], match["revision"], folder)
+    raise _unknown_name_error(name, folder)
 
 
 def single_lora_file(folder: Path) -> Path:
@@ -90,30 +90,32 @@ def single_lora_file(folder: Path) -> Path:
         RequestError: there is none, or several.
     """
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
-    usual = [path for path in files if path.name in USUAL]
-    if len(files) == 1 or len(usual) == 1:
-        return (usual or files)[0]
+    standard = [path for path in files if path.name in STANDARD_NAMES]
+    if len(files) == 1 or len(standard) == 1:
+        return (standard or files)[0]
     if not files:
         raise RequestError("loras", f"the folder {folder} has no safetensors file")
     several = ", ".join(str(path.relative_to(folder)) for path in files[:8])
     raise RequestError("loras", f"the folder {folder} has several LoRAs, name one: {several}")
 
 
-def _of_hub(name: str, repository: str, file: str | None, revision: str | None, folder: Path) -> LoraSource:
+def _hub_source(
+    name: str, repository: str, file: str | None, revision: str | None, folder: Path
+) -> LoraSource:
     if file and (".." in file.split("/") or file.startswith("/")):
         raise RequestError("loras", f"{name!r} leads out of the repository")
-    if file and revision in (None, "main") and (known := _of_that_name(Path(file).name, folder)):
+    if file and revision in (None, "main") and (known := _downloaded_file(Path(file).name, folder)):
         return LoraSource(name=name, path=known)
-    place = folder / repository.replace("/", "--")
+    local = folder / repository.replace("/", "--")
     if revision and revision != "main":
-        place = place.with_name(f"{place.name}@{revision.replace('/', '-')}")
-    path = place / file if file else place
-    if not file and place.is_dir() and any(path.suffix in ENDINGS for path in place.rglob("*")):
-        path = single_lora_file(place)
+        local = local.with_name(f"{local.name}@{revision.replace('/', '-')}")
+    path = local / file if file else local
+    if not file and local.is_dir() and any(path.suffix in ENDINGS for path in local.rglob("*")):
+        path = single_lora_file(local)
     return LoraSource(name=name, path=path, repository=repository, file=file, revision=revision)
 
 
-def _of_address(name: str, folder: Path) -> LoraSource:
+def _url_source(name: str, folder: Path) -> LoraSource:
     from wangp_cli.runtime.weights.download import LOOPBACK, check_address
 
     url, _, fragment = name.partition("#")
@@ -125,14 +127,14 @@ def _of_address(name: str, folder: Path) -> LoraSource:
     except (ValueError, ModelError) as error:
         raise RequestError("loras", str(error)) from None
     if host in HUB_HOSTS and (match := _HUB_PATH.fullmatch(unquote(parts.path))):
-        return _of_hub(name, match["repository"], match["file"], match["revision"], folder)
+        return _hub_source(name, match["repository"], match["file"], match["revision"], folder)
     last = Path(unquote(parts.path)).name
     stem, ending = os.path.splitext(last)  # noqa: PTH122 - both parts at once
     if ending.lower() in (".pt", ".pth", ".ckpt", ".bin", ".pkl"):
         raise RequestError("loras", f"{last!r} is a pickle, only safetensors are read")
     if ending.lower() not in ENDINGS:
         stem, ending = last, ENDINGS[0]
-    if known := _of_that_name(last, folder):
+    if known := _downloaded_file(last, folder):
         return LoraSource(name=name, path=known)
     # Many URLs end in the same file name, so the name holds a hash of the whole URL.
     digest = hashlib.sha256(url.encode()).hexdigest()[:8]
@@ -142,13 +144,13 @@ def _of_address(name: str, folder: Path) -> LoraSource:
     return LoraSource(name=name, path=path, address=url, sha256=sha256)
 
 
-def _of_that_name(name: str, folder: Path) -> Path | None:
+def _downloaded_file(name: str, folder: Path) -> Path | None:
     """The file of that name directly in the LoRA folder, where older tools saved downloads."""
     path = folder / name
-    return path if path.is_file() and not GENERIC.match(name) else None
+    return path if path.is_file() and not GENERIC_NAME.match(name) else None
 
 
-def _unknown(name: str, folder: Path) -> RequestError:
+def _unknown_name_error(name: str, folder: Path) -> RequestError:
     if (path := Path(name)).suffix.lower() not in ("", *ENDINGS) and path.is_file():
         return RequestError("loras", f"{name!r} is not a safetensors file", hint="convert it to safetensors")
     known = ", ".join(str(path.relative_to(folder)) for path in lora_files(folder)[:8])
@@ -176,7 +178,7 @@ def fetch_source(source: LoraSource, hub: Hub, report: Callable[[int, int], None
         ModelError: it cannot be fetched, or is no LoRA.
         NoSpaceError: the disk has no room for it.
     """
-    if source.here:
+    if source.is_local:
         return source
     # Imported here because only downloads need the network modules.
     from wangp_cli.runtime.weights.download import check_room, describe, download
@@ -184,11 +186,11 @@ def fetch_source(source: LoraSource, hub: Hub, report: Callable[[int, int], None
 
     with hub_errors(source.name):
         if source.repository:
-            remote = _on_hub(source, source.repository, hub)
+            remote = _remote_file(source, source.repository, hub)
         else:
             remote = describe(str(source.address), source.path, source.sha256)
-        check_room(remote.path.parent, (remote.size or 0) - remote.waiting, hint=LARGER)
-        download(remote, lambda here: report(here, remote.size or 0))
+        check_room(remote.path.parent, (remote.size or 0) - remote.waiting, hint=LARGER_DISK_HINT)
+        download(remote, lambda done: report(done, remote.size or 0))
     report(size := remote.path.stat().st_size, size)
     try:
         check_lora(remote.path)
@@ -198,14 +200,14 @@ def fetch_source(source: LoraSource, hub: Hub, report: Callable[[int, int], None
     return replace(source, path=remote.path)
 
 
-def _on_hub(source: LoraSource, repository: str, hub: Hub) -> Remote:
+def _remote_file(source: LoraSource, repository: str, hub: Hub) -> Remote:
     """The file to download from a repository."""
     from wangp_cli.runtime.weights.hub import files_of
 
-    place = source.path.parents[source.file.count("/")] if source.file else source.path
-    _, files = files_of(repository, source.revision, place, hub)
+    local = source.path.parents[source.file.count("/")] if source.file else source.path
+    _, files = files_of(repository, source.revision, local, hub)
     loras = [name for name in files if name.lower().endswith(ENDINGS)]
-    usual = [name for name in loras if name in USUAL]
+    usual = [name for name in loras if name in STANDARD_NAMES]
     wanted = [source.file] if source.file else usual if len(usual) == 1 else loras
     if len(wanted) != 1 or wanted[0] not in loras:
         have = ", ".join(loras[:8]) or "no safetensors file"

@@ -21,7 +21,7 @@ TOLERANCE = 1e-3
 _ROW = re.compile(r"\[([^\[\]]*)\]")
 
 
-def poses(task: CameraOptions, frames: int) -> tuple[Pose, ...] | None:
+def frame_poses(task: CameraOptions, frames: int) -> tuple[Pose, ...] | None:
     """Camera poses relative to that of the first frame, one for each frame; None without a camera.
 
     Raises:
@@ -65,10 +65,10 @@ def _camera(path: Path, frame: str, name: str, cameras: Any) -> Camera:
             matrix = [row.split() for row in _ROW.findall(matrix)]
         rows = [tuple(float(value) for value in row) for row in matrix]  # type: ignore[union-attr]
         camera = Camera(*((x, y, z) for x, y, z, _ in rows))
-        ends = [row[3] for row in rows]
+        last_column = [row[3] for row in rows]
     except (TypeError, ValueError):
         raise RequestError(FIELD, f"{path}: {frame} {name} is no matrix of 4 x 4 numbers") from None
-    if ends != [0, 0, 0, 1] or not _has_orthonormal_axes(camera):
+    if last_column != [0, 0, 0, 1] or not _has_orthonormal_axes(camera):
         fault = "must be forward, right and up of length 1, then the position, with 0 0 0 1 at their ends"
         raise RequestError(FIELD, f"{path}: {frame} {name}: the rows {fault}")
     return camera
@@ -78,7 +78,7 @@ def _has_orthonormal_axes(camera: Camera) -> bool:
     """Whether the axes have length 1 and right angles, and the position is finite."""
     axes = camera[:3]
     return all(map(isfinite, camera.position)) and all(
-        isclose(sum(a * b for a, b in zip(one, other, strict=True)), float(i == j), abs_tol=TOLERANCE)
-        for i, one in enumerate(axes)
-        for j, other in enumerate(axes)
+        isclose(sum(a * b for a, b in zip(left, right, strict=True)), float(i == j), abs_tol=TOLERANCE)
+        for i, left in enumerate(axes)
+        for j, right in enumerate(axes)
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from wangp_cli.models import ModelSpec
     from wangp_cli.plan.model import Plan
 
-FRAMES_OF_THE_GUIDE = ("video_mask", "video_face", "video_background")
+AS_LONG_AS_GUIDE = ("video_mask", "video_face", "video_background")
 """Videos that must have as many frames as the control video."""
 
 
@@ -46,18 +46,18 @@ def check_inputs(task: Task, loras: Sequence[Path], checksums: Mapping[str, str]
     facts = InputFacts(probed)
     for path in loras:
         _check_unchanged("loras", path, checksums)
-    for field in FRAMES_OF_THE_GUIDE:
-        for guide, other in zip(facts.of("video_guide"), facts.of(field), strict=False):
-            if other.frames != guide.frames:
+    for field in AS_LONG_AS_GUIDE:
+        for guide, video in zip(facts.of("video_guide"), facts.of(field), strict=False):
+            if video.frames != guide.frames:
                 raise RequestError(
                     field,
-                    f"{other.frames} frames, but the control video has {guide.frames}",
+                    f"{video.frames} frames, but the control video has {guide.frames}",
                     hint="cut or loop it to that length",
                 )
     return facts
 
 
-def speech_ends_early(facts: InputFacts, plan: Plan | None, frames: int, rate: Fraction) -> list[Notice]:
+def speech_notices(facts: InputFacts, plan: Plan | None, frames: int, rate: Fraction) -> list[Notice]:
     """A notice if the recording of speech is shorter than the generated frames.
 
     Args:
@@ -66,13 +66,13 @@ def speech_ends_early(facts: InputFacts, plan: Plan | None, frames: int, rate: F
         frames: of the result.
         rate: frames per second of the result.
     """
-    if not (spoken := facts.of("audio_guide")):
+    if not (recordings := facts.of("audio_guide")):
         return []
     generated = frames - (plan.segments[0].generate_start if plan else 0)
-    if spoken[0].seconds * rate >= generated - 1:
+    if recordings[0].seconds * rate >= generated - 1:
         return []
     seconds = float(generated / rate)
-    text = f"{spoken[0].seconds:.2f} s, but {seconds:.2f} s are made, silence follows it"
+    text = f"{recordings[0].seconds:.2f} s, but {seconds:.2f} s are made, silence follows it"
     return [Notice(field="audio_guide", text=text)]
 
 
@@ -96,7 +96,7 @@ def check_animation(task: Render, spec: ModelSpec, facts: InputFacts, rate: Frac
         raise RequestError(
             masks[0], f"model {spec.name!r} needs the video it lies over", hint="give --video-background"
         )
-    for field in ("video_guide", *FRAMES_OF_THE_GUIDE):
+    for field in ("video_guide", *AS_LONG_AS_GUIDE):
         if field in facts and (available := facts.of(field)[0].frames) < frames:
             raise RequestError(
                 field, f"{available} frames, but {frames} are asked for", hint=f"--frames {available}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from wangp_cli.accelerators import NO_ACCELERATOR
 from wangp_cli.errors import RequestError
 from wangp_cli.notices import Notice
-from wangp_cli.runtime.request.camera_poses import poses
+from wangp_cli.runtime.request.camera_poses import frame_poses
 from wangp_cli.runtime.weights.locate import shipped_vocabulary
 from wangp_cli.tasks.camera import CameraOptions
 from wangp_cli.tasks.flags import flag_of
@@ -83,14 +83,14 @@ def _check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None
             able = catalogue.accepting(feature)
             hint = f"models that do: {', '.join(able)}" if able else None
             raise RequestError(field, f"model {spec.name!r} takes no {INPUT_NAMES[feature]}", hint=hint)
-    has = set(given) | set(needed) | ({"start"} if "source" in given else set())
-    for feature in sorted(spec.requires - has):
-        taking = (name for name, mark in task.inputs().items() if mark.ability == feature)
-        field = feature if feature in type(task).model_fields else next(taking, "model")
-        taker = "wangp travel --mode svi" if feature == "anchor" else "wangp generate"
-        hint = f"give {_option(field, type(task))}" if field != "model" else f"`{taker}` takes it"
-        words = spec.means.get(feature, INPUT_NAMES[feature])
-        raise RequestError(field, f"model {spec.name!r} needs a {words}", hint=hint)
+    present = set(given) | set(needed) | ({"start"} if "source" in given else set())
+    for feature in sorted(spec.requires - present):
+        fields = (name for name, mark in task.inputs().items() if mark.ability == feature)
+        field = feature if feature in type(task).model_fields else next(fields, "model")
+        command = "wangp travel --mode svi" if feature == "anchor" else "wangp generate"
+        hint = f"give {_option_or_field(field, type(task))}" if field != "model" else f"`{command}` takes it"
+        name = spec.means.get(feature, INPUT_NAMES[feature])
+        raise RequestError(field, f"model {spec.name!r} needs a {name}", hint=hint)
     if "mask" in given and "control" not in given and "control" not in needed:
         raise RequestError(
             given["mask"], "there is no control video to mask", hint="give --video-guide or --image-guide"
@@ -127,7 +127,7 @@ def check_recamera(task: Render, spec: ModelSpec, facts: InputFacts, frames: int
     if "video_guide" in facts and (available := facts.of("video_guide")[0].frames) < frames:
         raise RequestError("video_guide", f"{available} frames, but model {spec.name!r} re-renders {frames}")
     if isinstance(task, CameraOptions):
-        poses(task, frames)
+        frame_poses(task, frames)
 
 
 def _check_sampling(task: Render, spec: ModelSpec, origin: Origins) -> list[Notice]:
@@ -173,7 +173,7 @@ def _check_run(task: Sampling, spec: ModelSpec, origin: Origins) -> list[Notice]
         text = f"not used, model {spec.name!r} takes no speech"
         notices.append(Notice(field="audio_scale", text=text))
     if phases > 1:
-        notices.append(Notice(field="phases", text=", ".join(starmap(_steps, task.phase_spans))))
+        notices.append(Notice(field="phases", text=", ".join(starmap(_step_range, task.phase_spans))))
     return notices
 
 
@@ -208,14 +208,14 @@ def _is_explicit(origin: Origins, field: str) -> bool:
     return field in origin and origin[field].is_explicit
 
 
-def _steps(first: int, count: int) -> str:
+def _step_range(first: int, count: int) -> str:
     """A range of steps for people; `first` is counted from 0."""
     if count > 1:
         return f"steps {first + 1} to {first + count}"
     return f"step {first + 1}" if count else "no step"
 
 
-def _option(field: str, task: type[Render]) -> str:
+def _option_or_field(field: str, task: type[Render]) -> str:
     """The command line option of a field; the field's name if it has none."""
     flag = flag_of(task, field)
     return flag.option(field) if flag else field

@@ -49,10 +49,10 @@ def plan_outputs(
         NoSpaceError: the disk has too little room, or the folder cannot be written.
     """
     # A plan always makes a video, even of one frame.
-    picture = frames == 1 and plan is None
-    suffixes = _image_suffixes(task) if picture else _video_suffixes(task)
-    paths = _paths(task, suffixes, writable, {"frames": frames})
-    if not picture:
+    is_image = frames == 1 and plan is None
+    suffixes = _image_suffixes(task) if is_image else _video_suffixes(task)
+    paths = _result_paths(task, suffixes, writable, {"frames": frames})
+    if not is_image:
         _check_codec(task, size, paths[0].suffix)
     _check_all_free(task, paths)
     width, height = size
@@ -70,7 +70,7 @@ def plan_outputs(
 def plan_plain_outputs(task: Task, writable: set[Path]) -> list[Path]:
     """Decide the path of each result of a task that is no render; raises as `plan_outputs` does."""
     suffixes = Suffixes(usual=task.suffixes[0], allowed=task.suffixes, of=f"the result of {task.type}")
-    paths = _paths(task, suffixes, writable, {})
+    paths = _result_paths(task, suffixes, writable, {})
     _check_all_free(task, paths)
     return paths
 
@@ -84,8 +84,8 @@ def result_files(task: Task, result: Path) -> list[Path]:
 def output_folder(task: Task) -> Path:
     """The folder of a task's results."""
     if task.output is not None:
-        return _expanded("output", task.output).parent
-    return _expanded("output_dir", task.output_dir)
+        return _expand_home("output", task.output).parent
+    return _expand_home("output_dir", task.output_dir)
 
 
 class Suffixes(NamedTuple):
@@ -111,9 +111,11 @@ def _video_suffixes(task: Render) -> Suffixes:
     return Suffixes(usual=usual, allowed=VIDEO_SUFFIXES, of="a video")
 
 
-def _paths(task: Task, suffixes: Suffixes, writable: set[Path], facts: Mapping[str, Any]) -> list[Path]:
+def _result_paths(
+    task: Task, suffixes: Suffixes, writable: set[Path], facts: Mapping[str, Any]
+) -> list[Path]:
     """The path of each result: all different, in a writable folder."""
-    paths = [_path(task, index, suffixes, facts) for index in range(task.results)]
+    paths = [_result_path(task, index, suffixes, facts) for index in range(task.results)]
     check_writable("output" if task.output else "output_dir", paths[0].parent, writable)
     if len(set(paths)) < len(paths):
         raise RequestError(
@@ -164,7 +166,7 @@ def _check_codec(task: Render, size: Pixels, suffix: str) -> None:
             raise RequestError("crf", f"{task.crf} is out of range, {codec.name} takes {low} to {high}")
 
 
-def _path(task: Task, index: int, suffixes: Suffixes, facts: Mapping[str, Any]) -> Path:
+def _result_path(task: Task, index: int, suffixes: Suffixes, facts: Mapping[str, Any]) -> Path:
     if task.output is None:
         return output_folder(task) / (expand_name(task, index, facts) + suffixes.usual)
     if task.output.suffix.lower() not in suffixes.allowed:
@@ -173,11 +175,11 @@ def _path(task: Task, index: int, suffixes: Suffixes, facts: Mapping[str, Any]) 
             f"{str(task.output)!r} does not end as {suffixes.of} does",
             hint=f"use one of {', '.join(suffixes.allowed)}",
         )
-    path = _expanded("output", task.output)
+    path = _expand_home("output", task.output)
     return path if task.results == 1 else path.with_stem(f"{path.stem}_{index + 1:03d}")
 
 
-def _expanded(field: str, path: Path) -> Path:
+def _expand_home(field: str, path: Path) -> Path:
     try:
         return path.expanduser().absolute()
     except RuntimeError:
@@ -204,17 +206,17 @@ def expand_name(task: Task, index: int, facts: Mapping[str, Any]) -> str:
         **facts,
     }
 
-    def value(match: re.Match[str]) -> str:
+    def insert_value(match: re.Match[str]) -> str:
         if match[1] not in fields:
             hint = nearest(match[1], list(fields)) or f"known are {', '.join(fields)}"
             raise RequestError("name", f"{{{match[1]}}} is no field of file names", hint=hint)
         return str(fields[match[1]])
 
-    name = re.sub(r"\{([^{}]*)\}", value, task.name)
+    name = re.sub(r"\{([^{}]*)\}", insert_value, task.name)
     name = unicodedata.normalize("NFC", name).strip().rstrip(". ")
     if not name or re.search(r'[\x00-\x1f\x7f/\\:*?"<>|]', name) or name.startswith((".", "~")):
         raise RequestError("name", f"{task.name!r} gives {name!r}, which is no plain file name")
-    return _cut(name)
+    return _limit_length(name)
 
 
 def _name_part(field: str, value: Any) -> Any:
@@ -234,7 +236,7 @@ def slug(text: str, length: int = 48) -> str:
     return out or "untitled"
 
 
-def _cut(name: str) -> str:
+def _limit_length(name: str) -> str:
     while len(name.encode()) > LONGEST_NAME:
         name = name[:-1]
     return name

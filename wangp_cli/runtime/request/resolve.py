@@ -52,9 +52,11 @@ def _resolve(given: MergedLayers, layers: Sequence[Layer], session: Session) -> 
     task_type = session.tasks[name]
     defaults = Layer(kind="default", values=_class_defaults(task_type))
     settings = Layer(kind="settings", values=session.settings.task_values())
-    spec = _spec(task_type, given, session)
-    beneath = [settings, *_model_layers(task_type, layers, spec, session)]
-    merged = merge([defaults, *(_for_task(task_type, layer, session) for layer in [*beneath, *layers])])
+    spec = _find_model(task_type, given, session)
+    base = [settings, *_model_layers(task_type, layers, spec, session)]
+    merged = merge(
+        [defaults, *(_without_foreign_fields(task_type, layer, session) for layer in [*base, *layers])]
+    )
     origin = merged.origin | {
         field: session.settings_origin.get(field, DEFAULT)
         for field, origin in merged.origin.items()
@@ -64,7 +66,7 @@ def _resolve(given: MergedLayers, layers: Sequence[Layer], session: Session) -> 
     return settle(task, replace(merged, values={}, origin=origin), session)
 
 
-def _spec(task_type: type[Task], given: MergedLayers, session: Session) -> ModelSpec | None:
+def _find_model(task_type: type[Task], given: MergedLayers, session: Session) -> ModelSpec | None:
     """The model that the field `model` names, or the settings; None for a task without that field."""
     if (field := task_type.model_fields.get("model")) is None:
         return None
@@ -95,8 +97,8 @@ def _accelerator_layers(layers: Sequence[Layer], spec: ModelSpec, session: Sessi
     return [Layer(kind="accelerator", name=name, values=variant.values)]
 
 
-def _for_task(task_type: type[Task], layer: Layer, session: Session) -> Layer:
-    """A layer without fields of other tasks: models, presets and flags of a batch have values for several."""
+def _without_foreign_fields(task_type: type[Task], layer: Layer, session: Session) -> Layer:
+    """A layer without fields that only other tasks have: models, presets and batch flags set such."""
     # Other task classes are imported only if the layer has a name that is no field of this task.
     if layer.kind in SINGLE_TASK or layer.values.keys() <= task_type.model_fields.keys():
         return layer
@@ -172,7 +174,7 @@ def _explain(fault: Any, known: list[str], origin: Origins) -> tuple[str, str, s
             shown = repr(value) if len(repr(value)) <= 80 else repr(value)[:77] + "..."
             text = f"{shown}: {text}"
     inner = [key for key in fault["loc"][1:] if isinstance(key, str)]
-    # A number's place among alternatives is no key of ours.
+    # pydantic also lists the members of a union that it tried.
     named = [key for key in inner if key.isidentifier()]
     return field, ": ".join([*named, text]), None
 

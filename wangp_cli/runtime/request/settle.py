@@ -8,7 +8,7 @@ from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.runtime.events.events_file import check_apart
 from wangp_cli.runtime.history.log import HISTORY, check_history
 from wangp_cli.runtime.loras.select import LoraUse, download_notices, find_loras
-from wangp_cli.runtime.request.check_inputs import check_inputs, speech_ends_early
+from wangp_cli.runtime.request.check_inputs import check_inputs, speech_notices
 from wangp_cli.runtime.request.check_model import check_model, check_recamera, vocabulary_notices
 from wangp_cli.runtime.request.draft import Draft
 from wangp_cli.runtime.request.output_paths import (
@@ -57,7 +57,7 @@ def settle(task: Task, merged: MergedLayers, session: Session) -> Request:
     facts = check_inputs(task, [], merged.checksums)
     _check_manifest_folder(session)
     outputs = plan_plain_outputs(task, session.writable)
-    _check_records(task, outputs, session)
+    _check_history_and_events(task, outputs, session)
     return Request(
         task=task,
         origin=merged.origin,
@@ -89,7 +89,7 @@ def _settle_render(
     spec = models["model"]
     notices = check_model(task, spec, merged.origin, session.catalogue)
     loras = find_loras(task, merged.origin, spec, session)
-    facts = check_inputs(task, [lora.path for lora in loras if lora.source.here], merged.checksums)
+    facts = check_inputs(task, [lora.path for lora in loras if lora.source.is_local], merged.checksums)
     _check_manifest_folder(session)
     notices += task.check_shapes(facts.shapes, sized=merged.origin["size"].is_explicit)
     draft = Draft(
@@ -121,10 +121,10 @@ def _render_request(
     # New frames are fitted into the input, whose size the result keeps exactly.
     size = draft.facts.shapes[task.size_inputs[0]][0][:2] if task.splices else size_of(task.size)
     outputs = plan_outputs(task, frames, size, session.writable, draft.plan)
-    _check_records(task, outputs, session)
+    _check_history_and_events(task, outputs, session)
     notices = [
         *draft.notices,
-        *speech_ends_early(draft.facts, draft.plan, frames, draft.rate),
+        *speech_notices(draft.facts, draft.plan, frames, draft.rate),
         *vocabulary_notices(task.all_prompts, spec),
         *download_notices(loras),
     ]
@@ -144,7 +144,7 @@ def _render_request(
     )
 
 
-def _check_records(task: Task, outputs: list[Path], session: Session) -> None:
+def _check_history_and_events(task: Task, outputs: list[Path], session: Session) -> None:
     """Check that the history can go on, and that neither it nor a result is the events file."""
     history = session.manifest_path or outputs[0].parent / HISTORY
     check_history(history)

@@ -11,7 +11,7 @@ from wangp_cli.errors import RequestError
 from wangp_cli.notices import Notice
 from wangp_cli.runtime.request.check_inputs import check_animation
 from wangp_cli.runtime.request.output_paths import output_folder
-from wangp_cli.runtime.workspace.segments_cache import seed_of_interrupted
+from wangp_cli.runtime.workspace.segments_cache import find_interrupted_seed
 from wangp_cli.tasks.fields import MAX_FRAMES, MAX_RATE, MAX_SIDE, MIN_SIDE, frame_count, size_of
 from wangp_cli.tasks.shot import Length
 from wangp_cli.value_layers import Origin
@@ -133,7 +133,7 @@ def settle_seed(draft: Draft) -> Draft:
     task = draft.settled_task
     if task.seed != -1:
         return draft
-    before = seed_of_interrupted(task, output_folder(task)) if draft.plan else None
+    before = find_interrupted_seed(task, output_folder(task)) if draft.plan else None
     if before is None:
         return draft.with_value("seed", secrets.randbelow(DRAWN_SEEDS), DRAWN)
     notice = Notice(field="seed", text=f"{before}, {DRAWN_BEFORE}")

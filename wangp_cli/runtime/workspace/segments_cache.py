@@ -26,7 +26,7 @@ LATENTS_KEY = "wangp"
 """Key of the request in the metadata of a file of latents."""
 OUR_NAMES = re.compile(r"[0-9a-f]{64}\.(npy|npz|seed)|[0-9a-f]{32}\..+", re.DOTALL)
 """Names of segments and seeds, which are hashes, and of scratch files, which are random."""
-KEPT_SECONDS = 7 * 24 * 3600
+MAX_AGE_SECONDS = 7 * 24 * 3600
 """Age at which a file that no run has used since is removed."""
 
 
@@ -41,7 +41,7 @@ def sweep_work(folder: Path) -> None:
     if not work.is_dir() or work.is_symlink():
         return
     sweep(work)
-    oldest = time.time() - KEPT_SECONDS
+    oldest = time.time() - MAX_AGE_SECONDS
     for path in work.iterdir():
         with open_regular(path, os.O_RDWR) as file:
             if file is None or os.fstat(file).st_mtime >= oldest:
@@ -66,7 +66,7 @@ def remove_empty(work: Path) -> None:
         work.rmdir()
 
 
-def seed_of_interrupted(task: Render, folder: Path) -> int | None:
+def find_interrupted_seed(task: Render, folder: Path) -> int | None:
     """The seed that an unfinished run drew for the same request in the same folder; None if there is none."""
     with suppress(OSError, ValueError), _seed_file(task, folder / FOLDER).open("rb") as file:
         if lock(file.fileno()) is not False:
@@ -74,23 +74,23 @@ def seed_of_interrupted(task: Render, folder: Path) -> int | None:
     return None
 
 
-def keep_seed(task: Render, work: Path) -> IO[bytes]:
+def store_seed(task: Render, work: Path) -> IO[bytes]:
     """Store the seed drawn for a request; the file stays locked while it is open."""
     file = _seed_file(task, work)
     try:
         make_folder(work)
-        kept = open(file, "r+b", opener=_created)  # noqa: SIM115 - it is ours while it is open
-        lock(kept.fileno())
-        kept.truncate()
-        kept.write(str(task.seed).encode())
-        kept.flush()
-        os.fsync(kept.fileno())
+        locked = open(file, "r+b", opener=_open_or_create)  # noqa: SIM115 - the caller closes it
+        lock(locked.fileno())
+        locked.truncate()
+        locked.write(str(task.seed).encode())
+        locked.flush()
+        os.fsync(locked.fileno())
     except OSError as error:
         raise disk_error(error, file) from None
-    return kept
+    return locked
 
 
-def _created(path: str, flags: int) -> int:
+def _open_or_create(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o666)
 
 
