@@ -115,7 +115,7 @@ def test_prompts_come_from_a_file(run: Run, folder: Path) -> None:
         ([*IMAGES, "--longest", "1"], "--longest: 1 is too small, must be at least 2"),
         ([*IMAGES, "--video-source", "0.png"], "--video-source: 0.png is a picture, a video is wanted"),
         ([*IMAGES, "--model", "i2v", "--mode", "chained"], "--model: model 'i2v' takes no control video"),
-        ([*IMAGES, "--model", "i2v", "--loop"], "--loop: the model is not shown the picture at which"),
+        ([*IMAGES, "--model", "i2v", "--loop"], "--loop: the model takes no end image"),
         (
             [*IMAGES, "--model", "i2v", *["--frames", "9"] * 2],
             "--frames: 2 values, wanted 1 or 3, one for each",

@@ -48,5 +48,5 @@ def test_short_context_is_told_and_none_at_all_is_refused() -> None:
     notices: list[Notice] = []
     interleave_segments([clip(0, 1), clip(1, 20)], [Gap(frames=5, context=2)], RUNS, notices)
     assert "context: 2 frames asked before gap 0, there is 1" in map(str, notices)
-    with pytest.raises(RequestError, match="context: nothing is kept beside gap 0"):
+    with pytest.raises(RequestError, match="context: no frames are kept next to gap 0"):
         interleave_segments([clip(0, 0), clip(0, 0)], [Gap(frames=5, context=2)], RUNS, notices)

@@ -135,7 +135,7 @@ def test_svi_continues_a_video_and_closes_a_circle() -> None:
 @pytest.mark.parametrize(
     ("images", "more", "message"),
     [
-        (2, {"ends": False}, "2, but SVI takes 1 with a model that is shown no picture to end with"),
+        (2, {"ends": False}, "2, but SVI takes 1 with a model that takes no end image"),
         (1, {"ends": False, "before": 9}, "1, but SVI takes 0"),
         (0, {"before": 4}, "4 frames, SVI goes on from 5 or more"),
     ],
@@ -242,7 +242,7 @@ def test_another_grid_plans_by_the_same_rule() -> None:
         ({"overlaps": [-2]}, "overlap: -2"),
         ({"before": 9, "loop": True}, "loop: "),
         ({"before": -1}, "video_source: -1"),
-        ({"images": 2, "frames": [2], "grid": FREE}, "frames: segment 0 is too short for its pictures"),
+        ({"images": 2, "frames": [2], "grid": FREE}, "frames: segment 0 is too short for its images"),
     ],
 )
 def test_what_cannot_be_planned_is_named(arguments: dict[str, Any], message: str) -> None:

@@ -117,7 +117,7 @@ def test_a_window_of_steps_changes_a_real_travel(make: Make, images: list[Path],
     ("said", "message"),
     [
         ({"guide_range": "0-8"}, "--guide-range: 1 values, wanted 0, one for each video guide"),
-        ({"video_guide": 2}, "--video-guide: 2 given with 0 places, wanted one for each"),
+        ({"video_guide": 2}, "--video-guide: 2 given with 0 ranges, wanted one for each"),
         (
             {"video_guide": 2, "guide_range": ["0-8", "8-9"]},
             "--video-guide: numbers 0 and 1 overlap on frame 8",

@@ -38,7 +38,7 @@ SUBJECT = 400.0
 """Centimetres to the point at which a camera that moves keeps looking."""
 
 
-def _turned(yaw: float = 0.0, pitch: float = 0.0, position: Vector = (0.0, 0.0, 0.0)) -> Camera:
+def _rotated_camera(yaw: float = 0.0, pitch: float = 0.0, position: Vector = (0.0, 0.0, 0.0)) -> Camera:
     """A camera turned by `yaw` to the right or by `pitch` upwards, in radians."""
     return Camera(
         forward=(cos(yaw) * cos(pitch), sin(yaw) * cos(pitch), sin(pitch)),
@@ -48,28 +48,30 @@ def _turned(yaw: float = 0.0, pitch: float = 0.0, position: Vector = (0.0, 0.0, 
     )
 
 
-def _pan(way: int, done: float) -> Camera:
-    return _turned(yaw=way * radians(PAN) * done)
+def _pan(direction: int, progress: float) -> Camera:
+    return _rotated_camera(yaw=direction * radians(PAN) * progress)
 
 
-def _tilt(way: int, done: float) -> Camera:
-    return _turned(pitch=way * radians(TILT) * done)
+def _tilt(direction: int, progress: float) -> Camera:
+    return _rotated_camera(pitch=direction * radians(TILT) * progress)
 
 
-def _zoom(way: int, done: float) -> Camera:
-    return _turned(position=(way * ZOOM * done, 0.0, 0.0))
+def _zoom(direction: int, progress: float) -> Camera:
+    return _rotated_camera(position=(direction * ZOOM * progress, 0.0, 0.0))
 
 
-def _lift(way: int, done: float) -> Camera:
-    height = way * LIFT * done
-    return _turned(pitch=-atan(height / SUBJECT), position=(0.0, 0.0, height))
+def _lift(direction: int, progress: float) -> Camera:
+    height = direction * LIFT * progress
+    return _rotated_camera(pitch=-atan(height / SUBJECT), position=(0.0, 0.0, height))
 
 
-def _arc(way: int, done: float) -> Camera:
+def _arc(direction: int, progress: float) -> Camera:
     """Moves along the chord of an arc around the subject."""
-    ahead = SUBJECT * (1 - cos(radians(ARC))) * done
-    aside = SUBJECT * sin(radians(ARC)) * done
-    return _turned(yaw=-way * atan(aside / (SUBJECT - ahead)), position=(ahead, way * aside, 0.0))
+    ahead = SUBJECT * (1 - cos(radians(ARC))) * progress
+    aside = SUBJECT * sin(radians(ARC)) * progress
+    return _rotated_camera(
+        yaw=-direction * atan(aside / (SUBJECT - ahead)), position=(ahead, direction * aside, 0.0)
+    )
 
 
 PATHS: MappingProxyType[str, tuple[Callable[[int, float], Camera], int]] = MappingProxyType(
@@ -100,8 +102,8 @@ def path_number(path: str) -> int:
 
 def path_cameras(path: str, frames: int) -> list[Camera]:
     """The camera of each frame on one of `PATHS`; after the 81st frame it moves on at the same speed."""
-    move, way = PATHS[path]
-    return [move(way, frame / FRAMES) for frame in range(frames)]
+    move, direction = PATHS[path]
+    return [move(direction, frame / FRAMES) for frame in range(frames)]
 
 
 def relative_poses(cameras: Sequence[Camera]) -> list[Pose]:
@@ -114,7 +116,7 @@ def relative_poses(cameras: Sequence[Camera]) -> list[Pose]:
             for axis in axes
             for number in (
                 *(_dot(axis, other) for other in _axes(camera)),
-                _dot(axis, _minus(camera.position, origin)) / 100,
+                _dot(axis, _subtract(camera.position, origin)) / 100,
             )
         )
         for camera in cameras
@@ -122,12 +124,12 @@ def relative_poses(cameras: Sequence[Camera]) -> list[Pose]:
 
 
 def _axes(camera: Camera) -> tuple[Vector, Vector, Vector]:
-    return camera.right, _minus((0.0, 0.0, 0.0), camera.up), camera.forward
+    return camera.right, _subtract((0.0, 0.0, 0.0), camera.up), camera.forward
 
 
-def _minus(one: Vector, other: Vector) -> Vector:
-    return one[0] - other[0], one[1] - other[1], one[2] - other[2]
+def _subtract(left: Vector, right: Vector) -> Vector:
+    return left[0] - right[0], left[1] - right[1], left[2] - right[2]
 
 
-def _dot(one: Vector, other: Vector) -> float:
-    return sum(a * b for a, b in zip(one, other, strict=True))
+def _dot(left: Vector, right: Vector) -> float:
+    return sum(a * b for a, b in zip(left, right, strict=True))

@@ -64,7 +64,7 @@ def plan_edit(
     """
     if context < 1:
         raise RequestError("context", f"{context}, must be 1 or more")
-    ordered = _checked(length, portions, keep_ends)
+    ordered = _check_and_sort(length, portions, keep_ends)
     ranges: list[ClipRange] = []
     gaps: list[Gap] = []
     cursor = 0
@@ -78,22 +78,22 @@ def plan_edit(
         if gaps and first == cursor:
             earlier = gaps.pop()
             frames, removed = earlier.frames + frames, earlier.removed + removed
-            places = (*earlier.portions, index)
+            indices = (*earlier.portions, index)
         else:
             ranges.append(ClipRange(clip=0, first=cursor, end=first))
-            places = (index,)
-        gaps.append(Gap(frames=frames, context=context, removed=removed, portions=places))
+            indices = (index,)
+        gaps.append(Gap(frames=frames, context=context, removed=removed, portions=indices))
         cursor = last + 1
     ranges.append(ClipRange(clip=0, first=cursor, end=length))
     if not any(part.end > part.first for part in ranges):
-        raise RequestError("portions", f"cover all {length} frames, so nothing is left to go by")
+        raise RequestError("portions", f"cover all {length} frames, so no frames are left as context")
     notices: list[Notice] = []
     runs = RunLimits.on_grid(grid, window, overlap, "sliding_window_size", notices)
     kept, segments = interleave_segments(ranges, gaps, runs, notices)
     return sum_join_plan(kept, segments, fps, notices)
 
 
-def _checked(length: int, portions: Sequence[Portion], keep_ends: bool) -> list[int]:
+def _check_and_sort(length: int, portions: Sequence[Portion], keep_ends: bool) -> list[int]:
     """Indices of the portions in the order of the video."""
     if not portions:
         raise RequestError("portions", "none, wanted 1 or more")
@@ -105,7 +105,7 @@ def _checked(length: int, portions: Sequence[Portion], keep_ends: bool) -> list[
         if portion.gap is not None and portion.gap < 0:
             raise RequestError("portions", f"{portion} with a gap of {portion.gap}, must be 0 or more")
     ordered = sorted(range(len(portions)), key=lambda index: portions[index].first)
-    for one, other in itertools.pairwise(ordered):
-        if portions[other].first <= portions[one].last:
-            raise RequestError("portions", f"{portions[one]} and {portions[other]} overlap")
+    for left, right in itertools.pairwise(ordered):
+        if portions[right].first <= portions[left].last:
+            raise RequestError("portions", f"{portions[left]} and {portions[right]} overlap")
     return ordered

@@ -120,7 +120,7 @@ def fill_gap(
                 context_after=behind,
                 overlap_after=behind,
                 trim=generate - lead - more - frames - behind,
-                removed=_share(gap.removed, done, frames, gap.frames),
+                removed=_removed_share(gap.removed, done, frames, gap.frames),
                 portions=gap.portions,
             )
         )
@@ -128,7 +128,7 @@ def fill_gap(
     return segments
 
 
-def _share(removed: int, done: int, frames: int, all_frames: int) -> int:
+def _removed_share(removed: int, done: int, frames: int, all_frames: int) -> int:
     """How many of the removed frames a window replaces."""
     if not all_frames:
         return removed

@@ -39,19 +39,20 @@ def interleave_segments(
     segments: list[Segment] = []
     position = 0
     for index, gap in enumerate(gaps):
-        here = ranges[index]
-        if here.end > here.first:
-            kept.append(KeptRange(clip=here.clip, first=here.first, end=here.end, start=position))
-        position += here.end - here.first
+        kept_range = ranges[index]
+        if kept_range.end > kept_range.first:
+            kept.append(
+                KeptRange(clip=kept_range.clip, first=kept_range.first, end=kept_range.end, start=position)
+            )
+        position += kept_range.end - kept_range.first
         closes = index + 1 == len(ranges)
         after = ranges[0] if closes else ranges[index + 1]
         behind = after.end - after.first
         if position + behind == 0:
-            raise RequestError("context", f"nothing is kept beside gap {index}, which the model could go by")
+            raise RequestError("context", f"no frames are kept next to gap {index} as context")
         windows = fill_gap(gap, position, position, behind, runs, notices)
         if closes:
-            # The frames after it are the first of the video, which are written before: no crossfade with
-            # them.
+            # The frames after it are the first of the video, already written: no crossfade with them.
             windows[-1] = windows[-1].without_crossfade_after
         if gap.bridging:
             windows = _with_bridging(index, gap, windows, notices)
@@ -71,7 +72,7 @@ def _with_bridging(index: int, gap: Gap, windows: list[Segment], notices: list[N
         notices.append(
             Notice(
                 field="bridging",
-                text=f"gap {index} is made in {len(windows)} runs, none of which sees both edges",
+                text=f"gap {index} is made in {len(windows)} runs, and none is conditioned on both edges",
             )
         )
         return windows

@@ -161,15 +161,15 @@ class Plan(Entry):
 
     def gap_windows(self, segment: Segment) -> list[Segment]:
         """All windows of the gap that a segment fills."""
-        found: list[Segment] = []
+        windows: list[Segment] = []
         for part in self.parts:
             if isinstance(part, Segment):
-                found.append(part)
-            elif segment in found:
+                windows.append(part)
+            elif segment in windows:
                 break
             else:
-                found = []
-        return found
+                windows = []
+        return windows
 
 
 class JoinPlan(Plan):

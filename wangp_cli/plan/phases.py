@@ -83,13 +83,13 @@ def thresholds_between(timesteps: Sequence[float], lengths: Sequence[int]) -> li
     """
     if sum(lengths) != len(timesteps):
         raise RequestError("steps_per_phase", f"{list(lengths)} are not {len(timesteps)} steps in all")
-    found, begin = [], 0
+    thresholds, begin = [], 0
     for length in lengths[:-1]:
         begin += length
         after = timesteps[begin] if begin < len(timesteps) else 0.0
         before = timesteps[begin - 1] if begin else float(TRAINING_STEPS)
-        found.append((before + after) / 2)
-    return found
+        thresholds.append((before + after) / 2)
+    return thresholds
 
 
 def start_step(steps: int, strength: float) -> int:

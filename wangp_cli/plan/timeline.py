@@ -119,9 +119,9 @@ def resolve_guide_spans(total: int, videos: Sequence[GuideRange]) -> list[tuple[
             raise RequestError("video_guide", f"number {index} is on frames {video.start} to {end}")
         spans.append((min(video.start, total), min(end, total)))
     ordered = sorted((span, index) for index, span in enumerate(spans) if span[0] < span[1])
-    for (one, left), (other, right) in itertools.pairwise(ordered):
-        if other[0] < one[1]:
-            raise RequestError("video_guide", f"numbers {left} and {right} overlap on frame {other[0]}")
+    for (first, left), (second, right) in itertools.pairwise(ordered):
+        if second[0] < first[1]:
+            raise RequestError("video_guide", f"numbers {left} and {right} overlap on frame {second[0]}")
     return spans
 
 

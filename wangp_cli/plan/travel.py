@@ -67,8 +67,8 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
     if mode == "svi" and not ends and images > (most := int(not before)):
         raise RequestError(
             "images",
-            f"{images}, but SVI takes {most} with a model that is shown no picture to end with",
-            hint="--mode independent, or a model that is",
+            f"{images}, but SVI takes {most} with a model that takes no end image",
+            hint="--mode independent, or a model that takes one",
         )
     segments = _segment_count(images, len(frames), before, loop, ends)
     notices: list[Notice] = []
@@ -81,14 +81,16 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
     start = before
     for run in runs:
         sizes = [lengths[i] for i in run]
-        keys = _keys(run[0], sizes, images, continued=before > 0, loop=loop and run[-1] == segments - 1)
+        offsets = _image_offsets(
+            run[0], sizes, images, continued=before > 0, loop=loop and run[-1] == segments - 1
+        )
         if mode == "independent":
-            keys = keys if ends else [key for key in keys if key[1] == -1]
-            segment = _independent(len(made), start, sizes[0], grid, keys, ends=ends)
+            offsets = offsets if ends else [offset for offset in offsets if offset[1] == -1]
+            segment = _independent(len(made), start, sizes[0], grid, offsets, ends=ends)
         elif mode == "svi":
-            segment = _anchored(len(made), start, sizes[0], grid, keys, before)
+            segment = _anchored(len(made), start, sizes[0], grid, offsets, before)
         else:
-            segment = _chained(len(made), start, sum(sizes), leads[run[0]], grid, keys)
+            segment = _chained(len(made), start, sum(sizes), leads[run[0]], grid, offsets)
         if loop and run[-1] == segments - 1:
             segment = segment.model_copy(update={"frames": segment.frames - 1, "trim": segment.trim + 1})
         _check_room(segment)
@@ -101,7 +103,7 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
     )
 
 
-Key = tuple[int, int]
+ImageOffset = tuple[int, int]
 """An image, and the count of new frames before its place; -1 is the frame before the first new one."""
 
 
@@ -109,11 +111,11 @@ def _segment_count(images: int, values: int, before: int, loop: bool, ends: bool
     if before < 0:
         raise RequestError("video_source", f"{before} frames")
     if before and loop:
-        raise RequestError("loop", "a continued video does not come back to its first picture")
+        raise RequestError("loop", "a continued video cannot loop back to its first image")
     if images < 1 and not before:
         raise RequestError("images", "none, wanted 1 or more", hint="--image FILE for each")
     if loop and not ends:
-        raise RequestError("loop", "the model is not shown the picture at which a segment ends")
+        raise RequestError("loop", "the model takes no end image")
     if images == 0 or (images == 1 and not before and not loop):
         return max(values, 1)
     return images + bool(before or loop) - ends
@@ -124,9 +126,11 @@ def _on_grid(frames: list[int], grid: Grid, notices: list[Notice]) -> list[int]:
         if count < 2:
             raise RequestError("frames", f"{count}, a segment has 2 or more")
     lengths = [grid.frames(count) for count in frames]
-    for asked, given in dict.fromkeys(zip(frames, lengths, strict=True)):
-        if asked != given:
-            notices.append(Notice(field="frames", text=f"{asked} became {given}, which the model can make"))
+    for requested, given in dict.fromkeys(zip(frames, lengths, strict=True)):
+        if requested != given:
+            notices.append(
+                Notice(field="frames", text=f"{requested} became {given}, which the model can make")
+            )
     return lengths
 
 
@@ -136,7 +140,7 @@ def _seams(
     """The overlap of each seam."""
     count = len(neighbours) - 1
     if mode == "chained" and count:
-        return _even(broadcast("overlap", overlaps, count, "seam"), neighbours, notices)
+        return _even_overlaps(broadcast("overlap", overlaps, count, "seam"), neighbours, notices)
     if mode == "svi" and count:
         if any(overlap not in (0, grid.step) for overlap in overlaps):
             notices.append(Notice(field="overlap", text=f"{grid.step} in each seam, as SVI has it"))
@@ -147,20 +151,22 @@ def _seams(
     return [0] * count
 
 
-def _even(overlaps: list[int], lengths: list[int], notices: list[Notice]) -> list[int]:
+def _even_overlaps(overlaps: list[int], lengths: list[int], notices: list[Notice]) -> list[int]:
     """Overlaps rounded down to even numbers, then limited to the length of the shorter neighbour."""
     result = []
-    for seam, asked in enumerate(overlaps):
-        if asked < 0:
-            raise RequestError("overlap", f"{asked}, must be 0 or more")
-        even = asked // 2 * 2
+    for seam, requested in enumerate(overlaps):
+        if requested < 0:
+            raise RequestError("overlap", f"{requested}, must be 0 or more")
+        even = requested // 2 * 2
         shorter = min(lengths[seam], lengths[seam + 1])
         if even > shorter:
             notices.append(
-                Notice(field="overlap", text=f"{asked} became {shorter}, the length of the shorter neighbour")
+                Notice(
+                    field="overlap", text=f"{requested} became {shorter}, the length of the shorter neighbour"
+                )
             )
-        elif even != asked:
-            notices.append(Notice(field="overlap", text=f"{asked} became {even}, an even number"))
+        elif even != requested:
+            notices.append(Notice(field="overlap", text=f"{requested} became {even}, an even number"))
         result.append(min(even, shorter))
     notices[:] = dict.fromkeys(notices)
     return result
@@ -179,20 +185,24 @@ def _runs(lengths: list[int], leads: list[int], grid: Grid, longest: int | None)
     return runs
 
 
-def _keys(first: int, sizes: list[int], images: int, *, continued: bool, loop: bool) -> list[Key]:
+def _image_offsets(
+    first: int, sizes: list[int], images: int, *, continued: bool, loop: bool
+) -> list[ImageOffset]:
     """The image with which a run begins, then those at the ends of its segments."""
-    keys = [] if continued and first == 0 else [(first - continued, -1)]
+    offsets = [] if continued and first == 0 else [(first - continued, -1)]
     end = -1
     for offset, size in enumerate(sizes):
         end += size
-        keys.append((first + offset + (not continued), end))
+        offsets.append((first + offset + (not continued), end))
     if loop:
-        keys[-1] = (0, end)
-    return [(image, place) for image, place in keys if 0 <= image < images]
+        offsets[-1] = (0, end)
+    return [(image, place) for image, place in offsets if 0 <= image < images]
 
 
-def _chained(index: int, start: int, frames: int, overlap: int, grid: Grid, keys: list[Key]) -> Segment:
-    first = keys[:1] if keys and keys[0][1] == -1 else []
+def _chained(
+    index: int, start: int, frames: int, overlap: int, grid: Grid, offsets: list[ImageOffset]
+) -> Segment:
+    first = offsets[:1] if offsets and offsets[0][1] == -1 else []
     # Without an overlap the run begins with the image, or with the last frame if there is no image.
     given = overlap or int(start > 0 and not first)
     generate = grid.cover(given + frames)
@@ -202,7 +212,7 @@ def _chained(index: int, start: int, frames: int, overlap: int, grid: Grid, keys
     context = given + spare if reach else given
     # The last frame of context is this image as the model generated it, so the image itself is placed there.
     pictures = [PlacedImage(image=image, at=max(context - 1, 0)) for image, _ in first]
-    pictures += [PlacedImage(image=image, at=context + place) for image, place in keys[len(first) :]]
+    pictures += [PlacedImage(image=image, at=context + place) for image, place in offsets[len(first) :]]
     return Segment(
         index=index,
         frames=frames,
@@ -216,8 +226,10 @@ def _chained(index: int, start: int, frames: int, overlap: int, grid: Grid, keys
     )
 
 
-def _independent(index: int, start: int, length: int, grid: Grid, keys: list[Key], *, ends: bool) -> Segment:
-    own = any(place == -1 for _, place in keys)
+def _independent(
+    index: int, start: int, length: int, grid: Grid, offsets: list[ImageOffset], *, ends: bool
+) -> Segment:
+    own = any(place == -1 for _, place in offsets)
     # If the segment before does not end with it, its own image is a new frame.
     shared = int(start > 0 and (ends or not own))
     generate = grid.cover(length)
@@ -231,14 +243,16 @@ def _independent(index: int, start: int, length: int, grid: Grid, keys: list[Key
         overlap=shared if own else 0,
         start=start,
         trim=generate - length,
-        pictures=tuple(PlacedImage(image=image, at=max(place, 0)) for image, place in keys),
+        pictures=tuple(PlacedImage(image=image, at=max(place, 0)) for image, place in offsets),
     )
 
 
-def _anchored(index: int, start: int, frames: int, grid: Grid, keys: list[Key], before: int) -> Segment:
-    own = [image for image, place in keys if place == -1]
+def _anchored(
+    index: int, start: int, frames: int, grid: Grid, offsets: list[ImageOffset], before: int
+) -> Segment:
+    own = [image for image, place in offsets if place == -1]
     if not start:
-        pictures = [PlacedImage(image=image, at=max(place, 0)) for image, place in keys]
+        pictures = [PlacedImage(image=image, at=max(place, 0)) for image, place in offsets]
         return Segment(
             index=index,
             frames=frames,
@@ -265,14 +279,14 @@ def _anchored(index: int, start: int, frames: int, grid: Grid, keys: list[Key], 
         trim=generate - lead - frames,
         # A travel from one image has it as the anchor of all segments.
         anchor=own[0] if own else -1 if before else 0,
-        pictures=tuple(PlacedImage(image=image, at=lead + place) for image, place in keys if place >= 0),
+        pictures=tuple(PlacedImage(image=image, at=lead + place) for image, place in offsets if place >= 0),
     )
 
 
 def _check_room(segment: Segment) -> None:
     places = [picture.at for picture in segment.pictures]
     if len(set(places)) < len(places) or segment.frames < 1:
-        raise RequestError("frames", f"segment {segment.index} is too short for its pictures")
+        raise RequestError("frames", f"segment {segment.index} is too short for its images")
 
 
 def _anchors(segments: list[Segment], images: int) -> tuple[int, ...]:

@@ -128,5 +128,5 @@ class RenderJob(Job):
         return [
             Lora(path=lora.path, strength=strength.for_run(run))
             for lora, strength in each
-            if strength.any or not own
+            if strength.is_nonzero or not own
         ]

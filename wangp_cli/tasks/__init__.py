@@ -16,7 +16,7 @@ TaskTypes: TypeAlias = Mapping[str, "type[Task]"]
 """Task classes by type."""
 
 
-class _ImportedWhenUsed(Mapping[str, "type[Task]"]):
+class _LazyTaskTypes(Mapping[str, "type[Task]"]):
     """Task classes by type, each imported from the module of its type when it is first looked up.
 
     A command that serves one type does not pay for the models of all.
@@ -38,5 +38,5 @@ class _ImportedWhenUsed(Mapping[str, "type[Task]"]):
         return name in _CLASSES
 
 
-TASKS: TaskTypes = _ImportedWhenUsed()
+TASKS: TaskTypes = _LazyTaskTypes()
 """The task classes of wangp by their type; a session may have more."""

@@ -77,12 +77,12 @@ def parse_fade(text: str) -> Fade:
     return Fade(**given, curve=cast("Curve", curve))
 
 
-def _fade(value: str) -> str:
+def _check_fade(value: str) -> str:
     parse_fade(value)
     return value
 
 
-FadeText = Annotated[str, AfterValidator(_fade)]
+FadeText = Annotated[str, AfterValidator(_check_fade)]
 
 
 class AdjustmentOptions(Spec):

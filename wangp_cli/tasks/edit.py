@@ -14,7 +14,7 @@ from wangp_cli.plan.edit import plan_edit
 from wangp_cli.plan.model import JoinPlan, broadcast
 from wangp_cli.tasks.fields import MANY, MAX_FRAMES, Counts, Flag, Input, Rate, Size, Spec
 from wangp_cli.tasks.planned import OverlapOptions, Planned, Sound
-from wangp_cli.tasks.portions import frames_of, portion, prompt_of
+from wangp_cli.tasks.portions import check_portion, frames_of, prompt_of
 
 
 class EditedPortions(Spec):
@@ -23,7 +23,7 @@ class EditedPortions(Spec):
     panel: ClassVar[str] = "Inputs"
     video: Annotated[Path, Input(("video",)), Flag("Video to edit.")]
     portions: Annotated[
-        tuple[Annotated[str, AfterValidator(portion)], ...],
+        tuple[Annotated[str, AfterValidator(check_portion)], ...],
         MANY,
         Field(min_length=1),
         Flag(

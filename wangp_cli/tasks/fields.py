@@ -45,7 +45,7 @@ class Flag:
         name: the long name where it differs from the field's, singular for repeatable ones.
         metavar: what the value is called in the help.
         default: the default in the help, where the field's own is not what most users get.
-        negative: the long name that says no to a boolean; None is `no-NAME`, empty is none.
+        negative: the long name that sets a boolean to false; None is `no-NAME`, empty is none.
         positional: an argument of the command instead of an option.
     """
 
@@ -95,7 +95,7 @@ class Spec(BaseModel):
         return type(self).model_validate(self.model_dump() | changes)
 
 
-def _size(value: str) -> str:
+def _parse_size(value: str) -> str:
     match = _SIZE.fullmatch(value.strip())
     if not match:
         raise ValueError(f"{value!r} is not WIDTHxHEIGHT, such as 832x480")
@@ -105,7 +105,7 @@ def _size(value: str) -> str:
     return f"{width}x{height}"
 
 
-def _frames(value: int | str) -> int | str:
+def _parse_frames(value: int | str) -> int | str:
     if isinstance(value, str) and _COUNT.fullmatch(value.strip()):
         value = int(value)
     if isinstance(value, int):
@@ -117,7 +117,7 @@ def _frames(value: int | str) -> int | str:
     return value
 
 
-def _rate(value: Any) -> Any:
+def _parse_rate(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return value
     text = str(value).strip()
@@ -140,11 +140,11 @@ Counts = Annotated[tuple[Annotated[int, Field(ge=0, le=MAX_FRAMES)], ...], MANY]
 
 Order = Literal["given", "model", "phase"]
 """Order of a batch: as given, grouped by model, or grouped by model and stage."""
-Size = Annotated[str, AfterValidator(_size)]
+Size = Annotated[str, AfterValidator(_parse_size)]
 """`WIDTHxHEIGHT` in pixels."""
-FrameCount = Annotated[int | str, AfterValidator(_frames)]
+FrameCount = Annotated[int | str, AfterValidator(_parse_frames)]
 """A count of frames, or seconds such as `5s`."""
-Rate = Annotated[str, BeforeValidator(_rate)]
+Rate = Annotated[str, BeforeValidator(_parse_rate)]
 """Frames per second, exact: `16` or `24000/1001`."""
 
 

@@ -16,7 +16,7 @@ from wangp_cli.plan.inpaint import plan_inpaint
 from wangp_cli.plan.model import JoinPlan
 from wangp_cli.tasks.fields import MANY, MAX_FRAMES, Flag, FrameCount, Input, Rate, Size, Spec, frame_count
 from wangp_cli.tasks.planned import Planned
-from wangp_cli.tasks.portions import frames_of, plain_portion
+from wangp_cli.tasks.portions import check_plain_portion, frames_of
 from wangp_cli.tasks.render import Shape
 from wangp_cli.tasks.shot import MODELS
 
@@ -27,7 +27,7 @@ class InpaintRegion(Spec):
     panel: ClassVar[str] = "Inputs"
     video: Annotated[Path, Input(("video",)), Flag("Video to inpaint.")]
     portion: Annotated[
-        Annotated[str, AfterValidator(plain_portion)] | None,
+        Annotated[str, AfterValidator(check_plain_portion)] | None,
         Flag(
             "Frames to inpaint: 16-33, both included, or seconds 1s-2.5s.",
             metavar="START-END",
@@ -137,8 +137,8 @@ class Inpaint(InpaintContext, RunLength, InpaintRegion, Planned):
         """The frames to inpaint, in a video of `length` frames at `rate`."""
         if self.portion is None:
             return range(length)
-        found = frames_of("portion", self.portion, rate)
-        return range(found.first, found.last + 1)
+        portion = frames_of("portion", self.portion, rate)
+        return range(portion.first, portion.last + 1)
 
     def plan(self, lengths: Mapping[str, Sequence[int]], spec: ModelSpec, rate: Fraction) -> JoinPlan:
         """The frames of the video, those of the portion in windows."""
@@ -156,7 +156,7 @@ class Inpaint(InpaintContext, RunLength, InpaintRegion, Planned):
         )
         if self.mask is None and not plan.kept:
             raise RequestError(
-                "portion", f"covers all {length} frames, so nothing is left to go by", hint="give a mask"
+                "portion", f"covers all {length} frames, so no frames are left as context", hint="give a mask"
             )
         for frames in lengths.get("video_mask", ()):
             if frames not in (length, len(new)):

@@ -1,4 +1,4 @@
-"""How strong a LoRA is in every phase and step of a run."""
+"""The strength (scale) of a LoRA in every phase and step of a run."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Strength:
         return ";".join(",".join(repr(value).removesuffix(".0") for value in phase) for phase in self.phases)
 
     @property
-    def any(self) -> bool:
+    def is_nonzero(self) -> bool:
         """Whether it is not zero at some step."""
         return any(value for phase in self.phases for value in phase)
 

@@ -14,7 +14,7 @@ from wangp_cli.tasks.shot import MODELS
 _HUB = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*(:[^@]+)?")
 
 
-def _joined(value: Any) -> Any:
+def _join_texts(value: Any) -> Any:
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
@@ -78,7 +78,7 @@ class LoraOptions(Spec):
     ] = ()
     lora_multipliers: Annotated[
         str,
-        BeforeValidator(_joined),
+        BeforeValidator(_join_texts),
         Flag(
             "Strengths of the LoRAs in their order, such as '1;0 0.8'; instead of @STRENGTH. Those of the "
             "accelerator come before a |.",

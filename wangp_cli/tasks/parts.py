@@ -49,8 +49,8 @@ Phased = create_model(
 
 def sampling_of(own: PartOverrides) -> dict[str, Any]:
     """The sampling values that a part overrides, by field."""
-    found: dict[str, Any] = own.model_dump(exclude={"lora_multipliers"})
-    return found
+    values: dict[str, Any] = own.model_dump(exclude={"lora_multipliers"})
+    return values
 
 
 def check_multipliers(text: str | None, run: Sampling, loras: int) -> None:
@@ -68,7 +68,7 @@ def check_multipliers(text: str | None, run: Sampling, loras: int) -> None:
         strength.for_run(run)
 
 
-def _table(value: Any) -> Any:
+def _parse_table(value: Any) -> Any:
     """`steps=8 guidance_scale=1` as a dict."""
     if not isinstance(value, str):
         return value
@@ -90,7 +90,7 @@ class PartPhases(Spec):
 
     panel: ClassVar[str] = "Phases"
     part_phases: Annotated[
-        tuple[Annotated[Phased, BeforeValidator(_table)], ...],
+        tuple[Annotated[Phased, BeforeValidator(_parse_table)], ...],
         BeforeValidator(_as_list),
         Flag(
             f"Values of one generated part: {', '.join(NAMES)}, phases, lora_multipliers, as in "
@@ -117,7 +117,7 @@ class PartNoise(Spec):
     ] = ()
 
 
-def _factors(value: str) -> str:
+def _check_factors(value: str) -> str:
     try:
         numbers = [float(number) for number in value.split()]
     except ValueError:
@@ -132,7 +132,7 @@ class PartLoraOptions(Spec):
 
     panel: ClassVar[str] = "LoRA"
     part_lora_factors: Annotated[
-        tuple[Annotated[str, AfterValidator(_factors)], ...],
+        tuple[Annotated[str, AfterValidator(_check_factors)], ...],
         MANY,
         Flag(
             "What the LoRAs' strengths are multiplied by in one generated part, such as '1 0.5'; 0 is "

@@ -135,12 +135,12 @@ class Planned(PartLoraOptions, PartPhases, PartNoise, SeamOptions, DebugOutputs,
     @property
     def all_prompts(self) -> str:
         """All prompts as one text."""
-        return _together(self.text_before, *self.prompts, self.text_after)
+        return _join_texts(self.text_before, *self.prompts, self.text_after)
 
     @property
     def all_negative_prompts(self) -> str:
         """All negative prompts as one text."""
-        return _together(*self.negative_prompt)
+        return _join_texts(*self.negative_prompt)
 
     @property
     def videos(self) -> tuple[Path, ...]:
@@ -167,7 +167,7 @@ class Planned(PartLoraOptions, PartPhases, PartNoise, SeamOptions, DebugOutputs,
         """Audio file for the whole result, instead of the audio of the videos."""
         return None
 
-    def abilities(self, spec: ModelSpec) -> frozenset[Accepts]:  # noqa: ARG002 - for those to whom it matters
+    def abilities(self, spec: ModelSpec) -> frozenset[Accepts]:  # noqa: ARG002 - for subclasses
         """The model is conditioned on known frames and on a mask of the generated ones."""
         needed: set[Accepts] = {"control", "mask"}
         return frozenset(needed | {"initial"} if self.denoising_strength < 1 else needed)
@@ -198,10 +198,10 @@ class Planned(PartLoraOptions, PartPhases, PartNoise, SeamOptions, DebugOutputs,
         parts = _parts(segment)
         return shot_of(
             self,
-            prompt=_together(
+            prompt=_join_texts(
                 self.text_before, *(value_of_unit(self.prompts, part) for part in parts), self.text_after
             ),
-            negative_prompt=_together(*(value_of_unit(self.negative_prompt, part) for part in parts)),
+            negative_prompt=_join_texts(*(value_of_unit(self.negative_prompt, part) for part in parts)),
             frames=segment.generate,
             seed=value_of_unit(self.part_seeds, parts[0]) if self.part_seeds else self.seed,
             **(sampling_of(value_of_unit(self.part_phases, parts[0])) if self.part_phases else {}),
@@ -216,11 +216,11 @@ class Planned(PartLoraOptions, PartPhases, PartNoise, SeamOptions, DebugOutputs,
         """The strength of each of the task's LoRAs in a segment."""
         part = _parts(segment)[0]
         own = value_of_unit(self.part_phases, part).lora_multipliers if self.part_phases else None
-        found = [strength for _, strength in self.strengths()] if own is None else read_multipliers(own)
+        strengths = [strength for _, strength in self.strengths()] if own is None else read_multipliers(own)
         if not self.part_lora_factors:
-            return found
+            return strengths
         factors = map(float, value_of_unit(self.part_lora_factors, part).split())
-        return [strength.times(factor) for strength, factor in zip(found, factors, strict=True)]
+        return [strength.times(factor) for strength, factor in zip(strengths, factors, strict=True)]
 
     @model_validator(mode="after")
     def _a_factor_for_each_lora(self) -> Self:
@@ -254,5 +254,5 @@ def _parts(segment: Segment) -> tuple[int, ...]:
     return segment.portions or (segment.index,)
 
 
-def _together(*texts: str) -> str:
+def _join_texts(*texts: str) -> str:
     return " ".join(dict.fromkeys(text.strip() for text in texts if text.strip()))

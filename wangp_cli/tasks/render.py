@@ -16,7 +16,7 @@ from wangp_cli.tasks.loras import LoraOptions
 from wangp_cli.tasks.runtime import Runtime
 from wangp_cli.tasks.shot import Canvas, Sampling
 from wangp_cli.tasks.stages import RENDER_STAGES, StageShare
-from wangp_cli.tasks.task import Encoding, Task
+from wangp_cli.tasks.task import NAME, Encoding, Task
 
 SAME_SHAPE = 0.02
 """Largest relative difference of two equal aspect ratios: sizes are rounded to whole pixels."""
@@ -66,9 +66,7 @@ class Render(Runtime, Encoding, LoraOptions, Sampling, Canvas, Task, ModelChoice
     rate_inputs: ClassVar[tuple[str, ...]] = ()
     keeps_size: ClassVar[bool] = False
     splices: ClassVar[bool] = False
-    name: Annotated[
-        str, Flag("Template of file names: {model} {seed} {prompt} {index} {date} ...", metavar="TEMPLATE")
-    ] = "{model}_seed{seed}_{prompt}"
+    name: Annotated[str, NAME] = "{model}_seed{seed}_{prompt}"
 
     def models(self) -> Mapping[str, str]:
         """The diffusion model, as `model`."""

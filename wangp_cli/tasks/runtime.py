@@ -61,7 +61,7 @@ def _attention(value: str) -> str:
     return name
 
 
-def _word(value: Any) -> Any:
+def _as_text(value: Any) -> Any:
     """A number as text, for fields that take names."""
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
@@ -121,7 +121,7 @@ class Runtime(Spec):
     ] = "none"
     profile: Annotated[
         Profile,
-        BeforeValidator(_word),
+        BeforeValidator(_as_text),
         Flag(
             "Memory profile: from all weights on the device (1) to the least memory (5).", metavar="auto|1..5"
         ),

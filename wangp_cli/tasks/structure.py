@@ -14,9 +14,9 @@ from wangp_cli.plan.edit import Portion
 from wangp_cli.plan.model import broadcast
 from wangp_cli.plan.timeline import GuideRange, GuideSpan, Timing, resolve_guide_spans
 from wangp_cli.tasks.fields import FINITE, MANY, Flag, Input, Spec
-from wangp_cli.tasks.portions import frames_of, plain_portion
+from wangp_cli.tasks.portions import check_plain_portion, frames_of
 
-Portions = Annotated[tuple[Annotated[str, AfterValidator(plain_portion)], ...], MANY]
+Portions = Annotated[tuple[Annotated[str, AfterValidator(check_plain_portion)], ...], MANY]
 
 
 class StructureOptions(Spec):
@@ -66,10 +66,10 @@ class StructureOptions(Spec):
         ),
     ] = 1.0
 
-    def places(
+    def guide_spans(
         self, total: int, before: int, lengths: Sequence[int], rate: Fraction
     ) -> tuple[GuideSpan, ...]:
-        """Where the control videos lie.
+        """The frames of the result that each control video guides.
 
         Args:
             total: frames of the result.
@@ -89,20 +89,20 @@ class StructureOptions(Spec):
         if count > 1 and len(self.guide_range) != count:
             raise RequestError(
                 "video_guide",
-                f"{count} given with {len(self.guide_range)} places, wanted one for each",
+                f"{count} given with {len(self.guide_range)} ranges, wanted one for each",
                 hint="--guide-range START-END for each",
             )
         ranges = [frames_of("guide_range", text, rate) for text in self.guide_range]
-        asked = [GuideRange(start=part.first, end=part.last + 1) for part in ranges] or [
+        requested = [GuideRange(start=part.first, end=part.last + 1) for part in ranges] or [
             GuideRange(start=before)
         ]
         whole: tuple[str | None, ...] = (None,)
         cuts = broadcast("guide_cut", self.guide_cut or whole, count, "video guide")
-        found = []
-        for video, (start, end) in enumerate(resolve_guide_spans(total, asked)):
+        spans = []
+        for video, (start, end) in enumerate(resolve_guide_spans(total, requested)):
             if start == end:
                 raise RequestError("guide_range", f"begins on frame {start}, but the result has {total}")
-            part = _cut(cuts[video], lengths[video], rate)
+            part = _used_frames(cuts[video], lengths[video], rate)
             if self.guide_timing == "off" and part.last - part.first + 1 != end - start:
                 raise RequestError(
                     "video_guide",
@@ -111,18 +111,18 @@ class StructureOptions(Spec):
                     hint="--guide-timing loop",
                 )
             last = part.last if cuts[video] else None
-            place = GuideSpan(
+            span = GuideSpan(
                 video=video, start=start, end=end, first=part.first, last=last, timing=self.guide_timing
             )
-            found.append(place)
-        return tuple(found)
+            spans.append(span)
+        return tuple(spans)
 
 
-def _cut(text: str | None, length: int, rate: Fraction) -> Portion:
+def _used_frames(text: str | None, length: int, rate: Fraction) -> Portion:
     """The frames of a control video to use, of so many at the rate of the result."""
     if text is None:
         return Portion(first=0, last=length - 1)
-    found = frames_of("guide_cut", text, rate)
-    if found.last >= length or found.first > found.last:
+    portion = frames_of("guide_cut", text, rate)
+    if portion.last >= length or portion.first > portion.last:
         raise RequestError("guide_cut", f"{text!r} is not within 0-{length - 1}")
-    return found
+    return portion

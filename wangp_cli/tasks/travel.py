@@ -161,10 +161,10 @@ class Travel(AdjustmentOptions, StructureOptions, TravelOptions, PartLengths, Tr
         )
         self.check_parts(sum(len(segment.portions) for segment in plan.segments), "part")
         kept = sum(part.frames for part in plan.kept)
-        guides = self.places(plan.total, kept, lengths.get("video_guide", ()), rate)
+        guides = self.guide_spans(plan.total, kept, lengths.get("video_guide", ()), rate)
         notices = plan.notices
         if not self.overlap:
-            # Nobody asked for an overlap, so nobody needs to hear that it became another.
+            # That the default overlap was changed is no news to a user who gave none.
             notices = tuple(notice for notice in notices if notice.field != "overlap")
         if self._mode(spec) == "svi" and not self.loras and self.accelerator in (None, NO_ACCELERATOR):
             text = "svi without a LoRA that was made for it, such as --accelerator svi"

@@ -29,8 +29,8 @@ def write_intermediates(job: RenderJob, segment: Segment, inputs: Inputs, made: 
     """
     folder = intermediates_folder(job.request.outputs[0])
     segments: Iterator[Frames] = (made[at : at + 16] for at in range(0, len(made), 16))
-    shown = ((name, chunks(clip.frames)) for name, clip in _clips(inputs))
-    for name, pieces in [("segment", segments), *shown]:
+    conditioning = ((name, chunks(clip.frames)) for name, clip in _clips(inputs))
+    for name, pieces in [("segment", segments), *conditioning]:
         file = folder / f"{name}_{segment.index:03d}.mkv"
         with job.new_file(file, overwrite=True) as partial:
             write_video(partial, pieces, fps=plan.fps, codec="ffv1")
@@ -92,7 +92,7 @@ def _guide(inputs: Inputs, count: int) -> Frames:
     return frames
 
 
-def timeline_story(plan: Plan, size: tuple[int, int], pictures: Sequence[Frames]) -> TimelineContent:
+def timeline_content(plan: Plan, size: tuple[int, int], pictures: Sequence[Frames]) -> TimelineContent:
     """What the timeline of a plan shows, with small copies of its images."""
     width, height = size
     small = max(1, round(THUMBNAIL * width / height)), THUMBNAIL
@@ -102,15 +102,15 @@ def timeline_story(plan: Plan, size: tuple[int, int], pictures: Sequence[Frames]
     return TimelineContent(total=plan.total, fps=plan.fps, size=size, generated=made, anchors=anchors)
 
 
-def draw_timeline(story: TimelineContent, guide: Iterable[Frames], result: Path) -> Iterator[Frames]:
+def draw_timeline(content: TimelineContent, guide: Iterable[Frames], result: Path) -> Iterator[Frames]:
     """Draw guide and result side by side over a timeline, for each frame of a finished video.
 
     Args:
-        story: of the video.
+        content: of the video.
         guide: a frame `[1, H, W, 3]` for each of the video.
         result: the video.
     """
-    timeline = TimelineRenderer(story)
-    shown = (piece[at : at + 1, ..., :3] for piece in stream_video(result) for at in range(len(piece)))
-    for index, (left, right) in enumerate(zip(guide, shown, strict=True)):
+    timeline = TimelineRenderer(content)
+    frames = (piece[at : at + 1, ..., :3] for piece in stream_video(result) for at in range(len(piece)))
+    for index, (left, right) in enumerate(zip(guide, frames, strict=True)):
         yield timeline.draw(index, left, right)

@@ -30,9 +30,9 @@ def decode_within_memory(
     """Decode latents and write them; where memory runs out, again with smaller tiles.
 
     Args:
-        load: gives the pipeline.
+        load: returns the pipeline.
         latents: of the pipeline.
-        job: its progress is told.
+        job: takes the progress.
         write: takes frames in order and their audio; it must undo what it began when reading them fails.
 
     Raises:

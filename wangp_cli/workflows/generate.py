@@ -64,7 +64,7 @@ def run(job: RenderJob) -> Iterator[Stage]:
             remove_empty(file.parent)
 
 
-def _write(result: ResultWriter, continued: _Continued, decoded: Decoded) -> None:
+def _write(result: ResultWriter, continued: _ContinuedVideo, decoded: Decoded) -> None:
     count = result.job.request.frames
     if count == 1:
         result.write_image(next(decoded.frames))
@@ -73,7 +73,7 @@ def _write(result: ResultWriter, continued: _Continued, decoded: Decoded) -> Non
     if decoded.audio is not None and not has_given_audio(task := _task(result.job)):
         new = count - continued.overlap
         audio = shot_audio(task, continued.before, continued.overlap, new, decoded.audio)
-    stream, count = _joined(decoded.frames, count, continued)
+    stream, count = _prepend_source(decoded.frames, count, continued)
     result.write_video(stream, count, audio)
 
 
@@ -89,7 +89,7 @@ def _log_kept_latents(file: Path | None) -> Iterator[None]:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Continued:
+class _ContinuedVideo:
     """The video before the generated frames, their overlap with it, and audio of files."""
 
     before: SourceVideo | None
@@ -97,22 +97,24 @@ class _Continued:
     audio: Audio | None
 
 
-def _encode(job: RenderJob, load: Callable[[], Pipeline]) -> tuple[Any, _Continued]:
+def _encode(job: RenderJob, load: Callable[[], Pipeline]) -> tuple[Any, _ContinuedVideo]:
     """The model's conditioning; the inputs are not kept, as many tasks may wait here at once."""
     task = _task(job)
     prepared = read_inputs(task, job.request.spec, job.request.facts)
     audio = shot_audio(task, prepared.before, prepared.overlap, job.request.frames - prepared.overlap)
     conditioning = None if job.latents else load().encode(task, prepared.inputs, job.progress)
-    return conditioning, _Continued(before=prepared.before, overlap=prepared.overlap, audio=audio)
+    return conditioning, _ContinuedVideo(before=prepared.before, overlap=prepared.overlap, audio=audio)
 
 
-def _joined(frames: Iterator[Frames], count: int, continued: _Continued) -> tuple[Iterator[Frames], int]:
+def _prepend_source(
+    frames: Iterator[Frames], count: int, continued: _ContinuedVideo
+) -> tuple[Iterator[Frames], int]:
     """The continued video, then the new frames after their overlap with it; and the count of both."""
     before = continued.before
     if before is None:
         return frames, count
     # One dtype for the whole file: 8 bits survive as floats.
-    stream = chain(map(as_float, before.frames(0, len(before))), skip(frames, continued.overlap))
+    stream = chain(map(as_float, before.frames(0, len(before))), skip_frames(frames, continued.overlap))
     return stream, count + len(before) - continued.overlap
 
 
@@ -122,7 +124,7 @@ def _task(job: RenderJob) -> Generate:
     return task
 
 
-def skip(pieces: Iterator[Frames], count: int) -> Iterator[Frames]:
+def skip_frames(pieces: Iterator[Frames], count: int) -> Iterator[Frames]:
     """The same frames without the first `count`."""
     for piece in pieces:
         if count < len(piece):

@@ -73,7 +73,7 @@ def fit_image(picture: Frames, width: int, height: int, how: Literal["crop", "pa
 
 
 def build_guide(
-    segment: Segment, known: KnownFrames, size: tuple[int, int], look: ControlAdjustments = UNADJUSTED
+    segment: Segment, known: KnownFrames, size: tuple[int, int], adjustments: ControlAdjustments = UNADJUSTED
 ) -> Guide:
     """Build control video and mask of a segment.
 
@@ -84,18 +84,18 @@ def build_guide(
         segment: of a plan.
         known: at `size`.
         size: width and height in pixels.
-        look: how known frames are shown.
+        adjustments: of known frames.
 
     Raises:
-        RequestError: a picture or frames of context are missing, or more than planned.
+        RequestError: an image or frames of context are missing, or more than planned.
     """
-    placed = dict(_placed(segment, known, look))
+    placed = dict(_place_known_frames(segment, known, adjustments))
     shape = (segment.generate, size[1], size[0])
     control = np.full((*shape, 3), GREY, np.float32)
     mask = np.full((*shape, 1), PAINT, np.float32)
     if known.motion is not None:
         control[:] = as_float(known.motion)
-    for place, frame, weight in _faded(segment, placed, look):
+    for place, frame, weight in _fades(segment, placed, adjustments):
         control[place] += (frame - control[place]) * np.float32(weight)
     for place, frame in placed.items():
         control[place] = frame
@@ -115,7 +115,7 @@ def image_to_video_inputs(segment: Segment, known: KnownFrames, fps: Fraction, g
     Raises:
         RequestError: the plan places frames elsewhere than at both ends.
     """
-    placed = dict(_placed(segment, known, UNADJUSTED))
+    placed = dict(_place_known_frames(segment, known, UNADJUSTED))
     front = next((place for place in range(segment.generate) if place not in placed), segment.generate)
     back = next((place for place in range(segment.generate) if segment.generate - 1 - place not in placed), 0)
     if front + back < len(placed):
@@ -143,7 +143,7 @@ def svi_inputs(segment: Segment, known: KnownFrames, fps: Fraction) -> Inputs:
         fps: of the video.
     """
     assert segment.anchor is not None
-    context = _exactly("context", known.context, segment.context)
+    context = _check_count("context", known.context, segment.context)
     anchor = context[-1:] if segment.anchor < 0 else known.pictures[segment.anchor]
     closing = next((picture for picture in segment.pictures if picture.at >= max(segment.lead, 1)), None)
     end = None
@@ -178,14 +178,16 @@ PlacedFrame = tuple[int, NDArray[np.float32]]
 """The index of a frame of the segment, and its known pixels, float32 `[H, W, 3]`."""
 
 
-def _placed(segment: Segment, known: KnownFrames, look: ControlAdjustments) -> Iterator[PlacedFrame]:
+def _place_known_frames(
+    segment: Segment, known: KnownFrames, adjustments: ControlAdjustments
+) -> Iterator[PlacedFrame]:
     """Every known frame; images come last, as they replace context."""
-    context = _exactly("context", known.context, segment.context)
-    after = _exactly("context", known.after, segment.context_after)
-    shown = _shown(context, look)
+    context = _check_count("context", known.context, segment.context)
+    after = _check_count("context", known.after, segment.context_after)
+    adjusted = _adjust_context(context, adjustments)
     # Context is the end of the output so far, so it is placed directly before the new frames.
-    yield from ((segment.lead - len(shown) + i, frame) for i, frame in enumerate(shown))
-    yield from ((segment.new_end + i, frame) for i, frame in enumerate(_shown(after, look)))
+    yield from ((segment.lead - len(adjusted) + i, frame) for i, frame in enumerate(adjusted))
+    yield from ((segment.new_end + i, frame) for i, frame in enumerate(_adjust_context(after, adjustments)))
     if segment.bridging:
         yield segment.bridging[0], as_float(context[-1])
         yield segment.bridging[1], as_float(after[0])
@@ -195,34 +197,34 @@ def _placed(segment: Segment, known: KnownFrames, look: ControlAdjustments) -> I
         yield picture.at, as_float(known.pictures[picture.image])[0]
 
 
-def _exactly(field: str, frames: Frames | None, count: int) -> Frames:
+def _check_count(field: str, frames: Frames | None, count: int) -> Frames:
     have = 0 if frames is None else len(frames)
     if have != count:
         raise RequestError(field, f"{have} frames, the plan has {count}")
     return np.empty((0, 1, 1, 3), np.float32) if frames is None else frames
 
 
-def _shown(frames: Frames, look: ControlAdjustments) -> NDArray[np.float32]:
+def _adjust_context(frames: Frames, adjustments: ControlAdjustments) -> NDArray[np.float32]:
     values = as_float(frames)
-    if look.strength != 1:
-        values = GREY + (values - np.float32(GREY)) * np.float32(min(max(look.strength, 0), 1))
-    return as_float(adjust(values, saturation=look.saturation, brightness=look.brightness))
+    if adjustments.strength != 1:
+        values = GREY + (values - np.float32(GREY)) * np.float32(min(max(adjustments.strength, 0), 1))
+    return as_float(adjust(values, saturation=adjustments.saturation, brightness=adjustments.brightness))
 
 
-def _faded(
-    segment: Segment, placed: dict[int, NDArray[np.float32]], look: ControlAdjustments
+def _fades(
+    segment: Segment, placed: dict[int, NDArray[np.float32]], adjustments: ControlAdjustments
 ) -> Iterator[tuple[int, NDArray[np.float32], float]]:
     """Unknown frames after the first and before the last image, with the weight of the image in each."""
     places = sorted(picture.at for picture in segment.pictures)
     if places and places[0] == 0:
-        run = _unknown(placed, 1, 1, segment.generate)
-        yield from _weights(run, placed[0], look.fade_out, nearest=1)
+        run = _unknown_run(placed, 1, 1, segment.generate)
+        yield from _fade_weights(run, placed[0], adjustments.fade_out, nearest=1)
     if places and places[-1] > 0:
-        run = _unknown(placed, places[-1] - 1, -1, segment.generate)
-        yield from _weights(run, placed[places[-1]], look.fade_in, nearest=0)
+        run = _unknown_run(placed, places[-1] - 1, -1, segment.generate)
+        yield from _fade_weights(run, placed[places[-1]], adjustments.fade_in, nearest=0)
 
 
-def _unknown(placed: dict[int, NDArray[np.float32]], first: int, step: int, end: int) -> list[int]:
+def _unknown_run(placed: dict[int, NDArray[np.float32]], first: int, step: int, end: int) -> list[int]:
     """Frames from `first` on, in steps, up to the next known frame."""
     run = []
     while 0 <= first < end and first not in placed:
@@ -231,7 +233,7 @@ def _unknown(placed: dict[int, NDArray[np.float32]], first: int, step: int, end:
     return run
 
 
-def _weights(
+def _fade_weights(
     run: list[int], frame: NDArray[np.float32], fade: Fade, *, nearest: int
 ) -> Iterator[tuple[int, NDArray[np.float32], float]]:
     """Weights of an image in a run of frames, nearest first; `nearest` is 1 if the first is faded by a

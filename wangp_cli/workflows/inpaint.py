@@ -74,12 +74,12 @@ class InpaintedSegments:
         for source, shares in self._sources(
             segment.generate_start, segment.generate_start + segment.generate
         ):
-            new = self._fitted(as_float(made[at : at + len(source)]), change)
+            new = self._match_and_fit(as_float(made[at : at + len(source)]), change)
             old = as_float(source)
             yield old * (1 - shares) + new * shares
             at += len(source)
         for piece in chunks(made[at:]):
-            yield self._fitted(as_float(piece), change)
+            yield self._match_and_fit(as_float(piece), change)
 
     def audio(self, generated: Mapping[int, Audio]) -> Audio | None:
         """The audio of the video, or what takes its place in the portion."""
@@ -107,7 +107,7 @@ class InpaintedSegments:
         video[at:], mask[at:] = video[at - 1], mask[at - 1]
         return video, mask
 
-    def _fitted(self, frames: Frames, change: ColourTransfer | None) -> Frames:
+    def _match_and_fit(self, frames: Frames, change: ColourTransfer | None) -> Frames:
         """Generated frames in the colours and at the size of the video."""
         strength = np.full(len(frames), self._task.colour_match)
         matched = apply_transfers(frames, [(change, strength)]) if change else frames

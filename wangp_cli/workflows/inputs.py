@@ -115,16 +115,16 @@ class _Reader:
             control=control,
             mask=self._mask(None if control is None else len(control)),
             face=self._face(),
-            background=self._held("video_background"),
+            background=self._read_held("video_background"),
             references=self._references(),
-            initial=self._held("video_initial"),
+            initial=self._read_held("video_initial"),
             speech=self._speech(),
             camera=frame_poses(self._task, self._frames),
         )
 
     def still(self, field: str) -> Clip | None:
         path = getattr(self._task, field)
-        return self._clip(self._fit(_read(field, path))) if path else None
+        return self._clip(self._fit(_read_image(field, path))) if path else None
 
     def end_of(self, source: SourceVideo, count: int) -> Clip:
         """The last frames of the video to continue."""
@@ -135,10 +135,10 @@ class _Reader:
         return Clip(frames=as_float(frames), fps=self._fps)
 
     def _control(self) -> Clip | None:
-        """The control video; missing frames have the value that leaves the model free."""
-        if (found := self._moving("video_guide", "image_guide")) is None:
+        """The control video; missing frames have the fill value of the model."""
+        if (frames := self._video_or_image("video_guide", "image_guide")) is None:
             return None
-        return self._filled(self._fit(found), "video_guide", self._spec.control_fill_value)
+        return self._pad(self._fit(frames), "video_guide", self._spec.control_fill_value)
 
     def _speech(self) -> Audio | None:
         """The part of the recording for these frames, followed by silence if it ends before them."""
@@ -148,18 +148,18 @@ class _Reader:
 
     def _mask(self, control_frames: int | None) -> Clip | None:
         """The mask; white after the end of the control video."""
-        found = self._moving("video_mask", "image_mask")
-        if found is None or control_frames is None:
+        frames = self._video_or_image("video_mask", "image_mask")
+        if frames is None or control_frames is None:
             return None
-        return self._filled(
-            as_float(fit_mask(threshold(found), self._width, self._height)), "video_mask", WHITE
+        return self._pad(
+            as_float(fit_mask(threshold(frames), self._width, self._height)), "video_mask", WHITE
         )
 
-    def _filled(self, frames: Frames, field: str, value: float) -> Clip:
+    def _pad(self, frames: Frames, field: str, value: float) -> Clip:
         """Frames padded with `value` after the end of their video; poses are held instead."""
         if self._spec.is_character_animation:
             return self._clip(match_length(frames, self._frames, "hold"))
-        frames = frames[: self._left(field)]
+        frames = frames[: self._frames_left(field)]
         missing = self._frames - len(frames)
         return self._clip(
             np.concatenate([frames, np.full((missing, *frames.shape[1:]), value, np.float32)])
@@ -167,45 +167,47 @@ class _Reader:
             else frames
         )
 
-    def _held(self, field: str) -> Clip | None:
+    def _read_held(self, field: str) -> Clip | None:
         """A video; if it is too short, its last frame is held."""
         if not (path := getattr(self._task, field)):
             return None
-        return self._clip(self._fit(match_length(self._part(field, path), self._frames, "hold")))
+        return self._clip(self._fit(match_length(self._read_part(field, path), self._frames, "hold")))
 
     def _face(self) -> Clip | None:
         """The centre square of the face video, at its own size."""
         if not (path := self._task.video_face):
             return None
-        frames = match_length(self._part("video_face", path), self._frames, "hold")
+        frames = match_length(self._read_part("video_face", path), self._frames, "hold")
         side = min(frames.shape[1:3])
         return self._clip(fit(to_rgb(as_float(frames)), side, side))
 
     def _references(self) -> tuple[Clip, ...]:
         """The reference images, padded with white; for character animation with black."""
-        behind = 0.0 if self._spec.is_character_animation else 1.0
-        pictures = (to_rgb(as_float(_read("image_refs", path)), behind) for path in self._task.image_refs)
+        background = 0.0 if self._spec.is_character_animation else 1.0
+        images = (
+            to_rgb(as_float(_read_image("image_refs", path)), background) for path in self._task.image_refs
+        )
         return tuple(
-            self._clip(fit(picture, self._width, self._height, "pad", fill=behind)) for picture in pictures
+            self._clip(fit(image, self._width, self._height, "pad", fill=background)) for image in images
         )
 
     def _clip(self, frames: Frames) -> Clip:
         return Clip(frames=frames, fps=self._fps)
 
-    def _moving(self, video: str, picture: str) -> Frames | None:
+    def _video_or_image(self, video: str, picture: str) -> Frames | None:
         """The frames of a video for the shot, or an image repeated for all of it."""
         if path := getattr(self._task, video):
-            return self._part(video, path)
+            return self._read_part(video, path)
         if path := getattr(self._task, picture):
-            return match_length(_read(picture, path), self._frames, "hold")
+            return match_length(_read_image(picture, path), self._frames, "hold")
         return None
 
-    def _left(self, field: str) -> int:
+    def _frames_left(self, field: str) -> int:
         """Frames of a video for the shot; an image has as many as are needed."""
         path = getattr(self._task, field)
         return max(0, self._facts.of_file(path).frames - self._first) if path else self._frames
 
-    def _part(self, field: str, path: Path) -> Frames:
+    def _read_part(self, field: str, path: Path) -> Frames:
         """The frames of a video for the shot or fewer; its last frame if it ends before the shot."""
         length = self._facts.of_file(path).frames
         first = min(self._first, length - 1)
@@ -231,7 +233,7 @@ def speech_of(path: Path) -> Audio:
         raise RequestError("audio_guide", error.message, hint=error.hint) from None
 
 
-def _read(field: str, path: Path) -> Frames:
+def _read_image(field: str, path: Path) -> Frames:
     try:
         return read_image(path)
     except MediaError as error:

@@ -22,7 +22,7 @@ from wangp_cli.media.spool import Spool
 from wangp_cli.plan.model import KeptRange, Plan, Segment
 from wangp_cli.workflows.guides import KnownFrames
 
-_PIECE = 16
+_FRAMES_AT_ONCE = 16
 """Frames that are colour-matched at once."""
 
 
@@ -63,7 +63,7 @@ class Splicer:
                 start.append(piece)
                 if sum(map(len, start)) < overlap:
                     continue
-                piece = self._mixed(np.concatenate(start), overlap)  # noqa: PLW2901 - the same frames, mixed
+                piece = self._crossfade_held(np.concatenate(start), overlap)  # noqa: PLW2901 - the same frames, mixed
                 overlap = 0
             self.total += len(piece)
             held = piece if self._held is None else np.concatenate([self._held, piece])
@@ -86,7 +86,7 @@ class Splicer:
             yield self._held
         self._held = None
 
-    def _mixed(self, start: NDArray[np.float32], overlap: int) -> NDArray[np.float32]:
+    def _crossfade_held(self, start: NDArray[np.float32], overlap: int) -> NDArray[np.float32]:
         assert self._held is not None
         keep = len(self._held) - overlap
         mixed = crossfade(self._held[keep:], start[:overlap], sharpen=self._sharpen)
@@ -117,18 +117,18 @@ def stitch(
     Raises:
         GenerationError: a part has other frames than planned.
     """
-    waits = (max(part.context, part.overlap, part.overlap_after) for part in plan.segments)
-    splicer = Splicer(max(waits, default=0), sharpen)
+    reserves = (max(part.context, part.overlap, part.overlap_after) for part in plan.segments)
+    splicer = Splicer(max(reserves, default=0), sharpen)
     overlap = 0
     for part in plan.parts:
         if isinstance(part, KeptRange):
             yield from splicer.add(
-                _cut(keep(part), 0, part.frames, part.frames, f"clip {part.clip}"), overlap
+                _select(keep(part), 0, part.frames, part.frames, f"clip {part.clip}"), overlap
             )
             overlap = 0
             continue
         context = splicer.tail(part.context) if part.context else None
-        used = _cut(
+        used = _select(
             make(part, context), part.drop, part.generate - part.trim, part.generate, f"segment {part.index}"
         )
         yield from splicer.add(used, part.overlap)
@@ -156,32 +156,32 @@ def match_segment_colours(
     Yields:
         float32 `[t, H, W, 3]`, all frames in order.
     """
-    shares = _shares(frames, segment, known, strength)
-    for first in range(0, len(frames), _PIECE):
-        piece = as_float(frames[first : first + _PIECE])
-        own = [(change, weights[first : first + _PIECE]) for change, weights in shares]
+    transfers = _weighted_transfers(frames, segment, known, strength)
+    for first in range(0, len(frames), _FRAMES_AT_ONCE):
+        piece = as_float(frames[first : first + _FRAMES_AT_ONCE])
+        own = [(change, weights[first : first + _FRAMES_AT_ONCE]) for change, weights in transfers]
         yield apply_transfers(piece, own) if own else piece
 
 
-def _shares(
+def _weighted_transfers(
     frames: Frames | Spool, segment: Segment, known: KnownFrames, strength: float
 ) -> list[WeightedTransfer]:
     if strength == 0:
         return []
-    front, back = _front(frames, segment, known), _back(frames, segment, known)
+    front, back = _front_transfer(frames, segment, known), _back_transfer(frames, segment, known)
     if front is not None and back is not None:
         return transfers_between(len(frames), front, back, strength)
     return [(change, np.full(len(frames), strength)) for change in (front, back) if change is not None]
 
 
-def _front(frames: Frames | Spool, segment: Segment, known: KnownFrames) -> ColourTransfer | None:
-    if (again := segment.redrawn_context) and known.context is not None:
-        return _difference(frames[segment.lead - again : segment.lead], known.context[-again:])
+def _front_transfer(frames: Frames | Spool, segment: Segment, known: KnownFrames) -> ColourTransfer | None:
+    if (redrawn := segment.redrawn_context) and known.context is not None:
+        return _difference(frames[segment.lead - redrawn : segment.lead], known.context[-redrawn:])
     opening = [picture for picture in segment.pictures if picture.at == 0]
     return _difference(frames[:1], known.pictures[opening[0].image]) if opening else None
 
 
-def _back(frames: Frames | Spool, segment: Segment, known: KnownFrames) -> ColourTransfer | None:
+def _back_transfer(frames: Frames | Spool, segment: Segment, known: KnownFrames) -> ColourTransfer | None:
     if segment.context_after and known.after is not None:
         return _difference(frames[segment.new_end : segment.new_end + segment.context_after], known.after)
     closing = max(segment.pictures, key=lambda picture: picture.at, default=None)
@@ -190,11 +190,11 @@ def _back(frames: Frames | Spool, segment: Segment, known: KnownFrames) -> Colou
     return _difference(frames[closing.at : closing.at + 1], known.pictures[closing.image])
 
 
-def _difference(drawn: Frames, given: Frames) -> ColourTransfer:
-    return colour_transfer(colour_statistics(drawn), colour_statistics(given))
+def _difference(generated: Frames, known: Frames) -> ColourTransfer:
+    return colour_transfer(colour_statistics(generated), colour_statistics(known))
 
 
-def _cut(pieces: Iterable[Frames], first: int, end: int, count: int, name: str) -> Iterator[Frames]:
+def _select(pieces: Iterable[Frames], first: int, end: int, count: int, name: str) -> Iterator[Frames]:
     """Frames `first` to before `end` of pieces that have `count` in all."""
     seen = 0
     for piece in pieces:

@@ -148,11 +148,11 @@ class SegmentRuns:
             (self._job.checksums[portable_name(str(lora.path), request, folder)], lora.strength)
             for lora in loras
         ]
-        weights = _identity(locate(request.spec, request.models_dir))
+        weights = _file_identities(locate(request.spec, request.models_dir))
         return content_hash([versions(), request.spec, weights, placement, adapters, shot, inputs])
 
 
-def _identity(weights: Weights) -> list[tuple[str, int, int]]:
+def _file_identities(weights: Weights) -> list[tuple[str, int, int]]:
     """Names, sizes and times of the files, which are too large to be hashed."""
     files = [*sorted(weights.folder.rglob("*")), *(file for _, several in weights.files for file in several)]
     stats = [(file, file.stat()) for file in files if file.is_file()]

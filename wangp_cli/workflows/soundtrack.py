@@ -20,7 +20,7 @@ from wangp_cli.workflows.source_video import SourceVideo
 
 Samples = NDArray[np.float32]
 """`[N, channels]` in [-1, 1]."""
-NOTHING: Mapping[int, Audio] = MappingProxyType({})
+NO_AUDIO: Mapping[int, Audio] = MappingProxyType({})
 
 
 def has_given_audio(task: Generate) -> bool:
@@ -56,7 +56,7 @@ def plan_audio(
     plan: Plan,
     clips: Sequence[tuple[Audio | None, int]],
     spans: Literal["crossfade", "silence"],
-    generated: Mapping[int, Audio] = NOTHING,
+    generated: Mapping[int, Audio] = NO_AUDIO,
 ) -> Audio | None:
     """The audio of a planned video: that of kept frames in their places, and that of generated segments.
 
@@ -74,20 +74,20 @@ def plan_audio(
         Audio as long as the plan's frames, with the highest rate and the most channels of all; None where all
         is silent.
     """
-    heard = [*(audio for audio, _ in clips if audio is not None), *generated.values()]
-    if not heard:
+    recordings = [*(audio for audio, _ in clips if audio is not None), *generated.values()]
+    if not recordings:
         return None
-    rate = max(audio.rate for audio in heard)
-    channels = max(audio.samples.shape[1] for audio in heard)
+    rate = max(audio.rate for audio in recordings)
+    channels = max(audio.samples.shape[1] for audio in recordings)
     track = _Track(plan, rate, channels)
-    sources = [track.converted(audio, samples_at(frames, rate, plan.fps)) for audio, frames in clips]
+    sources = [track.convert(audio, samples_at(frames, rate, plan.fps)) for audio, frames in clips]
     for part in plan.parts:
         if isinstance(part, KeptRange):
-            track.keep(part, sources[part.clip])
+            track.add_kept(part, sources[part.clip])
         elif part.index in generated:
-            track.lay(part, generated[part.index])
+            track.add_generated(part, generated[part.index])
         elif spans == "crossfade":
-            track.bridge(part, sources)
+            track.add_bridge(part, sources)
     return Audio(samples=track.samples, rate=rate)
 
 
@@ -102,49 +102,49 @@ class _Track:
         self.samples: Samples = np.zeros((self._at(plan.total), channels), np.float32)
         self._tail: tuple[int, Samples] | None = None
 
-    def converted(self, audio: Audio | None, count: int) -> Samples:
+    def convert(self, audio: Audio | None, count: int) -> Samples:
         """Exactly `count` samples of some audio at the rate and with the channels of the track."""
         channels = self.samples.shape[1]
         if audio is None:
             return np.zeros((count, channels), np.float32)
         return fit_samples(mix(resample(audio, self._rate), channels), count).samples
 
-    def keep(self, part: KeptRange, source: Samples) -> None:
+    def add_kept(self, part: KeptRange, source: Samples) -> None:
         """Put the audio of a clip in the place of its kept frames, after the end of a segment faded out."""
         place = self._place(part)
-        self.samples[place] = _reflected(source, self._at(part.first), place.stop - place.start)
+        self.samples[place] = _reflect(source, self._at(part.first), place.stop - place.start)
         if self._tail is not None and self._tail[0] == place.start:
             tail = self._tail[1]
             faded = self.samples[place.start : place.start + len(tail)]
-            faded[:] = _crossfaded(tail, faded.copy())
+            faded[:] = _crossfade(tail, faded.copy())
 
-    def lay(self, segment: Segment, audio: Audio) -> None:
+    def add_generated(self, segment: Segment, audio: Audio) -> None:
         """Put the generated audio of a segment in the place of its frames, crossfaded as they are."""
         begin = self._at(segment.generate_start)
-        samples = self.converted(audio, self._at(segment.generate_start + segment.generate) - begin)
+        samples = self.convert(audio, self._at(segment.generate_start + segment.generate) - begin)
         first, place = self._at(segment.start - segment.overlap), self._place(segment)
         mixed = self.samples[first : place.start]
-        mixed[:] = _crossfaded(mixed.copy(), samples[first - begin : place.start - begin])
+        mixed[:] = _crossfade(mixed.copy(), samples[first - begin : place.start - begin])
         self.samples[place] = samples[place.start - begin : place.stop - begin]
         after = self._at(segment.start + segment.frames + segment.overlap_after)
         self._tail = place.stop, samples[place.stop - begin : after - begin]
 
-    def bridge(self, segment: Segment, sources: Sequence[Samples]) -> None:
+    def add_bridge(self, segment: Segment, sources: Sequence[Samples]) -> None:
         """Let the audio of the kept neighbours of a segment run on into it, one fading into the other."""
         place, channels = self._place(segment), self.samples.shape[1]
         length = place.stop - place.start
         before, behind = self._plan.kept_neighbours(segment)
-        left = None if before is None else _reflected(sources[before.clip], self._at(before.end), length)
+        left = None if before is None else _reflect(sources[before.clip], self._at(before.end), length)
         right = (
             None
             if behind is None
-            else _reflected(sources[behind.clip], self._at(behind.first) - length, length)
+            else _reflect(sources[behind.clip], self._at(behind.first) - length, length)
         )
         if left is None or right is None:
             only = right if left is None else left
             self.samples[place] = np.zeros((length, channels), np.float32) if only is None else only
         else:
-            self.samples[place] = _crossfaded(left, right)
+            self.samples[place] = _crossfade(left, right)
 
     def _place(self, part: KeptRange | Segment) -> slice:
         return slice(self._at(part.start), self._at(part.start + part.frames))
@@ -153,7 +153,7 @@ class _Track:
         return samples_at(frame, self._rate, self._plan.fps)
 
 
-def _crossfaded(left: Samples, right: Samples) -> Samples:
+def _crossfade(left: Samples, right: Samples) -> Samples:
     """From `left` to `right`, of one length, by a raised cosine."""
     length = len(left)
     weight = ((1 - np.cos(np.pi * (np.arange(length) + 0.5) / max(length, 1))) / 2).astype(np.float32)
@@ -161,7 +161,7 @@ def _crossfaded(left: Samples, right: Samples) -> Samples:
     return left + (right - left) * weight[:, None]
 
 
-def _reflected(source: Samples, first: int, length: int) -> Samples:
+def _reflect(source: Samples, first: int, length: int) -> Samples:
     """Samples from `first` on, reflected at both ends of the source."""
     if not len(source):
         return np.zeros((length, source.shape[1]), np.float32)

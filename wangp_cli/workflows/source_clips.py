@@ -77,13 +77,13 @@ class SourceClips:
         else:
             spans = [(before.clip, before.end, self.frame_count(before.clip))] if before else []
             spans += [(behind.clip, 0, behind.first)] if behind else []
-        there = [(span, frame) for span in spans for frame in range(*span[1:])]
-        if not there:
+        available = [(span, frame) for span in spans for frame in range(*span[1:])]
+        if not available:
             return
         windows = self.plan.gap_windows(segment)
-        indices = stretch_frame_indices(len(there), sum(window.frames for window in windows))
+        indices = stretch_frame_indices(len(available), sum(window.frames for window in windows))
         first = segment.start - windows[0].start
-        own = [there[index] for index in indices[first : first + segment.frames]]
+        own = [available[index] for index in indices[first : first + segment.frames]]
         for (clip, *_), places in groupby(own, key=itemgetter(0)):
             frames = [frame for _, frame in places]
             pieces = [self.fit_canvas(piece) for piece in self.frames(clip, frames[0], frames[-1] + 1)]

@@ -35,11 +35,11 @@ class StructureGuide:
         self._task = task
         self._size = size
         self._framing = framing
-        self._places = []
+        self._guides = []
         for guide in plan.guides:
             facts = inputs.of_file(task.video_guide[guide.video])
-            numbers = guide.frame_indices(facts.frames, facts.fps or plan.fps, plan.fps)
-            self._places.append((guide, numbers))
+            indices = guide.frame_indices(facts.frames, facts.fps or plan.fps, plan.fps)
+            self._guides.append((guide, indices))
 
     def frames_for(self, segment: Segment) -> NDArray[np.float32] | None:
         """The control frames of a segment, float32 `[segment.generate, H, W, 3]`; None if it has none.
@@ -47,21 +47,23 @@ class StructureGuide:
         Frame j of the segment is output frame `segment.generate_start + j`; 0.5 is unknown.
         """
         first, end = segment.generate_start, segment.generate_start + segment.generate
-        reached = [place for place in self._places if place[0].start < end and first < place[0].end]
-        if not reached:
+        active = [pair for pair in self._guides if pair[0].start < end and first < pair[0].end]
+        if not active:
             return None
         width, height = self._size
         frames = np.full((segment.generate, height, width, 3), GREY, np.float32)
-        for guide, numbers in reached:
+        for guide, indices in active:
             begin, stop = max(first, guide.start), min(end, guide.end)
             at = begin - first
-            for shown in self._shown(guide.video, numbers[begin - guide.start : stop - guide.start]):
-                frames[at : at + len(shown)] = shown
-                at += len(shown)
+            for piece in self._preprocessed_frames(
+                guide.video, indices[begin - guide.start : stop - guide.start]
+            ):
+                frames[at : at + len(piece)] = piece
+                at += len(piece)
         return frames
 
-    def _shown(self, video: int, numbers: list[int]) -> Iterator[NDArray[np.float32]]:
-        for run in _rising(numbers):
+    def _preprocessed_frames(self, video: int, indices: list[int]) -> Iterator[NDArray[np.float32]]:
+        for run in _split_non_decreasing(indices):
             for piece in frames_at(self._task.video_guide[video], run):
                 frames: Frames = as_float(fit(to_rgb(piece), *self._size, self._framing))
                 if self._task.guide_kind == "canny":
@@ -69,12 +71,12 @@ class StructureGuide:
                 yield GREY + (as_float(frames) - GREY) * np.float32(self._task.guide_strength)
 
 
-def _rising(numbers: list[int]) -> Iterator[list[int]]:
+def _split_non_decreasing(indices: list[int]) -> Iterator[list[int]]:
     """Split indices into non-decreasing runs: a looped video begins again."""
     run: list[int] = []
-    for number in numbers:
-        if run and number < run[-1]:
+    for index in indices:
+        if run and index < run[-1]:
             yield run
             run = []
-        run.append(number)
+        run.append(index)
     yield run
