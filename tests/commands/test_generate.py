@@ -168,7 +168,7 @@ REFUSED = [
     (["--image-start", "notes.txt", "-m", "i2v"], 2, ["--image-start", "notes.txt", ".png"]),
     (["--image-start", "thin.png"], 2, ["--image-start", "20000x1", "16 to 8192", "--size"]),
     (["--video-source", "slow.mp4"], 2, ["--video-source", "0.5 frames a second", "1 to 240", "--fps"]),
-    (["--image-start", "nine.mp4", "-m", "i2v"], 2, ["--image-start", "nine.mp4", "a picture is wanted"]),
+    (["--image-start", "nine.mp4", "-m", "i2v"], 2, ["--image-start", "nine.mp4", "an image is wanted"]),
     (["--image-start", "https://example.com/a.png", "-m", "i2v"], 2, ["--image-start", "download it first"]),
     (["--image-start", "folder.mp4", "-m", "i2v"], 2, ["--image-start", "folder"]),
     (["--video-guide", "broken.mp4", "-m", "vace_14B"], 2, ["--video-guide", "broken.mp4"]),

@@ -113,15 +113,15 @@ def test_prompts_come_from_a_file(run: Run, folder: Path) -> None:
         ),
         ([*IMAGES, "--part-lora-factor", "big"], "--part-lora-factor: 'big' is not a number for each LoRA"),
         ([*IMAGES, "--longest", "1"], "--longest: 1 is too small, must be at least 2"),
-        ([*IMAGES, "--video-source", "0.png"], "--video-source: 0.png is a picture, a video is wanted"),
+        ([*IMAGES, "--video-source", "0.png"], "--video-source: 0.png is an image, a video is wanted"),
         ([*IMAGES, "--model", "i2v", "--mode", "chained"], "--model: model 'i2v' takes no control video"),
         ([*IMAGES, "--model", "i2v", "--loop"], "--loop: the model takes no end image"),
         (
             [*IMAGES, "--model", "i2v", *["--frames", "9"] * 2],
             "--frames: 2 values, wanted 1 or 3, one for each",
         ),
-        ([*IMAGES, "--model", "t2v"], "--model: model 't2v' takes no start picture"),
-        ([*IMAGES, "--audio", "0.png"], "--audio: 0.png is a picture, sound is wanted"),
+        ([*IMAGES, "--model", "t2v"], "--model: model 't2v' takes no start image"),
+        ([*IMAGES, "--audio", "0.png"], "--audio: 0.png is an image, audio is wanted"),
     ],
 )
 def test_a_bad_request_names_its_flag(run: Run, folder: Path, words: list[str], message: str) -> None:

@@ -74,8 +74,8 @@ def test_what_is_missing_is_refused_before_anything_is_loaded(
     start, guide = picture(tmp_path, "start", 1), video(tmp_path, "guide", 2)
     for said, message in (
         ({"image_start": start}, "needs a control video"),
-        ({"video_guide": guide}, "needs a start picture"),
-        ({"image_start": start, "video_guide": start}, "is a picture, a video is wanted"),
+        ({"video_guide": guide}, "needs a start image"),
+        ({"image_start": start, "video_guide": start}, "is an image, a video is wanted"),
     ):
         outcome = make(camera, **said, **SHOT).outcome
         assert outcome.error is not None

@@ -39,13 +39,13 @@ def test_the_result_is_as_fast_as_the_video(make: Make, tmp_path: Path) -> None:
     ("model", "frames", "said", "message"),
     [
         ("tiny_recam", 0, {"camera": "pan-left"}, "video_guide: model 'tiny_recam' needs a control video"),
-        ("tiny_recam", 5, {}, "camera: model 'tiny_recam' needs a path of the camera"),
+        ("tiny_recam", 5, {}, "camera: model 'tiny_recam' needs a camera path"),
         ("tiny_recam", 5, {"camera": "left"}, "--camera: 'left' is not one of pan-right"),
         ("recam_1.3B", 40, {}, "--video-guide: 40 frames, but model 'recam_1.3B' re-renders 81"),
         ("tiny_recam", 5, {"camera": 3, "control_strength": 0.5}, "--control-strength: 0.5, but model"),
         ("tiny_recam", 5, {"camera": 3, "control_end": 0.5}, "--control-end: 0.5, but model"),
         ("tiny_recam", 9, {"camera_file": "short", "frames": 9}, "has 5 frames, but 9 are made"),
-        ("tiny_t2v", 0, {"camera": "pan-left"}, "--camera: model 'tiny_t2v' takes no path of the camera"),
+        ("tiny_t2v", 0, {"camera": "pan-left"}, "--camera: model 'tiny_t2v' takes no camera path"),
     ],
 )
 def test_what_cannot_be_filmed_is_refused_without_weights(

@@ -49,8 +49,8 @@ def test_phantom_shows_its_references_in_their_order(make: Make, tmp_path: Path)
 @pytest.mark.parametrize(
     ("model", "count", "said", "message"),
     [
-        ("phantom_1.3B", 0, {}, "--image-ref: model 'phantom_1.3B' needs a reference picture"),
-        ("phantom_1.3B", 5, {}, "--image-ref: 5 pictures, but model 'phantom_1.3B' takes at most 4"),
+        ("phantom_1.3B", 0, {}, "--image-ref: model 'phantom_1.3B' needs a reference image"),
+        ("phantom_1.3B", 5, {}, "--image-ref: 5 images, but model 'phantom_1.3B' takes at most 4"),
         ("phantom_1.3B", 1, {"apg": True}, "--apg: model 'phantom_1.3B' guides in passes of its own"),
         ("vace_1.3B", 1, {"image_guidance_scale": 4.0}, "--image-guidance-scale: 4.0, but model 'vace_1.3B'"),
     ],

@@ -64,8 +64,8 @@ def test_what_a_model_cannot_hear_is_refused_before_it_is_loaded(
     said = {"image_start": start, **SHOT}
     for asked, message in (
         ({}, "model 'speaker' needs a recording of speech"),
-        ({"audio_guide": silent}, "is a video without sound, sound is wanted"),
-        ({"audio_guide": start}, "is a picture, sound is wanted"),
+        ({"audio_guide": silent}, "is a video without audio, audio is wanted"),
+        ({"audio_guide": start}, "is an image, audio is wanted"),
         ({"audio_guide": tmp_path / "gone.wav"}, "gone.wav"),
     ):
         outcome = make(speaker, **said | asked).outcome

@@ -150,8 +150,8 @@ def test_svi_continues_a_video_and_one_picture(
 @pytest.mark.parametrize(
     ("model", "said", "message"),
     [
-        ("tiny_vace", {}, "model 'tiny_vace' takes no picture to hold on to"),
-        ("tiny_flf2v", {}, "model 'tiny_flf2v' takes no picture to hold on to"),
+        ("tiny_vace", {}, "model 'tiny_vace' takes no anchor image"),
+        ("tiny_flf2v", {}, "model 'tiny_flf2v' takes no anchor image"),
         ("tiny_i2v", {"images": []}, "--image: none, wanted 1 or more"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Settings of earlier results: from a JSON file, or from a picture or video that carries them."""
+"""Settings of earlier results: from a JSON file, or from an image or video in which they are embedded."""
 
 from __future__ import annotations
 

@@ -248,7 +248,7 @@ def _suffix(name: str, address: FileUrl, file: Path) -> str:
     except MediaError as error:
         raise RequestError(name, f"{quote_for_message(str(address))}: {error.message}") from None
     if (suffix == LORA_SUFFIX) != (name == "loras"):
-        wanted = "safetensors are" if name == "loras" else "a picture, a video or sound is"
+        wanted = "safetensors are" if name == "loras" else "an image, a video or audio is"
         raise RequestError(
             name, f"{quote_for_message(str(address))}: its content is {suffix[1:]}, {wanted} wanted"
         )

@@ -121,14 +121,14 @@ def _check_media(task: Task, field: str, path: Path) -> MediaFacts:
         other = next((name for name in task.inputs() if name == field.replace(kinds[0], facts.kind)), None)
         hint = f"{other} takes it" if other else None
         wanted = " or ".join(_KINDS[kind] for kind in kinds)
-        silent = " without sound" if facts.kind == "video" and "audio" in kinds else ""
+        silent = " without audio" if facts.kind == "video" and "audio" in kinds else ""
         raise RequestError(field, f"{path} is {_KINDS[facts.kind]}{silent}, {wanted} is wanted", hint=hint)
     return facts
 
 
 _KINDS: dict[FileKind, str] = {
-    "image": "a picture",
+    "image": "an image",
     "video": "a video",
-    "audio": "sound",
+    "audio": "audio",
     "poses": "poses",
 }

@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 FIELDS_OF_PHASES = {2: ("guidance2_scale", "switch_threshold"), 3: ("guidance3_scale", "switch_threshold2")}
 """Fields that have an effect only in runs with at least so many phases."""
 INPUT_NAMES: dict[Accepts, str] = {
-    "start": "start picture",
-    "end": "end picture",
-    "anchor": "picture to hold on to",
-    "references": "reference picture",
+    "start": "start image",
+    "end": "end image",
+    "anchor": "anchor image",
+    "references": "reference image",
     "source": "video to continue",
     "initial": "video to start from",
     "control": "control video",
-    "camera": "path of the camera",
+    "camera": "camera path",
     "mask": "mask",
     "speech": "recording of speech",
     "face": "face video",
     "background": "background video",
-    "audio": "sound",
+    "audio": "audio",
     "lora": "LoRA",
 }
 
@@ -90,7 +90,8 @@ def _check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None
         command = "wangp travel --mode svi" if feature == "anchor" else "wangp generate"
         hint = f"give {_option_or_field(field, type(task))}" if field != "model" else f"`{command}` takes it"
         name = spec.means.get(feature, INPUT_NAMES[feature])
-        raise RequestError(field, f"model {spec.name!r} needs a {name}", hint=hint)
+        article = "an" if name[0] in "aeiou" else "a"
+        raise RequestError(field, f"model {spec.name!r} needs {article} {name}", hint=hint)
     if "mask" in given and "control" not in given and "control" not in needed:
         raise RequestError(
             given["mask"], "there is no control video to mask", hint="give --video-guide or --image-guide"
@@ -101,7 +102,7 @@ def _check_references(task: Render, spec: ModelSpec) -> None:
     for field, files in task.media().items():
         most = spec.most_references
         if most and task.inputs()[field].ability == "references" and len(files) > most:
-            raise RequestError(field, f"{len(files)} pictures, but model {spec.name!r} takes at most {most}")
+            raise RequestError(field, f"{len(files)} images, but model {spec.name!r} takes at most {most}")
 
 
 def _check_control(task: Render, spec: ModelSpec) -> None:

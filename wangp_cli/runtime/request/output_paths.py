@@ -103,7 +103,7 @@ class Suffixes(NamedTuple):
 
 
 def _image_suffixes(task: Render) -> Suffixes:
-    return Suffixes(usual=f".{task.image_format}", allowed=IMAGE_SUFFIXES, of="a picture")
+    return Suffixes(usual=f".{task.image_format}", allowed=IMAGE_SUFFIXES, of="an image")
 
 
 def _video_suffixes(task: Render) -> Suffixes:
