@@ -91,11 +91,10 @@ def travel(session: Session, folder: Path, segments: int, frames: int, size: str
 
 def measure(segments: int, frames: int, size: str) -> Result:
     """Measure one travel in this process."""
-    noop.use()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ.update(noop.register(folder / "config"))
-        session = bootstrap.start([])
+        session = bootstrap.start([], adapters=noop.ADAPTERS)
         travel(session, folder, 2, 17, "96x96")
         baseline = resident("now")
         reset_peak()

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.event_checks import check_stream
-from wangp_cli.pipelines.registry import Adapters
+from wangp_cli.pipelines.registry import ADAPTERS, Adapters, Load
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.events.types import ACCOMPANYING
 from wangp_cli.runtime.execute import execute
@@ -188,8 +188,21 @@ Make = Callable[..., Made]
 
 
 @pytest.fixture
-def make(tiny_models: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
-    """Execute one request of a tiny model in this process; what is said counts as flags."""
+def adapters() -> dict[str, str | Load]:
+    """The adapters that `make` loads models with; a test may replace them."""
+    return dict(ADAPTERS)
+
+
+@pytest.fixture
+def make(
+    tiny_models: Path,
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    adapters: dict[str, str | Load],
+) -> Make:
+    """Execute one request of a tiny model in this process, with the given values as flags."""
+    usual: Adapters = adapters
     monkeypatch.setenv("WANGP_CONFIG_DIR", str(tiny_models))
     monkeypatch.setenv("HOME", str(home))
 
@@ -197,18 +210,18 @@ def make(tiny_models: Path, home: Path, tmp_path: Path, monkeypatch: pytest.Monk
         model: str | None = "tiny_t2v",
         *,
         layers: tuple[Layer, ...] = (),
-        adapters: Adapters | None = None,
+        adapters: Adapters = usual,
         tasks: TaskTypes = TASKS,
-        **said: Any,
+        **given: Any,
     ) -> Made:
         events: list[Any] = []
         session = bootstrap.start([events.append], adapters=adapters, tasks=tasks)
         values = {"prompt": "a red circle", "seed": 7, "codec": "ffv1", "output_dir": tmp_path / "made"}
         if model:
             values["model"] = model
-        # What a layer says stands where the caller does not contradict it.
+        # The weakest layer, so that those of the caller replace its values.
         base = Layer(kind="preset", name="test", values=values)
-        flags = Layer(kind="flag", values=said)
+        flags = Layer(kind="flag", values=given)
         outcome = execute(lambda: [base, *layers, flags], session)
         session.pool.close()
         return Made(outcome, events)

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import pytest
 
 from wangp_cli.media.audio import samples_at
 from wangp_cli.media.clip import Audio, Frames, as_float
 from wangp_cli.models import ModelSpec
-from wangp_cli.pipelines import registry
 from wangp_cli.pipelines.base import Decoded, Inputs, LoadedLora, Lora, Pipeline, Placement, Progress
+from wangp_cli.pipelines.registry import Load
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
 
@@ -28,20 +26,6 @@ class RecordedInputs:
     inputs: list[Inputs] = field(default_factory=list)
 
 
-def serve(monkeypatch: pytest.MonkeyPatch, load: str = "load") -> RecordedInputs:
-    """Replace every model by a pipeline of this module and record its inputs; `load` names its function."""
-    told, encode = RecordedInputs(), Echo.encode
-
-    def listen(self: Echo, shot: Shot, inputs: Inputs, progress: Progress) -> Inputs:
-        told.shots.append(shot)
-        told.inputs.append(inputs)
-        return encode(self, shot, inputs, progress)
-
-    monkeypatch.setattr(registry, "ADAPTERS", MappingProxyType({"wan": f"{__name__}:{load}"}))
-    monkeypatch.setattr(Echo, "encode", listen)
-    return told
-
-
 SHIFT = np.array([0.03, -0.02, 0.03], np.float32)
 """Of red, green and blue."""
 
@@ -51,22 +35,24 @@ class Echo:
 
     profile_reason = "as asked"
 
-    def __init__(self, spec: ModelSpec, placement: Placement) -> None:
-        self.spec, self.placement = spec, placement
+    def __init__(self, spec: ModelSpec, placement: Placement, recorded: RecordedInputs) -> None:
+        self.spec, self.placement, self._recorded = spec, placement, recorded
 
     def reconfigure(self, placement: Placement) -> None:
         """Nothing to reconfigure."""
 
     def set_loras(self, loras: Sequence[Lora]) -> list[LoadedLora]:  # noqa: ARG002 - it has no weights
-        """LoRAs are ignored."""
+        """Load no LoRA."""
         return []
 
-    def tiles(self, latents: Frames) -> Sequence[int | None]:  # noqa: ARG002 - they are pictures
-        """The VAE has no tiles."""
+    def tiles(self, latents: Frames) -> Sequence[int | None]:  # noqa: ARG002 - latents are frames
+        """No tiles."""
         return [None]
 
-    def encode(self, shot: Shot, inputs: Inputs, progress: Progress) -> Inputs:  # noqa: ARG002 - nothing to read
-        """The inputs, unchanged."""
+    def encode(self, shot: Shot, inputs: Inputs, progress: Progress) -> Inputs:
+        """The inputs themselves, which are recorded."""
+        self._recorded.shots.append(shot)
+        self._recorded.inputs.append(inputs)
         progress("encode", 1, 1)
         return inputs
 
@@ -112,30 +98,20 @@ class Tint(Echo):
         return (frames[nearest] + SHIFT).clip(0, 1)
 
 
-def load(spec: ModelSpec, _weights: Any, placement: Placement, *_rest: Any) -> Pipeline:
-    """The `load` of `Echo`."""
-    return Echo(spec, placement)
-
-
-def load_tint(spec: ModelSpec, _weights: Any, placement: Placement, *_rest: Any) -> Pipeline:
-    """The `load` of `Tint`."""
-    return Tint(spec, placement)
-
-
 AUDIO_RATE = 16_000
 
 
 class WithAudio(Echo):
     """A pipeline that also generates stereo audio whose samples tell their run and their frame.
 
-    Run r, counted from 1, has the value `0.1 r + 0.001 j` in its frame j. The audio is some samples longer
-    than the frames.
+    Each sample in frame j of run r, counted from 1, is `0.1 r + 0.001 j`, negative in the right channel. The
+    audio is some samples longer than the frames.
     """
 
     runs = 0
 
     def denoise(self, shot: Shot, inputs: Inputs, progress: Progress) -> Frames:
-        """As the base class; notes the rate of the frames."""
+        """The frames of the base class; keeps their rate for `decode`."""
         self.runs += 1
         self.fps = Fraction(shot.fps)
         return super().denoise(shot, inputs, progress)
@@ -149,6 +125,22 @@ class WithAudio(Echo):
         return Decoded(frames=super().decode(latents, progress, tile).frames, audio=audio)
 
 
-def load_with_audio(spec: ModelSpec, _weights: Any, placement: Placement, *_rest: Any) -> Pipeline:
-    """The `load` of `WithAudio`."""
-    return WithAudio(spec, placement)
+def loader(kind: type[Echo] = Echo, recorded: RecordedInputs | None = None) -> Load:
+    """The `load` of an adapter of this module.
+
+    Args:
+        kind: class of its pipelines.
+        recorded: gets the shot and inputs of each run.
+    """
+
+    def load(spec: ModelSpec, _weights: Any, placement: Placement, *_rest: Any) -> Pipeline:
+        return kind(spec, placement, RecordedInputs() if recorded is None else recorded)
+
+    return load
+
+
+def use_echo(adapters: dict[str, str | Load], kind: type[Echo] = Echo) -> RecordedInputs:
+    """Replace the adapter of Wan by one of this module; gives the record of its runs."""
+    recorded = RecordedInputs()
+    adapters["wan"] = loader(kind, recorded)
+    return recorded

@@ -1,6 +1,6 @@
 """A pipeline that computes nothing, for tests and benchmarks of everything but models.
 
-`python -m tests.noop batch ...` is the real command line with this adapter in the place of Wan's.
+`python -m tests.support.noop batch ...` is the real command line with this adapter instead of Wan's.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from wangp_cli.media.clip import Frames
 from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines import registry
 from wangp_cli.pipelines.base import Decoded, Inputs, LoadedLora, Lora, Placement, Progress
+from wangp_cli.pipelines.registry import Adapters
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
 
@@ -28,9 +28,9 @@ from wangp_cli.tasks.shot import Shot
 class Noop:
     """Grey frames of the right size; `steps` of a task are real calls of `progress`.
 
-    A prompt with `sleep` makes each step take 20 ms; with `oom` only profile 3 has memory enough;
-    with `flaky` its first try meets a disk that is away; with `crash` it raises what no adapter should; with
-    `noise` its pictures are large files.
+    A word in the prompt changes a run: with `sleep` each step takes 20 ms; with `oom` memory suffices for
+    profile 3 only, with `oom all` for none; with `flaky` the first attempt fails with EIO; with `crash` it
+    raises ZeroDivisionError; with `noise` frames are random, so that their files are large.
     """
 
     profile_reason = "as asked"
@@ -38,7 +38,7 @@ class Noop:
     def __init__(self, spec: ModelSpec, placement: Placement) -> None:
         self.spec = spec
         self.placement = replace(placement, profile="1" if placement.profile == "auto" else placement.profile)
-        self._met: set[str] = set()
+        self._failed: set[str] = set()
 
     def set_loras(self, _loras: Sequence[Lora]) -> list[LoadedLora]:
         """LoRAs are ignored."""
@@ -52,15 +52,15 @@ class Noop:
         return [None]
 
     def encode(self, _shot: Shot, _inputs: Inputs, progress: Progress) -> None:
-        """There are no facts."""
+        """No conditioning."""
         progress("encode", 1, 1)
 
     def denoise(self, shot: Shot, _conditioning: None, progress: Progress) -> Shot:
-        """Report each step."""
+        """Report the steps, or fail as the prompt asks."""
         if "oom" in shot.prompt and ("all" in shot.prompt or self.placement.profile != "3"):
             raise OutOfMemoryError("out of memory")
-        if "flaky" in shot.prompt and shot.prompt not in self._met:
-            self._met.add(shot.prompt)
+        if "flaky" in shot.prompt and shot.prompt not in self._failed:
+            self._failed.add(shot.prompt)
             raise OSError(errno.EIO, "Input/output error")
         if "crash" in shot.prompt:
             raise ZeroDivisionError("a bug")
@@ -90,6 +90,10 @@ class Noop:
 def load(spec: ModelSpec, _folder: Path, placement: Placement, *_rest: Any) -> Noop:
     """The `load` of `Noop`."""
     return Noop(spec, placement)
+
+
+ADAPTERS: Adapters = {"wan": load}
+"""This adapter instead of Wan's."""
 
 
 def register(folder: Path) -> dict[str, str]:

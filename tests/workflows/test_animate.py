@@ -12,7 +12,7 @@ from diffusers import WanAnimatePipeline
 from PIL import Image
 
 from tests.conftest import Make
-from tests.support.echo import serve
+from tests.support.echo import use_echo
 from tests.support.media_files import noise, picture, video
 from wangp_cli.catalogue import Catalogue, presets_dir
 from wangp_cli.errors import RequestError
@@ -46,9 +46,9 @@ def place(tmp_path: Path) -> Files:
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> list[Inputs]:
+def shown(adapters: dict[str, Any]) -> list[Inputs]:
     """What a model is shown that gives it back."""
-    return serve(monkeypatch).inputs
+    return use_echo(adapters).inputs
 
 
 def images(path: Path) -> list[Image.Image]:

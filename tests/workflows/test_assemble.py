@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Made, Make
-from tests.support.echo import AUDIO_RATE, WithAudio, serve
+from tests.support.echo import AUDIO_RATE, WithAudio, use_echo
 from tests.support.media_files import picture, tone
 from tests.support.planned_videos import VALUES, clip, plan_of
 from wangp_cli.errors import GenerationError
@@ -22,8 +22,8 @@ FRAME = AUDIO_RATE // 16
 
 
 @pytest.fixture(autouse=True)
-def _with_audio(monkeypatch: pytest.MonkeyPatch) -> None:
-    serve(monkeypatch, "load_with_audio")
+def _with_audio(adapters: dict[str, Any]) -> None:
+    use_echo(adapters, WithAudio)
 
 
 def heard(made: Made) -> Any:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.conftest import Make
 from tests.support.clips import moving
-from tests.support.echo import serve
+from tests.support.echo import Tint, use_echo
 from wangp_cli.media.clip import as_float, as_uint8
 from wangp_cli.media.match import to_lab
 from wangp_cli.media.stills import write_image
@@ -19,9 +20,9 @@ SEGMENTS = 6
 
 @pytest.mark.parametrize("images", [1, SEGMENTS + 1])
 def test_colours_do_not_drift_along_a_chain(
-    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, images: int
+    make: Make, tmp_path: Path, adapters: dict[str, Any], images: int
 ) -> None:
-    serve(monkeypatch, "load_tint")
+    use_echo(adapters, Tint)
     pictures = [as_uint8(as_float(moving(1, 32, 32)) * 0.4 + 0.2 + 0.03 * (i % 3)) for i in range(images)]
     for index, picture in enumerate(pictures):
         write_image(tmp_path / f"{index}.png", picture)

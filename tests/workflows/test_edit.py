@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from tests.conftest import Make
-from tests.support.echo import serve
+from tests.support.echo import use_echo
 from tests.support.planned_videos import clip, plan_of, unchanged
 from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.facts import probe
@@ -46,9 +45,9 @@ def test_a_portion_may_become_longer_and_silent(make: Make, tmp_path: Path) -> N
 
 
 def test_a_long_portion_is_made_in_windows_that_go_on_from_each_other(
-    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make: Make, tmp_path: Path, adapters: dict[str, Any]
 ) -> None:
-    seen = serve(monkeypatch).inputs
+    seen = use_echo(adapters).inputs
     video = clip(tmp_path, "a", 40)
     said = {"sliding_window_size": 13, "denoising_strength": 0.5, "part_seeds": [4, 5]}
     made = edit(make, video, "5-24", "30-33", **said)
@@ -68,9 +67,9 @@ def test_a_long_portion_is_made_in_windows_that_go_on_from_each_other(
 
 
 def test_each_portion_has_its_own_prompt_or_the_shared_one(
-    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make: Make, tmp_path: Path, adapters: dict[str, Any]
 ) -> None:
-    told = serve(monkeypatch)
+    told = use_echo(adapters)
     made = edit(make, clip(tmp_path, "a", 40), "30-33:a blue square", "4-8", "9-12:the red square")
     assert [shot.prompt for shot in told.shots] == ["a red circle the red square", "a blue square"]
     assert made.outcome.manifest["inputs"]["prompt"] == "a blue square a red circle the red square"

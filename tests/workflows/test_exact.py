@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.echo import loader
 from tests.support.noop import register
 from wangp_cli.media.audio import samples_at
 from wangp_cli.media.clip import Audio, Frames, as_uint8
 from wangp_cli.media.read import read_audio, read_video
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import write_video
-from wangp_cli.pipelines import registry
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.execute import execute
 from wangp_cli.value_layers import Layer
@@ -38,7 +37,7 @@ class Studio:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.session = bootstrap.start([lambda _: None])
+        self.session = bootstrap.start([lambda _: None], adapters={"wan": loader()})
         rng = np.random.default_rng(0)
         self.shades = [rng.permutation(SHADES)[:length] for length in LENGTHS]
         for index, shades in enumerate(self.shades):
@@ -92,7 +91,6 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
             patch.setenv(name, value)
         patch.setenv("HOME", str(folder))
         patch.chdir(folder)
-        patch.setattr(registry, "ADAPTERS", MappingProxyType({"wan": "tests.support.echo:load"}))
         found = Studio(folder)
         yield found
         found.session.pool.close()

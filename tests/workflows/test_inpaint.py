@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Make
-from tests.support.echo import Echo, serve
+from tests.support.echo import Echo, use_echo
 from tests.support.planned_videos import clip, plan_of
 from wangp_cli.media.clip import Frames, as_float, as_uint8
 from wangp_cli.media.facts import probe
@@ -41,9 +41,9 @@ def mask_of(folder: Path, *, left: int = 16, size: tuple[int, int] = (32, 32), f
 
 
 @pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> list[Inputs]:
+def seen(adapters: dict[str, Any]) -> list[Inputs]:
     """What a model is shown that gives it back, with grey where it was to paint."""
-    return serve(monkeypatch).inputs
+    return use_echo(adapters).inputs
 
 
 def test_a_range_is_new_and_every_other_frame_and_the_sound_stay(make: Make, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Make, Run
-from tests.support.echo import serve
+from tests.support.echo import use_echo
 from tests.support.planned_videos import clip, plan_of, unchanged
 from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.facts import probe
@@ -105,9 +105,9 @@ def test_a_batch_joins_clips(run: Run, tiny_env: dict[str, str], tmp_path: Path)
 
 
 def test_a_start_from_a_video_is_the_frames_that_are_replaced(
-    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make: Make, tmp_path: Path, adapters: dict[str, Any]
 ) -> None:
-    seen = serve(monkeypatch).inputs
+    seen = use_echo(adapters).inputs
     clips = [clip(tmp_path, "a", 11), clip(tmp_path, "b", 9)]
     a, b = (as_uint8(read_video(path).frames) for path in clips)
     said: dict[str, Any] = {"context": 2, "denoising_strength": 0.5}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Make
-from tests.support.echo import serve
+from tests.support.echo import use_echo
 from wangp_cli.media.canny import canny
 from wangp_cli.media.clip import as_float
 from wangp_cli.media.stills import write_image
@@ -32,9 +32,9 @@ def images(tmp_path: Path) -> list[Path]:
 
 
 @pytest.fixture
-def echo(make: Make, monkeypatch: pytest.MonkeyPatch) -> Travel:
+def echo(make: Make, adapters: dict[str, Any]) -> Travel:
     """Travel with a model that gives back what it is shown."""
-    serve(monkeypatch)
+    use_echo(adapters)
     return lambda images, **said: make(
         "tiny_vace", type="travel", images=images, colour_match=0, frames=9, overlap=2, **said
     )

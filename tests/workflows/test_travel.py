@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from tests.conftest import Make
-from tests.support.echo import Echo, serve
+from tests.support.echo import Echo, use_echo
 from tests.support.media_files import tone
 from wangp_cli.media.clip import as_float, as_uint8
 from wangp_cli.media.facts import probe
@@ -39,9 +39,9 @@ def images(tmp_path: Path) -> list[Path]:
 
 
 @pytest.fixture
-def echo(make: Make, monkeypatch: pytest.MonkeyPatch) -> Travel:
+def echo(make: Make, adapters: dict[str, Any]) -> Travel:
     """Travel with a model that gives back what it is shown."""
-    serve(monkeypatch)
+    use_echo(adapters)
     return lambda model, images, **said: make(model, type="travel", images=images, colour_match=0, **said)
 
 
@@ -104,9 +104,9 @@ def test_the_picture_between_independent_parts_is_the_one_the_later_draws(
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> list[Inputs]:
+def shown(adapters: dict[str, Any]) -> list[Inputs]:
     """What the model was given, run after run."""
-    return serve(monkeypatch).inputs
+    return use_echo(adapters).inputs
 
 
 def test_svi_holds_on_to_each_picture_and_goes_on_from_the_frames_before(
@@ -188,9 +188,9 @@ def test_pictures_stand_inside_a_run_that_makes_several_parts(echo: Travel, imag
 
 
 @pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> list[Shot]:
+def heard(adapters: dict[str, Any]) -> list[Shot]:
     """The runs of the model."""
-    return serve(monkeypatch).shots
+    return use_echo(adapters).shots
 
 
 def test_each_part_has_its_own_values(echo: Travel, images: list[Path], heard: list[Shot]) -> None:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.conftest import Make
-from tests.support.echo import RecordedInputs, serve
+from tests.support.echo import RecordedInputs, use_echo
 from tests.support.media_files import noise, tone
 from tests.support.planned_videos import clip
 from wangp_cli.errors import RequestError
@@ -23,16 +23,16 @@ WINDOWS = {"sliding_window_size": 13, "sliding_window_overlap": 5, "colour_match
 
 
 @pytest.fixture
-def echo(make: Make, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def echo(make: Make, adapters: dict[str, Any]) -> Callable[..., Any]:
     """Generate with a model that gives back what it is shown."""
-    serve(monkeypatch)
+    use_echo(adapters)
     return lambda model="tiny_vace", **said: make(model, **WINDOWS | said)
 
 
 @pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> RecordedInputs:
+def heard(adapters: dict[str, Any]) -> RecordedInputs:
     """What the model is told, run by run."""
-    return serve(monkeypatch)
+    return use_echo(adapters)
 
 
 def picture(path: Path, seed: int) -> Path:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 
 from tests.support import noop
-from wangp_cli.pipelines import registry
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.events.stream import Event
 from wangp_cli.runtime.intake import TaskLine
@@ -41,8 +39,7 @@ def session(
     """A session whose models compute nothing."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(registry, "ADAPTERS", MappingProxyType({"wan": "tests.support.noop:load"}))
-    found = bootstrap.start([events.append])
+    found = bootstrap.start([events.append], adapters=noop.ADAPTERS)
     yield found
     found.pool.close()
 

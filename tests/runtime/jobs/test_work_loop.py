@@ -41,9 +41,8 @@ def work(store: JobStore, session: Session, until_done: int = 0) -> list[tuple[s
 
 def _work(path: Path, environment: dict[str, str], results: Any) -> None:
     os.environ.update(environment)
-    noop.use()
     store = JobStore.open(path, worker="child", lease_seconds=LEASE_SECONDS)
-    results.put(work(store, bootstrap.start([])))
+    results.put(work(store, bootstrap.start([], adapters=noop.ADAPTERS)))
 
 
 def start(path: Path, environment: dict[str, str]) -> tuple[Any, Any]:
