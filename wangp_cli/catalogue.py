@@ -1,4 +1,4 @@
-"""The catalogue: which models there are, read from YAML."""
+"""The model catalogue, read from YAML files."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ T = TypeVar("T")
 MAX_YAML_BYTES = 1 << 20
 MAX_YAML_DEPTH = 100
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml reads the catalogue ten times as fast as the loader written in Python; not every build has it."""
+"""libyaml is ten times as fast as the loader in Python, but not every build of PyYAML has it."""
 
 
 class Catalogue:
     """Models by name, read from YAML folders; later folders replace entries of earlier ones.
 
     Args:
-        folders: of YAML files.
-        families: that have an adapter; a model of another is an error. None accepts any.
+        folders: folders of YAML files in rising priority.
+        families: families with an adapter; a model of another family is an error. None allows all.
     """
 
     def __init__(self, *folders: Any, families: Collection[str] | None = None) -> None:
@@ -45,10 +45,10 @@ class Catalogue:
         return {name: file.model(name, declared) for name, file in file_of.items()}
 
     def get(self, name: str) -> ModelSpec:
-        """The model called `name`, or with that alias.
+        """The model with a name or alias.
 
         Raises:
-            RequestError: there is none; the message names the nearest.
+            RequestError: there is none; the hint has the most similar name.
         """
         if name in self.models:
             return self.models[name]
@@ -59,21 +59,22 @@ class Catalogue:
         raise RequestError("model", f"there is no model {name!r}", hint=hint)
 
     def accepting(self, feature: Accepts) -> list[str]:
-        """Names of the models that accept an input."""
+        """Names of the supported models that accept an input."""
         supported = (spec for spec in self.models.values() if spec.status != "unsupported")
         return [spec.name for spec in supported if feature in spec.accepts]
 
 
 class _CatalogueFile(Entry):
-    """One file of the catalogue, with names where other entries are meant.
+    """One file of the catalogue, in which entries refer to others by name.
 
     Args:
-        family: of its models and architectures; none where all its models are networks of tools.
-        parts: published number of parameters of parts that the family's models have in common.
-        vae: that they have in common.
-        architectures: of the family, by name; each may replace `parts` and `vae`.
-        networks: by name.
-        models: by name.
+        file: its path, for error messages.
+        family: family of its models and architectures; "" if all its models are auxiliary networks.
+        parts: published number of parameters by part, for all architectures of the family.
+        vae: the VAE of all architectures of the family.
+        architectures: traits by architecture of the family; each may replace `parts` and `vae`.
+        networks: networks by name.
+        models: models by name.
     """
 
     file: str
@@ -86,7 +87,11 @@ class _CatalogueFile(Entry):
 
     @classmethod
     def read(cls, file: Any) -> _CatalogueFile:
-        """The content of a catalogue file."""
+        """Read a catalogue file.
+
+        Raises:
+            ModelError: the file is not YAML, or has unknown keys.
+        """
         data = read_yaml(file)
         try:
             return cls.model_validate({"file": str(file)} | data if isinstance(data, dict) else data)
@@ -97,7 +102,7 @@ class _CatalogueFile(Entry):
         """Refuse a file of a family without an adapter.
 
         Raises:
-            ModelError: naming the nearest that has one.
+            ModelError: the hint has the most similar family.
         """
         try:
             declared.check_family(self.family)
@@ -105,22 +110,26 @@ class _CatalogueFile(Entry):
             raise ModelError(f"catalogue file {self.file}: {error}", hint=error.hint) from None
 
     def model(self, name: str, declared: _Declared) -> ModelSpec:
-        """One of its models, with the networks, sources and traits that it names put in their places."""
+        """One of its models, with references to networks, sources and traits resolved.
+
+        Raises:
+            ModelError: the entry is invalid, or refers to something that does not exist.
+        """
         entry = {"name": name, "family": self.family} | self.models[name]
         try:
             declared.check_family(entry["family"])
-            if isinstance(named := entry.get("network"), str):
-                entry["network"] = {"name": named} | _named(declared.networks, named, "network")
+            if isinstance(network := entry.get("network"), str):
+                entry["network"] = {"name": network} | _lookup(declared.networks, network, "network")
             source = entry.get("source")
-            if isinstance(source, dict) and isinstance(named := source.get("components"), str):
-                other = _named(declared.models, named, "model").get("source", {})
+            if isinstance(source, dict) and isinstance(model := source.get("components"), str):
+                other = _lookup(declared.models, model, "model").get("source", {})
                 entry["source"] = source | {"components": other.get("components", other)}
             spec = ModelSpec.model_validate(entry)
             if spec.architecture == NO_ARCHITECTURE:
                 return spec
-            traits = _named(declared.traits.get(spec.family, {}), spec.architecture, "architecture")
+            traits = _lookup(declared.traits.get(spec.family, {}), spec.architecture, "architecture")
             for part in spec.source.modules:
-                _named(traits.parts, part, "part")
+                _lookup(traits.parts, part, "part")
             return spec.model_copy(update={"traits": traits})
         except ValidationError as error:
             raise _invalid(self.file, name, error) from None
@@ -128,7 +137,7 @@ class _CatalogueFile(Entry):
             raise ModelError(f"catalogue file {self.file}: {name}: {error}", hint=error.hint) from None
 
     def traits(self, name: str, parts: Mapping[str, int], vae: Mapping[str, Any]) -> Traits:
-        """One of its architectures, with what its family has in common."""
+        """The traits of one of its architectures, with the `parts` and `vae` of the family."""
         own = self.architectures[name]
         try:
             common = {"parts": {**parts, **own.get("parts", {})}, "vae": {**vae, **own.get("vae", {})}}
@@ -141,7 +150,7 @@ class _CatalogueFile(Entry):
 
 @dataclass(frozen=True)
 class _Declared:
-    """What models may name, of all files together; the last file that declares a name counts."""
+    """Everything that models may refer to, from all files; later files replace names of earlier ones."""
 
     families: Collection[str] | None
     networks: dict[str, dict[str, Any]]
@@ -165,7 +174,7 @@ class _Declared:
         """Refuse a family without an adapter.
 
         Raises:
-            RequestError: naming the nearest that has one.
+            RequestError: the hint has the most similar family.
         """
         if family and self.families is not None and family not in self.families:
             hint = nearest(family, list(self.families)) or None
@@ -173,13 +182,13 @@ class _Declared:
 
 
 def _traits(files: Sequence[_CatalogueFile]) -> dict[str, Traits]:
-    """The architectures that the files of one family declare."""
+    """The traits of the architectures that files of one family declare, by name."""
     parts = {part: count for file in files for part, count in file.parts.items()}
     vae = {key: value for file in files for key, value in file.vae.items()}
     return {name: file.traits(name, parts, vae) for file in files for name in file.architectures}
 
 
-def _named(known: Mapping[str, T], name: str, what: str) -> T:
+def _lookup(known: Mapping[str, T], name: str, what: str) -> T:
     if name not in known:
         raise RequestError(what, f"there is no {what} {name!r}", hint=nearest(name, list(known)) or None)
     return known[name]
@@ -193,10 +202,11 @@ def _invalid(file: Any, name: str, error: ValidationError) -> ModelError:
 
 
 def read_yaml(file: Any) -> Any:
-    """The data of a small YAML file; tags and anchors are refused.
+    """Read an untrusted YAML file of at most `MAX_YAML_BYTES`.
 
     Raises:
-        ModelError: the file is too large, not YAML, or uses anchors.
+        ModelError: the file cannot be read, is too large or nested too deeply, is not YAML, or has tags or
+            anchors.
     """
     try:
         text = file.read_text(encoding="utf-8")
@@ -216,7 +226,7 @@ def _check_yaml_structure(text: str, file: Any) -> None:
     depth = 0
     for event in yaml.parse(text, _LOADER):
         if getattr(event, "anchor", None):
-            raise ModelError(f"{file} uses anchors, which are not read", hint="write the values out")
+            raise ModelError(f"{file} uses anchors, which are not supported", hint="write the values out")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_YAML_DEPTH:
             raise ModelError(f"{file} is nested too deeply")
@@ -225,11 +235,11 @@ def _check_yaml_structure(text: str, file: Any) -> None:
 def _yaml_files(folder: Any) -> list[Any]:
     if not folder.is_dir():
         return []
-    found = [file for file in folder.iterdir() if file.name.endswith((".yaml", ".yml"))]
-    return sorted(found, key=lambda file: str(file.name))
+    yaml_files = [file for file in folder.iterdir() if file.name.endswith((".yaml", ".yml"))]
+    return sorted(yaml_files, key=lambda file: str(file.name))
 
 
 def presets_dir() -> Any:
-    """Shipped presets: inside the wheel, or at the root of a checkout."""
+    """The folder of shipped presets: inside the wheel, or at the root of a checkout."""
     packaged = files("wangp_cli") / "_presets"
     return packaged if packaged.is_dir() else Path(__file__).resolve().parents[1] / "presets"

@@ -1,4 +1,4 @@
-"""The sizes and lengths that a model can generate."""
+"""The frame counts and frame sizes that a model can generate."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Grid(BaseModel):
-    """Frame counts of the form `step * n + offset` in a range, and sides that are multiples of a block.
+    """Frame counts of the form `step * n + offset` in a range; width and height are multiples of a block.
 
     Args:
-        step: distance of two frame counts; the frames that one latent frame holds.
-        offset: of the form, at most `step`; 1 gives `4n+1`, 5 with a step of 17 gives `17n+5`.
+        step: distance between valid frame counts; frames per latent frame.
+        offset: at most `step`; a step of 4 with offset 1 gives `4n+1`, 17 with 5 gives `17n+5`.
         minimum: fewest frames of a video.
-        maximum: most frames; equal to `minimum` for a model of one length.
-        minimum_seconds: shortest video; `at` turns it into frames.
-        maximum_seconds: longest video; likewise.
-        block: width and height in pixels are multiples of this.
+        maximum: most frames; equal to `minimum` for a model with a single length.
+        minimum_seconds: shortest video; `at` converts it to frames.
+        maximum_seconds: longest video; `at` converts it to frames.
+        block: divisor of width and height, in pixels.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
@@ -36,12 +36,12 @@ class Grid(BaseModel):
 
     @property
     def has_stills(self) -> bool:
-        """Whether one frame is possible: 1 has the form of the others, and no range excludes it."""
+        """Whether a single frame is valid: 1 has the form, and the length is neither fixed nor in seconds."""
         fixed = self.minimum == self.maximum or self.minimum_seconds is not None
         return not fixed and self.offset % self.step == 1 % self.step
 
     def at(self, rate: Fraction) -> Grid:
-        """The same grid with its range in seconds as frames, at a frame rate.
+        """The grid with its range in seconds converted to frames at a frame rate.
 
         Raises:
             ValueError: no frame count lies in the range.
@@ -59,9 +59,9 @@ class Grid(BaseModel):
         return self.model_copy(update={"minimum": least, "maximum": most})
 
     def frames(self, count: int) -> int:
-        """The frame count for `count`: `(count // step) * step + offset`, in the range.
+        """The valid frame count for a requested one: `(count // step) * step + offset`, clamped to the range.
 
-        Counts on the grid stay; 84 gives 85 with the form 4n+1. 1 stays 1, a still, where there are stills.
+        Valid counts do not change; with the form 4n+1, 84 gives 85. 1 stays 1 if single frames are valid.
         """
         if count <= 1 and self.has_stills:
             return 1
@@ -70,25 +70,25 @@ class Grid(BaseModel):
         return min(frames, self._at_most(self.maximum)) if self.maximum else frames
 
     def cover(self, count: int) -> int:
-        """The fewest frames on the grid that are at least `count`, whatever `maximum` says."""
+        """The smallest valid frame count that is at least `count`; `maximum` is ignored."""
         return max(self._at_least(self.minimum), self._at_least(count))
 
     def context(self, count: int) -> int:
-        """The most frames up to `count` that can be given to begin with: 1, or of the grid's form."""
+        """The most frames, at most `count`, that a model can continue: 1, or a count of the form."""
         return max(1, self._at_most(count))
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """Both sides floored to the block, at least one block."""
+        """Width and height rounded down to multiples of the block, at least one block."""
         return max(self.block, width // self.block * self.block), max(
             self.block, height // self.block * self.block
         )
 
     def _at_least(self, count: int) -> int:
-        """The fewest frames of the form that are at least `count`."""
+        """The smallest count of the form that is at least `count`."""
         return max(0, -(-(count - self.offset) // self.step)) * self.step + self.offset
 
     def _at_most(self, count: int) -> int:
-        """The most frames of the form that are at most `count`; below 1 where there are none."""
+        """The largest count of the form that is at most `count`; below 1 if there is none."""
         return (count - self.offset) // self.step * self.step + self.offset
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Catalogue entries: what a model accepts and generates, and where its weights come from."""
+"""Catalogue entries: inputs, output grid, network and weights of a model."""
 
 from __future__ import annotations
 
@@ -39,25 +39,25 @@ Kind = Literal[
     "enhancer",
 ]
 DIFFUSION: frozenset[Kind] = frozenset({"video", "image"})
-"""Kinds of models that a pipeline adapter runs; the others are networks for tools."""
+"""Kinds of models that a pipeline adapter runs; the others are auxiliary networks, such as upscalers."""
 NO_ARCHITECTURE = "none"
-"""Of models that are not supported, and of models that no adapter runs."""
+"""Architecture of unsupported models and of auxiliary networks."""
 EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 
 
 class Entry(BaseModel):
-    """Base of all parts of the catalogue: frozen, unknown keys are errors."""
+    """Base of the parts of the catalogue: frozen; unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Vae(Entry):
-    """A VAE, as far as estimates need it.
+    """What estimates need to know of a VAE.
 
     Args:
-        channels: of the decoder's widest layer, for each pixel of a frame.
-        decode_operations: floating point operations for each pixel of each frame.
-        encode_operations: likewise.
+        channels: channels per pixel of a frame in the decoder's widest layer.
+        decode_operations: floating point operations to decode one pixel of one frame.
+        encode_operations: floating point operations to encode one pixel of one frame.
     """
 
     channels: float = 96
@@ -66,20 +66,20 @@ class Vae(Entry):
 
 
 class Traits(Entry):
-    """What sets one architecture of a family apart, as far as code for all families must know it.
+    """Properties of an architecture that code for all families depends on.
 
     Args:
-        guidance_field: the task's field that scales passes which only this architecture has.
-        fixed_guidance: those passes come together in one way alone, and only under guidance.
-        guides_given: the task's field `guide_given` has an effect.
-        recamera: the result is the control video, seen by another camera.
-        character_animation: one character is moved by poses and a face in every frame.
-        diffusion_forcing: frames are denoised apart from each other.
-        context_latents: latent frames of a video to continue that it is conditioned on, besides one frame.
-        control_fill: brightness of frames of a control video that hold no information, 0 to 1.
-        encoded_videos: videos of the shot's length that are encoded for one run.
-        token_videos: videos of the shot's length that the transformer processes at once.
-        parts: published number of parameters of every part beside the transformers, by the part's name.
+        guidance_field: task field with the scale of an additional guidance pass of this architecture.
+        fixed_guidance: the guidance passes are combined in a fixed way, and only if guidance is on.
+        guides_given: the task field `guide_given` has an effect.
+        recamera: it re-renders the control video from another camera.
+        character_animation: it animates one character by a pose video and a face video.
+        diffusion_forcing: each latent frame has its own noise level.
+        context_latents: latent frames, after the first frame, of a continued video that it is conditioned on.
+        control_fill: brightness of control frames without information, 0 to 1.
+        encoded_videos: videos of the shot's length that the VAE encodes for one run.
+        token_videos: videos of the shot's length in the token sequence of the transformer.
+        parts: published number of parameters by part, without the transformers.
         vae: its VAE.
     """
 
@@ -98,13 +98,14 @@ class Traits(Entry):
 
 
 class Network(Entry):
-    """The transformer of a model, as diffusers builds it.
+    """The transformer of a model.
 
     Args:
-        kind: name of its class; the model's family must know it.
-        config: arguments of the class.
-        parameters: how many it has.
-        parts: published number of parameters of parts that only models of this network have.
+        name: its name in the catalogue.
+        kind: name of its class in diffusers or wangp.
+        config: configuration of the class.
+        parameters: published number of parameters.
+        parts: published number of parameters by part, of parts that only models with this network have.
     """
 
     name: str
@@ -116,32 +117,31 @@ class Network(Entry):
     @field_validator("config")
     @classmethod
     def _numbers(cls, value: dict[str, Any]) -> dict[str, Any]:
-        """Read 1e-6, as JSON writes it, as a number: YAML reads it as a string."""
+        """Convert numbers such as 1e-6 from strings: YAML 1.1 requires a decimal point."""
         numbers = {key: float(text) for key, text in value.items() if EXPONENT.fullmatch(str(text))}
         return value | numbers
 
     @property
     def width(self) -> int:
-        """Channels of its hidden states."""
+        """Width of its hidden states."""
         return int(self.config.get("num_attention_heads", 0) * self.config.get("attention_head_dim", 0))
 
 
 class Source(Entry):
-    """Where weights are: on a hub, in a folder or in this package, all in diffusers layout; or in files.
+    """The place of weights: a repository or folder in diffusers layout, or single files.
 
-    Of a network of a tool, a repository or folder is in its author's layout, and `file` is the network.
+    For an auxiliary network, a repository or folder has the layout of its author, and `file` is the network.
 
     Args:
         repository: `owner/name` on the hub.
-        revision: a commit, tag or branch of it; the newest where it is None.
-        folder: on this machine.
-        package: a folder inside this package.
-        file: the transformer in any known layout, from one or several files, each a path or
-            `hf://owner/name/path`; later files add to earlier ones.
-        file_2: likewise the second transformer, of models that have two.
-        components: where all other parts are, for a source of files.
-        modules: files of further parts by part, each named like `file`; those of `components` count too.
-        allow_pickle: read files that are pickles, without running code in them.
+        revision: commit, tag or branch; None for the newest commit.
+        folder: folder on this machine.
+        package: folder inside the package wangp_cli.
+        file: files of the transformer in any supported layout, each a path or `hf://owner/name/path`.
+        file_2: files of the second transformer, of models with two experts.
+        components: place of all other parts, if `file` is given.
+        modules: files by part, of further parts, each like `file`; added to those of `components`.
+        allow_pickle: also read pickles, with `weights_only`.
     """
 
     repository: str | None = None
@@ -156,10 +156,10 @@ class Source(Entry):
 
     @property
     def parts(self) -> dict[str, tuple[str, ...]]:
-        """Files by part, of the parts that are in files."""
+        """Single files by part."""
         transformers = {"transformer": self.file, "transformer_2": self.file_2}
-        beside = self.components.modules if self.components else {}
-        return {name: files for name, files in (transformers | beside | self.modules).items() if files}
+        modules = self.components.modules if self.components else {}
+        return {name: files for name, files in (transformers | modules | self.modules).items() if files}
 
     @model_validator(mode="before")
     @classmethod
@@ -186,23 +186,24 @@ class ModelSpec(Entry):
     """One model of the catalogue.
 
     Args:
-        kind: what it is for; all but `video` and `image` are networks of tools, which need neither family,
-            architecture, network nor grid.
-        family: which adapter runs it.
-        architecture: one of its family; `none` of models that are not supported.
-        traits: of its architecture.
-        network: its transformer; None where only the weights' own configuration tells.
-        experts: how many transformers it has, one for each range of noise.
-        phases: the most its denoising can have.
-        accepts: inputs it can be given.
-        requires: inputs it must be given.
-        most_references: reference images that it takes at once; any number where it is None.
-        means: what an input is to it, where the usual words for it say too little.
-        parameters: published number of parameters of a network of a tool.
-        licence_note: what the licence does not allow.
-        status: `tested`: its architecture runs in the tests with random weights; `converted`: the layout of
-            its files is converted in the tests, too; `unsupported`: it cannot be used.
-        status_note: why it is unsupported, or what is to be known of its status.
+        kind: other kinds than `video` and `image` are auxiliary networks, without family and grid.
+        family: model family, which selects the pipeline adapter.
+        architecture: one of the family's architectures; `none` for unsupported models.
+        traits: traits of the architecture.
+        network: its transformer; None if only its weights have a configuration.
+        experts: number of transformers, each for a range of noise levels.
+        phases: most guidance phases that a run can have.
+        accepts: inputs that are allowed.
+        requires: inputs that are mandatory.
+        most_references: most reference images of a run; None for any number.
+        means: unusual meanings of inputs, by input.
+        defaults: default values by field of the task.
+        text_length: length of the prompt in tokens.
+        parameters: published number of parameters of an auxiliary network.
+        licence_note: restrictions of the licence.
+        status: `tested`: with random weights; `converted`: tests also convert the layout of its files;
+            `unsupported`: it cannot be used.
+        status_note: explains the status; required for `unsupported`.
     """
 
     name: str
@@ -232,41 +233,41 @@ class ModelSpec(Entry):
 
     @property
     def is_diffusion(self) -> bool:
-        """Whether a pipeline adapter runs it."""
+        """Whether it is a diffusion model, which a pipeline adapter runs."""
         return self.kind in DIFFUSION
 
     @property
     def continues(self) -> bool:
-        """Whether it makes the frames that follow given ones, from these alone."""
+        """Whether it can continue a video without an end image."""
         return "source" in self.accepts and "end" not in self.requires
 
     @property
     def is_recamera(self) -> bool:
-        """Whether its result is the control video, seen by another camera."""
+        """Whether it re-renders the control video from another camera."""
         return self.traits.recamera
 
     @property
     def is_character_animation(self) -> bool:
-        """Whether it moves one character, by poses and a face in every frame."""
+        """Whether it animates one character by a pose video and a face video."""
         return self.traits.character_animation
 
     @property
     def requires_full_control_video(self) -> bool:
-        """Whether its result has the length and rate of the control video, which every step reads."""
+        """Whether its result has the length and frame rate of the control video."""
         return self.is_character_animation or self.is_recamera
 
     @property
     def context_frames(self) -> int:
-        """Frames of a video to continue that it is conditioned on."""
+        """Frames of a continued video that it is conditioned on."""
         return self.traits.context_latents * self.grid.step + 1
 
     @property
     def control_fill_value(self) -> float:
-        """Brightness of frames of a control video that hold no information, 0 to 1."""
+        """Brightness of control frames without information, 0 to 1."""
         return self.traits.control_fill
 
     def at(self, rate: Fraction) -> ModelSpec:
-        """The same model with the range of its grid in frames at a rate.
+        """The model with the range of its grid converted to frames at a frame rate.
 
         Raises:
             ValueError: no frame count lies in the range.

@@ -1,4 +1,4 @@
-"""NamedEntry presets: values for any fields of a task, one YAML file each."""
+"""Presets: named values for any fields of a task, one YAML file each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wangp_cli.errors import ModelError, RequestError, nearest
 
 
 class NamedEntry(BaseModel):
-    """A model of a YAML file; its name is that of the file."""
+    """An entry that is a YAML file, named by its file name without suffix."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     name: str
@@ -21,7 +21,7 @@ class NamedEntry(BaseModel):
 
 
 class Preset(NamedEntry):
-    """Values for any fields of a task, under a name."""
+    """Named values for any fields of a task."""
 
     values: dict[str, Any] = Field(min_length=1)
 
@@ -34,9 +34,9 @@ class NamedEntries(Generic[N]):
 
     Args:
         kind: class of the entries.
-        field: of tasks that takes the name of an entry; also the word for it in messages.
-        listing: command that lists the entries.
-        folders: of the YAML files, the weakest first; those that do not exist are left out.
+        field: the task field whose value is the name of an entry; error messages use it for the entry.
+        listing: command that lists the entries, for hints.
+        folders: folders of YAML files in rising priority; folders that do not exist are skipped.
     """
 
     def __init__(self, kind: type[N], field: str, listing: str, *folders: Any) -> None:
@@ -57,7 +57,7 @@ class NamedEntries(Generic[N]):
         """The entry called `name`.
 
         Raises:
-            RequestError: there is none; the hint names the nearest.
+            RequestError: there is none; the hint has the most similar name.
         """
         if name not in self.all:
             hint = nearest(name, list(self.all)) or f"`{self._listing}` lists them"
@@ -67,7 +67,7 @@ class NamedEntries(Generic[N]):
     def _read(self, file: Any) -> N:
         data = read_yaml(file)
         if not isinstance(data, dict):
-            raise ModelError(f"{self._field} file {file} holds no mapping")
+            raise ModelError(f"{self._field} file {file} is not a mapping")
         try:
             return self._kind.model_validate({"name": file.name.removesuffix(".yaml")} | data)
         except ValidationError as error:

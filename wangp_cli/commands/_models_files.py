@@ -197,7 +197,7 @@ def convert_command(
             raise RequestError("model", f"{spec.name!r} is in diffusers layout already")
         place = locate.locate(spec, local.models_dir)
         replace = _is_model if overwrite else _is_empty
-        _rewrite(place, folder.absolute(), dtype, may_replace=replace, everything=False)
+        _convert(place, folder.absolute(), dtype, may_replace=replace, all_parts=False)
         _done(folder, json=json)
 
 
@@ -227,7 +227,7 @@ def prepare_command(
     json: Json = False,
     models_dir: ModelsDir = None,
 ) -> None:
-    """Write a model in the number format it runs in, so that all workers of a machine map one copy."""
+    """Write a model in the dtype it runs in, so that all workers of a machine memory-map one copy."""
     with report_errors():
         local = models_context(models_dir)
         spec = local.catalogue.get(name)
@@ -235,13 +235,13 @@ def prepare_command(
             raise _no_diffusion(spec)
         if missing := locate.missing_file(spec, local.models_dir):
             raise ModelError(
-                f"weights of {spec.name!r} are not here: {missing} is missing",
+                f"weights of {spec.name!r} are not on this machine: {missing} is missing",
                 hint=f"wangp models fetch {spec.name}",
             )
         place = locate.expected(spec, local.models_dir)
         folder = prepared.folder_of(spec, local.models_dir, dtype)
         if overwrite or not prepared.find(spec, local.models_dir, dtype, place):
-            _rewrite(place, folder, dtype, may_replace=prepared.is_prepared, everything=True)
+            _convert(place, folder, dtype, may_replace=prepared.is_prepared, all_parts=True)
         _done(folder, json=json)
 
 
@@ -257,23 +257,23 @@ def _done(folder: Path, *, json: bool) -> None:
         typer.echo(folder)
 
 
-def _rewrite(
-    place: Weights, folder: Path, dtype: Dtype, *, may_replace: Callable[[Path], bool], everything: bool
+def _convert(
+    weights: Weights, folder: Path, dtype: Dtype, *, may_replace: Callable[[Path], bool], all_parts: bool
 ) -> None:
     bootstrap.prepare_libraries()
     import torch
 
-    from wangp_cli.pipelines.checkpoints.convert import rewrite
+    from wangp_cli.pipelines.checkpoints.convert import convert
 
     try:
-        rewrite(
-            place,
+        convert(
+            weights,
             folder,
             getattr(torch, dtype),
             _to_people(),
-            of=prepared.fingerprint(place),
+            fingerprint=prepared.fingerprint(weights),
             may_replace=may_replace,
-            everything=everything,
+            all_parts=all_parts,
         )
     except OSError as error:
         raise _unwritable(folder, error) from None

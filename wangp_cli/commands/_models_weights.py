@@ -18,7 +18,7 @@ from wangp_cli.runtime import bootstrap
 
 # What only one of the commands needs is imported when it runs, so that `wangp models` answers at once.
 if TYPE_CHECKING:
-    from wangp_cli.runtime.weights.fetch import Step
+    from wangp_cli.runtime.weights.fetch import FetchProgress
     from wangp_cli.runtime.weights.hub import Hub
     from wangp_cli.runtime.weights.remove import Removal
 
@@ -48,12 +48,12 @@ def fetch_command(
             typer.echo(path)
 
 
-def _to_people() -> Callable[[Step], None]:
+def _to_people() -> Callable[[FetchProgress], None]:
     from wangp_cli.runtime.events.messages import stderr_console
 
     console, shown = stderr_console(), ("", -1)
 
-    def show(step: Step) -> None:
+    def show(step: FetchProgress) -> None:
         nonlocal shown
         part = step.bytes // SHOWN_BYTES
         if shown != (step.file, part):

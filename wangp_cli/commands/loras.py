@@ -93,9 +93,9 @@ def check(
         catalogue = _catalogue()
         networks = [_network_of(catalogue.get(model))] if model else _may_fit(header, catalogue)
         bootstrap.prepare_libraries()
-        from wangp_cli.pipelines.lora.check import fits
+        from wangp_cli.pipelines.lora.check import check_fit
 
-        results = fits(path, networks)
+        results = check_fit(path, networks)
         if json:
             write_json([vars(fit) | {"fits": fit.fits} for fit in results])
         else:

@@ -1,4 +1,4 @@
-"""Loaded pipelines, kept between tasks; parts of one base are shared between them."""
+"""Keep the last loaded pipeline between tasks, and share equal parts with the next one."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ T = TypeVar("T")
 
 
 class SharedComponents:
-    """Parts of pipelines by key; those that the last load did not use can be dropped."""
+    """Cache of parts of pipelines; parts that the last load did not use can be dropped."""
 
     def __init__(self) -> None:
         self._parts: dict[tuple[str, ...], Any] = {}
         self._used: set[tuple[str, ...]] = set()
-        self._made: set[tuple[str, ...]] = set()
+        self._created: set[tuple[str, ...]] = set()
 
     def get(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
-        """The part under `key`, made at the first call."""
+        """The part with a key; `make` creates it if it is not cached."""
         self._used.add(key)
         if key not in self._parts:
-            self._made.add(key)
+            self._created.add(key)
             self._parts[key] = make()
         part: T = self._parts[key]
         return part
 
     def has(self, key: tuple[str, ...]) -> bool:
-        """Whether there is a part under `key`."""
+        """Whether a part with this key is cached."""
         return key in self._parts
 
     def start_recording(self) -> None:
         """Start to record which parts are used."""
         self._used.clear()
-        self._made.clear()
+        self._created.clear()
 
     def used_parts(self) -> dict[str, Literal["loaded", "shared"]]:
-        """The named parts used since `start_recording`: loaded now, or shared with an earlier pipeline."""
-        return {key[0]: "loaded" if key in self._made else "shared" for key in self._used if key[0]}
+        """The named parts used since `start_recording`: loaded since, or shared with an earlier pipeline."""
+        return {key[0]: "loaded" if key in self._created else "shared" for key in self._used if key[0]}
 
     def drop_unused(self) -> None:
         """Drop the parts that were not used since `start_recording`."""
@@ -63,7 +63,7 @@ class Pool:
 
     Args:
         models_dir: folder of all weights.
-        adapters: by model family.
+        adapters: loaders by model family.
     """
 
     def __init__(self, models_dir: Path, adapters: Adapters = ADAPTERS) -> None:
@@ -74,7 +74,11 @@ class Pool:
         self._pipeline: Pipeline | None = None
 
     def check(self, spec: ModelSpec) -> None:
-        """Raise `ModelError` if the model's weights are not on this machine."""
+        """Check that the weights of a model are on this machine.
+
+        Raises:
+            ModelError: they are not.
+        """
         locate(spec, self._models_dir)
 
     def pipeline(
@@ -91,11 +95,11 @@ class Pool:
 
         Args:
             spec: the model.
-            placement: where and how it computes.
-            loras: of the task; checked before a model is loaded.
-            activate_loras: put exactly these LoRAs on its networks; needed before denoising.
-            progress: called as loading goes on.
-            emit: takes the events of loading.
+            placement: device, dtypes and memory options.
+            loras: LoRAs of the task; their files are checked before a model is loaded.
+            activate_loras: activate exactly these LoRAs, as needed before denoising.
+            progress: called while the model loads.
+            emit: called with events of loading.
 
         Raises:
             ModelError: weights or LoRAs are missing or broken, or do not fit.
@@ -150,18 +154,18 @@ class Pool:
 
     @property
     def profile(self) -> Profile:
-        """Of the loaded pipeline."""
+        """Memory profile of the loaded pipeline; `auto` if none is loaded."""
         return self._pipeline.placement.profile if self._pipeline else "auto"
 
     def close(self) -> None:
-        """Free the pipeline; shared parts stay until the next load shows which are needed."""
+        """Free the pipeline; cached parts stay until the next load, which drops those it does not use."""
         if self._pipeline is not None:
             self._pipeline.close()
         self._pipeline, self._key = None, None
 
     def free(self) -> None:
-        """Free the pipeline and every shared part."""
+        """Free the pipeline and all cached parts."""
         self._components = SharedComponents()
         self.close()
-        # Networks and their hooks refer to each other.
+        # Networks and their hooks are reference cycles.
         gc.collect()

@@ -27,7 +27,7 @@ def _path(value: Any) -> Any:
 class CameraOptions(Spec):
     """The path of the new camera."""
 
-    panel: ClassVar[str] = "Inputs"
+    panel: ClassVar[str] = "Camera"
     camera: Annotated[
         Annotated[str, BeforeValidator(_path)] | None,
         Flag(

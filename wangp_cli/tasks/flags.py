@@ -19,6 +19,7 @@ PANELS = (
     "Guidance",
     "Phases",
     "Diffusion forcing",
+    "Camera",
     "LoRA",
     "Output",
     "Runtime",

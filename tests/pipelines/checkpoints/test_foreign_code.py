@@ -151,7 +151,7 @@ def _part(name: str, **values: Any) -> Callable[[Path], None]:
         (_index(vae=[["diffusers"], "AutoencoderKLWan"]), "vae"),
         (_index(_class_name=["pipeline", "Poison"]), "_class_name"),
         (_index(custom_pipeline="poison"), "custom_pipeline"),
-        (_index(**{"../vae": ["diffusers", "AutoencoderKLWan"]}), "no name of a folder"),
+        (_index(**{"../vae": ["diffusers", "AutoencoderKLWan"]}), "is not a folder name"),
         (_part("vae/config.json", _class_name=["poison", "Poison"]), "_class_name"),
         (_part("text_encoder/config.json", deep=[{"auto_map": {"AutoModel": "poison.Poison"}}]), "auto_map"),
         (_part("text_encoder/config.json", attn_implementation="owner/kernel"), "attn_implementation"),

@@ -7,7 +7,7 @@ import pytest
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.checkpoints.key_names import KeyNames
 from wangp_cli.pipelines.checkpoints.network_classes import (
-    OWN,
+    OWN_CLASSES,
     TRANSFORMER_CLASSES,
     key_names,
     network_class,
@@ -19,12 +19,12 @@ def test_every_class_that_a_catalogue_may_name_is_there() -> None:
     for name in TRANSFORMER_CLASSES:
         assert network_class(name).__name__ == name
         assert key_names(name) is WAN
-    assert {"ReCamTransformer3DModel"} == OWN
+    assert {"ReCamTransformer3DModel"} == OWN_CLASSES
 
 
 @pytest.mark.parametrize("name", ["WanTransformer3DModle", "WanPipeline", "utils", "os"])
 def test_what_is_no_class_of_networks_is_refused(name: str) -> None:
-    with pytest.raises(ModelError, match=f"no class of networks '{name}'"):
+    with pytest.raises(ModelError, match=f"no network class '{name}'"):
         network_class(name)
 
 
@@ -37,5 +37,5 @@ def test_a_name_that_is_nearly_right_is_told() -> None:
 def test_a_network_that_is_not_known_has_its_own_names_alone() -> None:
     names = key_names("AutoencoderKLWan")
     assert names == KeyNames()
-    assert names.known(["encoder.weight"]) == {"encoder.weight": "encoder.weight"}
+    assert names.own_names(["encoder.weight"]) == {"encoder.weight": "encoder.weight"}
     assert names.split("a.linear1_kv.weight") == [("a.linear1_kv.weight", None)]

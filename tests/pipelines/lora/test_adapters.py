@@ -200,7 +200,7 @@ def test_whole_differences_of_weights_kept_in_eight_bits_are_refused(
     placement = Placement(transformer_quantization="int8")
     pipeline = wan_load.load(tiny.spec("vace"), checkpoint("vace"), placement, [], tiny.Parts(), tiny.quiet)
     pipeline.set_loras([saved(tmp_path, LAYOUTS["diffusers"](draw(vace())) | EXTRA["of inputs"])])
-    with pytest.raises(ModelError, match="kept in 8 bits") as caught:
+    with pytest.raises(ModelError, match="quantised to 8 bits") as caught:
         pipeline.set_loras([saved(tmp_path, EXTRA["whole"])])
     assert caught.value.hint == "--transformer-quantization none"
 

@@ -11,7 +11,7 @@ import pytest
 from wangp_cli.errors import ResourceError
 from wangp_cli.pipelines.base import Placement
 from wangp_cli.pipelines.memory import meter
-from wangp_cli.pipelines.memory.profiles import automatic, settled
+from wangp_cli.pipelines.memory.profiles import choose_profile, fastest_fitting
 
 GB = 10**9
 WAN_14B = {"transformer": 28 * GB, "text_encoder": 11 * GB, "vae": GB // 2}
@@ -33,7 +33,7 @@ WAN_14B = {"transformer": 28 * GB, "text_encoder": 11 * GB, "vae": GB // 2}
     ],
 )
 def test_the_fastest_profile_that_fits_is_chosen(device: str, free: int, main: int, profile: str) -> None:
-    chosen, why = automatic(WAN_14B, device, free * GB, main * GB)
+    chosen, why = fastest_fitting(WAN_14B, device, free * GB, main * GB)
     assert chosen == profile
     assert "39.5 GB" in why
     assert f"{free}.0 GB are free on {device}" in why
@@ -42,8 +42,8 @@ def test_the_fastest_profile_that_fits_is_chosen(device: str, free: int, main: i
 def test_parts_that_are_there_already_are_not_counted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meter, "free", lambda device: (64 if device == "cpu" else 40) * GB)
     placement = Placement(profile="auto", device="cuda")
-    assert settled(placement, WAN_14B)[0].profile == "3"
-    assert settled(placement, WAN_14B, held=11 * GB)[0].profile == "1"
+    assert choose_profile(placement, WAN_14B)[0].profile == "3"
+    assert choose_profile(placement, WAN_14B, held=11 * GB)[0].profile == "1"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_too_little_memory_is_said_before_anything_is_loaded(
 ) -> None:
     monkeypatch.setattr(meter, "free", lambda where: int((main if where == "cpu" else on_gpu) * GB))
     with pytest.raises(ResourceError, match=said) as caught:
-        settled(Placement(profile=profile, device=device), WAN_14B)
+        choose_profile(Placement(profile=profile, device=device), WAN_14B)
     assert caught.value.retryable == (profile != "auto")
     assert caught.value.exit_code == 4
     assert "--estimate" in str(caught.value.hint)
@@ -69,20 +69,20 @@ def test_too_little_memory_is_said_before_anything_is_loaded(
 
 def test_mapped_weights_need_no_memory_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meter, "free", lambda _device: 24 * GB)
-    assert settled(Placement(profile="1"), WAN_14B, mapped=True)[0].profile == "1"
+    assert choose_profile(Placement(profile="1"), WAN_14B, mapped=True)[0].profile == "1"
 
 
 def test_a_disk_that_is_too_small_is_said_with_the_estimate(tmp_path: Path) -> None:
     placement = Placement(profile="4", work_dir=tmp_path / "deep")
     with pytest.raises(ResourceError, match=r"profile: 4 keeps 1000000.0 GB .* free") as caught:
-        settled(placement, {"transformer": 10**15})
+        choose_profile(placement, {"transformer": 10**15})
     assert "work_dir" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"profile": "2"}, "on a CPU it is as 1"),
+        ({"profile": "2"}, "on a CPU it equals profile 1"),
         ({"preload": 100}, "profile 1 streams no weights"),
         ({"mixed_precision": False}, "has no effect"),
     ],
@@ -91,7 +91,7 @@ def test_what_does_nothing_is_said(
     changes: dict[str, Any], told: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        settled(Placement(**changes), {"transformer": 1})
+        choose_profile(Placement(**changes), {"transformer": 1})
     assert told in caplog.text
 
 

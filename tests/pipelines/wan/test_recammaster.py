@@ -18,7 +18,7 @@ from tests.support.wan import INPUTS, camera, load, ratios, run
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.base import Inputs, Lora, Placement, Weights
 from wangp_cli.pipelines.checkpoints.assemble import TransformerFiles
-from wangp_cli.pipelines.checkpoints.convert import rewrite
+from wangp_cli.pipelines.checkpoints.convert import convert
 from wangp_cli.pipelines.wan import load as wan_load
 from wangp_cli.tasks.shot import Shot
 
@@ -169,14 +169,14 @@ def test_a_file_in_original_names_makes_the_same_and_is_written_as_a_folder(
         files=(("transformer", tuple(files)),),
         network=checkpoint_layouts.network_of(network),
     )
-    rewrite(
+    convert(
         place,
         tmp_path / "made",
         torch.float32,
         lambda *_: None,
-        of="a",
+        fingerprint="a",
         may_replace=lambda _: False,
-        everything=True,
+        all_parts=True,
     )
     shot, expected = tiny.shot(), denoised(loaded("recam"), tiny.shot())
     for where in (place, tmp_path / "made"):

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.hub_server import Hub, serving
 from wangp_cli.errors import ModelError
-from wangp_cli.runtime.weights.download import Remote, describe, download
+from wangp_cli.runtime.weights.download import RemoteFile, download, request_file_facts
 
 CONTENT = os.urandom(300_000)
 
@@ -28,7 +28,7 @@ def quiet(here: int) -> None:
 
 
 def test_size_and_version_are_asked_for(hub: Hub, tmp_path: Path) -> None:
-    remote = describe(f"{hub.url}/a.bin?token=secret", tmp_path / "a.bin")
+    remote = request_file_facts(f"{hub.url}/a.bin?token=secret", tmp_path / "a.bin")
     assert remote.size == len(CONTENT)
     assert remote.version
     assert download(remote, quiet) == hashlib.sha256(CONTENT).hexdigest()
@@ -38,29 +38,29 @@ def test_size_and_version_are_asked_for(hub: Hub, tmp_path: Path) -> None:
 
 def test_what_was_stopped_goes_on_unless_the_file_changed(hub: Hub, tmp_path: Path) -> None:
     url = f"{hub.url}/a.bin"
-    remote = describe(url, tmp_path / "a.bin")
-    remote.part.write_bytes(CONTENT[:100_000])
-    download(describe(url, tmp_path / "a.bin"), quiet)
+    remote = request_file_facts(url, tmp_path / "a.bin")
+    remote.partial.write_bytes(CONTENT[:100_000])
+    download(request_file_facts(url, tmp_path / "a.bin"), quiet)
     assert hub.asked[-1:] == [("/a.bin", "bytes=100000-")]
     assert remote.path.read_bytes() == CONTENT
-    remote.path.rename(remote.part)
+    remote.path.rename(remote.partial)
     hub.files["/a.bin"] = changed = os.urandom(200_000)
-    download(describe(url, tmp_path / "a.bin"), quiet)
+    download(request_file_facts(url, tmp_path / "a.bin"), quiet)
     assert hub.asked[-1:] == [("/a.bin", None)]
     assert remote.path.read_bytes() == changed
 
 
 def test_a_wrong_checksum_is_refused(hub: Hub, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="another checksum"):
-        download(describe(f"{hub.url}/a.bin", tmp_path / "a.bin", "0" * 64), quiet)
+        download(request_file_facts(f"{hub.url}/a.bin", tmp_path / "a.bin", "0" * 64), quiet)
     assert list(tmp_path.iterdir()) == []
     right = hashlib.sha256(CONTENT).hexdigest().upper()
-    download(describe(f"{hub.url}/a.bin", tmp_path / "a.bin", right), quiet)
+    download(request_file_facts(f"{hub.url}/a.bin", tmp_path / "a.bin", right), quiet)
 
 
 def test_a_refusal_is_told_without_what_may_be_secret(hub: Hub, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"gone\.bin cannot be fetched: the server answers 404") as caught:
-        describe(f"{hub.url}/gone.bin?token=secret", tmp_path / "a.bin")
+        request_file_facts(f"{hub.url}/gone.bin?token=secret", tmp_path / "a.bin")
     assert "secret" not in caught.value.message
 
 
@@ -69,6 +69,6 @@ def test_a_refusal_is_told_without_what_may_be_secret(hub: Hub, tmp_path: Path) 
 )
 def test_only_safe_addresses_are_asked(address: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="only https is"):
-        describe(address, tmp_path / "b.bin")
+        request_file_facts(address, tmp_path / "b.bin")
     with pytest.raises(ModelError, match="only https is"):
-        download(Remote(url=address, path=tmp_path / "b.bin"), quiet)
+        download(RemoteFile(url=address, path=tmp_path / "b.bin"), quiet)

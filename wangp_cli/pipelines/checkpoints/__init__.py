@@ -1,1 +1,1 @@
-"""Checkpoint files to networks and back."""
+"""Read, recognise, convert and write the checkpoints of networks."""

@@ -1,4 +1,4 @@
-"""Building a network from files: every parameter found, of its shape, and nothing left over."""
+"""Build a network from weight files, whose keys and shapes must match its state dict exactly."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from accelerate import init_empty_weights
 
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.checkpoints.files import open_weights
-from wangp_cli.pipelines.checkpoints.key_names import some_of
+from wangp_cli.pipelines.checkpoints.key_names import first_keys
 from wangp_cli.pipelines.checkpoints.network_classes import key_names, network_class
-from wangp_cli.pipelines.checkpoints.number_formats import StoredParameter, parameters
+from wangp_cli.pipelines.checkpoints.quantization_formats import StoredParameter, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 
 class NetworkFiles:
-    """The weights of one network in files of any known layout, checked by their headers.
+    """The weights of one network in files of any supported layout; the constructor checks their headers.
 
     Args:
-        empty: what is to be built, without memory for its weights.
-        files: in which its parameters are.
-        name: of the network, for messages.
-        names: of its parameters; files may use these or its own.
-        allow_pickle: read pickles too, without running what they hold.
+        empty: the network on the meta device.
+        files: weight files that together hold its parameters.
+        name: the network's name for error messages.
+        names: the parameter names that files may use besides the network's own.
+        allow_pickle: also read pickles, with `weights_only`.
 
     Raises:
-        ModelError: a file cannot be read, a parameter is missing, left over or of a wrong shape.
+        ModelError: a file cannot be read; a parameter is missing, unexpected, or has a wrong shape.
     """
 
     def __init__(
@@ -47,71 +47,71 @@ class NetworkFiles:
         self._name, self._file_names = name, ", ".join(file.name for file in files)
         self._key_names = names
         self.empty = empty
-        self._wanted = self.empty.state_dict()
+        self._state_dict = self.empty.state_dict()
         opened = [open_weights(file, allow_pickle=allow_pickle) for file in files]
-        self._stored = self._matched(parameters(opened, names))
+        self._stored = self._match(parameters(opened, names))
 
-    def _matched(self, found: dict[str, StoredParameter]) -> dict[str, StoredParameter]:
-        known = self._key_names.known(self._wanted)
+    def _match(self, parameters: dict[str, StoredParameter]) -> dict[str, StoredParameter]:
+        own_names = self._key_names.own_names(self._state_dict)
         stored: dict[str, StoredParameter] = {}
-        strange = []
-        for name, parameter in found.items():
-            own = known.get(name)
+        unexpected = []
+        for name, parameter in parameters.items():
+            own = own_names.get(name)
             if own is None:
-                strange.append(name)
+                unexpected.append(name)
             elif own in stored:
                 raise ModelError(
-                    f"{self._file_names} holds {own} twice, as {stored[own].numbers.key} and {name}"
+                    f"{self._file_names} holds {own} twice, as {stored[own].values.key} and {name}"
                 )
             else:
                 stored[own] = parameter
         name = self._name
-        if missing := [own for own in self._wanted if own not in stored]:
-            raise self._wrong(
-                f"has no {some_of(map(self._key_names.parameter, missing))}, which {name} needs"
+        if missing := [own for own in self._state_dict if own not in stored]:
+            raise self._error(
+                f"has no {first_keys(map(self._key_names.parameter, missing))}, which {name} needs"
             )
-        if strange:
-            raise self._wrong(f"has keys that {name} does not know: {some_of(strange)}")
+        if unexpected:
+            raise self._error(f"has keys that {name} does not know: {first_keys(unexpected)}")
         for own, parameter in stored.items():
-            if _plain(parameter.shape) != _plain(shape := tuple(self._wanted[own].shape)):
+            if _without_ones(parameter.shape) != _without_ones(shape := tuple(self._state_dict[own].shape)):
                 sides = f"{[*parameter.shape]}, {name} needs {[*shape]}"
-                raise self._wrong(f"holds {parameter.numbers.key} of {sides}")
+                raise self._error(f"holds {parameter.values.key} of {sides}")
         return stored
 
-    def _wrong(self, message: str) -> ModelError:
+    def _error(self, message: str) -> ModelError:
         return ModelError(
             f"{self._file_names} {message}", hint="`wangp models add` tells which model a file is of"
         )
 
     def dtype(self, parameter: str, dtype: torch.dtype) -> torch.dtype:
-        """The dtype of a parameter in a network of `dtype`; diffusers keeps a few in float32."""
+        """The dtype of a parameter of a network in `dtype`: float32 for those in `_keep_in_fp32_modules`."""
         kept = getattr(self.empty, "_keep_in_fp32_modules", None) or ()
         return torch.float32 if set(kept) & set(parameter.split(".")) else dtype
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of every parameter, in the network's order."""
-        return {own: tuple(value.shape) for own, value in self._wanted.items()}
+        """Shape of every entry of the state dict, in its order."""
+        return {own: tuple(value.shape) for own, value in self._state_dict.items()}
 
     def tensor(self, parameter: str, dtype: torch.dtype, device: str = "cpu") -> torch.Tensor:
-        """One parameter, in memory of its own: a mapped file is misaligned and can change under us."""
-        value = self._stored[parameter].tensor().reshape(self._wanted[parameter].shape)
+        """A copy of one parameter; a view of a mapped file is misaligned and changes with the file."""
+        value = self._stored[parameter].tensor().reshape(self._state_dict[parameter].shape)
         return value.to(device, self.dtype(parameter, dtype), copy=True).contiguous()
 
     def build(self, dtype: torch.dtype, device: str) -> Any:
-        """The network with its weights."""
-        weights = {own: self.tensor(own, dtype, device) for own in self._wanted}
+        """The network with its weights loaded, on a device."""
+        weights = {own: self.tensor(own, dtype, device) for own in self._state_dict}
         self.empty.load_state_dict(weights, strict=True, assign=True)
-        # Buffers that no file holds, such as positions, are still on the device the network was made on.
+        # Non-persistent buffers, such as position embeddings, are still on the device of `empty`.
         return self.empty.to(device)
 
 
 class TransformerFiles(NetworkFiles):
-    """The weights of a transformer of the catalogue.
+    """The weights of a transformer that the catalogue describes.
 
     Args:
-        network: what is to be built.
-        files: in which its parameters are.
-        allow_pickle: read pickles too, without running what they hold.
+        network: its class and configuration.
+        files: weight files that together hold its parameters.
+        allow_pickle: also read pickles, with `weights_only`.
 
     Raises:
         ModelError: as for `NetworkFiles`.
@@ -119,7 +119,7 @@ class TransformerFiles(NetworkFiles):
 
     def __init__(self, network: Network, files: Sequence[Path], *, allow_pickle: bool = False) -> None:
         super().__init__(
-            empty(network),
+            empty_network(network),
             files,
             name=network.name,
             names=key_names(network.kind),
@@ -127,13 +127,13 @@ class TransformerFiles(NetworkFiles):
         )
 
 
-def empty(network: Network) -> Any:
-    """The network without memory for its weights."""
-    kind = network_class(network.kind)
+def empty_network(network: Network) -> Any:
+    """The transformer on the meta device, except its non-persistent buffers."""
+    class_ = network_class(network.kind)
     with init_empty_weights(include_buffers=False):
-        return kind.from_config(network.config)
+        return class_.from_config(network.config)
 
 
-def _plain(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """A shape without axes of one, which some files have more of."""
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without axes of size 1, of which some files have more or fewer."""
     return tuple(side for side in shape if side != 1)

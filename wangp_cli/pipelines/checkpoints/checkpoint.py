@@ -1,4 +1,4 @@
-"""Reading the parts of a checkpoint: a folder in diffusers layout, or files of transformers beside one."""
+"""Load the parts of a checkpoint: from a folder in diffusers layout, and from single weight files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from wangp_cli.errors import ModelError, first_line
 from wangp_cli.pipelines.base import TRANSFORMERS, Weights
-from wangp_cli.pipelines.checkpoints.foreign_code import FETCH, check, read_index, read_json
+from wangp_cli.pipelines.checkpoints.foreign_code import FETCH, check_code, read_index, read_json
 from wangp_cli.pipelines.checkpoints.key_names import SHOWN_KEYS, KeyNames
 
 if TYPE_CHECKING:
@@ -27,50 +27,50 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HASHED_BYTES = 64 << 20
-"""Files up to this size are compared by content, larger ones by name, size and time."""
+"""`identity` hashes the content of files up to this size, and path, size and time of larger ones."""
 CONTENT_NAME = re.compile(r"[0-9a-f]{64}")
-TOOLS = {
+PREPROCESSOR_FILES = {
     "tokenizer": ("tokenizer.json", "spiece.model"),
     "image_processor": ("preprocessor_config.json",),
 }
-"""Parts without weights, and the files of which each needs one: without it, an empty one would be made up."""
+"""Files by part, of which at least one must exist: without any, transformers builds an empty tokenizer."""
 
 
 class Checkpoint:
-    """The parts of a model, in a folder in diffusers layout or in files.
+    """The parts of a model: subfolders of a folder in diffusers layout, or single files.
 
     Args:
-        place: the folder, or the folder and files.
+        source: the folder, or the folder with the single files.
 
     Raises:
-        ModelError: the folder or its `model_index.json` is missing or broken, or a part brings or names code.
+        ModelError: the folder or its `model_index.json` is missing or broken, or a part has or names code.
     """
 
-    def __init__(self, place: Path | Weights) -> None:
-        weights = place if isinstance(place, Weights) else Weights(folder=place)
+    def __init__(self, source: Path | Weights) -> None:
+        weights = source if isinstance(source, Weights) else Weights(folder=source)
         self.folder = weights.folder
-        self._place, self._files = weights, dict(weights.files)
+        self._weights, self._files = weights, dict(weights.files)
         self._transformers: dict[str, TransformerFiles] = {}
         if not self.folder.is_dir():
             raise ModelError(f"{self.folder} is not a folder", hint=FETCH)
         self.index = read_index(self.folder / "model_index.json")
-        check(self.folder, self.index, self._files)
+        check_code(self.folder, self.index, self._files)
         if weights.network:
             kind = ["diffusers", weights.network.kind]
             self.index |= {part: kind if part in self._files else [None, None] for part in TRANSFORMERS}
 
     @property
     def mapped(self) -> bool:
-        """Whether the folder was prepared to be mapped."""
-        return self._place.mapped
+        """Whether the files are prepared to be memory-mapped: aligned, and in their final dtype."""
+        return self._weights.mapped
 
     def has(self, part: str) -> bool:
-        """The index names this part and a class for it, or there are files of it."""
+        """Whether the index has a class for this part, or there are single files of it."""
         return part in self._files or bool((self.index.get(part) or [None])[0])
 
     def config(self, part: str) -> dict[str, Any]:
-        """The part's `config.json`; ours for a transformer in files."""
-        if part in self._files and part in TRANSFORMERS and (network := self._place.network):
+        """The part's `config.json`; for a transformer in single files, the configuration in the catalogue."""
+        if part in self._files and part in TRANSFORMERS and (network := self._weights.network):
             return {"_class_name": network.kind} | network.config
         return read_json(self._folder(part) / "config.json")
 
@@ -78,7 +78,7 @@ class Checkpoint:
         """Check that the files of these parts exist and are complete, without reading the weights.
 
         Raises:
-            ModelError: a file is missing or cut; the message names it.
+            ModelError: a file is missing or truncated; the message names it.
         """
         for part in parts:
             if part in self._files and part in TRANSFORMERS:
@@ -87,8 +87,8 @@ class Checkpoint:
             if part in self._files:
                 self._check_files(part)
                 continue
-            if part in TOOLS:
-                _check_any(self.folder / part, TOOLS[part])
+            if part in PREPROCESSOR_FILES:
+                _check_any(self.folder / part, PREPROCESSOR_FILES[part])
                 continue
             self.config(part)
             for file in self.tensor_files(part):
@@ -101,44 +101,44 @@ class Checkpoint:
             if file.suffix == ".json":
                 read_json(file)
             else:
-                open_weights(file, allow_pickle=self._place.allow_pickle)
+                open_weights(file, allow_pickle=self._weights.allow_pickle)
 
     def module(self, part: str, empty: Any, name: str, names: KeyNames) -> NetworkFiles:
-        """A part in files as a network of ours, checked by the headers of the files.
+        """The single files of a part, matched to a network by their headers.
 
         Args:
-            part: of the checkpoint.
-            empty: the network without memory for its weights.
-            name: of it, for messages.
-            names: of its parameters in files.
+            part: name of the part.
+            empty: the network on the meta device.
+            name: the network's name for error messages.
+            names: the parameter names that the files may use.
 
         Raises:
-            ModelError: there is no such part, or it is not of the network.
+            ModelError: the part has no single files, or they do not match the network.
         """
         from wangp_cli.pipelines.checkpoints.assemble import NetworkFiles
 
         if part not in self._files:
             raise ModelError(f"{self.folder} has no {part}")
         return NetworkFiles(
-            empty, self._files[part], name=name, names=names, allow_pickle=self._place.allow_pickle
+            empty, self._files[part], name=name, names=names, allow_pickle=self._weights.allow_pickle
         )
 
     def shapes(self, part: str) -> dict[str, tuple[int, ...]]:
-        """The shape of every parameter of a part in files.
+        """The shape of every parameter of a part in single files.
 
         Raises:
-            ModelError: there is no such part, or a file cannot be read.
+            ModelError: the part has no single files, or one cannot be read.
         """
         from wangp_cli.pipelines.checkpoints.files import open_weights
-        from wangp_cli.pipelines.checkpoints.number_formats import parameters
+        from wangp_cli.pipelines.checkpoints.quantization_formats import parameters
 
         if part not in self._files:
             raise ModelError(f"{self.folder} has no {part}")
-        files = [open_weights(file, allow_pickle=self._place.allow_pickle) for file in self._files[part]]
+        files = [open_weights(file, allow_pickle=self._weights.allow_pickle) for file in self._files[part]]
         return {name: stored.shape for name, stored in parameters(files, KeyNames()).items()}
 
-    def weights(self, part: str) -> int:
-        """Number of parameters in the part's files, by their headers."""
+    def parameter_count(self, part: str) -> int:
+        """Number of parameters of a part, from the headers of its safetensors files."""
         total = 0
         for file in self.tensor_files(part):
             with safe_open(file, framework="pt") as tensors:
@@ -146,25 +146,28 @@ class Checkpoint:
         return total
 
     def identity(self, part: str) -> str:
-        """Equal for parts of equal content in different checkpoints, so that they can be shared.
+        """SHA-256 that is equal for parts with equal files, so that pipelines can share them.
 
-        Small files and those that a hub cache names by their content are compared by content.
+        Small files, and those whose name in the hub cache is their checksum, count by content; other large
+        files by path, size and time.
         """
         digest = hashlib.sha256()
-        inside = (self.folder / part).iterdir
-        for file in self._files.get(part) or sorted(file for file in inside() if file.is_file()):
+        in_folder = (self.folder / part).iterdir
+        for file in self._files.get(part) or sorted(file for file in in_folder() if file.is_file()):
             digest.update(file.name.encode() + b"\0" + _identity(file) + b"\0")
         return digest.hexdigest()
 
-    def network(self, part: str, kind: Any, dtype: torch.dtype, device: str, *, passing: bool = False) -> Any:
+    def network(
+        self, part: str, kind: Any, dtype: torch.dtype, device: str, *, temporary: bool = False
+    ) -> Any:
         """A diffusers model in evaluation mode, on its device.
 
         Args:
-            part: of the checkpoint.
+            part: name of the part.
             kind: its class.
-            dtype: of its weights.
-            device: where they go.
-            passing: they will be copied elsewhere at once, so mapping the file is enough.
+            dtype: dtype of its weights.
+            device: device of its weights.
+            temporary: the caller offloads the weights at once, so they may stay memory-mapped.
 
         Raises:
             ModelError: the weights cannot be read, or do not fit the configuration.
@@ -174,30 +177,30 @@ class Checkpoint:
             model = self._transformer(part).build(dtype, device)
             del self._transformers[part]
             return model.eval().requires_grad_(False)
-        # A mapped file is misaligned, unless prepared, which costs speed and bits on a CPU.
-        copied = device == "cpu" and not self._place.mapped and not passing
-        options = {"dtype": dtype, "disable_mmap": copied, "use_safetensors": True}
+        # Tensors in unprepared files are misaligned: CPU kernels are slower and round differently.
+        must_copy = device == "cpu" and not self._weights.mapped and not temporary
+        options = {"dtype": dtype, "disable_mmap": must_copy, "use_safetensors": True}
         return self._load(part, kind, device, options)
 
     def encoder(
-        self, part: str, kind: Any, dtype: torch.dtype, device: str, *, unread: Collection[str] = ()
+        self, part: str, kind: Any, dtype: torch.dtype, device: str, *, unused: Collection[str] = ()
     ) -> Any:
         """A transformers model in evaluation mode, on its device.
 
         Args:
-            part: of the checkpoint.
+            part: name of the part.
             kind: its class.
-            dtype: of its weights.
-            device: where they go.
-            unread: weights that may be missing or too many, as nothing here reads them.
+            dtype: dtype of its weights.
+            device: device of its weights.
+            unused: keys that may be missing or unexpected, because their weights have no effect.
 
         Raises:
             ModelError: the weights cannot be read, or do not fit the configuration.
         """
-        return self._load(part, kind, device, {"dtype": dtype, "use_safetensors": True}, unread)
+        return self._load(part, kind, device, {"dtype": dtype, "use_safetensors": True}, unused)
 
-    def tool(self, part: str, kind: Any) -> Any:
-        """A part without weights: a tokenizer or an image processor.
+    def preprocessor(self, part: str, kind: Any) -> Any:
+        """A tokenizer, or a processor of images or audio.
 
         Raises:
             ModelError: a file is missing or broken.
@@ -208,34 +211,36 @@ class Checkpoint:
             raise ModelError(f"{self._folder(part)} cannot be loaded: {first_line(error)}") from error
 
     def _folder(self, part: str) -> Path:
-        """The folder of a part and its configuration."""
+        """The folder with the configuration of a part."""
         return self._files[part][0].parent if part in self._files else self.folder / part
 
     def _load(
-        self, part: str, kind: Any, device: str, options: dict[str, Any], unread: Collection[str] = ()
+        self, part: str, kind: Any, device: str, options: dict[str, Any], unused: Collection[str] = ()
     ) -> Any:
-        where = self._folder(part)
+        folder = self._folder(part)
         try:
-            model, found = _from_pretrained(kind, where, output_loading_info=True, **options)
+            model, loading_info = _from_pretrained(kind, folder, output_loading_info=True, **options)
         except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
-            if "DefaultCPUAllocator" in str(error):  # Memory ran out; the files are not to blame.
+            if "DefaultCPUAllocator" in str(error):  # Out of memory: the files are not broken.
                 raise
-            raise ModelError(f"{where} cannot be loaded: {first_line(error)}") from error
+            raise ModelError(f"{folder} cannot be loaded: {first_line(error)}") from error
         for word in ("missing", "unexpected", "mismatched"):
-            if keys := sorted({str(key) for key in found.get(f"{word}_keys", ())} - set(unread)):
-                raise ModelError(f"{where} has {len(keys)} {word} keys: {', '.join(keys[:SHOWN_KEYS])}")
-        log.info("loaded %s on %s", where, device)
+            if keys := sorted({str(key) for key in loading_info.get(f"{word}_keys", ())} - set(unused)):
+                raise ModelError(f"{folder} has {len(keys)} {word} keys: {', '.join(keys[:SHOWN_KEYS])}")
+        log.info("loaded %s on %s", folder, device)
         return model.to(device).eval().requires_grad_(False)
 
     def _transformer(self, part: str) -> TransformerFiles:
-        """How one in files is put together; worked out once, as headers of large files take a while."""
+        """The single files of a transformer; cached, because reading large headers takes long."""
         from wangp_cli.pipelines.checkpoints.assemble import TransformerFiles
 
-        place = self._place
-        assert place.network
+        weights = self._weights
+        assert weights.network
         if part not in self._transformers:
             files = self._files[part]
-            self._transformers[part] = TransformerFiles(place.network, files, allow_pickle=place.allow_pickle)
+            self._transformers[part] = TransformerFiles(
+                weights.network, files, allow_pickle=weights.allow_pickle
+            )
         return self._transformers[part]
 
     def tensor_files(self, part: str) -> list[Path]:
@@ -246,17 +251,20 @@ class Checkpoint:
         """
         if part in self._files:
             return [file for file in self._files[part] if file.suffix == ".safetensors"]
-        where = self.folder / part
-        if indexes := sorted(where.glob("*.safetensors.index.json")):
-            return sorted({where / name for name in read_json(indexes[0])["weight_map"].values()})
-        if files := sorted(where.glob("*.safetensors")):
+        folder = self.folder / part
+        if indexes := sorted(folder.glob("*.safetensors.index.json")):
+            return sorted({folder / name for name in read_json(indexes[0])["weight_map"].values()})
+        if files := sorted(folder.glob("*.safetensors")):
             return files
-        raise ModelError(f"{where} has no safetensors file", hint=FETCH)
+        raise ModelError(f"{folder} has no safetensors file", hint=FETCH)
 
 
 def _from_pretrained(kind: Any, folder: Path, **options: Any) -> Any:
-    """The only place where a library reads a folder of weights: no hub, no code."""
-    # Classes of diffusers know no such word: they look for no code.
+    """Call `from_pretrained` without access to a hub and without running code from the folder.
+
+    Every load of a folder by diffusers or transformers goes through here.
+    """
+    # Only transformers has this argument; classes of diffusers never load code.
     if kind.__module__.startswith("transformers."):
         options["trust_remote_code"] = False
     return kind.from_pretrained(folder, local_files_only=True, **options)
@@ -278,11 +286,12 @@ def _check_weights(file: Path) -> None:
 
 
 def _identity(file: Path) -> bytes:
+    """Content of a small file or its checksum; path, size and time of a large one."""
     real = file.resolve()
     if CONTENT_NAME.fullmatch(real.name):
         return real.name.encode()
     if file.suffix == ".json" and (data := read_json(file)):
-        # Keys that tell who wrote the file do not change what it means.
+        # The versions and paths of the library that wrote the file do not change its meaning.
         kept = {key: data[key] for key in sorted(data) if not key.startswith(("_", "transformers_version"))}
         return json.dumps(kept, sort_keys=True).encode()
     if (facts := real.stat()).st_size <= HASHED_BYTES:

@@ -1,4 +1,4 @@
-"""Refusing weights that bring or name code: nothing in a folder of weights is ever run."""
+"""Refuse checkpoints that contain code or make a library import some: a checkpoint is untrusted input."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from wangp_cli.errors import ModelError, first_line
-from wangp_cli.pipelines.checkpoints.network_classes import OWN
+from wangp_cli.pipelines.checkpoints.network_classes import OWN_CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 FETCH = "`wangp models fetch NAME` gets the weights"
-NO_CODE = "nothing in a folder of weights is run; take weights that need no code of their own"
+NO_CODE = "code in a checkpoint is never run; use a checkpoint without custom code"
 CODE_KEYS = ("auto_map", "custom_pipeline", "custom_pipelines", "quantization_config")
-"""Keys by which transformers and diffusers import what a folder, a hub or another library brings."""
+"""Keys that make transformers or diffusers import code from the folder, a hub or another library."""
 KERNEL_KEYS = ("attn_implementation", "_attn_implementation", "_attn_implementation_internal")
-"""Keys of which a value with a slash is a repository whose kernel is fetched and run."""
+"""Keys whose value is a repository if it has a slash; transformers downloads and runs its kernel."""
 LIBRARIES = ("diffusers", "transformers")
 TOKENIZERS = ("PreTrainedTokenizerFast", "T5Tokenizer", "T5TokenizerFast", "TokenizersBackend")
-"""Classes of tokenizers that Wan models have; others of transformers import further packages."""
+"""Tokenizer classes of Wan checkpoints; other classes of transformers import further packages."""
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """The JSON object of a file beside weights.
+    """The JSON object in a configuration file of a checkpoint.
 
     Raises:
-        ModelError: the file is missing, is no JSON object, or names code.
+        ModelError: the file is missing, is not a JSON object, or refers to code.
     """
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
@@ -45,50 +45,50 @@ def read_json(file: Path) -> dict[str, Any]:
 
 
 def read_index(file: Path) -> dict[str, Any]:
-    """A `model_index.json`; each part is of a class of diffusers, of transformers or of ours.
+    """A `model_index.json` whose parts are all of classes of diffusers, transformers or wangp.
 
     Raises:
-        ModelError: the file is missing, is no JSON object, or names code.
+        ModelError: the file is missing, is not a JSON object, or names another class.
     """
     index = read_json(file)
     for part, kind in index.items():
         if not isinstance(kind, list) or part.startswith("_"):
             continue
-        named = len(kind) == 2 and all(isinstance(word, str) for word in kind)
-        # A class of ours is taken from our own table; the module that diffusers writes for it is not read.
-        ours = named and kind[1] in OWN
-        if kind != [None, None] and not (ours or (named and kind[0] in LIBRARIES)):
+        is_class = len(kind) == 2 and all(isinstance(word, str) for word in kind)
+        # A class of wangp comes from TRANSFORMER_CLASSES; the module that diffusers writes for it is ignored.
+        own = is_class and kind[1] in OWN_CLASSES
+        if kind != [None, None] and not (own or (is_class and kind[0] in LIBRARIES)):
             raise _refused(file, part, kind)
         if part in ("", ".", "..") or "/" in part:
-            raise ModelError(f"{file} names a part {part!r}, which is no name of a folder")
+            raise ModelError(f"{file} has the part {part!r}, which is not a folder name")
     return index
 
 
-def check(folder: Path, index: Mapping[str, Any], files: Mapping[str, Sequence[Path]]) -> None:
-    """Refuse weights of which a part brings code or names it.
+def check_code(folder: Path, index: Mapping[str, Any], files: Mapping[str, Sequence[Path]]) -> None:
+    """Refuse a checkpoint with code in a part or with a configuration that refers to code.
 
     Args:
-        folder: in diffusers layout.
+        folder: the checkpoint in diffusers layout.
         index: its `model_index.json`.
-        files: of parts that are not in the folder.
+        files: single files by part, of parts that are not in the folder.
 
     Raises:
-        ModelError: one does; the message names the file.
+        ModelError: the message names the file.
     """
     for part in (name for name, kind in index.items() if isinstance(kind, list) and name not in files):
         if code := next((folder / part).rglob("*.py"), None):
             raise ModelError(f"{code} is code", hint=NO_CODE)
         _check_configurations(folder / part)
-    # Libraries read the folder around a file only where it is a configuration.
-    named = [file for several in files.values() for file in several if file.suffix == ".json"]
-    for around in {file.parent for file in named}:
-        _check_configurations(around)
+    # For a single configuration file, transformers reads the whole folder that it is in.
+    configurations = [file for several in files.values() for file in several if file.suffix == ".json"]
+    for parent in {file.parent for file in configurations}:
+        _check_configurations(parent)
 
 
 def _check_configurations(folder: Path) -> None:
     for file in sorted(folder.glob("*config.json")):
         data = read_json(file)
-        # With peft installed, transformers reads another model by it, from wherever it says.
+        # If peft is installed, transformers loads the base model that this file refers to, from any place.
         if file.name == "adapter_config.json":
             raise _refused(file, "base_model_name_or_path", data.get("base_model_name_or_path"))
         kind = data.get("tokenizer_class")
@@ -98,15 +98,15 @@ def _check_configurations(folder: Path) -> None:
 
 def _entries(data: Any) -> Iterator[tuple[str, Any]]:
     """Every key with its value, at any depth."""
-    waiting = [data]
-    while waiting:
-        value = waiting.pop()
+    pending = [data]
+    while pending:
+        value = pending.pop()
         if isinstance(value, dict):
             yield from value.items()
-            waiting += value.values()
+            pending += value.values()
         elif isinstance(value, list):
-            waiting += value
+            pending += value
 
 
 def _refused(file: Path, key: str, value: Any) -> ModelError:
-    return ModelError(f"{file} names code that is not known: {key}: {str(value)[:100]}", hint=NO_CODE)
+    return ModelError(f"{file} refers to unknown code: {key}: {str(value)[:100]}", hint=NO_CODE)

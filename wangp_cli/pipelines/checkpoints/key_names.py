@@ -1,4 +1,4 @@
-"""Names of a network's parameters in files."""
+"""Parameter names in weight files, and the prefixes that tools add to them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ PREFIXES = (
     "proj_model.",
     "audio_processor.",
 )
-"""Prefixes that tools put before every key."""
+"""Prefixes that training and inference tools add to every key."""
 SHOWN_KEYS = 3
-"""Keys that an error names; of more it tells the number."""
+"""Number of keys that an error message lists."""
 
 
 def _unchanged(name: str) -> str:
@@ -30,14 +30,15 @@ class KeyNames:
     """The names that files use for the parameters of a family's transformers.
 
     Args:
-        family: its name, for messages.
-        parameter: gives the name of a parameter in the original code.
-        layer: likewise of a layer, which LoRA files use.
-        image_layers: finds keys of layers that only networks conditioned on images have.
-        fused: parts of keys that hold two parameters in one, the rows of the first before those of the
-            second, and what the keys of the two have instead.
-        constants: finds keys of tensors that the network computes itself.
-        input_layer: the parameter `[width, channels, ...]` that each of its transformers has.
+        family: name of the family for error messages.
+        parameter: maps a parameter name to its name in the original code.
+        layer: maps a layer name to its name in the original code, which LoRA files use.
+        image_layers: matches keys of layers that only networks conditioned on images have.
+        fused: substrings of keys of fused tensors, each with the substrings that replace it in the keys of
+            the two parameters; the first parameter has the first half of the rows.
+        constants: matches keys of tensors that the network computes itself.
+        input_layer: name of the parameter `[width, channels, ...]` that embeds the input; every transformer
+            of the family has it.
     """
 
     family: str = ""
@@ -57,14 +58,14 @@ class KeyNames:
         return bool(self.constants and self.constants.fullmatch(key))
 
     def split(self, key: str) -> list[tuple[str, int | None]]:
-        """The parameters that a key holds, and which half of the tensor each is; None is the whole."""
+        """The parameters under a key, each with its half of the tensor: 0, 1, or None for all of it."""
         for part, names in self.fused.items():
             if part in key:
                 return [(key.replace(part, name), half) for half, name in enumerate(names)]
         return [(key, None)]
 
-    def known(self, parameters: Iterable[str]) -> dict[str, str]:
-        """Every name that a file may use for a parameter, and the parameter's own."""
+    def own_names(self, parameters: Iterable[str]) -> dict[str, str]:
+        """The parameter by every name that a file may use for it: its own and that of the original code."""
         return {name: own for own in parameters for name in (own, self.parameter(own))}
 
 
@@ -73,8 +74,8 @@ def without_prefix(key: str) -> str:
     return next((key.removeprefix(prefix) for prefix in PREFIXES if key.startswith(prefix)), key)
 
 
-def some_of(keys: Iterable[str]) -> str:
-    """The first keys for an error, and how many more there are."""
-    every = list(keys)
-    more = f" and {len(every) - SHOWN_KEYS} more" if len(every) > SHOWN_KEYS else ""
-    return ", ".join(every[:SHOWN_KEYS]) + more
+def first_keys(keys: Iterable[str]) -> str:
+    """A list of the first `SHOWN_KEYS` keys for an error message, and the number of the others."""
+    listed = list(keys)
+    more = f" and {len(listed) - SHOWN_KEYS} more" if len(listed) > SHOWN_KEYS else ""
+    return ", ".join(listed[:SHOWN_KEYS]) + more

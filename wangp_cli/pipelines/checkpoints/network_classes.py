@@ -1,4 +1,4 @@
-"""The classes of networks by name: those of diffusers, and our own on top of them."""
+"""Network classes by name: those of diffusers, and subclasses defined in wangp."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class TransformerClass:
     """A class of transformers that a catalogue entry may name.
 
     Args:
-        key_names: place of its `KeyNames`, as `module:constant`.
-        module: that defines the class.
+        key_names: its `KeyNames`, as `module:constant`.
+        module: the module that defines the class.
     """
 
     key_names: str
@@ -39,26 +39,26 @@ TRANSFORMER_CLASSES: Mapping[str, TransformerClass] = MappingProxyType(
         "ReCamTransformer3DModel": TransformerClass(_WAN, "wangp_cli.pipelines.wan.recammaster_network"),
     }
 )
-OWN = frozenset(name for name, entry in TRANSFORMER_CLASSES.items() if entry.module != "diffusers")
-"""Classes that are ours."""
+OWN_CLASSES = frozenset(name for name, entry in TRANSFORMER_CLASSES.items() if entry.module != "diffusers")
+"""Classes defined in wangp."""
 
 
 def network_class(name: str) -> Any:
-    """A class of networks.
+    """The network class called `name`.
 
     Raises:
-        ModelError: there is none of that name.
+        ModelError: neither wangp nor diffusers has a model class of that name.
     """
     known = TRANSFORMER_CLASSES.get(name)
-    found = getattr(import_module(known.module) if known else diffusers, name, None)
-    if not (isinstance(found, type) and issubclass(found, diffusers.ModelMixin)):
+    class_ = getattr(import_module(known.module) if known else diffusers, name, None)
+    if not (isinstance(class_, type) and issubclass(class_, diffusers.ModelMixin)):
         hint = nearest(name, list(TRANSFORMER_CLASSES)) or None
-        raise ModelError(f"there is no class of networks {name!r}", hint=hint)
-    return found
+        raise ModelError(f"there is no network class {name!r}", hint=hint)
+    return class_
 
 
 def key_names(name: str) -> KeyNames:
-    """The names of the parameters of a class of networks in files; its own alone where it is not known."""
+    """The parameter names that files use for a network class; of unknown classes only their own names."""
     if name not in TRANSFORMER_CLASSES:
         return KeyNames()
     module, _, constant = TRANSFORMER_CLASSES[name].key_names.partition(":")

@@ -1,4 +1,4 @@
-"""Quantisation formats of weight files: plain, scaled fp8, quanto int8; and how they are dequantised."""
+"""Dequantise the parameters of weight files: plain dtypes, GGUF blocks, scaled fp8, quanto int8."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from wangp_cli.pipelines.checkpoints.key_names import KeyNames
 
 FLOAT8 = ("F8_E4M3", "F8_E5M2")
-PLAIN = ("F64", "F32", "F16", "BF16", *FLOAT8)
+UNSCALED = ("F64", "F32", "F16", "BF16", *FLOAT8)
 GGUF_BLOCKS = re.compile(r"(I?Q\d\w*|TQ\d_\d|MXFP4|NVFP4)")
 SCALE = re.compile(r"^(.*)\.(?:scale_weight|weight_scale)$")
-ACTIVATIONS = (".scale_input", ".input_scale", ".output_scale")
-"""Scales of activations, for kernels that compute in few bits; dequantising weights needs none."""
-FORMATS = ("float8_e4m3fn", "float8_e5m2")
+ACTIVATION_SCALES = (".scale_input", ".input_scale", ".output_scale")
+"""Suffixes of activation scales, which only kernels for fp8 activations need; they are ignored."""
+COMFY_FORMATS = ("float8_e4m3fn", "float8_e5m2")
 
 
 @dataclass(frozen=True)
@@ -35,110 +35,126 @@ class TensorLocation:
     key: str
 
     @property
-    def held(self) -> TensorInfo:
+    def info(self) -> TensorInfo:
         """Its dtype and shape, from the header."""
-        return self.file.held[self.key]
+        return self.file.tensor_info[self.key]
 
     def tensor(self) -> torch.Tensor:
-        """Its values."""
+        """The tensor, read from the file."""
         return self.file.tensor(self.key)
 
 
 @dataclass(frozen=True)
 class StoredParameter:
-    """A parameter in a file: its quantised values, their scale, and the half of the tensor that it is."""
+    """A parameter as stored: quantised values with their scale, or one half of a fused tensor.
 
-    numbers: TensorLocation
+    Args:
+        values: the stored tensor.
+        scale: what to multiply it by, one number or one for each row; None if it is not quantised.
+        half: 0 or 1 of a fused tensor, None for the whole tensor.
+    """
+
+    values: TensorLocation
     scale: TensorLocation | None = None
     half: int | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the parameter."""
-        rows, *rest = self.numbers.held.shape or (1,)
-        return self.numbers.held.shape if self.half is None else (rows // 2, *rest)
+        """Shape of the parameter."""
+        rows, *rest = self.values.info.shape or (1,)
+        return self.values.info.shape if self.half is None else (rows // 2, *rest)
 
     def tensor(self) -> torch.Tensor:
-        """The parameter; float32 if it was quantised, else in the file's dtype."""
+        """The parameter, dequantised to float32, or in the file's dtype if it has no scale."""
         whole = self._whole()
         return whole if self.half is None else whole.chunk(2)[self.half]
 
     def _whole(self) -> torch.Tensor:
-        numbers = self.numbers.tensor()
+        values = self.values.tensor()
         if self.scale is None:
-            return numbers
+            return values
         scale = self.scale.tensor().float()
-        if scale.ndim == 1 and scale.numel() > 1:  # One for each row.
-            scale = scale.reshape(-1, *[1] * (numbers.ndim - 1))
-        return numbers.float() * scale
+        if scale.ndim == 1 and scale.numel() > 1:  # One scale for each row.
+            scale = scale.reshape(-1, *[1] * (values.ndim - 1))
+        return values.float() * scale
 
 
 @dataclass
 class _SortedTensors:
-    numbers: dict[str, TensorLocation] = field(default_factory=dict)
+    """The tensors of files by role.
+
+    Args:
+        values: stored parameters by name.
+        quanto: names of those in quanto's layout.
+        scales: weight scales by the name of their parameter.
+        marked: a file has the key `scaled_fp8`, so every fp8 parameter needs a scale.
+    """
+
+    values: dict[str, TensorLocation] = field(default_factory=dict)
     quanto: set[str] = field(default_factory=set)
     scales: dict[str, TensorLocation] = field(default_factory=dict)
     marked: bool = False
 
 
 def parameters(files: Sequence[WeightFile], names: KeyNames) -> dict[str, StoredParameter]:
-    """The parameters in these files by the names they use, without prefixes; every key is accounted for.
+    """The parameters in these files by their names in the files, without prefixes.
 
     Raises:
-        ModelError: a key is in two files, a scale is missing or left over, or a number format is not known.
+        ModelError: a key is in two files, a scale is missing or belongs to no parameter, or a dtype or
+            quantisation format is not supported.
     """
-    found = _SortedTensors()
+    tensors = _SortedTensors()
     for file in files:
-        for key in file.held:
-            _sort(TensorLocation(file, key), found, names)
-    for name, place in found.numbers.items():
-        _check_format(name, place, found)
-    if lone := sorted(set(found.scales) - set(found.numbers)):
-        raise ModelError(
-            f"{found.scales[lone[0]].file.path.name}: {found.scales[lone[0]].key} scales nothing"
-        )
+        for key in file.tensor_info:
+            _sort(TensorLocation(file, key), tensors, names)
+    for name, location in tensors.values.items():
+        _check_format(name, location, tensors)
+    if unused := sorted(set(tensors.scales) - set(tensors.values)):
+        scale = tensors.scales[unused[0]]
+        raise ModelError(f"{scale.file.path.name}: {scale.key} scales nothing")
     return {
-        own: StoredParameter(place, found.scales.get(name), half)
-        for name, place in found.numbers.items()
+        own: StoredParameter(location, tensors.scales.get(name), half)
+        for name, location in tensors.values.items()
         for own, half in names.split(name)
     }
 
 
-def _sort(place: TensorLocation, found: _SortedTensors, names: KeyNames) -> None:
-    key = without_prefix(place.key)
+def _sort(location: TensorLocation, tensors: _SortedTensors, names: KeyNames) -> None:
+    key = without_prefix(location.key)
     if key == "scaled_fp8":
-        found.marked = True
+        tensors.marked = True
     elif key.endswith(".comfy_quant"):
-        _check_comfy(place)
-    elif key.endswith(ACTIVATIONS) or names.is_constant(key):
+        _check_comfy(location)
+    elif key.endswith(ACTIVATION_SCALES) or names.is_constant(key):
         pass
     elif match := SCALE.match(key):
-        found.scales[f"{match[1]}.weight"] = place
+        tensors.scales[f"{match[1]}.weight"] = location
     elif key.endswith("._scale"):
-        found.scales[key.removesuffix("._scale")] = place
+        tensors.scales[key.removesuffix("._scale")] = location
     else:
         name = key.removesuffix("._data")
-        if name in found.numbers:
-            both = found.numbers[name].file.path.name, place.file.path.name
+        if name in tensors.values:
+            both = tensors.values[name].file.path.name, location.file.path.name
             raise ModelError(f"{name} is twice in the weights, in {both[0]} and {both[1]}")
-        found.numbers[name] = place
+        tensors.values[name] = location
         if name != key:
-            found.quanto.add(name)
+            tensors.quanto.add(name)
 
 
-def _check_format(name: str, place: TensorLocation, found: _SortedTensors) -> None:
-    where, dtype, scale = place.file.path.name, place.held.dtype, found.scales.get(name)
-    needs_scale = name in found.quanto or (found.marked and dtype in FLOAT8)
+def _check_format(name: str, location: TensorLocation, tensors: _SortedTensors) -> None:
+    file, info, scale = location.file.path.name, location.info, tensors.scales.get(name)
+    quanto = name in tensors.quanto
+    needs_scale = quanto or (tensors.marked and info.dtype in FLOAT8)
     if needs_scale and scale is None:
-        raise ModelError(f"{where} has no scale for {name}", hint="get the file again, it is not whole")
-    known = dtype in PLAIN or GGUF_BLOCKS.fullmatch(dtype) or (name in found.quanto and dtype == "I8")
-    if not known:
-        raise ModelError(f"{where}: {place.key} holds {dtype} numbers, which are not read")
-    if scale is not None and not _broadcasts(scale.held.shape, place.held.shape):
-        raise ModelError(f"{where}: {scale.key} is {[*scale.held.shape]} for {[*place.held.shape]}")
+        raise ModelError(f"{file} has no scale for {name}", hint="get the file again, it is incomplete")
+    if not (info.dtype in UNSCALED or GGUF_BLOCKS.fullmatch(info.dtype) or (quanto and info.dtype == "I8")):
+        raise ModelError(f"{file}: {location.key} has dtype {info.dtype}, which is not supported")
+    if scale is not None and not _broadcasts(scale.info.shape, info.shape):
+        raise ModelError(f"{file}: {scale.key} is {[*scale.info.shape]} for {[*info.shape]}")
 
 
 def _broadcasts(scale: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether a scale has one number for each row, or broadcasts to the shape."""
     if len(scale) == 1 and scale[0] > 1:
         return scale[0] == shape[0]
     return len(scale) <= len(shape) and all(
@@ -146,15 +162,16 @@ def _broadcasts(scale: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     )
 
 
-def _check_comfy(place: TensorLocation) -> None:
-    text = bytes(place.tensor().to(torch.uint8).tolist())
+def _check_comfy(location: TensorLocation) -> None:
+    """Refuse a layer whose `comfy_quant` tensor, JSON as bytes, names an unsupported format."""
+    text = bytes(location.tensor().to(torch.uint8).tolist())
     try:
         name = json.loads(text).get("format")
     except (ValueError, AttributeError):
         name = None
-    if name not in FORMATS:
-        layer = place.key.removesuffix(".comfy_quant")
+    if name not in COMFY_FORMATS:
+        layer = location.key.removesuffix(".comfy_quant")
         raise ModelError(
-            f"{place.file.path.name}: {layer} is quantised as {name}, which is not read",
-            hint="take the fp8, bf16 or GGUF file of this model",
+            f"{location.file.path.name}: {layer} is quantised as {name}, which is not supported",
+            hint="use the fp8, bf16 or GGUF file of this model",
         )

@@ -1,4 +1,4 @@
-"""Telling which network a file of weights is of."""
+"""Recognise the network that weight files belong to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.checkpoints.assemble import TransformerFiles
 from wangp_cli.pipelines.checkpoints.files import open_weights
 from wangp_cli.pipelines.checkpoints.network_classes import key_names
-from wangp_cli.pipelines.checkpoints.number_formats import parameters
+from wangp_cli.pipelines.checkpoints.quantization_formats import parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,45 +21,54 @@ if TYPE_CHECKING:
 def recognise(
     files: Sequence[Path], networks: Iterable[Network], *, allow_pickle: bool = False
 ) -> list[Network]:
-    """The networks whose parameters these files hold, all of them and nothing else.
+    """The networks whose state dict has exactly the parameters of these files.
+
+    Args:
+        files: weight files that together hold one network.
+        networks: the candidates.
+        allow_pickle: also read pickles, with `weights_only`.
 
     Raises:
-        ModelError: they are of none; the message tells what the nearest lacks.
+        ModelError: none matches; the message says how the first candidate of the same size differs.
     """
     opened = [open_weights(file, allow_pickle=allow_pickle) for file in files]
     file_names = ", ".join(file.name for file in files)
-    facts, near = _of_like_size(opened, list(networks), file_names)
-    fitting, reasons = [], []
-    for network in near:
+    facts, candidates = _of_same_size(opened, list(networks), file_names)
+    matching, reasons = [], []
+    for network in candidates:
         try:
             TransformerFiles(network, files, allow_pickle=allow_pickle)
         except ModelError as error:
             reasons.append(error.message)
         else:
-            fitting.append(network)
-    if not fitting:
-        reason = reasons[0] if reasons else "no network of the catalogue is like it"
-        raise ModelError(f"{file_names} is of no network that is known: {facts}; {reason}")
-    return fitting
+            matching.append(network)
+    if not matching:
+        reason = reasons[0] if reasons else "no network of the catalogue has that size"
+        raise ModelError(f"{file_names} matches no known network: {facts}; {reason}")
+    return matching
 
 
-def _of_like_size(
+def _of_same_size(
     opened: Sequence[WeightFile], networks: Sequence[Network], file_names: str
 ) -> tuple[str, list[Network]]:
-    """The size of the network in files, for people, and the networks of that size."""
+    """A description of the size of the network in files, and the networks of that size.
+
+    Raises:
+        ModelError: the files lack the input layer of every family.
+    """
     families = {names.family: names for names in map(key_names, {network.kind for network in networks})}
     for names in families.values():
-        found = parameters(opened, names)
-        if names.input_layer in found:
-            width, channels = found[names.input_layer].shape[:2]
-            layers = len({name.split(".")[1] for name in found if name.startswith("blocks.")})
-            near = [network for network in networks if _is_of_size(network, width, channels, layers)]
-            return f"{layers} blocks, {width} wide, {channels} channels", near
+        stored = parameters(opened, names)
+        if names.input_layer in stored:
+            width, channels = stored[names.input_layer].shape[:2]
+            layers = len({name.split(".")[1] for name in stored if name.startswith("blocks.")})
+            same = [network for network in networks if _has_size(network, width, channels, layers)]
+            return f"{layers} blocks, {width} wide, {channels} channels", same
     layer = " or ".join(names.input_layer for names in families.values())
     title = " or ".join(families)
     raise ModelError(f"{file_names} has no {layer}, so it is no {title} transformer, or only a module of one")
 
 
-def _is_of_size(network: Network, width: int, channels: int, layers: int) -> bool:
+def _has_size(network: Network, width: int, channels: int, layers: int) -> bool:
     config = network.config
     return (network.width, config.get("in_channels"), config.get("num_layers")) == (width, channels, layers)

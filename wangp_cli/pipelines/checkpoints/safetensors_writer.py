@@ -1,4 +1,4 @@
-"""Writing safetensors files tensor by tensor, so that a network need not fit into memory to be written."""
+"""Write safetensors files tensor by tensor, so that a network larger than memory can be written."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ALIGNMENT = 64
-"""Bytes: kernels read tensors that begin at a multiple of it as fast from a mapped file as from memory."""
+"""Bytes; tensors whose offset is a multiple of it are as fast in a memory-mapped file as in memory."""
 SHARD_BYTES = 5_000_000_000
-NAMES = {
+DTYPE_NAMES = {
     torch.float64: "F64",
     torch.float32: "F32",
     torch.float16: "F16",
@@ -30,7 +30,7 @@ NAMES = {
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
-Tensors = Callable[[str], torch.Tensor]
+GetTensor = Callable[[str], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -42,28 +42,28 @@ class TensorSpec:
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """Size in bytes."""
         return math.prod(self.shape) * int(self.dtype.itemsize)
 
 
-def total(specs: Mapping[str, TensorSpec]) -> int:
-    """Bytes of all these tensors."""
+def total_bytes(specs: Mapping[str, TensorSpec]) -> int:
+    """Size of all these tensors in bytes."""
     return sum(spec.size for spec in specs.values())
 
 
 def write_part(
-    folder: Path, stem: str, specs: Mapping[str, TensorSpec], tensor: Tensors, report: Callable[[int], None]
+    folder: Path, stem: str, specs: Mapping[str, TensorSpec], tensor: GetTensor, report: Callable[[int], None]
 ) -> None:
-    """Write the tensors of a part into a folder, in shards as diffusers and transformers name them.
+    """Write the tensors of a part into a folder, in shards with the file names of diffusers and transformers.
 
-    Shards that an interrupted call left are kept if they hold what they should.
+    Complete shards of an interrupted call are kept.
 
     Args:
-        folder: of the part.
-        stem: of the files' names.
-        specs: what to write.
-        tensor: gives a tensor by its name, in that spec.
-        report: told how many bytes are written, after each tensor.
+        folder: folder of the part.
+        stem: file name without shard number and suffix.
+        specs: dtype and shape of the tensors by name.
+        tensor: gives a tensor by its name; it must match its spec.
+        report: called with the bytes written so far, after each tensor.
     """
     folder.mkdir(parents=True, exist_ok=True)
     shards = _shards(specs)
@@ -74,33 +74,40 @@ def write_part(
     ]
     for name, shard in zip(names, shards, strict=True):
         _write(folder / name, shard, tensor, lambda size, done=done: report(done + size))  # type: ignore[misc]
-        done += total(shard)
+        done += total_bytes(shard)
         report(done)
     if count > 1:
-        of = {key: name for name, shard in zip(names, shards, strict=True) for key in shard}
-        index = {"metadata": {"total_size": total(specs)}, "weight_map": dict(sorted(of.items()))}
+        weight_map = {key: name for name, shard in zip(names, shards, strict=True) for key in shard}
+        index = {
+            "metadata": {"total_size": total_bytes(specs)},
+            "weight_map": dict(sorted(weight_map.items())),
+        }
         write_atomic(folder / f"{stem}.safetensors.index.json", json.dumps(index, indent=2))
 
 
 def _shards(specs: Mapping[str, TensorSpec]) -> list[dict[str, TensorSpec]]:
+    """Split tensors into files of at most `SHARD_BYTES`, each sorted so that offsets are aligned."""
     shards: list[dict[str, TensorSpec]] = [{}]
     for name, spec in specs.items():
-        if shards[-1] and total(shards[-1]) + spec.size > SHARD_BYTES:
+        if shards[-1] and total_bytes(shards[-1]) + spec.size > SHARD_BYTES:
             shards.append({})
         shards[-1][name] = spec
-    return [dict(sorted(shard.items(), key=lambda item: -_divisor(item[1].size))) for shard in shards]
+    return [dict(sorted(shard.items(), key=lambda item: -_alignment_of(item[1].size))) for shard in shards]
 
 
-def _divisor(size: int) -> int:
-    """The largest power of two that divides a size, up to the alignment; falling, it aligns what follows."""
+def _alignment_of(size: int) -> int:
+    """The largest power of two, up to `ALIGNMENT`, that divides a size.
+
+    Tensors in falling order of it all begin at a multiple of their own alignment.
+    """
     return min(size & -size, ALIGNMENT)
 
 
 def _write(
-    path: Path, specs: Mapping[str, TensorSpec], tensor: Tensors, report: Callable[[int], None]
+    path: Path, specs: Mapping[str, TensorSpec], tensor: GetTensor, report: Callable[[int], None]
 ) -> None:
     header = _header(specs)
-    if _complete(path, header, total(specs)):
+    if _complete(path, header, total_bytes(specs)):
         return
     with open_atomic(path) as file:
         file.write(header)
@@ -108,7 +115,7 @@ def _write(
         for name, spec in specs.items():
             value = tensor(name)
             if (value.dtype, tuple(value.shape)) != (spec.dtype, spec.shape):
-                raise ValueError(f"{name} is {value.dtype} {tuple(value.shape)}, wanted {spec}")
+                raise ValueError(f"{name} is {value.dtype} {tuple(value.shape)}, expected {spec}")
             file.write(value.contiguous().reshape(-1).view(torch.uint8).numpy().data)
             done += spec.size
             report(done)
@@ -126,7 +133,7 @@ def _header(specs: Mapping[str, TensorSpec]) -> bytes:
     start = 0
     for name, spec in specs.items():
         end = start + spec.size
-        entries[name] = {"dtype": NAMES[spec.dtype], "shape": spec.shape, "data_offsets": [start, end]}
+        entries[name] = {"dtype": DTYPE_NAMES[spec.dtype], "shape": spec.shape, "data_offsets": [start, end]}
         start = end
     text = json.dumps(entries, separators=(",", ":")).encode()
     text += b" " * (-(len(text) + 8) % ALIGNMENT)

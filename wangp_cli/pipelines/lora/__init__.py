@@ -1,1 +1,1 @@
-"""LoRA files, applied to networks."""
+"""Read LoRA files and apply them to networks."""

@@ -1,4 +1,4 @@
-"""The LoRAs on a pipeline's networks: put on, weighed at each step, taken off."""
+"""Activate LoRAs on a pipeline's networks, set their scales at each step, and remove them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.base import LoadedLora
 from wangp_cli.pipelines.lora import read_file
-from wangp_cli.pipelines.lora.delta import Term
+from wangp_cli.pipelines.lora.delta import AppliedChange
 from wangp_cli.tasks.lora_strength import Strength
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ Identity = tuple[str, int, int]
 
 @dataclass(eq=False)
 class _ActiveLora:
-    """A LoRA on the networks, and how strong it is at the step that is made now."""
+    """An active LoRA and its scale at the current step."""
 
     identity: Identity
     content: LoraFile
@@ -39,17 +39,17 @@ class _ActiveLora:
 
 
 class LoraAdapters:
-    """LoRAs on top of networks whose own weights they never touch.
+    """LoRAs on networks whose own weights stay unchanged.
 
-    What factors add is computed beside a layer, from the layer's input. Parameters of which a file brings
-    whole differences are replaced by changed copies for as long as the LoRA is on.
+    Low-rank factors are applied by forward hooks, from a layer's input. A parameter for which a file has a
+    full difference is replaced by a changed copy while the LoRA is active.
 
     Args:
         networks: diffusers models of one architecture: the experts of one model.
         device: where they compute.
-        dtype: in which number format.
-        onloaded: a context in which the weights of networks are there, wherever they wait.
-        template: a network of the same shapes; the first of `networks` if not said.
+        dtype: dtype in which factors compute.
+        onloaded: a context in which the weights of its arguments are on the device; None if they always are.
+        template: a network with the same layers and shapes; by default the first of `networks`.
     """
 
     def __init__(
@@ -69,30 +69,30 @@ class LoraAdapters:
         self._replaced: list[_ReplacedParameter] = []
 
     def set_loras(self, loras: Sequence[Lora]) -> list[LoadedLora]:
-        """Put on exactly these LoRAs; files that are on already are not read again.
+        """Activate exactly these LoRAs; files that are active already are not read again.
 
         Returns:
-            one for each file that was read.
+            the LoRAs whose files were read.
 
         Raises:
-            ModelError: a file is missing or broken, or does not fit; what was on before stays on.
+            ModelError: a file is missing or broken, or does not fit; the active LoRAs do not change.
         """
-        known = {active.identity: active.content for active in self._active}
+        contents = {active.identity: active.content for active in self._active}
         read: list[LoadedLora] = []
         for lora in loras:
-            if (identity := _identity(lora.path)) not in known:
+            if (identity := _identity(lora.path)) not in contents:
                 content = read_file.read(lora.path, self._template)
                 self._check_replaceable(lora.path, content)
-                known[identity] = content.to(self._device, self._dtype)
+                contents[identity] = content.to(self._device, self._dtype)
                 loaded = LoadedLora(path=lora.path, layers=content.layers, left_out=len(content.left_out))
                 log.info(
                     "read LoRA %s: %d layers, %d keys left out", loaded.path, loaded.layers, loaded.left_out
                 )
                 read.append(loaded)
-        wanted = [_identity(lora.path) for lora in loras]
-        if wanted != [active.identity for active in self._active]:
+        identities = [_identity(lora.path) for lora in loras]
+        if identities != [active.identity for active in self._active]:
             self.remove_all()
-            self._active = [_ActiveLora(identity, known[identity], Strength()) for identity in wanted]
+            self._active = [_ActiveLora(identity, contents[identity], Strength()) for identity in identities]
             with self._weights_on_device(needed=any(active.content.reads_weights for active in self._active)):
                 self._attach()
         for active, lora in zip(self._active, loras, strict=True):
@@ -100,7 +100,7 @@ class LoraAdapters:
         return read
 
     def set_step(self, step: Moment) -> None:
-        """Weigh the LoRAs for a step of a run."""
+        """Set the scales of the LoRAs for a step."""
         before = [active.scale for active in self._active]
         for active in self._active:
             active.scale = active.strength.at(step)
@@ -110,17 +110,18 @@ class LoraAdapters:
                     replaced.update()
 
     def remove_all(self) -> None:
-        """Leave the networks as they were."""
+        """Remove all LoRAs from the networks."""
         with self._weights_on_device(needed=bool(self._replaced)):
             for undo in self._undo:
                 undo()
         self._undo, self._replaced, self._active = [], [], []
 
     def _check_replaceable(self, path: Path, content: LoraFile) -> None:
+        """Raise if a file has a full difference of a quantised parameter."""
         for name in content.differences:
             if not self._networks[0].get_parameter(name).is_floating_point():
                 raise ModelError(
-                    f"LoRA {path.name} replaces {name}, which is kept in 8 bits",
+                    f"LoRA {path.name} replaces {name}, which is quantised to 8 bits",
                     hint="--transformer-quantization none",
                 )
 
@@ -128,29 +129,32 @@ class LoraAdapters:
         return self._onloaded(*self._networks) if needed and self._onloaded else nullcontext()
 
     def _attach(self) -> None:
+        """Add a hook to each layer with factors, and replace each parameter with a full difference."""
         for network in self._networks:
-            terms: dict[str, list[tuple[_ActiveLora, Term]]] = defaultdict(list)
+            terms: dict[str, list[tuple[_ActiveLora, AppliedChange]]] = defaultdict(list)
             differences: dict[str, list[tuple[_ActiveLora, torch.Tensor]]] = defaultdict(list)
             for active in self._active:
                 for name, change in active.content.changes.items():
-                    terms[name].append((active, Term(change, network.get_submodule(name))))
+                    terms[name].append((active, AppliedChange(change, network.get_submodule(name))))
                 for name, difference in active.content.differences.items():
                     differences[name].append((active, difference))
             for name, added in terms.items():
                 hook = network.get_submodule(name).register_forward_hook(
-                    # Before a hook that sends the layer's weight away.
+                    # Prepended, so that it runs before a hook that offloads the layer's weight.
                     _delta_hook(added, self._dtype),
                     prepend=True,
                 )
                 self._undo.append(hook.remove)
-            for name, added_whole in differences.items():
-                replaced = _ReplacedParameter(network, name, added_whole, self._device)
+            for name, by_lora in differences.items():
+                replaced = _ReplacedParameter(network, name, by_lora, self._device)
                 self._replaced.append(replaced)
                 self._undo.append(replaced.undo)
 
 
-def _delta_hook(terms: Sequence[tuple[_ActiveLora, Term]], dtype: torch.dtype) -> Callable[..., torch.Tensor]:
-    """A forward hook that adds to a layer's answer what the LoRAs say."""
+def _delta_hook(
+    terms: Sequence[tuple[_ActiveLora, AppliedChange]], dtype: torch.dtype
+) -> Callable[..., torch.Tensor]:
+    """A forward hook that adds the scaled changes of LoRAs to a layer's output."""
 
     def add(_layer: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
         result = output
@@ -163,7 +167,7 @@ def _delta_hook(terms: Sequence[tuple[_ActiveLora, Term]], dtype: torch.dtype) -
 
 
 class _ReplacedParameter:
-    """A parameter of a network, replaced by a copy that LoRAs change."""
+    """A parameter of a network, replaced by a copy to which the differences of LoRAs are added."""
 
     def __init__(
         self, network: Any, name: str, differences: Sequence[tuple[_ActiveLora, torch.Tensor]], device: str
@@ -176,19 +180,19 @@ class _ReplacedParameter:
         setattr(self._owner, self._name, self._copy)
 
     def update(self) -> None:
-        """Follow the strengths."""
+        """Compute the copy anew for the current scales."""
         value = self._own.detach().to(self._copy.device, torch.float32, copy=True)
         for active, difference in self._differences:
             value.add_(difference, alpha=active.scale)
         self._copy.data.copy_(value)
 
     def undo(self) -> None:
-        """Put the network's own parameter back."""
+        """Restore the network's own parameter."""
         setattr(self._owner, self._name, self._own)
 
 
 def _identity(path: Path) -> Identity:
-    """Equal as long as a file has not changed."""
+    """Path, size and time of a file, which tell whether it has changed."""
     try:
         facts = path.stat()
     except OSError:
@@ -197,14 +201,14 @@ def _identity(path: Path) -> Identity:
 
 
 def check(loras: Sequence[Lora], template: Any) -> None:
-    """Refuse LoRA files that are missing, broken or do not fit.
+    """Raise if a LoRA file is missing, broken or does not fit.
 
     Args:
         loras: the files.
-        template: a network of the same shapes, with weights or without.
+        template: a network with the layers and shapes of the model, possibly on the meta device.
 
     Raises:
-        ModelError: naming the file, and what of it does not fit.
+        ModelError: names the file and the keys that do not fit.
     """
     for lora in loras:
         read_file.read(lora.path, template)

@@ -1,4 +1,4 @@
-"""Whether a LoRA file fits networks, with a reason for every key that does not."""
+"""Check whether a LoRA file fits networks, with a reason for every key that does not."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Fit:
     """How a LoRA fits a network.
 
     Args:
-        network: its name.
-        layers: how many it changes.
-        left_out: keys of layers for pictures, which this network has no place for.
-        rejected: keys that fit nothing, and why.
+        network: name of the network.
+        layers: number of layers and parameters that it changes.
+        left_out: keys of layers for image conditioning, which this network does not have.
+        rejected: reasons by key, for keys that match no layer or shape.
     """
 
     network: str
@@ -35,23 +35,23 @@ class Fit:
 
     @property
     def fits(self) -> bool:
-        """Whether a task with it would run."""
+        """Whether the network can use the LoRA: it changes a layer, and no key is rejected."""
         return self.layers > 0 and not self.rejected
 
 
-def fits(path: Path, networks: Sequence[Network]) -> list[Fit]:
-    """How a LoRA file fits each of some networks, none of which is given memory for weights.
+def check_fit(path: Path, networks: Sequence[Network]) -> list[Fit]:
+    """How a LoRA file fits each of these networks, which are built on the meta device.
 
     Raises:
         ModelError: the file is broken.
     """
-    tensors, metadata = read_file.tensors_of(path)
-    found = []
+    tensors, metadata = read_file.read_tensors(path)
+    results = []
     for network in networks:
         with torch.device("meta"):
             model = network_class(network.kind).from_config(network.config)
-        fit = read_file.fit(tensors, metadata, model)
-        found.append(
+        fit = read_file.match_tensors(tensors, metadata, model)
+        results.append(
             Fit(network=network.name, layers=fit.layers, left_out=fit.left_out, rejected=fit.rejected)
         )
-    return found
+    return results

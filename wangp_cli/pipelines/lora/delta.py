@@ -1,4 +1,4 @@
-"""The change of a layer by a LoRA, in one form for every file layout."""
+"""The change of a linear layer by a LoRA, LoKr, LoHa or DoRA, independent of the layout of the file."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import torch.nn.functional as F  # noqa: N812 - its usual name
 
 from wangp_cli.pipelines.memory.quantized import weight_of
 
-# R rank, I inputs, O outputs of a layer
+# R rank, I input features, O output features of a layer
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LowRank:
-    """A matrix `[O, I]` that is added to a layer's weight, times `scale`, kept as its factors: `up @ down`.
+    """The low-rank matrix `scale * up @ down` `[O, I]`.
 
     Args:
         down: `[R, I]`.
         up: `[O, R]`.
-        scale: the file's own, alpha over rank.
+        scale: alpha / rank.
     """
 
     down: torch.Tensor
@@ -28,7 +28,7 @@ class LowRank:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Outputs and inputs."""
+        """Output and input features."""
         return self.up.shape[0], self.down.shape[1]
 
     def product(self, x: torch.Tensor) -> torch.Tensor:
@@ -40,20 +40,20 @@ class LowRank:
         return self.up.float() @ self.down.float() * self.scale
 
     def to(self, device: str, dtype: torch.dtype) -> LowRank:
-        """The same on a device, in a dtype."""
+        """A copy on a device and in a dtype."""
         return replace(self, down=self.down.to(device, dtype), up=self.up.to(device, dtype))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Kronecker:
-    """The Kronecker product of two matrices, `[A * B, C * D]`.
+    """The Kronecker product of two matrices times `scale`, `[A * B, C * D]`.
 
     Args:
         left: `[A, C]`.
         right: `[B, D]`.
-        scale: the file's own.
+        scale: alpha / rank, or 1 where the file has no factors.
 
-    Source: Yeh et al. 2023, arXiv:2309.14859, LoKr.
+    Source: LoKr, Yeh et al. 2023, arXiv:2309.14859.
     """
 
     left: torch.Tensor
@@ -62,7 +62,7 @@ class Kronecker:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Outputs and inputs."""
+        """Output and input features."""
         return (
             self.left.shape[0] * self.right.shape[0],
             self.left.shape[1] * self.right.shape[1],
@@ -78,20 +78,20 @@ class Kronecker:
         return torch.kron(self.left.float(), self.right.float()) * self.scale
 
     def to(self, device: str, dtype: torch.dtype) -> Kronecker:
-        """The same on a device, in a dtype."""
+        """A copy on a device and in a dtype."""
         return replace(self, left=self.left.to(device, dtype), right=self.right.to(device, dtype))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Hadamard:
-    """Two matrices `up @ down`, multiplied number by number.
+    """The elementwise product of two low-rank matrices times `scale`.
 
     Args:
-        left: one of them.
-        right: the other, of the same shape.
-        scale: the file's own, alpha over rank.
+        left: the first matrix.
+        right: the second matrix, of the same shape.
+        scale: alpha / rank.
 
-    Source: Hyeon-Woo et al. 2022, arXiv:2108.06098; LoHa.
+    Source: LoHa, Hyeon-Woo et al. 2022, arXiv:2108.06098.
     """
 
     left: LowRank
@@ -100,7 +100,7 @@ class Hadamard:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Outputs and inputs."""
+        """Output and input features."""
         return self.left.shape
 
     def product(self, x: torch.Tensor) -> torch.Tensor:
@@ -112,7 +112,7 @@ class Hadamard:
         return self.left.dense() * self.right.dense() * self.scale
 
     def to(self, device: str, dtype: torch.dtype) -> Hadamard:
-        """The same on a device, in a dtype."""
+        """A copy on a device and in a dtype."""
         return replace(self, left=self.left.to(device, dtype), right=self.right.to(device, dtype))
 
 
@@ -121,31 +121,31 @@ class Change:
     """The change of one linear layer by a LoRA file.
 
     Args:
-        delta: added to the weight.
-        magnitude: of DoRA: the norms that the rows `[O, 1]`, or columns `[1, I]`, of the weight have after
-            the delta is added.
+        delta: matrix that is added to the weight.
+        magnitude: norms to which DoRA scales the rows `[O, 1]` or columns `[1, I]` of the changed weight;
+            None without DoRA.
 
-    Source of the magnitude: Liu et al. 2024, arXiv:2402.09353, DoRA.
+    Source: DoRA, Liu et al. 2024, arXiv:2402.09353.
     """
 
     delta: LowRank | Kronecker | Hadamard
     magnitude: torch.Tensor | None = None
 
     def to(self, device: str, dtype: torch.dtype) -> Change:
-        """The same on a device, in a dtype; magnitudes stay float32."""
+        """A copy on a device and in a dtype; magnitudes stay float32."""
         magnitude = None if self.magnitude is None else self.magnitude.to(device, torch.float32)
         return Change(delta=self.delta.to(device, dtype), magnitude=magnitude)
 
 
-class Term:
-    """A change on one layer, ready to be added to what the layer gives.
+class AppliedChange:
+    """A change applied to one layer: computes what it adds to the layer's output.
 
-    A strength `s` means the weight `W + s * (W' - W)`, where `W'` is what the file makes of `W`: 0 is the
-    layer as it was, also where `W'` is rescaled to its magnitude.
+    With the layer's weight `W` and the changed weight `W'` of the file, a strength `s` gives the weight
+    `W + s * (W' - W)`; 0 is the unchanged layer, also with DoRA.
 
     Args:
-        change: of the layer.
-        layer: with a plain weight where the change has a magnitude.
+        change: the change.
+        layer: the layer; its weight must not be offloaded if the change has a magnitude.
     """
 
     def __init__(self, change: Change, layer: torch.nn.Linear) -> None:
@@ -157,17 +157,17 @@ class Term:
             rows = change.magnitude.shape[1] == 1
             norms = torch.linalg.vector_norm(changed, dim=int(rows), keepdim=True)
             ratio = change.magnitude / norms
-            # As a row, whichever it scales: outputs and inputs are the last axis of what passes through.
-            self._ratio, self._of_outputs = ratio.flatten(), rows
+            # One row in both cases: output or input features are the last axis of activations.
+            self._ratio, self._scales_outputs = ratio.flatten(), rows
 
     def __call__(self, x: torch.Tensor, output: torch.Tensor, strength: float) -> torch.Tensor:
-        """What the change adds to `output [..., O]`, the layer's own output for `x [..., I]`."""
+        """What to add to `output [..., O]`, the layer's output for `x [..., I]`."""
         weight = strength * self._delta.scale
         if self._ratio is None:
             return self._delta.product(x) * weight
         ratio = self._ratio.to(x.dtype)
-        if self._of_outputs:
-            plain = output if self._layer.bias is None else output - self._layer.bias
-            return (ratio - 1) * plain * strength + ratio * self._delta.product(x) * weight
+        if self._scales_outputs:
+            product = output if self._layer.bias is None else output - self._layer.bias
+            return (ratio - 1) * product * strength + ratio * self._delta.product(x) * weight
         rescaled = F.linear(x * (ratio - 1), weight_of(self._layer, x.dtype)) * strength
         return rescaled + self._delta.product(x * ratio) * weight

@@ -1,4 +1,4 @@
-"""Keys of LoRA files: the layer and the factor that a key holds."""
+"""Parse the keys of LoRA files: the layer and the part of its change."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PARTS = {
     "hada_w2_a": "h2_a",
     "hada_w2_b": "h2_b",
 }
-"""The factor that a key holds by its last part, and its name here."""
+"""The part of a change by the end of a key."""
 _PART = re.compile(
     rf"(?:\.|_(?=lora))({'|'.join(sorted(map(re.escape, PARTS), key=len, reverse=True))})"
     r"(?:\.(?!weight$|bias$)\w+)?(?:\.weight)?"
@@ -53,22 +53,22 @@ _PART = re.compile(
 
 
 def aliases(names: Iterable[str], original: Callable[[str], str]) -> dict[str, str]:
-    """Every name that a file may use for a layer, with dots or underscores, and the layer's own.
+    """The layer by every name that a file may use for it, with dots or underscores.
 
     Args:
-        names: of the layers.
-        original: gives the name of a layer in the original code.
+        names: names of the layers.
+        original: maps the name of a layer to its name in the original code.
     """
-    known: dict[str, str] = {}
+    by_alias: dict[str, str] = {}
     for own in names:
         for name in (own, original(own)):
-            known[name] = own
-            known[name.replace(".", "_")] = own
-    return known
+            by_alias[name] = own
+            by_alias[name.replace(".", "_")] = own
+    return by_alias
 
 
 def bare_name(name: str) -> str:
-    """A layer's name without the prefixes that training tools put before it."""
+    """A layer's name without the prefixes of training tools."""
     for prefix in PREFIXES:
         if name.startswith(prefix):
             return bare_name(name.removeprefix(prefix))
@@ -76,7 +76,7 @@ def bare_name(name: str) -> str:
 
 
 def split_key(key: str) -> tuple[str, str]:
-    """A key's layer, without prefixes, and what it holds: a value of `PARTS`, or an empty string."""
+    """The layer of a key, without prefixes, and its part: a value of `PARTS`, or "" if it is unknown."""
     if match := re.fullmatch(rf"(.+?){_PART.pattern}", key):
         return bare_name(match[1]), PARTS[match[2]]
     return bare_name(key), ""

@@ -1,4 +1,4 @@
-"""Reading LoRA files: every layout in use, and no key left out in silence."""
+"""Read LoRA files of all common layouts and match every key to a network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.checkpoints.key_names import SHOWN_KEYS
 from wangp_cli.pipelines.checkpoints.network_classes import key_names
 from wangp_cli.pipelines.lora.keys import TEXT_ENCODERS, aliases, bare_name, split_key
-from wangp_cli.pipelines.lora.parse import MisfitError, change_of, sides_of
+from wangp_cli.pipelines.lora.parse import LoraMismatchError, change_of, shape_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 
     from wangp_cli.pipelines.lora.delta import Change
 
-WHOLE = ("weight", "bias")
-"""Parts that hold a whole difference of a parameter."""
+PARAMETER_PARTS = ("weight", "bias")
+"""Parts with the full difference of a parameter."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LoraFile:
-    """The changes of a network by a LoRA file, by the network's own names.
+    """The changes of a network by a LoRA file, by names of the network.
 
     Args:
-        changes: by linear layer.
-        differences: by parameter, added as they are; some distilled models bring them for norms, biases and
-            tables.
-        left_out: keys of layers for pictures, which this network has no place for.
-        rejected: keys that fit nothing, and why.
+        changes: changes by linear layer.
+        differences: tensors to add, by parameter; files of some distilled models have them for norms,
+            biases and modulation tables.
+        left_out: keys of layers for image conditioning, which this network does not have.
+        rejected: reasons by key, for keys that match no layer or shape.
     """
 
     changes: dict[str, Change] = field(default_factory=dict)
@@ -45,16 +45,16 @@ class LoraFile:
 
     @property
     def layers(self) -> int:
-        """How many layers and parameters it changes."""
+        """Number of layers and parameters that it changes."""
         return len(self.changes) + len(self.differences)
 
     @property
     def reads_weights(self) -> bool:
-        """Whether what it adds depends on the network's own weights."""
+        """Whether its changes depend on the network's own weights."""
         return bool(self.differences) or any(change.magnitude is not None for change in self.changes.values())
 
     def to(self, device: str, dtype: torch.dtype) -> LoraFile:
-        """The same on a device, factors in a dtype; whole differences stay float32."""
+        """A copy on a device, with factors in a dtype; full differences stay float32."""
         return LoraFile(
             changes={layer: change.to(device, dtype) for layer, change in self.changes.items()},
             differences={name: delta.to(device, torch.float32) for name, delta in self.differences.items()},
@@ -63,70 +63,74 @@ class LoraFile:
 
 
 def read(path: Path, network: Any) -> LoraFile:
-    """The changes of a network by a LoRA file, all of whose keys must fit.
+    """The changes of a network by a LoRA file, whose keys must all match.
 
     Args:
         path: a safetensors file in any common layout.
-        network: the diffusers model, with or without its weights in memory.
+        network: the diffusers model, possibly on the meta device.
 
     Raises:
-        ModelError: the file is broken or holds no weights, or some keys fit nothing; names them.
+        ModelError: the file is broken, has no weights, or has keys that do not match; names the first ones.
     """
-    found = match(path, network)
-    if found.rejected:
-        shown = ", ".join(f"{key} ({why})" for key, why in list(found.rejected.items())[:SHOWN_KEYS])
-        fits = f"fits {found.layers} layers of this model, but not" if found.layers else "fits no layer of"
-        count = len(found.rejected)
+    content = match(path, network)
+    if content.rejected:
+        shown = ", ".join(f"{key} ({why})" for key, why in list(content.rejected.items())[:SHOWN_KEYS])
+        fits = (
+            f"fits {content.layers} layers of this model, but not" if content.layers else "fits no layer of"
+        )
+        count = len(content.rejected)
         raise ModelError(
-            f"LoRA {path.name} {fits} {'with ' if found.layers else 'this model: '}{count} keys: {shown}",
+            f"LoRA {path.name} {fits} {'with ' if content.layers else 'this model: '}{count} keys: {shown}",
             hint=f"`wangp loras check {path}` explains every key",
         )
-    if not found.layers:
+    if not content.layers:
         raise ModelError(f"LoRA {path.name} holds no weights for this model")
-    return found
+    return content
 
 
 def match(path: Path, network: Any) -> LoraFile:
-    """The changes of a network by a LoRA file; keys that do not fit are in `rejected`.
+    """The changes of a network by a LoRA file; keys that do not match are in `rejected`.
 
     Raises:
         ModelError: the file is broken.
     """
-    return fit(*tensors_of(path), network)
+    return match_tensors(*read_tensors(path), network)
 
 
-def fit(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, Any], network: Any) -> LoraFile:
-    """The changes of a network by tensors of a LoRA and its metadata."""
-    places = _Places(network)
-    found = LoraFile()
+def match_tensors(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, Any], network: Any) -> LoraFile:
+    """The changes of a network by the tensors of a LoRA file and peft's configuration."""
+    layers = _NetworkLayers(network)
+    content = LoraFile()
     parts: dict[str, dict[str, torch.Tensor]] = {}
     keys: dict[str, str] = {}
     for key, tensor in tensors.items():
         raw, part = split_key(key)
-        if places.needs_no_images(key):
-            found.left_out.append(key)
+        if layers.lacks_image_layer(key):
+            content.left_out.append(key)
             continue
         try:
             _check(tensor, part)
-            name = places.named(raw)
-            if part in WHOLE:
-                found.differences[places.parameter(name, part, tensor)] = tensor
+            name = layers.own_name(raw)
+            if part in PARAMETER_PARTS:
+                content.differences[layers.parameter(name, part, tensor)] = tensor
             else:
                 parts.setdefault(name, {})[part] = tensor
                 keys.setdefault(name, key)
-        except MisfitError as misfit:
-            found.rejected[key] = str(misfit)
-    for name, held in parts.items():
+        except LoraMismatchError as mismatch:
+            content.rejected[key] = str(mismatch)
+    for name, of_layer in parts.items():
         try:
-            layer = places.linear(name)
-            found.changes[name] = change_of(held, (layer.out_features, layer.in_features), metadata, name)
-        except MisfitError as misfit:
-            found.rejected[keys[name]] = str(misfit)
-    return found
+            layer = layers.linear(name)
+            content.changes[name] = change_of(
+                of_layer, (layer.out_features, layer.in_features), metadata, name
+            )
+        except LoraMismatchError as mismatch:
+            content.rejected[keys[name]] = str(mismatch)
+    return content
 
 
-class _Places:
-    """The layers and parameters of a network, by every name that a file may use."""
+class _NetworkLayers:
+    """The layers and parameters of a network by every name that a file may use."""
 
     def __init__(self, network: Any) -> None:
         self._layers = {
@@ -137,53 +141,67 @@ class _Places:
         self._parameters = dict(network.named_parameters())
         tables = (name for name in self._parameters if name.rpartition(".")[0] not in self._layers)
         self._names = key_names(type(network).__name__)
-        self._known = aliases([*self._layers, *tables], self._names.layer)
+        self._own_names = aliases([*self._layers, *tables], self._names.layer)
         self._has_image_layers = any(map(self._names.is_of_images, self._layers))
 
-    def needs_no_images(self, key: str) -> bool:
-        """Whether a key is of a layer for images, and the network has none."""
+    def lacks_image_layer(self, key: str) -> bool:
+        """Whether a key is of a layer for image conditioning, and the network has no such layers."""
         return not self._has_image_layers and self._names.is_of_images(key)
 
-    def named(self, raw: str) -> str:
-        """The network's own name."""
-        if raw in self._known:
-            return self._known[raw]
+    def own_name(self, raw: str) -> str:
+        """The network's name of a layer.
+
+        Raises:
+            LoraMismatchError: it has no such layer.
+        """
+        if raw in self._own_names:
+            return self._own_names[raw]
         if raw.startswith(TEXT_ENCODERS):
-            raise MisfitError("is of a text encoder, which takes no LoRA")
+            raise LoraMismatchError("is of a text encoder, which takes no LoRA")
         block = re.match(r"(vace_)?(blocks)[._](\d+)", raw)
         if block and not any(name.startswith(f"{block[1] or ''}blocks.{block[3]}.") for name in self._layers):
-            raise MisfitError(f"the network has no {block[1] or ''}block {block[3]}")
-        raise MisfitError("the network has no such layer")
+            raise LoraMismatchError(f"the network has no {block[1] or ''}block {block[3]}")
+        raise LoraMismatchError("the network has no such layer")
 
     def linear(self, name: str) -> torch.nn.Linear:
-        """A layer that factors can change."""
+        """A linear layer by name.
+
+        Raises:
+            LoraMismatchError: the layer is of another type, which factors cannot change.
+        """
         layer = self._layers.get(name)
         if not isinstance(layer, torch.nn.Linear):
-            raise MisfitError("only linear layers take factors")
+            raise LoraMismatchError("only linear layers take factors")
         return layer
 
     def parameter(self, name: str, part: str, tensor: torch.Tensor) -> str:
-        """The parameter that a whole difference is of."""
+        """The parameter that a full difference changes.
+
+        Raises:
+            LoraMismatchError: there is none, or it has another shape.
+        """
         own = f"{name}.{part}" if name in self._layers else name
         if own not in self._parameters:
-            raise MisfitError(f"the layer has no {part}")
+            raise LoraMismatchError(f"the layer has no {part}")
         if self._parameters[own].shape != tensor.shape:
-            raise MisfitError(f"is {sides_of(tensor)}, the network has {sides_of(self._parameters[own])}")
+            raise LoraMismatchError(
+                f"is {shape_text(tensor)}, the network has {shape_text(self._parameters[own])}"
+            )
         return own
 
 
 def _check(tensor: torch.Tensor, part: str) -> None:
     if not part:
-        raise MisfitError("holds nothing that is known, such as the factors of LoRA or LoKr")
+        raise LoraMismatchError("is of no known part, such as the factors of LoRA or LoKr")
     if not torch.isfinite(tensor.float()).all():
-        raise MisfitError("is not finite")
+        raise LoraMismatchError("is not finite")
 
 
-def opened(path: Path) -> Any:
-    """An open safetensors file.
+def open_lora(path: Path) -> Any:
+    """Open a LoRA file.
 
     Raises:
-        ModelError: it is missing, broken or of another kind.
+        ModelError: it is missing, broken or not a safetensors file.
     """
     if path.suffix not in (".safetensors", ".sft"):
         raise ModelError(f"LoRA {path} is not a safetensors file")
@@ -195,24 +213,24 @@ def opened(path: Path) -> Any:
         raise ModelError(f"LoRA {path} is broken: {error}") from error
 
 
-def tensors_of(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """A LoRA file's tensors, and its metadata of ranks and alphas.
+def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """The tensors of a LoRA file, and peft's configuration with ranks and alphas; {} without one.
 
     Raises:
-        ModelError: it is missing, broken or of another kind.
+        ModelError: it is missing, broken or not a safetensors file.
     """
-    with opened(path) as file:
+    with open_lora(path) as file:
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
-        inside = (file.metadata() or {}).get("lora_adapter_metadata")
-    # peft keeps these numbers in a file of this name, next to its own `adapter_model.safetensors`.
-    beside = path.with_name("adapter_config.json")
+        embedded = (file.metadata() or {}).get("lora_adapter_metadata")
+    # peft saves its configuration in this file, in the folder of `adapter_model.safetensors`.
+    config = path.with_name("adapter_config.json")
     try:
-        if inside:
-            said = json.loads(inside)
-        elif path.name == "adapter_model.safetensors" and beside.is_file():
-            said = json.loads(beside.read_text(encoding="utf-8"))
+        if embedded:
+            metadata = json.loads(embedded)
+        elif path.name == "adapter_model.safetensors" and config.is_file():
+            metadata = json.loads(config.read_text(encoding="utf-8"))
         else:
-            said = {}
-        return tensors, {bare_name(key): value for key, value in said.items()}
+            metadata = {}
+        return tensors, {bare_name(key): value for key, value in metadata.items()}
     except (ValueError, AttributeError) as error:
         raise ModelError(f"LoRA {path.name} has metadata that cannot be read: {error}") from None

@@ -1,1 +1,1 @@
-"""Where weights are kept: memory profiles, offload, quantisation, compilation, estimates."""
+"""Memory of a pipeline: profiles, offloading, quantisation, compilation, estimates."""

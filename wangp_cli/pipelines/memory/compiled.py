@@ -1,4 +1,4 @@
-"""Compiling the repeated blocks of a transformer."""
+"""Compile the repeated blocks of a transformer with torch."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ COMPILERS = ("g++", "c++", "clang++")
 
 
 def check(device: str) -> None:
-    """Refuse to compile where the tools for it are missing.
+    """Refuse to compile on a device without a compiler.
 
     Raises:
-        ResourceError: naming the package that gives them.
+        ResourceError: the compiler is missing, which the hint installs, or the device is `mps`.
     """
     if device.startswith("cuda") and importlib.util.find_spec("triton") is None:
         raise ResourceError("compile: triton is not installed", hint="pip install triton")
     if device == "mps":
-        raise ResourceError("compile: is not served on mps", hint="leave --compile out")
+        raise ResourceError("compile: is not supported on mps", hint="leave --compile out")
     if device == "cpu" and not any(map(shutil.which, (os.environ.get("CXX", ""), *COMPILERS))):
         raise ResourceError("compile: there is no C++ compiler", hint="apt install g++")
 
 
 def compile_blocks(network: Any) -> None:
-    """Compile the blocks of a diffusers transformer at their first call; one compilation serves them all."""
+    """Compile the blocks of a transformer at their first call; equal blocks share one compilation."""
     import torch._dynamo
 
     # LoRAs are hooks on layers: without this, one added or removed after the first call has no effect.

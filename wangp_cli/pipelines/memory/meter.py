@@ -1,4 +1,4 @@
-"""Free memory of devices, and the memory that decoding takes."""
+"""Measure free memory, the size of weights and the memory that decoding needs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import torch
 MEMORY_FACTS = Path("/proc/meminfo")
 CONTROL_GROUP = Path("/sys/fs/cgroup")
 DECODING_TENSORS = 7
-"""Tensors of the decoder's widest layer that live at once, an estimate: frames kept, convolution and norm."""
+"""Estimated number of activations of the decoder's widest layer alive at once, with its causal cache."""
 TILE_SIDES = (512, 256, 128)
+"""Sides of tiles in pixels, the largest first."""
 
 
 def free(device: str) -> int:
-    """Bytes that can still be had on a device; for a CPU of the machine, or of its container if less."""
+    """Free bytes of a device; for the CPU those of the machine, or of its control group if fewer."""
     if device.startswith("cuda"):
         torch.cuda.empty_cache()
         available: int = torch.cuda.mem_get_info(device)[0]
@@ -31,7 +32,7 @@ def _of_machine() -> int | None:
     try:
         lines = MEMORY_FACTS.read_text(encoding="ascii").splitlines()
     except OSError:
-        # Without that file only the total is known.
+        # Systems without /proc: the total is all that is known.
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
 
@@ -50,31 +51,34 @@ def _of_container() -> int | None:
     return max(1, int(limit) - used + cached)
 
 
-def weigh(module: Any) -> int:
-    """Bytes of a network's weights."""
+def weight_bytes(module: Any) -> int:
+    """Bytes of a network's parameters and buffers."""
     return sum(tensor.numel() * tensor.element_size() for tensor in [*module.parameters(), *module.buffers()])
 
 
 def decoding_bytes(frames: int, pixels: int, channels: float, itemsize: int) -> int:
-    """Bytes of the decoder's tensors while it decodes one latent frame, with those a causal decoder keeps.
+    """Bytes of the decoder's activations while it decodes one latent frame, with the causal cache.
 
     Args:
-        frames: that one latent frame holds.
-        pixels: of each frame.
-        channels: of the decoder's widest layer, for each pixel.
-        itemsize: bytes of a number.
+        frames: frames per latent frame.
+        pixels: pixels per frame.
+        channels: channels per pixel of the decoder's widest layer.
+        itemsize: bytes of an element.
     """
     return int(DECODING_TENSORS * frames * pixels * channels * itemsize)
 
 
 def tile_side(decoding: Callable[[int, int], int], height: int, width: int, available: int) -> int | None:
-    """The side of tiles with which decoding fits into `available` bytes; None where it fits as a whole.
+    """The largest tile side with which decoding fits into `available` bytes; None if it fits without tiles.
 
     Args:
-        decoding: bytes that decoding a latent frame of a height and a width takes.
-        height: of the frames, in pixels.
-        width: likewise.
-        available: bytes.
+        decoding: bytes that decoding a latent frame of a given height and width needs.
+        height: height of the frames in pixels.
+        width: width of the frames in pixels.
+        available: free bytes.
+
+    Returns:
+        pixels; the smallest side if none fits.
     """
     if decoding(height, width) <= available:
         return None

@@ -1,4 +1,4 @@
-"""Bringing weights to the device as they are needed."""
+"""Offload weights to main memory or disk, and load them to the device when a module is called."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from diffusers.hooks import apply_group_offloading
 from diffusers.hooks._common import _GO_LC_SUPPORTED_PYTORCH_LAYERS as LEAVES
 from safetensors.torch import load_file, save_file
 
-from wangp_cli.pipelines.memory.meter import weigh
+from wangp_cli.pipelines.memory.meter import weight_bytes
 from wangp_cli.pipelines.memory.profiles import Offload, offload
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ class WeightOffloader:
     """Offloads the weights of large networks as a profile defines; networks may be added and freed.
 
     Args:
-        placement: with the profile that was chosen.
-        how: what to do instead of what the profile says.
+        placement: device, profile, preload and work folder; the profile is not `auto`.
+        how: replaces the offloading of the profile.
     """
 
     def __init__(self, placement: Placement, how: Offload | None = None) -> None:
@@ -45,9 +45,9 @@ class WeightOffloader:
 
     @property
     def first_device(self) -> str:
-        """Device that a large network is loaded to."""
-        waits = self._how.turns or self._how.groups != "none"
-        return "cpu" if waits else self._placement.device
+        """Device to load the weights of a large network to before `add`."""
+        offloaded = self._how.turns or self._how.groups != "none"
+        return "cpu" if offloaded else self._placement.device
 
     @property
     def on_disk(self) -> bool:
@@ -55,7 +55,7 @@ class WeightOffloader:
         return self._how.disk
 
     def add(self, network: Any) -> None:
-        """Offload a network on `first_device`: from now on its weights are loaded when it is called."""
+        """Offload a network that is on `first_device`; its weights are loaded when it is called."""
         how, device = self._how, self._placement.device
         folder = self._folder(network) if how.disk else None
         if how.turns:
@@ -72,13 +72,13 @@ class WeightOffloader:
             self._offload_groups(network, folder)
 
     def offload_all(self) -> None:
-        """Offload all networks that take turns on the device, before something else needs its memory."""
+        """Offload every network that is offloaded as a whole, to free the device's memory."""
         for hook in list(self._whole_network_hooks):
             hook.offload()
 
     @contextmanager
     def onloaded(self, *networks: Any) -> Iterator[None]:
-        """A context in which all weights of these networks are on the device, to be changed."""
+        """A context in which all weights of these networks are on the device, so that they can be changed."""
         hooks = [hook for network in networks for hook in self._hooks.get(network, ())]
         self.offload_all()
         for hook in hooks:
@@ -90,15 +90,16 @@ class WeightOffloader:
                 hook.offload(changed=True)
 
     def offload_all_before(self, network: Any) -> None:
-        """Do so whenever a network is called that stays on the device itself."""
+        """Call `offload_all` before each call of a network that itself stays on the device."""
         if self._how.turns:
             network.register_forward_pre_hook(lambda *_: self.offload_all())
 
     def _stream(self, network: Any) -> None:
+        """Offload groups of blocks to pinned memory; a CUDA stream loads the next group during a call."""
         blocks = self._how.blocks
         if self._placement.preload:
-            heaviest = max((weigh(block) for block in blocks_of(network)), default=1)
-            blocks = max(1, self._placement.preload * MEGABYTE // heaviest)
+            largest = max((weight_bytes(block) for block in blocks_of(network)), default=1)
+            blocks = max(1, self._placement.preload * MEGABYTE // largest)
         apply_group_offloading(
             network,
             onload_device=torch.device(self._placement.device),
@@ -110,29 +111,32 @@ class WeightOffloader:
         )
 
     def _offload_groups(self, network: Any, folder: Path | None) -> None:
-        """Load every block or layer for its own call alone; the rest, and what `preload` allows, stays."""
-        device, room = self._placement.device, self._placement.preload * MEGABYTE
+        """Offload every block or layer except during its own call.
+
+        The first ones, up to `preload` megabytes, and weights outside of blocks or layers stay on the device.
+        """
+        device, preload = self._placement.device, self._placement.preload * MEGABYTE
         _merge_tied(network)
         groups = list(blocks_of(network) if self._how.groups == "block" else leaves_of(network))
         for number, group in enumerate(groups):
-            if (weight := weigh(group)) <= room:
-                room -= weight
+            if (size := weight_bytes(group)) <= preload:
+                preload -= size
                 continue
-            place = folder / str(number) if folder else None
-            if place:
-                place.mkdir()
-            hook = _OffloadHook(group, device, place, stays_onloaded=False)
+            group_folder = folder / str(number) if folder else None
+            if group_folder:
+                group_folder.mkdir()
+            hook = _OffloadHook(group, device, group_folder, stays_onloaded=False)
             self._hooks.setdefault(network, []).append(hook)
             hook.offload()
         for tensor in _tensors(network).values():
             if tensor.numel():
-                # A copy of what stays on the device: its file may only be mapped.
+                # Resident weights are copied because their file may be memory-mapped.
                 tensor.data = tensor.data.to(device, copy=self._how.disk)
         if self._how.disk:
             _trim_heap()
 
     def _folder(self, network: Any) -> Path:
-        """A new folder on the disk, which goes when the network does."""
+        """A new folder for the weights of a network; it is deleted when the network is garbage-collected."""
         parent = self._placement.work_dir
         if parent is not None:
             parent.mkdir(parents=True, exist_ok=True)
@@ -142,7 +146,7 @@ class WeightOffloader:
 
 
 def blocks_of(network: Any) -> Iterator[Any]:
-    """The repeated blocks of a network: the members of its outermost lists of modules."""
+    """The repeated blocks of a network: the members of its outermost `ModuleList`s."""
     for child in network.children():
         if isinstance(child, torch.nn.ModuleList):
             yield from child
@@ -151,19 +155,19 @@ def blocks_of(network: Any) -> Iterator[Any]:
 
 
 def leaves_of(network: Any) -> Iterator[Any]:
-    """The layers that hold a network's large weights."""
-    return (module for module in network.modules() if isinstance(module, LEAVES) and weigh(module))
+    """The layers of a network that diffusers offloads at leaf level and that have weights."""
+    return (module for module in network.modules() if isinstance(module, LEAVES) and weight_bytes(module))
 
 
 class _OffloadHook:
-    """Loads a module's weights to the device for its call, and offloads them.
+    """Loads the weights of a module to the device before its call, and offloads them.
 
     Args:
-        module: anywhere.
+        module: a module with weights on any device.
         device: where it computes.
-        folder: where its weights wait on the disk; None lets them wait in main memory.
-        stays: until it is sent away; else it leaves after each call.
-        before: called before it comes for a call.
+        folder: folder for offloaded weights; None offloads to main memory.
+        stays_onloaded: keep the weights on the device after a call until `offload`.
+        before_onload: called before the weights are loaded for a call.
     """
 
     def __init__(
@@ -187,10 +191,10 @@ class _OffloadHook:
             module.register_forward_hook(lambda *_: self.offload(), always_call=True)
 
     def offload(self, *, changed: bool = False) -> None:
-        """Go off the device.
+        """Offload the weights.
 
         Args:
-            changed: weights are others than when they came.
+            changed: their values have changed since `onload`, so that they must be saved again.
         """
         if not self._on_device:
             return
@@ -207,12 +211,12 @@ class _OffloadHook:
         if self._file is None:
             self._offloaded = weights
         else:
-            # A mapping of the old file, if there is one, stays what it was.
+            # A new file, because weights may still be memory-mapped from the old one.
             self._file.unlink(missing_ok=True)
             save_file(weights, self._file)
 
     def onload(self) -> None:
-        """Come to the device."""
+        """Load the weights to the device."""
         if self._on_device:
             return
         offloaded = load_file(self._file) if self._file else self._offloaded
@@ -220,7 +224,7 @@ class _OffloadHook:
             if name not in offloaded:
                 tensor.data = tensor.data.to(self._device)
             elif self._device == "cpu" and self._file:
-                # Out of the mapped file, whose tensors are not aligned as kernels like it.
+                # Tensors in the memory-mapped file are misaligned, which slows kernels.
                 tensor.data = offloaded[name].clone()
             else:
                 tensor.data = offloaded[name].to(self._device)
@@ -234,20 +238,20 @@ class _OffloadHook:
 
 
 def _trim_heap() -> None:
-    """Return freed memory to the system: the C library keeps it otherwise."""
+    """Return freed memory to the system, which glibc would keep."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _tensors(module: Any) -> dict[str, torch.Tensor]:
-    """Weights and buffers by name; one with two names has the first."""
+    """Parameters and buffers by name; a tied tensor only by its first name."""
     first: dict[int, str] = {}
     named = [*module.named_parameters(), *module.named_buffers()]
     return {name: tensor for name, tensor in named if first.setdefault(id(tensor), name) == name}
 
 
 def _merge_tied(network: Any) -> None:
-    """Make modules one that share a weight: apart, each would send the other's weight away."""
+    """Replace modules that share a weight by one module: two hooks would offload the weight of each other."""
     owners: dict[int, Any] = {}
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):

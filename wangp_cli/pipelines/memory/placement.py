@@ -1,4 +1,4 @@
-"""Where a task computes on this machine."""
+"""Choose the device, dtypes and memory options of a task."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def choose(task: Runtime) -> Placement:
-    """The placement of a task: its own values, and the best of this machine where they are `auto`.
+    """The placement of a task, with `auto` values replaced by the best ones of this machine.
 
-    The profile stays `auto` until the model is loaded, when its size and what is free are known.
+    The profile stays `auto` until the model is loaded: it depends on its size and on free memory.
 
     Raises:
-        ResourceError: the device is not there.
+        ResourceError: the device does not exist.
     """
     device = best_device() if task.device == "auto" else task.device
     _check(device)
@@ -42,14 +42,14 @@ def choose(task: Runtime) -> Placement:
 
 
 def best_device() -> str:
-    """`cuda` or `mps` where there is one, else `cpu`."""
+    """`cuda` or `mps` if this machine has such a device, else `cpu`."""
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def best_dtype(device: str) -> Dtype:
-    """float32 on a CPU, bfloat16 on GPUs that compute with it, else float16."""
+    """float32 on a CPU, bfloat16 on GPUs that support it, else float16."""
     if device == "cpu":
         return "float32"
     if device.startswith("cuda") and torch.cuda.get_device_capability(device)[0] < 8:
@@ -62,9 +62,9 @@ def _check(device: str) -> None:
     if kind == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if int(index or 0) >= count:
-            found = f"this machine has {count} CUDA devices" if count else "this torch finds no CUDA device"
+            devices = f"this machine has {count} CUDA devices" if count else "this torch finds no CUDA device"
             raise ResourceError(
-                f"device: {device!r} is not there, {found}", hint="--device cpu; see `wangp doctor`"
+                f"device: {device!r} is not there, {devices}", hint="--device cpu; see `wangp doctor`"
             )
     if kind == "mps" and not torch.backends.mps.is_available():
         raise ResourceError("device: 'mps' is not there", hint="--device cpu; see `wangp doctor`")

@@ -1,4 +1,4 @@
-"""Memory profiles: where the weights of a model are offloaded to."""
+"""Memory profiles: how the weights of a model are offloaded, and which profile fits."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SHARE = 0.8
-"""Share of free memory that weights may take; the rest is for activations."""
-STAYING = ("vae", "control")
-"""Parts that never leave the device."""
+WEIGHTS_SHARE = 0.8
+"""Share of free memory for weights; the rest is for activations."""
+RESIDENT_PARTS = ("vae", "control")
+"""Parts that are never offloaded."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Offload:
-    """Where weights are offloaded to, and in which units.
+    """How weights are offloaded.
 
     Args:
-        turns: large parts take turns on the device, each whole.
-        groups: a network's blocks, or its single layers, come to the device as they are needed.
-        pinned: they wait in pinned memory, and the next group comes while one computes.
-        disk: they wait on the disk, not in memory.
-        blocks: in a group, where megabytes do not say it.
+        turns: one large network at a time is on the device, as a whole.
+        groups: blocks or single layers of a network are loaded for their own call only.
+        pinned: offload to pinned memory, and load the next group while one computes.
+        disk: offload to disk instead of main memory.
+        blocks: blocks per group, unless `preload` sets the megabytes of a group.
     """
 
     turns: bool = False
@@ -64,7 +64,7 @@ ON_CPU: MappingProxyType[str, Offload] = MappingProxyType(
         "5": Offload(groups="leaf", disk=True),
     }
 )
-"""Without a GPU weights can only be offloaded to the disk."""
+"""On a CPU, weights can only be offloaded to disk."""
 MEANINGS = MappingProxyType(
     {
         "1": "all weights on the device",
@@ -77,99 +77,106 @@ MEANINGS = MappingProxyType(
 
 
 def offload(profile: Profile, device: str) -> Offload:
-    """The offloading of a profile on a device."""
+    """How a profile offloads weights on a device."""
     return (ON_CPU if device == "cpu" else ON_GPU)[profile]
 
 
-def settled(
+def choose_profile(
     placement: Placement, sizes: Mapping[str, int], held: int = 0, *, mapped: bool = False
 ) -> tuple[Placement, str]:
-    """A placement with its profile chosen, and the reason; options without effect are logged.
+    """Choose the profile if it is `auto`, and check that the weights fit.
+
+    Options without effect are logged as warnings.
 
     Args:
-        placement: perhaps with the profile `auto`.
-        sizes: bytes of each part's weights.
+        placement: device, profile and other options.
+        sizes: bytes of weights by part.
         held: bytes of these that are on the device already.
-        mapped: the system can take their memory back, as their files are mapped.
+        mapped: the weights are memory-mapped files, whose memory the system can reclaim.
+
+    Returns:
+        the placement with its profile, and the reason for it.
 
     Raises:
-        OutOfMemoryError: memory has no room for them in this profile.
-        ResourceError: the disk has none, or memory in any profile.
+        OutOfMemoryError: the weights do not fit into memory with this profile.
+        ResourceError: they do not fit on disk, or not even with the last profile.
     """
     device, why = placement.device, "as asked"
     free = meter.free(device) + held
     if placement.profile == "auto":
-        profile, why = automatic(sizes, device, free, meter.free("cpu"))
+        profile, why = fastest_fitting(sizes, device, free, meter.free("cpu"))
         placement = replace(placement, profile=profile)
     if offload(placement.profile, device).disk:
         _check_disk(placement, sum(sizes.values()))
     if not (mapped and device == "cpu"):
         _check_memory(placement, sizes, free)
     log.info("profile %s, %s: %s", placement.profile, MEANINGS[placement.profile], why)
-    _tell_what_does_nothing(placement)
+    _warn_about_unused_options(placement)
     return placement, why
 
 
-def resident(sizes: Mapping[str, int], profile: Profile, device: str) -> int:
-    """Bytes of weights that are on the device at once, at most."""
+def resident_bytes(sizes: Mapping[str, int], profile: Profile, device: str) -> int:
+    """Peak bytes of weights on the device."""
     how = offload(profile, device)
     largest, total = max(sizes.values(), default=0), sum(sizes.values())
-    staying = sum(sizes.get(name, 0) for name in STAYING)
+    never_offloaded = sum(sizes.get(name, 0) for name in RESIDENT_PARTS)
     if how.groups != "none":
-        # A block is about a fortieth; what is small stays.
-        return largest // 40 * how.blocks + staying
-    return largest + staying if how.turns else total
+        # The transformers have about 40 blocks; other parts are small.
+        return largest // 40 * how.blocks + never_offloaded
+    return largest + never_offloaded if how.turns else total
 
 
 def _check_memory(placement: Placement, sizes: Mapping[str, int], free: int) -> None:
-    """Refuse weights that the device, or the main memory they are offloaded to, cannot hold."""
+    """Raise if the weights do not fit on the device or into the main memory they are offloaded to."""
     profile, device = placement.profile, placement.device
     how, total = offload(profile, device), sum(sizes.values())
-    rooms = [(resident(sizes, profile, device), device, free)]
+    needs = [(resident_bytes(sizes, profile, device), device, free)]
     if device != "cpu" and not how.disk and how != Offload():
-        rooms.append((total, "cpu", meter.free("cpu")))
-    for needed, where, room in rooms:
-        if needed > room:
-            # After the last profile there is nothing left to try.
-            kind = ResourceError if profile == "5" else OutOfMemoryError
-            raise kind(
+        needs.append((total, "cpu", meter.free("cpu")))
+    for needed, where, available in needs:
+        if needed > available:
+            # OutOfMemoryError makes the caller retry with the next profile; 5 is the last.
+            error = ResourceError if profile == "5" else OutOfMemoryError
+            raise error(
                 f"profile: {profile} holds {format_bytes(needed)} of {format_bytes(total)} of weights "
-                f"on {where}, which has {format_bytes(room)} free",
+                f"on {where}, which has {format_bytes(available)} free",
                 hint="a smaller model, --transformer-quantization int8, or see --estimate",
             )
 
 
-def _tell_what_does_nothing(placement: Placement) -> None:
+def _warn_about_unused_options(placement: Placement) -> None:
     how = offload(placement.profile, placement.device)
     if placement.profile == "2" and placement.device == "cpu":
-        log.warning("profile: 2 streams from memory to a GPU; on a CPU it is as 1")
+        log.warning("profile: 2 streams from memory to a GPU; on a CPU it equals profile 1")
     if placement.preload and how.groups == "none":
         log.warning("preload: profile %s streams no weights, so it has no effect", placement.profile)
     if not placement.mixed_precision and placement.dtype == "float32":
         log.warning("mixed_precision: everything is float32 already, so turning it off has no effect")
 
 
-def automatic(sizes: Mapping[str, int], device: str, free: int, free_memory: int) -> tuple[Profile, str]:
-    """The fastest profile that fits, and why.
+def fastest_fitting(
+    sizes: Mapping[str, int], device: str, free: int, free_memory: int
+) -> tuple[Profile, str]:
+    """The fastest profile that fits, and the reason for it.
 
     Args:
-        sizes: bytes of each part's weights.
+        sizes: bytes of weights by part.
         device: where it computes.
-        free: bytes on the device.
-        free_memory: bytes of main memory.
+        free: free bytes of the device.
+        free_memory: free bytes of main memory.
     """
     total, largest = sum(sizes.values()), max(sizes.values(), default=0)
-    room, waiting = SHARE * free, SHARE * free_memory
+    room, memory_room = WEIGHTS_SHARE * free, WEIGHTS_SHARE * free_memory
     facts = f"weights take {format_bytes(total)}, {format_bytes(free)} are free on {device}"
     on_gpu = device != "cpu"
     if total <= room:
         return "1", facts
-    if largest <= room and (not on_gpu or total <= waiting):
+    if largest <= room and (not on_gpu or total <= memory_room):
         return "3", f"{facts}, the largest part takes {format_bytes(largest)}"
-    if on_gpu and total * 1.2 <= waiting and resident(sizes, "2", device) <= free:
-        # Pinned memory is a copy that cannot be swapped out.
+    if on_gpu and total * 1.2 <= memory_room and resident_bytes(sizes, "2", device) <= free:
+        # 1.2: pinned memory is a second copy that cannot be swapped out.
         return "2", f"{facts}, {format_bytes(free_memory)} of memory"
-    if on_gpu and total <= waiting and resident(sizes, "4", device) <= free:
+    if on_gpu and total <= memory_room and resident_bytes(sizes, "4", device) <= free:
         return "4", f"{facts}, {format_bytes(free_memory)} of memory"
     if not on_gpu and largest / 4 <= room:
         return "4", f"{facts}, the largest part takes {format_bytes(largest)}"

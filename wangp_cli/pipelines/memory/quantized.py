@@ -1,4 +1,4 @@
-"""Weights quantised to 8 bits; activations stay in the network's dtype."""
+"""Weight-only quantisation to 8 bits; activations keep the dtype of the network."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ if TYPE_CHECKING:
 
     from wangp_cli.tasks.runtime import Quantization
 
-KEPT = ("condition_embedder", "norm", "proj_out", "lora_")
-"""Layers whose name has one of these parts are not quantised: they are small, and errors there show."""
-LARGEST = {"int8": 127.0, "fp8": torch.finfo(torch.float8_e4m3fn).max}
+UNQUANTIZED = ("condition_embedder", "norm", "proj_out", "lora_")
+"""Layers with one of these in their name are not quantised: they are small and sensitive to errors."""
+LARGEST_VALUE = {"int8": 127.0, "fp8": torch.finfo(torch.float8_e4m3fn).max}
+"""Largest value of each format, to which the largest weight of a row is scaled."""
 
 
 def quantize(network: Any, how: Quantization) -> None:
-    """Keep the weights of a network's linear layers in 8 bits, scaled row by row.
+    """Quantise the weights of a network's linear layers to 8 bits, with one scale per row.
 
-    `int8` moves a weight by at most 0.4 % of the largest of its row, `fp8` (e4m3) by at most 6 % of itself.
-    Adapters that were put on before stay as they are.
+    The error of a weight is at most 0.4 % of the largest weight of its row with `int8`, and 6 % of the weight
+    itself with `fp8` (e4m3). LoRA layers are not quantised.
 
     Args:
         network: a transformer or a text encoder.
@@ -30,47 +31,52 @@ def quantize(network: Any, how: Quantization) -> None:
     """
     if how != "none":
         for layer in _linear_layers(network):
-            _keep_in_eight_bits(layer, how)
+            _quantize_layer(layer, how)
 
 
 class EightBitLinear(nn.Linear):  # type: ignore[misc] # torch is not typed here
-    """A linear layer: `weight` int8 `[out, in]`, perhaps the bits of fp8 numbers, and `scale` `[out, 1]`."""
+    """A linear layer with quantised weights.
+
+    Attributes:
+        weight: int8 `[out, in]`; with `fp8` the bits of float8_e4m3fn values.
+        scale: float32 `[out, 1]`, the factor of each row.
+    """
 
     scale: torch.Tensor
     fp8: bool
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        """As `nn.Linear`, with the weight brought back for the moment."""
-        return F.linear(input, self.restored(input.dtype), self.bias)
+        """`nn.Linear.forward` with the weight dequantised for the call."""
+        return F.linear(input, self.dequantized(input.dtype), self.bias)
 
-    def restored(self, dtype: torch.dtype) -> torch.Tensor:
-        """The weight as numbers of `dtype`."""
-        # Stored as integers in any case: text encoders cast what they compute to the dtype of a weight.
+    def dequantized(self, dtype: torch.dtype) -> torch.Tensor:
+        """The weight in `dtype`."""
+        # fp8 is stored as int8: T5 layers of transformers cast activations to any other dtype of a weight.
         weight = self.weight.view(torch.float8_e4m3fn) if self.fp8 else self.weight
         return weight.to(dtype) * self.scale.to(dtype)
 
 
 def weight_of(layer: Any, dtype: torch.dtype) -> torch.Tensor:
-    """The weight of a linear layer as numbers of `dtype`, however it is kept."""
+    """The weight of a linear layer in `dtype`, dequantised if it is an `EightBitLinear`."""
     if isinstance(layer, EightBitLinear):
-        return layer.restored(dtype)
+        return layer.dequantized(dtype)
     weight: torch.Tensor = layer.weight.to(dtype)
     return weight
 
 
 def _linear_layers(network: Any) -> Iterator[nn.Linear]:
     for name, layer in network.named_modules():
-        if type(layer) is nn.Linear and not any(word in name for word in KEPT):
+        if type(layer) is nn.Linear and not any(word in name for word in UNQUANTIZED):
             yield layer
 
 
-def _keep_in_eight_bits(layer: Any, how: str) -> None:
+def _quantize_layer(layer: Any, how: str) -> None:
     weight = layer.weight.data.float()
-    scale = weight.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / LARGEST[how]
+    scale = weight.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / LARGEST_VALUE[how]
     scaled = weight / scale
     bits = scaled.round().to(torch.int8) if how == "int8" else scaled.to(torch.float8_e4m3fn).view(torch.int8)
     layer.weight = nn.Parameter(bits, requires_grad=False)
     layer.register_buffer("scale", scale)
     layer.fp8 = how == "fp8"
-    # Its name, hooks and bias stay as they are.
+    # Changing the class keeps the layer's name, hooks and bias.
     layer.__class__ = EightBitLinear

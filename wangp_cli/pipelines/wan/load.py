@@ -86,7 +86,7 @@ def load(
     )
     tick = counter(progress, "load", len(names) + len(transformers))
     counts = dict.fromkeys(transformers, sum(weight.numel() for weight in empty.parameters()))
-    counts |= {name: checkpoint.weights(name) for name in names}
+    counts |= {name: checkpoint.parameter_count(name) for name in names}
     placement, reason = _settled(placement, checkpoint, counts, components)
     offloader = components.get(_offloader_key(placement), lambda: WeightOffloader(placement))
     parts = {}
@@ -97,7 +97,7 @@ def load(
     networks = []
     for part in transformers:
         networks.append(
-            checkpoint.network(part, kind, dtype, offloader.first_device, passing=offloader.on_disk)
+            checkpoint.network(part, kind, dtype, offloader.first_device, temporary=offloader.on_disk)
         )
         _prepare(networks[-1], placement)
         offloader.add(networks[-1])
@@ -124,7 +124,7 @@ def _settled(
     whole = replace(placement, profile="1")
     shared = (name for name in PART_LOADERS if name in sizes)
     shared_bytes = sum(sizes[name] for name in shared if components.has(_key(name, checkpoint, whole)))
-    return profiles.settled(placement, sizes, shared_bytes, mapped=checkpoint.mapped)
+    return profiles.choose_profile(placement, sizes, shared_bytes, mapped=checkpoint.mapped)
 
 
 def _part(name: PartName, checkpoint: Checkpoint, placement: Placement, components: Components) -> Any:
@@ -155,7 +155,7 @@ def _text_encoder(checkpoint: Checkpoint, placement: Placement, offloader: Weigh
     model = checkpoint.encoder("text_encoder", UMT5EncoderModel, dtype, offloader.first_device)
     quantize(model, placement.text_encoder_quantization)
     offloader.add(model)
-    return TextEncoder(model, checkpoint.tool("tokenizer", AutoTokenizer), placement.device)
+    return TextEncoder(model, checkpoint.preprocessor("tokenizer", AutoTokenizer), placement.device)
 
 
 def _vae(checkpoint: Checkpoint, placement: Placement, offloader: WeightOffloader) -> Vae:
@@ -172,17 +172,17 @@ def _image_encoder(checkpoint: Checkpoint, _placement: Placement, offloader: Wei
 
     model = checkpoint.encoder("image_encoder", CLIPVisionModel, torch.float32, offloader.first_device)
     offloader.add(model)
-    return ImageEncoder(model, checkpoint.tool("image_processor", CLIPImageProcessor))
+    return ImageEncoder(model, checkpoint.preprocessor("image_processor", CLIPImageProcessor))
 
 
 def _audio_encoder(checkpoint: Checkpoint, _placement: Placement, offloader: WeightOffloader) -> AudioEncoder:
     from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
     model = checkpoint.encoder(
-        "audio_encoder", Wav2Vec2Model, torch.float32, offloader.first_device, unread=UNREAD_OF_WAV2VEC
+        "audio_encoder", Wav2Vec2Model, torch.float32, offloader.first_device, unused=UNUSED_OF_WAV2VEC
     )
     offloader.add(model)
-    return AudioEncoder(model, checkpoint.tool("audio_encoder", Wav2Vec2FeatureExtractor))
+    return AudioEncoder(model, checkpoint.preprocessor("audio_encoder", Wav2Vec2FeatureExtractor))
 
 
 def _speech(checkpoint: Checkpoint, placement: Placement, offloader: WeightOffloader) -> SpeechModule:
@@ -202,7 +202,7 @@ def _control(checkpoint: Checkpoint, placement: Placement, _offloader: WeightOff
     return model
 
 
-UNREAD_OF_WAV2VEC = ("lm_head.weight", "lm_head.bias", "masked_spec_embed")
+UNUSED_OF_WAV2VEC = ("lm_head.weight", "lm_head.bias", "masked_spec_embed")
 """Weights of wav2vec 2.0 that are not used: the head for letters, and the mask embedding of training."""
 PREPROCESSORS = {"text_encoder": "tokenizer", "image_encoder": "image_processor"}
 """Tokenizers and processors, which have no weights, by the part they belong to."""

@@ -168,10 +168,12 @@ class Wan:
         height, width = (side * self._vae.spatial for side in latents.shape[3:])
         first = None if self.placement.vae_tiling in ("auto", "off") else int(self.placement.vae_tiling)
         if self.placement.vae_tiling == "auto":
-            room = int(profiles.SHARE * meter.free(self.placement.device))
+            room = int(profiles.WEIGHTS_SHARE * meter.free(self.placement.device))
             first = meter.tile_side(self._vae.decoding_bytes, height, width, room)
             if first:
-                log.warning("vae_tiling: %d, as %s are free", first, format_bytes(room / profiles.SHARE))
+                log.warning(
+                    "vae_tiling: %d, as %s are free", first, format_bytes(room / profiles.WEIGHTS_SHARE)
+                )
         limit = min(first or MAX_SIDE, max(height, width))
         return [first, *(side for side in meter.TILE_SIDES if side < limit)]
 

@@ -16,7 +16,7 @@ from wangp_cli.runtime.loras.header import ENDINGS, check_lora
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wangp_cli.runtime.weights.download import Remote
+    from wangp_cli.runtime.weights.download import RemoteFile
     from wangp_cli.runtime.weights.hub import Hub
 
 HUB_HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
@@ -181,15 +181,17 @@ def fetch_source(source: LoraSource, hub: Hub, report: Callable[[int, int], None
     if source.is_local:
         return source
     # Imported here because only downloads need the network modules.
-    from wangp_cli.runtime.weights.download import check_room, describe, download
+    from wangp_cli.runtime.weights.download import check_download_space, download, request_file_facts
     from wangp_cli.runtime.weights.hub import hub_errors
 
     with hub_errors(source.name):
         if source.repository:
             remote = _remote_file(source, source.repository, hub)
         else:
-            remote = describe(str(source.address), source.path, source.sha256)
-        check_room(remote.path.parent, (remote.size or 0) - remote.waiting, hint=LARGER_DISK_HINT)
+            remote = request_file_facts(str(source.address), source.path, source.sha256)
+        check_download_space(
+            remote.path.parent, (remote.size or 0) - remote.partial_bytes, hint=LARGER_DISK_HINT
+        )
         download(remote, lambda done: report(done, remote.size or 0))
     report(size := remote.path.stat().st_size, size)
     try:
@@ -200,7 +202,7 @@ def fetch_source(source: LoraSource, hub: Hub, report: Callable[[int, int], None
     return replace(source, path=remote.path)
 
 
-def _remote_file(source: LoraSource, repository: str, hub: Hub) -> Remote:
+def _remote_file(source: LoraSource, repository: str, hub: Hub) -> RemoteFile:
     """The file to download from a repository."""
     from wangp_cli.runtime.weights.hub import files_of
 

@@ -1,1 +1,1 @@
-"""Model files: find, fetch, verify, remove, sizes."""
+"""Model weights: locate, fetch, verify, remove, measure."""

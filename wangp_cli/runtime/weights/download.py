@@ -1,4 +1,4 @@
-"""Download one file: resumable, checked, moved into place when it is complete."""
+"""Download one file: resumable, with its checksum verified, renamed when it is complete."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ from wangp_cli.files.folders import check_free_space
 
 CHUNK = 1 << 20
 SPARE_BYTES = 64 << 20
-"""Room that is left on the disk."""
-SECONDS_BETWEEN = 0.5
+"""Bytes that stay free on the disk."""
+REPORT_SECONDS = 0.5
+"""Time between reports of progress."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ATTEMPTS = 5
-"""In a row without a new byte, before it is given up."""
+"""Attempts in a row that receive no byte, after which the download fails."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Remote:
-    """A file to get.
+class RemoteFile:
+    """A file to download.
 
     Args:
-        url: https; plain http where a checksum is known, or from this machine.
-        path: where it goes.
+        url: https; http only with a checksum or from this machine.
+        path: where to save it.
         size: bytes, if known.
-        sha256: of its content, if known.
-        blob: its name in git, the SHA-1 that small files of a hub are known by.
-        version: what the server calls this content, where no checksum is known.
-        headers: of the request.
+        sha256: SHA-256 of its content, if known.
+        blob: git blob id (SHA-1), the checksum that a hub has of small files.
+        version: ETag or modification time, in place of an unknown checksum.
+        headers: headers of the request.
     """
 
     url: str
@@ -48,122 +49,124 @@ class Remote:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def checked(self) -> bool:
-        """Whether a checksum is known, so that a changed content is detected."""
+    def has_checksum(self) -> bool:
+        """Whether a checksum is known, so that changed content is detected."""
         return bool(self.sha256 or self.blob)
 
     @property
-    def part(self) -> Path:
-        """The file while it is not whole; of another name when its content is to be another."""
-        named = hashlib.sha256(f"{self.url} {self.version}".encode()).hexdigest()
-        content = self.sha256 or self.blob or named
+    def partial(self) -> Path:
+        """The partial file; its name contains the expected content, so that another version starts anew."""
+        version = hashlib.sha256(f"{self.url} {self.version}".encode()).hexdigest()
+        content = self.sha256 or self.blob or version
         return self.path.with_name(f".{self.path.name}.{content[:12]}.part")
 
     @property
-    def waiting(self) -> int:
-        """Bytes that were downloaded before."""
-        return self.part.stat().st_size if self.part.is_file() else 0
+    def partial_bytes(self) -> int:
+        """Size of the partial file in bytes."""
+        return self.partial.stat().st_size if self.partial.is_file() else 0
 
 
-def download(remote: Remote, report: Callable[[int], None]) -> str:
-    """Get a file.
+def download(remote: RemoteFile, report: Callable[[int], None]) -> str:
+    """Download a file, or resume its download.
 
     Args:
-        remote: what and where to.
-        report: told how many bytes are here, often; what it raises ends the download, which can go on later.
+        remote: the file and its destination.
+        report: called regularly with the bytes downloaded; an error of it interrupts the download, which can
+            be resumed.
 
     Returns:
-        its SHA-256.
+        SHA-256 of the file.
 
     Raises:
-        ModelError: the connection fails again and again, what came is not what was promised, or anybody on
-            the way could have changed it.
-        huggingface_hub.errors.HfHubHTTPError: the server refuses.
+        ModelError: the connection fails repeatedly, the size or checksum is wrong, or the address is
+            insecure and no checksum is known.
+        huggingface_hub.errors.HfHubHTTPError: the server responds with an error status.
     """
-    if not remote.checked:
+    if not remote.has_checksum:
         check_address(remote.url)
     remote.path.parent.mkdir(parents=True, exist_ok=True)
-    if remote.size is not None and remote.waiting > remote.size:
-        remote.part.unlink()
+    if remote.size is not None and remote.partial_bytes > remote.size:
+        remote.partial.unlink()
     failures = 0
-    while remote.size is None or remote.waiting < remote.size:
-        before = remote.waiting
+    while remote.size is None or remote.partial_bytes < remote.size:
+        before = remote.partial_bytes
         try:
             _stream(remote, report)
             break
-        except _transport() as error:
-            failures = 1 if remote.waiting > before else failures + 1
+        except _transport_errors() as error:
+            failures = 1 if remote.partial_bytes > before else failures + 1
             if failures >= ATTEMPTS:
                 raise ModelError(
-                    f"cannot get {remote.path.name}: {first_line(error)}", hint="try again; it goes on"
+                    f"cannot get {remote.path.name}: {first_line(error)}", hint="try again; it resumes"
                 ) from error
             time.sleep(0.2 * 2**failures)
-    remote.part.touch()
+    remote.partial.touch()
     digest = _check(remote)
-    rename_durably(remote.part, remote.path)
+    rename_durably(remote.partial, remote.path)
     return digest
 
 
-def _stream(remote: Remote, report: Callable[[int], None]) -> None:
+def _stream(remote: RemoteFile, report: Callable[[int], None]) -> None:
+    """Append the rest of a file to its partial file, or write it from the start without range support."""
     from huggingface_hub.utils import get_session, hf_raise_for_status
 
-    have = remote.waiting
+    size = remote.partial_bytes
     headers = dict(remote.headers) | {"Accept-Encoding": "identity"}
-    if have:
-        headers["Range"] = f"bytes={have}-"
+    if size:
+        headers["Range"] = f"bytes={size}-"
     with get_session().stream("GET", remote.url, headers=headers, timeout=30) as response:
-        if response.status_code == 416:  # Nothing behind what is here: the end is reached.
+        if response.status_code == 416:  # Range not satisfiable: the partial file is complete.
             return
         hf_raise_for_status(response)
-        if not remote.checked:
+        if not remote.has_checksum:
             check_address(str(response.url))
-        goes_on = response.status_code == 206
-        with open(remote.part, "ab" if goes_on else "wb", opener=_open_no_link) as part:
-            have = have if goes_on else 0
-            told = time.monotonic()
-            # In pieces as they arrive: larger ones would be lost when the connection breaks.
+        resumes = response.status_code == 206
+        with open(remote.partial, "ab" if resumes else "wb", opener=_open_no_link) as file:
+            size = size if resumes else 0
+            reported = time.monotonic()
+            # Chunks as they arrive: a larger one would be lost when the connection breaks.
             for chunk in response.iter_bytes():
-                part.write(chunk)
-                have += len(chunk)
-                if time.monotonic() - told > SECONDS_BETWEEN:
-                    told = time.monotonic()
-                    report(have)
+                file.write(chunk)
+                size += len(chunk)
+                if time.monotonic() - reported > REPORT_SECONDS:
+                    reported = time.monotonic()
+                    report(size)
 
 
 def _open_no_link(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
-def check_room(folder: Path, needed: int, *, hint: str) -> None:
-    """Check that the disk of a folder has room for a download, and some to spare.
+def check_download_space(folder: Path, needed: int, *, hint: str) -> None:
+    """Check that the disk of a folder has space for a download and `SPARE_BYTES`.
 
     Args:
-        folder: where it goes; it need not exist yet.
-        needed: bytes still to come.
-        hint: where else it could go.
+        folder: destination; it need not exist.
+        needed: bytes still to download.
+        hint: hint of the error.
 
     Raises:
-        NoSpaceError: naming what is free and what is needed.
+        NoSpaceError: names the free and the needed bytes.
     """
     check_free_space(folder, needed, spare=SPARE_BYTES, hint=hint)
 
 
 def check_address(url: str) -> None:
-    """Refuse addresses whose answer anybody on the way could change.
+    """Refuse addresses over an insecure connection.
 
     Raises:
-        ModelError: it is not https.
+        ModelError: it is neither https nor on this machine.
     """
     parts = urlsplit(url)
     if parts.scheme.lower() != "https" and parts.hostname not in LOOPBACK:
-        raise ModelError(f"{parts.scheme}://{parts.hostname} is not fetched from, only https is")
+        raise ModelError(f"{parts.scheme}://{parts.hostname} is refused, only https is allowed")
 
 
-def describe(url: str, path: Path, sha256: str | None = None) -> Remote:
-    """A file at a URL, its size and version as the server gives them.
+def request_file_facts(url: str, path: Path, sha256: str | None = None) -> RemoteFile:
+    """A file at a URL with its size and version from the headers of a GET request.
 
     Raises:
-        ModelError: there is no answer, or a refusal.
+        ModelError: the connection fails, or the server responds with an error status.
     """
     from huggingface_hub.utils import get_session
 
@@ -172,15 +175,15 @@ def describe(url: str, path: Path, sha256: str | None = None) -> Remote:
     try:
         headers = {"Accept-Encoding": "identity"}
         with get_session().stream("GET", url, headers=headers, timeout=30) as response:
-            code, found = response.status_code, response.headers
-    except _transport() as error:
+            code, response_headers = response.status_code, response.headers
+    except _transport_errors() as error:
         raise ModelError(f"{shown} cannot be fetched: {first_line(error)}", hint="try again") from None
     if code >= 400:
         hint = "the address may need a token" if code in (401, 403) else None
         raise ModelError(f"{shown} cannot be fetched: the server answers {code}", hint=hint)
-    length = found.get("Content-Length", "")
-    version = found.get("ETag") or found.get("Last-Modified") or ""
-    return Remote(
+    length = response_headers.get("Content-Length", "")
+    version = response_headers.get("ETag") or response_headers.get("Last-Modified") or ""
+    return RemoteFile(
         url=url,
         path=path,
         size=int(length) if length.isdigit() else None,
@@ -189,32 +192,33 @@ def describe(url: str, path: Path, sha256: str | None = None) -> Remote:
     )
 
 
-def _transport() -> tuple[type[Exception], ...]:
-    """What the hub's client raises when a connection fails; the client is of one of two packages."""
+def _transport_errors() -> tuple[type[Exception], ...]:
+    """The transport error of the HTTP client of huggingface_hub, which is httpx or httpx2."""
     from huggingface_hub.utils import get_session
 
     package: Any = import_module(type(get_session()).__module__.partition(".")[0])
     return (package.TransportError,)
 
 
-def _check(remote: Remote) -> str:
-    size = remote.waiting
+def _check(remote: RemoteFile) -> str:
+    """Verify size and checksum of a partial file; gives its SHA-256. A wrong checksum deletes it."""
+    size = remote.partial_bytes
     if remote.size is not None and size != remote.size:
         raise ModelError(
-            f"{remote.path.name} has {size} bytes, {remote.size} were promised", hint="try again; it goes on"
+            f"{remote.path.name} has {size} bytes, {remote.size} were expected", hint="try again; it resumes"
         )
-    sha256, blob = checksums(remote.part)
+    sha256, blob = checksums(remote.partial)
     if (remote.sha256 or sha256) != sha256 or (remote.blob or blob) != blob:
-        remote.part.unlink()
+        remote.partial.unlink()
         raise ModelError(
-            f"{remote.path.name} came with another checksum than promised",
+            f"{remote.path.name} has another checksum than expected",
             hint="try again, or another mirror",
         )
     return sha256
 
 
 def checksums(file: Path) -> tuple[str, str]:
-    """SHA-256 of a file's content, and its name in git."""
+    """SHA-256 and git blob id of a file."""
     sha256, blob = hashlib.sha256(), hashlib.sha1(usedforsecurity=False)
     blob.update(f"blob {file.stat().st_size}\0".encode())
     with file.open("rb") as data:

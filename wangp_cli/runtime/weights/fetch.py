@@ -1,4 +1,4 @@
-"""Fetching a model's weights from a hub."""
+"""Fetch the weights of a model from a hub."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from wangp_cli.errors import ConflictError, ModelError
 from wangp_cli.models import ModelSpec, Source
 from wangp_cli.pipelines.base import TRANSFORMERS
-from wangp_cli.runtime.weights.download import Remote, check_room, checksums, download
+from wangp_cli.runtime.weights.download import RemoteFile, check_download_space, checksums, download
 from wangp_cli.runtime.weights.hub import Hub, files_of, hub_errors
 from wangp_cli.runtime.weights.locate import INDEX, expected, folder_of, hub_file
 from wangp_cli.runtime.weights.receipt import Receipt, ReceiptEntry
@@ -21,8 +21,16 @@ PICKLES = (".pt", ".pth", ".bin", ".ckpt")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
-    """Progress of a fetch: `done` of `total` files, `bytes` of `bytes_total`; `file` is being downloaded."""
+class FetchProgress:
+    """Progress of a fetch.
+
+    Args:
+        file: path of the file that is downloaded.
+        done: complete files.
+        total: all files.
+        bytes: downloaded bytes of all files.
+        bytes_total: size of all files.
+    """
 
     file: str
     done: int
@@ -33,15 +41,15 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class RepositoryFiles:
-    """Files that a model needs of one repository.
+    """The files of one repository that a model needs.
 
     Args:
         repository: `owner/name`.
-        revision: a commit, tag or branch; None is the newest.
-        paths: of the files; without them all weights and configurations.
-        transformers: those of transformers, too.
-        suffixes: of the files in a repository that is in its author's layout; empty for one in diffusers
-            layout.
+        revision: a commit, tag or branch; None for the newest commit.
+        paths: paths of the files; empty for all weights and configurations.
+        transformers: include the weights of transformers.
+        suffixes: suffixes of files to include from a repository that is not in diffusers layout; empty for
+            diffusers layout.
     """
 
     repository: str
@@ -62,42 +70,51 @@ class RepositoryFiles:
 
 
 def fetch(
-    spec: ModelSpec, models_dir: Path, hub: Hub, report: Callable[[Step], None], *, update: bool = False
+    spec: ModelSpec,
+    models_dir: Path,
+    hub: Hub,
+    report: Callable[[FetchProgress], None],
+    *,
+    update: bool = False,
 ) -> list[Path]:
-    """Download a model's weights, file by file; files on this machine are not fetched again.
+    """Download the weights of a model that are not complete on this machine.
 
-    A folder stays at the commit it was begun at, unless the catalogue names another.
+    A folder stays at the commit of its first fetch, unless the catalogue names a revision.
 
     Args:
-        spec: a model with something on a hub.
+        spec: a model with a source on a hub.
         models_dir: folder of all weights.
-        hub: where from.
-        report: told how far it is; what it raises ends the fetch, which can go on later.
-        update: take the newest commit where the catalogue names none.
+        hub: the hub.
+        report: called with the progress; an error of it interrupts the fetch, which can be resumed.
+        update: fetch the newest commit if the catalogue names no revision.
 
     Returns:
         the folders and files of the weights.
 
     Raises:
-        ModelError: there is no repository, no network, no access, or a file is not what it should be.
+        ModelError: the model has no repository, the hub or repository is not accessible, or a file is wrong.
         NoSpaceError: the disk is too small.
         ConflictError: another process fetches into the same folder.
     """
     if spec.status == "unsupported":
         raise ModelError(f"model {spec.name!r} is not supported: {spec.status_note}")
-    wanted = needed_repositories(spec)
-    if not wanted:
+    repositories = needed_repositories(spec)
+    if not repositories:
         raise ModelError(f"{spec.name!r} has no repository to fetch from")
-    for want in wanted:
-        folder = folder_of(Source(repository=want.repository), models_dir)
-        with _alone(folder), hub_errors(want.repository):
-            _fetch(want, folder, hub, report, update=update)
-    found = expected(spec, models_dir)
-    return [file for _, files in found.files for file in files] + [found.folder]
+    for needed in repositories:
+        folder = folder_of(Source(repository=needed.repository), models_dir)
+        with _locked(folder), hub_errors(needed.repository):
+            _fetch(needed, folder, hub, report, update=update)
+    weights = expected(spec, models_dir)
+    return [file for _, files in weights.files for file in files] + [weights.folder]
 
 
 def needed_repositories(spec: ModelSpec) -> list[RepositoryFiles]:
-    """The files that a model needs, by repository on a hub; empty if its weights are not on a hub."""
+    """The files that a model needs from each repository on a hub; empty if its weights are not on a hub.
+
+    Raises:
+        ModelError: files of one repository have different revisions.
+    """
     source = spec.source
     single = []
     for name in (name for names in source.parts.values() for name in names):
@@ -105,12 +122,12 @@ def needed_repositories(spec: ModelSpec) -> list[RepositoryFiles]:
             single.append(
                 RepositoryFiles(repository=remote.repository, revision=remote.revision, paths=(remote.path,))
             )
-    merged = {want.repository: want for want in single}
+    merged = {files.repository: files for files in single}
     for repository in merged:
-        same = [want for want in single if want.repository == repository]
-        if len({want.revision for want in same}) > 1:
+        same = [files for files in single if files.repository == repository]
+        if len({files.revision for files in same}) > 1:
             raise ModelError(f"{spec.name!r} names {repository} at two revisions")
-        paths = tuple(path for want in same for path in want.paths)
+        paths = tuple(path for files in same for path in files.paths)
         merged[repository] = RepositoryFiles(repository=repository, revision=same[0].revision, paths=paths)
     whole = source.components or source
     if whole.repository:
@@ -125,86 +142,98 @@ def needed_repositories(spec: ModelSpec) -> list[RepositoryFiles]:
 
 
 def _suffixes(source: Source) -> tuple[str, ...]:
-    """Files that a network of a tool may need: weights and configurations, never code."""
+    """Suffixes of weights and configurations that an auxiliary network may need; code is excluded."""
     return (*SUFFIXES, *NETWORK_SUFFIXES, *(PICKLES if source.allow_pickle else ()))
 
 
 def _fetch(
-    want: RepositoryFiles, folder: Path, hub: Hub, report: Callable[[Step], None], *, update: bool = False
+    needed: RepositoryFiles,
+    folder: Path,
+    hub: Hub,
+    report: Callable[[FetchProgress], None],
+    *,
+    update: bool = False,
 ) -> None:
+    """Download the files of one repository, and record each in the receipt of its folder."""
     old = Receipt.of(folder)
-    revision = want.revision or (old.revision if old and not update else None)
-    listing = _listing(want, folder, hub, revision)
-    record = Receipt(repository=want.repository, revision=listing.commit)
+    revision = needed.revision or (old.revision if old and not update else None)
+    listing = _listing(needed, folder, hub, revision)
+    receipt = Receipt(repository=needed.repository, revision=listing.commit)
     if old:
         complete = old.complete and old.revision == listing.commit
-        record = record.model_copy(update={"files": old.files, "complete": complete})
+        receipt = receipt.model_copy(update={"files": old.files, "complete": complete})
     todo = []
     for remote in listing.remotes:
         name = str(remote.path.relative_to(folder))
-        if sha256 := _here(remote, record.files.get(name)):
-            record = record.with_file(name, remote.path.stat().st_size, sha256)
+        if sha256 := _current_checksum(remote, receipt.files.get(name)):
+            receipt = receipt.with_file(name, remote.path.stat().st_size, sha256)
         else:
             todo.append(remote)
-    if todo and not want.paths:
-        record = record.model_copy(update={"complete": False})
-    check_room(
+    if todo and not needed.paths:
+        receipt = receipt.model_copy(update={"complete": False})
+    check_download_space(
         folder,
-        sum((remote.size or 0) - remote.waiting for remote in todo),
+        sum((remote.size or 0) - remote.partial_bytes for remote in todo),
         hint="--models-dir FOLDER on a larger disk, or the setting models_dir",
     )
-    whole = sum(remote.size or 0 for remote in listing.remotes)
-    got = whole - sum(remote.size or 0 for remote in todo)
+    bytes_total = sum(remote.size or 0 for remote in listing.remotes)
+    bytes_done = bytes_total - sum(remote.size or 0 for remote in todo)
     total = len(listing.remotes)
     for index, remote in enumerate(todo):
         name, done = str(remote.path.relative_to(folder)), total - len(todo) + index
 
-        def tell(size: int, name: str = name, done: int = done, got: int = got) -> None:
-            report(Step(file=name, done=done, total=total, bytes=got + size, bytes_total=whole))
+        def tell(size: int, name: str = name, done: int = done, bytes_done: int = bytes_done) -> None:
+            report(
+                FetchProgress(
+                    file=name, done=done, total=total, bytes=bytes_done + size, bytes_total=bytes_total
+                )
+            )
 
-        tell(remote.waiting)
+        tell(remote.partial_bytes)
         sha256 = download(remote, tell)
-        got += remote.path.stat().st_size
-        record = record.with_file(name, remote.path.stat().st_size, sha256)
-        record.save(folder)
-    record = record.without(record.missing(folder))
-    record.model_copy(update={"complete": record.complete or not want.paths}).save(folder)
+        bytes_done += remote.path.stat().st_size
+        receipt = receipt.with_file(name, remote.path.stat().st_size, sha256)
+        receipt.save(folder)
+    receipt = receipt.without(receipt.missing(folder))
+    receipt.model_copy(update={"complete": receipt.complete or not needed.paths}).save(folder)
     if listing.remotes:
         last = str(listing.remotes[-1].path.relative_to(folder))
-        report(Step(file=last, done=total, total=total, bytes=whole, bytes_total=whole))
+        report(FetchProgress(file=last, done=total, total=total, bytes=bytes_total, bytes_total=bytes_total))
 
 
 @dataclass(frozen=True)
 class _Listing:
+    """The commit of a revision, and the files to fetch at it."""
+
     commit: str
-    remotes: list[Remote]
+    remotes: list[RemoteFile]
 
 
-def _listing(want: RepositoryFiles, folder: Path, hub: Hub, revision: str | None) -> _Listing:
-    """The wanted files of a repository at a revision, the index last, as it marks the folder as complete."""
-    commit, found = files_of(want.repository, revision, folder, hub)
-    for path in want.paths or (() if want.suffixes else (INDEX,)):
-        if path not in found:
-            raise ModelError(f"{want.repository} has no file {path} at {commit}")
-    wanted = sorted((path for path in found if want.includes(path)), key=lambda path: (path == INDEX, path))
-    if not wanted:
-        raise ModelError(f"{want.repository} has no weights that are read at {commit}")
-    return _Listing(commit, [found[path] for path in wanted])
+def _listing(needed: RepositoryFiles, folder: Path, hub: Hub, revision: str | None) -> _Listing:
+    """The needed files at a revision; `model_index.json` is last, as it marks a complete folder."""
+    commit, available = files_of(needed.repository, revision, folder, hub)
+    for path in needed.paths or (() if needed.suffixes else (INDEX,)):
+        if path not in available:
+            raise ModelError(f"{needed.repository} has no file {path} at {commit}")
+    paths = sorted(filter(needed.includes, available), key=lambda path: (path == INDEX, path))
+    if not paths:
+        raise ModelError(f"{needed.repository} has no weights of a supported format at {commit}")
+    return _Listing(commit, [available[path] for path in paths])
 
 
-def _here(remote: Remote, noted: ReceiptEntry | None) -> str | None:
-    """The checksum of a local file if it is the remote one; computed where no receipt has it."""
+def _current_checksum(remote: RemoteFile, entry: ReceiptEntry | None) -> str | None:
+    """SHA-256 of a local file that equals the remote one, else None; computed if the receipt has no entry."""
     if not remote.path.is_file() or remote.path.stat().st_size != remote.size:
         return None
-    if remote.sha256 and noted:
-        return noted.sha256 if noted.sha256 == remote.sha256 else None
+    if remote.sha256 and entry:
+        return entry.sha256 if entry.sha256 == remote.sha256 else None
     sha256, blob = checksums(remote.path)
     return sha256 if (remote.sha256 or sha256, remote.blob or blob) == (sha256, blob) else None
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one process at a time fetch into a folder."""
+def _locked(folder: Path) -> Iterator[None]:
+    """A context in which no other process fetches into a folder."""
     from filelock import FileLock, Timeout
 
     folder.mkdir(parents=True, exist_ok=True)

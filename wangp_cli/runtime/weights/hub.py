@@ -9,33 +9,35 @@ from pathlib import Path
 from typing import Any
 
 from wangp_cli.errors import ModelError, first_line
-from wangp_cli.runtime.weights.download import Remote
+from wangp_cli.runtime.weights.download import RemoteFile
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hub:
-    """A hub, and whether it may be contacted.
+    """A hub, and whether requests to it are allowed.
 
     Args:
-        endpoint: of a mirror; None is the library's own, which HF_ENDPOINT sets.
-        offline: send no request.
+        endpoint: URL of a mirror; None for the default of huggingface_hub, which HF_ENDPOINT sets.
+        offline: send no requests.
     """
 
     endpoint: str | None = None
     offline: bool = False
 
 
-def files_of(repository: str, revision: str | None, folder: Path, hub: Hub) -> tuple[str, dict[str, Remote]]:
-    """The commit of a revision, and every file of a repository at it, by its path.
+def files_of(
+    repository: str, revision: str | None, folder: Path, hub: Hub
+) -> tuple[str, dict[str, RemoteFile]]:
+    """The commit of a revision, and all files of a repository at that commit by path.
 
     Args:
         repository: `owner/name`.
-        revision: a commit, tag or branch; None is the newest.
-        folder: where the files go.
-        hub: where from.
+        revision: a commit, tag or branch; None for the newest commit.
+        folder: destination of the files.
+        hub: the hub.
 
     Raises:
-        what `hub_errors` knows.
+        errors that `hub_errors` turns into `ModelError`.
     """
     from huggingface_hub import HfApi, hf_hub_url
     from huggingface_hub.utils import build_hf_headers
@@ -45,7 +47,7 @@ def files_of(repository: str, revision: str | None, folder: Path, hub: Hub) -> t
     info: Any = HfApi(endpoint=hub.endpoint).model_info(repository, revision=revision, files_metadata=True)
     headers = build_hf_headers()
     return info.sha, {
-        file.rfilename: Remote(
+        file.rfilename: RemoteFile(
             url=hf_hub_url(repository, file.rfilename, revision=info.sha, endpoint=hub.endpoint),
             path=folder / file.rfilename,
             size=file.size,
@@ -58,8 +60,8 @@ def files_of(repository: str, revision: str | None, folder: Path, hub: Hub) -> t
     }
 
 
-class _Offline(Exception):  # noqa: N818 - the same as the library's own
-    """Nothing may be asked of a hub."""
+class _Offline(Exception):  # noqa: N818 - like OfflineModeIsEnabled of the library
+    """Requests to a hub are not allowed."""
 
 
 @contextmanager
@@ -71,20 +73,18 @@ def hub_errors(repository: str) -> Iterator[None]:
         yield
     except errors.GatedRepoError:
         raise ModelError(
-            f"{repository} asks you to accept its licence first",
+            f"{repository} requires you to accept its licence first",
             hint=f"accept it on the hub page of {repository}, then run `hf auth login`",
         ) from None
     except errors.RevisionNotFoundError:
-        raise ModelError(
-            f"{repository} has no such revision", hint="look whether its name is right"
-        ) from None
+        raise ModelError(f"{repository} has no such revision", hint="check its name") from None
     except errors.RepositoryNotFoundError:
         raise ModelError(
-            f"{repository} is not on the hub, or asks for a login", hint="`hf auth login` if it is private"
+            f"{repository} is not on the hub, or requires a login", hint="`hf auth login` if it is private"
         ) from None
     except (errors.OfflineModeIsEnabled, _Offline):
         raise ModelError(
-            f"{repository} cannot be asked for: offline", hint="without --offline and HF_HUB_OFFLINE"
+            f"{repository} cannot be fetched: offline", hint="without --offline and HF_HUB_OFFLINE"
         ) from None
     except errors.HfHubHTTPError as error:
         raise _failed(repository, error) from None
@@ -95,6 +95,4 @@ def hub_errors(repository: str) -> Iterator[None]:
 
 
 def _failed(repository: str, error: Exception) -> ModelError:
-    return ModelError(
-        f"cannot fetch {repository}: {first_line(error)}", hint="try again; it goes on where it stopped"
-    )
+    return ModelError(f"cannot fetch {repository}: {first_line(error)}", hint="try again; it resumes")

@@ -1,4 +1,4 @@
-"""Where a model's weights are on this machine."""
+"""Locate the weights of a model on this machine."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ DTYPES = ("bfloat16", "float16", "float32")
 
 
 def locate(spec: ModelSpec, models_dir: Path, dtype: str | None = None) -> Weights:
-    """Where the model's weights are.
+    """The weights of a model, preferably prepared ones.
 
     Args:
         spec: the model.
         models_dir: folder of all weights.
-        dtype: they will run in; if they were prepared for it, that copy is taken.
+        dtype: dtype that the weights run in; prepared weights of another dtype are ignored. None allows any.
 
     Raises:
-        ModelError: they are not on this machine.
+        ModelError: the weights are not on this machine.
     """
-    place = expected(spec, models_dir)
-    source = place if present(spec, models_dir) else None
+    weights = expected(spec, models_dir)
+    source = weights if present(spec, models_dir) else None
     if source and not spec.is_diffusion:
         return source
-    beside = tuple((part, files) for part, files in place.files if part not in TRANSFORMERS)
-    if all(file.is_file() for _, files in beside for file in files):
-        for wanted in (dtype,) if dtype else DTYPES:
-            if found := prepared.find(spec, models_dir, wanted, source):
-                return replace(found, files=beside)
+    others = tuple((part, files) for part, files in weights.files if part not in TRANSFORMERS)
+    if all(file.is_file() for _, files in others for file in files):
+        for each in (dtype,) if dtype else DTYPES:
+            if ready := prepared.find(spec, models_dir, each, source):
+                return replace(ready, files=others)
     if missing := missing_file(spec, models_dir):
         hint = f"wangp models fetch {spec.name}" if fetchable(spec.source) else "put the weights there"
-        raise ModelError(f"weights of {spec.name!r} are not here: {missing} is missing", hint=hint)
-    return place
+        raise ModelError(f"weights of {spec.name!r} are not on this machine: {missing} is missing", hint=hint)
+    return weights
 
 
 def present(spec: ModelSpec, models_dir: Path) -> bool:
@@ -52,26 +52,26 @@ def present(spec: ModelSpec, models_dir: Path) -> bool:
 
 
 def missing_file(spec: ModelSpec, models_dir: Path) -> Path | None:
-    """The first file or folder of the weights that is not on this machine, None if all are."""
-    found = expected(spec, models_dir)
-    of_parts = (file for _, several in found.files for file in several)
-    if missing := next((file for file in of_parts if not file.is_file()), None):
+    """The first file or folder of the weights that is not on this machine; None if none is missing."""
+    weights = expected(spec, models_dir)
+    single_files = (file for _, files in weights.files for file in files)
+    if missing := next((file for file in single_files if not file.is_file()), None):
         return missing
     if not spec.is_diffusion:
-        return _missing_of_tool(spec, found.folder)
-    if not (found.folder / INDEX).is_file():
-        return found.folder / INDEX
+        return _missing_of_auxiliary(spec, weights.folder)
+    if not (weights.folder / INDEX).is_file():
+        return weights.folder / INDEX
     try:
-        index = json.loads((found.folder / INDEX).read_text(encoding="utf-8"))
+        index = json.loads((weights.folder / INDEX).read_text(encoding="utf-8"))
         parts = [part for part, kind in index.items() if isinstance(kind, list) and kind[:1] != [None]]
     except (OSError, ValueError, AttributeError):
-        return None  # Broken, not missing: whoever reads it says so.
-    parts = [part for part in parts if not (found.network and part in TRANSFORMERS)]
-    return next((where for part in parts if (where := _missing_in(found.folder / part))), None)
+        return None  # Broken, not missing: loading it raises the error.
+    parts = [part for part in parts if not (weights.network and part in TRANSFORMERS)]
+    return next((path for part in parts if (path := _missing_in(weights.folder / part))), None)
 
 
-def _missing_of_tool(spec: ModelSpec, folder: Path) -> Path | None:
-    """The first missing file of a folder in its author's layout."""
+def _missing_of_auxiliary(spec: ModelSpec, folder: Path) -> Path | None:
+    """The first missing file of an auxiliary network, whose folder is not in diffusers layout."""
     if spec.source.repository:
         receipt = Receipt.of(folder)
         if receipt is None or not receipt.complete:
@@ -81,7 +81,7 @@ def _missing_of_tool(spec: ModelSpec, folder: Path) -> Path | None:
 
 
 def _missing_in(part: Path) -> Path | None:
-    """The first missing file of one part, as far as can be told without reading weights."""
+    """The first missing file of one part, by its index or the numbers in file names."""
     if not part.is_dir() or not any(part.iterdir()):
         return part
     for index in part.glob("*.safetensors.index.json"):
@@ -95,13 +95,13 @@ def _missing_in(part: Path) -> Path | None:
 
 
 def expected(spec: ModelSpec, models_dir: Path) -> Weights:
-    """Where the weights are, or will be fetched to."""
+    """The places of the weights, which may not be fetched yet."""
     source = spec.source
     files = {part: tuple(file_of(name, models_dir) for name in names) for part, names in source.parts.items()}
-    whole = source.components or source
-    in_folder = whole.repository or whole.folder or whole.package or not files
+    components = source.components or source
+    has_folder = components.repository or components.folder or components.package or not files
     return Weights(
-        folder=folder_of(whole, models_dir) if in_folder else next(iter(files.values()))[0].parent,
+        folder=folder_of(components, models_dir) if has_folder else next(iter(files.values()))[0].parent,
         files=tuple(files.items()),
         network=spec.network if source.file else None,
         allow_pickle=source.allow_pickle,
@@ -109,7 +109,7 @@ def expected(spec: ModelSpec, models_dir: Path) -> Weights:
 
 
 def folder_of(source: Source, models_dir: Path) -> Path:
-    """The folder of a source in diffusers layout."""
+    """The folder of a source that is not single files."""
     if source.package:
         return package_folder(source.package)
     if source.folder:
@@ -137,7 +137,7 @@ def hub_file(name: str) -> HubFile | None:
     """The file that `hf://owner/name[@revision]/path` names; None for other names.
 
     Raises:
-        ModelError: it begins so, and goes on otherwise.
+        ModelError: it begins with `hf://` and has another form.
     """
     if not name.startswith("hf://"):
         return None
@@ -148,22 +148,22 @@ def hub_file(name: str) -> HubFile | None:
 
 
 def fetchable(source: Source) -> bool:
-    """Whether any of it is on a hub."""
-    whole = (source, source.components) if source.components else (source,)
-    return any(place.repository for place in whole) or any(
+    """Whether any file of a source is on a hub."""
+    sources = (source, source.components) if source.components else (source,)
+    return any(each.repository for each in sources) or any(
         hub_file(name) for names in source.parts.values() for name in names
     )
 
 
 def card(spec: ModelSpec) -> dict[str, Any] | None:
-    """What was measured of a model that ships with us: its world, its compute and its figures."""
+    """The model card of a model inside the package: training data, compute and metrics; else None."""
     file = package_folder(spec.source.package) / "card.json" if spec.source.package else None
     return json.loads(file.read_text(encoding="utf-8")) if file and file.is_file() else None
 
 
 @cache
 def shipped_vocabulary(package: str) -> frozenset[str]:
-    """The words that a model inside the package knows; empty if its tokenizer is no list of words."""
+    """The vocabulary of a model inside the package; empty if its tokenizer is not word-level."""
     file = package_folder(package) / "tokenizer" / "tokenizer.json"
     model = json.loads(file.read_text(encoding="utf-8"))["model"] if file.is_file() else {}
     return frozenset(model["vocab"]) if model.get("type") == "WordLevel" else frozenset()

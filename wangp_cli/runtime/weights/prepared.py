@@ -1,4 +1,4 @@
-"""Weights in the dtype they run in: processes map the files and share one copy in memory."""
+"""Prepared weights: cast to the dtype they run in, so that processes share one memory-mapped copy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def folder_of(spec: ModelSpec, models_dir: Path, dtype: str) -> Path:
 
 
 def find(spec: ModelSpec, models_dir: Path, dtype: str, source: Weights | None) -> Weights | None:
-    """A model's prepared weights; None if there are none, or if `source` has changed since."""
+    """The prepared weights of a model; None if there are none, or if `source` has changed since."""
     folder = folder_of(spec, models_dir, dtype)
     try:
         marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
@@ -31,16 +31,16 @@ def find(spec: ModelSpec, models_dir: Path, dtype: str, source: Weights | None) 
 
 
 def is_prepared(folder: Path) -> bool:
-    """Whether a folder holds prepared weights, whatever their source, so that new ones may replace it."""
+    """Whether a folder holds prepared weights of any source, so that it may be replaced."""
     return (folder / MARKER).is_file()
 
 
-def fingerprint(place: Weights) -> str:
-    """Tells this state of weights from others, by the names, sizes and times of their files."""
+def fingerprint(weights: Weights) -> str:
+    """SHA-256 of the paths, sizes and times of the files of weights."""
     digest = hashlib.sha256()
-    named = [file for _, files in place.files for file in files]
-    inside = [file for file in place.folder.rglob("*.safetensors") if not file.name.startswith(".")]
-    for file in sorted({*named, *inside}):
+    single = [file for _, files in weights.files for file in files]
+    in_folder = [file for file in weights.folder.rglob("*.safetensors") if not file.name.startswith(".")]
+    for file in sorted({*single, *in_folder}):
         facts = file.stat()
         digest.update(f"{file} {facts.st_size} {facts.st_mtime_ns}\n".encode())
     return digest.hexdigest()

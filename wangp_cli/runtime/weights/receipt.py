@@ -15,7 +15,7 @@ RECEIPT = "wangp.json"
 
 
 class ReceiptEntry(BaseModel):
-    """A file that was fetched to its end."""
+    """Size and checksum of a file that was fetched completely."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     size: int
@@ -23,14 +23,14 @@ class ReceiptEntry(BaseModel):
 
 
 class Receipt(BaseModel):
-    """One folder of fetched files.
+    """The receipt of a folder of fetched files.
 
     Args:
         repository: `owner/name`.
         revision: the commit.
-        files: by path in the folder.
-        complete: every file that the repository offers is here; only repositories that are not in diffusers
-            layout need it, as the index of those comes last.
+        files: entries by path in the folder.
+        complete: all needed files of the repository are fetched. It is only read for repositories that are
+            not in diffusers layout; in diffusers layout `model_index.json` is fetched last.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
@@ -53,11 +53,11 @@ class Receipt(BaseModel):
         except (OSError, ValidationError) as error:
             raise ModelError(
                 f"{folder / RECEIPT} cannot be read: {str(error).splitlines()[0]}",
-                hint="delete it, and fetch again: files that are whole are kept",
+                hint="delete it, and fetch again: complete files are kept",
             ) from None
 
     def save(self, folder: Path) -> None:
-        """Write the receipt atomically."""
+        """Write the receipt into a folder, atomically."""
         write_atomic(folder / RECEIPT, json.dumps(self.model_dump(mode="json"), indent=1, sort_keys=True))
 
     def missing(self, folder: Path) -> list[str]:
@@ -70,6 +70,6 @@ class Receipt(BaseModel):
         return self.model_copy(update={"files": files})
 
     def without(self, paths: Collection[str]) -> Receipt:
-        """The receipt without some files; it is no longer complete if it had one of them."""
+        """The receipt without some files; it is incomplete if it had one of them."""
         files = {path: entry for path, entry in self.files.items() if path not in paths}
         return self.model_copy(update={"files": files, "complete": self.complete and files == self.files})

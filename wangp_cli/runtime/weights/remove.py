@@ -21,9 +21,9 @@ class Removal:
     """A planned removal: the files to delete, and those that other models need.
 
     Args:
-        gone: files.
-        kept: names of the models that need the rest, by file.
-        bytes: that are freed.
+        gone: files to delete.
+        kept: the model that needs a file, by file that stays.
+        bytes: size of the files to delete.
     """
 
     gone: tuple[Path, ...]
@@ -35,10 +35,10 @@ def plan_removal(specs: Iterable[ModelSpec], catalogue: Catalogue, models_dir: P
     """The fetched files of these models that no other model on this machine needs.
 
     Raises:
-        ModelError: a model's weights were not fetched, but are the user's own or ship with us.
+        ModelError: the weights of a model were not fetched: they are the user's own, or part of the package.
     """
-    named = {spec.name: spec for spec in specs}
-    for spec in named.values():
+    removed = {spec.name: spec for spec in specs}
+    for spec in removed.values():
         if not needed_repositories(spec) and not _prepared(spec, models_dir):
             raise ModelError(
                 f"weights of {spec.name!r} were not fetched, they stay where they are",
@@ -47,10 +47,10 @@ def plan_removal(specs: Iterable[ModelSpec], catalogue: Catalogue, models_dir: P
     others = [
         spec
         for spec in catalogue.models.values()
-        if spec.name not in named and spec.status != "unsupported" and present(spec, models_dir)
+        if spec.name not in removed and spec.status != "unsupported" and present(spec, models_dir)
     ]
     needed = {path: spec.name for spec in others for path in _files(spec, models_dir)}
-    mine = dict.fromkeys(path for spec in named.values() for path in _files(spec, models_dir))
+    mine = dict.fromkeys(path for spec in removed.values() for path in _files(spec, models_dir))
     gone = tuple(path for path in mine if path not in needed)
     return Removal(
         gone=gone,
@@ -61,16 +61,16 @@ def plan_removal(specs: Iterable[ModelSpec], catalogue: Catalogue, models_dir: P
 
 def _files(spec: ModelSpec, models_dir: Path) -> list[Path]:
     """The model's files in the folders of fetched weights."""
-    found = []
-    for want in needed_repositories(spec):
-        folder = folder_of(Source(repository=want.repository), models_dir)
-        found += [
+    paths = []
+    for needed in needed_repositories(spec):
+        folder = folder_of(Source(repository=needed.repository), models_dir)
+        paths += [
             file
             for file in sorted(folder.rglob("*"))
-            if file.is_file() and want.includes(_name(file, folder)) and file.name[:1] != "."
+            if file.is_file() and needed.includes(_name(file, folder)) and file.name[:1] != "."
         ]
-        found += [part for part in sorted(folder.rglob(".*.part")) if part.is_file()]
-    return found + _prepared(spec, models_dir)
+        paths += [part for part in sorted(folder.rglob(".*.part")) if part.is_file()]
+    return paths + _prepared(spec, models_dir)
 
 
 def _prepared(spec: ModelSpec, models_dir: Path) -> list[Path]:
@@ -83,13 +83,13 @@ def _name(file: Path, folder: Path) -> str:
 
 
 def remove(removal: Removal, models_dir: Path) -> None:
-    """Delete the files, forget their checksums, and clear empty folders away."""
+    """Delete the files, their receipt entries, and folders that become empty."""
     # The index marks a folder as complete, so it is deleted first.
     for path in sorted(removal.gone, key=lambda path: (path.name != "model_index.json", path)):
         path.unlink(missing_ok=True)
     for folder in {models_dir / path.relative_to(models_dir).parts[0] for path in removal.gone}:
-        if record := Receipt.of(folder):
-            record.without(record.missing(folder)).save(folder)
+        if receipt := Receipt.of(folder):
+            receipt.without(receipt.missing(folder)).save(folder)
         for empty in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
             if not any(empty.iterdir()):
                 empty.rmdir()

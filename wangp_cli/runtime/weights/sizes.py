@@ -1,4 +1,4 @@
-"""Sizes of a model's weights: from the headers of its files, or as published where there are none."""
+"""Sizes of the weights of a model, from the headers of its files or as published in the catalogue."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from wangp_cli.runtime.weights.locate import expected, missing_file
 from wangp_cli.runtime.weights.receipt import RECEIPT
 
 NETWORK = "network"
-"""Name of the one part of a network of a tool."""
+"""Name of the only part of an auxiliary network."""
 ALWAYS = ("text_encoder", "vae")
 """Parts that every diffusion model has."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PartSize:
-    """One part of a model.
+    """Size of one part of a model.
 
     Args:
         weights: number of parameters.
-        bytes: of its files; those that will be fetched are counted in 16 bits.
+        bytes: size of its files; two bytes per parameter if they are not on this machine.
         here: whether they are on this machine.
     """
 
@@ -36,34 +36,34 @@ class PartSize:
 
 
 def part_sizes(spec: ModelSpec, models_dir: Path) -> dict[str, PartSize]:
-    """The size of every part of a model, as exactly as is known without reading weights."""
-    place = expected(spec, models_dir)
+    """The size of every part of a model, without reading weights."""
+    places = expected(spec, models_dir)
     here = missing_file(spec, models_dir) is None
     if not spec.is_diffusion:
-        return {NETWORK: _of_tool(spec, place, here=here)}
+        return {NETWORK: _of_auxiliary(spec, places, here=here)}
     sizes = {}
     for name, usual in _published(spec).items():
-        sizes[name] = _of_files(name, place, usual) or PartSize(weights=usual, bytes=2 * usual, here=here)
+        sizes[name] = _of_files(name, places, usual) or PartSize(weights=usual, bytes=2 * usual, here=here)
     return sizes
 
 
 def network_config(spec: ModelSpec, models_dir: Path) -> dict[str, Any]:
-    """The configuration of a model's transformer; empty if nothing tells it."""
+    """The configuration of a model's transformer; empty if it is unknown."""
     if spec.network:
         return spec.network.config
     try:
         file = expected(spec, models_dir).folder / "transformer" / "config.json"
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found
+    return config
 
 
-def _of_tool(spec: ModelSpec, place: Weights, *, here: bool) -> PartSize:
-    """The network of a tool; its bytes are those of all its files, or half precision where none are here."""
-    files = [file for _, several in place.files for file in several]
+def _of_auxiliary(spec: ModelSpec, places: Weights, *, here: bool) -> PartSize:
+    """The size of an auxiliary network: of all its files, or in half precision if it has none."""
+    files = [file for _, several in places.files for file in several]
     if not files and here:
-        files = [file for file in place.folder.rglob("*") if file.is_file() and file.name[:1] != "."]
+        files = [file for file in places.folder.rglob("*") if file.is_file() and file.name[:1] != "."]
     if not here:
         weights = spec.parameters or 0
         return PartSize(weights=weights, bytes=2 * weights, here=False)
@@ -76,7 +76,7 @@ def _of_tool(spec: ModelSpec, place: Weights, *, here: bool) -> PartSize:
 
 
 def _published(spec: ModelSpec) -> dict[str, int]:
-    """How many parameters each part has as published; 0 where the catalogue does not tell."""
+    """Published number of parameters by part; 0 if the catalogue has no number."""
     own = (spec.network.parameters if spec.network else None) or 0
     parts = dict.fromkeys(TRANSFORMERS[: spec.experts], own)
     parts |= {name: spec.traits.parts.get(name, 0) for name in ALWAYS}
@@ -84,13 +84,13 @@ def _published(spec: ModelSpec) -> dict[str, int]:
     return parts | {name: spec.traits.parts.get(name, 0) for name in spec.source.parts if name not in parts}
 
 
-def _of_files(name: str, place: Weights, usual: int) -> PartSize | None:
-    files = list(dict(place.files).get(name, ()) or sorted((place.folder / name).glob("*.safetensors")))
+def _of_files(name: str, places: Weights, usual: int) -> PartSize | None:
+    files = list(dict(places.files).get(name, ()) or sorted((places.folder / name).glob("*.safetensors")))
     if not files or not all(file.is_file() for file in files):
         return None
     size = sum(file.stat().st_size for file in files)
     counts = [parameters_in(file) for file in files]
-    weights = usual if usual and place.network and name in TRANSFORMERS else sum(filter(None, counts))
+    weights = usual if usual and places.network and name in TRANSFORMERS else sum(filter(None, counts))
     return PartSize(weights=weights or usual, bytes=size, here=True)
 
 

@@ -1,4 +1,4 @@
-"""Verify fetched weights: files by their checksums, parts by their headers."""
+"""Verify the weights of a model: fetched files by checksum, all parts by their headers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GOOD = ("ok", "readable")
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """State of a file or part: `ok` has its receipt's checksum, `readable` has none but can be opened."""
+    """State of a file or part: `ok` matches the checksum in its receipt, `readable` can be opened."""
 
     path: Path
     state: State
@@ -29,49 +29,49 @@ class Finding:
 
 
 def verify(spec: ModelSpec, models_dir: Path, report: Callable[[Path], None]) -> list[Finding]:
-    """Check a model's weights: files by their checksums, parts by the headers of their weights.
+    """Verify the weights of a model; wrong files are removed from receipts, so that a fetch replaces them.
 
     Args:
         spec: the model.
         models_dir: folder of all weights.
-        report: told of each file before it is read through.
+        report: called with each file before its checksum is computed.
     """
     findings = []
     if missing := missing_file(spec, models_dir):
         findings.append(Finding(path=missing, state="missing"))
-    for path, size, sha256 in _noted(spec, models_dir):
+    for path, size, sha256 in _recorded_files(spec, models_dir):
         report(path)
-        findings.append(_compared(path, size, sha256))
+        findings.append(_compare(path, size, sha256))
     bad = {finding.path for finding in findings if finding.state not in GOOD}
-    _forget(spec, models_dir, bad)
+    _remove_from_receipts(spec, models_dir, bad)
     if not bad:
         findings.append(_readable(spec, models_dir))
     return findings
 
 
-def _forget(spec: ModelSpec, models_dir: Path, bad: set[Path]) -> None:
-    """Take files from the records, so that the next fetch does not take them for whole."""
-    for want in needed_repositories(spec) if bad else ():
-        folder = folder_of(Source(repository=want.repository), models_dir)
-        if record := Receipt.of(folder):
-            record.without([name for name in record.files if folder / name in bad]).save(folder)
+def _remove_from_receipts(spec: ModelSpec, models_dir: Path, bad: set[Path]) -> None:
+    """Remove files from receipts, so that the next fetch downloads them."""
+    for needed in needed_repositories(spec) if bad else ():
+        folder = folder_of(Source(repository=needed.repository), models_dir)
+        if receipt := Receipt.of(folder):
+            receipt.without([name for name in receipt.files if folder / name in bad]).save(folder)
 
 
-def _noted(spec: ModelSpec, models_dir: Path) -> list[tuple[Path, int, str]]:
-    """Path, size and checksum of the model's files that were fetched."""
-    noted = []
-    for want in needed_repositories(spec):
-        folder = folder_of(Source(repository=want.repository), models_dir)
-        if record := Receipt.of(folder):
-            noted += [
+def _recorded_files(spec: ModelSpec, models_dir: Path) -> list[tuple[Path, int, str]]:
+    """Path, size and checksum of the fetched files of a model, from receipts."""
+    recorded = []
+    for needed in needed_repositories(spec):
+        folder = folder_of(Source(repository=needed.repository), models_dir)
+        if receipt := Receipt.of(folder):
+            recorded += [
                 (folder / name, file.size, file.sha256)
-                for name, file in record.files.items()
-                if want.includes(name)
+                for name, file in receipt.files.items()
+                if needed.includes(name)
             ]
-    return noted
+    return recorded
 
 
-def _compared(path: Path, size: int, sha256: str) -> Finding:
+def _compare(path: Path, size: int, sha256: str) -> Finding:
     if not path.is_file():
         return Finding(path=path, state="missing")
     if path.stat().st_size != size:
@@ -81,35 +81,35 @@ def _compared(path: Path, size: int, sha256: str) -> Finding:
 
 
 def _readable(spec: ModelSpec, models_dir: Path) -> Finding:
-    """Whether the weights can be opened, and are of the model's network where the catalogue names it."""
+    """Whether the weights can be opened, and match the network if the catalogue has one."""
     from wangp_cli.pipelines.checkpoints.checkpoint import Checkpoint
 
-    place = expected(spec, models_dir)
+    weights = expected(spec, models_dir)
     if not spec.is_diffusion:
-        return _readable_tool(place)
+        return _readable_network(weights)
     try:
-        checkpoint = Checkpoint(place)
+        checkpoint = Checkpoint(weights)
         parts = [
             part for part, kind in checkpoint.index.items() if isinstance(kind, list) and kind[:1] != [None]
         ]
-        beside = [part for part, _ in place.files if part not in parts]
-        checkpoint.check([*(part for part in parts if part != "scheduler"), *beside])
+        others = [part for part, _ in weights.files if part not in parts]
+        checkpoint.check([*(part for part in parts if part != "scheduler"), *others])
     except ModelError as error:
-        return Finding(path=place.folder, state="broken", note=error.message)
-    return Finding(path=place.folder, state="readable")
+        return Finding(path=weights.folder, state="broken", note=error.message)
+    return Finding(path=weights.folder, state="readable")
 
 
-def _readable_tool(place: Weights) -> Finding:
-    """Whether the weights of a network of a tool can be opened; formats of other libraries are not opened."""
+def _readable_network(weights: Weights) -> Finding:
+    """Whether the safetensors files and allowed pickles of an auxiliary network can be opened."""
     from wangp_cli.pipelines.checkpoints.files import SAFETENSORS, open_weights
 
-    files = [file for _, several in place.files for file in several]
+    files = [file for _, several in weights.files for file in several]
     if not files:
-        files = [file for suffix in SAFETENSORS for file in sorted(place.folder.rglob(f"*{suffix}"))]
+        files = [file for suffix in SAFETENSORS for file in sorted(weights.folder.rglob(f"*{suffix}"))]
     for file in files:
         try:
-            if file.suffix in SAFETENSORS or place.allow_pickle:
-                open_weights(file, allow_pickle=place.allow_pickle)
+            if file.suffix in SAFETENSORS or weights.allow_pickle:
+                open_weights(file, allow_pickle=weights.allow_pickle)
         except ModelError as error:
             return Finding(path=file, state="broken", note=error.message)
-    return Finding(path=place.folder, state="readable")
+    return Finding(path=weights.folder, state="readable")
