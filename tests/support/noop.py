@@ -115,8 +115,8 @@ def register(folder: Path) -> dict[str, str]:
 
 
 def use() -> None:
-    """Replace the Wan adapter by this one, in this process."""
-    setattr(registry, "ADAPTERS", MappingProxyType({"wan": "tests.support.noop:load"}))  # noqa: B010 - a constant elsewhere
+    """Replace Wan's adapter in this process, for code that starts its sessions with the shipped ones."""
+    setattr(registry, "ADAPTERS", ADAPTERS)  # noqa: B010 - mypy: a constant elsewhere
 
 
 if __name__ == "__main__":
