@@ -1,4 +1,4 @@
-"""Ranges of a video painted anew."""
+"""Plans of inpainting a range of a video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers as people and strangers write them."""
+"""Parse numbers in valid and malformed notation."""
 
 from __future__ import annotations
 

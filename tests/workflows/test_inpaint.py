@@ -1,4 +1,4 @@
-"""Ranges and regions of a video painted anew, with a tiny model and with one that gives back what it sees."""
+"""Inpaint ranges and regions of a video with a tiny model and with one that returns its inputs."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class Weights:
         files: of the transformers and of further parts, in any layout that is read, by part.
         network: what the transformers' files are of; None where the folder holds them.
         allow_pickle: read pickles too, without running what they hold.
-        mapped: the folder was prepared to be mapped: aligned, in the number format that is asked for.
+        mapped: its files are prepared to be memory-mapped: aligned, and in the requested dtype.
     """
 
     folder: Path

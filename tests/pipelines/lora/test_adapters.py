@@ -31,7 +31,7 @@ def pipeline(loaded: Any) -> Any:
 
 @pytest.fixture
 def latents(pipeline: Any) -> Latents:
-    """What the pipeline makes while it wears some LoRAs."""
+    """The latents that the pipeline denoises while some LoRAs are active."""
 
     def run(*loras: Lora, steps: int = 4) -> torch.Tensor:
         pipeline.set_loras(loras)

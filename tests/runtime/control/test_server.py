@@ -387,27 +387,25 @@ def test_a_web_page_cannot_drive_a_run(folder: Path, verb: str) -> None:
     assert control.state == "running"
 
 
-def test_a_stranger_who_dawdles_at_the_port_is_dismissed(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slow_unauthenticated_connection_is_closed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wangp_cli.runtime.control.server.HELLO_SECONDS", 0.2)
-    with serving(Control(), folder, port=0) as server, socket.socket() as stranger:
-        stranger.connect(("127.0.0.1", server.port))
-        stranger.settimeout(5)
+    with serving(Control(), folder, port=0) as server, socket.socket() as connection:
+        connection.connect(("127.0.0.1", server.port))
+        connection.settimeout(5)
         began = time.monotonic()
         with contextlib.suppress(OSError):
             while time.monotonic() - began < 4:
-                stranger.sendall(b" ")
+                connection.sendall(b" ")
                 time.sleep(0.05)
         assert time.monotonic() - began < 3
 
 
-def test_strangers_at_the_port_do_not_keep_the_user_out(folder: Path) -> None:
+def test_many_unauthenticated_connections_do_not_block_the_user(folder: Path) -> None:
     with serving(Control(), folder, port=0) as server:
-        strangers = [socket.create_connection(("127.0.0.1", server.port or 0)) for _ in range(40)]
+        connections = [socket.create_connection(("127.0.0.1", server.port or 0)) for _ in range(40)]
         assert client.call(server.record, "status")["state"] == "running"
-        for stranger in strangers:
-            stranger.close()
+        for connection in connections:
+            connection.close()
 
 
 def test_a_port_in_use_is_a_clear_error_and_leaves_nothing(folder: Path) -> None:
