@@ -37,11 +37,11 @@ COMMANDS = {
     "docs": "Generate docs/CLI.md.",
 }
 """The commands by name, each in the module of its name, with the first line of its help."""
-_RUN_BARE = frozenset({"report", "doctor", "docs"})
-"""Commands that run without arguments; without arguments the others show their help."""
+_RUN_WITHOUT_ARGUMENTS = frozenset({"report", "doctor", "docs"})
+"""Commands that run when they are called without arguments; all others then show their help."""
 
 
-class _Loaded(Mapping[str, Any]):
+class _LazyCommands(Mapping[str, Any]):
     """The commands by name, each imported when it is looked up."""
 
     def __getitem__(self, name: str) -> Any:
@@ -66,8 +66,10 @@ def _load(name: str) -> Any:
             command.cls = PanelCommand
         part.add_typer(module.app, name=name, cls=PlainGroup)
     else:
-        bare = name in _RUN_BARE
-        part.command(name, cls=PanelCommand, no_args_is_help=not bare)(getattr(module, name))
+        runs_without_arguments = name in _RUN_WITHOUT_ARGUMENTS
+        part.command(name, cls=PanelCommand, no_args_is_help=not runs_without_arguments)(
+            getattr(module, name)
+        )
     group = typer.main.get_command(part)
     assert isinstance(group, TyperGroup)
     return group.commands[name]
@@ -80,7 +82,8 @@ class _Commands(PlainGroup):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.loaded, self.listed = _Loaded(), {n: TyperCommand(n, help=line) for n, line in COMMANDS.items()}
+        self.loaded = _LazyCommands()
+        self.listed = {name: TyperCommand(name, help=line) for name, line in COMMANDS.items()}
         self.commands = self.loaded
 
     def make_context(self, *arguments: Any, **settings: Any) -> Any:

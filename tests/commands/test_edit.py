@@ -58,7 +58,7 @@ def test_portions_are_in_frames_or_seconds(run: Run, folder: Path) -> None:
         (["--portion", "5-6", "--gap", "1", "--gap", "2"], "--gap: 2 values, wanted 1, one for each portion"),
         (["--portion", "5-6", "-p", "x", "-p", "y"], "--prompt: 2 values, wanted 1, one for each portion"),
         (["--portion", "5-6", "--model", "i2v"], "--model: model 'i2v' takes no control video"),
-        (["--portion", "5-6", "--video", "a.mp4"], "say it once: "),
+        (["--portion", "5-6", "--video", "a.mp4"], "given twice: "),
     ],
 )  # fmt: skip
 def test_a_bad_request_names_its_flag(run: Run, folder: Path, words: list[str], message: str) -> None:

@@ -12,7 +12,7 @@ from diffusers import WanTransformer3DModel
 
 from tests.conftest import Make, Run
 from tests.support import checkpoint_layouts, tiny
-from wangp_cli.commands._estimate import shown
+from wangp_cli.commands._estimate import estimate_text
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.request.resolve import resolve
 from wangp_cli.runtime.weights.sizes import parameters_in, part_sizes
@@ -24,7 +24,7 @@ def estimated(tmp_path: Path, **said: Any) -> dict[str, Any]:
     session = bootstrap.start([])
     values = {"type": "generate", "prompt": "x", "device": "cpu", "output_dir": tmp_path} | said
     request = resolve([Layer(kind="flag", values=values)], session)
-    found: dict[str, Any] = json.loads(shown(request, session, json=True))
+    found: dict[str, Any] = json.loads(estimate_text(request, session, json=True))
     return found
 
 
@@ -121,6 +121,6 @@ def test_weights_of_a_missing_local_folder_are_missing_and_not_to_fetch(config: 
     assert disk["bytes"] > 0
     session = bootstrap.start([])
     values = {"type": "generate", "prompt": "x", "model": "away", "device": "cpu", "output_dir": tmp_path}
-    text = shown(resolve([Layer(kind="flag", values=values)], session), session, json=False)
+    text = estimate_text(resolve([Layer(kind="flag", values=values)], session), session, json=False)
     assert "GB missing" in text
     assert "to fetch" not in text

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from tests.conftest import Make, Result, Run
 from tests.support import checkpoint_layouts, tiny
 from wangp_cli.commands._models import models_context
-from wangp_cli.commands._models_files import _only
+from wangp_cli.commands._models_files import _single_match
 from wangp_cli.commands.models import app
 from wangp_cli.pipelines.base import Placement, Weights
 from wangp_cli.pipelines.wan.load import load
@@ -93,7 +93,7 @@ def test_what_is_no_model_is_not_replaced(
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     for place in ("mine", "mine/letter.txt"):
         options = (file, tmp_path / place, "--like", "tiny_t2v", "--overwrite")
-        assert "is no model" in wangp("convert", *options, code=5).stderr
+        assert "is not a model in diffusers layout" in wangp("convert", *options, code=5).stderr
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
     monkeypatch.setenv("HOME", str(tmp_path))
     assert "exists" in wangp("convert", file, "~/mine", "--like", "tiny_t2v", code=5).stderr
@@ -238,5 +238,5 @@ def test_too_little_room_is_said_before_anything_is_written(
 @pytest.mark.usefixtures("config")
 def test_models_with_modules_are_not_what_a_file_alone_works_as() -> None:
     local = models_context()
-    assert _only(local, {"t2v_14B"}, experts=1).name == "t2v"
+    assert _single_match(local, {"t2v_14B"}, experts=1).name == "t2v"
     assert local.catalogue.get("uni3c_t2v").network == local.catalogue.get("t2v").network

@@ -18,7 +18,7 @@ from tests.conftest import Make
 from tests.support.clips import numbered, numbers
 from tests.support.event_checks import check_event
 from tests.support.task_types import TASK_TYPES
-from wangp_cli.commands._estimate import shown
+from wangp_cli.commands._estimate import estimate_text
 from wangp_cli.media.clip import Frames
 from wangp_cli.media.metadata import read_comment
 from wangp_cli.media.read import read_video
@@ -235,15 +235,15 @@ def test_a_hook_that_changes_what_paths_depend_on_fails(make: Make) -> None:
 def test_an_estimate_shows_the_stages_that_a_task_declares(session: Session, tmp_path: Path) -> None:
     values = {"type": "enhanced", "model": "tiny_t2v", "prompt": "a", "frames": 5, "output_dir": tmp_path}
     request = resolve([Layer(kind="flag", values=values)], session)
-    facts = json.loads(shown(request, session, json=True))
+    facts = json.loads(estimate_text(request, session, json=True))
     assert set(facts["stages"]) == {"prepare", "load", "encode", "denoise", "decode", "write"}
     others = sum(facts["stages"][name] for name in ("encode", "denoise", "decode", "write"))
     assert others == pytest.approx(facts["run_seconds"], abs=0.01)
-    assert "for enhancing the prompt" in shown(request, session, json=False)
+    assert "for enhancing the prompt" in estimate_text(request, session, json=False)
     clip = write_clip(tmp_path / "clip.mkv", numbered(2))
     tool = resolve(flags(tmp_path, type="extract-frame", video=clip), session)
-    assert json.loads(shown(tool, session, json=True))["stages"] == {"read": 0.6, "write": 0.4}
-    assert shown(tool, session, json=False) == "extract-frame\nstages   read 60%, write 40%"
+    assert json.loads(estimate_text(tool, session, json=True))["stages"] == {"read": 0.6, "write": 0.4}
+    assert estimate_text(tool, session, json=False) == "extract-frame\nstages   read 60%, write 40%"
 
 
 def test_a_task_uses_two_models_in_one_job(session: Session, events: list[Event], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""From the flags of `wangp batch` to a plan and its lines."""
+"""Build the plan of `wangp batch` from its flags, and read its task lines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,13 @@ SOURCES = ("tasks", "each_image", "each_video", "watch")
 
 
 def batch_plan(values: Mapping[str, Any], options: BatchOptions, session: Session) -> BatchPlan:
-    """How the batch runs, from the tasks' flags and the batch's own."""
+    """The plan of a batch: rules for its task lines, order, retries and limits.
+
+    Args:
+        values: flags of the tasks, which are defaults for all lines.
+        options: flags of the batch.
+        session: has the presets and the settings.
+    """
     folder = Path(values.get("output_dir") or session.settings.output_dir).expanduser().absolute()
     shard = _shard(options.shard)
     defaults = [Layer(kind="command", values={"type": "generate"})]
@@ -52,13 +58,13 @@ def batch_plan(values: Mapping[str, Any], options: BatchOptions, session: Sessio
         retries=options.retries,
         timeout=options.task_timeout,
         limit=options.limit,
-        # Who waits for tasks meets those of yesterday again, in a list or a file that is still there.
+        # A watched file may still hold tasks of an earlier run; they are skipped, not refused.
         resume=options.resume or options.watch is not None,
     )
 
 
 def url_fetcher(options: BatchOptions, folder: Path, session: Session) -> UrlFetcher:
-    """Fetches files of the hosts that are allowed, into `folder`."""
+    """Fetch files from the allowed hosts into `folder`."""
     hosts = options.allow_url if options.untrusted else (*session.settings.allow_url, *options.allow_url)
     return UrlFetcher(
         allowed=UrlPolicy(hosts),
@@ -71,7 +77,7 @@ def url_fetcher(options: BatchOptions, folder: Path, session: Session) -> UrlFet
 
 
 def _roots(options: BatchOptions, folder: Path, session: Session) -> list[Path]:
-    """The folders whose files lines may name."""
+    """The folders from which task lines may read files."""
     roots = [folder, session.loras_dir, *options.allow_path]
     roots += [path for path in (options.each_image, options.each_video) if path]
     if options.untrusted:
@@ -84,21 +90,21 @@ def _roots(options: BatchOptions, folder: Path, session: Session) -> list[Path]:
 
 
 def _shard(text: str) -> tuple[int, int]:
-    which, _, of = text.partition("/")
-    if not (which.isdecimal() and of.isdecimal() and 1 <= int(which) <= int(of)):
+    index, _, count = text.partition("/")
+    if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
         raise RequestError("--shard", f"{text!r} is not I/N, such as 2/8")
-    return int(which), int(of)
+    return int(index), int(count)
 
 
 def read_batch_lines(
     options: BatchOptions, values: Mapping[str, Any], folder: Path, session: Session
 ) -> Iterator[TaskLine] | None:
-    """The lines of whatever was given; None where the folder of an earlier run says what is left.
+    """The task lines of the one source that is given; None for `--resume` alone, as the job store has them.
 
     Args:
-        options: what was given.
-        values: the tasks' flags.
-        folder: of the results.
+        options: flags of the batch.
+        values: flags of the tasks.
+        folder: folder of the results.
         session: has the task types that lines may name.
     """
     given = [name for name in SOURCES if getattr(options, name) is not None]
@@ -112,15 +118,15 @@ def read_batch_lines(
             hint="give a file of tasks, - for standard input, --each-image, --each-video or --watch",
         )
     if options.tasks is not None:
-        given_in = _stdin() if options.tasks == "-" else None
+        stream = _stdin() if options.tasks == "-" else None
         return read_lines(
             options.tasks,
-            stdin=given_in,
+            stdin=stream,
             work=folder / BATCH_SUBFOLDER,
             given=frozenset(values),
             tasks=session.tasks,
         )
-    # What names no file is a flag like any other; a line would have to be allowed to say it.
+    # Values without {file} stay flags: paths in a line are checked against the allowed folders.
     template = {name: value for name, value in values.items() if PLACEHOLDER in str(value)}
     if options.each_image:
         return each_image(options.each_image, template)
@@ -128,16 +134,16 @@ def read_batch_lines(
 
 
 def _stdin() -> BinaryIO:
-    if (found := stdin.open_stdin()) is None:
+    if (stream := stdin.open_stdin()) is None:
         raise RequestError("tasks", "standard input is closed", hint="give a file of tasks")
-    return found
+    return stream
 
 
 @dataclass
 class Watch:
-    """New tasks, for as long as the run goes on; a list is told how they ended.
+    """Yield the new tasks of a watched file or folder, and record in it how they ended.
 
-    The list is read by one thread and worked off by another.
+    One thread polls while another reports results; a lock guards the watcher.
     """
 
     watcher: Watcher
@@ -145,12 +151,12 @@ class Watch:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def lines(self, wait: Callable[[float], bool]) -> Iterator[TaskLine]:
-        """New lines, until `wait(seconds)` is true."""
+        """Poll for new lines until `wait(seconds)` returns true."""
         problem = None
         while True:
             with self._lock:
-                found = list(self.watcher.poll())
-            yield from found
+                lines = list(self.watcher.poll())
+            yield from lines
             if self.watcher.problem != problem:
                 problem = self.watcher.problem
                 if problem:
@@ -159,26 +165,26 @@ class Watch:
                 return
 
     def done(self, line: TaskLine) -> None:
-        """A task is done."""
+        """Record that a task is completed."""
         with self._lock:
             self.watcher.done(line)
 
     def failed(self, line: TaskLine, error: WangpError) -> None:
-        """A task failed."""
+        """Record that a task failed, with its error."""
         with self._lock:
             self.watcher.failed(line, error)
 
 
 def print_dry_run(lines: Iterator[TaskLine], admission: Admission) -> int:
-    """Print what every line would do, or why it cannot; 2 if any cannot."""
+    """Print the resolved request or the error of every line; return 2 if any has an error, else 0."""
     code = 0
     for line in lines:
-        for one in admission.admit([line]):
-            report: dict[str, Any] = {"line": one.line.number, "task_id": one.task_id}
-            if one.error is not None:
+        for entry in admission.admit([line]):
+            report: dict[str, Any] = {"line": entry.line.number, "task_id": entry.task_id}
+            if entry.error is not None:
                 code = 2
-                report["error"] = Fault.of(one.error).model_dump(mode="json")
-            elif one.request is not None:
-                report |= one.request.document()
+                report["error"] = Fault.of(entry.error).model_dump(mode="json")
+            elif entry.request is not None:
+                report |= entry.request.document()
             sys.stdout.write(json.dumps(report) + "\n")
     return code

@@ -41,14 +41,14 @@ class BatchOptions(RunOptions, StartOptions):
     resume: Annotated[bool, Flag("Finish what an earlier run of the folder left.", negative="")] = False
     order: Annotated[
         Order,
-        Flag("As given; all tasks of one model before the next; or each stage of them before the next."),
+        Flag("given: as read. model: all tasks of a model before the next. phase: also each stage of them."),
     ] = "given"
     phase_group: Annotated[
-        AtLeastOne, Flag("Most tasks that go through their stages together.", metavar="N")
+        AtLeastOne, Flag("Tasks that go through each stage together with --order phase.", metavar="N")
     ] = 64
     fail_fast: Annotated[bool, Flag("Stop after the first failure.", negative="keep_going")] = False
     retries: Annotated[
-        int, Field(ge=0), Flag("More attempts after too little memory or a disk error.", metavar="N")
+        int, Field(ge=0), Flag("Further attempts after memory ran out or a disk error.", metavar="N")
     ] = 0
     task_timeout: Annotated[Seconds | None, Flag("Give up a task after this time.", metavar="SECONDS")] = None
     limit: Annotated[AtLeastOne | None, Flag("Run at most so many tasks.", metavar="N")] = None
@@ -59,7 +59,7 @@ class BatchOptions(RunOptions, StartOptions):
     ] = ()
     allow_url: Annotated[
         tuple[str, ...],
-        Flag("Host whose files tasks may name by their address; repeatable.", metavar="HOST[:PORT]"),
+        Flag("Host from which tasks may name files by URL; repeatable.", metavar="HOST[:PORT]"),
     ] = ()
     untrusted: Annotated[
         bool, Flag("Tasks may read only what --allow-path and --allow-url name.", negative="")
@@ -71,7 +71,7 @@ class BatchOptions(RunOptions, StartOptions):
         return "-" if tasks in stdin.NAMES else tasks
 
     def files_used(self) -> list[Path]:
-        """The task files too, and folders of tasks in which the events file would be read as one."""
+        """Also the task files, and the folders whose images, videos or prompts become tasks."""
         # Here, because these modules take longer to import than `batch --help` may.
         from wangp_cli.runtime.intake.folder_tasks import READ
         from wangp_cli.runtime.intake.watch_list import failed_path

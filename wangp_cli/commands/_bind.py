@@ -1,4 +1,4 @@
-"""Turn a task model and a command's options into a Typer command; what is not given stays unset."""
+"""Turn a task class and a command's options into a Typer command; flags that are not given stay unset."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def cli_type(annotation: Any) -> Any:
 
 
 def option(name: str, field: FieldInfo, flag: Flag, panel: str) -> inspect.Parameter:
-    """The parameter Typer reads for one field; None means not given."""
+    """The parameter that Typer reads for one field; its value is None where the flag is not given."""
     kind = cli_type(field.annotation)
     if flag.positional:
         argument = typer.Argument(help=flag.help, show_default=False, metavar=flag.metavar)
@@ -48,14 +48,14 @@ def option(name: str, field: FieldInfo, flag: Flag, panel: str) -> inspect.Param
             else _optional(name, Annotated[kind | None, argument])
         )
     default = default_of(field, flag)
-    mark = typer.Option(
+    typer_parameter = typer.Option(
         *_names(name, kind, flag),
         help=f"{flag.help} Default: {default}." if default else flag.help,
         metavar=flag.metavar or metavar_of(kind),
         rich_help_panel=panel,
         show_default=False,
     )
-    return _optional(name, Annotated[kind | None, mark])
+    return _optional(name, Annotated[kind | None, typer_parameter])
 
 
 def _names(name: str, kind: Any, flag: Flag) -> list[str]:
@@ -67,7 +67,7 @@ def _names(name: str, kind: Any, flag: Flag) -> list[str]:
 
 
 def metavar_of(kind: Any) -> str:
-    """What a value is called in the help: its choices, or a word for its kind."""
+    """The placeholder of a value in the help: its choices, or a word for its type."""
     choices = get_args(kind) if get_origin(kind) is Literal else ()
     return "|".join(choices) or METAVARS.get(kind, "VALUE")
 
@@ -95,8 +95,10 @@ def _argument(task: type[Task], field: str) -> inspect.Parameter:
     kind, flag = cli_type(task.model_fields[field].annotation), flag_of(task, field)
     assert flag is not None
     metavar = flag.option(field)[2:].upper()
-    mark = typer.Argument(help=f"The same as {flag.option(field)}.", show_default=False, metavar=metavar)
-    return _optional("words", Annotated[kind | None, mark])
+    typer_parameter = typer.Argument(
+        help=f"The same as {flag.option(field)}.", show_default=False, metavar=metavar
+    )
+    return _optional("words", Annotated[kind | None, typer_parameter])
 
 
 def parse_options(options: type[Options], values: Mapping[str, Any]) -> Options:
@@ -127,13 +129,13 @@ def bind(
 
     Args:
         task: the task class.
-        call: called with the task's values that were given, and with the command's options; its errors are
-            shown as messages.
+        call: called with the given values of the task and with the command's options; its errors are shown
+            as messages.
         options: the options of the command that are not the task's.
         positional: the field of the task that may also be given without its flag.
         leave_out: fields of the task that get no flag.
     """
-    params = [option(*each) for each in flags(task) if each[0] not in leave_out]
+    params = [option(*field) for field in flags(task) if field[0] not in leave_out]
     if positional:
         params.insert(0, _argument(task, positional))
 
@@ -144,14 +146,14 @@ def bind(
                 flag = flag_of(task, positional)
                 assert flag is not None
                 raise typer.BadParameter(
-                    f"say it once: {words!r}, or {flag.option(positional)}", param_hint=positional
+                    f"given twice: as {words!r} and by {flag.option(positional)}", param_hint=positional
                 )
             values[positional] = words
         with report_errors():
             own = {name: values.pop(name) for name in options.model_fields if name in values}
             call(values, parse_options(options, own))
 
-    signature = inspect.Signature([*params, *(option(*each) for each in flags(options))])
+    signature = inspect.Signature([*params, *(option(*field) for field in flags(options))])
     setattr(command, "__signature__", signature)  # noqa: B010 - read by Typer
     command.__name__, command.__doc__ = task.model_fields["type"].default, task.__doc__
     return command

@@ -1,4 +1,4 @@
-"""From an error to a message on stderr and an exit code."""
+"""Report an error as a message on stderr and an exit code."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def report_errors() -> Iterator[None]:
         yield
     except typer.Exit:
         raise
-    except Exception as error:  # noqa: BLE001 - the console edge
+    except Exception as error:  # noqa: BLE001 - outermost handler of a command
         # Here, because rich takes longer to import than most commands take.
         from wangp_cli.runtime.error_mapping import to_wangp_error
         from wangp_cli.runtime.events.messages import show_error
 
-        known = to_wangp_error(error)
-        show_error(known.message, known.hint)
-        raise typer.Exit(known.exit_code) from None
+        reported = to_wangp_error(error)
+        show_error(reported.message, reported.hint)
+        raise typer.Exit(reported.exit_code) from None

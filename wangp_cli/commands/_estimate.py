@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from wangp_cli.tasks.render import Render
 
 
-def shown(request: Request, session: Session, *, json: bool) -> str:
+def estimate_text(request: Request, session: Session, *, json: bool) -> str:
     """The estimate of a settled request as text, or as JSON."""
     if isinstance(request, RenderRequest):
-        facts = _facts(request, session)
-        return json_.dumps(facts, indent=2) if json else _text(facts, request.task)
-    plain = _plain_facts(request, session)
-    return json_.dumps(plain, indent=2) if json else _plain_text(plain)
+        facts = _render_facts(request, session)
+        return json_.dumps(facts, indent=2) if json else _render_text(facts, request.task)
+    facts = _task_facts(request, session)
+    return json_.dumps(facts, indent=2) if json else _task_text(facts)
 
 
-def _facts(request: RenderRequest, session: Session) -> dict[str, Any]:
+def _render_facts(request: RenderRequest, session: Session) -> dict[str, Any]:
     from wangp_cli.pipelines.memory.estimate import Model, estimate
 
     spec, models_dir = request.spec, session.models_dir
     sizes = part_sizes(spec, models_dir)
     folder = expected(spec, models_dir).folder
-    runs = [segment.generate for segment in request.plan.segments] if request.plan else []
+    frames = [segment.generate for segment in request.plan.segments] if request.plan else []
     model = Model(
         traits=spec.traits,
         grid=spec.grid,
@@ -46,15 +46,15 @@ def _facts(request: RenderRequest, session: Session) -> dict[str, Any]:
         weights={name: size.weights for name, size in sizes.items()},
         bytes=sum(size.bytes for size in sizes.values()),
     )
-    # What is generated in the segments of a plan; else the same in every result.
-    estimated = estimate(request.task, model, runs or [request.frames] * len(request.outputs))
+    # Frames of each run of the model: one run per segment of a plan, else one per result.
+    estimated = estimate(request.task, model, frames or [request.frames] * len(request.outputs))
     disk = _disk([spec], models_dir) | {"folder": str(folder)}
     stages = _stage_seconds(request.task.stages, estimated.load_seconds, estimated.run_seconds)
     return {"model": spec.name} | asdict(estimated) | {"fits": estimated.fits, "stages": stages, "disk": disk}
 
 
-def _plain_facts(request: Request, session: Session) -> dict[str, Any]:
-    """Of a task that no diffusion model renders: shares of its stages, 0 to 1, and weights of its models."""
+def _task_facts(request: Request, session: Session) -> dict[str, Any]:
+    """Facts of a task that no diffusion model renders: its stages as shares in [0, 1], its weights."""
     models_dir = session.models_dir
     spans = fractions_of(request.task.stages)
     return {
@@ -65,25 +65,28 @@ def _plain_facts(request: Request, session: Session) -> dict[str, Any]:
     }
 
 
-def _plain_text(facts: dict[str, Any]) -> str:
+def _task_text(facts: dict[str, Any]) -> str:
     shares = ", ".join(f"{name} {share:.0%}" for name, share in facts["stages"].items())
     models = [f"models   {', '.join(facts['models'].values())}", _disk_line(facts["disk"])]
     return "\n".join([f"{facts['task']}", *(models if facts["models"] else []), f"stages   {shares}"])
 
 
 def _disk(specs: Iterable[ModelSpec], models_dir: Path) -> dict[str, Any]:
-    """Bytes of the weights of models; missing ones are to be fetched, or are missing where nothing can be."""
+    """Bytes of the weights of models; absent ones count as to fetch, or as missing if they have no source."""
     counts = {"bytes": 0, "to_fetch_bytes": 0, "missing_bytes": 0}
     for spec in specs:
-        absent = "to_fetch_bytes" if fetchable(spec.source) else "missing_bytes"
+        key = "to_fetch_bytes" if fetchable(spec.source) else "missing_bytes"
         for size in part_sizes(spec, models_dir).values():
             counts["bytes"] += size.bytes
-            counts[absent] += 0 if size.here else size.bytes
+            counts[key] += 0 if size.here else size.bytes
     return counts | {"free_bytes": free_bytes(models_dir)}
 
 
 def _stage_seconds(stages: Sequence[StageShare], load_seconds: float, run_seconds: float) -> dict[str, float]:
-    """Seconds of each stage: those of a render share `run_seconds`, further ones come on top by weight."""
+    """Seconds of each stage.
+
+    The stages of a render share `run_seconds` by weight; further stages add to it, at the same rate.
+    """
     rendering = {stage.name for stage in RENDER_STAGES} - {"load"}
     weight = sum(stage.weight for stage in stages if stage.name in rendering)
     each = {stage.name: run_seconds * stage.weight / weight for stage in stages}
@@ -100,32 +103,32 @@ def _disk_line(disk: dict[str, Any]) -> str:
     return f"disk     {sizes}, {format_bytes(disk['free_bytes'])} free"
 
 
-def _text(facts: dict[str, Any], task: Render) -> str:
-    known = {stage.name for stage in RENDER_STAGES}
-    more = [
-        f"         and about {_time(facts['stages'][stage.name])} for {stage.label}"
+def _render_text(facts: dict[str, Any], task: Render) -> str:
+    render_stages = {stage.name for stage in RENDER_STAGES}
+    further = [
+        f"         and about {_duration(facts['stages'][stage.name])} for {stage.label}"
         for stage in task.stages
-        if stage.name not in known
+        if stage.name not in render_stages
     ]
     parts = ", ".join(f"{name} {format_bytes(size)}" for name, size in facts["weights"].items())
-    room = "" if facts["fits"] else ", which is too little"
+    shortage = "" if facts["fits"] else ", which is too little"
     return "\n".join(
         [
             f"{facts['model']} on {facts['device']} in {facts['dtype']}",
             f"profile  {facts['profile']}: {facts['why']}",
             f"weights  {parts}",
             f"device   {format_bytes(facts['device_bytes'])} at the peak, "
-            f"{format_bytes(facts['free_bytes'])} free{room}",
+            f"{format_bytes(facts['free_bytes'])} free{shortage}",
             f"memory   {format_bytes(facts['memory_bytes'])} at the peak",
             _disk_line(facts["disk"]),
-            f"time     about {_time(facts['load_seconds'])} to load, then {_time(facts['run_seconds'])};"
-            " a rough guess from the speed of this machine",
-            *more,
+            f"time     about {_duration(facts['load_seconds'])} to load, then "
+            f"{_duration(facts['run_seconds'])}; a rough guess from the speed of this machine",
+            *further,
         ]
     )
 
 
-def _time(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -22,10 +22,10 @@ def panels(command: Any) -> dict[str, list[Any]]:
 
 
 class PanelCommand(TyperCommand):
-    """A command whose help has one section for each panel, and whose unset options cost nothing.
+    """A command that groups its help by panel and converts only the options that are given.
 
-    Typer groups options by panel only where rich draws them, which takes longer than all else that help does.
-    It also builds a pydantic adapter for every option of a call, given or not.
+    Typer groups options by panel only when rich prints the help, and importing rich is slow. For every
+    option of a call, given or not, it builds a pydantic adapter.
     """
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
@@ -37,7 +37,7 @@ class PanelCommand(TyperCommand):
                 setattr(param, "process_value", partial(_process_given, param.process_value))  # noqa: B010
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """The parts of the usage line; required arguments stand in it without braces."""
+        """The parts of the usage line; required arguments appear in it without braces."""
         return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
@@ -51,7 +51,7 @@ class PanelCommand(TyperCommand):
 
 
 def _record(param: Any, context: Any) -> tuple[str, str] | None:
-    """A parameter and its help; an argument under its metavar alone, as in the usage line."""
+    """A parameter and its help; an argument is named by its metavar alone, as in the usage line."""
     record: tuple[str, str] | None = param.get_help_record(context)
     return (param.metavar, record[1]) if record and param.param_type_name == "argument" else record
 
@@ -62,7 +62,7 @@ def _process_given(process: Callable[[Any, Any], Any], context: Any, value: Any)
 
 
 class PlainGroup(TyperGroup):
-    """A group whose help shows the first line of every command whole, wrapped where it is long."""
+    """A group whose help wraps the first line of every command instead of cutting it."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the commands as a definition list."""

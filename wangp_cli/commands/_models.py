@@ -1,4 +1,4 @@
-"""Options that the commands of `wangp models` share, and the catalogue with the folder of the weights."""
+"""Options and context that the commands of `wangp models` share."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Names = Annotated[list[str], typer.Argument(help="Names of models.", autocomplet
 
 @dataclass(frozen=True)
 class ModelsContext:
-    """The models, and the folder of their weights."""
+    """The catalogue, the folder of the weights, and the settings of the user."""
 
     catalogue: Catalogue
     models_dir: Path
@@ -40,7 +40,7 @@ class ModelsContext:
 
 
 def models_context(models_dir: Path | None = None) -> ModelsContext:
-    """The user's models and weights."""
+    """The context of this user; `models_dir` replaces the folder of the settings."""
     settings, _, folders = bootstrap.load_settings()
-    where = bootstrap.models_dir(settings, folders, models_dir)
-    return ModelsContext(bootstrap.catalogue(folders), where.absolute(), settings, folders)
+    weights = bootstrap.models_dir(settings, folders, models_dir)
+    return ModelsContext(bootstrap.catalogue(folders), weights.absolute(), settings, folders)

@@ -1,4 +1,4 @@
-"""`wangp models add`, `convert` and `prepare`: register and convert weights that are single files."""
+"""`wangp models add`, `convert` and `prepare`: register models in single files, convert weights."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Weights
 
 Dtype = Literal["bfloat16", "float16", "float32"]
-AsDtype = Annotated[
-    Dtype, typer.Option("--dtype", help="Number format of the transformers and the text encoder.")
-]
+AsDtype = Annotated[Dtype, typer.Option("--dtype", help="Dtype of the transformers and the text encoder.")]
 AllowPickle = Annotated[
     bool, typer.Option("--allow-pickle", help="Read .pt, .pth, .bin and .ckpt too; no code in them runs.")
 ]
@@ -36,13 +34,13 @@ Like = Annotated[
     str | None,
     typer.Option(
         "--like",
-        help="Model of the catalogue that it works as, and whose other parts it uses.",
+        help="Model of the catalogue with the same network; its text encoder, VAE and tokenizer are used.",
         metavar="MODEL",
         autocompletion=complete_name,
     ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
-ENTRY = (
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing entry or folder.")]
+COPIED_KEYS = (
     "architecture",
     "experts",
     "accepts",
@@ -53,7 +51,7 @@ ENTRY = (
     "defaults",
     "text_length",
 )
-"""What a new entry takes over from the model it is like."""
+"""Keys of a catalogue entry that a new model copies from its base model."""
 
 
 def add_command(
@@ -75,31 +73,33 @@ def add_command(
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Put a model in files into your catalogue, after a look whether they are whole."""
+    """Add a model in files to your catalogue, after a check of their keys and shapes."""
     with report_errors():
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,63}", name):
-            raise RequestError("name", f"{name!r} is not made of letters, digits, dots, dashes and _")
+            raise RequestError("name", f"{name!r} has other characters than letters, digits, dot, - and _")
         local = models_context()
-        target = local.folders.config / "models" / f"{name}.yaml"
-        alone = target.is_file() and _models_of(target) == [name]
-        if name in local.catalogue.models and not (overwrite and alone):
-            hint = "--overwrite replaces it" if alone else "take another name"
+        entry_file = local.folders.config / "models" / f"{name}.yaml"
+        is_sole_model = entry_file.is_file() and _models_of(entry_file) == [name]
+        if name in local.catalogue.models and not (overwrite and is_sole_model):
+            hint = "--overwrite replaces it" if is_sole_model else "take another name"
             raise ConflictError(f"name: there is a model {name!r} already", hint=hint)
-        if os.path.lexists(target) and not alone:
-            raise ConflictError(f"name: {target} holds other models", hint="take another name")
-        base = _like(local, files, second or [], like, allow_pickle=allow_pickle)
+        if os.path.lexists(entry_file) and not is_sole_model:
+            raise ConflictError(f"name: {entry_file} holds other models", hint="take another name")
+        base = _base_model(local, files, second or [], like, allow_pickle=allow_pickle)
         source: dict[str, Any] = {"file": _absolute(files), "components": base.name}
         source |= {"file_2": _absolute(second)} if second else {}
         source |= {"allow_pickle": True} if allow_pickle else {}
-        entry = base.model_dump(mode="json", include=set(ENTRY), exclude_defaults=True)
+        entry = base.model_dump(mode="json", include=set(COPIED_KEYS), exclude_defaults=True)
         assert base.network
         entry |= {"title": name, "network": base.network.name, "source": source, "status": "converted"}
         entry |= {key: sorted(entry[key]) for key in ("accepts", "requires") if key in entry}
-        _write(target, yaml.safe_dump({"family": base.family, "models": {name: entry}}, sort_keys=False))
+        _write_entry(
+            entry_file, yaml.safe_dump({"family": base.family, "models": {name: entry}}, sort_keys=False)
+        )
         if json:
-            write_json({"model": name, "like": base.name, "entry": str(target)})
+            write_json({"model": name, "like": base.name, "entry": str(entry_file)})
         else:
-            typer.echo(f"{name} works as {base.name}; its entry is {target}")
+            typer.echo(f"{name} works as {base.name}; its entry is {entry_file}")
 
 
 def _models_of(entry: Path) -> list[str]:
@@ -108,16 +108,16 @@ def _models_of(entry: Path) -> list[str]:
     return list(models) if isinstance(models, dict) else []
 
 
-def _write(target: Path, text: str) -> None:
+def _write_entry(entry_file: Path, text: str) -> None:
     try:
-        write_atomic(target, text)
+        write_atomic(entry_file, text)
     except OSError as error:
-        raise _unwritable(target, error) from None
+        raise _unwritable(entry_file, error) from None
 
 
 def _unwritable(path: Path, error: OSError) -> NoSpaceError:
     return NoSpaceError(
-        f"{path} cannot be written: {error.strerror}", hint="another folder, or free some space"
+        f"{path} cannot be written: {error.strerror}", hint="name another folder, or free some space"
     )
 
 
@@ -125,49 +125,53 @@ def _absolute(files: Sequence[str]) -> list[str]:
     return [file if file.startswith("hf://") else str(Path(file).expanduser().absolute()) for file in files]
 
 
-def _like(
+def _base_model(
     local: ModelsContext, files: Sequence[str], second: Sequence[str], like: str | None, *, allow_pickle: bool
 ) -> ModelSpec:
-    """The catalogue model that files are loaded as: `like`, or the only one whose network they fit."""
-    here = [[Path(file) for file in _absolute(part)] for part in (files, second) if part]
+    """The catalogue model whose network the files hold: `like`, or the only one that they fit."""
+    transformers = [[Path(file) for file in _absolute(part)] for part in (files, second) if part]
     remote = any(file.startswith("hf://") for file in (*files, *second))
     base = local.catalogue.get(like) if like else None
     if base and not base.network:
         raise RequestError("like", f"{base.name!r} names no network, so files cannot be checked against it")
     if remote:
         if not base:
-            raise RequestError("like", "files on a hub are not here to be looked at", hint="say --like MODEL")
+            raise RequestError(
+                "like", "files on the hub are not recognised before they are fetched", hint="--like MODEL"
+            )
         return base
     from wangp_cli.pipelines.checkpoints.assemble import TransformerFiles
     from wangp_cli.pipelines.checkpoints.recognise import recognise
 
     bootstrap.prepare_libraries()
     if base and base.network:
-        for part in here:
+        for part in transformers:
             TransformerFiles(base.network, part, allow_pickle=allow_pickle)
         return base
-    known = {spec.network.name: spec.network for spec in local.catalogue.models.values() if spec.network}
-    fitting = [recognise(part, known.values(), allow_pickle=allow_pickle) for part in here]
-    names = {network.name for network in fitting[0]}.intersection(
-        *({network.name for network in part} for part in fitting[1:])
+    networks = {spec.network.name: spec.network for spec in local.catalogue.models.values() if spec.network}
+    matches = [recognise(part, networks.values(), allow_pickle=allow_pickle) for part in transformers]
+    names = {network.name for network in matches[0]}.intersection(
+        *({network.name for network in part} for part in matches[1:])
     )
-    return _only(local, names, experts=len(here))
+    return _single_match(local, names, experts=len(transformers))
 
 
-def _only(local: ModelsContext, names: set[str], *, experts: int) -> ModelSpec:
-    served = [
+def _single_match(local: ModelsContext, names: set[str], *, experts: int) -> ModelSpec:
+    supported = [
         spec
         for spec in local.catalogue.models.values()
         if spec.network and spec.network.name in names and spec.status != "unsupported"
     ]
-    fitting = [spec for spec in served if spec.experts == experts and not spec.source.parts]
+    fitting = [spec for spec in supported if spec.experts == experts and not spec.source.parts]
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
-        networks = ", ".join(sorted(names)) or "two networks"
-        raise ModelError(f"the files are of {networks}, of which no model is supported yet")
-    able = ", ".join(spec.name for spec in fitting)
-    raise RequestError("like", f"the files fit several models: {able}", hint=f"--like {fitting[0].name}")
+        networks = ", ".join(sorted(names)) or "two different networks"
+        raise ModelError(f"no supported model has the network of the files: {networks}")
+    names_that_fit = ", ".join(spec.name for spec in fitting)
+    raise RequestError(
+        "like", f"the files fit several models: {names_that_fit}", hint=f"--like {fitting[0].name}"
+    )
 
 
 def convert_command(
@@ -188,21 +192,23 @@ def convert_command(
         folder = folder.expanduser()
         if folder.exists() and not overwrite:
             raise ConflictError(f"folder: {folder} exists", hint="--overwrite replaces it")
-        if folder.exists() and not _is_model(folder):
-            raise ConflictError(f"folder: {folder} is no model", hint="name another folder")
-        spec = _given(local, model, like, allow_pickle=allow_pickle)
+        if folder.exists() and not _is_model_folder(folder):
+            raise ConflictError(
+                f"folder: {folder} is not a model in diffusers layout", hint="name another folder"
+            )
+        spec = _model_or_file(local, model, like, allow_pickle=allow_pickle)
         if not spec.is_diffusion:
-            raise _no_diffusion(spec)
+            raise _not_diffusion(spec)
         if not spec.source.file:
             raise RequestError("model", f"{spec.name!r} is in diffusers layout already")
-        place = locate.locate(spec, local.models_dir)
-        replace = _is_model if overwrite else _is_empty
-        _convert(place, folder.absolute(), dtype, may_replace=replace, all_parts=False)
-        _done(folder, json=json)
+        weights = locate.locate(spec, local.models_dir)
+        replace = _is_model_folder if overwrite else _is_empty
+        _convert(weights, folder.absolute(), dtype, may_replace=replace, all_parts=False)
+        _print_folder(folder, json=json)
 
 
-def _is_model(folder: Path) -> bool:
-    """Whether it is a folder of a model, or an empty one."""
+def _is_model_folder(folder: Path) -> bool:
+    """Whether a folder holds a model in diffusers layout, or nothing."""
     return (folder / "model_index.json").is_file() or _is_empty(folder)
 
 
@@ -210,11 +216,11 @@ def _is_empty(folder: Path) -> bool:
     return folder.is_dir() and not any(folder.iterdir())
 
 
-def _given(local: ModelsContext, model: str, like: str | None, *, allow_pickle: bool) -> ModelSpec:
-    """The model of that name, or one made of that file."""
+def _model_or_file(local: ModelsContext, model: str, like: str | None, *, allow_pickle: bool) -> ModelSpec:
+    """The model of a name, or a model made from a file of that path."""
     if model in local.catalogue.models or not Path(model).is_file():
         return local.catalogue.get(model)
-    base = _like(local, [model], [], like, allow_pickle=allow_pickle)
+    base = _base_model(local, [model], [], like, allow_pickle=allow_pickle)
     parts = base.source.components or base.source
     source = {"file": _absolute([model]), "components": parts, "allow_pickle": allow_pickle}
     return base.model_copy(update={"source": type(base.source).model_validate(source)})
@@ -232,24 +238,24 @@ def prepare_command(
         local = models_context(models_dir)
         spec = local.catalogue.get(name)
         if not spec.is_diffusion:
-            raise _no_diffusion(spec)
+            raise _not_diffusion(spec)
         if missing := locate.missing_file(spec, local.models_dir):
             raise ModelError(
                 f"weights of {spec.name!r} are not on this machine: {missing} is missing",
                 hint=f"wangp models fetch {spec.name}",
             )
-        place = locate.expected(spec, local.models_dir)
+        weights = locate.expected(spec, local.models_dir)
         folder = prepared.folder_of(spec, local.models_dir, dtype)
-        if overwrite or not prepared.find(spec, local.models_dir, dtype, place):
-            _convert(place, folder, dtype, may_replace=prepared.is_prepared, all_parts=True)
-        _done(folder, json=json)
+        if overwrite or not prepared.find(spec, local.models_dir, dtype, weights):
+            _convert(weights, folder, dtype, may_replace=prepared.is_prepared, all_parts=True)
+        _print_folder(folder, json=json)
 
 
-def _no_diffusion(spec: ModelSpec) -> RequestError:
-    return RequestError("model", f"{spec.name!r} is of kind {spec.kind}, only diffusion models are rewritten")
+def _not_diffusion(spec: ModelSpec) -> RequestError:
+    return RequestError("model", f"{spec.name!r} is of kind {spec.kind}, only diffusion models are converted")
 
 
-def _done(folder: Path, *, json: bool) -> None:
+def _print_folder(folder: Path, *, json: bool) -> None:
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     if json:
         write_json({"folder": str(folder.absolute()), "bytes": size})
@@ -270,7 +276,7 @@ def _convert(
             weights,
             folder,
             getattr(torch, dtype),
-            _to_people(),
+            _progress_printer(),
             fingerprint=prepared.fingerprint(weights),
             may_replace=may_replace,
             all_parts=all_parts,
@@ -279,7 +285,7 @@ def _convert(
         raise _unwritable(folder, error) from None
 
 
-def _to_people() -> Callable[[str, int, int], None]:
+def _progress_printer() -> Callable[[str, int, int], None]:
     from wangp_cli.runtime.events.messages import stderr_console
 
     console, shown = stderr_console(), ("", -1)

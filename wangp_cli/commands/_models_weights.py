@@ -16,14 +16,14 @@ from wangp_cli.files.units import format_bytes
 from wangp_cli.models import ModelSpec
 from wangp_cli.runtime import bootstrap
 
-# What only one of the commands needs is imported when it runs, so that `wangp models` answers at once.
+# Modules of a single command are imported when it runs, so that `wangp models` starts fast.
 if TYPE_CHECKING:
     from wangp_cli.runtime.weights.fetch import FetchProgress
     from wangp_cli.runtime.weights.hub import Hub
     from wangp_cli.runtime.weights.remove import Removal
 
-SHOWN_BYTES = 1 << 28
-"""A line for people after so many bytes of a file."""
+BYTES_PER_LINE = 1 << 28
+"""Bytes of a file between two lines of progress."""
 
 
 def fetch_command(
@@ -31,7 +31,9 @@ def fetch_command(
     json: Events = False,
     models_dir: ModelsDir = None,
     offline: Annotated[bool, typer.Option("--offline", help="Do not use the network.")] = False,
-    update: Annotated[bool, typer.Option("--update", help="Use the newest commit if none is set.")] = False,
+    update: Annotated[
+        bool, typer.Option("--update", help="Use the newest commit, unless the catalogue names one.")
+    ] = False,
 ) -> None:
     """Download a model's weights; a second call resumes."""
     from wangp_cli.runtime.weights.fetch import fetch
@@ -44,18 +46,18 @@ def fetch_command(
         bootstrap.prepare_libraries()
         if json:
             _fetch_with_events(spec, local, hub, update=update)
-        for path in fetch(spec, local.models_dir, hub, _to_people(), update=update):
+        for path in fetch(spec, local.models_dir, hub, _progress_printer(), update=update):
             typer.echo(path)
 
 
-def _to_people() -> Callable[[FetchProgress], None]:
+def _progress_printer() -> Callable[[FetchProgress], None]:
     from wangp_cli.runtime.events.messages import stderr_console
 
     console, shown = stderr_console(), ("", -1)
 
     def show(step: FetchProgress) -> None:
         nonlocal shown
-        part = step.bytes // SHOWN_BYTES
+        part = step.bytes // BYTES_PER_LINE
         if shown != (step.file, part):
             shown = (step.file, part)
             size = f"{format_bytes(step.bytes)} of {format_bytes(step.bytes_total)}"
@@ -77,7 +79,7 @@ def _fetch_with_events(spec: ModelSpec, local: ModelsContext, hub: Hub, *, updat
 
 
 def verify_command(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
-    """Check a model's weights: every file by its checksum, every part by what it should hold."""
+    """Check a model's weights: every file by its checksum, every part by the headers of its weights."""
     from wangp_cli.runtime.events.messages import stderr_console
     from wangp_cli.runtime.weights.verify import GOOD, verify
 
@@ -107,7 +109,7 @@ def remove_command(
     json: Json = False,
     models_dir: ModelsDir = None,
 ) -> None:
-    """Delete fetched weights; what other models that are here share is kept."""
+    """Delete fetched weights; files that other fetched models share are kept."""
     from wangp_cli.runtime.weights.remove import plan_removal, remove
 
     with report_errors():
@@ -115,7 +117,7 @@ def remove_command(
         specs = [local.catalogue.get(name) for name in names]
         removal = plan_removal(specs, local.catalogue, local.models_dir)
         if removal.gone:
-            _ask(removal, yes=yes)
+            _confirm(removal, yes=yes)
             remove(removal, local.models_dir)
         if json:
             gone, kept = list(removal.gone), {str(path): name for path, name in removal.kept.items()}
@@ -127,7 +129,7 @@ def remove_command(
             typer.echo(f"kept {len(removal.kept)} files that {', '.join(sharing)} share")
 
 
-def _ask(removal: Removal, *, yes: bool) -> None:
+def _confirm(removal: Removal, *, yes: bool) -> None:
     from wangp_cli.runtime.events.stdin import stdin_for_answers
 
     if yes:
@@ -139,4 +141,6 @@ def _ask(removal: Removal, *, yes: bool) -> None:
     except typer.Abort:
         agreed = False
     if not agreed:
-        raise RequestError("remove", "not confirmed, nothing was removed", hint="--yes does not ask")
+        raise RequestError(
+            "remove", "not confirmed, nothing was removed", hint="--yes removes without asking"
+        )

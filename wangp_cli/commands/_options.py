@@ -10,23 +10,23 @@ from wangp_cli.tasks.fields import Flag, Spec
 
 
 class StartOptions(Spec):
-    """What a task starts from, and whether it is only shown."""
+    """Presets that a task starts from, and the dry run."""
 
     panel: ClassVar[str] = "Command"
     preset: Annotated[
-        tuple[str, ...], Flag("Named values to start from; repeatable, later ones win.", metavar="NAME")
+        tuple[str, ...], Flag("Preset to start from; repeatable, later ones win.", metavar="NAME")
     ] = ()
     dry_run: Annotated[bool, Flag("Print the resolved request as JSON and stop.", negative="")] = False
 
 
 class ShowOptions(StartOptions):
-    """What a single task starts from, and what is shown of it instead of running it."""
+    """Values that a single task starts from, and what is printed instead of running it."""
 
     settings_file: Annotated[Path | None, Flag("Settings to start from: JSON, or an earlier result.")] = None
     estimate: Annotated[
         bool,
         Flag(
-            "Print what it will take of memory, disk and time, and stop; loads no weights. JSON with --json.",
+            "Print the memory, disk and time that the task needs; loads no weights. JSON with --json.",
             negative="",
         ),
     ] = False
@@ -42,10 +42,10 @@ class TaskOptions(RunOptions, ShowOptions):
     """Options of a command that runs one task."""
 
     def files_used(self) -> list[Path]:
-        """The settings file too."""
+        """Also the settings file."""
         return [*super().files_used(), *([self.settings_file] if self.settings_file else [])]
 
     @property
     def only_shows(self) -> bool:
-        """Whether the task is shown and not run."""
+        """Whether the task is printed and not run."""
         return self.dry_run or self.estimate or self.plan

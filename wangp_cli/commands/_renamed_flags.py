@@ -21,14 +21,14 @@ REPLACEMENTS = {
     "--tea-cache-start-perc": "--cache magcache",
     "--preload-model": "--preload-policy start",
 }
-"""What replaces flags that were no keys of a task file; the others follow from the table of renamed keys."""
+"""Replacements of flags that were not keys of a task file; the table of renamed keys has the others."""
 
 
 def replacement(flag: str) -> str | None:
-    """What replaces a flag of the older tools; None for a flag that they did not have."""
+    """The replacement of a flag of the older tools; None for a flag that they did not have."""
     if flag in REPLACEMENTS:
         return REPLACEMENTS[flag]
-    # Here, because only an unknown flag needs the tables.
+    # Imported here because only an unknown flag needs the tables.
     from wangp_cli.legacy.old_keys import RENAMED
     from wangp_cli.legacy.wgp_config import setting_of_key
     from wangp_cli.tasks import TASKS
@@ -36,7 +36,7 @@ def replacement(flag: str) -> str | None:
 
     key = flag.removeprefix("--").removeprefix("wgp-").replace("-", "_")
     field = RENAMED.get(key) or setting_of_key(key) or key
-    options = (found.option(field) for task in TASKS.values() if (found := flag_of(task, field)))
+    options = (task_flag.option(field) for task in TASKS.values() if (task_flag := flag_of(task, field)))
     return next(options, None)
 
 

@@ -1,4 +1,4 @@
-"""Run one task of a command line, from its flags to an exit code."""
+"""Run the task of a command line and exit with its code, or print what it would do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def open_run(command: str, options: RunOptions) -> Iterator[Run]:
-    """A run of a command that reports as its options say; it is finished when the block is left.
+    """A run of a command, reported as its options say; the run is finished when the block ends.
 
     Args:
         command: the word after `wangp`.
@@ -67,7 +67,7 @@ def run_command(command: str, values: Mapping[str, Any], options: TaskOptions) -
         session = run.session
         run.begin(planned=1)
         outcome = execute(lambda: _layers(command, values, options, session), session, values.get("task_id"))
-        # A signal that came after the last step stopped nothing.
+        # A signal after the last step did not stop the task, so the run counts as completed.
         run.finish(outcome.exit_code, stopped=outcome.status == "cancelled")
     exit_with(run)
 
@@ -79,15 +79,15 @@ def _show_request(command: str, values: Mapping[str, Any], options: TaskOptions)
 
     session = bootstrap.start([], options)
     request = resolve(_layers(command, values, options, session), session)
-    sys.stdout.write(_shown(request, options, session) + "\n")
+    sys.stdout.write(_dry_run_text(request, options, session) + "\n")
 
 
-def _shown(request: Request, options: TaskOptions, session: Session) -> str:
+def _dry_run_text(request: Request, options: TaskOptions, session: Session) -> str:
     """What a dry run prints: the estimate or the plan where one is requested, else the request."""
     if options.estimate:
-        from wangp_cli.commands._estimate import shown
+        from wangp_cli.commands._estimate import estimate_text
 
-        return shown(request, session, json=options.json_lines)
+        return estimate_text(request, session, json=options.json_lines)
     if options.plan and (plan := request.plan or _single_run_plan(request)):
         if options.json_lines:
             return plan.model_dump_json(indent=2)
@@ -118,12 +118,12 @@ def _single_run_plan(request: Request) -> Plan | None:
 
 
 def _layers(command: str, values: Mapping[str, Any], options: TaskOptions, session: Session) -> list[Layer]:
-    """The layers of values, weakest first: the type, the starter, presets, the settings file, the flags."""
+    """The layers of values, weakest first: task type, default model, presets, settings file, flags."""
     from wangp_cli.value_layers import Layer
 
     layers = [Layer(kind="command", values={"type": command})]
     if not session.settings.model:
-        # A person who names no model gets the starter; programs must name theirs.
+        # The default of a command line; lines of a batch must name a model.
         layers.append(Layer(kind="default", values={"model": "starter"}))
     layers += [
         Layer(kind="preset", name=name, values=session.presets.get(name).values) for name in options.preset

@@ -13,8 +13,8 @@ def write_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
 
 
-def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, whole: str = "") -> None:
-    """Print rows under headings; the cells of the column `whole` are never folded."""
+def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, no_wrap: str = "") -> None:
+    """Print rows under headings; the cells of the column `no_wrap` are never wrapped."""
     # Here and below, so that JSON is written without importing rich.
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -24,19 +24,19 @@ def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, who
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column == whole)
+        table.add_column(column, overflow="fold", no_wrap=column == no_wrap)
     for row in rows:
         table.add_row(*(plain(str(cell)) for cell in row))
     Console(file=sys.stdout, highlight=False).print(table)
 
 
-def values_line(values: Mapping[str, object], between: str = ", ") -> str:
-    """Values of fields, on one line or one a line."""
-    return between.join(f"{key} {value}" for key, value in values.items())
+def values_line(values: Mapping[str, object], separator: str = ", ") -> str:
+    """Names and values of fields, joined by `separator`."""
+    return separator.join(f"{key} {value}" for key, value in values.items())
 
 
 def write_facts(facts: Mapping[str, object]) -> None:
-    """Print names and values, one pair a line; what is empty is left out."""
+    """Print names and values, one pair a line; empty values are left out."""
     from rich.console import Console
     from rich.table import Table
 

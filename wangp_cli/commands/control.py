@@ -50,8 +50,8 @@ def control(
 
 def _params(action: Action, task: str | None, mode: str | None) -> dict[str, str]:
     if (task is not None) != (action == "cancel"):
-        fault = "cancel needs the id of a task" if task is None else f"{action} takes no id"
-        raise RequestError("id", fault, hint="wangp control RUN cancel ID")
+        problem = "cancel needs the id of a task" if task is None else f"{action} takes no id"
+        raise RequestError("id", problem, hint="wangp control RUN cancel ID")
     if mode is not None and action != "pause":
         raise RequestError("--mode", f"{action} has no mode", hint="wangp control RUN pause --mode drain")
     return {name: value for name, value in (("id", task), ("mode", mode)) if value is not None}
@@ -64,7 +64,7 @@ def _facts(reply: dict[str, Any]) -> dict[str, object]:
     return {
         "run": reply["run"],
         "state": reply["state"],
-        "because of": reply["reason"],
+        "reason": reply["reason"],
         "tasks": ", ".join(f"{count} {name}" for name, count in counts.items()),
         "task": reply["task"],
         "stage": reply["stage"],

@@ -14,15 +14,15 @@ from wangp_cli.tasks.runtime import Runtime
 from wangp_cli.tasks.task import Encoding, Output
 
 FIELDS = {*Output.model_fields, *Encoding.model_fields, *Runtime.model_fields}
-"""The fields of the task that can still be changed when only decoding is left."""
+"""The fields of the task that still have an effect when only decoding is left."""
 
 
 class Latents(Spec):
-    """The file that a decoding starts from."""
+    """The file of latents to decode."""
 
     panel: ClassVar[str] = "Command"
     latents: Annotated[
-        Path, Flag("File of latents; it is removed when done.", metavar="FILE", positional=True)
+        Path, Flag("File of latents; removed when its result is written.", metavar="FILE", positional=True)
     ]
 
 
@@ -30,7 +30,7 @@ class DecodeOptions(RunOptions, Latents):
     """Options of `wangp decode`."""
 
     def files_used(self) -> list[Path]:
-        """The file of latents too."""
+        """Also the file of latents."""
         return [*super().files_used(), self.latents]
 
 
@@ -42,12 +42,12 @@ def run_decode(values: dict[str, Any], options: DecodeOptions) -> None:
     from wangp_cli.value_layers import Layer
 
     file = options.latents
-    kept = Layer(kind="latents", name=file.name, values=request_of(file))
-    layers = [kept, Layer(kind="flag", values=values)]
+    saved = Layer(kind="latents", name=file.name, values=request_of(file))
+    layers = [saved, Layer(kind="flag", values=values)]
     with open_run("decode", options) as run:
         run.begin(planned=1)
         outcome = execute(
-            lambda: layers, run.session, kept.values.get("task_id"), Attempt(latents=file.absolute())
+            lambda: layers, run.session, saved.values.get("task_id"), Attempt(latents=file.absolute())
         )
         run.finish(outcome.exit_code, stopped=outcome.status == "cancelled")
     exit_with(run)

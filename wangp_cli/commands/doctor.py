@@ -24,7 +24,7 @@ from wangp_cli.runtime.weights import locate
 from wangp_cli.runtime.workspace import segments_cache
 
 HUB = "huggingface.co"
-MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[red]problem[/]"}
+STATUS_MARKUP = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[red]problem[/]"}
 
 
 class Check(BaseModel):
@@ -55,7 +55,9 @@ def _print(checks: list[Check]) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     for check in checks:
         table.add_row(
-            MARKS[check.status], check.name, plain(check.found + (f" ({check.fix})" if check.fix else ""))
+            STATUS_MARKUP[check.status],
+            check.name,
+            plain(check.found + (f" ({check.fix})" if check.fix else "")),
         )
     Console(file=sys.stdout, highlight=False).print(table)
 
@@ -68,10 +70,15 @@ def _software() -> list[Check]:
         Check(name="python", status="ok", found=f"{platform.python_version()} on {platform.platform()}")
     ]
     for name in ("torch", "diffusers", "transformers", "av"):
-        here = name in packages
-        fix = None if here else f"pip install {name}"
+        installed = name in packages
+        fix = None if installed else f"pip install {name}"
         checks.append(
-            Check(name=name, status="ok" if here else "problem", found=packages.get(name, "missing"), fix=fix)
+            Check(
+                name=name,
+                status="ok" if installed else "problem",
+                found=packages.get(name, "missing"),
+                fix=fix,
+            )
         )
     return checks
 
@@ -85,9 +92,7 @@ def _machine() -> list[Check]:
     device = best_device()
     name = torch.cuda.get_device_name() if device == "cuda" else f"{os.cpu_count()} cores, no GPU found"
     fix = (
-        None
-        if device != "cpu"
-        else "the starter runs well; large models need a GPU and a CUDA build of torch"
+        None if device != "cpu" else "fine for the starter; large models need a GPU and a CUDA build of torch"
     )
     checks = [
         Check(name="device", status="ok", found=f"{device}, {best_dtype(device)}: {name}", fix=fix),
@@ -106,7 +111,7 @@ def _machine() -> list[Check]:
             name="memory",
             status="warning" if low else "ok",
             found=f"{format_bytes(free)} of {format_bytes(total)} free",
-            fix="4 GB are the least" if low else None,
+            fix="at least 4 GB are needed" if low else None,
         )
     )
     return checks
@@ -114,22 +119,22 @@ def _machine() -> list[Check]:
 
 def _folders() -> list[Check]:
     settings, _, folders = bootstrap.load_settings()
-    places = {
+    paths = {
         "outputs": settings.output_dir.absolute(),
         "models": bootstrap.models_dir(settings, folders),
         "LoRAs": bootstrap.loras_dir(settings, folders),
         "settings": folders.config,
         "logs": folders.state,
     }
-    return [*(_folder(name, path) for name, path in places.items()), *_unfinished(places["outputs"])]
+    return [*(_folder(name, path) for name, path in paths.items()), *_unfinished(paths["outputs"])]
 
 
 def _unfinished(outputs: Path) -> list[Check]:
-    """Segments of interrupted tasks, if there are any."""
+    """A check that names the segments of interrupted tasks, if there are any."""
     if not (size := segments_cache.work_size(outputs)):
         return []
     found = f"{outputs / segments_cache.FOLDER}, {format_bytes(size)} of interrupted tasks"
-    fix = "start them again, or remove the folder; it is emptied after a week"
+    fix = "run the same commands again, or remove the folder; unused segments are removed after a week"
     return [Check(name="unfinished work", status="ok", found=found, fix=fix)]
 
 
@@ -157,7 +162,7 @@ def _hub() -> Check:
             name="hub",
             status="warning",
             found=f"{HUB} cannot be reached: {error}",
-            fix="only needed to fetch weights; the starter works without",
+            fix="only needed to fetch weights; the starter needs no hub",
         )
     return Check(name="hub", status="ok", found=f"{HUB} answers")
 
@@ -165,10 +170,10 @@ def _hub() -> Check:
 def _starter() -> Check:
     _, _, folders = bootstrap.load_settings()
     spec: Any = bootstrap.catalogue(folders).get("starter")
-    here = locate.present(spec, Path())
+    present = locate.present(spec, Path())
     return Check(
         name="starter",
-        status="ok" if here else "problem",
-        found="ships with this installation" if here else "its weights are missing",
-        fix=None if here else "install wangp again",
+        status="ok" if present else "problem",
+        found="ships with this installation" if present else "its weights are missing",
+        fix=None if present else "install wangp again",
     )

@@ -21,7 +21,12 @@ from wangp_cli.runtime.weights import locate
 from wangp_cli.runtime.weights.hub import Hub
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Name = Annotated[str, typer.Argument(help="File, folder, or name in the LoRA folder.", metavar="LORA")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="File, folder, name in the LoRA folder, OWNER/REPOSITORY:FILE or https address.", metavar="LORA"
+    ),
+]
 
 app = typer.Typer(help="List, show, check and fetch LoRAs.", invoke_without_command=True)
 
@@ -43,27 +48,27 @@ def list_loras(json: Json = False) -> None:
             write_json(entries)
             return
         if not entries:
-            typer.echo(f"no LoRAs are in {folder}; `wangp loras fetch` fills it")
+            typer.echo(f"no LoRAs are in {folder}; `wangp loras fetch` downloads one")
             return
         rows = [
             (
                 facts["name"],
                 facts.get("error") or " + ".join(facts["kinds"]),
-                _span(facts.get("ranks", [])),
+                _range_text(facts.get("ranks", [])),
                 facts.get("layers", ""),
                 ", ".join(facts.get("fits", [])),
                 ", ".join(facts.get("trigger_words", [])),
             )
             for facts in entries
         ]
-        write_table(("LoRA", "kind", "rank", "layers", "networks", "words"), rows, whole="LoRA")
+        write_table(("LoRA", "kind", "rank", "layers", "networks", "trigger words"), rows, no_wrap="LoRA")
 
 
 @app.command()
 def show(name: Name, json: Json = False) -> None:
     """Show the header of a LoRA file: kind, rank, layers, trigger words, metadata."""
     with report_errors():
-        path = _here(name)
+        path = _local_path(name)
         header = check_lora(path)
         facts = _facts(path, name, _networks(_catalogue())) | {"metadata": header.metadata}
         if json:
@@ -88,10 +93,10 @@ def check(
 ) -> None:
     """Compare every key of a LoRA with the layers of a model, or of all models that it may fit."""
     with report_errors():
-        path = _here(name)
+        path = _local_path(name)
         header = check_lora(path)
         catalogue = _catalogue()
-        networks = [_network_of(catalogue.get(model))] if model else _may_fit(header, catalogue)
+        networks = [_network_of(catalogue.get(model))] if model else _candidate_networks(header, catalogue)
         bootstrap.prepare_libraries()
         from wangp_cli.pipelines.lora.check import check_fit
 
@@ -106,11 +111,11 @@ def check(
 
 
 def _write_fit(fit: Any) -> None:
-    left = f", {len(fit.left_out)} keys for pictures are left out" if fit.left_out else ""
+    left_out = f", {len(fit.left_out)} keys of image layers are left out" if fit.left_out else ""
     word = "fits" if fit.fits else "does not fit"
-    typer.echo(f"{fit.network}: {word}; {fit.layers} layers are changed{left}")
+    typer.echo(f"{fit.network}: {word}; {fit.layers} layers are changed{left_out}")
     if fit.rejected:
-        write_table(("key", "why it fits nothing"), list(fit.rejected.items()), whole="key")
+        write_table(("key", "reason"), list(fit.rejected.items()), no_wrap="key")
 
 
 @app.command()
@@ -121,8 +126,8 @@ def presets(json: Json = False) -> None:
         folder = _folder()
         files = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in (".lset", ".json")]
         if json:
-            shown = [each.model_dump(mode="json") for each in accelerators]
-            write_json({"accelerators": shown, "files": [_preset_facts(path) for path in files]})
+            dumped = [each.model_dump(mode="json") for each in accelerators]
+            write_json({"accelerators": dumped, "files": [_preset_facts(path) for path in files]})
             return
         rows = [
             (
@@ -136,13 +141,13 @@ def presets(json: Json = False) -> None:
             for variant in each.variants
         ]
         columns = ("--accelerator", "what it is", "networks", "values", "LoRAs")
-        write_table(columns, rows, whole="values")
+        write_table(columns, rows, no_wrap="values")
         if files:
             write_table(("--settings-file", "LoRAs"), [tuple(_preset_facts(path).values()) for path in files])
 
 
 def _preset_facts(path: Path) -> dict[str, Any]:
-    """A preset of WanGP and the LoRAs it names, or why it cannot be read."""
+    """Path and LoRAs of a preset of WanGP, with the error if it cannot be read."""
     from wangp_cli.runtime.intake.settings_file import load_settings_file
 
     try:
@@ -154,15 +159,15 @@ def _preset_facts(path: Path) -> dict[str, Any]:
 
 @app.command()
 def fetch(name: Name) -> None:
-    """Download a LoRA of the hub or of an address into the LoRA folder."""
+    """Download a LoRA from the hub or an https address into the LoRA folder."""
     with report_errors():
         settings, _, folders = bootstrap.load_settings()
         bootstrap.prepare_libraries()
         console = stderr_console()
 
-        def report(here: int, total: int) -> None:
+        def report(done: int, total: int) -> None:
             of = f" of {format_bytes(total)}" if total else ""
-            console.print(f"{name}: {format_bytes(here)}{of}", markup=False)
+            console.print(f"{name}: {format_bytes(done)}{of}", markup=False)
 
         source = find_source(name, bootstrap.loras_dir(settings, folders))
         hub = Hub(endpoint=settings.hub_endpoint, offline=settings.offline)
@@ -178,7 +183,7 @@ def _catalogue() -> Catalogue:
     return bootstrap.catalogue(bootstrap.user_folders())
 
 
-def _here(name: str) -> Path:
+def _local_path(name: str) -> Path:
     source = find_source(name, _folder())
     if not source.is_local:
         raise RequestError("lora", f"{name!r} is not on this machine", hint=f"wangp loras fetch {name}")
@@ -186,20 +191,20 @@ def _here(name: str) -> Path:
 
 
 def _networks(catalogue: Catalogue) -> list[Network]:
-    """Every network of the catalogue, once."""
+    """The networks of the catalogue, each once."""
     return list(
         {spec.network.name: spec.network for spec in catalogue.models.values() if spec.network}.values()
     )
 
 
-def _may_fit(header: Header, catalogue: Catalogue) -> list[Network]:
+def _candidate_networks(header: Header, catalogue: Catalogue) -> list[Network]:
     networks = _networks(catalogue)
     if not (fitting := [network for network in networks if header.may_fit(network)]):
         widths = sorted({network.width for network in networks})
-        wide = header.width or "an unknown number of features"
+        width = header.width or "an unknown number of features"
         raise ModelError(
-            f"it was made for {header.blocks} blocks or more, {wide} wide; the "
-            f"networks here are {', '.join(map(str, widths))} wide",
+            f"the LoRA was made for at least {header.blocks} blocks, {width} wide; the "
+            f"networks of the catalogue are {', '.join(map(str, widths))} wide",
             hint="--model NAME compares it with one model",
         )
     return fitting
@@ -225,5 +230,5 @@ def _facts(path: Path, name: str, networks: list[Network]) -> dict[str, Any]:
     return facts | header.facts() | {"fits": [n.name for n in networks if header.may_fit(n)]}
 
 
-def _span(values: list[int]) -> str:
+def _range_text(values: list[int]) -> str:
     return "" if not values else str(values[0]) if len(values) == 1 else f"{values[0]} to {values[-1]}"

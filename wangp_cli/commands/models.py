@@ -34,7 +34,7 @@ def list_models(context: typer.Context, json: Json = False, models_dir: ModelsDi
             return
         rows = [(spec.name, _title(spec), _weights(spec, folder)) for spec in specs.values()]
         rows.sort(key=lambda row: WEIGHTS.index(row[2]))
-        write_table(("model", "what it is", "weights"), rows, whole="model")
+        write_table(("model", "what it is", "weights"), rows, no_wrap="model")
 
 
 @app.command()
@@ -50,7 +50,7 @@ def show(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
         card = facts.pop("card", None)
         del facts["traits"]
         lines = {
-            key: _line(facts[key])
+            key: _cell(facts[key])
             for key in ("source", "accepts", "requires", "means", "defaults", "aliases", "grid", "parameters")
         }
         write_facts(facts | lines | {"network": spec.network.name if spec.network else ""})
@@ -76,19 +76,19 @@ def _write_figures(card: dict[str, Any]) -> None:
 
 @app.command()
 def path(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
-    """Print the files and folder of a model's weights, also if they are not fetched."""
+    """Print the files and folder of a model's weights, also before they are fetched."""
     with report_errors():
         local = models_context(models_dir)
         spec = local.catalogue.get(name)
-        place = locate.expected(spec, local.models_dir)
+        weights = locate.expected(spec, local.models_dir)
         if json:
-            facts = {part: [str(file) for file in files] for part, files in place.files}
+            facts = {part: [str(file) for file in files] for part, files in weights.files}
             present = locate.present(spec, local.models_dir)
-            write_json({"folder": str(place.folder), "files": facts, "present": present})
+            write_json({"folder": str(weights.folder), "files": facts, "present": present})
             return
-        for file in [file for _, files in place.files for file in files]:
+        for file in [file for _, files in weights.files for file in files]:
             typer.echo(file)
-        typer.echo(place.folder)
+        typer.echo(weights.folder)
 
 
 app.command("fetch")(fetch_command)
@@ -126,10 +126,10 @@ def _weights(spec: ModelSpec, folder: Any) -> str:
     return here if locate.present(spec, folder) else absent
 
 
-def _line(value: Any) -> str:
+def _cell(value: Any) -> str:
     if isinstance(value, dict):
         return "; ".join(
-            f"{key} {_line(item)}" for key, item in value.items() if item not in (None, [], False)
+            f"{key} {_cell(item)}" for key, item in value.items() if item not in (None, [], False)
         )
     if isinstance(value, str | int | float):
         return str(value)

@@ -53,44 +53,46 @@ def file_facts(file: Path) -> dict[str, Any]:
 
 
 def request_of(file: Path) -> dict[str, Any] | None:
-    """The request inside a file or in the sidecar beside it; None if there is neither."""
+    """The request embedded in a file, or in its sidecar; None if there is neither."""
     from wangp_cli.runtime.intake.settings_file import read_document
 
-    for place in (file, file.with_suffix(".json")):
-        if not place.is_file():
+    for path in (file, file.with_suffix(".json")):
+        if not path.is_file():
             continue
         try:
-            document = read_document(place)
+            document = read_document(path)
         except RequestError:
             continue
-        ours = document.get("wangp")
+        embedded = document.get("wangp")
         request: dict[str, Any] = (
-            ours["request"] if isinstance(ours, dict) and "request" in ours else document
+            embedded["request"] if isinstance(embedded, dict) and "request" in embedded else document
         )
         return request
     return None
 
 
 def write_sheet(file: Path, sheet: Path, *, overwrite: bool) -> None:
-    """Write a contact sheet of a video's or picture's frames."""
+    """Write a contact sheet of the frames of a video or image."""
     from wangp_cli.media.facts import probe
     from wangp_cli.media.read import read_frames
     from wangp_cli.media.sheet import contact_sheet, evenly_spaced, frame_labels
     from wangp_cli.media.stills import read_image, write_image
 
     if sheet.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
-        raise RequestError("sheet", f"{str(sheet)!r} is not a picture's name", hint="use .png, .jpg or .webp")
+        raise RequestError(
+            "sheet", f"{str(sheet)!r} is not the name of an image file", hint="use .png, .jpg or .webp"
+        )
     if sheet.exists() and not overwrite:
         raise ConflictError(f"sheet: {sheet} exists", hint="--overwrite replaces it")
     facts = probe(file)
     if facts.kind == "audio":
         raise RequestError("sheet", f"{file} has no frames to show")
     if facts.kind == "image":
-        picture = contact_sheet(read_image(file), columns=1)
+        image = contact_sheet(read_image(file), columns=1)
     else:
-        shown = evenly_spaced(facts.frames, SHEET_FRAMES)
-        picture = contact_sheet(
-            read_frames(file, shown), count=len(shown), labels=frame_labels(shown, facts.fps)
+        indices = evenly_spaced(facts.frames, SHEET_FRAMES)
+        image = contact_sheet(
+            read_frames(file, indices), count=len(indices), labels=frame_labels(indices, facts.fps)
         )
     with atomic_file(sheet, overwrite=overwrite) as partial:
-        write_image(partial, picture)
+        write_image(partial, image)

@@ -19,7 +19,9 @@ class PromptsFile(Spec):
     """Prompts from a file."""
 
     panel: ClassVar[str] = "Prompt"
-    prompts_file: Annotated[Path | None, Flag("Text file with a prompt for each part, a line each.")] = None
+    prompts_file: Annotated[
+        Path | None, Flag("Text file with one prompt a line, one line for each part.")
+    ] = None
 
 
 class TravelOptions(TaskOptions, PromptsFile):
@@ -30,7 +32,7 @@ def run_travel(values: dict[str, Any], options: TravelOptions) -> None:
     """Run one travel, its prompts from a file where one is named."""
     if options.prompts_file:
         if "prompt" in values:
-            raise RequestError("--prompt", "not together with --prompts-file, give one of them")
+            raise RequestError("--prompt", "not together with --prompts-file; give one of them")
         values = {**values, "prompt": _prompts(options.prompts_file)}
     run_command("travel", values, options)
 
