@@ -213,7 +213,7 @@ REFUSED = [
     (["--output-dir", "there.mp4"], 2, ["--output-dir", "there.mp4 is a file"]),
     (["--output-dir", "/proc/nowhere"], 4, ["output_dir", "/proc", "--output-dir"]),
     (["--output-dir", "~nobody-here/x"], 2, ["--output-dir", "~nobody-here"]),
-    (["--manifest-path", "/proc/nowhere/x"], 4, ["manifest_path", "/proc"]),
+    (["--manifest-path", "/proc/nowhere/x"], 4, ["manifest_path", "/proc", "--manifest-path picks"]),
     (["--manifest-path", "nine.mp4"], 2, ["manifest_path", "nine.mp4", "other than a run history"]),
     (["--manifest-path", "/dev/null"], 2, ["manifest_path", "/dev/null is not a file"]),
     (["--output", "a.webm", "--codec", "h264"], 2, ["--codec", "h264", ".webm", ".mp4"]),
