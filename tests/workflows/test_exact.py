@@ -187,11 +187,26 @@ def with_files(studio: Studio, request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(request=joins() | travels() | edits() | inpaints())
+REQUESTS = joins() | travels() | edits() | inpaints()
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(request=REQUESTS)
 def test_the_file_is_the_plan_for_a_model_that_gives_back_its_guide(
     studio: Studio, request: dict[str, Any]
 ) -> None:
+    check_file_is_the_plan(studio, request)
+
+
+@pytest.mark.slow
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(request=REQUESTS)
+def test_500_files_are_their_plans(studio: Studio, request: dict[str, Any]) -> None:
+    check_file_is_the_plan(studio, request)
+
+
+def check_file_is_the_plan(studio: Studio, request: dict[str, Any]) -> None:
+    """The file of a request has the frames of its plan, and audio as long as they are."""
     plan, frames, samples = studio.make(with_files(studio, request))
     assert len(frames) == plan["total"] == length_of(request, plan)
     given = request.get("clips", [request.get("video")])

@@ -86,4 +86,4 @@ def _is_history_line(line: bytes) -> bool:
         record = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    return isinstance(record, dict) and "task_id" in record and "inputs" in record
+    return isinstance(record, dict) and "task_id" in record and "status" in record
