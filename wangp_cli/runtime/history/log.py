@@ -86,4 +86,5 @@ def _is_history_line(line: bytes) -> bool:
         record = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    return isinstance(record, dict) and "task_id" in record and "status" in record
+    # Lines of the older command line have inputs, but no status.
+    return isinstance(record, dict) and "task_id" in record and ("status" in record or "inputs" in record)
