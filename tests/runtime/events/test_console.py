@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 
 import pytest
+from rich.console import Console
 
+from tests.conftest import Make
+from tests.support.task_types import TASK_TYPES
 from wangp_cli.errors import RequestError
+from wangp_cli.runtime.events import console
 from wangp_cli.runtime.events.console import ConsoleSink
-from wangp_cli.runtime.events.messages import plain
 from wangp_cli.runtime.events.stream import Stream
 from wangp_cli.runtime.events.types import (
     ArtifactCreated,
@@ -63,5 +66,14 @@ def test_quiet_keeps_paths_and_errors(capfd: pytest.CaptureFixture[str]) -> None
     assert not any(line.startswith("note:") for line in lines)
 
 
-def test_text_is_neither_markup_nor_control_characters() -> None:
-    assert plain("[bold]a\x1b[1m\u202e").plain == "[bold]a\\x1b[1m\\u202e"
+def test_the_console_names_a_stage_as_the_task_does(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = make(type="enhanced", enhance=True, frames=5, steps=1, tasks=TASK_TYPES)
+    screen = io.StringIO()
+    monkeypatch.setattr(
+        console, "stderr_console", lambda: Console(file=screen, force_terminal=True, width=100)
+    )
+    sink = console.ConsoleSink(io.StringIO())
+    for event in made.events:
+        sink(event)
+    assert "enhancing the prompt" in screen.getvalue()
+    assert "denoising" in screen.getvalue()

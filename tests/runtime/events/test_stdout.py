@@ -1,9 +1,11 @@
-"""Standard output and input, reserved for results and answers."""
+"""Standard output, reserved for results."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+
+from tests.support.python_code import python
 
 STDOUT = """
 import os, sys
@@ -13,6 +15,8 @@ os.write(1, b"a library\\n")
 os.system("echo a program")
 print("a result", flush=True)
 """
+
+
 CLOSED = """
 import sys
 from wangp_cli.runtime.events.stdout import private_stdout
@@ -22,16 +26,8 @@ for _ in range(3):
     print("x" * 100000, flush=True)
 print(stdout.reader_gone, file=sys.stderr)
 """
-STDIN = """
-import os, sys
-from wangp_cli.runtime.events.stdin import keep_stdin, open_stdin, stdin_for_answers
-keep_stdin()
-print(repr(os.read(0, 9)), repr(open("/dev/stdin").read()))
-with stdin_for_answers():
-    print(repr(sys.stdin.readline()))
-kept = open_stdin()
-print(kept is not None)
-"""
+
+
 DESCRIPTORS = """
 import os
 os.close(0); os.close(2)
@@ -39,12 +35,6 @@ from wangp_cli.runtime.events.stdout import open_closed_descriptors
 open_closed_descriptors()
 print(os.open("/dev/zero", os.O_RDONLY) > 2)
 """
-
-
-def python(code: str, **more: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # type: ignore[call-overload, no-any-return]
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, **more
-    )
 
 
 def test_what_libraries_and_programs_print_goes_to_stderr() -> None:
@@ -69,10 +59,6 @@ def test_a_closed_reader_is_noted_and_raises_nothing() -> None:
         process.stdin.flush()
         assert process.stderr.read() == "True\n"
     assert process.returncode == 0
-
-
-def test_libraries_read_an_empty_input_and_questions_the_real_one() -> None:
-    assert python(STDIN, input="yes\n").stdout.splitlines() == ["b'' ''", "'yes\\n'", "True"]
 
 
 def test_closed_descriptors_are_taken_by_no_file() -> None:

@@ -8,10 +8,10 @@ import time
 from functools import partial
 from typing import Any, Literal
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.artifacts import artifact
 from tests.support.event_checks import check_event, check_stream
 from wangp_cli.errors import Cancelled, OutOfMemoryError, WangpError
 from wangp_cli.runtime.control.state import Control
@@ -35,7 +35,11 @@ from wangp_cli.runtime.events.types import (
 from wangp_cli.runtime.progress import ProgressReporter
 
 End = Literal["completed", "failed", "cancelled", "rejected", "skipped"]
+
+
 STAGES = (("load", 3), ("encode", 1), ("denoise", 5), ("decode", 2), ("write", 4))
+
+
 STARTED = RunStarted(version="1", command="batch", host="here", pid=1)
 
 
@@ -46,10 +50,6 @@ def stream(**more: Any) -> tuple[Stream, list[Event]]:
 
 def finish(stream: Stream, code: int = 0, reason: str | None = None) -> None:
     stream.emit(RunFinished(counts=stream.counts, exit_code=code, reason=reason))
-
-
-def artifact(path: str = "/made/a b.mp4") -> ArtifactCreated:
-    return ArtifactCreated.model_validate({"role": "video", "path": path, "sha256": "0" * 64, "bytes": 1})
 
 
 def play(stream: Stream, task: str, end: End, retries: int, results: int) -> None:
@@ -198,13 +198,6 @@ def test_any_text_stays_one_line_of_ascii(text: str) -> None:
     assert json.loads(line)["data"]["message"] == text.encode(errors="ignore").decode()
 
 
-def test_an_artifact_knows_its_uri_and_mime() -> None:
-    assert artifact().uri == "file:///made/a%20b.mp4"
-    assert artifact().mime == "video/mp4"
-    assert artifact("/made/x.bin").mime == "application/octet-stream"
-    assert ArtifactCreated.model_validate(artifact().model_dump()) == artifact()
-
-
 def test_a_silent_run_says_that_it_lives() -> None:
     one, events = stream()
     one.emit(STARTED)
@@ -216,9 +209,3 @@ def test_a_silent_run_says_that_it_lives() -> None:
     assert 2 <= len(beats) <= 6
     time.sleep(0.1)
     assert [event for event in events if event.type == "heartbeat"] == beats
-
-
-def test_a_fault_names_its_cause() -> None:
-    with pytest.raises(WangpError) as caught:
-        raise WangpError("no") from ValueError("inner")
-    assert Fault.of(caught.value).cause == "ValueError: inner"

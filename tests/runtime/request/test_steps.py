@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.support import tiny
+from tests.support.media_facts import video
 from wangp_cli.errors import RequestError
-from wangp_cli.media.facts import MediaFacts
 from wangp_cli.runtime.request.draft import Draft
 from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.runtime.request.steps import DRAWN, settle_frames, settle_rate, settle_seed, settle_size
@@ -19,6 +19,8 @@ from wangp_cli.tasks.generate import Generate
 from wangp_cli.value_layers import DEFAULT, Origin
 
 FLAG = Origin("flag", "flag")
+
+
 VIDEO = Path("/video.mp4")
 
 
@@ -30,11 +32,6 @@ def draft(
     origin = dict.fromkeys(Generate.model_fields, DEFAULT) | dict.fromkeys(given, FLAG)
     files = {field: ((VIDEO, fact),) for field, fact in (facts or {}).items()}
     return Draft(task=task, spec=tiny.spec(spec), facts=InputFacts(files), origin=origin)
-
-
-def video(**changes: Any) -> MediaFacts:
-    values: dict[str, Any] = {"kind": "video", "width": 128, "height": 64, "frames": 24, "fps": Fraction(12)}
-    return MediaFacts(**values | changes)
 
 
 def notices(settled: Draft) -> list[str]:
@@ -89,15 +86,3 @@ def test_a_seed_is_drawn_only_where_none_is_given() -> None:
     assert 0 <= drawn.settled_task.seed < 2**32
     given = draft(seed=7)
     assert settle_seed(given) is given
-
-
-def test_facts_are_found_by_field_and_by_file() -> None:
-    one, other = video(), video(frames=10, fps=None)
-    facts = InputFacts({"clips": ((VIDEO, one), (Path("/b"), other), (VIDEO, one))})
-    assert facts.of("clips") == [one, other, one]
-    assert facts.of("video") == []
-    assert "clips" in facts
-    assert facts.of_file(Path("/b")) is other
-    assert facts.lengths(Fraction(24)) == {"clips": [47, 10, 47]}
-    with pytest.raises(KeyError):
-        facts.of_file(Path("/c"))

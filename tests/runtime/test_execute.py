@@ -1,4 +1,4 @@
-"""Task types that a session is handed: tools without a model, own stages, `prepare` hooks, two models."""
+"""Run requests of task types that a session is handed: tools without a model, own stages, two models."""
 
 from __future__ import annotations
 
@@ -6,26 +6,21 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from rich.console import Console
 
-from tests.conftest import Make
 from tests.support.clips import numbered, numbers
 from tests.support.event_checks import check_event
 from tests.support.task_types import TASK_TYPES
 from wangp_cli.commands._estimate import estimate_text
 from wangp_cli.media.clip import Frames
-from wangp_cli.media.metadata import read_comment
 from wangp_cli.media.read import read_video
 from wangp_cli.media.stills import read_image
 from wangp_cli.media.write import write_video
 from wangp_cli.runtime import bootstrap
-from wangp_cli.runtime.events import console, schemas
 from wangp_cli.runtime.events.stream import Event
 from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.intake.readers import read_lines
@@ -161,75 +156,6 @@ def test_a_line_of_a_tool_may_not_name_files_outside(session: Session, tmp_path:
     [admitted] = Admission(rules, session).admit(read)
     assert admitted.error is not None
     assert "outside" in str(admitted.error)
-
-
-def test_the_schema_of_tasks_has_those_of_a_session() -> None:
-    schema = schemas.task_schema(TASK_TYPES)
-    properties = schema["$defs"]["extract-frame"]["properties"]
-    assert properties["video"]["description"] == "Video to take a frame of."
-    assert "steps" not in properties
-    assert {"$ref": "#/$defs/extract-frame"} in schema["oneOf"]
-
-
-def test_a_stage_of_its_own_has_a_share_of_the_progress(make: Make, tmp_path: Path) -> None:
-    made = make(type="enhanced", enhance=True, frames=5, steps=1, tasks=TASK_TYPES)
-    stages = [
-        (event.data["stage"], event.data["label"]) for event in made.events if event.type == "task.stage"
-    ]
-    assert stages[0] == ("prepare", "enhancing the prompt")
-    prepared = [
-        event.data["fraction"]
-        for event in made.events
-        if event.type == "task.progress" and event.data["stage"] == "prepare"
-    ]
-    # 25 parts of 125.
-    assert prepared[-1] == 0.2
-    assert made.events[-1].type == "task.completed"
-
-
-def test_the_console_names_a_stage_as_the_task_does(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = make(type="enhanced", enhance=True, frames=5, steps=1, tasks=TASK_TYPES)
-    screen = StringIO()
-    monkeypatch.setattr(
-        console, "stderr_console", lambda: Console(file=screen, force_terminal=True, width=100)
-    )
-    sink = console.ConsoleSink(StringIO())
-    for event in made.events:
-        sink(event)
-    assert "enhancing the prompt" in screen.getvalue()
-    assert "denoising" in screen.getvalue()
-
-
-def test_a_prepared_prompt_is_recorded_and_not_prepared_again(make: Make, tmp_path: Path) -> None:
-    made = make(type="enhanced", enhance=True, frames=5, steps=1, tasks=TASK_TYPES)
-    manifest = made.outcome.manifest
-    assert manifest is not None
-    assert manifest["request"]["prompt"] == manifest["inputs"]["prompt"] == "a red circle moves right"
-    assert (manifest["origin"]["prompt"], manifest["origin"]["enhance"]) == ("enhanced", "enhanced")
-    [event] = [event for event in made.events if event.type == "task.prepared"]
-    check_event(json.loads(event.line()))
-    assert event.data == {
-        "values": {"prompt": "a red circle moves right", "enhance": False},
-        "origin": {"prompt": "enhanced", "enhance": "enhanced"},
-    }
-    embedded = json.loads(read_comment(made.path) or "")
-    assert embedded["prompt"] == "a red circle moves right"
-    assert embedded["wangp"]["origin"]["prompt"] == "enhanced"
-    line = tmp_path / "line.json"
-    line.write_text(json.dumps(manifest), encoding="utf-8")
-    again = make(
-        None, layers=(load_settings_file(line, TASK_TYPES),), name="again", prompt=None, tasks=TASK_TYPES
-    )
-    assert np.array_equal(again.frames, made.frames)
-    assert not [event for event in again.events if event.type == "task.prepared"]
-    plain = make(prompt="a red circle moves right", frames=5, steps=1, name="plain")
-    assert np.array_equal(plain.frames, made.frames)
-
-
-def test_a_hook_that_changes_what_paths_depend_on_fails(make: Make) -> None:
-    made = make(type="overreaching", enhance=True, frames=5, steps=1, tasks=TASK_TYPES)
-    assert (made.outcome.status, made.outcome.exit_code) == ("failed", 1)
-    assert "prepare of overreaching changed frames" in str(made.outcome.error)
 
 
 def test_an_estimate_shows_the_stages_that_a_task_declares(session: Session, tmp_path: Path) -> None:
