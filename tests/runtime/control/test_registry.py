@@ -25,3 +25,13 @@ def test_a_stale_socket_is_replaced_and_a_live_one_is_not(folder: Path) -> None:
         with pytest.raises(ConflictError, match="another process"):
             ControlServer(Control(), "run-1", [folder])
         assert client.find("run-1", [folder]).run == "run-1"
+
+
+def test_a_record_is_read_as_it_was_written_and_a_broken_one_is_not(folder: Path) -> None:
+    registry.make_private(folder)
+    record = registry.Record(folder=folder, run="run-1", pid=7, folders=["/out"], port=4711)
+    record.write()
+    assert registry.read(record.file) == record
+    for text in ("{", "[]", '{"run": "run-1"}'):
+        record.file.write_text(text)
+        assert registry.read(record.file) is None

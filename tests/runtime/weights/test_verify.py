@@ -1,0 +1,32 @@
+"""Weights compared with their receipts."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from tests.support import tiny
+from wangp_cli.models import Source
+from wangp_cli.runtime.weights.receipt import Receipt
+from wangp_cli.runtime.weights.verify import verify
+
+
+def test_wrong_files_are_found_and_removed_from_the_receipt(tmp_path: Path) -> None:
+    spec, folder = tiny.spec("t2v", source=Source(repository="owner/name")), tmp_path / "owner--name"
+    (folder / "vae").mkdir(parents=True)
+    receipt = Receipt(repository="owner/name", revision="main")
+    for name, text in (("same", b"abc"), ("other", b"abd"), ("short", b"a"), ("gone", None)):
+        path = f"vae/{name}.safetensors"
+        receipt = receipt.with_file(path, 3, hashlib.sha256(b"abc").hexdigest())
+        if text is not None:
+            (folder / path).write_bytes(text)
+    receipt.save(folder)
+    reported: list[Path] = []
+    found = {finding.path.stem: finding.state for finding in verify(spec, tmp_path, reported.append)}
+    assert found == {
+        "model_index": "missing", "same": "ok", "other": "changed", "short": "changed", "gone": "missing",
+    }  # fmt: skip
+    assert [path.stem for path in reported] == ["gone", "other", "same", "short"]
+    left = Receipt.of(folder)
+    assert left is not None
+    assert list(left.files) == ["vae/same.safetensors"]
