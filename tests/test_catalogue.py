@@ -134,3 +134,14 @@ def test_signs_of_anchors_inside_a_text_are_read(tmp_path: Path) -> None:
     file = tmp_path / "file.yaml"
     file.write_text("prompt: 'salt & pepper * 2'")
     assert read_yaml(file) == {"prompt": "salt & pepper * 2"}
+
+
+def test_every_shipped_model_has_what_a_shot_needs() -> None:
+    for spec in Catalogue(presets_dir() / "models").models.values():
+        assert {"size", "frames", "fps", "steps", "guidance_scale", "flow_shift"} <= set(spec.defaults), (
+            spec.name
+        )
+        width, height = map(int, spec.defaults["size"].split("x"))
+        assert spec.grid.size(width, height) == (width, height), spec.name
+        assert spec.grid.frames(spec.defaults["frames"]) == spec.defaults["frames"], spec.name
+        assert spec.requires <= spec.accepts, spec.name

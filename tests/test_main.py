@@ -33,14 +33,6 @@ def test_the_list_imports_no_command(home: Path) -> None:
     assert not imported & {"pydantic", "yaml", *(f"wangp_cli.commands.{name}" for name in COMMANDS)}
 
 
-def test_help_groups_options_by_panel_and_shows_every_line_whole() -> None:
-    pages = {words: CliRunner().invoke(app, [*words, "--help"]).output for words in [(), ("generate",)]}
-    assert all(line in " ".join(pages[()].split()) for line in COMMANDS.values())
-    headings = [line for line in pages[("generate",)].splitlines() if line.endswith(":") and line[0] != " "]
-    assert headings[:3] == ["Arguments:", "Task:", "Prompt:"]
-    assert headings[-2:] == ["Command:", "Help:"]
-
-
 def test_help_of_one_task_type_imports_no_other(home: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "wangp_cli", "generate", "--help"],

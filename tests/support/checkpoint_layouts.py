@@ -16,6 +16,8 @@ from tests.support import tiny
 from wangp_cli.models import Network
 from wangp_cli.pipelines.wan.key_names import original_parameter
 
+IMAGE: dict[str, Any] = {"in_channels": 36, "image_dim": 16, "added_kv_proj_dim": 48}
+"""What the configuration of a network conditioned on images adds."""
 Weights = dict[str, torch.Tensor]
 TINY_SHOT = {
     "size": "32x32", "frames": 5, "fps": "16", "steps": 2, "guidance_scale": 1.0, "flow_shift": 3.0,
@@ -218,3 +220,9 @@ def add_entry(config: Path, name: str, model: Any, files: list[Path], **source: 
     }
     file = {"family": "wan", "networks": {f"{name}_network": network}, "models": {name: entry}}
     (config / "models" / f"{name}.yaml").write_text(yaml.safe_dump(file))
+
+
+def same(network: Any, weights: dict[str, torch.Tensor]) -> bool:
+    """Every weight equal bit for bit, and none beside them."""
+    found = network.state_dict()
+    return found.keys() == weights.keys() and all(torch.equal(found[key], weights[key]) for key in weights)

@@ -19,10 +19,8 @@ from wangp_cli.value_layers import Layer, merge
 
 KEYS = [*RENAMED, *NEUTRAL, *READ_ELSEWHERE, *ONLY_OLD_KEYS]
 
-
 # Letters of its own: the table of all there are takes seconds to make, in a folder without one.
 TEXT = st.text("aA1;,@|:. /\\\n\0é\u202e", max_size=5)
-
 
 JUNK = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 200) | st.floats(allow_nan=False) | TEXT,
@@ -30,10 +28,7 @@ JUNK = st.recursive(
     max_leaves=4,
 )
 
-
 PLACE = LineContext(source="tasks.json", folder=Path("/in"))
-
-
 TRAVEL: dict[str, Any] = {
     "run_id": "20260111",
     "shot_id": "4be72ce7",
@@ -60,6 +55,41 @@ TRAVEL: dict[str, Any] = {
     "use_uni3c": False,
     "uni3c_strength": 0.8,
     "main_output_dir_for_run": "./outputs/travel",
+}
+JOIN: dict[str, Any] = {
+    "run_id": "1",
+    "clip_list": [{"url": "a.mp4", "name": "a"}, {"url": "b.mp4"}, {"url": "c.mp4"}],
+    "model": "vace_14B",
+    "resolution": [832, 480],
+    "fps": 16,
+    "context_frame_count": 4,
+    "gap_frame_count": 23,
+    "replace_mode": True,
+}
+HIGH, LOW = "https://hub.example.org/high.safetensors", "https://hub.example.org/low.safetensors"
+PHASES: dict[str, Any] = {
+    "mode": "vace",
+    "num_phases": 3,
+    "steps_per_phase": [2, 2, 2],
+    "flow_shift": 5,
+    "sample_solver": "euler",
+    "model_switch_phase": 2,
+    "phases": [
+        {"phase": 1, "guidance_scale": 3, "loras": [{"url": HIGH, "multiplier": "1.20"}]},
+        {"phase": 2, "loras": [{"url": HIGH, "multiplier": "0.9,0.5"}]},
+        {"phase": 3, "guidance_scale": 1, "loras": [{"url": LOW, "multiplier": 1}, {"url": ""}]},
+    ],
+}
+EDIT: dict[str, Any] = {
+    "source_video_url": "a.mp4",
+    "source_video_fps": 24,
+    "source_video_total_frames": 164,
+    "portions_to_regenerate": [
+        {"start_frame": 16, "end_frame": 33, "prompt": "a dog: red", "start_time": 1.0},
+        {"start_frame": 49, "end_frame": 66},
+    ],
+    "model": "vace_14B",
+    "prompt": "a cat",
 }
 
 

@@ -7,7 +7,6 @@ from fractions import Fraction
 import pytest
 from pydantic import ValidationError
 
-from wangp_cli.tasks.edit import Edit
 from wangp_cli.tasks.fields import frame_count
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.tasks.shot import Canvas
@@ -35,11 +34,6 @@ def test_rates_are_read(said: object) -> None:
 def test_numbers_that_would_take_hours_are_refused(said: dict[str, str]) -> None:
     with pytest.raises(ValidationError, match=r"is not|is neither"):
         Generate.model_validate({"model": "m", **said})
-
-
-def test_portions_are_bounded_too() -> None:
-    with pytest.raises(ValidationError, match="is not START-END"):
-        Edit.model_validate({"model": "m", "video": "v.mp4", "portions": ["1-" + "9" * 5000]})
 
 
 def test_seconds_are_exact() -> None:

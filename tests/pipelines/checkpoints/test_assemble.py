@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import gguf
-import numpy as np
 import pytest
 import torch
 from diffusers import WanTransformer3DModel, WanVACETransformer3DModel
@@ -15,11 +13,11 @@ from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffu
 from safetensors.torch import load_file, save_file
 
 from tests.support import checkpoint_layouts, tiny
+from tests.support.checkpoint_layouts import IMAGE, same
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.checkpoints.assemble import TransformerFiles
 from wangp_cli.pipelines.wan.key_names import original_parameter
 
-IMAGE: dict[str, Any] = {"in_channels": 36, "image_dim": 16, "added_kv_proj_dim": 48}
 NETWORKS: dict[str, Any] = {
     "t2v": ("WanTransformer3DModel", {}),
     "i2v": ("WanTransformer3DModel", IMAGE),
@@ -34,12 +32,6 @@ NETWORKS: dict[str, Any] = {
 }
 NOT_RENAMED = ("img_emb.emb_pos", "fps_projection")
 """What diffusers' own conversion leaves as it is."""
-
-
-def same(network: Any, weights: dict[str, torch.Tensor]) -> bool:
-    """Every weight equal bit for bit, and none beside them."""
-    found = network.state_dict()
-    return found.keys() == weights.keys() and all(torch.equal(found[key], weights[key]) for key in weights)
 
 
 @pytest.mark.parametrize("layout", checkpoint_layouts.LAYOUTS)
@@ -89,20 +81,6 @@ def test_animate_is_read_without_the_blur_kernels_of_its_file(
     assert same(
         TransformerFiles(checkpoint_layouts.network_of(model), [file]).build(torch.float32, "cpu"), expected
     )
-
-
-def test_a_fused_layer_is_halved_after_its_scales_are_used(tmp_path: Path) -> None:
-    model = tiny.transformer("WanAnimateTransformer3DModel", **IMAGE | tiny.FACE)
-    weights = checkpoint_layouts.original_names(model.state_dict())
-    key = "face_adapter.fuser_blocks.0.linear1_kv.weight"
-    scale = weights[key].abs().amax(1, keepdim=True) / 127
-    numbers = (weights.pop(key) / scale).round().to(torch.int8)
-    files = checkpoint_layouts.save(
-        tmp_path / "quanto.safetensors", weights | {f"{key}._data": numbers, f"{key}._scale": scale}
-    )
-    built = TransformerFiles(checkpoint_layouts.network_of(model), files).build(torch.float32, "cpu")
-    both = torch.cat([built.face_adapter[0].to_k.weight, built.face_adapter[0].to_v.weight])
-    assert torch.equal(both, numbers.float() * scale)
 
 
 def test_half_precision_keeps_what_diffusers_keeps_in_float32(tmp_path: Path) -> None:
@@ -180,19 +158,6 @@ def test_what_does_not_fit_is_refused_by_its_key(changes: dict[str, Any], said: 
         TransformerFiles(network, files)
 
 
-def test_a_quanto_weight_without_its_scale_is_refused(tmp_path: Path) -> None:
-    model = tiny.transformer()
-    [file], _ = checkpoint_layouts.quanto(model.state_dict(), tmp_path)
-    from safetensors.torch import load_file
-
-    keys = load_file(file)
-    del keys["blocks.0.ffn.0.weight._scale"]
-    with pytest.raises(ModelError, match=r"no scale for blocks.0.ffn.0.weight"):
-        TransformerFiles(
-            checkpoint_layouts.network_of(model), checkpoint_layouts.save(tmp_path / "cut.safetensors", keys)
-        )
-
-
 def test_a_vace_module_alone_is_refused(tmp_path: Path) -> None:
     model = checkpoint_layouts.vace()
     files, _ = checkpoint_layouts.base_and_module(model.state_dict(), tmp_path)
@@ -203,44 +168,6 @@ def test_a_vace_module_alone_is_refused(tmp_path: Path) -> None:
             checkpoint_layouts.network_of(model),
             [*files, *checkpoint_layouts.plain(model.state_dict(), tmp_path)[0]],
         )
-
-
-def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    model = tiny.transformer()
-    network = checkpoint_layouts.network_of(model)
-    [whole], _ = checkpoint_layouts.plain(model.state_dict(), tmp_path)
-    cases = {"cut.safetensors": whole.read_bytes()[:-100], "text.safetensors": b"hello", "cut.gguf": b"GGUF"}
-    for name, data in cases.items():
-        (tmp_path / name).write_bytes(data)
-        with pytest.raises(ModelError, match=name):
-            TransformerFiles(network, [tmp_path / name])
-    with pytest.raises(ModelError, match="is missing"):
-        TransformerFiles(network, [tmp_path / "gone.safetensors"])
-    with pytest.raises(ModelError, match="is not a weight file"):
-        TransformerFiles(network, [tmp_path / "weights.onnx"])
-
-
-def test_a_pickle_is_read_only_when_allowed_and_runs_nothing(tmp_path: Path) -> None:
-    model = tiny.transformer()
-    network = checkpoint_layouts.network_of(model)
-    files, expected = checkpoint_layouts.pickled(model.state_dict(), tmp_path)
-    with pytest.raises(ModelError, match="is a pickle"):
-        TransformerFiles(network, files)
-    assert same(TransformerFiles(network, files, allow_pickle=True).build(torch.float32, "cpu"), expected)
-    torch.save({"state_dict": {"x": Path("/")}}, tmp_path / "evil.pth")
-    with pytest.raises(ModelError, match=r"evil.pth"):
-        TransformerFiles(network, [tmp_path / "evil.pth"], allow_pickle=True)
-
-
-def test_blocks_of_an_unknown_kind_are_refused(tmp_path: Path) -> None:
-    writer = gguf.GGUFWriter(tmp_path / "i32.gguf", "wan")
-    writer.add_tensor("patch_embedding.bias", np.zeros(48, np.int32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    with pytest.raises(ModelError, match="I32"):
-        TransformerFiles(checkpoint_layouts.network_of(tiny.transformer()), [tmp_path / "i32.gguf"])
 
 
 def test_diffusers_own_reader_agrees_where_it_reads_a_layout(tmp_path: Path) -> None:

@@ -93,17 +93,3 @@ def test_what_does_nothing_is_said(
     with caplog.at_level(logging.WARNING):
         choose_profile(Placement(**changes), {"transformer": 1})
     assert told in caplog.text
-
-
-def test_free_memory_of_this_machine_is_known() -> None:
-    assert 10**8 < meter.free("cpu") < 10**14
-
-
-def test_a_container_with_less_memory_is_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "memory.max").write_text("2000000\n")
-    (tmp_path / "memory.current").write_text("1500000\n")
-    (tmp_path / "memory.stat").write_text("anon 1\ninactive_file 400000\nactive_file 0\n")
-    monkeypatch.setattr(meter, "CONTROL_GROUP", tmp_path)
-    assert meter.free("cpu") == 900_000
-    (tmp_path / "memory.max").write_text("max\n")
-    assert meter.free("cpu") > 10**8

@@ -1,0 +1,62 @@
+"""`wangp show`."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import Make, Run
+from wangp_cli.commands.show import file_facts, request_of, write_sheet
+from wangp_cli.errors import ConflictError, RequestError
+from wangp_cli.media.stills import read_image
+from wangp_cli.media.write import write_video
+
+
+def test_show_tells_what_a_file_is_and_was_made_from(make: Make, run: Run, tmp_path: Path) -> None:
+    path = make(codec="h264", fps="24000/1001").path
+    shown = run("show", path, "--json", "--sheet", "sheet.png", code=0).json()
+    assert shown["request"]["prompt"] == "a red circle"
+    assert {key: shown["file"][key] for key in ("frames", "fps", "codec", "width", "primaries")} == {
+        "frames": 5, "fps": "24000/1001", "codec": "h264", "width": 32, "primaries": "bt709",
+    }  # fmt: skip
+    assert shown["sheet"] == str(tmp_path / "sheet.png")
+    assert read_image(tmp_path / "sheet.png").shape[2] > 32
+    people = run("show", path, code=0).stdout
+    assert "24000/1001" in people
+    assert "a red circle" in people
+
+
+def test_show_reads_the_request_beside_a_file(make: Make) -> None:
+    path = make(metadata_mode="sidecar").path
+    request = request_of(path)
+    assert request is not None
+    assert request["prompt"] == "a red circle"
+
+
+def test_a_file_without_a_request_is_shown_as_well(tmp_path: Path, run: Run) -> None:
+    clip = tmp_path / "clip.mp4"
+    write_video(clip, [np.zeros((3, 32, 32, 3), np.uint8)], fps=Fraction(8), comment="hello")
+    assert request_of(clip) is None
+    assert file_facts(clip)["frames"] == 3
+    assert "no request" in run("show", clip, code=0).stdout
+
+
+def test_a_sheet_never_replaces_a_file_unasked(tmp_path: Path) -> None:
+    clip, sheet = tmp_path / "clip.mp4", tmp_path / "sheet.png"
+    write_video(clip, [np.zeros((3, 32, 32, 3), np.uint8)], fps=Fraction(8))
+    sheet.write_text("mine")
+    with pytest.raises(ConflictError):
+        write_sheet(clip, sheet, overwrite=False)
+    assert sheet.read_text() == "mine"
+    write_sheet(clip, sheet, overwrite=True)
+    with pytest.raises(RequestError, match="sheet"):
+        write_sheet(clip, tmp_path / "sheet.txt", overwrite=False)
+
+
+@pytest.mark.parametrize("name", ["gone.mp4", "notes.txt"])
+def test_a_file_that_cannot_be_shown_is_named(run: Run, tmp_path: Path, name: str) -> None:
+    (tmp_path / "notes.txt").write_text("notes")
+    assert name in run("show", name, code=2).stderr
