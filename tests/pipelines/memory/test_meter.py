@@ -21,3 +21,10 @@ def test_a_container_with_less_memory_is_believed(tmp_path: Path, monkeypatch: p
     assert meter.free("cpu") == 900_000
     (tmp_path / "memory.max").write_text("max\n")
     assert meter.free("cpu") > 10**8
+
+
+@pytest.mark.parametrize(
+    ("available", "side"), [(10**6, None), (10**6 - 1, 512), (512**2 - 1, 256), (128**2, 128), (1, 128)]
+)
+def test_the_largest_tile_that_fits_is_used(available: int, side: int | None) -> None:
+    assert meter.tile_side(lambda height, width: height * width, 1000, 1000, available) == side
