@@ -180,7 +180,7 @@ class _ReplacedParameter:
         setattr(self._owner, self._name, self._copy)
 
     def update(self) -> None:
-        """Compute the copy anew for the current scales."""
+        """Recompute the copy for the current scales."""
         value = self._own.detach().to(self._copy.device, torch.float32, copy=True)
         for active, difference in self._differences:
             value.add_(difference, alpha=active.scale)

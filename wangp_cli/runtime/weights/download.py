@@ -55,7 +55,7 @@ class RemoteFile:
 
     @property
     def partial(self) -> Path:
-        """The partial file; its name contains the expected content, so that another version starts anew."""
+        """The partial file; its name contains the expected content, so another version starts at byte 0."""
         version = hashlib.sha256(f"{self.url} {self.version}".encode()).hexdigest()
         content = self.sha256 or self.blob or version
         return self.path.with_name(f".{self.path.name}.{content[:12]}.part")
