@@ -178,7 +178,7 @@ class Made:
     @property
     def frames(self) -> Any:
         """The pixels of the one file it made."""
-        from wangp_cli.media.read import read_video
+        from wangp_cli.media.read_video import read_video
         from wangp_cli.media.stills import read_image
 
         return read_image(self.path) if self.path.suffix == ".png" else read_video(self.path).frames

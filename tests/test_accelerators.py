@@ -15,7 +15,7 @@ from tests.support.lora_hub import tensors
 from wangp_cli.accelerators import Accelerators
 from wangp_cli.catalogue import Catalogue, presets_dir
 from wangp_cli.errors import RequestError
-from wangp_cli.media.read import read_video
+from wangp_cli.media.read_video import read_video
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.intake.settings_file import load_settings_file

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Make, Run
-from wangp_cli.media.read import read_video
+from wangp_cli.media.read_video import read_video
 from wangp_cli.pipelines.wan.pipeline import Wan
 from wangp_cli.runtime.workspace.scratch import Scratch
 from wangp_cli.runtime.workspace.segments_cache import FOLDER

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import Run, clean_environment
 from wangp_cli.media.clip import as_float
-from wangp_cli.media.read import read_video
+from wangp_cli.media.read_video import read_video
 from wangp_cli.media.stills import write_image
 
 IMAGES = ["--image", "0.png", "--image", "1.png", "--image", "2.png"]

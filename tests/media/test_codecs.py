@@ -16,7 +16,7 @@ from wangp_cli.errors import MediaError
 from wangp_cli.media.clip import as_float, chunks
 from wangp_cli.media.codecs import CODECS, choose_codec
 from wangp_cli.media.facts import probe
-from wangp_cli.media.read import read_video
+from wangp_cli.media.read_video import read_video
 from wangp_cli.media.write import write_video
 
 FILM = Fraction(24000, 1001)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.clips import moving, psnr
 from wangp_cli.media.clip import as_float
-from wangp_cli.media.read import read_video
+from wangp_cli.media.read_video import read_video
 from wangp_cli.media.write import write_video
 
 COLOURS = {

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tests.support.clips import numbered, tone
-from wangp_cli.media.read import read_audio, read_video
+from wangp_cli.media.read_audio import read_audio
+from wangp_cli.media.read_video import read_video
 from wangp_cli.media.write import write_video
 
 FPS = Fraction(24)

@@ -25,7 +25,8 @@ from wangp_cli.errors import MediaError
 from wangp_cli.media import opening
 from wangp_cli.media.facts import probe
 from wangp_cli.media.metadata import read_comment
-from wangp_cli.media.read import read_audio, read_video, stream_video
+from wangp_cli.media.read_audio import read_audio
+from wangp_cli.media.read_video import read_video, stream_video
 from wangp_cli.media.stills import read_image, write_image
 from wangp_cli.media.write import write_video
 
@@ -174,7 +175,7 @@ def test_an_image_that_would_fill_the_memory_is_refused_unread(bits: int, tmp_pa
 def test_a_clip_that_would_fill_the_memory_is_refused_undecoded(
     video: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wangp_cli.media.read.MAX_CLIP_BYTES", 64 * 48 * 6 * 7)
+    monkeypatch.setattr("wangp_cli.media.read_video.MAX_CLIP_BYTES", 64 * 48 * 6 * 7)
     with pytest.raises(MediaError, match="8 frames of 64x48"):
         read_video(video)
     assert len(read_video(video, count=7)) == 7

@@ -21,7 +21,7 @@ from wangp_cli.media.clip import Frames
 from wangp_cli.media.codecs import CODECS
 from wangp_cli.media.facts import MediaFacts, probe
 from wangp_cli.media.metadata import read_comment
-from wangp_cli.media.read import read_video
+from wangp_cli.media.read_video import read_video
 from wangp_cli.media.write import write_video
 
 FPS = Fraction(24)

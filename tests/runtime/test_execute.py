@@ -17,7 +17,7 @@ from tests.support.event_checks import check_event
 from tests.support.task_types import TASK_TYPES
 from wangp_cli.commands._estimate import estimate_text
 from wangp_cli.media.clip import Frames
-from wangp_cli.media.read import read_video
+from wangp_cli.media.read_video import read_video
 from wangp_cli.media.stills import read_image
 from wangp_cli.media.write import write_video
 from wangp_cli.runtime import bootstrap

@@ -13,7 +13,8 @@ import soundfile
 
 from tests.support.planned_videos import clip
 from wangp_cli.errors import ConflictError
-from wangp_cli.media.read import read_audio, read_video
+from wangp_cli.media.read_audio import read_audio
+from wangp_cli.media.read_video import read_video
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.job import Job

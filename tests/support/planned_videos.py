@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.support.media_files import noise
 from wangp_cli.media.clip import Audio, as_uint8
-from wangp_cli.media.read import read_video
+from wangp_cli.media.read_video import read_video
 from wangp_cli.media.write import write_video
 
 

@@ -18,7 +18,7 @@ from wangp_cli.catalogue import Catalogue, presets_dir
 from wangp_cli.errors import RequestError
 from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.facts import probe
-from wangp_cli.media.read import read_video
+from wangp_cli.media.read_video import read_video
 from wangp_cli.media.write import write_video
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.pipelines.denoise.loop import draw_noise, noise_generator

@@ -14,7 +14,7 @@ from tests.support.echo import AUDIO_RATE, WithAudio, use_echo
 from tests.support.media_files import picture, tone
 from tests.support.planned_videos import VALUES, clip, plan_of
 from wangp_cli.errors import GenerationError
-from wangp_cli.media.read import read_audio
+from wangp_cli.media.read_audio import read_audio
 from wangp_cli.runtime.workspace.segments_cache import FOLDER
 
 FRAME = AUDIO_RATE // 16

@@ -14,7 +14,7 @@ from tests.support.planned_videos import VALUES, clip, plan_of
 from wangp_cli.files.checksum import sha256_of
 from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.facts import probe
-from wangp_cli.media.read import read_video
+from wangp_cli.media.read_video import read_video
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.timeline import PANEL_HEIGHT
 from wangp_cli.runtime.workspace.segments_cache import FOLDER

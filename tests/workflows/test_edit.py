@@ -12,7 +12,8 @@ from tests.support.echo import use_echo
 from tests.support.planned_videos import clip, plan_of, unchanged
 from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.facts import probe
-from wangp_cli.media.read import read_audio, read_video
+from wangp_cli.media.read_audio import read_audio
+from wangp_cli.media.read_video import read_video
 from wangp_cli.runtime.intake.settings_file import load_settings_file
 
 

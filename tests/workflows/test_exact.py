@@ -16,7 +16,8 @@ from tests.support.echo import loader
 from tests.support.noop import register
 from wangp_cli.media.audio import samples_at
 from wangp_cli.media.clip import Audio, Frames, as_uint8
-from wangp_cli.media.read import read_audio, read_video
+from wangp_cli.media.read_audio import read_audio
+from wangp_cli.media.read_video import read_video
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import write_video
 from wangp_cli.runtime import bootstrap

@@ -16,7 +16,8 @@ from tests.support.media_files import picture, tone, video
 from wangp_cli.media.clip import Audio
 from wangp_cli.media.facts import probe
 from wangp_cli.media.metadata import read_comment
-from wangp_cli.media.read import read_audio, read_video
+from wangp_cli.media.read_audio import read_audio
+from wangp_cli.media.read_video import read_video
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import write_video
 from wangp_cli.runtime.intake.settings_file import load_settings_file

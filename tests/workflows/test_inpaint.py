@@ -15,7 +15,8 @@ from tests.support.planned_videos import clip, plan_of
 from wangp_cli.media.clip import Frames, as_float, as_uint8
 from wangp_cli.media.facts import probe
 from wangp_cli.media.match import to_lab
-from wangp_cli.media.read import read_audio, read_video
+from wangp_cli.media.read_audio import read_audio
+from wangp_cli.media.read_video import read_video
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import write_video
 from wangp_cli.pipelines.base import Inputs

@@ -18,7 +18,7 @@ import pytest
 from tests.conftest import Make, clean_environment
 from tests.support.planned_videos import VALUES, clip
 from wangp_cli.errors import GenerationError
-from wangp_cli.media.read import read_video
+from wangp_cli.media.read_video import read_video
 from wangp_cli.media.stills import write_image
 from wangp_cli.pipelines.wan import pipeline as wan
 from wangp_cli.runtime.workspace.segments_cache import FOLDER, MAX_AGE_SECONDS

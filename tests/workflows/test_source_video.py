@@ -11,7 +11,7 @@ from tests.support.planned_videos import clip
 from wangp_cli.media.audio import samples_at
 from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.facts import probe
-from wangp_cli.media.read import read_video
+from wangp_cli.media.read_video import read_video
 from wangp_cli.workflows.source_video import SourceVideo, clip_frames, frames_at
 
 

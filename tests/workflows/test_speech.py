@@ -12,7 +12,7 @@ from tests.conftest import Make, Run
 from tests.support import tiny, tiny_fantasy_talking
 from tests.support.media_files import picture, tone, video
 from wangp_cli.legacy.translate import translate
-from wangp_cli.media.read import read_audio
+from wangp_cli.media.read_audio import read_audio
 
 SHOT = {"frames": 9, "fps": "16", "size": "32x32"}
 

@@ -16,7 +16,7 @@ from tests.support.echo import Echo, use_echo
 from tests.support.media_files import tone
 from wangp_cli.media.clip import as_float, as_uint8
 from wangp_cli.media.facts import probe
-from wangp_cli.media.read import read_audio
+from wangp_cli.media.read_audio import read_audio
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import write_video
 from wangp_cli.pipelines.base import Inputs, LoadedLora, Lora

@@ -16,7 +16,8 @@ from tests.support.media_files import noise, tone
 from tests.support.planned_videos import clip
 from wangp_cli.errors import RequestError
 from wangp_cli.media.clip import as_uint8
-from wangp_cli.media.read import read_audio, read_video
+from wangp_cli.media.read_audio import read_audio
+from wangp_cli.media.read_video import read_video
 from wangp_cli.media.stills import write_image
 
 WINDOWS = {"sliding_window_size": 13, "sliding_window_overlap": 5, "colour_match": 0}

@@ -74,7 +74,7 @@ def request_of(file: Path) -> dict[str, Any] | None:
 def write_sheet(file: Path, sheet: Path, *, overwrite: bool) -> None:
     """Write a contact sheet of the frames of a video or image."""
     from wangp_cli.media.facts import probe
-    from wangp_cli.media.read import read_frames
+    from wangp_cli.media.read_video import read_frames
     from wangp_cli.media.sheet import contact_sheet, evenly_spaced, frame_labels
     from wangp_cli.media.stills import read_image, write_image
 

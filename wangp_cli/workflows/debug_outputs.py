@@ -10,7 +10,7 @@ import numpy as np
 
 from wangp_cli.files.atomic import atomic_file
 from wangp_cli.media.clip import Clip, Frames, as_float, chunks
-from wangp_cli.media.read import stream_video
+from wangp_cli.media.read_video import stream_video
 from wangp_cli.media.resize import fit
 from wangp_cli.media.spool import Shape, Spool, write_spool
 from wangp_cli.media.timeline import PANEL_HEIGHT, THUMBNAIL, TimelineContent, TimelineRenderer

@@ -12,7 +12,8 @@ from wangp_cli.errors import MediaError, RequestError
 from wangp_cli.media.audio import cut, fit_frames
 from wangp_cli.media.clip import Audio, Clip, Frames, as_float, to_rgb
 from wangp_cli.media.mask import threshold
-from wangp_cli.media.read import read_audio, read_video
+from wangp_cli.media.read_audio import read_audio
+from wangp_cli.media.read_video import read_video
 from wangp_cli.media.resize import fit, fit_mask, match_length
 from wangp_cli.media.stills import read_image
 from wangp_cli.models import ModelSpec

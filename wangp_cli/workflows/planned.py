@@ -12,7 +12,7 @@ import numpy as np
 
 from wangp_cli.media.clip import Audio, Clip, Frames, as_float
 from wangp_cli.media.match import adjust
-from wangp_cli.media.read import read_audio
+from wangp_cli.media.read_audio import read_audio
 from wangp_cli.media.resize import fit, match_length
 from wangp_cli.media.spool import Spool
 from wangp_cli.media.stills import read_image

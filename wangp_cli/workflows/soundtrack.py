@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from wangp_cli.media.audio import cut, fit_samples, join, mix, resample, samples_at
 from wangp_cli.media.clip import Audio
-from wangp_cli.media.read import read_audio
+from wangp_cli.media.read_audio import read_audio
 from wangp_cli.plan.model import KeptRange, Plan, Segment
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.workflows.inputs import speech_of

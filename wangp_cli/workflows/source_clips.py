@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wangp_cli.media.clip import Audio, Frames, as_float
-from wangp_cli.media.read import read_audio
+from wangp_cli.media.read_audio import read_audio
 from wangp_cli.media.resize import fit
 from wangp_cli.plan.model import Plan, Segment
 from wangp_cli.plan.timeline import frame_count_at_fps, stretch_frame_indices

@@ -10,7 +10,8 @@ from pathlib import Path
 from wangp_cli.media.audio import fit_frames
 from wangp_cli.media.clip import Audio, Frames, to_rgb
 from wangp_cli.media.facts import MediaFacts
-from wangp_cli.media.read import read_audio, stream_video
+from wangp_cli.media.read_audio import read_audio
+from wangp_cli.media.read_video import stream_video
 from wangp_cli.media.resize import fit
 from wangp_cli.plan.timeline import frame_count_at_fps, resample_frame_indices
 from wangp_cli.tasks.planned import Fit

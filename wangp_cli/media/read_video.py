@@ -1,24 +1,20 @@
-"""Reading video and audio files into frames and samples."""
+"""Reading video files into frames, with their audio."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
-import soundfile
 
 from wangp_cli.errors import MediaError
 from wangp_cli.media import colour
-from wangp_cli.media.audio import channel_layout, fit_samples, samples_at
-from wangp_cli.media.clip import Audio, Clip, Frames
-from wangp_cli.media.decoding import audio_stream, decode_frames, frame_timestamps, video_stream
+from wangp_cli.media.clip import Clip, Frames
+from wangp_cli.media.decoding import decode_frames, frame_timestamps, video_stream
 from wangp_cli.media.facts import MediaFacts, probe
 from wangp_cli.media.opening import (
-    AUDIO_SUFFIXES,
     IMAGE_SUFFIXES,
     MAX_CLIP_BYTES,
     VIDEO_SUFFIXES,
@@ -28,9 +24,8 @@ from wangp_cli.media.opening import (
     media_errors,
     open_container,
 )  # fmt: skip
+from wangp_cli.media.read_audio import audio_of_frames
 from wangp_cli.media.stills import read_image
-
-_MAX_AUDIO_SAMPLES = 2**31
 
 Index = tuple[int, list[int] | None]
 """The number of frames of a file, and their sorted time stamps."""
@@ -56,7 +51,7 @@ def read_video(path: Path | str, *, start: int = 0, count: int | None = None, au
     wanted = _wanted(facts, start, count, path)
     pieces = list(stream_video(path, start=start, count=wanted))
     assert facts.fps is not None
-    samples = _audio_of(path, facts.fps, start, wanted) if audio and facts.audio_codec else None
+    samples = audio_of_frames(path, facts.fps, start, wanted) if audio and facts.audio_codec else None
     return Clip(frames=np.concatenate(pieces), fps=facts.fps, audio=samples)
 
 
@@ -99,23 +94,6 @@ def read_video_or_still(path: Path | str, *, fps: Fraction = Fraction(16)) -> Cl
     if Path(path).suffix.lower() in IMAGE_SUFFIXES:
         return Clip(frames=read_image(path), fps=fps)
     return read_video(path)
-
-
-def read_audio(path: Path | str) -> Audio:
-    """The whole audio of an audio or video file.
-
-    Raises:
-        MediaError: the file is missing, empty, not audio, broken, or a video without audio.
-    """
-    checked = check_file(path, AUDIO_SUFFIXES | VIDEO_SUFFIXES, "audio")
-    if Path(path).suffix.lower() in AUDIO_SUFFIXES - {".m4a", ".aac"}:
-        with media_errors(path, "audio"), soundfile.SoundFile(str(checked)) as file:
-            if file.frames * file.channels > _MAX_AUDIO_SAMPLES:
-                raise MediaError(f"{str(path)!r} is too large: {file.frames} samples")
-            samples = file.read(dtype="float32", always_2d=True)
-            return Audio(samples=samples, rate=file.samplerate)
-    check_complete(checked)
-    return _decode_audio(checked, None)
 
 
 def _wanted(facts: MediaFacts, start: int, count: int | None, path: Path | str) -> int:
@@ -190,52 +168,3 @@ def _from(path: Path, start: int, stamps: list[int] | None) -> Iterator[av.Video
         for index, frame in enumerate(decode_frames(opened, video_stream(opened, path))):
             if index >= start:
                 yield frame
-
-
-def _audio_of(path: Path | str, fps: Fraction, start: int, frames: int) -> Audio:
-    audio = _decode_audio(Path(path).resolve(), (start + frames) / fps)
-    first = samples_at(start, audio.rate, fps)
-    last = samples_at(start + frames, audio.rate, fps)
-    return Audio(samples=audio.samples[first:last], rate=audio.rate)
-
-
-def _decode_audio(path: Path, seconds: Fraction | None) -> Audio:
-    """The first audio stream, aligned to the start of the video; at most `seconds` of it."""
-    with open_container(path, "audio") as opened:
-        stream = audio_stream(opened)
-        if stream is None:
-            raise MediaError(f"{path.name!r} has no audio")
-        rate = stream.codec_context.sample_rate
-        video = opened.streams.video[0] if opened.streams.video else None
-        zero = Fraction(0)
-        if video is not None and video.start_time is not None and video.time_base is not None:
-            zero = video.start_time * video.time_base
-        resampler = av.AudioResampler(
-            format="flt", layout=channel_layout(stream.codec_context.channels), rate=rate
-        )
-        parts: list[np.ndarray[Any, Any]] = []
-        length, offset = 0, None
-        decoded: Iterator[Any] = opened.decode(stream)
-        for frame in decoded:
-            if offset is None:
-                stamped = frame.pts is not None and frame.time_base is not None
-                begin = frame.pts * frame.time_base if stamped else zero
-                offset = round((begin - zero) * rate)
-                if abs(offset) > _MAX_AUDIO_SAMPLES // 16:
-                    raise MediaError(
-                        f"the audio of {path.name!r} starts {offset // rate} seconds after its frames"
-                    )
-            for part in resampler.resample(frame):
-                parts.append(part.to_ndarray().reshape(-1, stream.codec_context.channels))
-                length += len(parts[-1])
-            if length > _MAX_AUDIO_SAMPLES or (seconds is not None and length + offset > seconds * rate):
-                break
-    if not parts:
-        raise MediaError(f"{path.name!r} has no audio")
-    samples = np.concatenate(parts).astype(np.float32, copy=False)
-    offset = offset or 0
-    if offset > 0:
-        gap = np.zeros((offset, samples.shape[1]), np.float32)
-        samples = np.concatenate([gap, samples])
-    audio = Audio(samples=samples[max(-offset, 0) :], rate=rate)
-    return audio if seconds is None else fit_samples(audio, min(len(audio.samples), int(seconds * rate) + 1))

@@ -1,4 +1,4 @@
-"""Reading videos and sound, exactly."""
+"""Reading videos, exactly."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-import soundfile
 
 from tests.support.clips import moving, numbered, numbers, psnr, tone
 from wangp_cli.errors import MediaError
 from wangp_cli.media.audio import to_audio_frame
 from wangp_cli.media.clip import as_float
 from wangp_cli.media.facts import probe
-from wangp_cli.media.read import read_audio, read_frames, read_video, read_video_or_still, stream_video
+from wangp_cli.media.read_video import read_frames, read_video, read_video_or_still, stream_video
 from wangp_cli.media.stills import read_image, write_image
 from wangp_cli.media.write import write_video
 
@@ -124,30 +123,6 @@ def test_audio_with_another_start_than_the_frames_is_aligned(
 def test_audio_can_be_left_out(tmp_path: Path) -> None:
     write_video(tmp_path / "clip.mp4", [moving(2)], fps=Fraction(8), audio=tone())
     assert read_video(tmp_path / "clip.mp4", audio=False).audio is None
-
-
-@pytest.mark.parametrize("suffix", ["wav", "flac"])
-def test_audio_files_read_exactly(suffix: str, tmp_path: Path) -> None:
-    sound = tone(0.2, 22050, 2)
-    soundfile.write(tmp_path / f"tone.{suffix}", sound.samples, 22050, subtype="PCM_24")
-    back = read_audio(tmp_path / f"tone.{suffix}")
-    assert back.rate == 22050
-    assert np.abs(back.samples - sound.samples).max() < 1e-6
-    assert back.samples.dtype == np.float32
-
-
-def test_audio_of_a_video_reads_in_step(tmp_path: Path) -> None:
-    sound = tone(1, 48000)
-    write_video(tmp_path / "clip.mp4", [moving(24)], fps=Fraction(24), audio=sound)
-    back = read_audio(tmp_path / "clip.mp4")
-    # AAC pads at both ends; a shift by its 1024 samples would put the sine out of phase.
-    assert np.abs(back.samples[2000:40000] - sound.samples[2000:40000]).max() < 0.05
-
-
-def test_a_video_without_audio_has_none_to_read(tmp_path: Path) -> None:
-    write_video(tmp_path / "clip.mp4", [moving(2)], fps=Fraction(8))
-    with pytest.raises(MediaError, match="has no audio"):
-        read_audio(tmp_path / "clip.mp4")
 
 
 def test_a_still_is_a_video_only_where_that_is_asked_for(tmp_path: Path) -> None:
