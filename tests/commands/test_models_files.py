@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from tests.conftest import Make, Result, Run
 from tests.support import checkpoint_layouts, tiny
 from wangp_cli.commands._models import models_context
-from wangp_cli.commands._models_files import _single_match
+from wangp_cli.commands._models_add import _single_match
 from wangp_cli.commands.models import app
 from wangp_cli.pipelines.base import Placement, Weights
 from wangp_cli.pipelines.wan.load import load

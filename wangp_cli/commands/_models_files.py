@@ -1,22 +1,18 @@
-"""`wangp models add`, `convert` and `prepare`: register models in single files, convert weights."""
+"""`wangp models convert` and `prepare`: write weights in diffusers layout, or in the dtype they run in."""
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-import yaml
 
-from wangp_cli.catalogue import read_yaml
 from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._models import Json, ModelsContext, ModelsDir, Name, complete_name, models_context
+from wangp_cli.commands._models_add import AllowPickle, Like, Overwrite, absolute, base_model, unwritable
 from wangp_cli.commands._table import write_json
-from wangp_cli.errors import ConflictError, ModelError, NoSpaceError, RequestError
-from wangp_cli.files.atomic import write_atomic
+from wangp_cli.errors import ConflictError, ModelError, RequestError
 from wangp_cli.files.units import format_bytes
 from wangp_cli.models import ModelSpec
 from wangp_cli.runtime import bootstrap
@@ -27,151 +23,6 @@ if TYPE_CHECKING:
 
 Dtype = Literal["bfloat16", "float16", "float32"]
 AsDtype = Annotated[Dtype, typer.Option("--dtype", help="Dtype of the transformers and the text encoder.")]
-AllowPickle = Annotated[
-    bool, typer.Option("--allow-pickle", help="Read .pt, .pth, .bin and .ckpt too; no code in them runs.")
-]
-Like = Annotated[
-    str | None,
-    typer.Option(
-        "--like",
-        help="Model of the catalogue with the same network; its text encoder, VAE and tokenizer are used.",
-        metavar="MODEL",
-        autocompletion=complete_name,
-    ),
-]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing entry or folder.")]
-COPIED_KEYS = (
-    "architecture",
-    "experts",
-    "accepts",
-    "requires",
-    "most_references",
-    "means",
-    "grid",
-    "defaults",
-    "text_length",
-)
-"""Keys of a catalogue entry that a new model copies from its base model."""
-
-
-def add_command(
-    name: Annotated[str, typer.Argument(help="Name for the new model.")],
-    files: Annotated[
-        list[str],
-        typer.Argument(
-            help="Files of the transformer, such as a base and a VACE module; or hf://owner/name/path."
-        ),
-    ],
-    second: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--second", help="File of the second transformer, of low noise; repeatable.", metavar="FILE"
-        ),
-    ] = None,
-    like: Like = None,
-    allow_pickle: AllowPickle = False,
-    overwrite: Overwrite = False,
-    json: Json = False,
-) -> None:
-    """Add a model in files to your catalogue, after a check of their keys and shapes."""
-    with report_errors():
-        if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,63}", name):
-            raise RequestError("name", f"{name!r} has other characters than letters, digits, dot, - and _")
-        local = models_context()
-        entry_file = local.folders.config / "models" / f"{name}.yaml"
-        is_sole_model = entry_file.is_file() and _models_of(entry_file) == [name]
-        if name in local.catalogue.models and not (overwrite and is_sole_model):
-            hint = "--overwrite replaces it" if is_sole_model else "take another name"
-            raise ConflictError(f"name: there is a model {name!r} already", hint=hint)
-        if os.path.lexists(entry_file) and not is_sole_model:
-            raise ConflictError(f"name: {entry_file} holds other models", hint="take another name")
-        base = _base_model(local, files, second or [], like, allow_pickle=allow_pickle)
-        source: dict[str, Any] = {"file": _absolute(files), "components": base.name}
-        source |= {"file_2": _absolute(second)} if second else {}
-        source |= {"allow_pickle": True} if allow_pickle else {}
-        entry = base.model_dump(mode="json", include=set(COPIED_KEYS), exclude_defaults=True)
-        assert base.network
-        entry |= {"title": name, "network": base.network.name, "source": source, "status": "converted"}
-        entry |= {key: sorted(entry[key]) for key in ("accepts", "requires") if key in entry}
-        _write_entry(
-            entry_file, yaml.safe_dump({"family": base.family, "models": {name: entry}}, sort_keys=False)
-        )
-        if json:
-            write_json({"model": name, "like": base.name, "entry": str(entry_file)})
-        else:
-            typer.echo(f"{name} works as {base.name}; its entry is {entry_file}")
-
-
-def _models_of(entry: Path) -> list[str]:
-    data = read_yaml(entry)
-    models = data.get("models") if isinstance(data, dict) else None
-    return list(models) if isinstance(models, dict) else []
-
-
-def _write_entry(entry_file: Path, text: str) -> None:
-    try:
-        write_atomic(entry_file, text)
-    except OSError as error:
-        raise _unwritable(entry_file, error) from None
-
-
-def _unwritable(path: Path, error: OSError) -> NoSpaceError:
-    return NoSpaceError(
-        f"{path} cannot be written: {error.strerror}", hint="name another folder, or free some space"
-    )
-
-
-def _absolute(files: Sequence[str]) -> list[str]:
-    return [file if file.startswith("hf://") else str(Path(file).expanduser().absolute()) for file in files]
-
-
-def _base_model(
-    local: ModelsContext, files: Sequence[str], second: Sequence[str], like: str | None, *, allow_pickle: bool
-) -> ModelSpec:
-    """The catalogue model whose network the files hold: `like`, or the only one that they fit."""
-    transformers = [[Path(file) for file in _absolute(part)] for part in (files, second) if part]
-    remote = any(file.startswith("hf://") for file in (*files, *second))
-    base = local.catalogue.get(like) if like else None
-    if base and not base.network:
-        raise RequestError("like", f"{base.name!r} names no network, so files cannot be checked against it")
-    if remote:
-        if not base:
-            raise RequestError(
-                "like", "files on the hub are not recognised before they are fetched", hint="--like MODEL"
-            )
-        return base
-    from wangp_cli.pipelines.checkpoints.assemble import TransformerFiles
-    from wangp_cli.pipelines.checkpoints.recognise import recognise
-
-    bootstrap.prepare_libraries()
-    if base and base.network:
-        for part in transformers:
-            TransformerFiles(base.network, part, allow_pickle=allow_pickle)
-        return base
-    networks = {spec.network.name: spec.network for spec in local.catalogue.models.values() if spec.network}
-    matches = [recognise(part, networks.values(), allow_pickle=allow_pickle) for part in transformers]
-    names = {network.name for network in matches[0]}.intersection(
-        *({network.name for network in part} for part in matches[1:])
-    )
-    return _single_match(local, names, experts=len(transformers))
-
-
-def _single_match(local: ModelsContext, names: set[str], *, experts: int) -> ModelSpec:
-    supported = [
-        spec
-        for spec in local.catalogue.models.values()
-        if spec.network and spec.network.name in names and spec.status != "unsupported"
-    ]
-    fitting = [spec for spec in supported if spec.experts == experts and not spec.source.parts]
-    if len(fitting) == 1:
-        return fitting[0]
-    if not fitting:
-        networks = ", ".join(sorted(names)) or "two different networks"
-        raise ModelError(f"no supported model has the network of the files: {networks}")
-    names_that_fit = ", ".join(spec.name for spec in fitting)
-    raise RequestError(
-        "like", f"the files fit several models: {names_that_fit}", hint=f"--like {fitting[0].name}"
-    )
 
 
 def convert_command(
@@ -220,9 +71,9 @@ def _model_or_file(local: ModelsContext, model: str, like: str | None, *, allow_
     """The model of a name, or a model made from a file of that path."""
     if model in local.catalogue.models or not Path(model).is_file():
         return local.catalogue.get(model)
-    base = _base_model(local, [model], [], like, allow_pickle=allow_pickle)
+    base = base_model(local, [model], [], like, allow_pickle=allow_pickle)
     parts = base.source.components or base.source
-    source = {"file": _absolute([model]), "components": parts, "allow_pickle": allow_pickle}
+    source = {"file": absolute([model]), "components": parts, "allow_pickle": allow_pickle}
     return base.model_copy(update={"source": type(base.source).model_validate(source)})
 
 
@@ -282,7 +133,7 @@ def _convert(
             all_parts=all_parts,
         )
     except OSError as error:
-        raise _unwritable(folder, error) from None
+        raise unwritable(folder, error) from None
 
 
 def _progress_printer() -> Callable[[str, int, int], None]:

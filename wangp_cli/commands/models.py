@@ -1,4 +1,4 @@
-"""`wangp models`: list, show and path; the other commands are in _models_weights and _models_files."""
+"""`wangp models`: list, show and path; the other commands are in modules beside this one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import typer
 
 from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._models import Json, ModelsDir, Name, models_context
-from wangp_cli.commands._models_files import add_command, convert_command, prepare_command
+from wangp_cli.commands._models_add import add_command
+from wangp_cli.commands._models_files import convert_command, prepare_command
 from wangp_cli.commands._models_weights import fetch_command, remove_command, verify_command
 from wangp_cli.commands._table import write_facts, write_json, write_table
 from wangp_cli.models import ModelSpec
