@@ -97,6 +97,29 @@ def test_each_frame_of_a_place_has_one_of_the_video(guide: GuideSpan, wanted: li
     assert guide.frame_indices(12, Fraction(16), Fraction(8)) == wanted
 
 
+@pytest.mark.parametrize(
+    ("guide", "rate", "fps", "wanted"),
+    [
+        (GuideSpan(video=0, start=0, end=8, first=4, timing="trim"), 30, 16, [8, 10, 12, 14, 15, 17, 19, 21]),
+        (GuideSpan(video=0, start=0, end=6, first=1, last=3, timing="loop"), 30, 16, [2, 4, 6, 2, 4, 6]),
+        (GuideSpan(video=0, start=0, end=4, first=3, timing="off"), 24, 16, [5, 6, 8, 9]),
+        (GuideSpan(video=0, start=0, end=4, first=99, timing="trim"), 24, 16, [59] * 4),
+    ],
+)
+def test_a_cut_rounds_the_time_of_each_frame_once(
+    guide: GuideSpan, rate: int, fps: int, wanted: list[int]
+) -> None:
+    assert guide.frame_indices(60, Fraction(rate), Fraction(fps)) == wanted
+
+
+@given(st.integers(0, 20), st.integers(1, 30), st.sampled_from(["8", "24000/1001", "30", "60"]))
+def test_a_cut_shows_what_the_whole_video_shows_there(first: int, count: int, rate: str) -> None:
+    cut = GuideSpan(video=0, start=0, end=count, first=first, timing="trim")
+    whole = GuideSpan(video=0, start=0, end=first + count, timing="trim")
+    indices = [guide.frame_indices(90, Fraction(rate), Fraction(16)) for guide in (cut, whole)]
+    assert indices[0] == indices[1][first:]
+
+
 @given(
     st.integers(1, 60), st.sampled_from(["8", "24000/1001", "60"]), st.integers(1, 90), st.integers(0, 20),
     st.sampled_from(["fit", "trim", "loop"]),

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wangp_cli.media.clip import Frames, as_float
-from wangp_cli.media.mask import LUMA
 
 _TAN_22 = np.tan(np.pi / 8)
 _NEIGHBOURS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
@@ -17,7 +16,8 @@ def canny(frames: Frames, *, low: float = 100, high: float = 200) -> NDArray[np.
 
     Args:
         frames: `[T, H, W, 3]` RGB, any dtype of `Frames`.
-        low: least gradient of a pixel of an edge: |x| + |y| of Sobel filters over luma in [0, 255].
+        low: least gradient of a pixel of an edge: |x| + |y| of Sobel filters over the channel in [0, 255] in
+            which it is largest, so that colours of one luma have edges, too.
         high: least gradient of at least one pixel of each edge.
 
     Returns:
@@ -26,20 +26,31 @@ def canny(frames: Frames, *, low: float = 100, high: float = 200) -> NDArray[np.
     Source: Canny 1986, A Computational Approach to Edge Detection, without smoothing, with gradients as in
     OpenCV's `Canny`.
     """
-    edges = [_edges(as_float(frame)[..., :3] @ LUMA * np.float32(255), low, high) for frame in frames]
+    edges = [_edges(as_float(frame)[..., :3] * np.float32(255), low, high) for frame in frames]
     shape = (*frames.shape[:3], 3)
     return np.broadcast_to(np.array(edges, np.float32).reshape(*shape[:3], 1), shape).copy()
 
 
-def _edges(luma: NDArray[np.float32], low: float, high: float) -> NDArray[np.bool_]:
-    across, down = _sobel(np.rint(luma))
+def _edges(colours: NDArray[np.float32], low: float, high: float) -> NDArray[np.bool_]:
+    across, down = _strongest(*_sobel(np.rint(colours)))
     gradient = np.abs(across) + np.abs(down)
     ridge = _local_maxima(gradient, across, down)
     return _connected(ridge & (gradient > high), ridge & (gradient > low))
 
 
-def _sobel(luma: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    padded = np.pad(luma, 1, mode="edge")
+def _strongest(
+    across: NDArray[np.float32], down: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Of gradients `[H, W, C]`, those of the channel in which each pixel has the largest."""
+    channel = (np.abs(across) + np.abs(down)).argmax(axis=2)[..., None]
+    return (
+        np.take_along_axis(across, channel, axis=2)[..., 0],
+        np.take_along_axis(down, channel, axis=2)[..., 0],
+    )
+
+
+def _sobel(colours: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    padded = np.pad(colours, ((1, 1), (1, 1), (0, 0)), mode="edge")
     rows = padded[:-2] + 2 * padded[1:-1] + padded[2:]
     columns = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
     return rows[:, 2:] - rows[:, :-2], columns[2:] - columns[:-2]

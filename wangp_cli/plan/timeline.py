@@ -50,13 +50,13 @@ class GuideSpan(Entry):
             rate: its frames per second.
             fps: frames per second of the output.
         """
-        first = min(int(-(-self.first * rate // fps)), have - 1)
-        end = have if self.last is None else min(int(-(-(self.last + 1) * rate // fps)), have)
-        used, count = max(end - first, 1), self.end - self.start
+        first = min(_frame_at(self.first, rate, fps), have - 1)
+        end = have if self.last is None else min(_frame_at(self.last + 1, rate, fps), have)
+        end, count = max(end, first + 1), self.end - self.start
         if self.timing == "fit":
-            return [first + number for number in stretch_frame_indices(used, count)]
+            return [first + number for number in stretch_frame_indices(end - first, count)]
         ending: Ending = "loop" if self.timing == "loop" else "hold"
-        return [first + number for number in resample_frame_indices(used, rate, count, fps, ending)]
+        return resample_frame_indices(end, rate, count, fps, ending, start=self.first)
 
 
 def stretch_frame_indices(have: int, count: int) -> list[int]:
@@ -70,7 +70,7 @@ def stretch_frame_indices(have: int, count: int) -> list[int]:
 
 
 def resample_frame_indices(
-    have: int, rate: Fraction, count: int, fps: Fraction, ending: Ending = "loop"
+    have: int, rate: Fraction, count: int, fps: Fraction, ending: Ending = "loop", *, start: int = 0
 ) -> list[int]:
     """Indices of `count` frames of a video at its own speed: the first frame at or after each time.
 
@@ -81,13 +81,16 @@ def resample_frame_indices(
         fps: frames per second wanted.
         ending: if the video is too short, `hold` repeats its last frame, `loop` repeats the video, `off`
             raises.
+        start: frames at `fps` before the first one; if the video ends before it, its last frame is the first.
 
     Raises:
         RequestError: the video has no frames, or too few for `off`.
     """
     _check(have, count)
-    times = [-(-index * rate // fps) for index in range(count)]
-    indices = [int(time) for time in times if time < have]
+    # Each time is rounded once: to round `start` and add indices that are rounded drops or doubles frames.
+    start = min(start, frame_count_at_fps(have, rate, fps) - 1)
+    found = (_frame_at(start + index, rate, fps) for index in range(count))
+    indices = [frame for frame in found if frame < have]
     if len(indices) == count:
         return indices
     if ending == "off":
@@ -123,6 +126,11 @@ def resolve_guide_spans(total: int, videos: Sequence[GuideRange]) -> list[tuple[
         if second[0] < first[1]:
             raise RequestError("video_guide", f"numbers {left} and {right} overlap on frame {second[0]}")
     return spans
+
+
+def _frame_at(index: int, rate: Fraction, fps: Fraction) -> int:
+    """The first frame of a video at `rate` at or after frame `index` at `fps`."""
+    return int(-(-index * rate // fps))
 
 
 def _check(have: int, count: int) -> None:
