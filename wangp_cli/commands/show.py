@@ -33,7 +33,7 @@ def show(
         if json:
             write_json({"file": facts, "request": request, "sheet": str(sheet.absolute()) if sheet else None})
             return
-        write_facts(facts)
+        write_facts(facts | {"notices": "; ".join(facts["notices"])})
         if request:
             typer.echo()
             write_facts(request)

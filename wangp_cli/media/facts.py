@@ -45,6 +45,7 @@ class MediaFacts:
         primaries, transfer, matrix, range: colour tags, `unknown` where untagged.
         audio_codec, audio_rate, audio_channels: None without audio.
         bytes: size of the file.
+        notices: what is changed of the file on reading, a sentence each.
     """
 
     kind: Literal["video", "image", "audio"]
@@ -64,6 +65,7 @@ class MediaFacts:
     audio_rate: int | None = None
     audio_channels: int | None = None
     bytes: int = 0
+    notices: tuple[str, ...] = ()
 
 
 def probe(path: Path | str) -> MediaFacts:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from wangp_cli.notices import Notice
 from wangp_cli.plan.timeline import frame_count_at_fps
 from wangp_cli.tasks.render import Shape
 
@@ -46,6 +47,17 @@ class InputFacts:
     @cached_property
     def _by_path(self) -> dict[Path, MediaFacts]:
         return dict(pair for files in self.by_field.values() for pair in files)
+
+    @property
+    def notices(self) -> list[Notice]:
+        """What is changed of each file on reading, once for a file that a field names twice."""
+        told = (
+            Notice(field=field, text=f"{path.name}, {text}")
+            for field, files in self.by_field.items()
+            for path, facts in files
+            for text in facts.notices
+        )
+        return list(dict.fromkeys(told))
 
     @property
     def shapes(self) -> dict[str, list[Shape]]:

@@ -64,7 +64,7 @@ def settle(task: Task, merged: MergedLayers, session: Session) -> Request:
         models=models,
         facts=facts,
         outputs=outputs,
-        notices=[],
+        notices=facts.notices,
         addresses=merged.addresses,
         models_dir=session.models_dir,
     )
@@ -91,6 +91,7 @@ def _settle_render(
     loras = find_loras(task, merged.origin, spec, session)
     facts = check_inputs(task, [lora.path for lora in loras if lora.source.is_local], merged.checksums)
     _check_manifest_folder(session)
+    notices += facts.notices
     notices += task.check_shapes(facts.shapes, sized=merged.origin["size"].is_explicit)
     draft = Draft(
         task=task,
