@@ -14,6 +14,8 @@ from typer.core import TyperCommand, TyperGroup
 from wangp_cli import __version__
 from wangp_cli.commands._help import PanelCommand, PlainGroup
 from wangp_cli.commands._renamed_flags import explain_renamed_flags
+from wangp_cli.runtime.events.messages import write_line
+from wangp_cli.runtime.events.stderr import escape_stderr
 from wangp_cli.runtime.events.stdin import keep_stdin
 from wangp_cli.runtime.events.stdout import open_closed_descriptors, private_stdout
 
@@ -125,7 +127,7 @@ app = typer.Typer(
 
 def _print_version(requested: bool) -> None:
     if requested:
-        typer.echo(f"wangp {__version__}")
+        write_line(f"wangp {__version__}")
         raise typer.Exit
 
 
@@ -142,6 +144,7 @@ def main() -> None:
     """Run the command line of this process."""
     open_closed_descriptors()
     keep_stdin()
+    escape_stderr()
     stdout = private_stdout()
     try:
         app()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,9 +11,9 @@ import numpy as np
 import pytest
 
 from tests.conftest import Make, Run
-from wangp_cli.commands.show import file_facts, request_of, write_sheet
+from wangp_cli.commands.show import file_facts, request_of, show, write_sheet
 from wangp_cli.errors import ConflictError, RequestError
-from wangp_cli.media.stills import read_image
+from wangp_cli.media.stills import read_image, write_image
 from wangp_cli.media.write import write_video
 
 
@@ -60,3 +62,24 @@ def test_a_sheet_never_replaces_a_file_unasked(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_shown_is_named(run: Run, tmp_path: Path, name: str) -> None:
     (tmp_path / "notes.txt").write_text("notes")
     assert name in run("show", name, code=2).stderr
+
+
+@pytest.mark.parametrize("request_", [5, "a", ["a"], None])
+def test_metadata_whose_request_is_no_object_is_shown_whole(tmp_path: Path, request_: object) -> None:
+    picture = tmp_path / "a.png"
+    comment = json.dumps({"wangp": {"request": request_}, "prompt": "a circle"})
+    write_image(picture, np.zeros((32, 32, 3), np.float32), comment=comment)
+    assert (request_of(picture) or {})["prompt"] == "a circle"
+
+
+def test_hostile_metadata_is_shown_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "[bold]a[/]\x1b]0;t\x07\x9b1m\u202e\nerror: forged[/nothing]" + "b" * 100_000
+    picture = tmp_path / "a\x1b[2J.png"
+    comment = json.dumps({"wangp": {"request": {hostile: hostile, "list": [hostile]}}})
+    write_image(picture, np.zeros((32, 32, 3), np.float32), comment=comment)
+    show(picture)
+    shown = capsys.readouterr().out
+    assert re.sub(r"[ -~\n]", "", shown) == ""
+    assert "[bold]a[/]\\x1b]0;t\\x07\\x9b1m\\u202e" in shown
+    assert not re.search(r"^error", shown, re.MULTILINE)
+    assert len("".join(shown.split())) < 20_000

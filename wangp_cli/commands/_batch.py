@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from wangp_cli.commands._batch_options import BatchOptions
+from wangp_cli.commands._table import write_json
 from wangp_cli.errors import RequestError, WangpError
 from wangp_cli.runtime.events import stdin
 from wangp_cli.runtime.events.types import Fault, Log
@@ -186,5 +185,5 @@ def print_dry_run(lines: Iterator[TaskLine], admission: Admission) -> int:
                 report["error"] = Fault.of(entry.error).model_dump(mode="json")
             elif entry.request is not None:
                 report |= entry.request.document()
-            sys.stdout.write(json.dumps(report) + "\n")
+            write_json(report, indent=None)
     return code

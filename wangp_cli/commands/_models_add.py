@@ -19,6 +19,7 @@ from wangp_cli.errors import ConflictError, ModelError, NoSpaceError, RequestErr
 from wangp_cli.files.atomic import write_atomic
 from wangp_cli.models import ModelSpec
 from wangp_cli.runtime import bootstrap
+from wangp_cli.runtime.events.messages import write_line
 
 AllowPickle = Annotated[
     bool, typer.Option("--allow-pickle", help="Read .pt, .pth, .bin and .ckpt too; no code in them runs.")
@@ -92,7 +93,7 @@ def add_command(
         if json:
             write_json({"model": name, "like": base.name, "entry": str(entry_file)})
         else:
-            typer.echo(f"{name} works as {base.name}; its entry is {entry_file}")
+            write_line(f"{name} works as {base.name}; its entry is {entry_file}")
 
 
 def _models_of(entry: Path) -> list[str]:

@@ -16,6 +16,7 @@ from wangp_cli.errors import ConflictError, ModelError, RequestError
 from wangp_cli.files.units import format_bytes
 from wangp_cli.models import ModelSpec
 from wangp_cli.runtime import bootstrap
+from wangp_cli.runtime.events.messages import show_line, write_path
 from wangp_cli.runtime.weights import locate, prepared
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _print_folder(folder: Path, *, json: bool) -> None:
     if json:
         write_json({"folder": str(folder.absolute()), "bytes": size})
     else:
-        typer.echo(folder)
+        write_path(folder)
 
 
 def _convert(
@@ -137,14 +138,12 @@ def _convert(
 
 
 def _progress_printer() -> Callable[[str, int, int], None]:
-    from wangp_cli.runtime.events.messages import stderr_console
-
-    console, shown = stderr_console(), ("", -1)
+    shown = ("", -1)
 
     def show(part: str, done: int, total: int) -> None:
         nonlocal shown
         if shown != (part, done >> 30):
             shown = (part, done >> 30)
-            console.print(f"{part}  {format_bytes(done)} of {format_bytes(total)}", markup=False)
+            show_line(f"{part}  {format_bytes(done)} of {format_bytes(total)}")
 
     return show

@@ -15,6 +15,7 @@ from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.files.units import format_bytes
 from wangp_cli.models import ModelSpec
 from wangp_cli.runtime import bootstrap
+from wangp_cli.runtime.events.messages import show_line, write_line, write_path
 
 # Modules of a single command are imported when it runs, so that `wangp models` starts fast.
 if TYPE_CHECKING:
@@ -47,13 +48,11 @@ def fetch_command(
         if json:
             _fetch_with_events(spec, local, hub, update=update)
         for path in fetch(spec, local.models_dir, hub, _progress_printer(), update=update):
-            typer.echo(path)
+            write_path(path)
 
 
 def _progress_printer() -> Callable[[FetchProgress], None]:
-    from wangp_cli.runtime.events.messages import stderr_console
-
-    console, shown = stderr_console(), ("", -1)
+    shown = ("", -1)
 
     def show(step: FetchProgress) -> None:
         nonlocal shown
@@ -61,7 +60,7 @@ def _progress_printer() -> Callable[[FetchProgress], None]:
         if shown != (step.file, part):
             shown = (step.file, part)
             size = f"{format_bytes(step.bytes)} of {format_bytes(step.bytes_total)}"
-            console.print(f"{step.done}/{step.total} {step.file}  {size}", markup=False)
+            show_line(f"{step.done}/{step.total} {step.file}  {size}")
 
     return show
 
@@ -80,17 +79,13 @@ def _fetch_with_events(spec: ModelSpec, local: ModelsContext, hub: Hub, *, updat
 
 def verify_command(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
     """Check a model's weights: every file by its checksum, every part by the headers of its weights."""
-    from wangp_cli.runtime.events.messages import stderr_console
     from wangp_cli.runtime.weights.verify import GOOD, verify
 
     with report_errors():
         local = models_context(models_dir)
         spec = local.catalogue.get(name)
         bootstrap.prepare_libraries()
-        console = stderr_console()
-        findings = verify(
-            spec, local.models_dir, lambda path: None if json else console.print(f"{path}", markup=False)
-        )
+        findings = verify(spec, local.models_dir, (lambda _: None) if json else show_line)
         if json:
             write_json([vars(finding) for finding in findings])
         else:
@@ -124,9 +119,9 @@ def remove_command(
             write_json({"removed": gone, "bytes": removal.bytes, "kept": kept})
             return
         sharing = sorted(set(removal.kept.values()))
-        typer.echo(f"removed {len(removal.gone)} files, {format_bytes(removal.bytes)}")
+        write_line(f"removed {len(removal.gone)} files, {format_bytes(removal.bytes)}")
         if sharing:
-            typer.echo(f"kept {len(removal.kept)} files that {', '.join(sharing)} share")
+            write_line(f"kept {len(removal.kept)} files that {', '.join(sharing)} share")
 
 
 def _confirm(removal: Removal, *, yes: bool) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
+from wangp_cli.runtime.events.messages import write_text
+
 # What only a run needs is imported when it runs, so that help answers at once.
 if TYPE_CHECKING:
     from wangp_cli.commands._options import TaskOptions
@@ -79,7 +81,7 @@ def _show_request(command: str, values: Mapping[str, Any], options: TaskOptions)
 
     session = bootstrap.start([], options)
     request = resolve(_layers(command, values, options, session), session)
-    sys.stdout.write(_dry_run_text(request, options, session) + "\n")
+    write_text(_dry_run_text(request, options, session))
 
 
 def _dry_run_text(request: Request, options: TaskOptions, session: Session) -> str:

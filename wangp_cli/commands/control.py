@@ -10,6 +10,7 @@ from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._table import write_facts, write_json
 from wangp_cli.errors import RequestError
 from wangp_cli.runtime import bootstrap
+from wangp_cli.runtime.events.messages import write_line
 
 Action = Literal["status", "pause", "resume", "cancel", "drain", "abort"]
 
@@ -45,7 +46,7 @@ def control(
         elif action == "status":
             write_facts(_facts(reply))
         else:
-            typer.echo(reply["state"])
+            write_line(reply["state"])
 
 
 def _params(action: Action, task: str | None, mode: str | None) -> dict[str, str]:

@@ -11,6 +11,7 @@ from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._help import panels
 from wangp_cli.errors import ConflictError, RequestError
 from wangp_cli.files.atomic import write_atomic
+from wangp_cli.runtime.events.messages import write_path
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "CLI.md"
 HIDDEN_OPTIONS = ("help", "install_completion", "show_completion")
@@ -43,7 +44,7 @@ def docs(
         if output.exists() and not output.read_bytes().startswith(HEAD.encode()):
             raise ConflictError(f"output: {output} was not written by `wangp docs`", hint="name another file")
         write_atomic(output, text)
-        typer.echo(output)
+        write_path(output)
 
 
 def reference(root: Any) -> str:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import socket
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 from pydantic import BaseModel, ConfigDict
-from rich.console import Console
 from rich.table import Table
 
 from wangp_cli.commands._errors import report_errors
@@ -19,7 +17,7 @@ from wangp_cli.commands._table import write_json
 from wangp_cli.files.folders import free_bytes, nearest_existing
 from wangp_cli.files.units import format_bytes
 from wangp_cli.runtime import bootstrap
-from wangp_cli.runtime.events.messages import plain
+from wangp_cli.runtime.events.messages import plain, stdout_console
 from wangp_cli.runtime.weights import locate
 from wangp_cli.runtime.workspace import segments_cache
 
@@ -59,7 +57,7 @@ def _print(checks: list[Check]) -> None:
             check.name,
             plain(check.found + (f" ({check.fix})" if check.fix else "")),
         )
-    Console(file=sys.stdout, highlight=False).print(table)
+    stdout_console().print(table)
 
 
 def _software() -> list[Check]:

@@ -9,12 +9,12 @@ import typer
 
 from wangp_cli.catalogue import Catalogue
 from wangp_cli.commands._errors import report_errors
-from wangp_cli.commands._table import values_line, write_facts, write_json, write_table
+from wangp_cli.commands._table import values_list, write_facts, write_json, write_table
 from wangp_cli.errors import ModelError, RequestError, WangpError
 from wangp_cli.files.units import format_bytes
 from wangp_cli.models import ModelSpec, Network
 from wangp_cli.runtime import bootstrap
-from wangp_cli.runtime.events.messages import stderr_console
+from wangp_cli.runtime.events.messages import show_line, write_line, write_path, write_text
 from wangp_cli.runtime.loras.header import Header, check_lora
 from wangp_cli.runtime.loras.source import fetch_source, find_source, lora_files
 from wangp_cli.runtime.weights import locate
@@ -48,7 +48,7 @@ def list_loras(json: Json = False) -> None:
             write_json(entries)
             return
         if not entries:
-            typer.echo(f"no LoRAs are in {folder}; `wangp loras fetch` downloads one")
+            write_line(f"no LoRAs are in {folder}; `wangp loras fetch` downloads one")
             return
         rows = [
             (
@@ -77,7 +77,7 @@ def show(name: Name, json: Json = False) -> None:
         metadata = facts.pop("metadata")
         write_facts({key: ", ".join(map(str, v)) if isinstance(v, list) else v for key, v in facts.items()})
         if metadata:
-            typer.echo("\nmetadata:")
+            write_text("\nmetadata:")
             write_facts(
                 {key: value if len(value) <= 200 else f"{value[:200]} ..." for key, value in metadata.items()}
             )
@@ -113,7 +113,7 @@ def check(
 def _write_fit(fit: Any) -> None:
     left_out = f", {len(fit.left_out)} keys of image layers are left out" if fit.left_out else ""
     word = "fits" if fit.fits else "does not fit"
-    typer.echo(f"{fit.network}: {word}; {fit.layers} layers are changed{left_out}")
+    write_line(f"{fit.network}: {word}; {fit.layers} layers are changed{left_out}")
     if fit.rejected:
         write_table(("key", "reason"), list(fit.rejected.items()), no_wrap="key")
 
@@ -134,7 +134,7 @@ def presets(json: Json = False) -> None:
                 each.name,
                 each.description,
                 variant.made_for,
-                values_line(variant.values, "\n"),
+                values_list(variant.values),
                 len(variant.loras),
             )
             for each in accelerators
@@ -163,15 +163,14 @@ def fetch(name: Name) -> None:
     with report_errors():
         settings, _, folders = bootstrap.load_settings()
         bootstrap.prepare_libraries()
-        console = stderr_console()
 
         def report(done: int, total: int) -> None:
             of = f" of {format_bytes(total)}" if total else ""
-            console.print(f"{name}: {format_bytes(done)}{of}", markup=False)
+            show_line(f"{name}: {format_bytes(done)}{of}")
 
         source = find_source(name, bootstrap.loras_dir(settings, folders))
         hub = Hub(endpoint=settings.hub_endpoint, offline=settings.offline)
-        typer.echo(fetch_source(source, hub, report).path)
+        write_path(fetch_source(source, hub, report).path)
 
 
 def _folder() -> Path:

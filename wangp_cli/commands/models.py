@@ -13,6 +13,7 @@ from wangp_cli.commands._models_files import convert_command, prepare_command
 from wangp_cli.commands._models_weights import fetch_command, remove_command, verify_command
 from wangp_cli.commands._table import write_facts, write_json, write_table
 from wangp_cli.models import ModelSpec
+from wangp_cli.runtime.events.messages import write_path, write_text
 from wangp_cli.runtime.weights import locate
 from wangp_cli.runtime.weights.sizes import part_sizes
 
@@ -61,7 +62,7 @@ def show(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
 
 def _write_figures(card: dict[str, Any]) -> None:
     """Print the measured figures of a model that ships with wangp."""
-    typer.echo("\nmeasured:")
+    write_text("\nmeasured:")
     rows = [
         (
             name,
@@ -88,8 +89,8 @@ def path(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
             write_json({"folder": str(weights.folder), "files": facts, "present": present})
             return
         for file in [file for _, files in weights.files for file in files]:
-            typer.echo(file)
-        typer.echo(weights.folder)
+            write_path(file)
+        write_path(weights.folder)
 
 
 app.command("fetch")(fetch_command)

@@ -10,7 +10,7 @@ import typer
 from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._table import write_json
 from wangp_cli.errors import RequestError
-from wangp_cli.runtime.events.messages import plain, stderr_console
+from wangp_cli.runtime.events.messages import show_note, write_path
 from wangp_cli.runtime.history.log import HISTORY
 
 
@@ -54,10 +54,10 @@ def report(
         generated = output is None and page.path.is_file() and page.is_report()
         counts = page.write(history, overwrite=overwrite or generated)
         if history.skipped:
-            stderr_console().print(plain(f"note: skipped lines of the history: {history.skipped}"))
+            show_note(f"skipped lines of the history: {history.skipped}")
         if json:
             write_json({"report": str(page.path), **counts})
         else:
-            typer.echo(page.path)
+            write_path(page.path)
         if show:
             typer.launch(page.path.as_uri())

@@ -12,7 +12,7 @@ from wangp_cli.commands._table import write_json, write_table
 from wangp_cli.legacy.wgp_config import translate_wgp_config
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime import settings as settings_files
-from wangp_cli.runtime.events.messages import stderr_console
+from wangp_cli.runtime.events.messages import show_line, write_path
 from wangp_cli.runtime.settings import Settings
 from wangp_cli.value_layers import DEFAULT
 
@@ -49,7 +49,7 @@ def show(json: Json = False) -> None:
 @app.command()
 def path() -> None:
     """Print the path of the settings file."""
-    typer.echo(bootstrap.user_folders().settings)
+    write_path(bootstrap.user_folders().settings)
 
 
 @app.command(name="import")
@@ -64,7 +64,6 @@ def import_(
             write_json({"settings": str(written), "taken": values, "left": rest})
             return
         write_table(("setting", "value"), list(values.items()))
-        console = stderr_console()
-        console.print(f"written to {written}", markup=False)
+        show_line(f"written to {written}")
         if rest:
-            console.print(f"not taken over: {', '.join(rest)}", markup=False)
+            show_line(f"not taken over: {', '.join(rest)}")

@@ -11,6 +11,7 @@ from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._table import write_facts, write_json
 from wangp_cli.errors import ConflictError, RequestError
 from wangp_cli.files.atomic import atomic_file
+from wangp_cli.runtime.events.messages import write_line, write_path, write_text
 
 SHEET_FRAMES = 12
 
@@ -35,12 +36,13 @@ def show(
             return
         write_facts(facts | {"notices": "; ".join(facts["notices"])})
         if request:
-            typer.echo()
+            write_line()
             write_facts(request)
         else:
-            typer.echo("\nThe file holds no request.")
+            write_text("\nThe file holds no request.")
         if sheet:
-            typer.echo(f"\n{sheet.absolute()}")
+            write_line()
+            write_path(sheet.absolute())
 
 
 def file_facts(file: Path) -> dict[str, Any]:
@@ -64,10 +66,8 @@ def request_of(file: Path) -> dict[str, Any] | None:
         except RequestError:
             continue
         embedded = document.get("wangp")
-        request: dict[str, Any] = (
-            embedded["request"] if isinstance(embedded, dict) and "request" in embedded else document
-        )
-        return request
+        request = embedded.get("request") if isinstance(embedded, dict) else None
+        return request if isinstance(request, dict) else document
     return None
 
 

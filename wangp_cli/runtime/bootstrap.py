@@ -192,7 +192,11 @@ class _OneLine(logging.Formatter):
     """Formatter that escapes control characters, so that no prompt can draw on a terminal or forge a line."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name logging calls
-        return escape_control_characters(super().formatMessage(record)).replace("\n", "\\n")
+        return super().formatMessage(record).replace("\n", "\\n")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message, and the traceback if there is one."""
+        return escape_control_characters(super().format(record))
 
 
 def prepare_libraries() -> None:

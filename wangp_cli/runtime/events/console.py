@@ -8,7 +8,7 @@ from typing import TextIO
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from wangp_cli.runtime.events.messages import plain, show_error, stderr_console
+from wangp_cli.runtime.events.messages import show_error, show_note, stderr_console, write_path
 from wangp_cli.runtime.events.stream import Event
 from wangp_cli.runtime.events.types import ACCOMPANYING
 
@@ -59,7 +59,7 @@ class ConsoleSink:
             case "task.stage" | "task.progress":
                 self._draw(event)
             case "log" if not self._quiet and data["logger"] is None:
-                self._console.print(Text.assemble(("note: ", "bold cyan"), plain(data["message"])))
+                show_note(data["message"], self._console)
             case "artifact.created" if data["role"] not in ACCOMPANYING:
                 self._write_path(data["path"])
             case "task.failed" | "task.rejected":
@@ -75,8 +75,7 @@ class ConsoleSink:
         """Print the path of a finished file; the bar is hidden meanwhile."""
         drawing = self._bar is not None and self._progress.live.is_started
         self._progress.stop()
-        self._paths.write(f"{path}\n")
-        self._paths.flush()
+        write_path(path, self._paths)
         if drawing:
             self._progress.start()
 
