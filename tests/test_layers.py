@@ -20,7 +20,7 @@ from wangp_cli.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "wangp_cli"
-HEAVY = {"torch", "diffusers", "transformers", "numpy", "imageio", "soundfile", "av"}
+HEAVY = {"torch", "diffusers", "transformers", "numpy", "imageio", "av"}
 LIGHT_FILES = [
     *PACKAGE.glob("*.py"),
     *(

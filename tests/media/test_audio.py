@@ -5,23 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.clips import tone
-from wangp_cli.errors import MediaError
-from wangp_cli.media.audio import (
-    channel_layout,
-    cut,
-    fit_frames,
-    fit_samples,
-    join,
-    mix,
-    resample,
-    samples_at,
-    silence,
-)
+from wangp_cli.media.audio import cut, fit_frames, fit_samples, join, resample, samples_at, silence
 from wangp_cli.media.clip import Audio
 
 RATES = st.sampled_from([8000, 22050, 44100, 48000])
@@ -64,14 +52,6 @@ def test_resampling_keeps_the_wave_and_its_place() -> None:
     assert np.abs(back.samples - ideal.samples)[500:-500].max() < 0.01
 
 
-def test_channels_are_mixed_by_meaning() -> None:
-    stereo = Audio(samples=np.array([[1, 0], [0.5, 0.5]], np.float32), rate=8000)
-    assert mix(stereo, 1).samples.tolist() == [[0.5], [0.5]]
-    assert mix(mix(stereo, 1), 2).samples.tolist() == [[0.5, 0.5], [0.5, 0.5]]
-    assert mix(stereo, 3).samples.tolist() == [[1, 0, 0], [0.5, 0.5, 0]]
-    assert mix(stereo, 2) is stereo
-
-
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 30)), min_size=1, max_size=5), SPEEDS)
 def test_joined_sound_is_as_long_as_the_joined_frames(parts: list[tuple[bool, int]], fps: Fraction) -> None:
     sound = join([(tone(0.3, 8000) if heard else None, frames) for heard, frames in parts], fps)
@@ -94,11 +74,5 @@ def test_a_silent_clip_between_two_loud_ones_stays_silent() -> None:
 
 
 def test_silence_and_padding_are_zero() -> None:
-    assert not silence(5, 2, 8000).samples.any()
+    assert not silence(5, "stereo", 8000).samples.any()
     assert fit_samples(tone(0.1, 8000), 900).samples[800:].any() == np.False_
-
-
-@pytest.mark.parametrize("channels", [0, 9])
-def test_impossible_channels_are_refused(channels: int) -> None:
-    with pytest.raises(MediaError, match="must be 1 to 8"):
-        channel_layout(channels)

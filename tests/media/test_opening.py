@@ -101,8 +101,6 @@ def test_other_kinds_and_impossible_names_are_refused(read: Any, name: str, tmp_
 def test_files_of_random_bytes_are_refused(read: Any, suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"rubbish{suffix}"
     path.write_bytes(np.random.default_rng(1).bytes(3000))
-    if read is read_comment and suffix in {".wav", ".mp3"}:
-        return
     with pytest.raises(MediaError, match="rubbish"):
         list(read(path))
 
@@ -129,8 +127,6 @@ def test_a_playlist_in_disguise_reaches_no_server(
     ):
         path = tmp_path / f"list{suffix}"
         path.write_text(text)
-        if read is read_comment and suffix == ".wav":
-            continue
         with pytest.raises(MediaError):
             read(path)
     assert asked == []
@@ -150,7 +146,7 @@ def test_postscript_in_disguise_is_not_interpreted(tmp_path: Path) -> None:
     (tmp_path / "page.png").write_bytes(
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
     )
-    with pytest.raises(MediaError, match="cannot identify"):
+    with pytest.raises(MediaError, match="is not a PNG but a PostScript document"):
         read_image(tmp_path / "page.png")
 
 
@@ -237,7 +233,7 @@ def _make(path: Path) -> None:
         soundfile.write(path, tone(0.05, 8000).samples, 8000)
     elif path.suffix == ".gif":
         Image.fromarray(moving(1)[0]).save(path)
-    elif path.suffix in opening.IMAGE_SUFFIXES:
+    elif path.suffix in {".png", ".jpg", ".webp"}:
         write_image(path, moving(1)[0], comment="{}")
     else:
         write_video(path, [moving(3)], fps=Fraction(8), audio=tone(0.2, 48000))

@@ -1,4 +1,4 @@
-"""Reading audio, exactly."""
+"""Reading audio, exactly and to its end."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ import pytest
 import soundfile
 
 from tests.support.clips import moving, tone
+from tests.support.ffmpeg import ffmpeg
 from wangp_cli.errors import MediaError
+from wangp_cli.media.facts import probe
 from wangp_cli.media.read_audio import read_audio
 from wangp_cli.media.write import write_video
+
+SECONDS = 1.5
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac"])
@@ -25,6 +29,78 @@ def test_audio_files_read_exactly(suffix: str, tmp_path: Path) -> None:
     assert back.samples.dtype == np.float32
 
 
+@pytest.fixture(scope="module")
+def master(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("master") / "master.wav"
+    soundfile.write(path, tone(SECONDS, 44100, 2).samples, 44100)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("form", "codec"),
+    [
+        ("mp3", "libmp3lame -q:a 4"),
+        ("mp3", "libmp3lame -q:a 4 -write_xing 0"),
+        ("wav", "pcm_s24le"),
+        ("flac", "flac"),
+        ("adts", "aac"),
+        ("ogg", "libopus"),
+        ("matroska", "libvorbis"),
+        ("mpegts", "mp2"),
+    ],
+)
+def test_audio_from_a_pipe_is_read_to_its_end(form: str, codec: str, master: Path, tmp_path: Path) -> None:
+    path = tmp_path / f"stream.{form}"
+    path.write_bytes(ffmpeg("-i", master, f"-c:a {codec} -f {form} -"))
+    audio, facts = read_audio(path), probe(path)
+    assert audio.seconds == pytest.approx(SECONDS, abs=0.06)
+    assert (facts.kind, facts.seconds, facts.audio_seconds) == ("audio", audio.seconds, audio.seconds)
+    assert np.abs(audio.samples[-8000:-4000]).max() > 0.4
+
+
+@pytest.mark.parametrize("stated", [0, 1000, 44100, 0x7FFFF000, 0xFFFFFFFF])
+def test_a_wav_is_read_to_its_end_whatever_length_it_states(
+    stated: int, master: Path, tmp_path: Path
+) -> None:
+    content = bytearray(master.read_bytes())
+    at = content.index(b"data") + 4
+    content[at : at + 4] = stated.to_bytes(4, "little")
+    (tmp_path / "a.wav").write_bytes(content)
+    assert np.array_equal(read_audio(tmp_path / "a.wav").samples, read_audio(master).samples)
+    assert probe(tmp_path / "a.wav").seconds == SECONDS
+
+
+def test_what_follows_the_samples_of_a_wav_is_not_heard(master: Path, tmp_path: Path) -> None:
+    for tail in (b"LIST" + (6000).to_bytes(4, "little") + b"\x7f" * 6000, b"TAG" + b"\xff" * 125):
+        (tmp_path / "a.wav").write_bytes(master.read_bytes() + tail)
+        assert len(read_audio(tmp_path / "a.wav").samples) == SECONDS * 44100
+
+
+@pytest.mark.parametrize("suffix", ["ogg", "opus", "mp3", "aac"])
+def test_files_one_after_another_are_read_to_their_end(suffix: str, master: Path, tmp_path: Path) -> None:
+    ffmpeg("-i", master, tmp_path / f"one.{suffix}")
+    (tmp_path / f"two.{suffix}").write_bytes((tmp_path / f"one.{suffix}").read_bytes() * 2)
+    assert probe(tmp_path / f"two.{suffix}").seconds == pytest.approx(2 * SECONDS, abs=0.1)
+
+
+def test_more_than_eight_channels_are_mixed_to_stereo_with_a_notice(tmp_path: Path) -> None:
+    many = np.zeros((800, 16), np.float32)
+    many[:, 3] = 0.5
+    soundfile.write(tmp_path / "many.wav", many, 8000)
+    audio, facts = read_audio(tmp_path / "many.wav"), probe(tmp_path / "many.wav")
+    assert (audio.samples.shape, audio.layout) == ((800, 2), "stereo")
+    assert audio.samples.max() > 0
+    assert (facts.audio_channels, facts.audio_layout) == (16, "stereo")
+    assert facts.notices == ("16 channels of audio, mixed to stereo",)
+
+
+@pytest.mark.parametrize("layout", ["3.0", "4.0", "5.1(side)", "7.1"])
+def test_channels_keep_the_names_that_a_file_gives_them(layout: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    ffmpeg(f"-f lavfi -i anullsrc=channel_layout={layout}:sample_rate=8000 -t 0.1 -c:a flac", path)
+    assert read_audio(path).layout == probe(path).audio_layout == layout
+
+
 def test_audio_of_a_video_reads_in_step(tmp_path: Path) -> None:
     sound = tone(1, 48000)
     write_video(tmp_path / "clip.mp4", [moving(24)], fps=Fraction(24), audio=sound)
@@ -33,7 +109,43 @@ def test_audio_of_a_video_reads_in_step(tmp_path: Path) -> None:
     assert np.abs(back.samples[2000:40000] - sound.samples[2000:40000]).max() < 0.05
 
 
+def test_a_hole_in_the_audio_of_a_video_is_silent(tmp_path: Path) -> None:
+    """The audio after it stays with its frames."""
+    ffmpeg(
+        "-f lavfi -i color=black:s=64x64:r=10:d=3 -f lavfi -i aevalsrc=0.5:s=8000:d=3",
+        "-af aselect='lt(t,1)+gt(t,2)' -c:v ffv1 -c:a pcm_s16le",
+        tmp_path / "hole.mkv",
+    )
+    samples = read_audio(tmp_path / "hole.mkv").samples[:, 0]
+    assert len(samples) == pytest.approx(24000, abs=1100)
+    assert samples[:7000].min() > 0.49
+    assert not samples[10000:15000].any()
+    assert samples[17100:23000].min() > 0.49
+
+
 def test_a_video_without_audio_has_none_to_read(tmp_path: Path) -> None:
     write_video(tmp_path / "clip.mp4", [moving(2)], fps=Fraction(8))
     with pytest.raises(MediaError, match="has no audio"):
         read_audio(tmp_path / "clip.mp4")
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_stream_without_a_sample_is_no_audio(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"silent.{suffix}"
+    ffmpeg("-f lavfi -i color=s=64x64:r=10:d=0.5 -f lavfi -i anullsrc -t 0.5 -c:a aac", tmp_path / "a.mp4")
+    ffmpeg("-i", tmp_path / "a.mp4", "-map 0 -c copy -bsf:a noise=drop=1", path)
+    assert probe(path).audio_codec is None
+    with pytest.raises(MediaError, match="has no audio"):
+        read_audio(path)
+
+
+def test_the_default_stream_is_read_and_no_commentary(tmp_path: Path) -> None:
+    path = tmp_path / "three.mkv"
+    sources = " ".join(f"-f lavfi -i aevalsrc={value}:s=8000:d=0.2" for value in (0.1, 0.2, 0.3))
+    maps = "-map 0 -map 1 -map 2 -c:a pcm_s16le -disposition:a 0"
+    for flags, wanted in (
+        ("-disposition:a:1 default", 0.2),
+        ("-disposition:a:0 default+comment -disposition:a:1 visual_impaired", 0.3),
+    ):
+        ffmpeg(sources, maps, flags, "-default_mode passthrough", path)
+        assert read_audio(path).samples.mean() == pytest.approx(wanted, abs=0.001), flags

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.clips import moving, numbered, numbers, psnr, tone
 from wangp_cli.errors import MediaError
-from wangp_cli.media.audio import to_audio_frame
+from wangp_cli.media.channels import to_audio_frame
 from wangp_cli.media.clip import as_float
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read_video import read_frames, read_video, read_video_or_still, stream_video

@@ -21,10 +21,12 @@ class Audio:
     Args:
         samples: float32 `[N, channels]`, in [-1, 1].
         rate: samples per second.
+        layout: FFmpeg's name of the channel layout; None for the usual one of that many channels.
     """
 
     samples: NDArray[np.float32]
     rate: int
+    layout: str | None = None
 
     @property
     def seconds(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from wangp_cli.errors import MediaError
 from wangp_cli.media.opening import MAX_IMAGE_PIXELS
 
 _RATES = [Fraction(rate * 1000, 1001) for rate in (24, 30, 48, 60, 120)]
+_COVERS = Disposition.attached_pic | Disposition.timed_thumbnails
+_SPECIAL = Disposition.comment | Disposition.visual_impaired | Disposition.descriptions | Disposition.karaoke
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
@@ -49,23 +51,40 @@ def frame_timestamps(opened: InputContainer, stream: Any) -> tuple[int, list[int
     return len(stamps), sorted(stamps)
 
 
+def has_video(opened: InputContainer) -> bool:
+    """Whether a container has a video stream with a known codec that is no cover image."""
+    return bool(_videos(opened))
+
+
 def video_stream(opened: InputContainer, path: Path | str) -> Any:
-    """The video stream to read, not a cover image.
+    """The video stream to read, not a cover image; the default one of several.
 
     Raises:
         MediaError: there is none with a known codec.
     """
-    # A cover image is a video stream too, and a stream of an unknown codec has no context.
-    shown = [stream for stream in opened.streams.video if not stream.disposition & Disposition.attached_pic]
-    known: list[Any] = [stream for stream in shown if stream.codec_context is not None]
-    if not known:
+    if not (known := _videos(opened)):
         raise MediaError(f"{str(path)!r} has no video in it that we can decode")
     return known[0]
 
 
-def audio_stream(opened: InputContainer) -> Any | None:
-    """The first audio stream with a known codec; None without one."""
-    return next((stream for stream in opened.streams.audio if stream.codec_context is not None), None)
+def audio_streams(opened: InputContainer) -> list[Any]:
+    """The audio streams with known codecs, the default one first and commentaries last."""
+    return sorted(_known(opened.streams.audio), key=_rank)
+
+
+def _videos(opened: InputContainer) -> list[Any]:
+    # A cover image is a video stream too.
+    shown = [stream for stream in _known(opened.streams.video) if not stream.disposition & _COVERS]
+    return sorted(shown, key=_rank)
+
+
+def _known(streams: Iterable[Any]) -> list[Any]:
+    # A stream of an unknown codec has no context.
+    return [stream for stream in streams if stream.codec_context is not None]
+
+
+def _rank(stream: Any) -> tuple[bool, bool]:
+    return bool(stream.disposition & _SPECIAL), not stream.disposition & Disposition.default
 
 
 def decode_frames(opened: InputContainer, stream: Any) -> Iterator[av.VideoFrame]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -10,12 +11,16 @@ import numpy as np
 
 from wangp_cli.errors import MediaError
 from wangp_cli.media import colour
-from wangp_cli.media.audio import channel_layout, fit_samples, resample, samples_at, to_audio_frame
+from wangp_cli.media.audio import fit_samples, resample, samples_at
+from wangp_cli.media.channels import layout_of, nearest_layout, remix, to_audio_frame
 from wangp_cli.media.clip import Audio, Frames
 from wangp_cli.media.codecs import Codec, deterministic_options, silence_svt_av1
 
 _AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000})
 _OPUS_RATES = frozenset({8000, 12000, 16000, 24000, 48000})
+_AAC_LAYOUTS = ("mono", "stereo", "3.0", "3.0(back)", "2.1", "4.0", "quad", "5.0", "5.1", "7.1")
+_OPUS_LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
+"""Channel layouts whose names the codecs store, by number of channels."""
 _LOSSY_AUDIO_BITS = 192_000
 _X265_DELAY = 2
 """Frames by which x265 delays output. It leaves decode times uninitialised for clips shorter than that, so
@@ -92,17 +97,22 @@ class AudioStreamEncoder:
         container: open for writing.
         codec: of the video stream, which decides the audio codec.
         suffix: of the container, `.mp4` and so on.
-        audio: from the first frame on; resampled where the audio codec lacks its rate.
+        audio: from the first frame on; where the audio codec lacks its rate or channel layout it is
+            resampled, or mixed into the nearest layout.
         fps: frames per second, exact.
     """
 
     def __init__(self, container: Any, codec: Codec, suffix: str, audio: Audio, fps: Fraction) -> None:
         encoder = codec.audio_encoder(suffix)
         rates = {"aac": _AAC_RATES, "libopus": _OPUS_RATES}.get(encoder)
-        self.audio = audio if rates is None or audio.rate in rates else resample(audio, 48_000)
+        layouts = {"aac": _AAC_LAYOUTS, "libopus": _OPUS_LAYOUTS}.get(encoder)
+        self.layout = layout_of(audio) if layouts is None else nearest_layout(layout_of(audio), layouts)
+        mixed = remix(audio, self.layout)
+        self.audio = mixed if rates is None or audio.rate in rates else resample(mixed, 48_000)
         self.container, self.fps, self.sent = container, fps, 0
-        self.layout = channel_layout(audio.samples.shape[1])
-        self.stream = container.add_stream(encoder, rate=self.audio.rate, layout=self.layout)
+        # FFmpeg's own order of Opus channels is wrong for 5.0 and 6.1; family 1 is that of Vorbis, as stored.
+        options = {"mapping_family": "1"} if encoder == "libopus" and audio.samples.shape[1] > 2 else {}
+        self.stream = container.add_stream(encoder, rate=self.audio.rate, layout=self.layout, options=options)
         if encoder in {"aac", "libopus"}:
             self.stream.bit_rate = _LOSSY_AUDIO_BITS
         if encoder == "flac":
@@ -113,7 +123,7 @@ class AudioStreamEncoder:
         end = samples_at(frames, self.audio.rate, self.fps)
         if end <= self.sent:
             return
-        segment = Audio(samples=self.audio.samples[self.sent : end], rate=self.audio.rate)
+        segment = replace(self.audio, samples=self.audio.samples[self.sent : end])
         frame = to_audio_frame(
             fit_samples(segment, end - self.sent).samples.clip(-1, 1), self.layout, self.audio.rate
         )

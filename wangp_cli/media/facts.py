@@ -8,24 +8,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import av
-import soundfile
 
 from wangp_cli.errors import MediaError
 from wangp_cli.media import colour
-from wangp_cli.media.decoding import audio_stream, decode_frames, frame_rate, frame_timestamps, video_stream
+from wangp_cli.media.decoding import decode_frames, frame_rate, frame_timestamps, has_video, video_stream
 from wangp_cli.media.opening import (
-    AUDIO_SUFFIXES,
-    IMAGE_SUFFIXES,
-    VIDEO_SUFFIXES,
     check_complete,
     check_file,
     check_pixels,
-    media_errors,
     open_container,
 )
+from wangp_cli.media.read_audio import audio_facts
+from wangp_cli.media.sniff import is_image
 from wangp_cli.media.stills import image_facts
-
-_AUDIO_IN_CONTAINERS = frozenset({".m4a", ".aac"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +33,14 @@ class MediaFacts:
         height: in pixels.
         frames: counted packets, whatever the header says; 1 for an image, 0 for audio.
         fps: exact, snapped as `decoding.snap_rate` does; None for images and audio.
-        seconds: length.
+        seconds: length; of audio as decoded to its end.
         container: FFmpeg's or Pillow's name of the file format.
         codec: of video or image; None for audio.
         pixel_format: FFmpeg's or Pillow's name.
         primaries, transfer, matrix, range: colour tags, `unknown` where untagged.
         audio_codec, audio_rate, audio_channels: None without audio.
+        audio_layout: FFmpeg's name of the channel layout as read; None without audio.
+        audio_seconds: length as decoded; None without audio.
         bytes: size of the file.
         notices: what is changed of the file on reading, a sentence each.
     """
@@ -64,6 +61,8 @@ class MediaFacts:
     audio_codec: str | None = None
     audio_rate: int | None = None
     audio_channels: int | None = None
+    audio_layout: str | None = None
+    audio_seconds: float | None = None
     bytes: int = 0
     notices: tuple[str, ...] = ()
 
@@ -74,42 +73,33 @@ def probe(path: Path | str) -> MediaFacts:
     Raises:
         MediaError: the file is missing, empty, of an unknown kind, or does not decode.
     """
-    file = check_file(path, VIDEO_SUFFIXES | IMAGE_SUFFIXES | AUDIO_SUFFIXES, "media")
-    suffix = Path(path).suffix.lower()
-    if suffix in IMAGE_SUFFIXES:
+    file = check_file(path, "media")
+    if is_image(file):
         width, height, name, pixels = image_facts(file)
         return MediaFacts(
             kind="image", width=width, height=height, frames=1, container=name, codec=name,
             pixel_format=pixels, bytes=file.stat().st_size,
         )  # fmt: skip
-    if suffix in AUDIO_SUFFIXES - _AUDIO_IN_CONTAINERS:
-        with media_errors(path, "audio"):
-            info = soundfile.info(str(file))
-        return MediaFacts(
-            kind="audio", seconds=info.frames / info.samplerate, container=info.format.lower(),
-            audio_codec=info.subtype.lower(), audio_rate=info.samplerate, audio_channels=info.channels,
-            bytes=file.stat().st_size,
-        )  # fmt: skip
     check_complete(file)
-    with open_container(file) as opened:
+    with open_container(file, "media") as opened:
         return _container_facts(opened, file)
 
 
 def _container_facts(opened: av.container.InputContainer, path: Path) -> MediaFacts:
-    audio = audio_stream(opened)
-    audio_facts: dict[str, Any] = {}
+    audio = audio_facts(path)
+    shared: dict[str, Any] = {"container": _container_name(opened, path), "bytes": path.stat().st_size}
     if audio is not None:
-        audio_facts = {
-            "audio_codec": audio.codec_context.codec.canonical_name,
-            "audio_rate": audio.codec_context.sample_rate,
-            "audio_channels": audio.codec_context.channels,
-        }
-    shared = audio_facts | {"container": _container_name(opened, path), "bytes": path.stat().st_size}
-    if audio is not None and path.suffix.lower() in AUDIO_SUFFIXES:
-        return MediaFacts(kind="audio", seconds=float((opened.duration or 0) / av.time_base), **shared)
+        shared |= {
+            "audio_codec": audio.codec, "audio_rate": audio.rate, "audio_channels": audio.channels,
+            "audio_layout": audio.layout, "audio_seconds": audio.seconds, "notices": audio.notices,
+        }  # fmt: skip
+        if not has_video(opened):
+            return MediaFacts(kind="audio", seconds=audio.seconds, **shared)
     stream = video_stream(opened, path)
     check_pixels(stream.width, stream.height, path)
     frame = next(decode_frames(opened, stream), None)
+    if frame is None and audio is not None:
+        return MediaFacts(kind="audio", seconds=audio.seconds, **shared)
     if frame is None:
         raise MediaError(f"{str(path)!r} has no frames")
     opened.seek(0)

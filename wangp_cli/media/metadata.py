@@ -7,14 +7,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from wangp_cli.media.opening import (
-    AUDIO_SUFFIXES,
-    IMAGE_SUFFIXES,
-    VIDEO_SUFFIXES,
-    check_file,
-    media_errors,
-    open_container,
-)
+from wangp_cli.media.opening import check_file, media_errors, open_container
+from wangp_cli.media.sniff import is_image, media_suffix
 from wangp_cli.media.stills import open_image
 
 _EXIF_IFD = 0x8769
@@ -31,11 +25,10 @@ def read_comment(path: Path | str) -> str | None:
     Raises:
         MediaError: the file is missing, empty, of an unknown kind, or unreadable.
     """
-    file = check_file(path, VIDEO_SUFFIXES | IMAGE_SUFFIXES | AUDIO_SUFFIXES, "media")
-    suffix = Path(path).suffix.lower()
-    if suffix in IMAGE_SUFFIXES:
+    file = check_file(path, "media")
+    if is_image(file):
         return _without_placeholder(_comment_of_image(file))
-    if suffix == ".wav":
+    if media_suffix(file) == ".wav":
         return _without_placeholder(_comment_of_wav(file))
     with open_container(file, "media") as opened:
         tags = {key.lower(): value for key, value in opened.metadata.items()}

@@ -3,44 +3,44 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import av
 from av.container import InputContainer
 
 from wangp_cli.errors import MediaError
-
-VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts"}
-)
-IMAGE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".ppm", ".pgm"}
-)
-AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac"})
-"""File suffixes that are read, by kind."""
+from wangp_cli.media.sniff import foreign_content
 
 MAX_IMAGE_PIXELS = 64_000_000
 """Pixels of the largest image or frame that is decoded: a 48 KB PNG can hold 400 million."""
 MAX_CLIP_BYTES = 32 * 2**30
 """Most bytes that a clip may take in memory."""
 
-# Only plain containers: playlists (HLS, DASH, concat) name other files and URLs.
-_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,aac,mp3,wav,flac,ogg"
+# Only plain containers: playlists (HLS, DASH, concat) and scripts name other files and URLs.
+_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,mpegvideo,asf,flv,ogg,mxf,dv,rm,nut,"
+    "yuv4mpegpipe,aac,loas,mp3,wav,w64,flac,aiff,caf,au,amr,amrnb,amrwb,ac3,eac3,dts,dtshd,truehd,mlp,"
+    "wv,ape,tta,tak,mpc,mpc8,dsf"
+)
+_MOV_BOXES = frozenset({b"ftyp", b"styp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"uuid"})
+_SPELLED_WITH_VOWEL = "aefhilmnorsx"
+_WORDS = frozenset({".flac", ".heic", ".mjpeg"})
+_NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")
 
 
-def check_file(path: Path | str, suffixes: frozenset[str], kind: str) -> Path:
-    """Check that a file may be opened as media; gives its absolute path.
+def check_file(path: Path | str, kind: str) -> Path:
+    """Check that a file may be opened as media, whatever its suffix is; gives its absolute path.
 
     Args:
         path: as the user gave it.
-        suffixes: accepted suffixes, lower case.
         kind: `video`, `image`, `audio` or `media`, for messages.
 
     Raises:
-        MediaError: a URL, missing, not a regular file, empty, or of another kind.
+        MediaError: a URL, missing, not a regular file, empty, or certainly no media, such as a web page.
     """
     named = str(path)
     if _SCHEME.match(named):
@@ -57,14 +57,15 @@ def check_file(path: Path | str, suffixes: frozenset[str], kind: str) -> Path:
         raise MediaError(f"no such {kind} file: {named!r}")
     if not regular:
         raise MediaError(f"{named!r} is not a regular file")
-    # The suffix of the given name counts, not that of a link's target.
-    if (suffix := Path(named).suffix.lower()) not in suffixes:
-        raise MediaError(
-            f"cannot read {named!r} as {kind}: {suffix or 'no suffix'!r} is not one we know",
-            hint=f"use {', '.join(sorted(suffixes))}",
-        )
     if size == 0:
         raise MediaError(f"{named!r} is empty")
+    with media_errors(path, kind):
+        other = foreign_content(file)
+    if other is not None:
+        raise MediaError(
+            f"{named!r} is not {_expected(Path(named).suffix)} but {other}",
+            hint="git lfs pull" if "LFS" in other else "give the media file itself",
+        )
     return file
 
 
@@ -88,12 +89,15 @@ def media_errors(path: Path | str, kind: str) -> Iterator[None]:
 
 
 @contextmanager
-def open_container(path: Path | str, kind: str = "video") -> Iterator[InputContainer]:
+def open_container(
+    path: Path | str, kind: str = "video", options: Mapping[str, str] = _NO_OPTIONS
+) -> Iterator[InputContainer]:
     """A context with an open container, in which errors of decoders become MediaErrors.
 
     Args:
         path: a checked file; see `check_file`.
         kind: for messages.
+        options: FFmpeg's, for its demuxer.
     """
     with (
         media_errors(path, kind),
@@ -101,7 +105,7 @@ def open_container(path: Path | str, kind: str = "video") -> Iterator[InputConta
             str(Path(path).resolve()),
             # Freeform atoms of other tools are not UTF-8.
             metadata_errors="ignore",
-            options={"protocol_whitelist": "file", "format_whitelist": _FORMATS},
+            options={**options, "protocol_whitelist": "file", "format_whitelist": _FORMATS},
         ) as opened,
     ):
         yield opened
@@ -110,16 +114,18 @@ def open_container(path: Path | str, kind: str = "video") -> Iterator[InputConta
 def check_complete(path: Path) -> None:
     """Check that an MP4 or MOV file is not cut off: a decoder would give its first frames without an error.
 
+    Files of other kinds pass.
+
     Raises:
         MediaError: a box reaches past the end of the file.
     """
-    if path.suffix.lower() not in {".mp4", ".m4v", ".mov", ".m4a"}:
-        return
     with media_errors(path, "video"), path.open("rb") as file:
         total, position = path.stat().st_size, 0
         while position + 8 <= total:
             file.seek(position)
             header = file.read(16)
+            if position == 0 and header[4:8] not in _MOV_BOXES:
+                return
             size = int.from_bytes(header[:4], "big")
             if size == 1:
                 size = int.from_bytes(header[8:16], "big")
@@ -144,6 +150,15 @@ def check_pixels(width: int, height: int, path: Path | str) -> None:
         raise MediaError(
             f"{str(path)!r} is too large: {width}x{height}, at most {MAX_IMAGE_PIXELS // 10**6} megapixels"
         )
+
+
+def _expected(suffix: str) -> str:
+    """What a file is by its suffix, with its article: `an MP4`."""
+    name = suffix.lower()
+    if len(name) < 2:
+        return "a media file"
+    vowel = name[1] in _SPELLED_WITH_VOWEL and name not in _WORDS
+    return f"{'an' if vowel else 'a'} {name[1:].upper()}"
 
 
 def _reason(error: Exception) -> str:

@@ -2,46 +2,73 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import count, groupby
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
-import soundfile
+from av import AudioFrame, AudioResampler
+from av.container import InputContainer
+from numpy.typing import NDArray
 
 from wangp_cli.errors import MediaError
-from wangp_cli.media.audio import channel_layout, fit_samples, samples_at
+from wangp_cli.media.audio import fit_samples, resample, samples_at, silence
+from wangp_cli.media.channels import MAX_CHANNELS, fold, layout_of, remix, usual_layout, widest
 from wangp_cli.media.clip import Audio
-from wangp_cli.media.decoding import audio_stream
-from wangp_cli.media.opening import (
-    AUDIO_SUFFIXES,
-    VIDEO_SUFFIXES,
-    check_complete,
-    check_file,
-    media_errors,
-    open_container,
-)
+from wangp_cli.media.decoding import audio_streams, has_video, video_stream
+from wangp_cli.media.opening import check_complete, check_file, open_container
+from wangp_cli.media.wav import states_wrong_length
 
-_MAX_AUDIO_SAMPLES = 2**31
+_MAX_VALUES = 2**33
+"""Samples of all channels that are kept in memory."""
+_MAX_DRIFT = Fraction(1, 20)
+"""Seconds by which time stamps may differ from the count of samples: containers round them."""
+_MAX_GAP = Fraction(7200)
+"""Most seconds without audio."""
+_MAX_CLOCK_STEP = Fraction(10)
+"""Seconds of a gap beyond which a clock that may restart has done so."""
+_RESTARTING = frozenset({"mpegts", "mpeg", "ogg"})
+"""Formats whose clock may restart on the way."""
+_UNTIMED = frozenset({"avi"})
+"""Formats whose time stamps of audio are computed from bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioFacts:
+    """Facts of the audio stream that is read.
+
+    Args:
+        codec: FFmpeg's name.
+        rate: samples per second.
+        channels: of the stream; more than 8 are mixed to stereo on reading.
+        layout: FFmpeg's name of the channel layout of what is read.
+        seconds: length, as decoded to the end.
+        notices: what is changed on reading, a sentence each.
+    """
+
+    codec: str
+    rate: int
+    channels: int
+    layout: str
+    seconds: float
+    notices: tuple[str, ...]
 
 
 def read_audio(path: Path | str) -> Audio:
-    """The whole audio of an audio or video file.
+    """The whole audio of an audio or video file, that of a video from its first frame on.
 
     Raises:
         MediaError: the file is missing, empty, not audio, broken, or a video without audio.
     """
-    checked = check_file(path, AUDIO_SUFFIXES | VIDEO_SUFFIXES, "audio")
-    if Path(path).suffix.lower() in AUDIO_SUFFIXES - {".m4a", ".aac"}:
-        with media_errors(path, "audio"), soundfile.SoundFile(str(checked)) as file:
-            if file.frames * file.channels > _MAX_AUDIO_SAMPLES:
-                raise MediaError(f"{str(path)!r} is too large: {file.frames} samples")
-            samples = file.read(dtype="float32", always_2d=True)
-            return Audio(samples=samples, rate=file.samplerate)
-    check_complete(checked)
-    return _decode_audio(checked, None)
+    file = check_file(path, "audio")
+    check_complete(file)
+    return _decode_audio(file, None)
 
 
 def audio_of_frames(path: Path | str, fps: Fraction, start: int, frames: int) -> Audio:
@@ -59,46 +86,154 @@ def audio_of_frames(path: Path | str, fps: Fraction, start: int, frames: int) ->
     audio = _decode_audio(Path(path).resolve(), (start + frames) / fps)
     first = samples_at(start, audio.rate, fps)
     last = samples_at(start + frames, audio.rate, fps)
-    return Audio(samples=audio.samples[first:last], rate=audio.rate)
+    return replace(audio, samples=audio.samples[first:last])
+
+
+def audio_facts(path: Path) -> AudioFacts | None:
+    """Facts of the audio of a checked file; None if it has none, or only streams without a sample.
+
+    Raises:
+        MediaError: the file does not open.
+    """
+    number = 0
+    while True:
+        with _open(path) as opened:
+            if number == len(streams := audio_streams(opened)):
+                return None
+            blocks = _Blocks(opened, streams[number], path)
+            counts: Counter[int] = Counter()
+            layout = ""
+            for _, block in blocks:
+                counts[block.rate] += len(block.samples)
+                layout = layout or layout_of(block)
+            if seconds := sum(samples / rate for rate, samples in counts.items()):
+                context = blocks.stream.codec_context
+                return AudioFacts(
+                    codec=context.codec.canonical_name, rate=context.sample_rate, layout=layout,
+                    channels=context.channels, seconds=seconds, notices=tuple(_notices(blocks)),
+                )  # fmt: skip
+        number += 1
 
 
 def _decode_audio(path: Path, seconds: Fraction | None) -> Audio:
-    """The first audio stream, aligned to the start of the video; at most `seconds` of it."""
-    with open_container(path, "audio") as opened:
-        stream = audio_stream(opened)
-        if stream is None:
-            raise MediaError(f"{path.name!r} has no audio")
-        rate = stream.codec_context.sample_rate
-        video = opened.streams.video[0] if opened.streams.video else None
-        zero = Fraction(0)
-        if video is not None and video.start_time is not None and video.time_base is not None:
-            zero = video.start_time * video.time_base
-        resampler = av.AudioResampler(
-            format="flt", layout=channel_layout(stream.codec_context.channels), rate=rate
-        )
-        parts: list[np.ndarray[Any, Any]] = []
-        length, offset = 0, None
-        decoded: Iterator[Any] = opened.decode(stream)
-        for frame in decoded:
-            if offset is None:
-                stamped = frame.pts is not None and frame.time_base is not None
-                begin = frame.pts * frame.time_base if stamped else zero
-                offset = round((begin - zero) * rate)
-                if abs(offset) > _MAX_AUDIO_SAMPLES // 16:
-                    raise MediaError(
-                        f"the audio of {path.name!r} starts {offset // rate} seconds after its frames"
-                    )
-            for part in resampler.resample(frame):
-                parts.append(part.to_ndarray().reshape(-1, stream.codec_context.channels))
-                length += len(parts[-1])
-            if length > _MAX_AUDIO_SAMPLES or (seconds is not None and length + offset > seconds * rate):
+    """The audio of a file, aligned to the start of the video; at most `seconds` of it."""
+    for number in count():
+        with _open(path) as opened:
+            if number == len(streams := audio_streams(opened)):
                 break
-    if not parts:
-        raise MediaError(f"{path.name!r} has no audio")
-    samples = np.concatenate(parts).astype(np.float32, copy=False)
-    offset = offset or 0
-    if offset > 0:
-        gap = np.zeros((offset, samples.shape[1]), np.float32)
-        samples = np.concatenate([gap, samples])
-    audio = Audio(samples=samples[max(-offset, 0) :], rate=rate)
-    return audio if seconds is None else fit_samples(audio, min(len(audio.samples), int(seconds * rate) + 1))
+            pieces = list(_in_place(opened, streams[number], path, seconds))
+        if pieces:
+            audio = _concatenated(pieces)
+            limit = len(audio.samples) if seconds is None else int(seconds * audio.rate) + 1
+            return fit_samples(audio, min(len(audio.samples), limit))
+    raise MediaError(f"{path.name!r} has no audio")
+
+
+def _open(path: Path) -> AbstractContextManager[InputContainer]:
+    options = {"ignore_length": "1"} if states_wrong_length(path) else {}
+    return open_container(path, "audio", options)
+
+
+def _in_place(opened: InputContainer, stream: Any, path: Path, seconds: Fraction | None) -> Iterator[Audio]:
+    """The blocks of a stream with silence where time stamps leave a gap, from the first frame on."""
+    zero = _start_of_frames(opened, path)
+    timed = zero is not None and opened.format.name not in _UNTIMED
+    limit = _MAX_CLOCK_STEP if opened.format.name in _RESTARTING else _MAX_GAP
+    position, values = Fraction(0), 0
+    for begin, block in _Blocks(opened, stream, path):
+        audio = block
+        if zero is None:
+            zero = begin or Fraction(0)
+        drift = Fraction(0) if begin is None else begin - zero - position
+        if position and abs(drift) > limit:
+            # The clock of the file was set anew.
+            zero, drift = zero + drift, Fraction(0)
+        elif abs(drift) > _MAX_GAP:
+            raise MediaError(f"the audio of {path.name!r} starts {float(drift):.0f} seconds after its frames")
+        if not position or (timed and abs(drift) > _MAX_DRIFT):
+            lacking = round(drift * audio.rate)
+            audio = replace(audio, samples=audio.samples[max(-lacking, 0) :])
+            if lacking > 0:
+                yield silence(lacking, layout_of(audio), audio.rate)
+                position += Fraction(lacking, audio.rate)
+        if len(audio.samples):
+            yield audio
+        position += Fraction(len(audio.samples), audio.rate)
+        values += audio.samples.size
+        if values > _MAX_VALUES or (seconds is not None and position > seconds):
+            return
+
+
+class _Blocks:
+    """The decoded audio of a stream in blocks, each with the time at which it begins, in seconds.
+
+    Blocks may differ in rate and layout. Packets that do not decode are left out and counted.
+    """
+
+    def __init__(self, opened: InputContainer, stream: Any, path: Path) -> None:
+        self.stream, self.damaged = stream, 0
+        self._opened, self._path = opened, path
+
+    def __iter__(self) -> Iterator[tuple[Fraction | None, Audio]]:
+        setup: tuple[str, str, int] | None = None
+        for frame in self._frames():
+            if setup != (setup := (frame.format.name, frame.layout.name, frame.sample_rate)):
+                resampler = AudioResampler(format="flt")
+            stamped = frame.pts is not None and frame.time_base is not None
+            begin = frame.pts * frame.time_base if stamped else None
+            for part in resampler.resample(frame):
+                channels = part.layout.nb_channels
+                samples = part.to_ndarray().reshape(-1, channels).astype(np.float32, copy=False)
+                yield begin, _with_layout(samples, part)
+
+    def _frames(self) -> Iterator[AudioFrame]:
+        packets = self._opened.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.FFmpegError, OSError) as error:
+                reason = error.strerror or str(error)
+                raise MediaError(f"{self._path.name!r} cannot be read to its end: {reason}") from None
+            if packet is None:
+                return
+            try:
+                yield from packet.decode()
+            except av.InvalidDataError:
+                self.damaged += 1
+
+
+def _notices(blocks: _Blocks) -> Iterator[str]:
+    if (channels := blocks.stream.codec_context.channels) > MAX_CHANNELS:
+        yield f"{channels} channels of audio, mixed to stereo"
+    if blocks.damaged:
+        yield f"packets of audio that do not decode are left out: {blocks.damaged}"
+
+
+def _with_layout(samples: NDArray[np.float32], frame: AudioFrame) -> Audio:
+    channels = samples.shape[1]
+    positioned = all(channel.name != "NONE" for channel in frame.layout.channels)
+    name = frame.layout.name if positioned else None
+    if channels > MAX_CHANNELS:
+        return Audio(samples=fold(samples, name), rate=frame.sample_rate, layout="stereo")
+    return Audio(samples=samples, rate=frame.sample_rate, layout=name or usual_layout(channels))
+
+
+def _concatenated(pieces: list[Audio]) -> Audio:
+    """Pieces one after another, at the highest rate and in the widest layout among them."""
+    rate, layout = max(piece.rate for piece in pieces), widest(pieces)
+    alike = groupby(pieces, key=lambda piece: (piece.rate, layout_of(piece)))
+    samples = [
+        remix(
+            resample(replace(group[0], samples=np.concatenate([one.samples for one in group])), rate), layout
+        )
+        for group in (list(members) for _, members in alike)
+    ]
+    return Audio(samples=np.concatenate([one.samples for one in samples]), rate=rate, layout=layout)
+
+
+def _start_of_frames(opened: InputContainer, path: Path) -> Fraction | None:
+    """When the first frame of a video is shown, in seconds of the file's clock; None for audio alone."""
+    if not has_video(opened):
+        return None
+    stream = video_stream(opened, path)
+    return Fraction(0) if stream.start_time is None else stream.start_time * stream.time_base

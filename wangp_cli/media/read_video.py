@@ -15,9 +15,7 @@ from wangp_cli.media.clip import Clip, Frames
 from wangp_cli.media.decoding import decode_frames, frame_timestamps, video_stream
 from wangp_cli.media.facts import MediaFacts, probe
 from wangp_cli.media.opening import (
-    IMAGE_SUFFIXES,
     MAX_CLIP_BYTES,
-    VIDEO_SUFFIXES,
     check_complete,
     check_file,
     check_pixels,
@@ -25,6 +23,7 @@ from wangp_cli.media.opening import (
     open_container,
 )  # fmt: skip
 from wangp_cli.media.read_audio import audio_of_frames
+from wangp_cli.media.sniff import is_image
 from wangp_cli.media.stills import read_image
 
 Index = tuple[int, list[int] | None]
@@ -35,7 +34,7 @@ def read_video(path: Path | str, *, start: int = 0, count: int | None = None, au
     """A range of frames of a video, with its audio.
 
     Args:
-        path: a file of `opening.VIDEO_SUFFIXES`.
+        path: of the video.
         start: first frame.
         count: number of frames; None reads to the end.
         audio: read the audio too, cut to the frames.
@@ -63,7 +62,7 @@ def stream_video(
     Raises:
         MediaError: as `read_video`; of checks before the first piece, of decoding at the broken frame.
     """
-    file = check_file(path, VIDEO_SUFFIXES, "video")
+    file = check_file(path, "video")
     check_complete(file)
     return _pieces(file, _decoded(file, start, count, _index(file)), chunk)
 
@@ -72,13 +71,13 @@ def read_frames(path: Path | str, indices: list[int]) -> Frames:
     """Frames of a video by index, in the order given.
 
     Args:
-        path: a file of `opening.VIDEO_SUFFIXES`.
+        path: of the video.
         indices: from 0, at least one; they may repeat.
 
     Raises:
         MediaError: as `read_video`.
     """
-    file = check_file(path, VIDEO_SUFFIXES, "video")
+    file = check_file(path, "video")
     check_complete(file)
     index = _index(file)
     frames = {at: next(_pieces(file, _decoded(file, at, 1, index), 1)) for at in sorted(set(indices))}
@@ -91,7 +90,7 @@ def read_video_or_still(path: Path | str, *, fps: Fraction = Fraction(16)) -> Cl
     Raises:
         MediaError: as `read_video` and `read_image`.
     """
-    if Path(path).suffix.lower() in IMAGE_SUFFIXES:
+    if is_image(check_file(path, "video")):
         return Clip(frames=read_image(path), fps=fps)
     return read_video(path)
 

@@ -19,7 +19,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from wangp_cli.errors import MediaError
 from wangp_cli.media.clip import Frames, as_uint8, as_uint16
-from wangp_cli.media.opening import IMAGE_SUFFIXES, check_file, check_pixels, media_errors
+from wangp_cli.media.opening import check_file, check_pixels, media_errors
 
 _READ = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "PPM", "GIF")
 """Formats that Pillow may open, MPO as a kind of JPEG; not EPS, which would start an interpreter."""
@@ -70,7 +70,7 @@ def read_image(path: Path | str) -> Frames:
     Raises:
         MediaError: the file is missing, empty, no known image, broken, or above 64 megapixels.
     """
-    file = check_file(path, IMAGE_SUFFIXES | {".gif"}, "image")
+    file = check_file(path, "image")
     with open_image(file) as image, media_errors(path, "image"):
         if _is_deep_png(file):
             return _upright(_decode_deep(file, "png"), image)[None]

@@ -9,6 +9,7 @@ import numpy as np
 
 from wangp_cli.errors import MediaError
 from wangp_cli.files.atomic import atomic_file
+from wangp_cli.media.channels import layout_of
 from wangp_cli.media.clip import Audio
 
 
@@ -27,7 +28,7 @@ def write_audio(path: Path, audio: Audio | None) -> None:
         path.unlink(missing_ok=True)
         return
     with atomic_file(path, overwrite=True) as partial:
-        np.savez(partial, samples=audio.samples, rate=audio.rate)
+        np.savez(partial, samples=audio.samples, rate=audio.rate, layout=layout_of(audio))
 
 
 def read_cached_audio(path: Path) -> Audio | None:
@@ -39,7 +40,8 @@ def read_cached_audio(path: Path) -> Audio | None:
     """
     try:
         with np.load(path) as archive:
-            return Audio(samples=archive["samples"], rate=int(archive["rate"]))
+            layout = str(archive["layout"]) if "layout" in archive else None
+            return Audio(samples=archive["samples"], rate=int(archive["rate"]), layout=layout)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from wangp_cli.media.audio import cut, fit_samples, join, mix, resample, samples_at
+from wangp_cli.media.audio import cut, fit_samples, join, resample, samples_at, silence
+from wangp_cli.media.channels import remix, widest
 from wangp_cli.media.clip import Audio
 from wangp_cli.media.read_audio import read_audio
 from wangp_cli.plan.model import KeptRange, Plan, Segment
@@ -71,15 +72,14 @@ def plan_audio(
         generated: audio of segments by their index, from the first generated frame on.
 
     Returns:
-        Audio as long as the plan's frames, with the highest rate and the most channels of all; None where all
+        Audio as long as the plan's frames, with the highest rate and the widest layout of all; None where all
         is silent.
     """
     recordings = [*(audio for audio, _ in clips if audio is not None), *generated.values()]
     if not recordings:
         return None
     rate = max(audio.rate for audio in recordings)
-    channels = max(audio.samples.shape[1] for audio in recordings)
-    track = _Track(plan, rate, channels)
+    track = _Track(plan, rate, widest(recordings))
     sources = [track.convert(audio, samples_at(frames, rate, plan.fps)) for audio, frames in clips]
     for part in plan.parts:
         if isinstance(part, KeptRange):
@@ -88,7 +88,7 @@ def plan_audio(
             track.add_generated(part, generated[part.index])
         elif spans == "crossfade":
             track.add_bridge(part, sources)
-    return Audio(samples=track.samples, rate=rate)
+    return Audio(samples=track.samples, rate=rate, layout=track.layout)
 
 
 class _Track:
@@ -97,17 +97,16 @@ class _Track:
     Places come from frame numbers of the whole output, so rounding never adds up.
     """
 
-    def __init__(self, plan: Plan, rate: int, channels: int) -> None:
-        self._plan, self._rate = plan, rate
-        self.samples: Samples = np.zeros((self._at(plan.total), channels), np.float32)
+    def __init__(self, plan: Plan, rate: int, layout: str) -> None:
+        self._plan, self._rate, self.layout = plan, rate, layout
+        self.samples: Samples = silence(self._at(plan.total), layout, rate).samples
         self._tail: tuple[int, Samples] | None = None
 
     def convert(self, audio: Audio | None, count: int) -> Samples:
-        """Exactly `count` samples of some audio at the rate and with the channels of the track."""
-        channels = self.samples.shape[1]
+        """Exactly `count` samples of some audio at the rate and in the layout of the track."""
         if audio is None:
-            return np.zeros((count, channels), np.float32)
-        return fit_samples(mix(resample(audio, self._rate), channels), count).samples
+            return silence(count, self.layout, self._rate).samples
+        return fit_samples(remix(resample(audio, self._rate), self.layout), count).samples
 
     def add_kept(self, part: KeptRange, source: Samples) -> None:
         """Put the audio of a clip in the place of its kept frames, after the end of a segment faded out."""

@@ -16,7 +16,7 @@ from wangp_cli.tasks.generate import Generate
 
 
 def test_speech_that_is_shorter_than_the_video_is_told() -> None:
-    facts = InputFacts({"audio_guide": ((Path("/a.wav"), video(seconds=2.0)),)})
+    facts = InputFacts({"audio_guide": ((Path("/a.wav"), video(audio_seconds=2.0)),)})
     assert speech_notices(facts, None, 33, Fraction(16)) == []
     [notice] = speech_notices(facts, None, 49, Fraction(16))
     assert str(notice) == "audio_guide: 2.00 s, but 3.06 s are made, silence follows it"

@@ -16,7 +16,8 @@ import torch
 from torch import nn
 from torch.nn.functional import pad, scaled_dot_product_attention
 
-from wangp_cli.media.audio import mix, resample
+from wangp_cli.media.audio import resample
+from wangp_cli.media.channels import remix
 
 if TYPE_CHECKING:
     from wangp_cli.media.clip import Audio
@@ -43,7 +44,7 @@ class AudioEncoder:
 
     def embed(self, audio: Audio) -> torch.Tensor:
         """The last hidden states `[1, L, features]`, about 50 per second."""
-        samples = mix(resample(audio, RATE), 1).samples[:, 0]
+        samples = remix(resample(audio, RATE), "mono").samples[:, 0]
         values = self._processor(samples, sampling_rate=RATE, return_tensors="pt").input_values
         with torch.inference_mode():
             states: torch.Tensor = self.model(values.to(self.model.device)).last_hidden_state

@@ -69,10 +69,11 @@ def speech_notices(facts: InputFacts, plan: Plan | None, frames: int, rate: Frac
     if not (recordings := facts.of("audio_guide")):
         return []
     generated = frames - (plan.segments[0].generate_start if plan else 0)
-    if recordings[0].seconds * rate >= generated - 1:
+    available = recordings[0].audio_seconds or 0.0
+    if available * rate >= generated - 1:
         return []
     seconds = float(generated / rate)
-    text = f"{recordings[0].seconds:.2f} s, but {seconds:.2f} s are made, silence follows it"
+    text = f"{available:.2f} s, but {seconds:.2f} s are made, silence follows it"
     return [Notice(field="audio_guide", text=text)]
 
 

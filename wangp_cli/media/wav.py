@@ -1,0 +1,39 @@
+"""The lengths that WAV files state, which a program that crashes or exceeds 4 GB leaves wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+_LEAST_BYTES = 4096
+"""Some programs append tags that are no chunks; they are shorter than this."""
+
+
+def states_wrong_length(path: Path) -> bool:
+    """Whether a file is WAV and its samples go on behind the length that its header states.
+
+    A length of 0 or past the end of the file counts as right: FFmpeg reads to the end then.
+    """
+    with path.open("rb") as file:
+        total, head = path.stat().st_size, file.read(12)
+        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+            return False
+        while len(header := file.read(8)) == 8:
+            size = int.from_bytes(header[4:], "little")
+            end = file.tell() + size + size % 2
+            if header[:4] == b"data":
+                return size > 0 and total - end > _LEAST_BYTES and not _are_chunks(file, end, total)
+            file.seek(end)
+    return False
+
+
+def _are_chunks(file: BinaryIO, start: int, total: int) -> bool:
+    """Whether a file consists of chunks from `start` to its end."""
+    while start < total:
+        file.seek(start)
+        header = file.read(8)
+        if len(header) < 8 or not all(32 <= byte < 127 for byte in header[:4]):
+            return False
+        size = int.from_bytes(header[4:], "little")
+        start += 8 + size + size % 2
+    return start <= total + 1
