@@ -18,10 +18,15 @@ def test_frames_that_the_grid_needs_are_context_before_the_gap() -> None:
     [segment] = fill_gap(Gap(frames=5, context=3), 20, 20, 20, RunLimits(grid=WAN), [])
     # 3 + 5 + 3 frames are 11, the next on the grid are 13.
     assert (segment.generate, segment.context, segment.context_after, segment.trim) == (13, 5, 3, 0)
+    assert (segment.overlap, segment.overlap_after, segment.changed_range) == (3, 3, (17, 28))
     [start] = fill_gap(Gap(frames=5, context=3), 0, 0, 20, RunLimits(grid=WAN), [])
-    assert (start.generate, start.context, start.context_after, start.trim) == (9, 0, 4, 0)
+    assert (start.generate, start.context, start.context_after, start.trim) == (9, 0, 4, 1)
+    assert start.changed_range == (0, 8)
     [alone] = fill_gap(Gap(frames=6, context=3), 0, 0, 1, RunLimits(grid=WAN), [])
     assert (alone.generate, alone.context_after, alone.trim) == (9, 1, 2)
+    [apart] = fill_gap(Gap(frames=5, context=3, crossfade=False), 20, 20, 20, RunLimits(grid=WAN), [])
+    assert (apart.generate, apart.context, apart.context_after) == (13, 5, 3)
+    assert apart.changed_range == (20, 25)
 
 
 @given(
@@ -39,6 +44,10 @@ def test_windows_fill_a_gap_exactly(
     gap = Gap(frames=frames, context=context, removed=removed)
     windows = fill_gap(gap, before, before, after, runs, [])
     assert sum(window.frames for window in windows) == frames
+    # Nothing farther from the gap than the context is crossfaded.
+    assert windows[0].overlap <= context
+    assert windows[-1].overlap_after <= context
+    assert all(window.start - window.overlap >= before - context for window in windows)
     assert sum(window.removed for window in windows) == removed
     assert all(window.frames and window.generate <= 33 for window in windows)
     assert [window.start for window in windows] == [
@@ -48,7 +57,7 @@ def test_windows_fill_a_gap_exactly(
 
 def test_limits_are_set_on_the_grid_and_windows_share_frames() -> None:
     notices: list[Notice] = []
-    assert RunLimits.on_grid(WAN, 34, 5, "frames", notices).longest == 33
-    assert "34 became 33" in str(notices[0])
+    assert RunLimits(grid=WAN, longest=34).on_grid(notices).longest == 33
+    assert list(map(str, notices)) == ["sliding_window_size: 34 became 33, which the model can make"]
     with pytest.raises(RequestError, match="overlap: 0, must be 1 or more"):
-        RunLimits.on_grid(WAN, 33, 0, "frames", notices)
+        RunLimits(grid=WAN, longest=33, overlap=0, fields=("frames", "overlap")).on_grid(notices)

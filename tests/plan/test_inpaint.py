@@ -37,7 +37,13 @@ def test_what_is_too_long_for_a_run_goes_in_windows_of_about_one_length() -> Non
     assert [(s.start, s.frames, s.generate, s.overlap) for s in plan.segments] == [
         (0, 73, 73, 0), (73, 64, 69, 5), (137, 63, 69, 5),
     ]  # fmt: skip
-    assert sentences(plan) == ()
+
+
+def test_less_context_than_asked_is_told() -> None:
+    assert sentences(inpaint(100, 30, 97)) == ("context: 8 frames asked after the portion, there are 3",)
+    assert sentences(inpaint(100, 0, 97, context=1)) == (
+        "context: 1 frame asked before the portion, there are none",
+    )
 
 
 def test_context_never_fills_more_than_a_quarter_of_a_window() -> None:

@@ -38,6 +38,7 @@ def test_edges_are_placed_in_a_gap_that_has_room_for_them() -> None:
     assert wide.bridging == (wide.lead + 2, wide.lead + 4)
     _, [tight] = interleave_segments(ranges, [Gap(frames=2, context=2, bridging=True)], RUNS, notices)
     assert tight.bridging == ()
+    assert "bridging: not used, gap 0 has 2 frames, wanted 3 or more" in map(str, notices)
     runs = RunLimits(grid=Grid(), longest=17)
     _, windows = interleave_segments(ranges, [Gap(frames=40, context=2, bridging=True)], runs, notices)
     assert not any(window.bridging for window in windows)

@@ -34,9 +34,10 @@ def test_a_segment_knows_the_places_of_its_frames() -> None:
     )  # fmt: skip
     assert (segment.lead, segment.generate_start, segment.new_end) == (6, 24, 16)
     assert segment.changed_range == (26, 43)
-    before, after = segment.without_crossfade_before, segment.without_crossfade_after
-    assert (before.drop, before.overlap, before.lead) == (6, 0, 6)
-    assert (after.overlap_after, after.trim) == (0, 5)
+    before, after = segment.limit_crossfade(before=1), segment.limit_crossfade(after=0)
+    assert (before.drop, before.overlap, before.lead, before.overlap_after) == (5, 1, 6, 3)
+    assert (after.overlap_after, after.trim, after.overlap) == (0, 5, 4)
+    assert segment.limit_crossfade(before=9, after=9) == segment
 
 
 def test_neighbours_of_a_segment_are_kept_ranges_on_both_sides() -> None:

@@ -185,7 +185,7 @@ def test_a_video_is_continued_without_pictures_or_overlap() -> None:
 
 def test_a_short_video_is_continued_with_what_it_has() -> None:
     plan = travel(1, [81], [10], WAN, before=3)
-    assert column(plan, "context") == column(plan, "overlap") == [3]
+    assert (column(plan, "context"), column(plan, "overlap")) == ([3], [0])
     assert column(plan, "trim") == [1]
     assert plan.anchors == (83,)
     assert sentences(plan) == ("overlap: 10 became 3, the length of the shorter neighbour",)

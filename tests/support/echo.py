@@ -98,6 +98,14 @@ class Tint(Echo):
         return (frames[nearest] + SHIFT).clip(0, 1)
 
 
+class Negative(Echo):
+    """Returns the negative of the frames of the base class, which no given frame equals."""
+
+    def denoise(self, shot: Shot, inputs: Inputs, progress: Progress) -> Frames:
+        """The frames of the base class in opposite colours; unknown ones are darker than grey."""
+        return (0.9 - super().denoise(shot, inputs, progress)).clip(0, 1)
+
+
 AUDIO_RATE = 16_000
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Make, Run
-from tests.support.echo import use_echo
+from tests.support.echo import Negative, use_echo
 from tests.support.planned_videos import clip, plan_of, unchanged
 from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.facts import probe
@@ -67,6 +67,84 @@ def test_the_first_clip_gives_rate_and_size_and_others_are_fitted(make: Make, tm
     assert (facts.width, facts.height, facts.fps, facts.frames) == (48, 32, Fraction(8), 5 + 5 + 9)
     # Four to three in three to two, shown whole, leaves bars at both sides.
     assert not as_uint8(asked.frames)[-1, :, [0, -1]].any()
+
+
+def test_clips_keep_a_size_off_the_grid_of_the_model(
+    make: Make, tmp_path: Path, adapters: dict[str, Any]
+) -> None:
+    use_echo(adapters, Negative)
+    clips = [clip(tmp_path, "a", 11, size=46, height=30)] * 2
+    made = join(make, clips, gap=3)
+    assert made.frames.shape[1:3] == (30, 46)
+    assert unchanged(made, clips) == (18, 18)
+
+
+Kept = dict[int, tuple[int, range]]
+"""By the first output frame of a kept range: clip, and its frames."""
+PROMISES: list[tuple[str, dict[str, Any], Kept]] = [
+    ("edit", {"portions": ["10-12"], "context": 2}, {0: (0, range(8)), 15: (0, range(15, 24))}),
+    (
+        "edit",
+        {"portions": ["6-11", "12-16"], "keep_ends": True},
+        {0: (0, range(7)), 11: (0, range(11, 13)), 16: (0, range(16, 24))},
+    ),
+    (
+        # The context of the second gap reaches over the first, into frames that stay.
+        "join",
+        {"clips": [0, 2, 1], "gap": [1, 3], "context": [1, 8]},
+        {0: (0, range(23)), 41: (1, range(8, 11))},
+    ),
+    ("travel", {"video_source": 0, "frames": 9, "longest": 17, "overlap": 6}, {0: (0, range(24))}),
+    ("travel svi", {"video_source": 0, "frames": 5, "mode": "svi"}, {0: (0, range(24))}),
+]
+MORE_PROMISES: list[tuple[str, dict[str, Any], Kept]] = [
+    ("edit", {"portions": ["20-23"], "context": 3}, {0: (0, range(17))}),
+    ("edit", {"portions": ["0-2"], "context": 3}, {6: (0, range(6, 24))}),
+    (
+        "edit",
+        {"portions": ["6-11"], "keep_ends": True, "gap": 9},
+        {0: (0, range(7)), 16: (0, range(11, 24))},
+    ),
+    (
+        "edit",
+        {"portions": ["3-20"], "keep_ends": True, "sliding_window_size": 13},
+        {0: (0, range(4)), 20: (0, range(20, 24))},
+    ),
+    ("join", {"gap": 3, "context": 2}, {0: (0, range(22)), 29: (1, range(2, 11))}),
+    ("join", {"gap": 4, "context": 2, "mode": "replace"}, {0: (0, range(20)), 28: (1, range(4, 11))}),
+    ("join", {"gap": 3, "context": 2, "loop": True}, {0: (0, range(22)), 29: (1, range(2, 9))}),
+    ("inpaint", {"portion": "8-12", "context": 2, "frames": 9}, {0: (0, range(8)), 13: (0, range(13, 24))}),
+    ("travel", {"video_source": 0, "frames": [5, 5]}, {0: (0, range(24))}),
+    ("travel", {"video_source": 0, "frames": 5, "mode": "independent"}, {0: (0, range(24))}),
+]
+SLOW_PROMISES = [pytest.param(*case, marks=pytest.mark.slow) for case in MORE_PROMISES]
+
+
+@pytest.mark.parametrize(("kind", "values", "kept"), [*PROMISES, *SLOW_PROMISES], ids=str)
+def test_what_is_promised_to_stay_is_the_same_bit_for_bit(
+    make: Make, tmp_path: Path, adapters: dict[str, Any], kind: str, values: dict[str, Any], kept: Kept
+) -> None:
+    use_echo(adapters, Negative)
+    clips = [clip(tmp_path, name, frames) for name, frames in (("a", 24), ("b", 11), ("c", 5))]
+    task, _, svi = kind.partition(" ")
+    values = {"colour_match": 0, **values}
+    if task == "join":
+        values["clips"] = [clips[number] for number in values.get("clips", (0, 1))]
+    elif task == "travel":
+        values["video_source"] = clips[values["video_source"]]
+    else:
+        values["video"] = clips[0]
+    made = make("tiny_i2v" if svi else "tiny_vace", type=task, **values)
+    frames, given = as_uint8(made.frames), [as_uint8(read_video(path).frames) for path in clips]
+    for at, (number, numbers) in kept.items():
+        same = [np.array_equal(frames[at + place], given[number][f]) for place, f in enumerate(numbers)]
+        assert all(same)
+    promised = {at + place for at, (_, numbers) in kept.items() for place in range(len(numbers))}
+    new = set(range(len(frames))) - promised
+    everything = np.concatenate(given)
+    generated = [at for at in new if not (frames[at] == everything).all(axis=(1, 2, 3)).any()]
+    # A crossfade ends with a frame of the clip that follows.
+    assert len(generated) >= len(new) - 2
 
 
 def test_colours_are_matched_unless_told_not_to(make: Make, tmp_path: Path) -> None:

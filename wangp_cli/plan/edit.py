@@ -82,13 +82,15 @@ def plan_edit(
         else:
             ranges.append(ClipRange(clip=0, first=cursor, end=first))
             indices = (index,)
-        gaps.append(Gap(frames=frames, context=context, removed=removed, portions=indices))
+        # A crossfade would mix the ends, which are the context next to the gap.
+        gap = Gap(frames=frames, context=context, removed=removed, crossfade=not keep_ends, portions=indices)
+        gaps.append(gap)
         cursor = last + 1
     ranges.append(ClipRange(clip=0, first=cursor, end=length))
     if not any(part.end > part.first for part in ranges):
         raise RequestError("portions", f"cover all {length} frames, so no frames are left as context")
     notices: list[Notice] = []
-    runs = RunLimits.on_grid(grid, window, overlap, "sliding_window_size", notices)
+    runs = RunLimits(grid=grid, longest=window, overlap=overlap).on_grid(notices)
     kept, segments = interleave_segments(ranges, gaps, runs, notices)
     return sum_join_plan(kept, segments, fps, notices)
 

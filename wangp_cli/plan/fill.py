@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
@@ -18,34 +18,33 @@ class RunLimits:
         grid: of the model.
         longest: on the grid; None for no limit.
         overlap: frames that a run shares with the next one, crossfaded.
+        fields: the fields of the request that give `longest` and `overlap`.
     """
 
     grid: Grid
     longest: int | None = None
     overlap: int = 5
+    fields: tuple[str, str] = ("sliding_window_size", "sliding_window_overlap")
 
-    @classmethod
-    def on_grid(
-        cls, grid: Grid, longest: int | None, overlap: int, field: str, notices: list[Notice]
-    ) -> RunLimits:
-        """Limits with `longest` set on the grid.
+    def on_grid(self, notices: list[Notice]) -> RunLimits:
+        """The same with `longest` set on the grid.
 
         Args:
-            grid: of the model.
-            longest: as requested; None for no limit.
-            overlap: as requested.
-            field: of the request that gives `longest`.
             notices: gets a sentence if `longest` changes.
 
         Raises:
             RequestError: the overlap is below 1.
         """
-        if overlap < 1:
-            raise RequestError("overlap", f"{overlap}, must be 1 or more")
-        size = None if longest is None else max(grid.minimum, grid.frames(longest))
-        if size != longest:
-            notices.append(Notice(field=field, text=f"{longest} became {size}, which the model can make"))
-        return cls(grid=grid, longest=size, overlap=overlap)
+        field, field_of_overlap = self.fields
+        if self.overlap < 1:
+            raise RequestError(field_of_overlap, f"{self.overlap}, must be 1 or more")
+        if self.longest is None:
+            return self
+        size = max(self.grid.minimum, self.grid.frames(self.longest))
+        if size != self.longest:
+            text = f"{self.longest} became {size}, which the model can make"
+            notices.append(Notice(field=field, text=text))
+        return replace(self, longest=size)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +55,7 @@ class Gap:
         frames: new frames.
         context: frames on either side that the model is conditioned on, if there are as many.
         removed: frames of the clips that the new ones replace.
+        crossfade: mix the context with the frames generated for it; if not, no frame beside the gap changes.
         bridging: place the frames at both edges inside the gap once more.
         portions: indices of the portions of an edit, or of the join.
     """
@@ -63,6 +63,7 @@ class Gap:
     frames: int
     context: int
     removed: int = 0
+    crossfade: bool = True
     bridging: bool = False
     portions: tuple[int, ...] = ()
 
@@ -70,11 +71,12 @@ class Gap:
 def fill_gap(
     gap: Gap, start: int, before: int, after: int, runs: RunLimits, notices: list[Notice]
 ) -> list[Segment]:
-    """The segments that fill a gap; all context is crossfaded with the frames generated for it.
+    """The segments that fill a gap; the gap's context is crossfaded with the frames generated for it.
 
-    Frames that the grid needs beyond gap and context are further context before the gap, else after it, else
-    they are trimmed. A gap too long for one run is split into windows of about equal length, of which context
-    and overlap take at most a quarter each; each window begins with the last frames of the one before.
+    Frames that the grid needs beyond gap and context are further context before the gap, else after it, which
+    is not crossfaded, else they are trimmed. A gap too long for one run is split into windows of about equal
+    length, of which context and overlap take at most a quarter each; each window begins with the last frames
+    of the one before.
 
     Args:
         gap: to fill.
@@ -90,7 +92,7 @@ def fill_gap(
         most = max(runs.longest // 4, 1)
         notices += [
             Notice(field=field, text=f"{value} became {most}, a quarter of a window of {runs.longest}")
-            for field, value in (("context", max(front, back)), ("overlap", runs.overlap))
+            for field, value in (("context", max(front, back)), (runs.fields[1], runs.overlap))
             if value > most
         ]
         front, back, overlap = min(front, most), min(back, most), min(runs.overlap, most)
@@ -98,34 +100,53 @@ def fill_gap(
     segments: list[Segment] = []
     done = 0
     for left in reversed(range(count)):
-        lead, behind = overlap if segments else front, 0 if left else back
+        lead, overlap_after = overlap if segments else front, 0 if left else back
         share = -(-(lead + gap.frames - done + back + left * overlap) // (left + 1))
         frames = gap.frames - done
         if left:
             frames = max(1, min(runs.grid.cover(share) - lead, frames - left))
-        generate = runs.grid.cover(lead + frames + behind)
-        spare = generate - lead - frames - behind
+        generate = runs.grid.cover(lead + frames + overlap_after)
+        spare = generate - lead - frames - overlap_after
         more = min(spare, before + done - lead)
-        if not left:
-            behind += min(spare - more, after - behind)
+        more_after = 0 if left else min(spare - more, after - overlap_after)
         segments.append(
             Segment(
                 index=len(segments),
                 frames=frames,
                 generate=generate,
                 context=lead + more,
-                drop=more if segments else 0,
-                overlap=lead if segments else lead + more,
+                drop=more,
+                overlap=lead,
                 start=start + done,
-                context_after=behind,
-                overlap_after=behind,
-                trim=generate - lead - more - frames - behind,
+                context_after=overlap_after + more_after,
+                overlap_after=overlap_after,
+                trim=spare - more,
                 removed=_removed_share(gap.removed, done, frames, gap.frames),
                 portions=gap.portions,
             )
         )
         done += frames
+    if not gap.crossfade:
+        segments[0] = segments[0].limit_crossfade(before=0)
+        segments[-1] = segments[-1].limit_crossfade(after=0)
     return segments
+
+
+def notice_short_context(place: str, context: int, before: int, after: int, notices: list[Notice]) -> None:
+    """Tell of less context than requested.
+
+    Args:
+        place: the gap, for people.
+        context: frames requested on either side.
+        before: frames there are before the gap.
+        after: frames there are after it.
+        notices: gets a sentence for each side with less.
+    """
+    for side, frames in (("before", before), ("after", after)):
+        if frames < context:
+            asked = f"{context} frame{'s' if context > 1 else ''} asked {side} {place}"
+            there = f"there {'is' if frames == 1 else 'are'} {frames or 'none'}"
+            notices.append(Notice(field="context", text=f"{asked}, {there}"))
 
 
 def _removed_share(removed: int, done: int, frames: int, all_frames: int) -> int:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
 from wangp_cli.notices import Notice
-from wangp_cli.plan.fill import Gap, RunLimits, fill_gap
+from wangp_cli.plan.fill import Gap, RunLimits, fill_gap, notice_short_context
 from wangp_cli.plan.join import sum_join_plan
 from wangp_cli.plan.model import JoinPlan, KeptRange
 
@@ -47,12 +47,11 @@ def plan_inpaint(
     if context < 1:
         raise RequestError("context", f"{context}, must be 1 or more")
     notices: list[Notice] = []
-    runs = RunLimits.on_grid(grid, longest, overlap, "frames", notices)
-    gap = Gap(frames=end - start, context=context, removed=end - start)
+    runs = RunLimits(grid=grid, longest=longest, overlap=overlap, fields=("frames", "overlap"))
+    runs = runs.on_grid(notices)
+    gap = Gap(frames=end - start, context=context, removed=end - start, crossfade=False)
     windows = fill_gap(gap, start, start, length - end, runs, notices)
-    # Nothing beside the range changes.
-    windows[0] = windows[0].without_crossfade_before
-    windows[-1] = windows[-1].without_crossfade_after
+    notice_short_context("the portion", context, start, length - end, notices)
     parts = (
         KeptRange(clip=0, first=0, end=start, start=0),
         KeptRange(clip=0, first=end, end=length, start=end),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from wangp_cli.errors import RequestError
 from wangp_cli.notices import Notice
-from wangp_cli.plan.fill import Gap, RunLimits, fill_gap
+from wangp_cli.plan.fill import Gap, RunLimits, fill_gap, notice_short_context
 from wangp_cli.plan.model import KeptRange, Segment
 
 
@@ -51,12 +51,14 @@ def interleave_segments(
         if position + behind == 0:
             raise RequestError("context", f"no frames are kept next to gap {index} as context")
         windows = fill_gap(gap, position, position, behind, runs, notices)
+        # Context may reach beyond the kept range, into frames that are settled.
+        windows[0] = windows[0].limit_crossfade(before=kept_range.end - kept_range.first)
         if closes:
             # The frames after it are the first of the video, already written: no crossfade with them.
-            windows[-1] = windows[-1].without_crossfade_after
+            windows[-1] = windows[-1].limit_crossfade(after=0)
         if gap.bridging:
             windows = _with_bridging(index, gap, windows, notices)
-        _notice_short_context(index, gap, position, behind, notices)
+        notice_short_context(f"gap {index}", gap.context, position, behind, notices)
         segments += [
             window.model_copy(update={"index": len(segments) + place}) for place, window in enumerate(windows)
         ]
@@ -77,15 +79,9 @@ def _with_bridging(index: int, gap: Gap, windows: list[Segment], notices: list[N
         )
         return windows
     (window,) = windows
+    if gap.frames < 3 or not (window.context and window.context_after):
+        why = "no frames on one side" if gap.frames >= 3 else f"{gap.frames} frames, wanted 3 or more"
+        notices.append(Notice(field="bridging", text=f"not used, gap {index} has {why}"))
+        return windows
     places = tuple(window.lead + gap.frames * third // 3 for third in (1, 2))
-    room = gap.frames >= 3 and window.context and window.context_after
-    return [window.model_copy(update={"bridging": places})] if room else windows
-
-
-def _notice_short_context(index: int, gap: Gap, before: int, after: int, notices: list[Notice]) -> None:
-    for side, frames in (("before", before), ("after", after)):
-        if frames < gap.context:
-            there = f"there {'is' if frames == 1 else 'are'} {frames or 'none'}"
-            notices.append(
-                Notice(field="context", text=f"{gap.context} frames asked {side} gap {index}, {there}")
-            )
+    return [window.model_copy(update={"bridging": places})]

@@ -78,7 +78,7 @@ def plan_join(
         for index, bridge in enumerate(chosen)
     ]
     notices: list[Notice] = []
-    runs = RunLimits.on_grid(grid, window, overlap, "sliding_window_size", notices)
+    runs = RunLimits(grid=grid, longest=window, overlap=overlap).on_grid(notices)
     kept, segments = interleave_segments(ranges, gaps, runs, notices)
     return sum_join_plan(kept, segments, fps, notices)
 

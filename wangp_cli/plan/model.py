@@ -80,7 +80,7 @@ class Segment(Entry):
     @property
     def redrawn_context(self) -> int:
         """Frames of context that the model generates again, directly before the first new one."""
-        return self.context if self.anchor is None else self.overlap
+        return self.context if self.anchor is None else max(self.lead - 1, 0)
 
     @property
     def generate_start(self) -> int:
@@ -92,15 +92,23 @@ class Segment(Entry):
         """The generated frame after the last new one."""
         return self.lead + self.frames
 
-    @property
-    def without_crossfade_after(self) -> Segment:
-        """The segment without a crossfade with the frames that follow."""
-        return self.model_copy(update={"overlap_after": 0, "trim": self.trim + self.overlap_after})
+    def limit_crossfade(self, *, before: int | None = None, after: int | None = None) -> Segment:
+        """The segment with shorter crossfades; the frames that are left out are generated and not used.
 
-    @property
-    def without_crossfade_before(self) -> Segment:
-        """The segment without a crossfade with the output so far."""
-        return self.model_copy(update={"overlap": 0, "drop": self.lead})
+        Args:
+            before: most frames of the crossfade with the output so far; None changes nothing.
+            after: most frames of that with the frames that follow; None changes nothing.
+        """
+        overlap = self.overlap if before is None else min(self.overlap, before)
+        overlap_after = self.overlap_after if after is None else min(self.overlap_after, after)
+        return self.model_copy(
+            update={
+                "overlap": overlap,
+                "drop": self.lead - overlap,
+                "overlap_after": overlap_after,
+                "trim": self.trim + self.overlap_after - overlap_after,
+            }
+        )
 
     @property
     def changed_range(self) -> tuple[int, int]:

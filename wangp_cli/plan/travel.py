@@ -35,10 +35,11 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
     """Plan a video that passes `images` images.
 
     A chained segment begins with frames of the segment before, which it generates again: `overlap` of them
-    are crossfaded, further ones that the model's grid needs are dropped. The video has as many frames as all
-    segments together, and image k is the last frame of segment k - 1. An independent segment begins with its
-    own image. Neighbours share that image, which the later one generates, so each segment after the first
-    adds one frame less; this is the mode of image-to-video models.
+    are crossfaded, further ones that the model's grid needs are dropped. Frames of a continued video never
+    change: the first segment is conditioned on them and drops all that it generates again. The video has as
+    many frames as all segments together, and image k is the last frame of segment k - 1. An independent
+    segment begins with its own image. Neighbours share that image, which the later one generates, so each
+    segment after the first adds one frame less; this is the mode of image-to-video models.
 
     SVI segments are chained segments of image-to-video models: each is conditioned on an anchor image, which
     is the first generated frame and is dropped, and on the last latent frame of the segment before, with
@@ -93,6 +94,8 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
             segment = _chained(len(made), start, sum(sizes), leads[run[0]], grid, offsets)
         if loop and run[-1] == segments - 1:
             segment = segment.model_copy(update={"frames": segment.frames - 1, "trim": segment.trim + 1})
+        if before and not made:
+            segment = segment.limit_crossfade(before=0)
         _check_room(segment)
         made.append(segment.model_copy(update={"portions": tuple(run)}))
         start += segment.frames

@@ -72,7 +72,9 @@ class Edit(EditContext, OverlapOptions, EditedPortions, Planned):
             "New frames of a portion; repeatable, one for each.", metavar="N", default="as many as there were"
         ),
     ] = ()
-    keep_ends: Annotated[bool, Flag("Keep the first and the last frame of each portion.")] = False
+    keep_ends: Annotated[
+        bool, Flag("Keep the first and the last frame of each portion, and crossfade none.")
+    ] = False
 
     @property
     def videos(self) -> tuple[Path, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -19,6 +20,9 @@ from wangp_cli.tasks.planned import OverlapOptions, SeamOptions
 from wangp_cli.tasks.render import Render, Shape
 from wangp_cli.tasks.shot import Shot, shot_of
 from wangp_cli.tasks.task import MediaInputs
+
+_WINDOW_FIELDS = {"window": "sliding_window_size", "overlap": "sliding_window_overlap"}
+"""The fields of the arguments of `plan_windows`."""
 
 
 class WindowOptions(OverlapOptions):
@@ -92,7 +96,11 @@ class Generate(MediaInputs, CameraOptions, SeamOptions, WindowOptions, Shot, Ren
         )
         if (prompts := len(self.window_prompts)) > (windows := len(plan.segments)):
             raise RequestError("window_prompts", f"{prompts}, but the video has {windows} windows")
-        return plan
+        notices = (
+            replace(notice, field=_WINDOW_FIELDS.get(str(notice.field), notice.field))
+            for notice in plan.notices
+        )
+        return plan.model_copy(update={"notices": tuple(notices)})
 
     def window(self, segment: Segment) -> Shot:
         """The run of the model that generates a window."""

@@ -56,7 +56,8 @@ class Render(Runtime, Encoding, LoraOptions, Sampling, Canvas, Task, ModelChoice
     Attributes:
         size_inputs: inputs whose aspect ratio the result has; the first one given counts.
         rate_inputs: inputs whose frame rate the result has; the first one given counts.
-        keeps_size: the result also has the size of that input, not the model's number of pixels.
+        keeps_size: unless a size is given, the result has exactly the size of that input, not the model's
+            number of pixels.
         splices: generated frames are fitted into that input, so that the result has exactly its size at any
             `size` of the model.
     """

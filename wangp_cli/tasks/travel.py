@@ -35,7 +35,7 @@ class TravelInputs(Spec):
     video_source: Annotated[
         Path | None,
         Input(("video",), "source"),
-        Flag("Video to continue; the result holds it, and the first part goes on from its last frames."),
+        Flag("Video to continue; the result holds it, and the first part continues from its last frames."),
     ] = None
     fit: Annotated[
         Fit, Flag("How images and videos of another aspect ratio are fitted: crop, or pad with black.")
@@ -79,8 +79,8 @@ class TravelOptions(Spec):
     overlap: Annotated[
         Counts,
         Flag(
-            "Frames of the previous part that condition the model, and are crossfaded; repeatable, one for "
-            "each seam.",
+            "Frames of the previous part that condition the model, and are crossfaded unless they are of the "
+            "continued video; repeatable, one for each seam.",
             metavar="N",
             default=str(USUAL_OVERLAP),
         ),
@@ -163,9 +163,6 @@ class Travel(AdjustmentOptions, StructureOptions, TravelOptions, PartLengths, Tr
         kept = sum(part.frames for part in plan.kept)
         guides = self.guide_spans(plan.total, kept, lengths.get("video_guide", ()), rate)
         notices = plan.notices
-        if not self.overlap:
-            # That the default overlap was changed is no news to a user who gave none.
-            notices = tuple(notice for notice in notices if notice.field != "overlap")
         if self._mode(spec) == "svi" and not self.loras and self.accelerator in (None, NO_ACCELERATOR):
             text = "svi without a LoRA that was made for it, such as --accelerator svi"
             notices += (Notice(field="mode", text=text),)

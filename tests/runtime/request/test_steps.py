@@ -16,6 +16,9 @@ from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.runtime.request.steps import DRAWN, settle_frames, settle_rate, settle_seed, settle_size
 from wangp_cli.tasks.edit import Edit
 from wangp_cli.tasks.generate import Generate
+from wangp_cli.tasks.inpaint import Inpaint
+from wangp_cli.tasks.join import Join
+from wangp_cli.tasks.travel import Travel
 from wangp_cli.value_layers import DEFAULT, Origin
 
 FLAG = Origin("flag", "flag")
@@ -69,6 +72,32 @@ def test_a_plan_settles_the_frames_and_leaves_the_field() -> None:
     settled = settle_frames(Draft(task=task, spec=tiny.spec("vace"), facts=facts, origin=origin))
     assert settled.plan is not None
     assert (settled.frames, settled.plan.total, settled.values) == (31, 31, {})
+
+
+@pytest.mark.parametrize("given", [(), ("context", "overlap")])
+@pytest.mark.parametrize("task", [Edit, Inpaint, Join, Travel])
+def test_less_context_than_the_default_is_told_where_one_was_given(
+    task: type[Edit | Inpaint | Join | Travel], given: tuple[str, ...]
+) -> None:
+    values: dict[type, dict[str, Any]] = {
+        Edit: {"video": VIDEO, "portions": ("4-8",)},
+        Inpaint: {"video": VIDEO, "portion": "4-8"},
+        Join: {"clips": (VIDEO, VIDEO), "gap": 5},
+        Travel: {"video_source": VIDEO, "images": (VIDEO,), "frames": 9, "overlap": 8},
+    }
+    field = {Edit: "video", Inpaint: "video", Join: "clips", Travel: "video_source"}[task]
+    one = (VIDEO, video(frames=3 if task in (Join, Travel) else 12))
+    drafted = Draft(
+        task=task(model="x", prompt="x", **values[task]),
+        spec=tiny.spec("vace"),
+        facts=InputFacts({field: (one, one)[: len(values[task].get("clips", "x"))]}),
+        origin=dict.fromkeys(task.model_fields, DEFAULT) | dict.fromkeys(given, FLAG),
+    )
+    settled = settle_frames(drafted)
+    told = [text for text in notices(settled) if text.startswith(("context", "overlap"))]
+    assert bool(told) == bool(given)
+    assert settled.plan is not None
+    assert [str(notice) for notice in settled.plan.notices] == notices(settled)
 
 
 def test_the_size_has_the_shape_of_an_input_unless_one_is_given() -> None:

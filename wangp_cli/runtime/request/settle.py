@@ -120,7 +120,8 @@ def _render_request(
     if task.seed + task.results - 1 > MAX_SEED:
         raise RequestError("seed", f"{task.seed} leaves no room for {task.results} results")
     # New frames are fitted into the input, whose size the result keeps exactly.
-    size = draft.facts.shapes[task.size_inputs[0]][0][:2] if task.splices else size_of(task.size)
+    keeps = task.splices or (task.keeps_size and draft.origin["size"].kind == "input")
+    size = draft.facts.shapes[task.size_inputs[0]][0][:2] if keeps else size_of(task.size)
     outputs = plan_outputs(task, frames, size, session.writable, draft.plan)
     _check_history_and_events(task, outputs, session)
     notices = [

@@ -14,7 +14,7 @@ from wangp_cli.runtime.request.output_paths import output_folder
 from wangp_cli.runtime.workspace.segments_cache import find_interrupted_seed
 from wangp_cli.tasks.fields import MAX_FRAMES, MAX_RATE, MAX_SIDE, MIN_SIDE, frame_count, size_of
 from wangp_cli.tasks.shot import Length
-from wangp_cli.value_layers import Origin
+from wangp_cli.value_layers import DEFAULT, Origin
 
 if TYPE_CHECKING:
     from wangp_cli.grid import Grid
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from wangp_cli.runtime.request.draft import Draft
 
 DRAWN_SEEDS = 2**32
+ADAPTED = frozenset({"context", "overlap", "sliding_window_overlap"})
+"""Fields whose default a plan adapts in silence: there is nothing to tell where nobody gave a value."""
 DRAWN = Origin("drawn", "drawn")
 DRAWN_BEFORE = Origin("drawn", "drawn by the run that was interrupted")
 
@@ -63,6 +65,12 @@ def settle_frames(draft: Draft) -> Draft:
     plan = task.plan(draft.facts.lengths(rate), spec, rate)
     if plan is not None:
         task.check_plan(plan)
+        told = [
+            notice
+            for notice in plan.notices
+            if notice.field not in ADAPTED or draft.origin.get(notice.field, DEFAULT).is_explicit
+        ]
+        plan = plan.model_copy(update={"notices": tuple(told)})
         return replace(draft, frames=plan.total, plan=plan).with_notices(plan.notices)
     assert isinstance(task, Length)
     frames, origin = _frames_on_grid(draft, task, spec.grid)
