@@ -41,11 +41,15 @@ def test_faint_slopes_count_where_they_hang_on_steep_ones() -> None:
 def test_colours_of_one_luma_have_edges() -> None:
     y, x = np.mgrid[:96, :96]
     circle = (y - 48) ** 2 + (x - 48) ** 2 < 400
-    frame = np.where(circle[..., None], np.uint8([255, 0, 0]), np.uint8([0, 0, 255]))[None]
+    frame = np.where(circle[..., None], np.array([255, 0, 0], np.uint8), np.array([0, 0, 255], np.uint8))[
+        None
+    ]
     # OpenCV's `Canny` finds the same pixels.
     assert canny(frame)[..., 0].sum() == 128
     # Both have a luma of 70 of 255.
-    level = np.where(circle[..., None], np.uint8([128, 60, 0]), np.uint8([243, 0, 255]))[None]
+    level = np.where(circle[..., None], np.array([128, 60, 0], np.uint8), np.array([243, 0, 255], np.uint8))[
+        None
+    ]
     assert np.array_equal(canny(level), canny(frame))
 
 
