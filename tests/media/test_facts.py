@@ -9,8 +9,10 @@ import pytest
 import soundfile
 
 from tests.support.clips import moving, tone
+from tests.support.ffmpeg import ffmpeg
 from wangp_cli.media.facts import probe
-from wangp_cli.media.stills import write_image
+from wangp_cli.media.read_video import read_video
+from wangp_cli.media.stills import read_image, write_image
 from wangp_cli.media.write import write_video
 
 
@@ -46,3 +48,73 @@ def test_facts_of_images_and_audio(tmp_path: Path) -> None:
 def test_a_webm_with_alpha_has_a_pixel_format_with_alpha(tmp_path: Path) -> None:
     write_video(tmp_path / "clip.webm", [moving(2, channels=4)], fps=Fraction(8))
     assert probe(tmp_path / "clip.webm").pixel_format == "yuva420p"
+
+
+AUDIO_FORMS = {
+    "a.mp4": "-c:a aac", "a.webm": "-c:a libopus -ar 48000", "a.mkv": "-c:a flac", "a.mov": "-c:a pcm_s16le",
+    "a.3gp": "-c:a aac", "a.ts": "-c:a mp2", "a.aiff": "", "a.mka": "-c:a libvorbis", "a.wma": "-c:a wmav2",
+    "a.flv": "-c:a aac", "a.caf": "", "a.oga": "-c:a libvorbis", "a.xyz": "-c:a libmp3lame -f mp3",
+    "b.wav": "-c:a libmp3lame -f mp3", "b.mp3": "-f wav", "b.png": "-c:a aac -f adts",
+}  # fmt: skip
+VIDEO_FORMS = {
+    "v.3gp": "-c:v mpeg4", "v.ogv": "-c:v libtheora", "v.wmv": "-c:v wmv2", "v.flv": "-c:v flv1",
+    "v.mts": "-c:v libx264", "v.vob": "-c:v mpeg2video", "v.divx": "-c:v mpeg4 -f avi",
+    "v.mxf": "-c:v mpeg2video", "v.mov": "-c:v ffv1 -f matroska", "v.wav": "-c:v libx264 -f mp4",
+    "v": "-f avi",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def forms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tone of half a second and a video of ten frames in many forms."""
+    folder = tmp_path_factory.mktemp("forms")
+    outputs: list[object] = []
+    for name, options in AUDIO_FORMS.items():
+        outputs += ["-map 0", options, folder / name]
+    for name, options in VIDEO_FORMS.items():
+        outputs += ["-map 1 -pix_fmt yuv420p", options, folder / name]
+    for suffix in ("mp3", "m4a", "flac"):
+        outputs += ["-map 0 -map 2 -c:v mjpeg -disposition:v attached_pic", folder / f"cover.{suffix}"]
+    tone_and_video = "-f lavfi -i sine=d=0.5:r=48000 -f lavfi -i testsrc2=s=96x64:r=25:d=0.4"
+    ffmpeg(tone_and_video, "-f lavfi -i color=s=64x64:r=25:d=0.04", *outputs)
+    return folder
+
+
+@pytest.mark.parametrize("name", AUDIO_FORMS)
+def test_audio_alone_is_audio_in_every_file(name: str, forms: Path) -> None:
+    facts = probe(forms / name)
+    assert (facts.kind, facts.audio_rate, facts.audio_channels) == ("audio", 48000, 1)
+    assert facts.seconds == pytest.approx(0.5, abs=0.06)
+
+
+@pytest.mark.parametrize("name", VIDEO_FORMS)
+def test_a_video_is_read_in_every_file(name: str, forms: Path) -> None:
+    facts = probe(forms / name)
+    assert (facts.kind, facts.frames, facts.fps) == ("video", 10, Fraction(25))
+    assert read_video(forms / name).frames.shape == (10, 64, 96, 3)
+
+
+@pytest.mark.parametrize("suffix", ["mp3", "m4a", "flac"])
+def test_a_cover_image_makes_no_video(suffix: str, forms: Path) -> None:
+    assert probe(forms / f"cover.{suffix}").kind == "audio"
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mp3", "a.xyz", "a"])
+def test_an_image_is_one_whatever_its_name_is(name: str, tmp_path: Path) -> None:
+    write_image(tmp_path / "still.png", moving(1)[0])
+    (tmp_path / "still.png").rename(tmp_path / name)
+    assert probe(tmp_path / name).kind == "image"
+    assert read_image(tmp_path / name).shape == (1, 48, 64, 3)
+
+
+def test_a_video_stream_without_a_frame_is_no_video(tmp_path: Path) -> None:
+    ffmpeg("-f lavfi -i color=s=64x64:r=10:d=0.5 -f lavfi -i sine=d=0.5 -c:a aac", tmp_path / "a.mp4")
+    ffmpeg("-i", tmp_path / "a.mp4", "-map 0 -c copy -bsf:v noise=drop=1", tmp_path / "b.mp4")
+    assert probe(tmp_path / "b.mp4").kind == "audio"
+
+
+def test_the_default_video_stream_is_read(tmp_path: Path) -> None:
+    sources = "-f lavfi -i color=red:s=32x32:r=10:d=0.3 -f lavfi -i color=blue:s=64x64:r=10:d=0.3"
+    flags = "-disposition:v:0 0 -disposition:v:1 default -default_mode passthrough"
+    ffmpeg(sources, "-map 0 -map 1 -c:v ffv1", flags, tmp_path / "two.mkv")
+    assert (probe(tmp_path / "two.mkv").width, read_video(tmp_path / "two.mkv").size) == (64, (64, 64))

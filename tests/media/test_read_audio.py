@@ -36,29 +36,32 @@ def master(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    ("form", "codec"),
-    [
-        ("mp3", "libmp3lame -q:a 4"),
-        ("mp3", "libmp3lame -q:a 4 -write_xing 0"),
-        ("wav", "pcm_s24le"),
-        ("flac", "flac"),
-        ("adts", "aac"),
-        ("ogg", "libopus"),
-        ("matroska", "libvorbis"),
-        ("mpegts", "mp2"),
-    ],
-)
-def test_audio_from_a_pipe_is_read_to_its_end(form: str, codec: str, master: Path, tmp_path: Path) -> None:
-    path = tmp_path / f"stream.{form}"
-    path.write_bytes(ffmpeg("-i", master, f"-c:a {codec} -f {form} -"))
-    audio, facts = read_audio(path), probe(path)
+PIPED = {
+    "a.mp3": "-c:a libmp3lame -q:a 4", "b.mp3": "-c:a libmp3lame -q:a 4 -write_xing 0",
+    "a.wav": "-c:a pcm_s24le", "a.flac": "", "a.aac": "", "a.opus": "-ar 48000", "a.mka": "-c:a libvorbis",
+    "a.ts": "-c:a mp2",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def piped(master: Path) -> Path:
+    """A folder with the master as programs write it to a pipe, without seeking back to state its length."""
+    outputs = [
+        part for name, options in PIPED.items() for part in (options, "-seekable 0", master.with_name(name))
+    ]
+    ffmpeg("-i", master, *outputs)
+    return master.parent
+
+
+@pytest.mark.parametrize("name", PIPED)
+def test_audio_from_a_pipe_is_read_to_its_end(name: str, piped: Path) -> None:
+    audio, facts = read_audio(piped / name), probe(piped / name)
     assert audio.seconds == pytest.approx(SECONDS, abs=0.06)
     assert (facts.kind, facts.seconds, facts.audio_seconds) == ("audio", audio.seconds, audio.seconds)
     assert np.abs(audio.samples[-8000:-4000]).max() > 0.4
 
 
-@pytest.mark.parametrize("stated", [0, 1000, 44100, 0x7FFFF000, 0xFFFFFFFF])
+@pytest.mark.parametrize("stated", [0, 1000, 0xFFFFFFFF])
 def test_a_wav_is_read_to_its_end_whatever_length_it_states(
     stated: int, master: Path, tmp_path: Path
 ) -> None:
@@ -76,7 +79,7 @@ def test_what_follows_the_samples_of_a_wav_is_not_heard(master: Path, tmp_path: 
         assert len(read_audio(tmp_path / "a.wav").samples) == SECONDS * 44100
 
 
-@pytest.mark.parametrize("suffix", ["ogg", "opus", "mp3", "aac"])
+@pytest.mark.parametrize("suffix", ["ogg", "mp3"])
 def test_files_one_after_another_are_read_to_their_end(suffix: str, master: Path, tmp_path: Path) -> None:
     ffmpeg("-i", master, tmp_path / f"one.{suffix}")
     (tmp_path / f"two.{suffix}").write_bytes((tmp_path / f"one.{suffix}").read_bytes() * 2)
@@ -94,7 +97,7 @@ def test_more_than_eight_channels_are_mixed_to_stereo_with_a_notice(tmp_path: Pa
     assert facts.notices == ("16 channels of audio, mixed to stereo",)
 
 
-@pytest.mark.parametrize("layout", ["3.0", "4.0", "5.1(side)", "7.1"])
+@pytest.mark.parametrize("layout", ["3.0", "5.1(side)"])
 def test_channels_keep_the_names_that_a_file_gives_them(layout: str, tmp_path: Path) -> None:
     path = tmp_path / "a.mkv"
     ffmpeg(f"-f lavfi -i anullsrc=channel_layout={layout}:sample_rate=8000 -t 0.1 -c:a flac", path)
@@ -129,9 +132,8 @@ def test_a_video_without_audio_has_none_to_read(tmp_path: Path) -> None:
         read_audio(tmp_path / "clip.mp4")
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_a_stream_without_a_sample_is_no_audio(suffix: str, tmp_path: Path) -> None:
-    path = tmp_path / f"silent.{suffix}"
+def test_a_stream_without_a_sample_is_no_audio(tmp_path: Path) -> None:
+    path = tmp_path / "silent.mkv"
     ffmpeg("-f lavfi -i color=s=64x64:r=10:d=0.5 -f lavfi -i anullsrc -t 0.5 -c:a aac", tmp_path / "a.mp4")
     ffmpeg("-i", tmp_path / "a.mp4", "-map 0 -c copy -bsf:a noise=drop=1", path)
     assert probe(path).audio_codec is None

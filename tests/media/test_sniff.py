@@ -1,5 +1,10 @@
+"""What files hold by their first bytes."""
+
 from __future__ import annotations
 
+import gzip
+import io
+import zipfile
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,8 +14,11 @@ import soundfile
 
 from tests.support.clips import flat
 from wangp_cli.errors import MediaError
+from wangp_cli.media.facts import probe
+from wangp_cli.media.read_audio import read_audio
+from wangp_cli.media.read_video import read_video
 from wangp_cli.media.sniff import suffix_from_content
-from wangp_cli.media.stills import write_image
+from wangp_cli.media.stills import read_image, write_image
 from wangp_cli.media.write import write_video
 
 
@@ -41,3 +49,50 @@ def test_anything_else_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.png").write_bytes(content)
     with pytest.raises(MediaError):
         suffix_from_content(tmp_path / "a.png")
+
+
+def zipped() -> bytes:
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w") as archive:
+        archive.writestr("clip.mp4", b"no video")
+    return memory.getvalue()
+
+
+FOREIGN = {
+    "a web page": [
+        b"<!DOCTYPE html><html><head><title>404</title>",
+        b"\xef\xbb\xbf\r\n  <html lang='en'>",
+        b"<?xml version='1.0'?>\n<!-- served by x -->\n<!DOCTYPE html PUBLIC '-//W3C//DTD XHTML 1.0'>",
+        b"<script>location='/login'</script>",
+        b"<head>\n<meta charset='utf-8'>",
+    ],
+    "an XML document": [b"<?xml version='1.0'?><Error><Code>AccessDenied</Code>", b"<Error><Code>NoSuchKey"],
+    "a JSON document": [b'{"error": "not found"}', b'[{"error": 404}]', b"{}\n", b'  {\n  "detail": null }'],
+    "a Git LFS pointer": [b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 123\n"],
+    "a playlist": [
+        b"#EXTM3U\n#EXTINF:10,\na.ts\n",
+        b"ffconcat version 1.0\nfile 'a'",
+        b"<MPD type='static'>",
+    ],
+    "an SVG drawing": [b"<svg xmlns='http://www.w3.org/2000/svg'>"],
+    "a ZIP archive": [zipped()],
+    "an archive": [gzip.compress(b"no video")],
+    "a PDF document": [b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"],
+    "text": [b"Not Found", "nicht gefunden: \u00e4\n".encode(), "caf\u00e9".encode("utf-16"), b"a,b\n1,2\n"],
+    "zero bytes": [bytes(100_000)],
+}
+ARTICLES = {".mp4": "an MP4", ".flac": "a FLAC", ".png": "a PNG", "": "a media file"}
+
+
+@pytest.mark.parametrize("content", FOREIGN)
+def test_a_file_that_is_no_media_is_said_to_be_what_it_is(content: str, tmp_path: Path) -> None:
+    for number, data in enumerate(FOREIGN[content]):
+        for name in ("clip.mp4", "song.flac", "still.png", "clip"):
+            path = tmp_path / f"{number}-{name}"
+            path.write_bytes(data)
+            wanted = {"mp4": "an MP4", "flac": "a FLAC", "png": "a PNG"}.get(
+                name.split(".")[-1], "a media file"
+            )
+            for read in (probe, read_image, read_video, read_audio):
+                with pytest.raises(MediaError, match=f"is not {wanted} but {content}"):
+                    read(path)
