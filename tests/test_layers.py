@@ -40,6 +40,7 @@ VOCABULARY = {
     "files",
     "grid",
     "models",
+    "net",
     "notices",
     "plan",
     "presets",
@@ -52,6 +53,7 @@ SPINE = {"runtime", "runtime.session", "runtime.outcome", "runtime.execute"}
 MAY_IMPORT: Mapping[str, set[str]] = {
     "errors": set(),
     "files": {"errors"},
+    "net": {"files"},
     "value_layers": set(),
     "grid": set(),
     "notices": set(),

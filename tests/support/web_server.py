@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import http.server
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,32 @@ def endless(handler: Handler) -> None:
             time.sleep(0.02)
     except OSError:
         return
+
+
+@contextmanager
+def trickles(*pieces: bytes) -> Iterator[str]:
+    """Serve connections that get the first piece at once, then the second again and again; gives the host."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    closed = threading.Event()
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                threading.Thread(target=send, args=(connection,), daemon=True).start()
+
+    def send(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.sendall(pieces[0])
+            while not closed.wait(0.05):
+                connection.sendall(pieces[1])
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        closed.set()
+        listener.close()
 
 
 class Site:

@@ -215,6 +215,13 @@ def disk_error(error: OSError, path: Path) -> Exception:
     return error
 
 
+def reason_of(error: OSError) -> str:
+    """What is wrong, for users: the disk is full, or the system's own words."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "the disk is full"
+    return (error.strerror or str(error) or type(error).__name__).lower()
+
+
 def sweep(folder: Path) -> None:
     """Remove the partial files of processes that have ended: those whose lock is free."""
     for path in folder.glob(".*.partial*"):

@@ -4,13 +4,14 @@ import hashlib
 import os
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.web_server import CERTIFICATE, Site, breaks_off, endless, sends, site, status
+from tests.support.web_server import CERTIFICATE, Site, breaks_off, endless, sends, site, status, trickles
 from wangp_cli.errors import Cancelled, FetchError, RequestError, WangpError
 from wangp_cli.runtime.intake import url_policy
 from wangp_cli.runtime.intake.url_fetch import UrlFetcher
@@ -152,6 +153,36 @@ def test_a_slow_file_is_given_up_and_a_signal_ends_it(web: Site, tmp_path: Path)
     with pytest.raises(Cancelled):
         fetcher(tmp_path, web.host, stop=lambda: True).fetch_urls({"image_start": web.url("/x")})
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("scheme", "pieces"),
+    [
+        ("http", (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n")),
+        ("http", (b"HTTP/1.1 302 Found\r\nLocation: /", b"a")),
+        ("http", (b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n", b"x")),
+        ("http", (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0")),
+        ("http", (b"HTTP/1.0 200 OK\r\n\r\n" + PNG, b"x")),
+        # The header of a TLS handshake record of 16 KiB.
+        ("https", (b"\x16\x03\x03\x40\x00\x02\x00\x3f\xf0", b"\x00")),
+    ],
+)
+def test_a_trickle_ends_in_time_wherever_it_is(
+    tmp_path: Path, scheme: str, pieces: tuple[bytes, bytes]
+) -> None:
+    began = time.monotonic()
+    with trickles(*pieces) as host, pytest.raises(FetchError, match="longer than"):
+        fetcher(tmp_path, host, max_seconds=0.3).fetch_urls({"image_start": f"{scheme}://{host}/a.png"})
+    assert time.monotonic() - began < 3
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_signal_ends_slow_headers(tmp_path: Path) -> None:
+    until = time.monotonic() + 0.2
+    with trickles(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n") as host, pytest.raises(Cancelled):
+        fetcher(tmp_path, host, stop=lambda: time.monotonic() > until).fetch_urls(
+            {"image_start": f"http://{host}/a.png"}
+        )
 
 
 def test_nobody_there_is_an_error_of_its_own(tmp_path: Path) -> None:

@@ -10,14 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from wangp_cli.errors import RequestError
+from wangp_cli.files.safe_names import name_fault
 from wangp_cli.files.safe_text import quote_for_message
 from wangp_cli.runtime.intake.paths import is_url, named_files, split_lora
 from wangp_cli.runtime.intake.url_policy import UrlPolicy
 from wangp_cli.tasks import TASKS, TaskTypes
-
-LONGEST = 200
-"""Most bytes of a file name; the rest is left for the suffix of its partial file."""
-_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?", re.IGNORECASE)
 
 
 def check_paths(
@@ -126,22 +123,5 @@ def _text(field: str, value: Any) -> str:
 
 
 def _check_component(field: str, name: str) -> None:
-    fault = ""
-    if not name or name == "..":
-        fault = "leads out of the output folder" if name else "is empty"
-    elif any(unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") for letter in name):
-        fault = "holds a control character"
-    elif re.search(r'[\\:*?"<>|]', name):
-        fault = 'holds one of \\ : * ? " < > |'
-    elif name.startswith(("~", ".")):
-        fault = "starts with a dot or a tilde"
-    elif name != name.rstrip(". "):
-        fault = "ends in a dot or a space"
-    elif name != name.lstrip():
-        fault = "starts with a space"
-    elif _RESERVED.fullmatch(name):
-        fault = "is a reserved name on Windows"
-    elif len(name.encode("utf-8", "replace")) > LONGEST:
-        fault = f"is longer than {LONGEST} bytes"
-    if fault:
+    if fault := name_fault(name):
         raise RequestError(field, f"{quote_for_message(name)} {fault}")

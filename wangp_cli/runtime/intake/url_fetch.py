@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,9 +16,11 @@ from wangp_cli import __version__
 from wangp_cli.errors import Cancelled, FetchError, MediaError, RequestError
 from wangp_cli.files.atomic import disk_error, rename_durably
 from wangp_cli.files.safe_text import quote_for_message
+from wangp_cli.net.deadline import Deadline
+from wangp_cli.net.url import FileUrl
 from wangp_cli.runtime.events.types import DownloadProgress, Emit
 from wangp_cli.runtime.intake.paths import is_url, media_fields, split_lora
-from wangp_cli.runtime.intake.url_policy import FileUrl, UrlPolicy, resolve_host
+from wangp_cli.runtime.intake.url_policy import UrlPolicy, resolve_host
 from wangp_cli.runtime.loras.source import find_source as find_lora
 from wangp_cli.tasks import TASKS, TaskTypes
 
@@ -113,17 +116,10 @@ class UrlFetcher:
     def _download(self, name: str, address: FileUrl, path: Path | None = None) -> Path:
         """Fetch the file of a URL to `path`, by default to its sha256 in the folder."""
         partial = (path.parent if path else self.folder) / f".{secrets.token_hex(16)}.partial"
-        until = time.monotonic() + self.max_seconds
         try:
             partial.parent.mkdir(parents=True, exist_ok=True)
-            for attempt in range(1, ATTEMPTS + 1):
-                try:
-                    sha256 = self._write(name, address, partial, until)
-                    break
-                except _RetryableError as error:
-                    if attempt == ATTEMPTS or time.monotonic() + self.pause > until:
-                        raise FetchError(error.message) from None
-                    self._wait(self.pause * 2 ** (attempt - 1))
+            with Deadline(self.max_seconds, self.stop) as deadline:
+                sha256 = self._try(name, address, partial, deadline)
             suffix = _suffix(name, address, partial)
             path = path or self.folder / (sha256 + suffix)
             rename_durably(partial, path)
@@ -133,28 +129,45 @@ class UrlFetcher:
         finally:
             partial.unlink(missing_ok=True)
 
-    def _wait(self, seconds: float) -> None:
+    def _try(self, name: str, address: FileUrl, partial: Path, deadline: Deadline) -> str:
+        """Write the file of a URL in several attempts; returns its sha256."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._write(name, address, partial, deadline)
+            except _RetryableError as error:
+                self._check_time(address, deadline)
+                if attempt == ATTEMPTS or self.pause > deadline.seconds_left:
+                    raise FetchError(error.message) from None
+                self._wait(self.pause * 2 ** (attempt - 1), address, deadline)
+        raise AssertionError
+
+    def _check_time(self, address: FileUrl, deadline: Deadline) -> None:
+        if self.stop():
+            raise Cancelled("stopped while a file was fetched")
+        if deadline.seconds_left <= 0:
+            raise FetchError(f"{address} takes longer than {self.max_seconds:g} seconds")
+
+    def _wait(self, seconds: float, address: FileUrl, deadline: Deadline) -> None:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            if self.stop():
-                raise Cancelled("stopped while a file was fetched")
+            self._check_time(address, deadline)
             time.sleep(min(0.1, seconds))
 
-    def _write(self, name: str, address: FileUrl, partial: Path, until: float) -> str:
+    def _write(self, name: str, address: FileUrl, partial: Path, deadline: Deadline) -> str:
         """Write the file of a URL; returns its sha256."""
         digest, size = hashlib.sha256(), 0
         partial.unlink(missing_ok=True)
-        with self._open(name, address) as response, partial.open("xb") as file:
-            self._check_size(address, int(response.headers.get("content-length", 0)))
+        with self._open(name, address, deadline) as response, partial.open("xb") as file:
+            self._check_size(address, _content_length(response))
             for part in _read_chunks(response, address):
-                if self.stop():
-                    raise Cancelled("stopped while a file was fetched")
-                if time.monotonic() > until:
-                    raise FetchError(f"{address} takes longer than {self.max_seconds:g} seconds")
+                self._check_time(address, deadline)
                 size += len(part)
                 self._check_size(address, size)
                 digest.update(part)
                 file.write(part)
+            # A closed connection may look like the end of the file.
+            if deadline.ended:
+                self._check_time(address, deadline)
         if not size:
             raise FetchError(f"{address} is empty")
         return digest.hexdigest()
@@ -164,14 +177,14 @@ class UrlFetcher:
             raise FetchError(f"{address} has more than {self.max_bytes >> 20} MiB")
 
     @contextmanager
-    def _open(self, name: str, address: FileUrl) -> Iterator[httpx2.Response]:
+    def _open(self, name: str, address: FileUrl, deadline: Deadline) -> Iterator[httpx2.Response]:
         """The response with the file, after redirects to allowed hosts."""
         import httpx2
 
         # No proxies and passwords of the environment: only the checked address is connected to.
         with httpx2.Client(verify=self.verify, trust_env=False, timeout=SILENT_SECONDS) as client:
             for _ in range(MAX_REDIRECTS + 1):
-                with _connect(client, address) as response:
+                with _connect(client, address, deadline) as response:
                     if response.status_code == 200:
                         yield response
                         return
@@ -187,7 +200,7 @@ class UrlFetcher:
 
 
 @contextmanager
-def _connect(client: httpx2.Client, address: FileUrl) -> Iterator[httpx2.Response]:
+def _connect(client: httpx2.Client, address: FileUrl, deadline: Deadline) -> Iterator[httpx2.Response]:
     """The response of the first address of the host that can be reached."""
     import httpx2
 
@@ -204,7 +217,7 @@ def _connect(client: httpx2.Client, address: FileUrl) -> Iterator[httpx2.Respons
                 # A compressed body could exceed the limit after it is unpacked.
                 "Accept-Encoding": "identity",
             },
-            extensions={"sni_hostname": address.host},
+            extensions={"sni_hostname": address.host} | deadline.extensions,
         )
         try:
             response = client.send(request, stream=True, follow_redirects=False)
@@ -221,6 +234,12 @@ def _connect(client: httpx2.Client, address: FileUrl) -> Iterator[httpx2.Respons
         finally:
             response.close()
         return
+
+
+def _content_length(response: httpx2.Response) -> int:
+    """The length that the headers promise; 0 where they promise none."""
+    text = response.headers.get("content-length", "")
+    return int(text) if re.fullmatch("[0-9]{1,18}", text) else 0
 
 
 def _read_chunks(response: httpx2.Response, address: FileUrl) -> Iterator[bytes]:

@@ -116,19 +116,18 @@ def _hub_source(
 
 
 def _url_source(name: str, folder: Path) -> LoraSource:
-    from wangp_cli.runtime.weights.download import LOOPBACK, check_address
+    from wangp_cli.runtime.weights.http import check_address
 
     url, _, fragment = name.partition("#")
     url = url.partition("|")[0]
     try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        check_address(url)
-    except (ValueError, ModelError) as error:
-        raise RequestError("loras", str(error)) from None
-    if host in HUB_HOSTS and (match := _HUB_PATH.fullmatch(unquote(parts.path))):
+        address = check_address(url)
+    except ModelError as error:
+        raise RequestError("loras", error.message) from None
+    host, place = address.host, unquote(urlsplit(url).path)
+    if host in HUB_HOSTS and (match := _HUB_PATH.fullmatch(place)):
         return _hub_source(name, match["repository"], match["file"], match["revision"], folder)
-    last = Path(unquote(parts.path)).name
+    last = Path(place).name
     stem, ending = os.path.splitext(last)  # noqa: PTH122 - both parts at once
     if ending.lower() in (".pt", ".pth", ".ckpt", ".bin", ".pkl"):
         raise RequestError("loras", f"{last!r} is a pickle, only safetensors are read")
@@ -140,7 +139,7 @@ def _url_source(name: str, folder: Path) -> LoraSource:
     digest = hashlib.sha256(url.encode()).hexdigest()[:8]
     plain = re.sub(r"[^\w.-]+", "_", stem).strip("._")[:80] or "lora"
     sha256 = fragment.removeprefix("sha256=") if fragment.startswith("sha256=") else None
-    path = folder / ("localhost" if host in LOOPBACK else host) / f"{plain}-{digest}{ending.lower()}"
+    path = folder / ("localhost" if address.is_loopback else host) / f"{plain}-{digest}{ending.lower()}"
     return LoraSource(name=name, path=path, address=url, sha256=sha256)
 
 

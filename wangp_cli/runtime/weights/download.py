@@ -7,23 +7,24 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import BinaryIO
 
-from wangp_cli.errors import ModelError, first_line
-from wangp_cli.files.atomic import rename_durably
-from wangp_cli.files.folders import check_free_space
+from wangp_cli.errors import ModelError, NoSpaceError
+from wangp_cli.files.atomic import reason_of, rename_durably
+from wangp_cli.files.folders import check_free_space, make_folder
+from wangp_cli.runtime.weights.http import LEAST_BYTES, InterruptedTransferError, Reply, StatusError, get
 
 CHUNK = 1 << 20
 SPARE_BYTES = 64 << 20
 """Bytes that stay free on the disk."""
 REPORT_SECONDS = 0.5
 """Time between reports of progress."""
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LARGEST_UNKNOWN = 64 << 30
+"""Most bytes of a file whose size the server does not tell."""
+SPACE_HINT = "free some space, or name a folder on a larger disk; it resumes"
 ATTEMPTS = 5
-"""Attempts in a row that receive no byte, after which the download fails."""
+"""Attempts in a row that receive nearly nothing, after which the download fails."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,57 +81,77 @@ def download(remote: RemoteFile, report: Callable[[int], None]) -> str:
     Raises:
         ModelError: the connection fails repeatedly, the size or checksum is wrong, or the address is
             insecure and no checksum is known.
-        huggingface_hub.errors.HfHubHTTPError: the server responds with an error status.
+        StatusError: the server responds with an error status.
+        NoSpaceError: the disk is full or the folder cannot be written; it names the file.
     """
-    if not remote.has_checksum:
-        check_address(remote.url)
-    remote.path.parent.mkdir(parents=True, exist_ok=True)
-    if remote.size is not None and remote.partial_bytes > remote.size:
-        remote.partial.unlink()
+    try:
+        make_folder(remote.path.parent)
+        if remote.size is not None and remote.partial_bytes > remote.size:
+            remote.partial.unlink()
+        _stream_with_retries(remote, report)
+        digest = _check(remote)
+        rename_durably(remote.partial, remote.path)
+    except OSError as error:
+        raise NoSpaceError(f"{remote.path} cannot be written: {reason_of(error)}", hint=SPACE_HINT) from None
+    return digest
+
+
+def _stream_with_retries(remote: RemoteFile, report: Callable[[int], None]) -> None:
+    """Download the rest of a file; attempts that receive little count as failures in a row."""
     failures = 0
     while remote.size is None or remote.partial_bytes < remote.size:
         before = remote.partial_bytes
         try:
             _stream(remote, report)
             break
-        except _transport_errors() as error:
-            failures = 1 if remote.partial_bytes > before else failures + 1
+        except InterruptedTransferError as error:
+            failures = 1 if remote.partial_bytes - before >= LEAST_BYTES else failures + 1
             if failures >= ATTEMPTS:
-                raise ModelError(
-                    f"cannot get {remote.path.name}: {first_line(error)}", hint="try again; it resumes"
-                ) from error
+                raise ModelError(f"cannot get {remote.path.name}: {error.message}", hint=error.hint) from None
             time.sleep(0.2 * 2**failures)
-    remote.partial.touch()
-    digest = _check(remote)
-    rename_durably(remote.partial, remote.path)
-    return digest
+    # An empty file is never requested.
+    os.close(os.open(remote.partial, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666))
 
 
 def _stream(remote: RemoteFile, report: Callable[[int], None]) -> None:
     """Append the rest of a file to its partial file, or write it from the start without range support."""
-    from huggingface_hub.utils import get_session, hf_raise_for_status
-
     size = remote.partial_bytes
-    headers = dict(remote.headers) | {"Accept-Encoding": "identity"}
-    if size:
-        headers["Range"] = f"bytes={size}-"
-    with get_session().stream("GET", remote.url, headers=headers, timeout=30) as response:
-        if response.status_code == 416:  # Range not satisfiable: the partial file is complete.
-            return
-        hf_raise_for_status(response)
-        if not remote.has_checksum:
-            check_address(str(response.url))
-        resumes = response.status_code == 206
-        with open(remote.partial, "ab" if resumes else "wb", opener=_open_no_link) as file:
-            size = size if resumes else 0
+    headers = dict(remote.headers) | ({"Range": f"bytes={size}-"} if size else {})
+    try:
+        with get(remote.url, headers, any_http=remote.has_checksum) as reply:
+            resumes = reply.status == 206 and size > 0
+            with open(remote.partial, "ab" if resumes else "wb", opener=_open_no_link) as file:
+                _write(reply, file, remote, size if resumes else 0, report)
+    except StatusError as error:
+        if error.status != 416 or not size:
+            raise
+        # Range not satisfiable: the partial file is complete, or none of this file.
+        if remote.size is not None:
+            remote.partial.unlink()
+            raise InterruptedTransferError(f"{remote.path.name} cannot be resumed") from None
+
+
+def _write(
+    reply: Reply, file: BinaryIO, remote: RemoteFile, size: int, report: Callable[[int], None]
+) -> None:
+    """Append the content of a reply, but no more than was announced and than the disk can hold."""
+    limit = LARGEST_UNKNOWN if remote.size is None else remote.size
+    reported = time.monotonic()
+    for chunk in reply.chunks():
+        size += len(chunk)
+        if size > limit:
+            file.close()
+            remote.partial.unlink()
+            raise ModelError(
+                f"{remote.path.name}: the server sends more than the {limit} bytes that it announced",
+                hint="try again, or another mirror",
+            )
+        file.write(chunk)
+        if time.monotonic() - reported > REPORT_SECONDS:
             reported = time.monotonic()
-            # Chunks as they arrive: a larger one would be lost when the connection breaks.
-            for chunk in response.iter_bytes():
-                file.write(chunk)
-                size += len(chunk)
-                if time.monotonic() - reported > REPORT_SECONDS:
-                    reported = time.monotonic()
-                    report(size)
+            if remote.size is None:
+                check_download_space(remote.path.parent, 1, hint=SPACE_HINT)
+            report(size)
 
 
 def _open_no_link(path: str, flags: int) -> int:
@@ -151,53 +172,25 @@ def check_download_space(folder: Path, needed: int, *, hint: str) -> None:
     check_free_space(folder, needed, spare=SPARE_BYTES, hint=hint)
 
 
-def check_address(url: str) -> None:
-    """Refuse addresses over an insecure connection.
-
-    Raises:
-        ModelError: it is neither https nor on this machine.
-    """
-    parts = urlsplit(url)
-    if parts.scheme.lower() != "https" and parts.hostname not in LOOPBACK:
-        raise ModelError(f"{parts.scheme}://{parts.hostname} is refused, only https is allowed")
-
-
 def request_file_facts(url: str, path: Path, sha256: str | None = None) -> RemoteFile:
     """A file at a URL with its size and version from the headers of a GET request.
 
     Raises:
-        ModelError: the connection fails, or the server responds with an error status.
+        ModelError: the address is insecure, the connection fails or the server answers with an error status.
     """
-    from huggingface_hub.utils import get_session
-
-    check_address(url)
-    shown = url.partition("?")[0]
     try:
-        headers = {"Accept-Encoding": "identity"}
-        with get_session().stream("GET", url, headers=headers, timeout=30) as response:
-            code, response_headers = response.status_code, response.headers
-    except _transport_errors() as error:
-        raise ModelError(f"{shown} cannot be fetched: {first_line(error)}", hint="try again") from None
-    if code >= 400:
-        hint = "the address may need a token" if code in (401, 403) else None
-        raise ModelError(f"{shown} cannot be fetched: the server answers {code}", hint=hint)
-    length = response_headers.get("Content-Length", "")
-    version = response_headers.get("ETag") or response_headers.get("Last-Modified") or ""
+        with get(url, {}) as reply:
+            headers, size = reply.headers, reply.length
+    except StatusError as error:
+        hint = "the address may need a token" if error.status in (401, 403) else None
+        raise ModelError(error.message, hint=hint) from None
     return RemoteFile(
         url=url,
         path=path,
-        size=int(length) if length.isdigit() else None,
+        size=size,
         sha256=sha256.lower() if sha256 else None,
-        version=version,
+        version=headers.get("etag") or headers.get("last-modified") or "",
     )
-
-
-def _transport_errors() -> tuple[type[Exception], ...]:
-    """The transport error of the HTTP client of huggingface_hub, which is httpx or httpx2."""
-    from huggingface_hub.utils import get_session
-
-    package: Any = import_module(type(get_session()).__module__.partition(".")[0])
-    return (package.TransportError,)
 
 
 def _check(remote: RemoteFile) -> str:
