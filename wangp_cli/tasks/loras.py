@@ -121,11 +121,15 @@ class LoraOptions(Spec):
         """Strengths that replace those of the accelerator's LoRAs."""
         return read_multipliers(self._multipliers[0])
 
-    def strengths(self) -> list[tuple[str, Strength]]:
-        """Name and strength of each of the task's LoRAs; 1 where none is given."""
+    def given_strengths(self) -> list[tuple[str, Strength | None]]:
+        """Name and strength of each of the task's LoRAs; None where no strength is given."""
         given = read_multipliers(self._multipliers[1])
         names = [parse_lora(lora) for lora in self.loras]
         return [
-            (name, own or (given[index] if index < len(given) else Strength()))
+            (name, own or (given[index] if index < len(given) else None))
             for index, (name, own) in enumerate(names)
         ]
+
+    def strengths(self) -> list[tuple[str, Strength]]:
+        """Name and strength of each of the task's LoRAs; 1 where none is given."""
+        return [(name, strength or Strength()) for name, strength in self.given_strengths()]

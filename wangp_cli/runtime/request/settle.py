@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.runtime.events.events_file import check_apart
 from wangp_cli.runtime.history.log import HISTORY, check_history
+from wangp_cli.runtime.loras.experts import pair_by_name
 from wangp_cli.runtime.loras.select import LoraUse, download_notices, find_loras
 from wangp_cli.runtime.request.check_inputs import check_inputs, speech_notices
 from wangp_cli.runtime.request.check_model import check_model, check_recamera, vocabulary_notices
@@ -88,6 +89,8 @@ def _settle_render(
 ) -> RenderRequest:
     spec = models["model"]
     notices = check_model(task, spec, merged.origin, session.catalogue)
+    task, of_pairs = pair_by_name(task, spec)
+    notices += of_pairs
     loras = find_loras(task, merged.origin, spec, session)
     facts = check_inputs(task, [lora.path for lora in loras if lora.source.is_local], merged.checksums)
     _check_manifest_folder(session)
