@@ -9,6 +9,7 @@ import typer
 
 from wangp_cli.catalogue import Catalogue
 from wangp_cli.commands._errors import report_errors
+from wangp_cli.commands._models import ModelsDir
 from wangp_cli.commands._table import values_list, write_facts, write_json, write_table
 from wangp_cli.errors import ModelError, RequestError, WangpError
 from wangp_cli.files.units import format_bytes
@@ -90,17 +91,22 @@ def check(
         str | None, typer.Option("--model", "-m", help="Compare with this model only.", metavar="NAME")
     ] = None,
     json: Json = False,
+    models_dir: ModelsDir = None,
 ) -> None:
     """Compare every key of a LoRA with the layers of a model, or of all models that it may fit."""
     with report_errors():
         path = _local_path(name)
         header = check_lora(path)
         catalogue = _catalogue()
-        networks = [_network_of(catalogue.get(model))] if model else _candidate_networks(header, catalogue)
+        if model:
+            spec = catalogue.get(model)
+            networks, experts = [_network_of(spec, models_dir)], int(spec.experts)
+        else:
+            networks, experts = _candidate_networks(header, catalogue), header.transformers
         bootstrap.prepare_libraries()
         from wangp_cli.pipelines.lora.check import check_fit
 
-        results = check_fit(path, networks)
+        results = check_fit(path, networks, experts)
         if json:
             write_json([vars(fit) | {"fits": fit.fits} for fit in results])
         else:
@@ -189,17 +195,20 @@ def _local_path(name: str) -> Path:
     return source.path
 
 
-def _networks(catalogue: Catalogue) -> list[Network]:
-    """The networks of the catalogue, each once."""
-    return list(
-        {spec.network.name: spec.network for spec in catalogue.models.values() if spec.network}.values()
-    )
+def _networks(catalogue: Catalogue) -> list[tuple[Network, int]]:
+    """The networks of the catalogue, with the most transformers of a model that has it."""
+    found: dict[str, tuple[Network, int]] = {}
+    for spec in catalogue.models.values():
+        if spec.network:
+            _, experts = found.get(spec.network.name, (spec.network, 1))
+            found[spec.network.name] = spec.network, max(experts, spec.experts)
+    return list(found.values())
 
 
 def _candidate_networks(header: Header, catalogue: Catalogue) -> list[Network]:
     networks = _networks(catalogue)
-    if not (fitting := [network for network in networks if header.may_fit(network)]):
-        widths = sorted({network.width for network in networks})
+    if not (fitting := _fitting(header, networks)):
+        widths = sorted({network.width for network, _ in networks})
         width = header.width or "an unknown number of features"
         raise ModelError(
             f"the LoRA was made for at least {header.blocks} blocks, {width} wide; the "
@@ -209,24 +218,33 @@ def _candidate_networks(header: Header, catalogue: Catalogue) -> list[Network]:
     return fitting
 
 
-def _network_of(spec: ModelSpec) -> Network:
+def _fitting(header: Header, networks: list[tuple[Network, int]]) -> list[Network]:
+    return [network for network, experts in networks if header.may_fit(network, experts)]
+
+
+def _network_of(spec: ModelSpec, models_dir: Path | None) -> Network:
     """A model's network, from the catalogue or from its weights."""
     if spec.network:
         return spec.network
     from wangp_cli.pipelines.checkpoints.checkpoint import Checkpoint
 
     settings, _, folders = bootstrap.load_settings()
-    config = Checkpoint(locate.locate(spec, bootstrap.models_dir(settings, folders))).config("transformer")
+    weights = locate.locate(spec, bootstrap.models_dir(settings, folders, models_dir))
+    config = Checkpoint(weights).config("transformer")
     return Network.model_validate({"name": spec.name, "kind": config["_class_name"], "config": config})
 
 
-def _facts(path: Path, name: str, networks: list[Network]) -> dict[str, Any]:
-    facts = {"name": name, "path": str(path), "bytes": path.stat().st_size}
+def _facts(path: Path, name: str, networks: list[tuple[Network, int]]) -> dict[str, Any]:
+    """The facts of a file; with the error instead if it is broken, or cannot be read."""
+    facts: dict[str, Any] = {"name": name, "path": str(path)}
     try:
+        facts["bytes"] = path.stat().st_size
         header = check_lora(path)
     except WangpError as error:
         return facts | {"error": error.message}
-    return facts | header.facts() | {"fits": [n.name for n in networks if header.may_fit(n)]}
+    except OSError as error:
+        return facts | {"error": f"cannot be read: {error.strerror or error}"}
+    return facts | header.facts() | {"fits": [network.name for network in _fitting(header, networks)]}
 
 
 def _range_text(values: list[int]) -> str:

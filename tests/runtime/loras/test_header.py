@@ -77,3 +77,85 @@ def test_a_lora_may_fit_a_network_of_its_width_with_enough_blocks() -> None:
     assert not Header(shapes=wide, metadata={}).may_fit(network)
     deep = {key.replace("blocks.0", "blocks.2"): shape for key, shape in shapes.items()}
     assert not Header(shapes=deep, metadata={}).may_fit(network)
+
+
+NETWORK = Network(
+    name="n",
+    kind="k",
+    config={"num_attention_heads": 4, "attention_head_dim": 12, "num_layers": 2, "ffn_dim": 96},
+)
+Q, FLAT, LAST = "diffusion_model.blocks.1.self_attn.q", "lycoris_blocks_1_self_attn_o", "blocks_0_ffn_2"
+PLACED: dict[str, dict[str, tuple[int, ...]]] = {
+    "LoKr": {f"{Q}.lokr_w1": (4, 4), f"{Q}.lokr_w2_a": (12, 3), f"{Q}.lokr_w2_b": (3, 12)},
+    "flat LoKr": {f"{FLAT}.lokr_w1": (4, 4), f"{FLAT}.lokr_w2": (12, 12)},
+    "LoHa": {f"{Q}.hada_w1_a": (48, 2), f"{Q}.hada_w1_b": (2, 48)},
+    "feed-forward": {"blocks.0.ffn.0.lora_A.weight": (2, 48), "blocks.0.ffn.0.lora_B.weight": (96, 2)},
+    "feed-forward out": {f"{LAST}.lora_down.weight": (2, 96), f"{LAST}.lora_up.weight": (48, 2)},
+    "keys of cross attention": {
+        "transformer.blocks.0.attn2.to_k.lora_A.weight": (2, 48),
+        "transformer.blocks.0.attn2.to_k.lora_B.weight": (48, 2),
+    },
+    "norms": {"diffusion_model.blocks.0.norm3.diff": (48,)},
+    "tables": {"diffusion_model.blocks.0.diff_m": (1, 6, 48)},
+    "the head": {"head.head.lora_A.weight": (2, 48), "head.head.lora_B.weight": (64, 2)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PLACED)
+def test_a_file_is_placed_by_the_shapes_of_its_layers(case: str) -> None:
+    header = Header(shapes=PLACED[case], metadata={})
+    assert header.kinds
+    assert header.width == 48
+    assert header.may_fit(NETWORK)
+    wide = NETWORK.model_copy(update={"config": NETWORK.config | {"num_attention_heads": 5}})
+    assert not header.may_fit(wide)
+
+
+def test_the_width_of_the_feed_forward_layer_counts_too() -> None:
+    header = Header(shapes=PLACED["feed-forward"], metadata={})
+    deeper = NETWORK.model_copy(update={"config": NETWORK.config | {"ffn_dim": 128}})
+    assert not header.may_fit(deeper)
+
+
+def test_a_file_for_two_transformers_fits_models_of_two() -> None:
+    keys = [f"diffusion_model.transformer_{number}.blocks.0.norm3.diff" for number in (1, 2)]
+    header = Header(shapes=dict.fromkeys(keys, (48,)), metadata={})
+    assert (header.may_fit(NETWORK, 2), header.may_fit(NETWORK, 1)) == (True, False)
+
+
+def test_a_scale_of_a_factor_is_no_layer_of_its_own() -> None:
+    shapes = {key: value.shape for key, value in tensors().items()}
+    scaled = shapes | {next(iter(shapes)).replace(".weight", ".scale_weight"): (1,)}
+    assert Header(shapes=scaled, metadata={}).layers == 1
+
+
+def _file(header: object, size: int = 0) -> bytes:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + b"\0" * size
+
+
+ENTRY = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+DAMAGED = {
+    "metadata is a list": _file({"__metadata__": [1]}),
+    "metadata is a text": _file({"__metadata__": "x", "blocks.0.x.lora_A.weight": ENTRY}, 4),
+    "a tensor is a number": _file({"x": 1}),
+    "a shape is a text": _file({"x": ENTRY | {"shape": "ab"}}, 4),
+    "a shape is an object": _file({"x": ENTRY | {"shape": {"a": 1}}}, 4),
+    "a side is a text": _file({"x": ENTRY | {"shape": ["a"]}}, 4),
+    "a side is a list": _file({"x": ENTRY | {"shape": [[1]]}}, 4),
+    "no offsets": _file({"x": ENTRY | {"data_offsets": []}}, 4),
+    "one offset": _file({"x": ENTRY | {"data_offsets": [1]}}, 4),
+    "offsets are texts": _file({"x": ENTRY | {"data_offsets": ["a", "b"]}}, 4),
+    "an offset is absurd": _file({"x": ENTRY | {"data_offsets": [0, 1 << 60]}}, 4),
+    "an offset is no whole number": _file({"x": ENTRY | {"data_offsets": [0, 4.5]}}, 4),
+    "twice the same key": _file(b'{"x": 1, "x": 2}'),
+    "not UTF-8": _file(b'{"\xff": 1}'),
+    "deep": _file(b"[" * 5000 + b"]" * 5000),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_a_damaged_header_is_one_clear_message(tmp_path: Path, case: str) -> None:
+    (tmp_path / "a.safetensors").write_bytes(DAMAGED[case])
+    with pytest.raises(ModelError, match=r"LoRA .*a.safetensors (is broken|holds no weights)"):
+        check_lora(tmp_path / "a.safetensors")

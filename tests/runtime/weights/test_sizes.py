@@ -10,7 +10,9 @@ from wangp_cli.runtime.weights.sizes import parameters_in
 
 
 def test_parameters_are_counted_by_the_header_alone(tmp_path: Path) -> None:
-    header = {"a": {"shape": [2, 3]}, "b": {"shape": []}, "__metadata__": {"format": "pt"}}
+    tensors = {"a": [2, 3], "b": []}
+    header = {key: {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]} for key, shape in tensors.items()}
+    header["__metadata__"] = {"format": "pt"}
     text = json.dumps(header).encode()
     file = tmp_path / "a.safetensors"
     file.write_bytes(struct.pack("<Q", len(text)) + text)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 from wangp_cli.errors import ModelError
 from wangp_cli.files import safetensors_header, strict_json
 from wangp_cli.models import Network
-from wangp_cli.pipelines.lora.keys import bare_name, split_key
+from wangp_cli.pipelines.lora.keys import bare_name, by_transformer, flat, split_key
 
 ENDINGS = (".safetensors", ".sft")
 KINDS = {
@@ -22,15 +24,30 @@ KINDS = {
     "h1_a": "LoHa",
     "magnitude": "DoRA",
     "weight": "differences",
+    "bias": "differences",
+    "set_weight": "differences",
 }
 SHOWN_WORDS = 8
+Shape = tuple[int, ...]
+HIDDEN_AXES = (
+    (r"(attn1|self_attn)_(to_)?[qkv]", 1),
+    (r"(attn2|cross_attn)_(to_)?q", 1),
+    (r"(attn[12]|self_attn|cross_attn)_(to_out_0|[okv]|to_[kv]|[kv]_img|add_[kv]_proj)", 0),
+    (r"ffn_(net_0_proj|0)", 1),
+    (r"ffn_(net_2|2)", 0),
+    (r"(head_head|proj_out|condition_embedder_time_proj|time_projection_1)", 1),
+    (r"patch_embedding|(text|time)_embedding_[02]|condition_embedder_(text|time)_embedder_linear_[12]", 0),
+    (r"((attn[12]|self_attn|cross_attn)_)?norm\w*|(head_)?(modulation|scale_shift_table)", -1),
+)
+"""Patterns of Wan's layers, and the axis of their weights or tables that is as wide as the hidden states."""
+FEED_FORWARD_AXES = ((r"ffn_(net_0_proj|0)", 0), (r"ffn_(net_2|2)", 1))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
     """Names and shapes of the tensors of a LoRA file, and its metadata."""
 
-    shapes: dict[str, tuple[int, ...]]
+    shapes: dict[str, Shape]
     metadata: dict[str, str]
 
     @cached_property
@@ -56,11 +73,13 @@ class Header:
 
     @cached_property
     def width(self) -> int | None:
-        """Hidden width of the network it was trained for; None where no attention layer has an adapter."""
-        for layer, part, shape in self._parts:
-            if part == "down" and re.search(r"(attn1|self_attn)[._](to_)?[qkv]$", layer) and len(shape) == 2:
-                return shape[1]
-        return None
+        """Hidden width of the network it was trained for; None where no layer tells it."""
+        return self._side(HIDDEN_AXES)
+
+    @cached_property
+    def transformers(self) -> int:
+        """Number of transformers that the file tells apart; 1 if it is for every transformer alike."""
+        return 2 if any(by_transformer(self.shapes).values()) else 1
 
     @cached_property
     def title(self) -> str:
@@ -82,15 +101,40 @@ class Header:
             return ()
         return tuple(tag for tag, _ in tags.most_common(SHOWN_WORDS))
 
-    def may_fit(self, network: Network) -> bool:
-        """Whether a network has the same width and enough blocks; a full check compares all layers."""
+    def may_fit(self, network: Network, experts: int = 1) -> bool:
+        """Whether a network has the same widths and enough blocks; a full check compares all layers.
+
+        Args:
+            network: of the catalogue.
+            experts: most transformers of a model with this network.
+        """
         config = network.config
         vace = any(layer.startswith("vace_") for layer, _, _ in self._parts)
+        feed_forward = self._side(FEED_FORWARD_AXES)
         return (
             self.width == network.width
+            and feed_forward in (None, config.get("ffn_dim", feed_forward))
             and self.blocks <= config.get("num_layers", 0)
+            and self.transformers <= experts
             and (not vace or "vace_layers" in config)
         )
+
+    def _side(self, axes: tuple[tuple[str, int], ...]) -> int | None:
+        """The length of the first of these axes that the file has."""
+        for pattern, axis in axes:
+            for layer, shape in self._weights.items():
+                if len(shape) > max(axis, 0) and re.fullmatch(rf"((vace_)?blocks_\d+_)?({pattern})", layer):
+                    return shape[axis]
+        return None
+
+    @cached_property
+    def _weights(self) -> dict[str, Shape]:
+        """The shape of what is added to each layer's weight or table, by the layer's name in `flat` form."""
+        layers: dict[str, dict[str, Shape]] = {}
+        for layer, part, shape in self._parts:
+            layers.setdefault(flat(layer), {})[part] = shape
+        shapes = {layer: _added_shape(parts) for layer, parts in layers.items()}
+        return {layer: shape for layer, shape in shapes.items() if shape}
 
     def facts(self) -> dict[str, Any]:
         """The facts as a JSON object."""
@@ -105,8 +149,29 @@ class Header:
         }
 
     @cached_property
-    def _parts(self) -> list[tuple[str, str, tuple[int, ...]]]:
+    def _parts(self) -> list[tuple[str, str, Shape]]:
         return [(*split_key(key), shape) for key, shape in self.shapes.items()]
+
+
+def _added_shape(parts: Mapping[str, Shape]) -> Shape | None:
+    """The shape that the tensors of a layer make together; None if some are missing."""
+    if "w1" in parts or "w1_a" in parts:
+        left, right = (_product(parts, *names) for names in (("w1", "w1_a", "w1_b"), ("w2", "w2_a", "w2_b")))
+        return (left[0] * right[0], left[1] * right[1]) if left and right else None
+    factors = _product(parts, "", "up", "down") or _product(parts, "", "h1_a", "h1_b")
+    return factors or next((parts[part] for part in ("weight", "set_weight", "bias") if part in parts), None)
+
+
+def _product(parts: Mapping[str, Shape], whole: str, first: str, second: str) -> Shape | None:
+    """The shape of a matrix that is stored whole or as two factors; None if it is not there."""
+    if whole in parts:
+        return _matrix(parts[whole])
+    outputs, inputs = (_matrix(parts.get(name, ())) for name in (first, second))
+    return (outputs[0], inputs[1]) if outputs and inputs else None
+
+
+def _matrix(shape: Shape) -> Shape | None:
+    return (shape[0], math.prod(shape[1:])) if len(shape) >= 2 else None
 
 
 def read_header(path: Path) -> Header:
@@ -121,14 +186,14 @@ def read_header(path: Path) -> Header:
         )
     try:
         data, header_bytes = safetensors_header.read_header(path)
-        metadata = data.pop("__metadata__", {})
-        shapes = {key: tuple(map(int, tensor["shape"])) for key, tensor in data.items()}
+        metadata = data.pop(safetensors_header.METADATA, {})
+        shapes = {key: tuple(tensor["shape"]) for key, tensor in data.items()}
         end = max((tensor["data_offsets"][1] for tensor in data.values()), default=0)
     except FileNotFoundError:
         raise ModelError(f"LoRA {path} is missing") from None
     except OSError as error:
         raise ModelError(f"LoRA {path} cannot be read: {(error.strerror or str(error)).lower()}") from None
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+    except ValueError:
         with path.open("rb") as file:
             content = "a web page" if file.read(1) == b"<" else "no safetensors header"
         raise ModelError(f"LoRA {path} is broken: it begins with {content}", hint="fetch it again") from None
@@ -137,7 +202,7 @@ def read_header(path: Path) -> Header:
             f"LoRA {path} is broken: it has {size} bytes, its header wants {header_bytes + end}",
             hint="fetch it again",
         )
-    return Header(shapes=shapes, metadata={str(key): str(value) for key, value in metadata.items()})
+    return Header(shapes=shapes, metadata=metadata)
 
 
 def check_lora(path: Path) -> Header:
