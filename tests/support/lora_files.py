@@ -154,5 +154,5 @@ LAYOUTS = {
 
 def saved(folder: Path, tensors: Tensors, strength: str = "1", **metadata: str) -> Lora:
     file = folder / f"style{len(list(folder.iterdir()))}.safetensors"
-    save_file(tensors, file, metadata=metadata or None)
+    save_file({key: value.clone() for key, value in tensors.items()}, file, metadata=metadata or None)
     return Lora(path=file, strength=Strength.parse(strength))

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from wangp_cli.pipelines.checkpoints.key_names import KeyNames, first_keys, without_prefix
+from wangp_cli.pipelines.checkpoints.key_names import KeyNames, first_keys
 
 NAMES = KeyNames(
     parameter=lambda name: name.replace("attn1", "self_attn"),
@@ -22,10 +22,13 @@ NAMES = KeyNames(
         ("model.diffusion_model.head.weight", "head.weight"),
         ("diffusion_model.head.weight", "head.weight"),
         ("head.transformer.weight", "head.transformer.weight"),
+        ("model.blocks.0.weight", "blocks.0.weight"),
+        ("model._fsdp_wrapped_module.blocks.0._orig_mod.q.weight", "blocks.0.q.weight"),
+        ("module.model.head.weight", "head.weight"),
     ],
 )
 def test_the_prefix_of_a_tool_is_removed(key: str, name: str) -> None:
-    assert without_prefix(key) == name
+    assert NAMES.bare(key) == name
 
 
 @pytest.mark.parametrize(("count", "text"), [(1, "0"), (3, "0, 1, 2"), (5, "0, 1, 2 and 2 more")])

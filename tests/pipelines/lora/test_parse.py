@@ -23,9 +23,9 @@ FACTORS = {"down": torch.ones(4, 3), "up": torch.ones(2, 4)}
     ],
 )
 def test_the_scale_is_alpha_by_rank(metadata: dict[str, Any], scale: float) -> None:
-    assert change_of(FACTORS, (2, 3), metadata, "blocks.0.to_q").delta.scale == scale
+    assert change_of(FACTORS, (2, 3), metadata, ["blocks.0.to_q"]).delta.scale == scale
     own = FACTORS | {"alpha": torch.tensor(6.0)}
-    assert change_of(own, (2, 3), metadata, "blocks.0.to_q").delta.scale == 1.5
+    assert change_of(own, (2, 3), metadata, ["blocks.0.to_q"]).delta.scale == 1.5
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_tensors_that_make_no_change_are_refused(
     tensors: dict[str, torch.Tensor], metadata: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(LoraMismatchError, match=reason):
-        change_of(tensors, (2, 3), metadata, "blocks.0.to_q")
+        change_of(tensors, (2, 3), metadata, ["blocks.0.to_q"])

@@ -176,7 +176,7 @@ def test_layers_for_pictures_are_left_out_where_there_are_none(tmp_path: Path) -
     lora = saved(tmp_path, tensors)
     assert any("k_img" in key for key in tensors)
     assert apart(adapted(text, lora), merged(text, dense(draw_like(text, image)))) < NEAR
-    found = read_file.read(lora.path, text)
+    [found] = read_file.read(lora.path, text)
     assert len(found.left_out) == 8
     assert all("_img" in key for key in found.left_out)
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import re
 
 PREFIXES = (
     "model.diffusion_model.",
     "diffusion_model.",
     "transformer.",
+    "model.",
+    "module.",
     "proj_model.",
     "audio_processor.",
 )
 """Prefixes that training and inference tools add to every key."""
+WRAPPERS = re.compile(r"\b(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+"""Names of wrappers of PyTorch, which compiled and distributed training leaves in keys."""
+WEIGHT_SCALES = ("scale_weight", "weight_scale")
+"""Ends of keys of the scales of quantised weights."""
+ACTIVATION_SCALES = ("scale_input", "input_scale", "output_scale")
+"""Ends of keys of activation scales, which only kernels for 8-bit activations need; they are ignored."""
+QUANTIZATION_KEYS = (*WEIGHT_SCALES, *ACTIVATION_SCALES, "comfy_quant")
+"""Ends of keys that describe how a tensor is quantised."""
 SHOWN_KEYS = 3
 """Number of keys that an error message lists."""
 
@@ -39,6 +46,7 @@ class KeyNames:
         constants: matches keys of tensors that the network computes itself.
         input_layer: name of the parameter `[width, channels, ...]` that embeds the input; every transformer
             of the family has it.
+        prefixes: those that keys may have in front of these names; several may follow each other.
     """
 
     family: str = ""
@@ -48,6 +56,15 @@ class KeyNames:
     fused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     constants: re.Pattern[str] | None = None
     input_layer: str = ""
+    prefixes: tuple[str, ...] = PREFIXES
+
+    def bare(self, key: str) -> str:
+        """A key without the prefixes and wrappers of the tools that wrote it."""
+        if self.prefixes:
+            key = WRAPPERS.sub("", key)
+        while prefix := next((prefix for prefix in self.prefixes if key.startswith(prefix)), None):
+            key = key.removeprefix(prefix)
+        return key
 
     def is_of_images(self, key: str) -> bool:
         """Whether a key is of a layer that only networks conditioned on images have."""
@@ -67,11 +84,6 @@ class KeyNames:
     def own_names(self, parameters: Iterable[str]) -> dict[str, str]:
         """The parameter by every name that a file may use for it: its own and that of the original code."""
         return {name: own for own in parameters for name in (own, self.parameter(own))}
-
-
-def without_prefix(key: str) -> str:
-    """A key without the prefix of the tool that wrote it."""
-    return next((key.removeprefix(prefix) for prefix in PREFIXES if key.startswith(prefix)), key)
 
 
 def first_keys(keys: Iterable[str]) -> str:

@@ -1,8 +1,9 @@
-"""Dequantise the parameters of weight files: plain dtypes, GGUF blocks, scaled fp8, quanto int8."""
+"""Dequantise the parameters of weight files: plain dtypes, GGUF blocks, scaled fp8, scaled int8."""
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from wangp_cli.errors import ModelError
-from wangp_cli.pipelines.checkpoints.key_names import without_prefix
+from wangp_cli.pipelines.checkpoints.key_names import ACTIVATION_SCALES, WEIGHT_SCALES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
 FLOAT8 = ("F8_E4M3", "F8_E5M2")
 UNSCALED = ("F64", "F32", "F16", "BF16", *FLOAT8)
 GGUF_BLOCKS = re.compile(r"(I?Q\d\w*|TQ\d_\d|MXFP4|NVFP4)")
-SCALE = re.compile(r"^(.*)\.(?:scale_weight|weight_scale)$")
-ACTIVATION_SCALES = (".scale_input", ".input_scale", ".output_scale")
-"""Suffixes of activation scales, which only kernels for fp8 activations need; they are ignored."""
-COMFY_FORMATS = ("float8_e4m3fn", "float8_e5m2")
+SCALE = re.compile(rf"^(.*)\.(?:{'|'.join(WEIGHT_SCALES)})$")
+COMFY_FORMATS = re.compile(r"float8_e(4m3fn|5m2)(_rowwise)?|int8_(tensorwise|rowwise)")
+COMFY_KEYS = ("format", "per_row", "full_precision_matrix_mult", "orig_dtype")
+"""Keys of a `comfy_quant` description that do not change what the stored numbers mean."""
+COMFY_BYTES = 4096
+"""Longest `comfy_quant` description."""
 
 
 @dataclass(frozen=True)
@@ -120,12 +123,12 @@ def parameters(files: Sequence[WeightFile], names: KeyNames) -> dict[str, Stored
 
 
 def _sort(location: TensorLocation, tensors: _SortedTensors, names: KeyNames) -> None:
-    key = without_prefix(location.key)
+    key = names.bare(location.key)
     if key == "scaled_fp8":
         tensors.marked = True
     elif key.endswith(".comfy_quant"):
         _check_comfy(location)
-    elif key.endswith(ACTIVATION_SCALES) or names.is_constant(key):
+    elif key.endswith(tuple(f".{end}" for end in ACTIVATION_SCALES)) or names.is_constant(key):
         pass
     elif match := SCALE.match(key):
         tensors.scales[f"{match[1]}.weight"] = location
@@ -147,7 +150,13 @@ def _check_format(name: str, location: TensorLocation, tensors: _SortedTensors) 
     needs_scale = quanto or (tensors.marked and info.dtype in FLOAT8)
     if needs_scale and scale is None:
         raise ModelError(f"{file} has no scale for {name}", hint="get the file again, it is incomplete")
-    if not (info.dtype in UNSCALED or GGUF_BLOCKS.fullmatch(info.dtype) or (quanto and info.dtype == "I8")):
+    if not (
+        info.dtype in UNSCALED
+        or GGUF_BLOCKS.fullmatch(info.dtype)
+        or (info.dtype == "I8" and scale is not None)
+        # A number is no quantised weight: a marker of the tool that wrote the file, or the alpha of a LoRA.
+        or math.prod(info.shape) <= 1
+    ):
         raise ModelError(f"{file}: {location.key} has dtype {info.dtype}, which is not supported")
     if scale is not None and not _broadcasts(scale.info.shape, info.shape):
         raise ModelError(f"{file}: {scale.key} is {[*scale.info.shape]} for {[*info.shape]}")
@@ -163,15 +172,20 @@ def _broadcasts(scale: tuple[int, ...], shape: tuple[int, ...]) -> bool:
 
 
 def _check_comfy(location: TensorLocation) -> None:
-    """Refuse a layer whose `comfy_quant` tensor, JSON as bytes, names an unsupported format."""
-    text = bytes(location.tensor().to(torch.uint8).tolist())
+    """Refuse a layer whose `comfy_quant` tensor, JSON as bytes, describes an unsupported format."""
+    if math.prod(location.info.shape) > COMFY_BYTES:
+        raise ModelError(f"{location.file.path.name}: {location.key} is too long")
+    text = bytes(location.tensor().to(torch.uint8).flatten().tolist())
     try:
-        name = json.loads(text).get("format")
-    except (ValueError, AttributeError):
-        name = None
-    if name not in COMFY_FORMATS:
+        description = json.loads(text)
+        name = str(description.get("format"))
+        other = [key for key, value in description.items() if value and key not in COMFY_KEYS]
+    except (ValueError, AttributeError, RecursionError):
+        name, other = "unknown", []
+    if other or not COMFY_FORMATS.fullmatch(name):
         layer = location.key.removesuffix(".comfy_quant")
         raise ModelError(
-            f"{location.file.path.name}: {layer} is quantised as {name}, which is not supported",
+            f"{location.file.path.name}: {layer} is quantised as {' with '.join([name, *other])}, "
+            "which is not supported",
             hint="use the fp8, bf16 or GGUF file of this model",
         )

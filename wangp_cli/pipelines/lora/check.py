@@ -39,8 +39,13 @@ class Fit:
         return self.layers > 0 and not self.rejected
 
 
-def check_fit(path: Path, networks: Sequence[Network]) -> list[Fit]:
+def check_fit(path: Path, networks: Sequence[Network], experts: int = 1) -> list[Fit]:
     """How a LoRA file fits each of these networks, which are built on the meta device.
+
+    Args:
+        path: the file.
+        networks: the networks.
+        experts: number of transformers that a model of them has; 2 allows a file for two.
 
     Raises:
         ModelError: the file is broken.
@@ -50,8 +55,13 @@ def check_fit(path: Path, networks: Sequence[Network]) -> list[Fit]:
     for network in networks:
         with torch.device("meta"):
             model = network_class(network.kind).from_config(network.config)
-        fit = read_file.match_tensors(tensors, metadata, model)
+        halves = read_file.match(tensors, metadata, model, experts)
         results.append(
-            Fit(network=network.name, layers=fit.layers, left_out=fit.left_out, rejected=fit.rejected)
+            Fit(
+                network=network.name,
+                layers=read_file.layers_of(halves),
+                left_out=sorted({key for half in halves for key in half.left_out}),
+                rejected={key: why for half in halves for key, why in half.rejected.items()},
+            )
         )
     return results

@@ -124,17 +124,20 @@ class Change:
         delta: matrix that is added to the weight.
         magnitude: norms to which DoRA scales the rows `[O, 1]` or columns `[1, I]` of the changed weight;
             None without DoRA.
+        bias: `[O]`, with its scale, that is added to the bias; None without one. DoRA has none.
 
     Source: DoRA, Liu et al. 2024, arXiv:2402.09353.
     """
 
     delta: LowRank | Kronecker | Hadamard
     magnitude: torch.Tensor | None = None
+    bias: torch.Tensor | None = None
 
     def to(self, device: str, dtype: torch.dtype) -> Change:
         """A copy on a device and in a dtype; magnitudes stay float32."""
         magnitude = None if self.magnitude is None else self.magnitude.to(device, torch.float32)
-        return Change(delta=self.delta.to(device, dtype), magnitude=magnitude)
+        bias = None if self.bias is None else self.bias.to(device, dtype)
+        return Change(delta=self.delta.to(device, dtype), magnitude=magnitude, bias=bias)
 
 
 class AppliedChange:
@@ -150,6 +153,7 @@ class AppliedChange:
 
     def __init__(self, change: Change, layer: torch.nn.Linear) -> None:
         self._delta = change.delta
+        self._bias = change.bias
         self._layer = layer
         self._ratio: torch.Tensor | None = None
         if change.magnitude is not None:
@@ -164,7 +168,8 @@ class AppliedChange:
         """What to add to `output [..., O]`, the layer's output for `x [..., I]`."""
         weight = strength * self._delta.scale
         if self._ratio is None:
-            return self._delta.product(x) * weight
+            added = self._delta.product(x) * weight
+            return added if self._bias is None else added + self._bias * strength
         ratio = self._ratio.to(x.dtype)
         if self._scales_outputs:
             product = output if self._layer.bias is None else output - self._layer.bias

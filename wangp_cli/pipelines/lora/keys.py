@@ -1,12 +1,14 @@
-"""Parse the keys of LoRA files: the layer and the part of its change."""
+"""Parse the keys of LoRA files: the transformer, the layer, and the part of its change."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
+from wangp_cli.pipelines.checkpoints.key_names import QUANTIZATION_KEYS
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 PREFIXES = (
     "base_model.model.",
@@ -32,8 +34,13 @@ PARTS = {
     "alpha": "alpha",
     "dora_scale": "magnitude",
     "lora_magnitude_vector": "magnitude",
+    "magnitude": "magnitude",
     "diff": "weight",
+    "w_norm": "weight",
     "diff_b": "bias",
+    "b_norm": "bias",
+    "diff_m": "weight",
+    "set_weight": "set_weight",
     "lokr_w1": "w1",
     "lokr_w1_a": "w1_a",
     "lokr_w1_b": "w1_b",
@@ -45,30 +52,54 @@ PARTS = {
     "hada_w2_a": "h2_a",
     "hada_w2_b": "h2_b",
 }
-"""The part of a change by the end of a key."""
+"""The part of a change by the end of a key; `weight` and `bias` are full differences of a parameter."""
+MODULATION_KEY = "diff_m"
+"""The end of a key that names a block; it is the difference of the block's modulation table."""
 _PART = re.compile(
     rf"(?:\.|_(?=lora))({'|'.join(sorted(map(re.escape, PARTS), key=len, reverse=True))})"
-    r"(?:\.(?!weight$|bias$)\w+)?(?:\.weight)?"
+    rf"(?:\.(?!(?:weight|bias|{'|'.join(QUANTIZATION_KEYS)})$)[\w-]+)?(?:\.(weight|bias))?"
 )
+_KEY = re.compile(rf"(.+?){_PART.pattern}")
+_EXPERT = re.compile(rf"(?:{'|'.join(map(re.escape, PREFIXES))})*transformer_([12])[._]")
 
 
 def aliases(names: Iterable[str], original: Callable[[str], str]) -> dict[str, str]:
-    """The layer by every name that a file may use for it, with dots or underscores.
+    """The layer by every name that a file may use for it, written by `flat`.
+
+    Tools that rename only a part of a name leave names such as `self_attn.to_out.0`. A mixed name that two
+    layers could have is left out.
 
     Args:
         names: names of the layers.
         original: maps the name of a layer to its name in the original code.
     """
-    by_alias: dict[str, str] = {}
-    for own in names:
-        for name in (own, original(own)):
-            by_alias[name] = own
-            by_alias[name.replace(".", "_")] = own
-    return by_alias
+    own_names = list(names)
+    exact = {flat(name): own for own in own_names for name in (own, original(own))}
+    mixed: dict[str, set[str]] = {}
+    for own in own_names:
+        for name in _mixed_names(own, original(own)):
+            mixed.setdefault(flat(name), set()).add(own)
+    return {name: next(iter(owners)) for name, owners in mixed.items() if len(owners) == 1} | exact
+
+
+def _mixed_names(own: str, original: str) -> Iterator[str]:
+    """Names with the module of one of two names and the layer of the other."""
+    first, second = own.split("."), original.split(".")
+    common = next((i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), len(first))
+    for module, layer in ((first, second), (second, first)):
+        if len(module) > common and len(layer) > common + 1:
+            yield ".".join([*module[: common + 1], *layer[common + 1 :]])
+
+
+def flat(name: str) -> str:
+    """A name with underscores for dots; tools write either, or both in one name."""
+    return name.replace(".", "_")
 
 
 def bare_name(name: str) -> str:
-    """A layer's name without the prefixes of training tools."""
+    """A layer's name without the prefixes of training tools and without the number of its transformer."""
+    if match := _EXPERT.match(name):
+        return name[match.end() :]
     for prefix in PREFIXES:
         if name.startswith(prefix):
             return bare_name(name.removeprefix(prefix))
@@ -76,7 +107,25 @@ def bare_name(name: str) -> str:
 
 
 def split_key(key: str) -> tuple[str, str]:
-    """The layer of a key, without prefixes, and its part: a value of `PARTS`, or "" if it is unknown."""
-    if match := re.fullmatch(rf"(.+?){_PART.pattern}", key):
-        return bare_name(match[1]), PARTS[match[2]]
-    return bare_name(key), ""
+    """The layer of a key, without prefixes, and its part: a value of `PARTS`, `up_bias`, or "" if unknown."""
+    match = _KEY.fullmatch(key)
+    if not match:
+        return bare_name(key), ""
+    layer, part = bare_name(match[1]), PARTS[match[2]]
+    if match[2] == MODULATION_KEY and not layer.endswith("modulation"):
+        layer = f"{layer}.modulation"
+    if match[3] == "bias":
+        return layer, "up_bias" if part == "up" else ""
+    return layer, part
+
+
+def by_transformer(keys: Iterable[str]) -> dict[str, int | None]:
+    """The number of the transformer, 1 or 2, that each key of a file is of; None is every transformer.
+
+    A file for both experts of a model names them `transformer_1` and `transformer_2`, or `transformer` and
+    `transformer_2`.
+    """
+    numbers = {key: int(match[1]) if (match := _EXPERT.match(key)) else None for key in keys}
+    if 2 in numbers.values():
+        return {key: number or (1 if "transformer." in key else None) for key, number in numbers.items()}
+    return numbers

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wangp_cli.pipelines.lora.delta import Change, Hadamard, Kronecker, LowRank
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import torch
 
@@ -26,91 +26,179 @@ class LoraMismatchError(Exception):
 
 
 def change_of(
-    tensors: Mapping[str, torch.Tensor], shape: tuple[int, int], metadata: Mapping[str, Any], name: str
+    tensors: Mapping[str, torch.Tensor],
+    shape: tuple[int, int],
+    metadata: Mapping[str, Any],
+    names: Collection[str],
 ) -> Change:
     """The change of a layer.
 
     Args:
         tensors: tensors of the layer by part, as in `keys.PARTS`.
-        shape: output and input features of the layer.
-        metadata: peft's configuration, for alphas.
-        name: name of the layer in the network.
+        shape: output and input features of the layer; those of a convolution are its channels, and its
+            input channels times the size of its kernel.
+        metadata: peft's configuration, for alphas and ranks.
+        names: names of the layer that patterns of the configuration may match.
 
     Raises:
         LoraMismatchError: factors are missing, contradictory or of a wrong shape.
     """
-    alpha = float(tensors["alpha"]) if "alpha" in tensors else None
     if len({KINDS[part[0]] for part in tensors if part[0] in KINDS}) > 1:
         raise LoraMismatchError("holds factors of two kinds")
+    settings = _LayerSettings(tensors, metadata, names)
     if {"down", "up"} & tensors.keys():
-        delta: LowRank | Kronecker | Hadamard = _low_rank(tensors, alpha, metadata, name)
+        delta: LowRank | Kronecker | Hadamard = _low_rank(tensors, shape, settings)
     elif any(part.startswith("w") for part in tensors):
-        delta = _kronecker(tensors, alpha)
+        delta = _kronecker(tensors, shape, settings)
     elif any(part.startswith("h") for part in tensors):
-        delta = _hadamard(tensors, alpha)
+        delta = _hadamard(tensors, shape, settings)
     else:
         raise LoraMismatchError("comes without factors")
-    if delta.shape != shape:
-        raise LoraMismatchError(
-            f"makes {delta.shape[0]} x {delta.shape[1]}, the layer is {shape[0]} x {shape[1]}"
-        )
-    return Change(delta=delta, magnitude=_magnitude(tensors.get("magnitude"), shape))
+    magnitude = _magnitude(tensors.get("magnitude"), shape)
+    bias = tensors.get("up_bias")
+    if bias is not None and bias.shape != (shape[0],):
+        raise LoraMismatchError(f"its bias is {shape_text(bias)}, the layer has {shape[0]} outputs")
+    if bias is not None and magnitude is not None:
+        raise LoraMismatchError("has a magnitude and a bias, which no tool trains together")
+    return Change(delta=delta, magnitude=magnitude, bias=None if bias is None else bias.float() * delta.scale)
+
+
+class _LayerSettings:
+    """Alpha and rank of one layer: of its own tensor, else of peft's configuration.
+
+    Raises:
+        LoraMismatchError: alpha is not a finite number.
+    """
+
+    def __init__(
+        self, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, Any], names: Collection[str]
+    ) -> None:
+        alpha = tensors.get("alpha")
+        if alpha is not None and (alpha.numel() != 1 or alpha.is_complex()):
+            raise LoraMismatchError(f"its alpha is {shape_text(alpha)}, one number is expected")
+        self._own = None if alpha is None else float(alpha)
+        self._metadata, self._names = metadata, names
+
+    def scale(self, rank: int, key: str) -> float:
+        """Alpha / rank; 1 without an alpha.
+
+        Args:
+            rank: of the factors; 0 if the matrices are whole, which only peft scales.
+            key: of alpha in peft's configuration.
+        """
+        if self._own is not None:
+            # LyCORIS scales no whole matrices.
+            return self._own / rank if rank else 1.0
+        alpha = self._number(key, "alpha_pattern")
+        if alpha is None:
+            return 1.0
+        rank = rank or int(self._number("r", "rank_pattern") or 0)
+        if rank < 1:
+            raise LoraMismatchError("the metadata has an alpha but no rank")
+        rooted = self._metadata.get("use_rslora") and key == "lora_alpha"
+        return alpha / (math.sqrt(rank) if rooted else rank)
+
+    def _number(self, key: str, patterns: str) -> float | None:
+        """A number of peft's configuration, which patterns replace for some layers."""
+        value = self._metadata.get(key)
+        try:
+            for pattern, other in (self._metadata.get(patterns) or {}).items():
+                if any(map(_layer_pattern(pattern).fullmatch, self._names)):
+                    value = other
+            number = None if value is None else float(value)
+        except (re.error, AttributeError, TypeError, ValueError, OverflowError):
+            raise LoraMismatchError("the metadata has an alpha or rank that cannot be read") from None
+        if number is not None and not math.isfinite(number):
+            raise LoraMismatchError(f"the metadata has {key} {value}")
+        return number
 
 
 def _low_rank(
-    tensors: Mapping[str, torch.Tensor], alpha: float | None, metadata: Mapping[str, Any], name: str
+    tensors: Mapping[str, torch.Tensor], shape: tuple[int, int], settings: _LayerSettings
 ) -> LowRank:
     for part, other in (("down", "up"), ("up", "down")):
         if part not in tensors:
             raise LoraMismatchError(f"{other} comes without {part}")
-    down, up = tensors["down"], tensors["up"]
-    if down.ndim != 2 or up.ndim != 2 or down.shape[0] != up.shape[1]:
-        raise LoraMismatchError(f"down is {shape_text(down)}, up is {shape_text(up)}")
-    rank = down.shape[0]
-    alpha = _alpha_in(metadata, name, rank) if alpha is None else alpha
-    return LowRank(down=down, up=up, scale=1.0 if alpha is None else alpha / rank)
+    down, up = (_matrix(tensors[part]) for part in ("down", "up"))
+    if down is None or up is None or down.shape[0] != up.shape[1] or not down.shape[0]:
+        shapes = [shape_text(tensors[part]) for part in ("down", "up")]
+        raise LoraMismatchError(f"down is {shapes[0]}, up is {shapes[1]}")
+    _check_shape((up.shape[0], down.shape[1]), shape)
+    return LowRank(down=down, up=up, scale=settings.scale(down.shape[0], "lora_alpha"))
 
 
-def _kronecker(tensors: Mapping[str, torch.Tensor], alpha: float | None) -> Kronecker:
-    left, left_rank = _factor(tensors, "w1")
-    right, right_rank = _factor(tensors, "w2")
-    rank = right_rank or left_rank
-    # Two full matrices include their scale.
-    scale = alpha / rank if alpha is not None and rank else 1.0
-    return Kronecker(left=left, right=right, scale=scale)
+def _kronecker(
+    tensors: Mapping[str, torch.Tensor], shape: tuple[int, int], settings: _LayerSettings
+) -> Kronecker:
+    left, right = _Factor.of(tensors, "w1"), _Factor.of(tensors, "w2")
+    # Checked before factors are multiplied, because small ones can make a matrix that fills the memory.
+    _check_shape((left.shape[0] * right.shape[0], left.shape[1] * right.shape[1]), shape)
+    scale = settings.scale(right.rank or left.rank, "alpha")
+    return Kronecker(left=left.matrix(), right=right.matrix(), scale=scale)
 
 
-def _factor(tensors: Mapping[str, torch.Tensor], part: str) -> tuple[torch.Tensor, int]:
-    """One matrix of a Kronecker product, and the rank of its two factors, 0 if it has none."""
-    if part in tensors:
-        matrix, rank = tensors[part], 0
-    elif {f"{part}_a", f"{part}_b"} <= tensors.keys():
-        first, second = tensors[f"{part}_a"], tensors[f"{part}_b"]
-        if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[0]:
-            raise LoraMismatchError(f"{part}_a is {shape_text(first)}, {part}_b is {shape_text(second)}")
-        matrix, rank = first.float() @ second.float(), second.shape[0]
-    else:
-        raise LoraMismatchError(f"comes without lokr_{part}")
-    if matrix.ndim != 2:
-        raise LoraMismatchError(f"lokr_{part} is {shape_text(matrix)}, a matrix is expected")
-    return matrix, rank
+class _Factor:
+    """One matrix of a Kronecker product: whole, or as a product of two factors."""
+
+    def __init__(self, matrices: list[torch.Tensor]) -> None:
+        self._matrices = matrices
+        self.shape = matrices[0].shape[0], matrices[-1].shape[1]
+        self.rank = matrices[1].shape[0] if len(matrices) == 2 else 0
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, torch.Tensor], part: str) -> _Factor:
+        """The matrix `part` of these tensors.
+
+        Raises:
+            LoraMismatchError: it is missing, twice, or not a matrix.
+        """
+        names = [name for name in (part, f"{part}_a", f"{part}_b") if name in tensors]
+        if names not in ([part], [f"{part}_a", f"{part}_b"]):
+            both = f"has lokr_{' and lokr_'.join(names)}"
+            raise LoraMismatchError(both if part in names else f"comes without lokr_{part}")
+        matrices = [matrix for name in names if (matrix := _matrix(tensors[name])) is not None]
+        shapes = " and ".join(f"lokr_{name} is {shape_text(tensors[name])}" for name in names)
+        if len(matrices) != len(names) or 0 in matrices[0].shape:
+            raise LoraMismatchError(f"{shapes}, a matrix is expected")
+        if len(matrices) == 2 and matrices[0].shape[1] != matrices[1].shape[0]:
+            raise LoraMismatchError(shapes)
+        return cls(matrices)
+
+    def matrix(self) -> torch.Tensor:
+        """The whole matrix."""
+        if len(self._matrices) == 1:
+            return self._matrices[0]
+        return self._matrices[0].float() @ self._matrices[1].float()
 
 
-def _hadamard(tensors: Mapping[str, torch.Tensor], alpha: float | None) -> Hadamard:
+def _hadamard(
+    tensors: Mapping[str, torch.Tensor], shape: tuple[int, int], settings: _LayerSettings
+) -> Hadamard:
     sides = []
     for side in ("1", "2"):
-        up, down = (tensors.get(f"h{side}_{part}") for part in "ab")
-        if up is None or down is None:
-            raise LoraMismatchError(f"comes without hada_w{side}_{'a' if up is None else 'b'}")
-        if up.ndim != 2 or down.ndim != 2 or up.shape[1] != down.shape[0]:
-            raise LoraMismatchError(
-                f"hada_w{side}_a is {shape_text(up)}, hada_w{side}_b is {shape_text(down)}"
-            )
+        for part in "ab":
+            if f"h{side}_{part}" not in tensors:
+                raise LoraMismatchError(f"comes without hada_w{side}_{part}")
+        up, down = (_matrix(tensors[f"h{side}_{part}"]) for part in "ab")
+        if up is None or down is None or up.shape[1] != down.shape[0] or not down.shape[0]:
+            shapes = [shape_text(tensors[f"h{side}_{part}"]) for part in "ab"]
+            raise LoraMismatchError(f"hada_w{side}_a is {shapes[0]}, hada_w{side}_b is {shapes[1]}")
         sides.append(LowRank(down=down, up=up))
     left, right = sides
     if left.shape != right.shape:
         raise LoraMismatchError(f"its sides are {left.shape} and {right.shape}")
-    return Hadamard(left=left, right=right, scale=1.0 if alpha is None else alpha / left.down.shape[0])
+    _check_shape(left.shape, shape)
+    return Hadamard(left=left, right=right, scale=settings.scale(left.down.shape[0], "alpha"))
+
+
+def _matrix(tensor: torch.Tensor) -> torch.Tensor | None:
+    """A factor as a matrix, without the kernel axes that those of convolutions have; None for a vector."""
+    return tensor.flatten(1) if tensor.ndim >= 2 else None
+
+
+def _check_shape(made: tuple[int, int], shape: tuple[int, int]) -> None:
+    if made != shape:
+        raise LoraMismatchError(f"makes {made[0]} x {made[1]}, the layer is {shape[0]} x {shape[1]}")
 
 
 def _magnitude(magnitude: torch.Tensor | None, shape: tuple[int, int]) -> torch.Tensor | None:
@@ -126,23 +214,6 @@ def _magnitude(magnitude: torch.Tensor | None, shape: tuple[int, int]) -> torch.
 def shape_text(tensor: torch.Tensor) -> str:
     """The shape of a tensor for messages, such as `16 x 5120`."""
     return " x ".join(map(str, tensor.shape)) or "a number"
-
-
-def _alpha_in(metadata: Mapping[str, Any], layer: str, rank: int) -> float | None:
-    """The alpha of a layer in peft's configuration, with `alpha_pattern` and `use_rslora`."""
-    alpha = metadata.get("lora_alpha")
-    try:
-        for pattern, value in (metadata.get("alpha_pattern") or {}).items():
-            if _layer_pattern(pattern).fullmatch(layer):
-                alpha = value
-        number = None if alpha is None else float(alpha)
-    except (re.error, AttributeError, TypeError, ValueError):
-        raise LoraMismatchError("the metadata has an alpha that cannot be read") from None
-    if number is None:
-        return None
-    if not math.isfinite(number):
-        raise LoraMismatchError(f"the metadata has alpha {alpha}")
-    return number * math.sqrt(rank) if metadata.get("use_rslora") else number
 
 
 @cache

@@ -78,7 +78,7 @@ def load(
     kind = network_class(architecture.network)
     with torch.device("meta"):
         empty = kind.from_config(checkpoint.config("transformer"))
-    lora_adapters.check(loras, empty)
+    lora_adapters.check(loras, empty, spec.experts)
     names = architecture.part_names(checkpoint)
     transformers = TRANSFORMERS[: spec.experts]
     checkpoint.check(
