@@ -11,16 +11,16 @@ import av
 
 from wangp_cli.errors import MediaError
 from wangp_cli.media import colour
-from wangp_cli.media.decoding import decode_frames, frame_rate, frame_timestamps, has_video, video_stream
+from wangp_cli.media.decoding import decode_frames, has_video, video_stream
 from wangp_cli.media.opening import (
     check_complete,
     check_file,
-    check_pixels,
     open_container,
 )
 from wangp_cli.media.read_audio import audio_facts
 from wangp_cli.media.sniff import is_image
 from wangp_cli.media.stills import image_facts
+from wangp_cli.media.video_index import video_index
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +31,8 @@ class MediaFacts:
         kind: `video`, `image` or `audio`.
         width: of the upright frames, in pixels; 0 for audio.
         height: in pixels.
-        frames: counted packets, whatever the header says; 1 for an image, 0 for audio.
-        fps: exact, snapped as `decoding.snap_rate` does; None for images and audio.
+        frames: at a constant rate, as `frame_times` counts them; 1 for an image, 0 for audio.
+        fps: exact; None for images and audio.
         seconds: length; of audio as decoded to its end.
         container: FFmpeg's or Pillow's name of the file format.
         codec: of video or image; None for audio.
@@ -96,19 +96,19 @@ def _container_facts(opened: av.container.InputContainer, path: Path) -> MediaFa
         if not has_video(opened):
             return MediaFacts(kind="audio", seconds=audio.seconds, **shared)
     stream = video_stream(opened, path)
-    check_pixels(stream.width, stream.height, path)
     frame = next(decode_frames(opened, stream), None)
     if frame is None and audio is not None:
         return MediaFacts(kind="audio", seconds=audio.seconds, **shared)
     if frame is None:
         raise MediaError(f"{str(path)!r} has no frames")
-    opened.seek(0)
-    frames, _ = frame_timestamps(opened, stream)
-    fps = frame_rate(stream)
+    times = video_index(path).times
+    if times.notice:
+        shared["notices"] = (times.notice, *shared.get("notices", ()))
     context = stream.codec_context
     width, height = (frame.height, frame.width) if frame.rotation % 180 else (frame.width, frame.height)
     return MediaFacts(
-        kind="video", width=width, height=height, frames=frames, fps=fps, seconds=float(frames / fps),
+        kind="video", width=width, height=height, frames=len(times.pictures), fps=times.fps,
+        seconds=float(len(times.pictures) / times.fps),
         codec=context.codec.canonical_name, pixel_format=frame.format.name,
         primaries=_tag(colour.PRIMARIES, frame.color_primaries, context.color_primaries),
         transfer=_tag(colour.TRANSFERS, frame.color_trc, context.color_trc),

@@ -21,8 +21,9 @@ from wangp_cli.errors import MediaError
 from wangp_cli.media.audio import fit_samples, resample, samples_at, silence
 from wangp_cli.media.channels import MAX_CHANNELS, fold, layout_of, remix, usual_layout, widest
 from wangp_cli.media.clip import Audio
-from wangp_cli.media.decoding import audio_streams, has_video, video_stream
+from wangp_cli.media.decoding import audio_streams, has_video
 from wangp_cli.media.opening import check_complete, check_file, open_container
+from wangp_cli.media.video_index import video_index
 from wangp_cli.media.wav import states_wrong_length
 
 _MAX_VALUES = 2**33
@@ -235,5 +236,8 @@ def _start_of_frames(opened: InputContainer, path: Path) -> Fraction | None:
     """When the first frame of a video is shown, in seconds of the file's clock; None for audio alone."""
     if not has_video(opened):
         return None
-    stream = video_stream(opened, path)
-    return Fraction(0) if stream.start_time is None else stream.start_time * stream.time_base
+    try:
+        return video_index(path).times.start
+    except MediaError:
+        # A video of which no frame decodes is read as audio.
+        return None

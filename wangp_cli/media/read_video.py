@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import groupby
 from pathlib import Path
 
 import av
@@ -12,22 +13,19 @@ import numpy as np
 from wangp_cli.errors import MediaError
 from wangp_cli.media import colour
 from wangp_cli.media.clip import Clip, Frames
-from wangp_cli.media.decoding import decode_frames, frame_timestamps, video_stream
+from wangp_cli.media.decoding import decode_frames, video_stream
 from wangp_cli.media.facts import MediaFacts, probe
 from wangp_cli.media.opening import (
     MAX_CLIP_BYTES,
     check_complete,
     check_file,
-    check_pixels,
     media_errors,
     open_container,
 )  # fmt: skip
 from wangp_cli.media.read_audio import audio_of_frames
 from wangp_cli.media.sniff import is_image
 from wangp_cli.media.stills import read_image
-
-Index = tuple[int, list[int] | None]
-"""The number of frames of a file, and their sorted time stamps."""
+from wangp_cli.media.video_index import VideoIndex, video_index
 
 
 def read_video(path: Path | str, *, start: int = 0, count: int | None = None, audio: bool = True) -> Clip:
@@ -64,7 +62,13 @@ def stream_video(
     """
     file = check_file(path, "video")
     check_complete(file)
-    return _pieces(file, _decoded(file, start, count, _index(file)), chunk)
+    index = video_index(file)
+    total = len(index.times.pictures)
+    wanted = total - start if count is None else count
+    if start < 0 or wanted < 1 or start + wanted > total:
+        raise MediaError(f"{file.name!r} has {total} frames, asked for {wanted} from frame {start}")
+    pictures = index.times.pictures[start : start + wanted]
+    return _pieces(file, _pictures(file, index, pictures), chunk)
 
 
 def read_frames(path: Path | str, indices: list[int]) -> Frames:
@@ -79,9 +83,17 @@ def read_frames(path: Path | str, indices: list[int]) -> Frames:
     """
     file = check_file(path, "video")
     check_complete(file)
-    index = _index(file)
-    frames = {at: next(_pieces(file, _decoded(file, at, 1, index), 1)) for at in sorted(set(indices))}
-    return np.concatenate([frames[at] for at in indices])
+    index = video_index(file)
+    total = len(index.times.pictures)
+    if not all(0 <= at < total for at in indices):
+        raise MediaError(f"{file.name!r} has {total} frames, asked for {min(indices)} to {max(indices)}")
+    numbers = [index.times.pictures[at] for at in indices]
+    found: dict[int, Frames] = {}
+    for _, run in groupby(sorted(set(numbers)), key=index.keys_before):
+        pictures = list(run)
+        frames = _pieces(file, _pictures(file, index, pictures), 1)
+        found.update(zip(pictures, frames, strict=True))
+    return np.concatenate([found[number] for number in numbers])
 
 
 def read_video_or_still(path: Path | str, *, fps: Fraction = Fraction(16)) -> Clip:
@@ -128,42 +140,30 @@ def _pieces(path: Path, frames: Iterator[av.VideoFrame], chunk: int) -> Iterator
         yield np.stack(pending)
 
 
-def _index(path: Path) -> Index:
-    with open_container(path) as opened:
-        stream = video_stream(opened, path)
-        check_pixels(stream.width, stream.height, path)
-        return frame_timestamps(opened, stream)
+def _pictures(path: Path, index: VideoIndex, pictures: Sequence[int]) -> Iterator[av.VideoFrame]:
+    """A decoded frame for each of some never decreasing pictures; where one is broken, that before it."""
+    numbered = _from(path, index, pictures[0])
+    shown: av.VideoFrame | None = None
+    ahead = next(numbered, None)
+    for picture in pictures:
+        while ahead is not None and (shown is None or ahead[0] <= picture):
+            shown = ahead[1]
+            ahead = next(numbered, None)
+        if shown is None:
+            raise MediaError(f"{path.name!r} is broken: its frames do not decode")
+        yield shown
 
 
-def _decoded(path: Path, start: int, count: int | None, index: Index) -> Iterator[av.VideoFrame]:
-    total, stamps = index
-    wanted = total - start if count is None else count
-    if start < 0 or wanted < 1 or start + wanted > total:
-        raise MediaError(f"{path.name!r} has {total} frames, asked for {wanted} from frame {start}")
-    given = 0
-    for frame in _from(path, start, stamps):
-        yield frame
-        given += 1
-        if given == wanted:
-            return
-    raise MediaError(f"{path.name!r} is broken: {given} of {wanted} frames decode")
-
-
-def _from(path: Path, start: int, stamps: list[int] | None) -> Iterator[av.VideoFrame]:
-    """Decoded frames from index `start` on, sought by time stamp, or counted where there are none."""
-    if start and stamps is not None:
+def _from(path: Path, index: VideoIndex, first: int) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Decoded frames with the numbers of their pictures, from number `first` or an earlier one on."""
+    for seek in [*index.seeks_before(first), None]:
         with open_container(path) as opened:
             stream = video_stream(opened, path)
-            opened.seek(stamps[start], stream=stream, backward=True)
-            frames = decode_frames(opened, stream)
-            first = next(frames, None)
-            # With a poor index a seek may land after the frame; then count from the start.
-            if first is not None and first.pts is not None and first.pts <= stamps[start]:
-                if first.pts == stamps[start]:
-                    yield first
-                yield from (frame for frame in frames if frame.pts is None or frame.pts >= stamps[start])
+            if seek is not None:
+                opened.seek(seek, stream=stream, backward=True)
+            numbered = index.numbered(decode_frames(opened, stream))
+            begin = next(numbered, None)
+            if begin is not None and (seek is None or begin[0] <= first):
+                yield begin
+                yield from numbered
                 return
-    with open_container(path) as opened:
-        for index, frame in enumerate(decode_frames(opened, video_stream(opened, path))):
-            if index >= start:
-                yield frame

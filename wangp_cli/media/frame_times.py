@@ -1,0 +1,195 @@
+"""Frame numbers at a constant rate, from the time stamps of frames that may have any."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wangp_cli.errors import MediaError
+
+_RATES = [Fraction(rate * 1000, 1001) for rate in (24, 30, 48, 60, 120)]
+_COARSEST_ROUNDING = Fraction(1, 100)
+"""Seconds: a container with a longer tick than GIF counts frames, so its stamps are not rounded times."""
+_LONG_STEP = 1.75
+_JITTER = 0.25
+"""Share of a step by which others may differ and still be the same: soft telecine has 0.8 and 1.2."""
+_NEARLY_ALL = 0.9
+_MOST_FRAMES = 10_000_000
+
+Steps = NDArray[np.float64]
+"""Ticks from each time stamp to the next."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameTimes:
+    """The frames of a video at a constant rate: frame `n` is shown at `n / fps` seconds.
+
+    Args:
+        fps: frames per second, exact.
+        pictures: for each frame the number of a decoded picture, in display order; never decreasing.
+        start: time of the first picture on the clock of the file, in seconds.
+        stored: decoded pictures of the file.
+    """
+
+    fps: Fraction
+    pictures: Sequence[int]
+    start: Fraction
+    stored: int
+
+    @property
+    def notice(self) -> str | None:
+        """What was changed to get a constant rate; None if every picture is one frame."""
+        dropped = self.stored - len(set(self.pictures))
+        repeated = len(self.pictures) - (self.stored - dropped)
+        if not dropped and not repeated:
+            return None
+        return (
+            f"variable frame rate, is read at {self.fps} fps: {len(self.pictures)} frames of {self.stored} "
+            f"pictures, {repeated} repeated and {dropped} dropped"
+        )
+
+
+def snap_rate(rate: Fraction) -> Fraction:
+    """The standard rate nearest to one that was rounded: MKV and WebM store times in milliseconds."""
+    for known in [Fraction(round(rate)), *_RATES]:
+        if known and abs(rate - known) < Fraction(1, 10_000):
+            return known
+    return rate
+
+
+def constant_times(
+    stamps: Sequence[int], tick: Fraction, declared: Sequence[Fraction], last: int | None = None
+) -> FrameTimes:
+    """Frames at a constant rate for pictures with time stamps.
+
+    The rate is that of the usual step between stamps. Where nearly all steps agree with it, jitter and
+    rounding are left aside; else pictures are repeated and dropped by their stamps, each at most one frame
+    away from its time. A long last picture is repeated, too.
+
+    Args:
+        stamps: of pictures in display order, in ticks; at least one.
+        tick: seconds.
+        declared: frame rates that the file claims, likeliest first; of rates that fit they come first.
+        last: ticks for which the last picture is shown, if the file says so.
+
+    Raises:
+        MediaError: one picture without a rate, or stamps so far apart that no rate fits.
+    """
+    start = stamps[0] * tick
+    if len(stamps) == 1:
+        fps = next(iter(declared), None) or (1 / (last * tick) if last else None)
+        if fps is None:
+            raise MediaError("the video has no frame rate")
+        return FrameTimes(fps=fps, pictures=(0,) * _shown(last, tick, fps), start=start, stored=1)
+    times = np.asarray(stamps, np.float64) - stamps[0]
+    steps = np.diff(times)
+    usual, agrees = _usual_step(steps, tick)
+    counts = np.maximum(np.round(steps / usual), 1 if agrees else 0)
+    places = np.concatenate([[0.0], np.cumsum(counts)])
+    fps = _fitting_rate(times, places, tick, declared) if agrees else _nearest_rate(usual, tick, declared)
+    exact = times * float(tick * fps)
+    if agrees:
+        exact -= np.median(exact - places)
+    if agrees and places[-1] == len(stamps) - 1 and np.abs(exact - places).max() < 1:
+        numbers: list[int | None] = list(range(len(stamps)))
+    else:
+        numbers = _numbers(exact)
+    end = max(number for number in numbers if number is not None) + _shown(last, tick, fps)
+    if end > _MOST_FRAMES:
+        raise MediaError(f"the time stamps span {float(times[-1] * float(tick)):.0f} seconds")
+    return FrameTimes(fps=fps, pictures=_pictures(numbers, end), start=start, stored=len(stamps))
+
+
+def _shown(last: int | None, tick: Fraction, fps: Fraction) -> int:
+    """Frames for which the last picture is shown."""
+    frames = (last or 0) * tick * fps
+    return round(frames) if frames > _LONG_STEP else 1
+
+
+def _usual_step(steps: Steps, tick: Fraction) -> tuple[float, bool]:
+    """The usual step, and whether nearly all steps agree with it or are gaps of several."""
+    rounding = 1.0 if tick <= _COARSEST_ROUNDING else 0.0
+    positive = steps[steps > 0]
+    if not len(positive):
+        raise MediaError("all pictures have one time stamp")
+    near = positive[positive <= _LONG_STEP * np.median(positive) + rounding]
+    mean = float(near.mean())
+    if (np.abs(near - mean) <= max(_JITTER * mean, rounding)).sum() >= _NEARLY_ALL * len(steps):
+        return mean, True
+    ordered = np.sort(positive)
+    values = np.unique(ordered)
+    slack = np.maximum(0.1 * values, rounding)
+    sizes = np.searchsorted(ordered, values + slack, "right") - np.searchsorted(ordered, values - slack)
+    # Of equally frequent steps the shortest, which drops no picture.
+    chosen = values[np.argmax(sizes)], slack[np.argmax(sizes)]
+    return float(ordered[np.abs(ordered - chosen[0]) <= chosen[1]].mean()), False
+
+
+def _fitting_rate(times: Steps, places: Steps, tick: Fraction, declared: Sequence[Fraction]) -> Fraction:
+    """The rate of frames with these places and times: a standard one if it explains all but rounding."""
+    measured = Fraction(int(places[-1])) / (Fraction(int(times[-1])) * tick)
+    spread = _spread(times, places, measured, tick)
+    standard = _standard_rates(measured)
+    claimed = [rate for rate in declared if rate in standard]
+    for rate in [*claimed, *standard, measured.limit_denominator(1001)]:
+        step = 1 / (rate * tick)
+        # Times rounded to ticks never differ from each other by more than this.
+        if _spread(times, places, rate, tick) < 1 - 1 / step.denominator + 1e-3:
+            return rate
+    for rate in [*claimed, *standard]:
+        if _spread(times, places, rate, tick) <= 1.25 * spread + 1:
+            return rate
+    return measured.limit_denominator(100_000)
+
+
+def _spread(times: Steps, places: Steps, rate: Fraction, tick: Fraction) -> float:
+    """Ticks between the earliest and the latest frame, both against their places at a rate."""
+    return float(np.ptp(times - places * float(1 / (rate * tick))))
+
+
+def _nearest_rate(step: float, tick: Fraction, declared: Sequence[Fraction]) -> Fraction:
+    """The declared or standard rate near a step, else that of the step."""
+    rate = 1 / (Fraction(step) * tick)
+    near = [
+        known for known in [*declared, *_standard_rates(rate)] if abs(known / rate - 1) < Fraction(1, 200)
+    ]
+    return near[0] if near else rate.limit_denominator(1000)
+
+
+def _standard_rates(rate: Fraction) -> list[Fraction]:
+    """Whole, half and NTSC rates, the nearest first."""
+    rates = {Fraction(round(rate)), Fraction(round(rate * 2), 2), *_RATES} - {Fraction(0)}
+    return sorted(rates, key=lambda known: abs(known - rate))
+
+
+def _numbers(exact: Steps) -> list[int | None]:
+    """The frame of each picture, given its exact place; None for a picture that has to be dropped."""
+    numbers: list[int | None] = []
+    latest = None
+    first = int(np.floor(exact[0] + 0.5))
+    for place in (exact - first).tolist():
+        number = int(np.floor(place + 0.5))
+        if latest is not None and number <= latest:
+            # One frame late is in time.
+            if latest + 1 - place >= 1:
+                numbers.append(None)
+                continue
+            number = latest + 1
+        numbers.append(number)
+        latest = number
+    return numbers
+
+
+def _pictures(numbers: Sequence[int | None], end: int) -> Sequence[int]:
+    """The picture of each frame: the latest that has begun."""
+    if end == len(numbers) and None not in numbers:
+        return range(end)
+    pictures = np.zeros(end, np.int64)
+    for picture, number in enumerate(numbers):
+        if number is not None:
+            pictures[number] = picture
+    return tuple(np.maximum.accumulate(pictures).tolist())

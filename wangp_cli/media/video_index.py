@@ -1,0 +1,210 @@
+"""Where the pictures of a video file are: their time stamps, the frames made of them, and where to seek."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+
+from wangp_cli.errors import MediaError
+from wangp_cli.media.decoding import declared_rates, decode_frames, demux_packets, video_stream
+from wangp_cli.media.frame_times import FrameTimes, constant_times
+from wangp_cli.media.opening import open_container
+
+_LONGEST_STEP_SECONDS = 10
+"""Between the parts of a transport stream; FFmpeg takes longer steps for a new clock, too."""
+_STREAMED = frozenset({"mpegts", "mpeg"})
+"""Containers without an index, whose clock may start again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoIndex:
+    """The pictures of a video stream and the frames at a constant rate that they make.
+
+    Args:
+        times: of the frames.
+        stamps: time stamp of each decoded picture in display order, in ticks of the stream.
+        by_stamp: decoded pictures carry these stamps; else they are counted from the start of the file.
+        keys: stamps of pictures from which decoding may start, in order.
+        seeks: stamps to seek for each of them.
+    """
+
+    times: FrameTimes
+    stamps: Sequence[int]
+    by_stamp: bool
+    keys: Sequence[int]
+    seeks: Sequence[int]
+
+    def keys_before(self, picture: int) -> int:
+        """How many pictures up to this one may be sought; 0 where pictures are counted."""
+        return bisect_right(self.keys, self.stamps[picture]) if self.by_stamp else 0
+
+    def seeks_before(self, picture: int) -> list[int]:
+        """Stamps to seek before a picture is decoded, the nearest first; none at the start of the file."""
+        nearest = self.keys_before(picture)
+        # With a poor index a seek may land after the picture; then it is tried from two key pictures before.
+        return [self.seeks[key - 1] for key in (nearest, nearest - 2) if key > 1]
+
+    def numbered(self, frames: Iterator[av.VideoFrame]) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Decoded frames with the numbers of their pictures.
+
+        Args:
+            frames: of the file, from its start on where pictures are counted.
+        """
+        if not self.by_stamp:
+            yield from enumerate(frames)
+            return
+        for frame in frames:
+            if frame.pts is not None:
+                number = bisect_left(self.stamps, frame.pts)
+                if number < len(self.stamps) and self.stamps[number] == frame.pts:
+                    yield number, frame
+
+
+def video_index(path: Path) -> VideoIndex:
+    """The index of a checked video file, kept for the files that were read last.
+
+    Packets are read to the end of the file. They are decoded only where they do not tell whether they give
+    a picture: before the first key frame is complete, or throughout where stamps are missing or start again.
+
+    Raises:
+        MediaError: it has no pictures, or none that can be decoded.
+    """
+    status = path.stat()
+    return _read_index(path, (status.st_ino, status.st_size, status.st_mtime_ns))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Packet:
+    pts: int | None
+    dts: int | None
+    duration: int | None
+    key: bool
+    shown: bool
+
+
+@lru_cache(maxsize=64)
+def _read_index(path: Path, identity: tuple[int, int, int]) -> VideoIndex:  # noqa: ARG001 - of one version of the file
+    with open_container(path) as opened:
+        stream = video_stream(opened, path)
+        container, tick, rates = opened.format.name, stream.time_base, declared_rates(stream)
+        delay = stream.codec_context.reorder_depth
+        packets = [_packet(packet, stream) for packet in demux_packets(opened, stream)]
+    stamps = None
+    if not (container == "avi" and delay):
+        stamps = _packet_stamps(path, packets, container, tick)
+    by_stamp = stamps is not None
+    if stamps is None and container == "avi":
+        stamps = _avi_stamps(packets, delay)
+    if stamps is None:
+        stamps = _decoded_stamps(path, container, tick, rates)
+    if not stamps:
+        raise MediaError(f"{path.name!r} has no frames that can be decoded")
+    last = next((packet.duration for packet in packets if packet.pts == stamps[-1]), None)
+    # Streams without an index are sought by decoding times, others by presentation times.
+    by_dts = container in _STREAMED
+    keys = sorted(
+        (packet.pts, packet.dts if by_dts and packet.dts is not None else packet.pts)
+        for packet in packets
+        if packet.key and packet.pts is not None
+    )
+    return VideoIndex(
+        times=constant_times(stamps, tick, rates, last),
+        stamps=stamps,
+        by_stamp=by_stamp,
+        keys=[pts for pts, _ in keys],
+        seeks=[seek for _, seek in keys],
+    )
+
+
+def _packet(packet: av.Packet, stream: Any) -> _Packet:
+    # The fifth bit of a VP8 frame says whether it is shown or only a reference for others.
+    hidden = stream.codec_context.name == "vp8" and not bytes(packet)[0] & 0x10
+    return _Packet(
+        pts=packet.pts,
+        dts=packet.dts,
+        duration=packet.duration,
+        key=packet.is_keyframe,
+        shown=not packet.is_discard and not hidden,
+    )
+
+
+def _packet_stamps(
+    path: Path, packets: Sequence[_Packet], container: str, tick: Fraction
+) -> list[int] | None:
+    """Sorted stamps of the pictures that packets give; None if packets do not tell them.
+
+    GIF has packets of comments alone.
+    """
+    shown = [packet for packet in packets if packet.shown]
+    if not shown or container == "gif" or (container in _STREAMED and _clock_restarts(packets, tick)):
+        return None
+    first = packets[0]
+    stamps = [packet.pts for packet in shown if packet.pts is not None]
+    complete = first.key and first.pts is not None and len(stamps) == len(shown) and min(stamps) >= first.pts
+    found = sorted(stamps) if complete else _stamps_from_first_key(path, packets)
+    return found if found and len(set(found)) == len(found) else None
+
+
+def _clock_restarts(packets: Sequence[_Packet], tick: Fraction) -> bool:
+    times = [packet.dts for packet in packets if packet.dts is not None]
+    return any(not 0 <= (after - before) * tick <= _LONGEST_STEP_SECONDS for before, after in pairwise(times))
+
+
+def _stamps_from_first_key(path: Path, packets: Sequence[_Packet]) -> list[int] | None:
+    """Stamps where packets before the first key frame, or that are shown before it, may give no picture."""
+    key = next((packet.pts for packet in packets if packet.key and packet.pts is not None), None)
+    if key is None:
+        return None
+    pictures: list[int] = []
+    with open_container(path) as opened:
+        for frame in decode_frames(opened, video_stream(opened, path)):
+            if frame.pts is None or (pictures and frame.pts <= pictures[-1]):
+                return None
+            pictures.append(frame.pts)
+            if frame.pts >= key:
+                break
+    if not pictures:
+        return None
+    # In decoding order all packets after the first one behind the pictures seen are behind them, too.
+    after = next((i for i, packet in enumerate(packets) if (packet.pts or 0) > pictures[-1]), len(packets))
+    rest = [packet.pts for packet in packets[after:] if packet.shown]
+    later = [pts for pts in rest if pts is not None and pts > pictures[-1]]
+    return None if None in rest else pictures + sorted(later)
+
+
+def _avi_stamps(packets: Sequence[_Packet], delay: int) -> list[int] | None:
+    """AVI counts frames in the order of decoding, `delay` of them before the picture shown first."""
+    places = sorted(packet.dts for packet in packets if packet.shown and packet.dts is not None)
+    if len(places) != len(set(places)) or len(places) != sum(packet.shown for packet in packets):
+        return None
+    late = min(delay, len(places) - 1)
+    head = [place - places[0] for place in places[1 : late + 1]]
+    shown = [place - sum(head[-1:]) for place in places[late:]]
+    return shown + [shown[-1] + place for place in head]
+
+
+def _decoded_stamps(path: Path, container: str, tick: Fraction, rates: Sequence[Fraction]) -> list[int]:
+    """Stamps of all decoded pictures; missing ones and those of a restarted clock follow the last."""
+    step = 1 / (rates[0] * tick) if rates else Fraction(1)
+    longest = _LONGEST_STEP_SECONDS / tick
+    stamps: list[Fraction] = []
+    offset = shown = Fraction(0)
+    with open_container(path) as opened:
+        for frame in decode_frames(opened, video_stream(opened, path)):
+            expected = stamps[-1] + shown if stamps else Fraction(0)
+            stamp = expected if frame.pts is None else frame.pts + offset
+            if stamps and container in _STREAMED and not 0 < stamp - stamps[-1] < longest:
+                offset, stamp = offset + expected - stamp, expected
+            elif stamps and stamp <= stamps[-1]:
+                stamp = stamps[-1] + 1
+            stamps.append(stamp)
+            shown = Fraction(frame.duration or step)
+    return [round(stamp) for stamp in stamps]
