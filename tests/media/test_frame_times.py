@@ -81,7 +81,7 @@ def test_a_first_frame_that_came_early_does_not_shift_the_rounding() -> None:
 def test_a_gap_repeats_the_frame_before_it() -> None:
     stamps = [stamp for n, stamp in enumerate(rounded(Fraction(24), 72, MILLISECOND)) if not 6 <= n < 18]
     times = constant_times(stamps, MILLISECOND, [Fraction(24)])
-    assert (times.fps, len(times.pictures), times.stored) == (24, 72, 60)
+    assert (times.fps, len(times.pictures), times.stored) == (Fraction(24), 72, 60)
     assert list(times.pictures) == [*range(6), *[5] * 12, *range(6, 60)]
     assert times.notice is not None
     assert "72 frames of 60 pictures, 12 repeated and 0 dropped" in times.notice
