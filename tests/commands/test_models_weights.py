@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -135,7 +136,10 @@ def test_a_model_is_fetched_checked_used_and_removed(
 
 
 def test_what_is_here_is_not_fetched_again(wangp: Call, hub: Hub, models: Path) -> None:
-    wangp("fetch", "whole", code=0)
+    told = wangp("fetch", "whole", code=0).stderr.splitlines()
+    assert re.fullmatch(r"fetch whole: \d+\.\d MB", told[0])
+    assert re.match(r"\d+\.\d MB in \d+ s", told[-2])
+    assert told[-1] == "next: wangp generate 'a red circle' --model whole"
     hub.asked.clear()
     assert wangp("fetch", "whole", code=0).stdout.strip() == str(models / "owner--whole")
     assert hub.asked == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wangp_cli.files.units import format_bytes
+from wangp_cli.files.units import format_bytes, format_seconds
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,10 @@ from wangp_cli.files.units import format_bytes
 )
 def test_bytes_are_shown_in_megabytes_or_gigabytes(count: float, text: str) -> None:
     assert format_bytes(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "1 s"), (89, "89 s"), (90, "2 min"), (5399, "90 min"), (5400, "1.5 h")]
+)
+def test_lengths_of_time_are_shown_in_their_usual_unit(seconds: float, text: str) -> None:
+    assert format_seconds(seconds) == text

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from wangp_cli.files.folders import free_bytes
-from wangp_cli.files.units import format_bytes
+from wangp_cli.files.units import format_bytes, format_seconds
 from wangp_cli.runtime.request.request import RenderRequest
 from wangp_cli.runtime.weights.locate import expected, fetchable
 from wangp_cli.runtime.weights.sizes import network_config, part_sizes
@@ -106,7 +106,7 @@ def _disk_line(disk: dict[str, Any]) -> str:
 def _render_text(facts: dict[str, Any], task: Render) -> str:
     render_stages = {stage.name for stage in RENDER_STAGES}
     further = [
-        f"         and about {_duration(facts['stages'][stage.name])} for {stage.label}"
+        f"         and about {format_seconds(facts['stages'][stage.name])} for {stage.label}"
         for stage in task.stages
         if stage.name not in render_stages
     ]
@@ -121,14 +121,8 @@ def _render_text(facts: dict[str, Any], task: Render) -> str:
             f"{format_bytes(facts['free_bytes'])} free{shortage}",
             f"memory   {format_bytes(facts['memory_bytes'])} at the peak",
             _disk_line(facts["disk"]),
-            f"time     about {_duration(facts['load_seconds'])} to load, then "
-            f"{_duration(facts['run_seconds'])}; a rough guess from the speed of this machine",
+            f"time     about {format_seconds(facts['load_seconds'])} to load, then "
+            f"{format_seconds(facts['run_seconds'])}; a rough guess from the speed of this machine",
             *further,
         ]
     )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

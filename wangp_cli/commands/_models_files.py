@@ -12,11 +12,11 @@ from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._models import Json, ModelsContext, ModelsDir, Name, complete_name, models_context
 from wangp_cli.commands._models_add import AllowPickle, Like, Overwrite, absolute, base_model, unwritable
 from wangp_cli.commands._table import write_json
+from wangp_cli.commands._transfer import show_transfer
 from wangp_cli.errors import ConflictError, ModelError, RequestError
-from wangp_cli.files.units import format_bytes
 from wangp_cli.models import ModelSpec
 from wangp_cli.runtime import bootstrap
-from wangp_cli.runtime.events.messages import show_line, write_path
+from wangp_cli.runtime.events.messages import write_path
 from wangp_cli.runtime.weights import locate, prepared
 
 if TYPE_CHECKING:
@@ -124,26 +124,15 @@ def _convert(
     from wangp_cli.pipelines.checkpoints.convert import convert
 
     try:
-        convert(
-            weights,
-            folder,
-            getattr(torch, dtype),
-            _progress_printer(),
-            fingerprint=prepared.fingerprint(weights),
-            may_replace=may_replace,
-            all_parts=all_parts,
-        )
+        with show_transfer(f"write {folder.name}", "the same command") as transfer:
+            convert(
+                weights,
+                folder,
+                getattr(torch, dtype),
+                transfer.update,
+                fingerprint=prepared.fingerprint(weights),
+                may_replace=may_replace,
+                all_parts=all_parts,
+            )
     except OSError as error:
         raise unwritable(folder, error) from None
-
-
-def _progress_printer() -> Callable[[str, int, int], None]:
-    shown = ("", -1)
-
-    def show(part: str, done: int, total: int) -> None:
-        nonlocal shown
-        if shown != (part, done >> 30):
-            shown = (part, done >> 30)
-            show_line(f"{part}  {format_bytes(done)} of {format_bytes(total)}")
-
-    return show

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -11,6 +10,7 @@ from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._models import Events, Json, ModelsContext, ModelsDir, Name, Names, models_context
 from wangp_cli.commands._run import exit_with, open_run
 from wangp_cli.commands._table import write_json, write_table
+from wangp_cli.commands._transfer import show_transfer
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.files.units import format_bytes
 from wangp_cli.models import ModelSpec
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from wangp_cli.runtime.weights.fetch import FetchProgress
     from wangp_cli.runtime.weights.hub import Hub
     from wangp_cli.runtime.weights.remove import Removal
-
-BYTES_PER_LINE = 1 << 28
-"""Bytes of a file between two lines of progress."""
 
 
 def fetch_command(
@@ -47,22 +44,22 @@ def fetch_command(
         bootstrap.prepare_libraries()
         if json:
             _fetch_with_events(spec, local, hub, update=update)
-        for path in fetch(spec, local.models_dir, hub, _progress_printer(), update=update):
+        with show_transfer(f"fetch {name}", f"wangp models fetch {name}") as transfer:
+
+            def show(step: FetchProgress) -> None:
+                transfer.update(f"{step.done}/{step.total} {step.file}", step.bytes, step.bytes_total)
+
+            paths = fetch(spec, local.models_dir, hub, show, update=update)
+        for path in paths:
             write_path(path)
+        show_line(f"next: {_use(spec)}")
 
 
-def _progress_printer() -> Callable[[FetchProgress], None]:
-    shown = ("", -1)
-
-    def show(step: FetchProgress) -> None:
-        nonlocal shown
-        part = step.bytes // BYTES_PER_LINE
-        if shown != (step.file, part):
-            shown = (step.file, part)
-            size = f"{format_bytes(step.bytes)} of {format_bytes(step.bytes_total)}"
-            show_line(f"{step.done}/{step.total} {step.file}  {size}")
-
-    return show
+def _use(spec: ModelSpec) -> str:
+    """A command that uses a model, or that tells what it needs."""
+    if spec.is_diffusion and not spec.requires:
+        return f"wangp generate 'a red circle' --model {spec.name}"
+    return f"wangp models show {spec.name}"
 
 
 def _fetch_with_events(spec: ModelSpec, local: ModelsContext, hub: Hub, *, update: bool) -> NoReturn:
@@ -72,8 +69,13 @@ def _fetch_with_events(spec: ModelSpec, local: ModelsContext, hub: Hub, *, updat
 
     with open_run("models fetch", RunOptions(json_lines=True, control=False)) as run:
         run.begin()
-        emit = run.session.stream.emit
-        fetch(spec, local.models_dir, hub, lambda step: emit(DownloadProgress(**vars(step))), update=update)
+        session = run.session
+
+        def report(step: FetchProgress) -> None:
+            session.stream.emit(DownloadProgress(**vars(step)))
+            session.control.check("")
+
+        fetch(spec, local.models_dir, hub, report, update=update)
     exit_with(run)
 
 

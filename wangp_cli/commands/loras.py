@@ -11,11 +11,11 @@ from wangp_cli.catalogue import Catalogue
 from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._models import ModelsDir
 from wangp_cli.commands._table import values_list, write_facts, write_json, write_table
+from wangp_cli.commands._transfer import show_transfer
 from wangp_cli.errors import ModelError, RequestError, WangpError
-from wangp_cli.files.units import format_bytes
 from wangp_cli.models import ModelSpec, Network
 from wangp_cli.runtime import bootstrap
-from wangp_cli.runtime.events.messages import show_line, write_line, write_path, write_text
+from wangp_cli.runtime.events.messages import write_line, write_path, write_text
 from wangp_cli.runtime.loras.header import Header, check_lora
 from wangp_cli.runtime.loras.source import fetch_source, find_source, lora_files
 from wangp_cli.runtime.weights import locate
@@ -169,14 +169,11 @@ def fetch(name: Name) -> None:
     with report_errors():
         settings, _, folders = bootstrap.load_settings()
         bootstrap.prepare_libraries()
-
-        def report(done: int, total: int) -> None:
-            of = f" of {format_bytes(total)}" if total else ""
-            show_line(f"{name}: {format_bytes(done)}{of}")
-
         source = find_source(name, bootstrap.loras_dir(settings, folders))
         hub = Hub(endpoint=settings.hub_endpoint, offline=settings.offline)
-        write_path(fetch_source(source, hub, report).path)
+        with show_transfer(f"fetch {name}", f"wangp loras fetch {name}") as transfer:
+            fetched = fetch_source(source, hub, lambda done, total: transfer.update(name, done, total))
+        write_path(fetched.path)
 
 
 def _folder() -> Path:

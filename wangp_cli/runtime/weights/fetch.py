@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from wangp_cli.errors import ConflictError, ModelError
@@ -101,10 +102,15 @@ def fetch(
     repositories = needed_repositories(spec)
     if not repositories:
         raise ModelError(f"{spec.name!r} has no repository to fetch from")
-    for needed in repositories:
-        folder = folder_of(Source(repository=needed.repository), models_dir)
-        with _locked(folder), hub_errors(needed.repository):
-            _fetch(needed, folder, hub, report, update=update)
+    with ExitStack() as locks:
+        parts = []
+        for needed in repositories:
+            folder = folder_of(Source(repository=needed.repository), models_dir)
+            locks.enter_context(_locked(folder))
+            with hub_errors(needed.repository):
+                parts.append(_compare(needed, folder, hub, update=update))
+        _check_space(parts, models_dir)
+        _download_all(parts, report)
     weights = expected(spec, models_dir)
     return [file for _, files in weights.files for file in files] + [weights.folder]
 
@@ -146,15 +152,24 @@ def _suffixes(source: Source) -> tuple[str, ...]:
     return (*SUFFIXES, *NETWORK_SUFFIXES, *(PICKLES if source.allow_pickle else ()))
 
 
-def _fetch(
-    needed: RepositoryFiles,
-    folder: Path,
-    hub: Hub,
-    report: Callable[[FetchProgress], None],
-    *,
-    update: bool = False,
-) -> None:
-    """Download the files of one repository, and record each in the receipt of its folder."""
+@dataclass(kw_only=True)
+class _Part:
+    """The files of one repository: what is needed, what of it is missing, and the receipt of its folder."""
+
+    needed: RepositoryFiles
+    folder: Path
+    remotes: list[RemoteFile]
+    todo: list[RemoteFile]
+    receipt: Receipt
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files."""
+        return sum(remote.size or 0 for remote in self.remotes)
+
+
+def _compare(needed: RepositoryFiles, folder: Path, hub: Hub, *, update: bool) -> _Part:
+    """List the files of a repository and find those that are not on this machine."""
     old = Receipt.of(folder)
     revision = needed.revision or (old.revision if old and not update else None)
     listing = _listing(needed, folder, hub, revision)
@@ -171,34 +186,42 @@ def _fetch(
             todo.append(remote)
     if todo and not needed.paths:
         receipt = receipt.model_copy(update={"complete": False})
+    return _Part(needed=needed, folder=folder, remotes=listing.remotes, todo=todo, receipt=receipt)
+
+
+def _check_space(parts: list[_Part], models_dir: Path) -> None:
     check_download_space(
-        folder,
-        sum((remote.size or 0) - remote.partial_bytes for remote in todo),
+        models_dir,
+        sum((remote.size or 0) - remote.partial_bytes for part in parts for remote in part.todo),
         hint="--models-dir FOLDER on a larger disk, or the setting models_dir",
     )
-    bytes_total = sum(remote.size or 0 for remote in listing.remotes)
-    bytes_done = bytes_total - sum(remote.size or 0 for remote in todo)
-    total = len(listing.remotes)
-    for index, remote in enumerate(todo):
-        name, done = str(remote.path.relative_to(folder)), total - len(todo) + index
 
-        def tell(size: int, name: str = name, done: int = done, bytes_done: int = bytes_done) -> None:
-            report(
-                FetchProgress(
-                    file=name, done=done, total=total, bytes=bytes_done + size, bytes_total=bytes_total
-                )
-            )
 
-        tell(remote.partial_bytes)
-        sha256 = download(remote, tell)
-        bytes_done += remote.path.stat().st_size
-        receipt = receipt.with_file(name, remote.path.stat().st_size, sha256)
-        receipt.save(folder)
-    receipt = receipt.without(receipt.missing(folder))
-    receipt.model_copy(update={"complete": receipt.complete or not needed.paths}).save(folder)
-    if listing.remotes:
-        last = str(listing.remotes[-1].path.relative_to(folder))
-        report(FetchProgress(file=last, done=total, total=total, bytes=bytes_total, bytes_total=bytes_total))
+def _download_all(parts: list[_Part], report: Callable[[FetchProgress], None]) -> None:
+    """Download the missing files, and record each in the receipt of its folder."""
+    total = sum(len(part.remotes) for part in parts)
+    bytes_total = sum(part.bytes for part in parts)
+    done = total - sum(len(part.todo) for part in parts)
+    bytes_done = bytes_total - sum(remote.size or 0 for part in parts for remote in part.todo)
+
+    def tell(name: str, size: int = 0) -> None:
+        report(
+            FetchProgress(file=name, done=done, total=total, bytes=bytes_done + size, bytes_total=bytes_total)
+        )
+
+    for part in parts:
+        with hub_errors(part.needed.repository):
+            for remote in part.todo:
+                name = str(remote.path.relative_to(part.folder))
+                tell(name, remote.partial_bytes)
+                sha256 = download(remote, partial(tell, name))
+                done, bytes_done = done + 1, bytes_done + remote.path.stat().st_size
+                part.receipt = part.receipt.with_file(name, remote.path.stat().st_size, sha256)
+                part.receipt.save(part.folder)
+        receipt = part.receipt.without(part.receipt.missing(part.folder))
+        receipt.model_copy(update={"complete": receipt.complete or not part.needed.paths}).save(part.folder)
+    last = parts[-1]
+    tell(str(last.remotes[-1].path.relative_to(last.folder)))
 
 
 @dataclass(frozen=True)
