@@ -58,9 +58,9 @@ def show_note(message: str, console: Console | None = None) -> None:
     (console or stderr_console()).print(Text.assemble(("note: ", "bold cyan"), plain(message)))
 
 
-def show_line(text: object) -> None:
+def show_line(text: object, console: Console | None = None) -> None:
     """Print a line on stderr."""
-    stderr_console().print(plain(text))
+    (console or stderr_console()).print(plain(text))
 
 
 def write_line(text: object = "") -> None:

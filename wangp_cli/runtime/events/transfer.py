@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Self
 
 from wangp_cli.files.units import format_bytes, format_seconds
-from wangp_cli.runtime.events.messages import plain, stderr_console
+from wangp_cli.runtime.events.messages import plain, show_line, stderr_console
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,4 +128,4 @@ class Transfer:
         return f", {speed / 1e6:.1f} MB/s{left}"
 
     def _show(self, text: str) -> None:
-        self._console.print(plain(text))
+        show_line(text, self._console)
