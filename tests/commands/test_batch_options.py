@@ -12,6 +12,7 @@ def test_files_of_tasks_are_used_and_standard_input_is_none() -> None:
     assert BatchOptions(tasks="tasks.jsonl").files_used() == [Path("tasks.jsonl")]
     assert BatchOptions(tasks="/dev/stdin").tasks == "-"
     assert BatchOptions(tasks="/dev/stdin").files_used() == []
+    assert BatchOptions(tasks="/dev/stdin").is_stream
 
 
 def test_a_watched_file_is_used_with_that_of_failed_tasks() -> None:

@@ -81,7 +81,7 @@ def _roots(options: BatchOptions, folder: Path, session: Session) -> list[Path]:
     roots += [path for path in (options.each_image, options.each_video) if path]
     if options.untrusted:
         return roots
-    if options.tasks and options.tasks != "-":
+    if options.tasks and not options.is_stream:
         roots.append(Path(options.tasks).absolute().parent)
     if options.watch:
         roots.append(options.watch if options.watch.is_dir() else options.watch.absolute().parent)
@@ -129,7 +129,11 @@ def read_batch_lines(
     template = {name: value for name, value in values.items() if PLACEHOLDER in str(value)}
     if options.each_image:
         return each_image(options.each_image, template)
-    return each_video(options.each_video, template) if options.each_video else iter(())
+    if options.each_video:
+        return each_video(options.each_video, template)
+    assert options.watch is not None
+    # What is there now; a run reads it again and again.
+    return Watcher(options.watch, given=frozenset(values), tasks=session.tasks).poll()
 
 
 def _stdin() -> BinaryIO:

@@ -68,7 +68,14 @@ class BatchOptions(RunOptions, StartOptions):
     @field_validator("tasks")
     @classmethod
     def _name_stdin(cls, tasks: str | None) -> str | None:
-        return "-" if tasks in stdin.NAMES else tasks
+        return "-" if tasks and stdin.is_stdin(tasks) else tasks
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the tasks come from a source that can be read only once."""
+        from wangp_cli.runtime.intake.readers import is_stream
+
+        return self.tasks is not None and (self.tasks == "-" or is_stream(Path(self.tasks)))
 
     def files_used(self) -> list[Path]:
         """Also the task files, and the folders whose images, videos or prompts become tasks."""

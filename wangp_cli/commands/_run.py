@@ -32,19 +32,21 @@ def open_run(command: str, options: RunOptions) -> Iterator[Run]:
         command: the word after `wangp`.
         options: of the run.
     """
-    from wangp_cli.runtime import bootstrap
-    from wangp_cli.runtime.error_mapping import to_wangp_error
     from wangp_cli.runtime.outlets import Outlets
-    from wangp_cli.runtime.run import Run
 
-    outlets = Outlets(options, stdout_descriptor())
-    run = Run(command, bootstrap.start(outlets.sinks, options), outlets, options)
-    try:
-        yield run
-    except Exception as error:
-        run.fail(to_wangp_error(error))
-        raise
-    run.finish(0)
+    with Outlets(options, stdout_descriptor()) as outlets:
+        # After the first words are shown, because these take a while.
+        from wangp_cli.runtime import bootstrap
+        from wangp_cli.runtime.error_mapping import to_wangp_error
+        from wangp_cli.runtime.run import Run
+
+        run = Run(command, bootstrap.start(outlets.sinks, options), outlets, options)
+        try:
+            yield run
+        except Exception as error:
+            run.fail(to_wangp_error(error))
+            raise
+        run.finish(0)
 
 
 def exit_with(run: Run) -> NoReturn:
@@ -63,9 +65,9 @@ def run_command(command: str, values: Mapping[str, Any], options: TaskOptions) -
     if options.only_shows:
         _show_request(command, values, options)
         return
-    from wangp_cli.runtime.execute import execute
-
     with open_run(command, options) as run:
+        from wangp_cli.runtime.execute import execute
+
         session = run.session
         run.begin(planned=1)
         outcome = execute(lambda: _layers(command, values, options, session), session, values.get("task_id"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 
 from wangp_cli.commands._batch_options import BatchOptions
 from wangp_cli.commands._bind import bind
-from wangp_cli.commands._run import exit_with, open_run
+from wangp_cli.commands._run import exit_with, open_run, stdout_descriptor
 from wangp_cli.errors import NoSpaceError
 from wangp_cli.runtime.history.log import HISTORY
 from wangp_cli.tasks.generate import Generate
@@ -25,7 +26,8 @@ def run_batch(values: Mapping[str, Any], options: BatchOptions) -> None:
     """Run a batch, or check its tasks, and exit with its code."""
     if options.dry_run:
         raise typer.Exit(_dry_run(values, options))
-    with open_run("batch", options.replace(json_lines=True)) as run:
+    lines_asked = options.json_lines or not os.isatty(stdout_descriptor())
+    with open_run("batch", options.replace(json_lines=lines_asked)) as run:
         _run(run, values, options)
     exit_with(run)
 
@@ -49,6 +51,7 @@ def _dry_run(values: Mapping[str, Any], options: BatchOptions) -> int:
 
 def _run(run: Run, values: Mapping[str, Any], options: BatchOptions) -> None:
     from wangp_cli.commands._batch import Watch, batch_plan, read_batch_lines
+    from wangp_cli.commands._batch_summary import show_summary
     from wangp_cli.runtime.events.events_file import check_apart
     from wangp_cli.runtime.intake import Watcher
     from wangp_cli.runtime.jobs.batch import Batch
@@ -73,11 +76,13 @@ def _run(run: Run, values: Mapping[str, Any], options: BatchOptions) -> None:
             lines = watch.lines(control.wait_end)
         batch = Batch(plan, session, store, watch)
         stopped = batch.run(lines)
-        if store.all_done():
+        complete = store.all_done()
+        if complete:
             remove_fetched(folder, plan.rules.shard)
         counts = session.stream.counts
         failed = counts["failed"] + counts["rejected"] + counts["cancelled"]
         run.finish(NoSpaceError.exit_code if batch.out_of_room else int(failed > 0), stopped=stopped)
+        show_summary(folder, history, options, complete=complete and not counts["rejected"])
 
 
 batch = bind(Generate, run_batch, BatchOptions, leave_out=("output", "task_id"))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import stat
+import sys
 from collections.abc import Callable
 from functools import partial
+from typing import Self
 
 from wangp_cli.errors import ResourceError
 from wangp_cli.runtime.control.state import STDOUT_CLOSED
@@ -37,11 +40,27 @@ class Outlets:
             self._file = open_events_file(options.events_file, options.files_used(), (0, stdout, 2))
             self.copy = JsonLines(self._file, form=form, durable=True)
         self.lines = JsonLines(stdout, form=form) if options.json_lines else None
-        own: Sink = self.lines or ConsoleSink(quiet=options.quiet)
-        self.sinks: list[Sink] = [own, *([self.copy] if self.copy else [])]
+        # Lines of JSON on a terminal are the display themselves.
+        self._console = ConsoleSink(
+            None if self.lines else sys.stdout,
+            quiet=options.quiet,
+            hidden=self.lines is not None and os.isatty(stdout),
+            one_line=_is_pipe(stdout),
+        )
+        self.sinks: list[Sink] = [self._console, *filter(None, (self.lines, self.copy))]
+
+    def __enter__(self) -> Self:
+        """Show people that the command runs."""
+        self._console.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Show it no more."""
+        self._console.close()
 
     def attach(self, session: Session) -> None:
-        """React when stdout is closed or the events file cannot be written."""
+        """React when stdout is closed or the events file cannot be written; show what is asked of the run."""
+        self._console.attach(session.control)
         if self.lines:
             self.lines.on_failure = partial(self._stdout_closed, session)
         if self.copy:
@@ -72,3 +91,9 @@ class Outlets:
         if self.lines is None or self.lines.error is None or self._options.on_broken_pipe == "continue":
             return code
         return STDOUT_CLOSED if self.lines.reader_gone else code or ResourceError.exit_code
+
+
+def _is_pipe(descriptor: int) -> bool:
+    """Whether another program reads from a descriptor, which may write to the same terminal as we do."""
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)

@@ -5,22 +5,26 @@ from __future__ import annotations
 import io
 
 import pytest
-from rich.console import Console
 
 from tests.conftest import Make
 from tests.support.task_types import TASK_TYPES
 from wangp_cli.errors import RequestError
-from wangp_cli.runtime.events import console
+from wangp_cli.runtime.control.state import Control
 from wangp_cli.runtime.events.console import ConsoleSink
+from wangp_cli.runtime.events.run_state import RunState
 from wangp_cli.runtime.events.stream import Stream
 from wangp_cli.runtime.events.types import (
     ArtifactCreated,
     Data,
     Fault,
     Log,
+    RunFinished,
+    RunStarted,
     TaskCancelled,
     TaskFailed,
     TaskProgress,
+    TaskRejected,
+    TaskRetrying,
     TaskStage,
     TaskStarted,
 )
@@ -66,14 +70,59 @@ def test_quiet_keeps_paths_and_errors(capfd: pytest.CaptureFixture[str]) -> None
     assert not any(line.startswith("note:") for line in lines)
 
 
-def test_the_console_names_a_stage_as_the_task_does(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_batch_names_its_tasks_and_ends_with_a_summary(
+    quiet: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sink = ConsoleSink(None, quiet=quiet)
+    stream = Stream("run", [sink])
+    stream.emit(RunStarted(version="1", command="batch", host="h", pid=1))
+    for task in ("a", "b"):
+        stream.emit(Log(level="info", message="size: put on the grid"), task=task)
+    stream.emit(Log(level="warning", message="the latents are not kept", logger="wangp_cli.x"), task="a")
+    fault = Fault.of(RequestError("line 7", "not JSON", hint="see"))
+    stream.emit(TaskRejected(line=7, error=fault), task="c")
+    stream.emit(TaskRejected(line=8, error=Fault.of(RequestError("model", "there is none"))))
+    stream.emit(TaskRetrying(error=fault, next_attempt=2, change="profile 3"), task="b")
+    stream.emit(TaskFailed(error=fault), task="b")
+    stream.emit(RunFinished(counts={}, exit_code=1))
+    errors = [
+        "rejected: c: line 7: not JSON",
+        "hint: see",
+        "rejected: line 8: model: there is none",
+        "failed: b: line 7: not JSON",
+        "hint: see",
+    ]
+    notices = ["note: a: size: put on the grid", "note: a: the latents are not kept"]
+    retrying = ["note: b: line 7: not JSON; tried again with profile 3"]
+    everything = [*notices, *errors[:3], *retrying, *errors[3:], "0 done, 1 failed, 2 rejected in 0:00"]
+    assert capfd.readouterr().err.splitlines() == (errors if quiet else everything)
+
+
+def test_nothing_is_printed_where_the_terminal_has_the_events(capfd: pytest.CaptureFixture[str]) -> None:
+    sink = ConsoleSink(None, hidden=True)
+    sink.start()
+    stream = Stream("run", [sink])
+    for event in EVENTS:
+        stream.emit(event, task="t")
+    sink.close()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_console_shows_what_is_asked_of_the_run(capfd: pytest.CaptureFixture[str]) -> None:
+    control = Control()
+    sink = ConsoleSink(None)
+    sink.attach(control)
+    control.abort()
+    sink.start()
+    sink.close()
+    assert "0:00: starting; stops after this step" in capfd.readouterr().err
+
+
+def test_the_console_names_a_stage_as_the_task_does(make: Make) -> None:
     made = make(type="enhanced", enhance=True, frames=5, steps=1, tasks=TASK_TYPES)
-    screen = io.StringIO()
-    monkeypatch.setattr(
-        console, "stderr_console", lambda: Console(file=screen, force_terminal=True, width=100)
-    )
-    sink = console.ConsoleSink(io.StringIO())
+    state, texts = RunState(), set()
     for event in made.events:
-        sink(event)
-    assert "enhancing the prompt" in screen.getvalue()
-    assert "denoising" in screen.getvalue()
+        state.note(event)
+        texts.add(state.doing)
+    assert {"enhancing the prompt", "denoising"} <= texts

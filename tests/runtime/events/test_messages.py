@@ -19,6 +19,7 @@ PACKAGE = Path(wangp_cli.__file__).parent
 PRINTERS = {
     "runtime/events/messages.py",
     "runtime/events/console.py",
+    "runtime/events/display.py",
     "commands/_table.py",
     "commands/doctor.py",
 }

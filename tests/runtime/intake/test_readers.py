@@ -211,3 +211,34 @@ def test_many_lines_take_little_memory(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert count == 2_000
     assert peak < 1_000_000
+
+
+def piped(folder: Path, data: bytes) -> Path:
+    """A named pipe that another thread writes to."""
+    pipe = folder / "tasks.jsonl"
+    os.mkfifo(pipe)
+    threading.Thread(target=pipe.write_bytes, args=(data,), daemon=True).start()
+    return pipe
+
+
+def test_a_named_pipe_is_read_once_and_loses_no_line(tmp_path: Path) -> None:
+    texts = [json.dumps(TASK | {"task_id": f"t{n}", "image_start": "a.png"}) for n in range(2000)]
+    found = lines(piped(tmp_path, "".join(f"{text}\n" for text in texts).encode()))
+    assert [line.task_id for line in found] == [f"t{n}" for n in range(2000)]
+    assert found[0].values is not None
+    assert found[0].values["image_start"] == str(Path.cwd() / "a.png"), "as from standard input"
+
+
+def test_an_open_descriptor_is_read_once(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, (json.dumps(TASK) + "\n").encode() * 3)
+    os.close(writer)
+    assert len(lines(f"/dev/fd/{reader}")) == 3
+    os.close(reader)
+
+
+def test_a_list_comes_through_a_pipe_and_an_archive_does_not(tmp_path: Path) -> None:
+    assert prompts(lines(piped(tmp_path, json.dumps([TASK, TASK]).encode()))) == ["a red circle"] * 2
+    (line,) = lines("-", b"PK\x03\x04" + b"x" * 100)
+    assert line.error is not None
+    assert "cannot be read as a stream" in line.error.message

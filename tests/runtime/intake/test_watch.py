@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
+import pytest
+
 from tests.support.watched_tasks import ids, task
+from wangp_cli.errors import RequestError
 from wangp_cli.runtime.intake import TaskLine, Watcher
+
+
+def test_a_pipe_is_not_watched(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "tasks.jsonl")
+    with pytest.raises(RequestError, match="only once"):
+        Watcher(tmp_path / "tasks.jsonl")
+    assert ids(Watcher(tmp_path).poll()) == []
 
 
 def test_lines_of_a_growing_file_come_when_complete(tmp_path: Path) -> None:

@@ -150,6 +150,16 @@ class Control:
     # State
 
     @property
+    def planned(self) -> int | None:
+        """How many tasks the run has; None while that is not known."""
+        return self._progress.planned
+
+    def plan(self, tasks: int) -> None:
+        """Set how many tasks the run has."""
+        with self._changed:
+            self._progress.planned = tasks
+
+    @property
     def stopped(self) -> bool:
         """Whether running tasks must stop at their next step."""
         return self.signal is not None or self._abort is not None

@@ -1,94 +1,112 @@
-"""Show events to people: progress and messages on stderr, paths of finished files on stdout."""
+"""Show events to people: what runs, messages and the summary on stderr, paths of finished files on stdout."""
 
 from __future__ import annotations
 
-import sys
-from typing import TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from wangp_cli.runtime.events.messages import show_error, show_note, stderr_console, write_path
-from wangp_cli.runtime.events.stream import Event
+from wangp_cli.runtime.events.display import Display
+from wangp_cli.runtime.events.messages import plain, write_path
+from wangp_cli.runtime.events.run_state import RunState, duration
 from wangp_cli.runtime.events.types import ACCOMPANYING
 
+if TYPE_CHECKING:
+    from wangp_cli.runtime.control.state import Control
+    from wangp_cli.runtime.events.stream import Event
 
-class _Speed(ProgressColumn):
-    """A column with steps per second and the time left."""
-
-    def render(self, task: Task) -> Text:
-        """The text for one bar."""
-        parts = []
-        if task.fields.get("it_s"):
-            parts.append(f"{task.fields['it_s']:.2f} it/s")
-        if task.fields.get("eta_s"):
-            parts.append(f"{task.fields['eta_s']:.0f} s left")
-        return Text(", ".join(parts), style="dim")
+OWN_LOGGERS = "wangp_cli."
+REQUESTS = {
+    "pausing": "pauses at the next step",
+    "paused": "paused",
+    "draining": "ends after this task",
+    "aborting": "stops after this step, a second signal ends it at once",
+}
+"""What was asked of the run, by its control state."""
 
 
 class ConsoleSink:
-    """A sink that shows a run: a progress bar with its stage, notices, errors, and paths of finished files.
+    """A sink that shows a run: its state, notices, errors, a batch's summary, and paths of finished files.
 
     Args:
-        paths: where paths of finished files are printed.
+        paths: where paths of finished files are printed; None where stdout has the events.
         quiet: print only paths and errors.
+        hidden: print nothing.
+        one_line: see `Display`.
     """
 
-    def __init__(self, paths: TextIO | None = None, *, quiet: bool = False) -> None:
-        self._paths = paths or sys.stdout
-        self._quiet = quiet
-        self._console = stderr_console()
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=32),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-            TimeElapsedColumn(),
-            _Speed(),
-            console=self._console,
-            transient=True,
-            disable=quiet or not self._console.is_terminal,
-        )
-        self._bar = None if self._progress.disable else self._progress.add_task("", total=1, visible=False)
+    def __init__(
+        self, paths: TextIO | None, *, quiet: bool = False, hidden: bool = False, one_line: bool = False
+    ) -> None:
+        self._paths = paths
+        self._quiet = quiet or hidden
+        self._hidden = hidden
+        self._control: Control | None = None
+        self._told: set[str] = set()
+        self._state = RunState()
+        self._display = Display(self._state, one_line=one_line, request=self._request)
+
+    def start(self) -> None:
+        """Show that the command runs."""
+        if not self._quiet:
+            self._display.start()
+
+    def attach(self, control: Control) -> None:
+        """Show what is asked of the run, and how many tasks it has."""
+        self._control = control
+
+    def close(self) -> None:
+        """Show the state no more."""
+        self._display.stop()
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
-        data = event.data
-        match event.type:
-            case "task.started":
-                self._progress.start()
-            case "task.stage" | "task.progress":
-                self._draw(event)
-            case "log" if not self._quiet and data["logger"] is None:
-                show_note(data["message"], self._console)
-            case "artifact.created" if data["role"] not in ACCOMPANYING:
-                self._write_path(data["path"])
-            case "task.failed" | "task.rejected":
-                self._progress.stop()
-                show_error(data["error"]["message"], data["error"]["hint"], self._console)
-            case "task.cancelled":
-                self._progress.stop()
-                self._console.print(Text("stopped", style="bold yellow"))
-            case "task.completed" | "run.finished":
-                self._progress.stop()
-
-    def _write_path(self, path: str) -> None:
-        """Print the path of a finished file; the bar is hidden meanwhile."""
-        drawing = self._bar is not None and self._progress.live.is_started
-        self._progress.stop()
-        write_path(path, self._paths)
-        if drawing:
-            self._progress.start()
-
-    def _draw(self, event: Event) -> None:
-        if self._bar is None:
+        if self._hidden:
             return
-        data = event.data
-        if event.type == "task.stage":
-            which = f" {data['result']}/{data['results']}" if data["results"] > 1 else ""
-            self._progress.reset(
-                self._bar, description=f"{data['label']}{which}", total=1, visible=True, it_s=None, eta_s=None
-            )
-        else:
-            self._progress.update(
-                self._bar, completed=data["step"], total=data["total"], it_s=data["it_s"], eta_s=data["eta_s"]
-            )
+        data, task = event.data, event.task
+        self._state.note(event)
+        if self._control is not None:
+            self._state.planned = self._control.planned
+        match event.type:
+            case "log" if not self._quiet:
+                self._show_log(data, task)
+            case "artifact.created" if self._paths and data["role"] not in ACCOMPANYING:
+                with self._display.aside():
+                    write_path(data["path"], self._paths)
+            case "task.failed" | "task.rejected":
+                self._show_error(event)
+            case "task.retrying" if not self._quiet:
+                change = f" with {data['change']}" if data["change"] else ""
+                self._say("note", "bold cyan", f"{data['error']['message']}; tried again{change}", task)
+            case "task.cancelled":
+                self._display.print(Text(self._named("stopped", task), style="bold yellow"))
+            case "run.finished":
+                self.close()
+                if self._state.is_batch and not self._quiet:
+                    self._display.print(plain(f"{self._state.summary()} in {duration(self._state.elapsed)}"))
+
+    def _request(self) -> str | None:
+        return REQUESTS.get(self._control.state) if self._control is not None else None
+
+    def _show_log(self, data: dict[str, Any], task: str | None) -> None:
+        """Show a notice, or a warning of our own; a text that many tasks have is shown once."""
+        own = data["logger"] is None or data["logger"].startswith(OWN_LOGGERS)
+        if not own or data["level"] == "error" or data["message"] in self._told:
+            return
+        self._told.add(data["message"])
+        self._say("note", "bold cyan", data["message"], task)
+
+    def _show_error(self, event: Event) -> None:
+        error, line = event.data["error"], event.data.get("line")
+        where = f"line {line}: " if line and not error["message"].startswith(f"line {line}:") else ""
+        label = event.type.removeprefix("task.") if self._state.is_batch else "error"
+        self._say(label, "bold red", f"{where}{error['message']}", event.task)
+        if error["hint"]:
+            self._display.print(Text.assemble(("hint: ", "bold"), plain(error["hint"])))
+
+    def _say(self, label: str, style: str, message: str, task: str | None) -> None:
+        self._display.print(Text.assemble((f"{label}: ", style), plain(self._named(message, task))))
+
+    def _named(self, message: str, task: str | None) -> str:
+        """The message after the id of its task, in a run of many."""
+        return f"{task}: {message}" if self._state.is_batch and task else message

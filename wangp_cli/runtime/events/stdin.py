@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NAMES = ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
-"""Paths that name standard input; they would open the empty file."""
+LINKS = 40
+"""Links that a path may lead through, as in the kernel."""
 _kept: list[int] = []
 """The descriptor of the real standard input, if there is one."""
 
@@ -37,6 +38,19 @@ def open_stdin() -> BinaryIO | None:
     A new descriptor, because closing a shared one would wait until its writer closes.
     """
     return os.fdopen(os.dup(_kept[0]), "rb") if _kept else None
+
+
+def is_stdin(name: str) -> bool:
+    """Whether a path names standard input, such as `/dev/stdin`: it would open the empty file."""
+    path = Path(name)
+    for _ in range(LINKS):
+        folder = path.absolute().parent.resolve()
+        if path.name == "0" and folder == Path("/proc/self/fd").resolve():
+            return True
+        if not path.is_symlink():
+            return False
+        path = folder / path.readlink()
+    return False
 
 
 @contextmanager

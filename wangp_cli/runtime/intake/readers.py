@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -25,6 +26,8 @@ MAX_DOCUMENT = 16 << 20
 MAX_LINES = 100_000
 LINE_ENDINGS = (".jsonl", ".ndjson")
 STDIN = "stdin"
+ZIP = b"PK\x03\x04"
+"""First bytes of a zip archive."""
 
 
 def read_lines(
@@ -39,7 +42,8 @@ def read_lines(
 
     Args:
         source: a JSONL file (also a run history), a JSON file (a list, one task, WanGP settings or a WanGP
-            queue), a WanGP `queue.zip`, or `-` for standard input, which may still be growing.
+            queue), a WanGP `queue.zip`; or a stream, which may still be growing and is read once: a named
+            pipe, or `-` for standard input.
         stdin: binary standard input; None unless `source` is `-`.
         work: folder for media out of an archive.
         given: input fields that flags set for every line.
@@ -52,6 +56,9 @@ def read_lines(
         assert stdin is not None
         return read_stream(stdin, LineContext(source=STDIN, folder=Path.cwd(), given=given, tasks=tasks))
     path = Path(source)
+    if is_stream(path):
+        # Opened by whoever reads the lines, because that waits until a program writes.
+        return _read_pipe(path, LineContext(source=str(path), folder=Path.cwd(), given=given, tasks=tasks))
     context = LineContext(source=path.name, folder=path.absolute().parent, given=given, tasks=tasks)
     try:
         with path.open("rb") as file:
@@ -62,9 +69,26 @@ def read_lines(
         ) from None
     except OSError as error:
         raise RequestError("tasks", f"cannot read {path}: {(error.strerror or 'error').lower()}") from None
-    if head == b"PK\x03\x04" or path.suffix.lower() == ".zip":
+    if head == ZIP or path.suffix.lower() == ".zip":
         return read_archive(path, context, work)
     return _limit_lines(_read_file(path, context), context)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether a path is a pipe or another file that can be read only once."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _read_pipe(path: Path, context: LineContext) -> Iterator[TaskLine]:
+    try:
+        with path.open("rb") as stream:
+            yield from read_stream(stream, context)
+    except OSError as error:
+        yield context.error_line(RequestError("tasks", f"cannot read {path}: {error.strerror}"))
 
 
 def _limit_lines(lines: Iterator[TaskLine], context: LineContext) -> Iterator[TaskLine]:
@@ -102,6 +126,10 @@ def _is_document(file: BinaryIO) -> bool:
 def read_stream(stream: BinaryIO, context: LineContext) -> Iterator[TaskLine]:
     """The task lines of JSON lines or of a JSON list, each as soon as it is complete."""
     number, head = 0, stream.readline(CHUNK)
+    if head.startswith(ZIP):
+        error = "is a zip archive, which cannot be read as a stream"
+        yield context.error_line(RequestError("tasks", f"{context.source} {error}", hint="give it as a file"))
+        return
     while head.endswith(b"\n") and not strip_line(head):
         number, head = number + 1, stream.readline(CHUNK)
     if strip_line(head).startswith(b"["):

@@ -17,7 +17,7 @@ from wangp_cli.runtime.intake.json_stream import (
     strip_line,
 )
 from wangp_cli.runtime.intake.json_tasks import LineContext, line_of, lines_of_text, read_list
-from wangp_cli.runtime.intake.readers import LINE_ENDINGS, MAX_DOCUMENT
+from wangp_cli.runtime.intake.readers import LINE_ENDINGS, MAX_DOCUMENT, is_stream
 from wangp_cli.runtime.intake.task_line import TaskLine
 from wangp_cli.runtime.intake.watch_list import ListFile, Stamp, file_stamp
 from wangp_cli.tasks import TASKS, TaskTypes
@@ -49,6 +49,10 @@ class Watcher:
     ) -> None:
         if not path.exists() and not path.absolute().parent.is_dir():
             raise RequestError("watch", f"there is no {path}")
+        if is_stream(path):
+            raise RequestError(
+                "watch", f"{path} can be read only once", hint="give it as TASKS, without --watch"
+            )
         self.interval = interval
         self._list: ListFile | None = None
         self._source: ListFile | _LinesFile | _TaskFolder

@@ -112,12 +112,13 @@ class Batch:
                 self._store.hold_ready()
                 self._holds = True
         self._feed.start(lines or ())
+        self._tell_planned()
         with self._loop:
             while not (self._stopping or control.ending):
                 if not self._run_next():
                     self._report_missing()
                     return False
-        return control.ending and (not self._feed.ended or self._loop.has_ready())
+        return control.ending and (not self._feed.ended or self._loop.ready_count() > 0)
 
     def _run_next(self) -> bool:
         """Admit lines and run the next job or group of jobs; false when nothing is left."""
@@ -140,7 +141,7 @@ class Batch:
             pass
         elif not self._feed.ended:
             self._admit(wait=True)
-        elif self._loop.has_ready():
+        elif self._loop.ready_count():
             # The ready jobs wait for the time of their next attempt.
             time.sleep(POLL_SECONDS)
         else:
@@ -206,7 +207,16 @@ class Batch:
                 lines.append(line)
         if lines:
             self._submit(self._admission.admit(lines))
+        self._tell_planned()
         return bool(lines)
+
+    def _tell_planned(self) -> None:
+        """Tell how many tasks the run has, once all lines are read."""
+        if self._feed.ended and self._session.control.planned is None:
+            ready = self._loop.ready_count()
+            if self._plan.limit is not None:
+                ready = min(ready, self._plan.limit - self._ended)
+            self._session.control.plan(sum(self._session.stream.counts.values()) + ready)
 
     def _submit(self, results: list[LineResult]) -> None:
         jobs = []

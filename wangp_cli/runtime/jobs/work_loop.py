@@ -77,11 +77,11 @@ class WorkLoop:
             self._end(job, self._worker.run(job))
         return job is not None
 
-    def has_ready(self) -> bool:
-        """Whether a job is ready, now or at the time of its next attempt."""
+    def ready_count(self) -> int:
+        """How many jobs are ready, now or at the time of their next attempt."""
         if self._only:
-            return any(map(self._store.is_queued, self._only))
-        return self._store.counts()["ready"] > 0
+            return sum(map(self._store.is_queued, self._only))
+        return self._store.counts()["ready"]
 
     def _claim(self, limit: int | None) -> list[StoredJob]:
         store = self._store
