@@ -24,6 +24,8 @@ MATRICES = {
     0: "gbr", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco", 9: "bt2020nc",
     10: "bt2020c", 14: "ictcp",
 }  # fmt: skip
+UNSUPPORTED_MATRICES = frozenset({8, 10, 14})
+"""Those of `MATRICES` that FFmpeg does not convert."""
 RANGES = {1: "tv", 2: "pc"}
 """Names of ITU-T H.273 code points, as FFmpeg spells them; anything else is `unknown`."""
 
@@ -34,6 +36,9 @@ FULL = 2
 
 _EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 """Without these flags 4:2:0 loses 1 to 2 dB on the way back to RGB, and 10 bit is worse than 8."""
+
+_KEEP_LIGHT = "in_primaries=bt709:out_primaries=bt709:in_transfer=bt709:out_transfer=bt709"
+"""Options of the scale filter that leave transfer and primaries as they are, unknown ones too."""
 
 
 class Converter:
@@ -50,7 +55,12 @@ class Converter:
     def __init__(self, width: int, height: int, source: str, result: str, scale: str) -> None:
         self.graph = Graph()
         buffer = self.graph.add_buffer(width=width, height=height, format=source, time_base=Fraction(1, 1))  # type: ignore[arg-type]
-        stages = [buffer, self.graph.add("scale", scale), self.graph.add("format", result)]
+        stages = [
+            buffer,
+            self.graph.add("setfield", "prog"),
+            self.graph.add("scale", scale),
+            self.graph.add("format", result),
+        ]
         self.graph.link_nodes(*stages, self.graph.add("buffersink")).configure()
 
     def convert(self, frame: VideoFrame) -> VideoFrame:
@@ -72,7 +82,8 @@ def to_encoder(width: int, height: int, source: str, result: str) -> Converter:
 def from_decoder(frame: VideoFrame) -> Converter:
     """A converter from a decoded frame's format to full-range RGB, by the colour tags of the frame.
 
-    Without tags, frames count as limited-range BT.601, as FFmpeg's tools assume.
+    Without tags, frames count as limited-range BT.601, as FFmpeg's tools assume. The result has the transfer
+    and primaries of the frame, for `hdr.to_bt709`: FFmpeg's own conversion is off by up to 60 levels.
     """
     result = rgb_format(frame)
     siting = (
@@ -80,9 +91,8 @@ def from_decoder(frame: VideoFrame) -> Converter:
         if any(layout in frame.format.name for layout in ("420", "422", "p010", "nv12"))
         else ""
     )
-    return Converter(
-        frame.width, frame.height, frame.format.name, result, f"out_range=pc{siting}:flags={_EXACT}"
-    )
+    scale = f"out_range=pc{siting}:{_KEEP_LIGHT}:flags={_EXACT}"
+    return Converter(frame.width, frame.height, frame.format.name, result, scale)
 
 
 def rgb_format(frame: VideoFrame) -> str:

@@ -22,6 +22,8 @@ _AAC_LAYOUTS = ("mono", "stereo", "3.0", "3.0(back)", "2.1", "4.0", "quad", "5.0
 _OPUS_LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 """Channel layouts whose names the codecs store, by number of channels."""
 _LOSSY_AUDIO_BITS = 192_000
+_PROGRESSIVE = 1
+"""FFmpeg's AVFieldOrder."""
 _X265_DELAY = 2
 """Frames by which x265 delays output. It leaves decode times uninitialised for clips shorter than that, so
 decode times are set here."""
@@ -65,6 +67,8 @@ class VideoStreamEncoder:
         context.color_primaries = context.color_trc = colour.BT709
         context.colorspace = colour.GBR if codec.rgb else colour.BT709
         context.color_range = colour.FULL if codec.rgb else colour.LIMITED
+        context.sample_aspect_ratio = self.stream.sample_aspect_ratio = Fraction(1)
+        context.field_order = _PROGRESSIVE
         self.converter: colour.Converter | None = None
 
     def add(self, frames: Frames) -> None:

@@ -12,13 +12,17 @@ import av
 from wangp_cli.errors import MediaError
 from wangp_cli.media import colour
 from wangp_cli.media.decoding import decode_frames, has_video, video_stream
+from wangp_cli.media.normalise import Normaliser
 from wangp_cli.media.opening import (
     check_complete,
     check_file,
+    check_pixels,
+    media_errors,
     open_container,
 )
 from wangp_cli.media.read_audio import audio_facts
 from wangp_cli.media.sniff import is_image
+from wangp_cli.media.square import ratio_text
 from wangp_cli.media.stills import image_facts
 from wangp_cli.media.video_index import video_index
 
@@ -29,7 +33,7 @@ class MediaFacts:
 
     Args:
         kind: `video`, `image` or `audio`.
-        width: of the upright frames, in pixels; 0 for audio.
+        width: of the frames as read, upright and with square pixels; 0 for audio.
         height: in pixels.
         frames: at a constant rate, as `frame_times` counts them; 1 for an image, 0 for audio.
         fps: exact; None for images and audio.
@@ -37,7 +41,10 @@ class MediaFacts:
         container: FFmpeg's or Pillow's name of the file format.
         codec: of video or image; None for audio.
         pixel_format: FFmpeg's or Pillow's name.
-        primaries, transfer, matrix, range: colour tags, `unknown` where untagged.
+        primaries, transfer, matrix, range: colour tags of the file, `unknown` where untagged.
+        sample_aspect_ratio: width of a stored pixel by its height, `16:11`; `1:1` within 1 %.
+        display_aspect_ratio: width of a frame by its height, as read.
+        field_order: `progressive`, `interlaced`, `top field first` or `bottom field first`.
         audio_codec, audio_rate, audio_channels: None without audio.
         audio_layout: FFmpeg's name of the channel layout as read; None without audio.
         audio_seconds: length as decoded; None without audio.
@@ -58,6 +65,9 @@ class MediaFacts:
     transfer: str = "unknown"
     matrix: str = "unknown"
     range: str = "unknown"
+    sample_aspect_ratio: str | None = None
+    display_aspect_ratio: str | None = None
+    field_order: str | None = None
     audio_codec: str | None = None
     audio_rate: int | None = None
     audio_channels: int | None = None
@@ -101,19 +111,27 @@ def _container_facts(opened: av.container.InputContainer, path: Path) -> MediaFa
         return MediaFacts(kind="audio", seconds=audio.seconds, **shared)
     if frame is None:
         raise MediaError(f"{str(path)!r} has no frames")
+    with media_errors(path, "video"):
+        normaliser = Normaliser(stream)
+        picture = normaliser.describe(frame)
+        check_pixels(*picture.size, path)
+        # What cannot be converted is refused here, not after a model has run.
+        normaliser.to_array(frame)
     times = video_index(path).times
-    if times.notice:
-        shared["notices"] = (times.notice, *shared.get("notices", ()))
-    context = stream.codec_context
-    width, height = (frame.height, frame.width) if frame.rotation % 180 else (frame.width, frame.height)
+    told = (times.notice,) if times.notice else ()
+    shared["notices"] = (*told, *picture.notices, *shared.get("notices", ()))
+    width, height = picture.size
     return MediaFacts(
         kind="video", width=width, height=height, frames=len(times.pictures), fps=times.fps,
         seconds=float(len(times.pictures) / times.fps),
-        codec=context.codec.canonical_name, pixel_format=frame.format.name,
-        primaries=_tag(colour.PRIMARIES, frame.color_primaries, context.color_primaries),
-        transfer=_tag(colour.TRANSFERS, frame.color_trc, context.color_trc),
-        matrix=_tag(colour.MATRICES, frame.colorspace, context.colorspace),
-        range=_tag(colour.RANGES, frame.color_range, context.color_range), **shared,
+        codec=stream.codec_context.codec.canonical_name, pixel_format=frame.format.name,
+        primaries=colour.PRIMARIES.get(picture.primaries, "unknown"),
+        transfer=colour.TRANSFERS.get(picture.transfer, "unknown"),
+        matrix=colour.MATRICES.get(picture.matrix, "unknown"),
+        range=colour.RANGES.get(picture.range, "unknown"),
+        sample_aspect_ratio=ratio_text(picture.aspect),
+        display_aspect_ratio=ratio_text(Fraction(width, height)),
+        field_order=picture.field_order, **shared,
     )  # fmt: skip
 
 
@@ -122,8 +140,3 @@ def _container_name(opened: av.container.InputContainer, path: Path) -> str:
     names = opened.format.name.split(",")
     ending = path.suffix.lower().removeprefix(".")
     return ending if ending in names else names[0]
-
-
-def _tag(names: dict[int, str], frame: int, stream: int) -> str:
-    """The name of the frame's tag, else of the stream's, else `unknown`."""
-    return names.get(frame) or names.get(stream, "unknown")

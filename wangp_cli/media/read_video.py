@@ -11,10 +11,11 @@ import av
 import numpy as np
 
 from wangp_cli.errors import MediaError
-from wangp_cli.media import colour
 from wangp_cli.media.clip import Clip, Frames
 from wangp_cli.media.decoding import decode_frames, video_stream
+from wangp_cli.media.deinterlace import deinterlace, stream_field_order
 from wangp_cli.media.facts import MediaFacts, probe
+from wangp_cli.media.normalise import Normaliser
 from wangp_cli.media.opening import (
     MAX_CLIP_BYTES,
     check_complete,
@@ -39,7 +40,7 @@ def read_video(path: Path | str, *, start: int = 0, count: int | None = None, au
 
     Returns:
         A clip of uint8, or of uint16 where the source has more than 8 bits; C is 4 where it has alpha.
-        Frames are upright, one for each in the file, at its average rate.
+        Frames are BT.709, progressive, with square pixels and upright, at a constant rate.
 
     Raises:
         MediaError: the file is missing, empty, not a video, broken, cut off, too large, or too short.
@@ -120,19 +121,16 @@ def _wanted(facts: MediaFacts, start: int, count: int | None, path: Path | str) 
 
 
 def _pieces(path: Path, frames: Iterator[av.VideoFrame], chunk: int) -> Iterator[Frames]:
-    converter: colour.Converter | None = None
     pending: list[Frames] = []
+    with open_container(path) as opened:
+        normaliser = Normaliser(video_stream(opened, path))
     shape: tuple[int, int, str] | None = None
     for frame in frames:
+        current = (frame.width, frame.height, frame.format.name)
+        if current != (shape := shape or current):
+            raise MediaError(f"{path.name!r} changes from {shape} to {current} on the way")
         with media_errors(path, "video"):
-            current = (frame.width, frame.height, frame.format.name)
-            if converter is None or shape is None:
-                converter, shape = colour.from_decoder(frame), current
-            if current != shape:
-                raise MediaError(f"{path.name!r} changes from {shape} to {current} on the way")
-            turns = round(frame.rotation / 90) % 4
-            pixels = converter.convert(frame).to_ndarray()
-        pending.append(np.ascontiguousarray(np.rot90(pixels, turns)))
+            pending.append(normaliser.to_array(frame))
         if len(pending) == chunk:
             yield np.stack(pending)
             pending = []
@@ -155,13 +153,15 @@ def _pictures(path: Path, index: VideoIndex, pictures: Sequence[int]) -> Iterato
 
 
 def _from(path: Path, index: VideoIndex, first: int) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Decoded frames with the numbers of their pictures, from number `first` or an earlier one on."""
-    for seek in [*index.seeks_before(first), None]:
+    """Progressive frames with the numbers of their pictures, from number `first` or an earlier one on."""
+    # Deinterlacing looks at the picture before, too.
+    for seek in [*index.seeks_before(max(first - 1, 0)), None]:
         with open_container(path) as opened:
             stream = video_stream(opened, path)
             if seek is not None:
                 opened.seek(seek, stream=stream, backward=True)
-            numbered = index.numbered(decode_frames(opened, stream))
+            frames = deinterlace(decode_frames(opened, stream), stream_field_order(stream))
+            numbered = index.numbered(frames)
             begin = next(numbered, None)
             if begin is not None and (seek is None or begin[0] <= first):
                 yield begin

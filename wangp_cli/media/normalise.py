@@ -1,0 +1,135 @@
+"""Decoded frames as what models see: BT.709, square pixels, upright.
+
+Deinterlacing comes before, in `deinterlace`, as it needs neighbouring frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from av import VideoFrame
+
+from wangp_cli.media import colour
+from wangp_cli.media.clip import Frames
+from wangp_cli.media.deinterlace import stream_field_order
+from wangp_cli.media.hdr import conversion_notice, differs_from_bt709, to_bt709
+from wangp_cli.media.orientation import UPRIGHT, Orientation
+from wangp_cli.media.square import SQUARE, pixel_aspect, square_notice, square_size, to_square
+
+_FIELD_ORDERS = {"tff": "top field first", "bff": "bottom field first"}
+_UNKNOWN = 2
+_KEPT_CONVERTERS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredPicture:
+    """How a decoded frame is stored.
+
+    Args:
+        width: in pixels.
+        height: in pixels.
+        aspect: width of a pixel by its height.
+        orientation: of the stored pixels.
+        primaries, transfer, matrix, range: codes of ITU-T H.273; 2 is unknown, for a range 0.
+        field_order: `progressive`, `interlaced`, `top field first` or `bottom field first`.
+    """
+
+    width: int
+    height: int
+    aspect: Fraction = SQUARE
+    orientation: Orientation = UPRIGHT
+    primaries: int = _UNKNOWN
+    transfer: int = _UNKNOWN
+    matrix: int = _UNKNOWN
+    range: int = 0
+    field_order: str = "progressive"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height with square pixels, upright."""
+        return self.orientation.size(*square_size(self.width, self.height, self.aspect))
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What is changed on reading, a sentence each."""
+        told = []
+        if differs_from_bt709(self.transfer, self.primaries):
+            told.append(conversion_notice(self.transfer, self.primaries))
+        if self.field_order != "progressive":
+            order = "" if self.field_order == "interlaced" else f", {self.field_order}"
+            told.append(f"its interlaced frames are deinterlaced{order}")
+        if self.aspect != SQUARE:
+            told.append(square_notice(self.width, self.height, self.aspect))
+        if notice := self.orientation.notice:
+            told.append(notice)
+        return tuple(told)
+
+
+class Normaliser:
+    """Converts the decoded frames of one stream to RGB or RGBA arrays.
+
+    Args:
+        stream: open video stream; it is not used after this.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        context = stream.codec_context
+        self._aspect = pixel_aspect(stream.sample_aspect_ratio)
+        self._order = stream_field_order(stream)
+        self._tags = (context.color_primaries, context.color_trc, context.colorspace, context.color_range)
+        self._converters: dict[object, colour.Converter] = {}
+
+    def describe(self, frame: VideoFrame) -> StoredPicture:
+        """How a frame is stored, by its own tags, else by those of the stream.
+
+        Raises:
+            ValueError: its colours have a matrix that is not supported.
+        """
+        primaries, transfer, matrix, range_ = self._tags
+        picture = StoredPicture(
+            width=frame.width,
+            height=frame.height,
+            aspect=self._aspect,
+            orientation=_orientation(frame),
+            primaries=_known(colour.PRIMARIES, frame.color_primaries, primaries, _UNKNOWN),
+            transfer=_known(colour.TRANSFERS, frame.color_trc, transfer, _UNKNOWN),
+            matrix=_known(colour.MATRICES, frame.colorspace, matrix, _UNKNOWN),
+            range=_known(colour.RANGES, frame.color_range, range_, 0),
+            field_order=self._field_order(frame),
+        )
+        if picture.matrix in colour.UNSUPPORTED_MATRICES:
+            name = colour.MATRICES[picture.matrix]
+            raise ValueError(f"its colour matrix {name} is not supported, convert it to BT.709")
+        return picture
+
+    def to_array(self, frame: VideoFrame) -> Frames:
+        """A frame as `[H, W, 3]`, or `[H, W, 4]` where it has alpha: uint16 if it has more than 8 bits."""
+        picture = self.describe(frame)
+        key = (frame.width, frame.height, frame.format.name, picture.matrix, picture.range)
+        if key not in self._converters:
+            if len(self._converters) == _KEPT_CONVERTERS:
+                self._converters.clear()
+            self._converters[key] = colour.from_decoder(frame)
+        # The decoder does not always repeat the tags of the container.
+        frame.colorspace, frame.color_range = picture.matrix, picture.range
+        pixels = self._converters[key].convert(frame).to_ndarray()
+        if differs_from_bt709(picture.transfer, picture.primaries):
+            pixels = to_bt709(pixels, picture.transfer, picture.primaries)
+        return picture.orientation.apply(to_square(pixels, picture.aspect))
+
+    def _field_order(self, frame: VideoFrame) -> str:
+        if self._order is not None:
+            return _FIELD_ORDERS[self._order]
+        return "interlaced" if frame.interlaced_frame else "progressive"
+
+
+def _orientation(frame: VideoFrame) -> Orientation:
+    matrix = next((data for data in frame.side_data if data.type.name == "DISPLAYMATRIX"), None)
+    return UPRIGHT if matrix is None else Orientation.from_display_matrix(bytes(matrix))
+
+
+def _known(names: dict[int, str], frame: int, stream: int, default: int) -> int:
+    """The code of the frame, else of the stream, else the default."""
+    return next((code for code in (frame, stream) if code in names), default)
