@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from wangp_cli.errors import RequestError
 from wangp_cli.plan.timeline import (
+    ClipLength,
     GuideRange,
     GuideSpan,
     Timing,
@@ -139,3 +140,22 @@ def test_planning_needs_no_arrays() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_files_of_as_many_frames_pair_by_number_others_by_time() -> None:
+    video, portion = ClipLength(40, Fraction(30000, 1001)), ClipLength(12, Fraction(30000, 1001))
+    by_number = ClipLength(40, Fraction(30)).beside(video, portion)
+    assert by_number.at(Fraction(30000, 1001)) == 40
+    assert by_number.indices(40, Fraction(30000, 1001)) == list(range(40))
+    assert ClipLength(12, Fraction(60)).beside(video, portion).at(Fraction(30000, 1001)) == 12
+    by_time = ClipLength(80, Fraction(60000, 1001)).beside(video, portion)
+    assert by_time.at(Fraction(30000, 1001)) == 40
+    assert by_time.indices(40, Fraction(30000, 1001)) == list(range(0, 80, 2))
+
+
+def test_a_guide_as_long_as_its_range_is_not_shifted_by_a_rounded_rate() -> None:
+    timings: tuple[Timing, ...] = ("trim", "loop", "off")
+    for timing in timings:
+        span = GuideSpan(video=0, start=0, end=40, timing=timing)
+        assert span.frame_indices(40, Fraction(30), Fraction(30000, 1001)) == list(range(40))
+        assert span.frame_indices(40, Fraction(60), Fraction(30))[:3] == [0, 2, 4]

@@ -117,7 +117,7 @@ def _single_run_plan(request: Request) -> Plan | None:
         overlap=task.window_overlap(request.spec) if task.video_source else 1,
         grid=request.spec.grid,
         fps=Fraction(task.fps),
-        before=sum(facts.frames for facts in request.facts.of("video_source")),
+        before=sum(request.facts.lengths(Fraction(task.fps)).get("video_source", ())),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from wangp_cli.errors import RequestError
 from wangp_cli.models import Entry
@@ -14,6 +14,29 @@ Ending = Literal["hold", "loop", "off"]
 Timing = Literal["fit", "trim", "loop", "off"]
 """`fit` stretches all of a video over its range. The others keep its speed: if it is too short, `trim`
 repeats its last frame, `loop` repeats the video, `off` is an error."""
+
+
+SAME_RATE = Fraction(1, 100)
+"""Share by which rates may differ and still be one that was rounded."""
+
+
+class ClipLength(NamedTuple):
+    """Frames of a file, and frames per second of a video."""
+
+    frames: int
+    fps: Fraction | None
+
+    def beside(self, *others: ClipLength) -> ClipLength:
+        """The first of others that has as many frames, with which these pair by number; else itself."""
+        return next((other for other in others if other.frames == self.frames), self)
+
+    def at(self, fps: Fraction) -> int:
+        """Frames at another rate without a change of speed."""
+        return frame_count_at_fps(self.frames, self.fps, fps) if self.fps else self.frames
+
+    def indices(self, count: int, fps: Fraction) -> list[int]:
+        """The frame of the file for each of `count` at another rate; the last one behind its end."""
+        return resample_frame_indices(self.frames, self.fps or fps, count, fps, "hold")
 
 
 class GuideRange(Entry):
@@ -53,7 +76,9 @@ class GuideSpan(Entry):
         first = min(_frame_at(self.first, rate, fps), have - 1)
         end = have if self.last is None else min(_frame_at(self.last + 1, rate, fps), have)
         end, count = max(end, first + 1), self.end - self.start
-        if self.timing == "fit":
+        # A rate that was rounded must not shift frames that pair by number.
+        paired = end - first == count and abs(rate / fps - 1) < SAME_RATE
+        if self.timing == "fit" or paired:
             return [first + number for number in stretch_frame_indices(end - first, count)]
         ending: Ending = "loop" if self.timing == "loop" else "hold"
         return resample_frame_indices(end, rate, count, fps, ending, start=self.first)

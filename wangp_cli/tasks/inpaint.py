@@ -158,12 +158,6 @@ class Inpaint(InpaintContext, RunLength, InpaintRegion, Planned):
             raise RequestError(
                 "portion", f"covers all {length} frames, so no frames are left as context", hint="give a mask"
             )
-        for frames in lengths.get("video_mask", ()):
-            if frames not in (length, len(new)):
-                wanted = " or ".join(str(count) for count in dict.fromkeys((length, len(new))))
-                raise RequestError(
-                    "video_mask", f"{frames} frames, wanted {wanted}, as the video or the portion"
-                )
         self.check_parts(len(plan.segments), "run of the model")
         return plan
 

@@ -16,7 +16,7 @@ from wangp_cli.media.spool import Spool
 from wangp_cli.media.stills import read_image
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.plan.model import Plan, Segment
-from wangp_cli.plan.timeline import frame_count_at_fps, resample_frame_indices
+from wangp_cli.plan.timeline import ClipLength
 from wangp_cli.runtime.job import RenderJob
 from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.tasks.inpaint import Inpaint
@@ -150,13 +150,12 @@ class _Mask:
         if task.image_mask:
             self._still = self._fit(read_image(task.image_mask))
         if task.video_mask:
-            facts = inputs.of_file(task.video_mask)
-            rate = facts.fps or plan.fps
-            length = frame_count_at_fps(facts.frames, rate, plan.fps)
-            before = 0 if length == plan.total else portion.start
-            self._indices = [0] * before + resample_frame_indices(
-                facts.frames, rate, length, plan.fps, "hold"
+            length = inputs.length_of(task.video_mask).beside(
+                inputs.length_of(task.video), ClipLength(len(portion), plan.fps)
             )
+            frames = length.at(plan.fps)
+            before = 0 if frames == plan.total else portion.start
+            self._indices = [0] * before + length.indices(frames, plan.fps)
 
     def shares(self, indices: range) -> Shares:
         """The shares of some frames: float32 `[t, H, W, 1]` in [0, 1]."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,17 +14,17 @@ from wangp_cli.media.audio import cut, fit_frames
 from wangp_cli.media.clip import Audio, Clip, Frames, as_float, to_rgb
 from wangp_cli.media.mask import threshold
 from wangp_cli.media.read_audio import read_audio
-from wangp_cli.media.read_video import read_video
 from wangp_cli.media.resize import fit, fit_mask, match_length
 from wangp_cli.media.stills import read_image
 from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.plan.model import Plan, Segment
 from wangp_cli.runtime.request.camera_poses import frame_poses
+from wangp_cli.runtime.request.check_inputs import AS_LONG_AS_GUIDE
 from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.generate import Generate
-from wangp_cli.workflows.source_video import SourceVideo
+from wangp_cli.workflows.source_video import SourceVideo, frames_at
 
 WHITE = 1.0
 
@@ -62,14 +63,11 @@ def read_inputs(task: Generate, spec: ModelSpec, facts: InputFacts) -> ShotInput
     return ShotInputs(inputs=reader.inputs(start, reader.still("image_end")), before=before, overlap=overlap)
 
 
-def source_video(task: Generate, facts: InputFacts, fps: Fraction | None = None) -> SourceVideo | None:
-    """The video that a task continues, its frames counted at `fps`, or as they are."""
+def source_video(task: Generate, facts: InputFacts) -> SourceVideo | None:
+    """The video that a task continues, its frames counted at the rate of the result."""
     if not (path := task.video_source):
         return None
-    own = facts.of_file(path)
-    return SourceVideo(
-        path=path, facts=own, fps=fps or own.fps or Fraction(task.fps), size=size_of(task.size)
-    )
+    return SourceVideo(path=path, facts=facts.of_file(path), fps=Fraction(task.fps), size=size_of(task.size))
 
 
 def read_window_inputs(
@@ -206,17 +204,25 @@ class _Reader:
     def _frames_left(self, field: str) -> int:
         """Frames of a video for the shot; an image has as many as are needed."""
         path = getattr(self._task, field)
-        return max(0, self._facts.of_file(path).frames - self._first) if path else self._frames
+        return max(0, len(self._numbers(field, path)) - self._first) if path else self._frames
 
     def _read_part(self, field: str, path: Path) -> Frames:
         """The frames of a video for the shot or fewer; its last frame if it ends before the shot."""
-        length = self._facts.of_file(path).frames
-        first = min(self._first, length - 1)
-        count = min(self._frames, length - first)
+        numbers = self._numbers(field, path)
+        first = min(self._first, len(numbers) - 1)
         try:
-            return read_video(path, start=first, count=count, audio=False).frames
+            return np.concatenate(list(frames_at(path, numbers[first : first + self._frames])))
         except MediaError as error:
             raise RequestError(field, error.message, hint=error.hint) from None
+
+    def _numbers(self, field: str, path: Path) -> Sequence[int]:
+        """The frames of a video for those of the result: by number, or at the times of the control video."""
+        own = self._facts.length_of(path)
+        if field in AS_LONG_AS_GUIDE:
+            for guide in self._facts.lengths_of("video_guide"):
+                if guide.fps and guide.frames != own.frames:
+                    return own.indices(guide.frames, guide.fps)
+        return range(own.frames)
 
     def _fit(self, frames: Frames) -> Frames:
         return fit(to_rgb(as_float(frames)), self._width, self._height)

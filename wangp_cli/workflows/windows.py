@@ -43,7 +43,7 @@ class _Windows:
         self.plan, self.runs = plan, runs
         self.sharpen = task.sharpen
         self._job, self._task, self._first_run = job, task, first_run
-        self._source = source_video(task, job.request.facts, plan.fps)
+        self._source = source_video(task, job.request.facts)
 
     def kept_frames(self, part: KeptRange) -> Iterator[Frames]:
         """Frames of the continued video."""

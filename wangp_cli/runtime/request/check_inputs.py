@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 from wangp_cli.errors import MediaError, RequestError
 from wangp_cli.files.checksum import sha256_of
 from wangp_cli.notices import Notice
+from wangp_cli.plan.timeline import SAME_RATE, ClipLength
 from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.tasks.fields import FileKind, frame_count
+from wangp_cli.tasks.generate import Generate
+from wangp_cli.tasks.inpaint import Inpaint
 from wangp_cli.tasks.render import Render
 from wangp_cli.tasks.shot import Length
 from wangp_cli.tasks.task import Task
@@ -47,14 +50,30 @@ def check_inputs(task: Task, loras: Sequence[Path], checksums: Mapping[str, str]
     for path in loras:
         _check_unchanged("loras", path, checksums)
     for field in AS_LONG_AS_GUIDE:
-        for guide, video in zip(facts.of("video_guide"), facts.of(field), strict=False):
-            if video.frames != guide.frames:
+        for guide, video in zip(facts.lengths_of("video_guide"), facts.lengths_of(field), strict=False):
+            if guide.fps and video.beside(guide).at(guide.fps) != guide.frames:
                 raise RequestError(
                     field,
                     f"{video.frames} frames, but the control video has {guide.frames}",
                     hint="cut or loop it to that length",
                 )
     return facts
+
+
+def check_mask_length(task: Render, facts: InputFacts, plan: Plan) -> None:
+    """Refuse a mask video that is neither as long as the video to inpaint nor as its portion.
+
+    Raises:
+        RequestError: naming the field.
+    """
+    if not isinstance(task, Inpaint) or not task.video_mask:
+        return
+    portion = len(task.range_of(plan.total, plan.fps))
+    mask = facts.length_of(task.video_mask)
+    frames = mask.beside(facts.length_of(task.video), ClipLength(portion, plan.fps)).at(plan.fps)
+    if frames not in (plan.total, portion):
+        wanted = " or ".join(str(count) for count in dict.fromkeys((plan.total, portion)))
+        raise RequestError("video_mask", f"{frames} frames, wanted {wanted}, as the video or the portion")
 
 
 def speech_notices(facts: InputFacts, plan: Plan | None, frames: int, rate: Fraction) -> list[Notice]:
@@ -77,6 +96,28 @@ def speech_notices(facts: InputFacts, plan: Plan | None, frames: int, rate: Frac
     return [Notice(field="audio_guide", text=text)]
 
 
+def rate_notices(task: Render, facts: InputFacts, rate: Fraction) -> list[Notice]:
+    """Notices of videos that are used frame by frame at another rate than their own.
+
+    Args:
+        task: the task.
+        facts: of its input files.
+        rate: frames per second of the result.
+    """
+    if not isinstance(task, Generate):
+        return []
+    return [
+        Notice(
+            field=field,
+            text=f"{video.fps} fps, is used frame by frame at {rate} fps, {float(rate / video.fps):.2f} "
+            "times as fast",
+        )
+        for field in ("video_guide", "video_initial")
+        for video in facts.of(field)
+        if video.fps and abs(video.fps / rate - 1) > SAME_RATE
+    ]
+
+
 def check_animation(task: Render, spec: ModelSpec, facts: InputFacts, rate: Fraction) -> None:
     """Refuse inputs that a character animation model cannot use: it needs poses and a face in every frame.
 
@@ -97,7 +138,7 @@ def check_animation(task: Render, spec: ModelSpec, facts: InputFacts, rate: Frac
         raise RequestError(
             masks[0], f"model {spec.name!r} needs the video it lies over", hint="give --video-background"
         )
-    for field in ("video_guide", *AS_LONG_AS_GUIDE):
+    for field in ("video_guide",) if "video_guide" in facts else AS_LONG_AS_GUIDE:
         if field in facts and (available := facts.of(field)[0].frames) < frames:
             raise RequestError(
                 field, f"{available} frames, but {frames} are asked for", hint=f"--frames {available}"

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from wangp_cli.notices import Notice
-from wangp_cli.plan.timeline import frame_count_at_fps
+from wangp_cli.plan.timeline import ClipLength
 from wangp_cli.tasks.render import Shape
 
 if TYPE_CHECKING:
@@ -67,12 +67,15 @@ class InputFacts:
             for field, files in self.by_field.items()
         }
 
+    def length_of(self, path: Path) -> ClipLength:
+        """Frames and rate of a file that the task names."""
+        facts = self.of_file(path)
+        return ClipLength(facts.frames, facts.fps)
+
+    def lengths_of(self, field: str) -> list[ClipLength]:
+        """Frames and rate of each file of a field, in the order given; none if it names no file."""
+        return [self.length_of(path) for path, _ in self.by_field.get(field, ())]
+
     def lengths(self, rate: Fraction) -> dict[str, list[int]]:
         """Frames of each file counted at `rate` frames per second, by field."""
-        return {
-            field: [
-                frame_count_at_fps(facts.frames, facts.fps, rate) if facts.fps else facts.frames
-                for _, facts in files
-            ]
-            for field, files in self.by_field.items()
-        }
+        return {field: [length.at(rate) for length in self.lengths_of(field)] for field in self.by_field}

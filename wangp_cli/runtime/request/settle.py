@@ -9,7 +9,7 @@ from wangp_cli.runtime.events.events_file import check_apart
 from wangp_cli.runtime.history.log import HISTORY, check_history
 from wangp_cli.runtime.loras.experts import pair_by_name
 from wangp_cli.runtime.loras.select import LoraUse, download_notices, find_loras
-from wangp_cli.runtime.request.check_inputs import check_inputs, speech_notices
+from wangp_cli.runtime.request.check_inputs import check_inputs, rate_notices, speech_notices
 from wangp_cli.runtime.request.check_model import check_model, check_recamera, vocabulary_notices
 from wangp_cli.runtime.request.draft import Draft
 from wangp_cli.runtime.request.output_paths import (
@@ -129,6 +129,7 @@ def _render_request(
     _check_history_and_events(task, outputs, session)
     notices = [
         *draft.notices,
+        *rate_notices(task, draft.facts, draft.rate),
         *speech_notices(draft.facts, draft.plan, frames, draft.rate),
         *vocabulary_notices(task.all_prompts, spec),
         *download_notices(loras),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from wangp_cli.errors import RequestError
 from wangp_cli.notices import Notice
-from wangp_cli.runtime.request.check_inputs import check_animation
+from wangp_cli.runtime.request.check_inputs import check_animation, check_mask_length
 from wangp_cli.runtime.request.output_paths import output_folder
 from wangp_cli.runtime.workspace.segments_cache import find_interrupted_seed
 from wangp_cli.tasks.fields import MAX_FRAMES, MAX_RATE, MAX_SIDE, MIN_SIDE, frame_count, size_of
@@ -65,6 +65,7 @@ def settle_frames(draft: Draft) -> Draft:
     plan = task.plan(draft.facts.lengths(rate), spec, rate)
     if plan is not None:
         task.check_plan(plan)
+        check_mask_length(task, draft.facts, plan)
         told = [
             notice
             for notice in plan.notices
