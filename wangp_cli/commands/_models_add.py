@@ -116,7 +116,20 @@ def unwritable(path: Path, error: OSError) -> NoSpaceError:
 
 
 def absolute(files: Sequence[str]) -> list[str]:
-    return [file if file.startswith("hf://") else str(Path(file).expanduser().absolute()) for file in files]
+    """The files of a source: those on the hub as they are, others by their absolute path.
+
+    Raises:
+        ModelError: a folder or an index of several files has none, or is broken.
+    """
+    found = []
+    for file in files:
+        if file.startswith("hf://"):
+            found.append(file)
+        else:
+            from wangp_cli.pipelines.checkpoints.files import weight_files
+
+            found += map(str, weight_files(Path(file).expanduser().absolute()))
+    return found
 
 
 def base_model(

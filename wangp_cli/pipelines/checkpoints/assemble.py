@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate import init_empty_weights
 
 from wangp_cli.errors import ModelError
-from wangp_cli.pipelines.checkpoints.files import open_weights
+from wangp_cli.pipelines.checkpoints.files import open_network
 from wangp_cli.pipelines.checkpoints.key_names import first_keys
 from wangp_cli.pipelines.checkpoints.network_classes import key_names, network_class
 from wangp_cli.pipelines.checkpoints.quantization_formats import StoredParameter, parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from wangp_cli.models import Network
@@ -48,8 +49,7 @@ class NetworkFiles:
         self._key_names = names
         self.empty = empty
         self._state_dict = self.empty.state_dict()
-        opened = [open_weights(file, allow_pickle=allow_pickle) for file in files]
-        self._stored = self._match(parameters(opened, names))
+        self._stored = self._match(parameters(open_network(files, allow_pickle=allow_pickle), names))
 
     def _match(self, parameters: dict[str, StoredParameter]) -> dict[str, StoredParameter]:
         own_names = self._key_names.own_names(self._state_dict)
@@ -70,13 +70,25 @@ class NetworkFiles:
             raise self._error(
                 f"has no {first_keys(map(self._key_names.parameter, missing))}, which {name} needs"
             )
-        if unexpected:
+        if unexpected := [key for key in unexpected if not self._is_unused(key, parameters[key], own_names)]:
             raise self._error(f"has keys that {name} does not know: {first_keys(unexpected)}")
         for own, parameter in stored.items():
             if _without_ones(parameter.shape) != _without_ones(shape := tuple(self._state_dict[own].shape)):
                 sides = f"{[*parameter.shape]}, {name} needs {[*shape]}"
                 raise self._error(f"holds {parameter.values.key} of {sides}")
         return stored
+
+    def _is_unused(self, key: str, parameter: StoredParameter, own_names: Mapping[str, str]) -> bool:
+        """Whether a key is of a buffer that the network computes, or a marker of a tool.
+
+        A marker is one number that is named after no module of the network.
+        """
+        if key in dict(self.empty.named_buffers()):
+            return True
+        module = key.rpartition(".")[0]
+        return math.prod(parameter.shape) <= 1 and not (
+            module and any(name.startswith(f"{module}.") for name in own_names)
+        )
 
     def _error(self, message: str) -> ModelError:
         return ModelError(

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from wangp_cli.errors import ModelError, first_line
 from wangp_cli.pipelines.base import TRANSFORMERS, Weights
-from wangp_cli.pipelines.checkpoints.foreign_code import FETCH, check_code, read_index, read_json
+from wangp_cli.pipelines.checkpoints.foreign_code import FETCH, check_code, read_index, read_json, read_shards
 from wangp_cli.pipelines.checkpoints.key_names import SHOWN_KEYS, KeyNames
 
 if TYPE_CHECKING:
@@ -253,7 +253,7 @@ class Checkpoint:
             return [file for file in self._files[part] if file.suffix == ".safetensors"]
         folder = self.folder / part
         if indexes := sorted(folder.glob("*.safetensors.index.json")):
-            return sorted({folder / name for name in read_json(indexes[0])["weight_map"].values()})
+            return read_shards(indexes[0])
         if files := sorted(folder.glob("*.safetensors")):
             return files
         raise ModelError(f"{folder} has no safetensors file", hint=FETCH)

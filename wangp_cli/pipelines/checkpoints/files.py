@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import pickle
+import re
 import struct
+import zipfile
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 
 from wangp_cli.errors import ModelError, first_line
+from wangp_cli.files.shard_index import INDEX_ENDING, shards_of
+from wangp_cli.pipelines.checkpoints import gguf_header
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 SAFETENSORS = (".safetensors", ".sft")
@@ -23,6 +28,32 @@ GGUF = (".gguf",)
 PICKLES = (".pt", ".pth", ".bin", ".ckpt")
 WRAPPERS = ("state_dict", "model", "module", "generator_ema", "generator")
 """Keys of a pickle under which training tools nest the state dict."""
+SNIFFED_BYTES = 1 << 20
+SHARD = re.compile(r"-\d+-of-\d+\.")
+"""In names of files that hold one network together."""
+OTHER_PARTS = {
+    "a VAE": ("first_stage_model.", "vae."),
+    "a text encoder": ("cond_stage_model.", "conditioner.", "text_encoder", "text_encoders.", "text_model."),
+    "an image encoder": ("clip_vision", "image_encoder.", "cond_stage_model.clip_vision."),
+}
+"""Beginnings of keys in all-in-one files, by the part that they are of."""
+
+
+READ_ERRORS = (
+    OSError,
+    SafetensorError,
+    LookupError,
+    ValueError,
+    RuntimeError,
+    EOFError,
+    AssertionError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    zipfile.BadZipFile,
+)
+"""What libraries raise for damaged files; `RecursionError` is a `RuntimeError`."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +99,68 @@ def open_weights(path: Path, *, allow_pickle: bool = False) -> WeightFile:
             return _Gguf(path)
         if kind in PICKLES:
             return _Pickle(path)
-    raise ModelError(f"{path} is not a weight file of a supported format: .safetensors, .sft or .gguf")
+    raise ModelError(
+        f"{path} is not a weight file of a supported format: .safetensors, .sft or .gguf"
+        + (f"; it is {_kind_of_json(path)}" if kind == ".json" else "")
+    )
+
+
+def _kind_of_json(path: Path) -> str:
+    """What a JSON file is that was given for weights."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(SNIFFED_BYTES)
+    except OSError:
+        return "a JSON file"
+    if b'"class_type"' in text:
+        return "an API prompt of ComfyUI"
+    return "a workflow of ComfyUI" if b'"nodes"' in text and b'"links"' in text else "a JSON file"
+
+
+def open_network(paths: Sequence[Path], *, allow_pickle: bool = False) -> list[WeightFile]:
+    """Open the files of one network.
+
+    Raises:
+        ModelError: a file is missing, broken, of an unsupported format, or holds other networks too.
+    """
+    opened = [open_weights(path, allow_pickle=allow_pickle) for path in paths]
+    for file in opened:
+        found = {
+            part for key in file.tensor_info for part, start in OTHER_PARTS.items() if key.startswith(start)
+        }
+        if found:
+            raise ModelError(
+                f"{file.path.name} is an all-in-one file: it also holds {' and '.join(sorted(found))}",
+                hint="use a file of the transformer alone, and --like MODEL for the other parts",
+            )
+    return opened
+
+
+def weight_files(path: Path) -> list[Path]:
+    """The weight files under a path: a file, an index of several, or a folder of files of one network.
+
+    Raises:
+        ModelError: an index is broken, or a folder holds no weights, or those of several networks.
+    """
+    if path.name.endswith(INDEX_ENDING):
+        with _read_errors(path):
+            return shards_of(path)
+    if not path.is_dir():
+        return [path]
+    if (path / "model_index.json").is_file():
+        raise ModelError(
+            f"{path} is a model in diffusers layout, not the files of a transformer",
+            hint="name its folder in a catalogue entry (docs/MODELS.md), or its folder `transformer` here",
+        )
+    if len(indexes := sorted(path.glob(f"*{INDEX_ENDING}"))) == 1:
+        return weight_files(indexes[0])
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in (*SAFETENSORS, *GGUF))
+    if not files:
+        raise ModelError(f"{path} has no weight file, such as .safetensors or .gguf")
+    if len(files) > 1 and not all(SHARD.search(file.name) for file in files):
+        listed = ", ".join(file.name for file in files[:8])
+        raise ModelError(f"{path} has several weight files, name those of one transformer: {listed}")
+    return files
 
 
 @contextmanager
@@ -78,9 +170,9 @@ def _read_errors(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise ModelError(f"{path} is missing") from None
-    except (OSError, SafetensorError, ValueError, KeyError, IndexError, RuntimeError, EOFError) as error:
+    except READ_ERRORS as error:
         raise ModelError(f"{path} is broken: {first_line(error)}", hint="get it again") from error
-    except (pickle.UnpicklingError, struct.error, TypeError) as error:
+    except (pickle.UnpicklingError, TypeError) as error:
         raise ModelError(f"{path} cannot be read: {first_line(error)}") from error
 
 
@@ -103,40 +195,38 @@ def _open_safetensors(path: Path) -> Any:
 
 
 class _Gguf(WeightFile):
-    """GGUF stores shapes in reverse order, and those with more than four axes in a metadata field."""
-
     def __init__(self, path: Path) -> None:
-        from gguf import GGUFReader
-
-        reader = GGUFReader(path)
-        self._tensors: dict[str, Any] = {str(tensor.name): tensor for tensor in reader.tensors}
-        tensor_info = {}
-        for key, tensor in self._tensors.items():
-            shape = reader.get_field(f"comfy.gguf.orig_shape.{key}")
-            sides = shape.contents() if shape else reversed(tensor.shape.tolist())
-            tensor_info[key] = TensorInfo(tensor.tensor_type.name, tuple(int(side) for side in sides))
-        super().__init__(path, tensor_info)
+        self._tensors = gguf_header.read_header(path)
+        self._data = np.memmap(path, mode="r")
+        super().__init__(
+            path, {key: TensorInfo(tensor.type.name, tensor.shape) for key, tensor in self._tensors.items()}
+        )
 
     def tensor(self, key: str) -> torch.Tensor:
-        from gguf.quants import dequantize
+        from gguf.quants import dequantize, quant_shape_to_byte_shape
 
         tensor = self._tensors[key]
+        data = self._data[tensor.offset : tensor.offset + tensor.size]
         with _read_errors(self.path):
             try:
-                values = dequantize(tensor.data, tensor.tensor_type)
+                values = dequantize(
+                    data.reshape(quant_shape_to_byte_shape(tensor.stored_shape, tensor.type)), tensor.type
+                )
             except NotImplementedError:
-                kind = tensor.tensor_type.name
+                kind = tensor.type.name
                 raise ModelError(f"{self.path}: {key} is of type {kind}, which is not supported") from None
-            return torch.from_numpy(values.copy()).reshape(self.tensor_info[key].shape)
+            return torch.from_numpy(values.copy()).reshape(tensor.shape)
 
 
 class _Pickle(WeightFile):
     """Loaded by torch with `weights_only`, which allows tensors and plain containers but no code."""
 
     def __init__(self, path: Path) -> None:
-        data = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        while isinstance(data, dict) and (inner := next((key for key in WRAPPERS if key in data), None)):
-            data = data[inner]
+        # Files of PyTorch before 1.6 are no archives, and cannot be mapped.
+        data = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        for _ in WRAPPERS:
+            if isinstance(data, dict) and (inner := next((key for key in WRAPPERS if key in data), None)):
+                data = data[inner]
         if not isinstance(data, dict) or not all(isinstance(value, torch.Tensor) for value in data.values()):
             raise TypeError("it does not hold tensors by name")
         self._tensors: dict[str, torch.Tensor] = data

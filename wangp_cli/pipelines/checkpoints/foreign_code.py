@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from wangp_cli.errors import ModelError, first_line
+from wangp_cli.files.shard_index import INDEX_ENDING, shards_of
 from wangp_cli.pipelines.checkpoints.network_classes import OWN_CLASSES
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def read_index(file: Path) -> dict[str, Any]:
 
 
 def check_code(folder: Path, index: Mapping[str, Any], files: Mapping[str, Sequence[Path]]) -> None:
-    """Refuse a checkpoint with code in a part or with a configuration that refers to code.
+    """Refuse a checkpoint with code in a part, or with a configuration that refers to code or other folders.
 
     Args:
         folder: the checkpoint in diffusers layout.
@@ -85,7 +86,24 @@ def check_code(folder: Path, index: Mapping[str, Any], files: Mapping[str, Seque
         _check_configurations(parent)
 
 
+def read_shards(index: Path) -> list[Path]:
+    """The weight files that an index of a checkpoint names.
+
+    Raises:
+        ModelError: the index is missing or damaged, or names a file outside its folder.
+    """
+    try:
+        return shards_of(index)
+    except FileNotFoundError:
+        raise ModelError(f"{index} is missing", hint=FETCH) from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{index} is broken: {first_line(error)}", hint="get it again") from None
+
+
 def _check_configurations(folder: Path) -> None:
+    # Libraries open every file that an index names.
+    for index in sorted(folder.glob(f"*{INDEX_ENDING}")):
+        read_shards(index)
     for file in sorted(folder.glob("*config.json")):
         data = read_json(file)
         # If peft is installed, transformers loads the base model that this file refers to, from any place.

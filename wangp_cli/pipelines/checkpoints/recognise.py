@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.checkpoints.assemble import TransformerFiles
-from wangp_cli.pipelines.checkpoints.files import open_weights
+from wangp_cli.pipelines.checkpoints.files import open_network
 from wangp_cli.pipelines.checkpoints.network_classes import key_names
 from wangp_cli.pipelines.checkpoints.quantization_formats import parameters
 
@@ -31,7 +31,7 @@ def recognise(
     Raises:
         ModelError: none matches; the message says how the first candidate of the same size differs.
     """
-    opened = [open_weights(file, allow_pickle=allow_pickle) for file in files]
+    opened = open_network(files, allow_pickle=allow_pickle)
     file_names = ", ".join(file.name for file in files)
     facts, candidates = _of_same_size(opened, list(networks), file_names)
     matching, reasons = [], []

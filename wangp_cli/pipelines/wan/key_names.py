@@ -91,6 +91,6 @@ WAN = KeyNames(
     layer=original_layer,
     image_layers=re.compile(r"k_img|v_img|img_emb|add_k_proj|add_v_proj|image_embedder|norm_added_k"),
     fused={".linear1_kv.": (".linear1_k.", ".linear1_v.")},
-    constants=re.compile(r"motion_encoder\..*\.kernel"),
+    constants=re.compile(r"motion_encoder\..*\.kernel|(rope\.)?freqs(_\w+|\.\d+)?"),
     input_layer="patch_embedding.weight",
 )

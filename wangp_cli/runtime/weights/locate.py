@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from wangp_cli.errors import ModelError
+from wangp_cli.files.shard_index import shards_of
 from wangp_cli.models import ModelSpec, Source
 from wangp_cli.pipelines.base import TRANSFORMERS, Weights
 from wangp_cli.runtime.weights import prepared
@@ -86,10 +87,10 @@ def _missing_in(part: Path) -> Path | None:
         return part
     for index in part.glob("*.safetensors.index.json"):
         try:
-            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        except (OSError, ValueError, KeyError, AttributeError):
-            return None
-        return next((part / shard for shard in sorted(shards) if not (part / shard).is_file()), None)
+            shards = shards_of(index)
+        except (OSError, ValueError):
+            return None  # Broken, not missing: loading it raises the error.
+        return next((shard for shard in shards if not shard.is_file()), None)
     numbered = next((file.name for file in part.glob("*-of-*.safetensors")), None)
     return part / f"{numbered.split('-')[0]}.safetensors.index.json" if numbered else None
 
