@@ -58,6 +58,11 @@ class Catalogue:
         hint = nearest(name, [*self.models, *by_alias]) or "`wangp models` lists them"
         raise RequestError("model", f"there is no model {name!r}", hint=hint)
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Names and aliases of all models."""
+        return frozenset(name for spec in self.models.values() for name in (spec.name, *spec.aliases))
+
     def accepting(self, feature: Accepts) -> list[str]:
         """Names of the supported models that accept an input."""
         supported = (spec for spec in self.models.values() if spec.status != "unsupported")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -68,6 +68,7 @@ class Layer:
         values: by field name.
         checksums: sha256 that input files must have, by path as `values` has it.
         addresses: URLs that files were fetched from, by path as `values` has it.
+        notices: what was changed or left out when the source was read, for people.
     """
 
     kind: LayerKind
@@ -75,6 +76,7 @@ class Layer:
     values: Mapping[str, Any]
     checksums: Mapping[str, str] = field(default_factory=dict)
     addresses: Mapping[str, str] = field(default_factory=dict)
+    notices: Sequence[str] = ()
 
     @property
     def origin(self) -> Origin:
@@ -84,12 +86,13 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class MergedLayers:
-    """The winning value of each field, and its origin."""
+    """The winning value of each field, its origin, and the notices of all layers."""
 
     values: dict[str, Any]
     origin: dict[str, Origin]
     checksums: dict[str, str]
     addresses: dict[str, str] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
 
 
 def merge(layers: Iterable[Layer]) -> MergedLayers:
@@ -98,10 +101,14 @@ def merge(layers: Iterable[Layer]) -> MergedLayers:
     origin: dict[str, Origin] = {}
     checksums: dict[str, str] = {}
     addresses: dict[str, str] = {}
+    notices: list[str] = []
     for layer in layers:
         checksums |= layer.checksums
         addresses |= layer.addresses
+        notices += layer.notices
         given = {name: value for name, value in layer.values.items() if value is not None}
         values |= given
         origin |= dict.fromkeys(given, layer.origin)
-    return MergedLayers(values=values, origin=origin, checksums=checksums, addresses=addresses)
+    return MergedLayers(
+        values=values, origin=origin, checksums=checksums, addresses=addresses, notices=notices
+    )

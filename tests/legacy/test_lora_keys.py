@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from wangp_cli.errors import RequestError
-from wangp_cli.legacy.lora_keys import combine_loras, recorded_file_name
+from wangp_cli.legacy.lora_keys import combine_loras, recorded_file_names
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from wangp_cli.legacy.lora_keys import combine_loras, recorded_file_name
         ),
         ({"loras": ["a"]}, {"activated_loras": ["a"]}, {"loras": ["a@1"]}),
         ({}, {"additional_loras": {"x/a": 0.5, "b": None}}, {"loras": ["x/a@0.5", "b@1"]}),
-        ({"loras": ["a@0.3"]}, {"additional_loras": {"https://h/a": "1;0"}}, {"loras": ["a@1;0"]}),
+        ({"loras": ["a@0.3"]}, {"additional_loras": {"https://h/a": "1;0"}}, {"loras": ["https://h/a@1;0"]}),
         ({"loras": ["a@0.3"]}, {"additional_loras": {"a": "0.9"}}, {"loras": ["a@0.3"]}),
         (
             {"loras": ["a"], "lora_multipliers": "1;0 | 0.5", "accelerator": "svi"},
@@ -60,4 +60,4 @@ def test_other_values_are_errors(fields: dict[str, Any], settings: dict[str, Any
     ],
 )
 def test_a_recorded_url_becomes_the_name_of_its_file(recorded: str, name: str) -> None:
-    assert recorded_file_name(recorded) == name
+    assert recorded_file_names([recorded]) == [name]

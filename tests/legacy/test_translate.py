@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from tests.support.payloads import JUNK, KEYS
 from tests.support.task_types import ExtractFrame
+from tests.support.wangp_documents import INPUTS, MODEL_DEFAULTS, PROFILES, VERSIONS, settings
 from wangp_cli.errors import RequestError
 from wangp_cli.legacy import translate, translate_values
 from wangp_cli.legacy.old_keys import IGNORED, NEUTRAL
 from wangp_cli.legacy.task_types import MODELS, UNSUPPORTED
+from wangp_cli.tasks.generate import Generate
 
 KEYS += ["type", "prompt", "loras", "image_mode", "full_prompt", "window_prompts", "video_initial"]
 
@@ -247,3 +249,93 @@ def test_fields_of_a_task_type_of_the_session_are_no_old_keys() -> None:
 
     settings = {"type": "counted", "video_length": 82}
     assert translate_values(settings, tasks={"counted": Counted}) == settings
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_settings_of_every_version_are_taken_for_what_they_ask(version: float) -> None:
+    for model in MODEL_DEFAULTS:
+        made = translate(settings(version, model), given=INPUTS)
+        assert made.values["model"] == model
+        assert made.values.keys() <= Generate.model_fields.keys()
+        assert not [notice for notice in made.notices if not notice.startswith("image_refs: their back")]
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_accelerator_profiles_are_taken_for_what_they_ask(name: str) -> None:
+    made = translate(PROFILES[name])
+    assert made.values["steps"] == PROFILES[name]["num_inference_steps"]
+    assert len(made.values["loras"]) == len(PROFILES[name]["activated_loras"])
+    assert made.values.keys() <= Generate.model_fields.keys()
+    misspelt = "sample_solvers" in PROFILES[name]
+    assert [("sample_solvers (did you mean" in notice) for notice in made.notices] == [True] * misspelt
+
+
+def test_unknown_keys_of_another_version_are_named_in_one_notice_and_left() -> None:
+    document = {
+        "settings_version": 3.1,
+        "model_type": "t2v",
+        "prompt": "a",
+        "new_slider": 1,
+        "video_lenght": 5,
+    }
+    made = translate(document)
+    assert made.values == {"model": "t2v", "prompt": "a"}
+    (notice,) = made.notices
+    assert notice.startswith(
+        "not used, there are no such keys here: new_slider, video_lenght (did you mean video_l"
+    )
+    with pytest.raises(RequestError, match="temporal_upsampling: 'rife2' is not served"):
+        translate(document | {"temporal_upsampling": "rife2"})
+
+
+@pytest.mark.parametrize("key", ["pace", "new_slider", "temperature", "help"])
+def test_documents_of_our_own_stay_strict(key: str) -> None:
+    for ours in (
+        {"type": "generate", "model_type": "t2v"},
+        {"model": "t2v"},
+        {"prompt": "a", "num_inference_steps": 4, "size": "64x64"},
+    ):
+        assert key in translate(ours | {key: 1}).values
+
+
+def test_a_hand_written_document_of_the_older_worker_may_not_be_misspelt() -> None:
+    made = translate({"task_type": "t2v", "prompt": "a", "from_the_future": 1})
+    assert "from_the_future" in made.notices[0]
+    with pytest.raises(RequestError, match="video_lenght: there is no such key"):
+        translate({"task_type": "t2v", "prompt": "a", "video_lenght": 5})
+
+
+def test_a_task_takes_of_a_foreign_document_what_it_has() -> None:
+    made = translate({"settings_version": 2.5, "repeat_generation": 2, "video_length": 81}, task="travel")
+    assert made.values == {"frames": 81}
+    assert "repeat_generation" in made.notices[0]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"nodes": [{"id": 1, "type": "KSampler"}], "links": [], "version": 0.4},
+        {"3": {"class_type": "KSampler", "inputs": {}}, "4": {"class_type": "VAEDecode", "inputs": {}}},
+    ],
+)
+def test_workflows_of_comfyui_are_said_to_be_such(document: dict[str, Any]) -> None:
+    with pytest.raises(RequestError, match="workflow of ComfyUI"):
+        translate(document)
+
+
+def test_a_model_definition_is_no_task() -> None:
+    with pytest.raises(RequestError, match="model: the document defines a model of WanGP") as caught:
+        translate({"model": {"name": "x", "architecture": "t2v", "URLs": ["https://h/x"]}, "flow_shift": 3})
+    assert "{" not in str(caught.value)
+
+
+def test_windows_of_long_videos_are_joined_without_what_has_no_counterpart() -> None:
+    document = {
+        "settings_version": 2.5,
+        "model_type": "vace_14B",
+        "sliding_window_overlap_noise": 20,
+        "sliding_window_size": 81,
+    }
+    assert translate(document | {"video_length": 81}).notices == ()
+    (notice,) = translate(document | {"video_length": 161}).notices
+    assert notice.startswith("sliding_window_overlap_noise: 20 is not served")

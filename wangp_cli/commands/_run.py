@@ -135,7 +135,15 @@ def _layers(command: str, values: Mapping[str, Any], options: TaskOptions, sessi
     if options.settings_file:
         from wangp_cli.runtime.intake.settings_file import load_settings_file
 
-        layers.append(load_settings_file(options.settings_file, session.tasks))
+        layers.append(
+            load_settings_file(
+                options.settings_file,
+                session.tasks,
+                task=command,
+                given=values.keys(),
+                models=session.catalogue.names,
+            )
+        )
     return [*layers, Layer(kind="flag", values=values)]
 
 

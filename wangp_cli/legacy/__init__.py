@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from wangp_cli.legacy.documents import is_definition
 from wangp_cli.legacy.old_keys import RENAMED
-from wangp_cli.legacy.task_types import hint_for_key
+from wangp_cli.legacy.task_types import OLD_TYPES, hint_for_key
+from wangp_cli.legacy.text_syntax import prompts
 from wangp_cli.legacy.translate import Translation, translate, translate_values
 
-__all__ = ["RENAMED", "Translation", "hint_for_key", "translate", "translate_values"]
+__all__ = [
+    "OLD_TYPES",
+    "RENAMED",
+    "Translation",
+    "hint_for_key",
+    "is_definition",
+    "prompts",
+    "translate",
+    "translate_values",
+]

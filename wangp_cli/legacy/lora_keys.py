@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from wangp_cli.errors import RequestError
-from wangp_cli.legacy.text_syntax import file_name_of, strengths, without_strength
+from wangp_cli.legacy.text_syntax import split_strengths, strengths, without_strength
 from wangp_cli.legacy.value_parsers import quote_value
 
 OLD_LORA_KEYS = {"activated_loras", "lora_names", "loras_multipliers", "loras_mult", "additional_loras"}
 """Keys of the older tools for LoRAs and their strengths."""
+_GENERIC = re.compile(r"(high|low)_noise_model\.\w+")
+"""File names that many LoRAs share; the older worker put the name of their folder before them."""
+_NAMES_OF_PATH, _NAMES_OF_STRENGTH = ("path", "url", "name"), ("scale", "strength", "multiplier")
 
 
 def combine_loras(fields: dict[str, Any], settings: Mapping[str, Any]) -> None:
@@ -24,43 +29,108 @@ def combine_loras(fields: dict[str, Any], settings: Mapping[str, Any]) -> None:
     Raises:
         RequestError: names the key that is wrong.
     """
-    loras, multipliers = fields.get("loras"), fields.pop("lora_multipliers", None)
+    multipliers = fields.pop("lora_multipliers", None)
     additional = settings.get("additional_loras") or {}
     if fields.get("accelerator") and isinstance(multipliers, str) and "|" in multipliers:
         # The strengths before `|` are for the LoRAs of the accelerator.
         accelerated, _, multipliers = multipliers.partition("|")
         fields["lora_multipliers"] = f"{accelerated}|"
-    if isinstance(loras, str):
-        loras = [item for item in re.split(r"\s*,\s*", loras.strip()) if item]
-    if loras is not None and not (isinstance(loras, list) and all(isinstance(item, str) for item in loras)):
-        raise RequestError("loras", f"{quote_value(fields['loras'])} is no list of LoRA files")
+    loras = _names(fields.get("loras"))
     if not isinstance(additional, dict):
         raise RequestError(
             "additional_loras", f"{quote_value(additional)} is no table of LoRA files and strengths"
         )
+    stated = len(loras)
     if loras and (multipliers or "activated_loras" in settings or "lora_names" in settings):
-        numbers = strengths(
-            multipliers or "", len(loras), commas=_commas_separate_loras(settings, len(loras))
-        )
+        commas = _commas_separate_loras(settings, len(loras))
+        numbers = strengths(multipliers or "", len(loras), commas=commas)
+        stated = len(split_strengths(multipliers or "", commas=commas))
         loras = [f"{lora}@{number}" for lora, number in zip(loras, numbers, strict=True)]
-    more = {name: strengths("" if value is None else value, 1)[0] for name, value in additional.items()}
-    loras = _merged_loras(loras or [], more)
-    if loras:
-        fields["loras"] = loras
+    more = {name: None if value is None else strengths(value, 1)[0] for name, value in additional.items()}
+    if merged := _merged_loras(loras, stated, more):
+        fields["loras"] = merged
 
 
-def _merged_loras(loras: list[str], more: Mapping[str, str]) -> list[str]:
-    """Merge LoRAs so that each file appears once; a second strength wins if it is one by phase."""
+def _names(value: Any) -> list[str]:
+    """LoRAs of a list of texts or objects, or of a text between commas."""
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [item for item in re.split(r"\s*,\s*", value.strip()) if item]
+    items = [_name_of_object(item) if isinstance(item, dict) else item for item in _list(value)]
+    if not all(isinstance(item, str) for item in items):
+        raise RequestError("loras", f"{quote_value(value)} is no list of LoRA files")
+    return items
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise RequestError("loras", f"{quote_value(value)} is no list of LoRA files")
+    return value
+
+
+def _name_of_object(item: Mapping[str, Any]) -> str:
+    """A LoRA given as an object of its path and its strength."""
+    paths = [item[key] for key in _NAMES_OF_PATH if isinstance(item.get(key), str) and item[key]]
+    scales = [item[key] for key in _NAMES_OF_STRENGTH if item.get(key) is not None]
+    if not paths or item.keys() - {*_NAMES_OF_PATH, *_NAMES_OF_STRENGTH}:
+        raise RequestError(
+            "loras", f"{quote_value(dict(item))} is no LoRA, such as {{'path': ..., 'scale': 1}}"
+        )
+    return f"{paths[0]}@{strengths(scales[0], 1)[0]}" if scales else paths[0]
+
+
+def _merged_loras(loras: Sequence[str], stated: int, more: Mapping[str, str | None]) -> list[str]:
+    """Merge LoRAs so that each source appears once, under its address if one is given.
+
+    Args:
+        loras: with their strengths.
+        stated: how many of them have a strength that was given; of the others it is the default.
+        more: strengths by further source; None for the default. One by phase wins, and one that is given
+            wins over a default.
+    """
     merged = list(loras)
     for name, strength in more.items():
-        duplicate = next(
-            (i for i, lora in enumerate(merged) if file_name_of(lora) == file_name_of(name)), None
-        )
-        if duplicate is None:
-            merged.append(f"{name}@{strength}")
-        elif ";" in strength:
-            merged[duplicate] = f"{without_strength(merged[duplicate])}@{strength}"
+        same = next((index for index, lora in enumerate(merged) if is_same_lora(lora, name)), None)
+        if same is None:
+            merged.append(f"{name}@{strength or 1}")
+            continue
+        source = without_strength(merged[same])
+        kept = merged[same].removeprefix(source)
+        if strength and (";" in strength or not kept or same >= stated):
+            kept = f"@{strength}"
+        merged[same] = (name if _is_address(name) else source) + kept
     return merged
+
+
+def is_same_lora(one: str, other: str) -> bool:
+    """Whether two LoRAs, with or without strengths, are of one source.
+
+    A file name without a folder is the file that the older worker saved for an address or a path.
+    """
+    first, second = _source(one), _source(other)
+    if first == second:
+        return True
+    bare = [name for name in (first, second) if "/" not in name]
+    return len(bare) == 1 and bare[0] == _saved_name(second if bare[0] == first else first)
+
+
+def _source(lora: str) -> str:
+    """The source of a LoRA: an address without its query, or the name as it is."""
+    name = without_strength(lora)
+    if not _is_address(name):
+        return name
+    parts = urlsplit(name.split("|")[0])
+    return f"{parts.netloc.lower()}{unquote(parts.path).replace('/blob/', '/resolve/')}"
+
+
+def _saved_name(source: str) -> str:
+    folder, _, name = source.rpartition("/")
+    return f"{folder.rpartition('/')[2]}_{name}".replace(" ", "_") if _GENERIC.fullmatch(name) else name
+
+
+def _is_address(name: str) -> bool:
+    return bool(re.match(r"https?://", name, re.IGNORECASE))
 
 
 def _commas_separate_loras(settings: Mapping[str, Any], loras: int) -> bool:
@@ -70,11 +140,21 @@ def _commas_separate_loras(settings: Mapping[str, Any], loras: int) -> bool:
     return alone and loras > 1
 
 
-def recorded_file_name(lora: str) -> str:
-    """The file name of a LoRA that WanGP recorded by its URL; the strength is kept."""
-    if not re.match(r"https?://", lora, re.IGNORECASE):
+def recorded_file_names(loras: Sequence[str]) -> list[str]:
+    """LoRAs that WanGP recorded by URL under their file names, as it saved them; strengths are kept.
+
+    An address stays where its file name does not tell which LoRA it is.
+    """
+    names = [_recorded_file_name(lora) for lora in loras]
+    counts = Counter(map(without_strength, names))
+    return [
+        lora if counts[without_strength(name)] > 1 or _GENERIC.fullmatch(without_strength(name)) else name
+        for lora, name in zip(loras, names, strict=True)
+    ]
+
+
+def _recorded_file_name(lora: str) -> str:
+    address = without_strength(lora)
+    if not _is_address(address):
         return lora
-    address, at, number = lora.rpartition("@")
-    return (
-        (address or number).split("|")[0].split("?")[0].rsplit("/", 1)[-1] + at + (number if address else "")
-    )
+    return address.split("|")[0].split("?")[0].rpartition("/")[2] + lora.removeprefix(address)

@@ -47,7 +47,8 @@ RENAMED = {
 
 READ_ELSEWHERE = frozenset(
     """
-    additional_loras apg_switch audio_prompt_type cfg_star_switch cfg_zero_step embedded image_prompt_type
+    additional_loras apg_switch audio_prompt_type cfg_star_switch cfg_zero_step enhanced_prompt
+    image_prompt_type
     model_mode multi_prompts_gen_type NAG_alpha NAG_scale NAG_tau perturbation_end_perc perturbation_layers
     perturbation_start_perc perturbation_switch phase_config remove_background_images_ref slg_end_perc
     sliding_window_overlap_noise slg_layers slg_start_perc slg_switch video_prompt_type
@@ -57,37 +58,53 @@ READ_ELSEWHERE = frozenset(
 
 IGNORED = frozenset(
     """
-    _api adapter_payloads alt_guidance_scale alt_scale
-    client_id config control_net_weight2 control_net_weight_alt creation_date creation_timestamp
-    custom_settings
-    duration_seconds embedded_guidance_scale film_grain_saturation generation_time
-    image_quality image_refs_relative_size keep_intermediate_sliding_windows
-    full_prompt lset_name min_frames_if_references model_filename modules
-    multi_images_gen_type output_filename pause_seconds
+    _api _settings_bundle_task_count adapter_payloads alt_guidance_scale alt_prompt alt_scale
+    audio_postprocess client_id config control_net_weight2 control_net_weight_alt creation_date
+    creation_timestamp
+    custom_guide custom_setting_1 custom_setting_2 custom_setting_3 custom_setting_4 custom_setting_5
+    custom_setting_dropdown_1 custom_setting_dropdown_2 custom_setting_dropdown_3 custom_setting_dropdown_4
+    custom_setting_dropdown_5 custom_setting_slider_1 custom_setting_slider_2 custom_setting_slider_3
+    custom_setting_slider_4 custom_setting_slider_5 custom_settings
+    deepy_auto_cancel_queue_tasks deepy_default_speech_from_description_generator
+    deepy_default_speech_from_sample_generator deepy_default_video_with_speech_generator
+    duration_seconds embedded_guidance_scale enable_sync_mode enhanced_alt_prompt exaggeration
+    film_grain_saturation flashvsr_topk_ratio generation_time help hires_denoise hires_steps
+    hires_upscale_method
+    image_mask_guide image_quality image_refs_relative_size input_video_strength
+    keep_intermediate_sliding_windows
+    full_prompt in_this_scene lightning_lora_strength lightning_lora_strength_phase_1
+    lightning_lora_strength_phase_2 loras_choices lset_name matanyone_version min_frames_if_references
+    model_filename modules
+    multi_images_gen_type output_filename pace pause_seconds
     plugin_data
-    postprocess_audio_neg_prompt postprocess_audio_prompt priority project_id
+    postprocess_audio_neg_prompt postprocess_audio_prompt postprocess_audio_seed priority project_id
+    scene_reference_strength seedvc_voice_sample2
     self_refiner_certain_percentage self_refiner_f_uncertainty self_refiner_plan settings_version
     skip_steps_multiplier skip_steps_start_step_perc
     sliding_window_color_correction_strength
     sliding_window_trim_first_frames speakers_locations
-    state sub_parallel_window_overlap sub_parallel_window_size
+    state style_reference_strength sub_parallel_window_overlap sub_parallel_window_size
+    subject_description subject_strength target
     tea_cache_start_step_perc temperature top_k top_p transformer_loras_filenames
-    transformer_loras_multipliers video_guide_outpainting_ratio video_quality window_no
-    """.split()  # noqa: SIM905 - a list of 60 words reads better as words
+    transformer_loras_multipliers uni3c_blackout_last_frame uni3c_end_percent uni3c_frame_policy
+    uni3c_guidance_frame_offset uni3c_guide_video uni3c_keep_on_gpu uni3c_start_percent uni3c_strength
+    uni3c_zero_empty_frames video_quality window_no
+    """.split()  # noqa: SIM905 - a list of words reads better as words
 )
-"""Keys without effect here: bookkeeping, or values of features that a switch in `NEUTRAL` turns off."""
+"""Keys of older tools without effect here: bookkeeping, keys of models of other kinds, such as speech, or
+values of features that a switch in `NEUTRAL` turns off. In documents of wangp they are unknown."""
 
 NEUTRAL: dict[str, tuple[Any, ...]] = {
     "tea_cache_setting": (0,),
     "self_refiner_setting": (0,),
-    "input_video_strength": (1,),
     "masking_strength": (1,),
     "mask_expand": (0,),
     "video_guide_outpainting": ("", "#"),
+    "video_guide_outpainting_ratio": ("",),
     "temporal_upsampling": ("",),
     "spatial_upsampling": ("",),
     "film_grain_intensity": (0,),
-    "postprocess_audio": ("",),
+    "postprocess_audio": ("", "custom"),
     "replace_voice_method": ("",),
     "keep_frames_video_source": ("",),
     "keep_frames_video_guide": ("",),
@@ -96,10 +113,8 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "motion_amplitude": (1,),
     "RIFLEx_setting": (0, 2),
     "attention_sparsity": (1,),
-    "alt_prompt": ("",),
     "video_guide2": ("",),
     "audio_guide2": ("",),
-    "custom_guide": ("",),
     "replace_voice_sample": ("",),
     "replace_voice_sample2": ("",),
     "batch_size": (1,),
@@ -112,13 +127,19 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "orchestrator_details": ({},),
     "full_orchestrator_payload": ({},),
     "use_uni3c": (False,),
-    "hires_scale": (1,),
+    "hires_scale": (1, 0, ""),
+    "latent_noise_mask_strength": (0,),
+    "style_reference_image": ("",),
+    "subject_reference_image": ("",),
+    "output_format": ("", "mp4"),
+    "enable_base64_output": (False,),
     "apply_reward_lora": (False,),
 }
 """Keys of unsupported features, and the values at which they have no effect."""
 
 NEUTRAL_HINTS = {
     "apply_reward_lora": "name the LoRA in loras",
+    "output_format": "the ending of output picks the format",
     "orchestrator_details": "name what it is: a task_type such as travel_orchestrator",
     "full_orchestrator_payload": "name what it is: a task_type such as travel_orchestrator",
 }
@@ -141,3 +162,18 @@ ONLY_OLD_KEYS = frozenset(
     """.split()  # noqa: SIM905
 )
 """Keys that only the older tools write: if one is given, the other keys are read as theirs."""
+ONLY_WORKER_KEYS = frozenset(
+    """
+    output_sub_dir custom_output_dir video_guide_path video_mask_path image_start_paths image_end_paths
+    image_refs_paths lora_names use_causvid_lora use_lighti2x_lora
+    """.split()  # noqa: SIM905
+)
+"""Keys that only the older worker had."""
+ONLY_LIGHTX2V_KEYS = frozenset(
+    """
+    infer_steps target_video_length target_height target_width sample_guide_scale sample_shift
+    self_attn_1_type cross_attn_1_type denoising_step_list boundary_step_index feature_caching lora_configs
+    enable_cfg
+    """.split()  # noqa: SIM905
+)
+"""Keys that only configurations of LightX2V have."""

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from wangp_cli.errors import RequestError, nearest
 from wangp_cli.legacy.old_keys import IGNORED, NEUTRAL, READ_ELSEWHERE, RENAMED
+from wangp_cli.legacy.unknown_keys import is_misspelt, unknown_keys_notice
 from wangp_cli.legacy.value_parsers import ValueParser, parse_value, quote_value
 from wangp_cli.tasks import TASKS
 
@@ -131,9 +132,16 @@ class Payload:
             values={"type": self.task}, given_as=self._names(), is_old=True, model=self.model
         )
         parts: Parts = {}
+        unknown: list[str] = []
         for name, value in flatten(self.pick(settings) if self.pick else settings).items():
-            if name not in ("type", "task_type"):
+            if name in ("type", "task_type"):
+                continue
+            if name not in self.keys and not self._is_known(name):
+                unknown.append(name)
+            else:
                 self._read_key(name, value, payload, parts)
+        if unknown:
+            payload.notices.append(unknown_keys_notice(unknown, self._names_of_keys))
         for target, made in self.build(parts, payload.notices).items():
             if made not in (None, "", []):
                 payload.set_field(target, payload.given_as.get(target, target), made)
@@ -145,7 +153,6 @@ class Payload:
         match self.keys.get(name):
             case None:
                 if name not in BOOKKEEPING:
-                    self._check_known(name)
                     payload.values[name] = value
                     payload.given_as.pop(RENAMED.get(name, name), None)
             case MapsTo(target, parse):
@@ -168,14 +175,25 @@ class Payload:
         ]
         return {field: name for field, name in reversed(fields) if field}
 
-    def _check_known(self, name: str) -> None:
-        fields = TASKS[self.task].model_fields
-        if name in READ_ELSEWHERE or name in IGNORED or name in NEUTRAL or RENAMED.get(name, name) in fields:
-            return
-        hint = nearest(name, [*self.keys, *fields, *RENAMED])
-        raise RequestError(
-            name if name.isprintable() else ascii(name), "there is no such key", hint=hint or None
-        )
+    @property
+    def _names_of_keys(self) -> list[str]:
+        """Every name that a key may have."""
+        return [*self.keys, *TASKS[self.task].model_fields, *RENAMED]
+
+    def _is_known(self, name: str) -> bool:
+        """Whether a key that is not in the table is known all the same.
+
+        Raises:
+            RequestError: it is misspelt.
+        """
+        if name in BOOKKEEPING or name in READ_ELSEWHERE or name in IGNORED or name in NEUTRAL:
+            return True
+        if RENAMED.get(name, name) in TASKS[self.task].model_fields:
+            return True
+        if is_misspelt(name, self._names_of_keys):
+            key = name if name.isprintable() else ascii(name)
+            raise RequestError(key, "there is no such key", hint=nearest(name, self._names_of_keys) or None)
+        return False
 
 
 def flatten(settings: Mapping[str, Any]) -> dict[str, Any]:

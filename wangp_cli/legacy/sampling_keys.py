@@ -7,7 +7,7 @@ from typing import Any
 
 from wangp_cli.errors import RequestError
 from wangp_cli.legacy.letter_codes import VIDEO
-from wangp_cli.legacy.text_syntax import file_name_of
+from wangp_cli.legacy.lora_keys import is_same_lora
 from wangp_cli.legacy.value_parsers import (
     ValueParser,
     any_value,
@@ -20,6 +20,7 @@ from wangp_cli.legacy.value_parsers import (
     text,
     whole_number,
 )
+from wangp_cli.legacy.wangp_models import RECAMMASTER
 from wangp_cli.plan.phases import thresholds_between, timesteps_of
 from wangp_cli.tasks.lora_strength import Strength
 
@@ -36,7 +37,6 @@ DEFAULT_SAMPLER = "euler"
 DEFAULT_LAYERS = [9]
 DIFFUSION_FORCING = "sky_df"
 """Prefix of the names of diffusion forcing models."""
-RECAMMASTER = "recam_1.3B"
 SKYREELS_BLOCK = 5
 CONFIG = "phase_config"
 MAX_STEPS = 500
@@ -209,11 +209,12 @@ def phase_config(
         made["model_switch_phase"] = switch
     if loras := _loras(parts, lengths):
         # The strengths given here win over those of other keys.
-        files = set(map(file_name_of, loras))
-        made["loras"] = [
-            *(lora for lora in fields.get("loras", ()) if file_name_of(lora) not in files),
-            *loras,
+        others = [
+            lora
+            for lora in fields.get("loras", ())
+            if not any(is_same_lora(lora, configured) for configured in loras)
         ]
+        made["loras"] = [*others, *loras]
     return made
 
 
@@ -244,6 +245,7 @@ def _loras(parts: Sequence[Mapping[str, Any]], lengths: Sequence[int]) -> list[s
                 continue
             strength = str(lora.get("multiplier", 1)).strip()
             _check_strength(strength, lengths[phase], phase)
+            name = next((known for known in strengths if is_same_lora(known, name)), name)
             strengths.setdefault(name, ["0"] * len(parts))[phase] = strength
     return [f"{name}@{';'.join(by_phase)}" for name, by_phase in strengths.items()]
 

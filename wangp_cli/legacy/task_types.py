@@ -73,6 +73,10 @@ INSTEAD = {
 """What to use instead of some of them."""
 
 
+OLD_TYPES = frozenset({*MODELS, *PAYLOADS, *UNSUPPORTED})
+"""Every task type of the older worker."""
+
+
 def task_type_of(settings: Mapping[str, Any]) -> str:
     """The `task_type` or `type` of settings; an empty text if it is missing or no text."""
     kind = settings.get("task_type", settings.get("type"))
@@ -81,7 +85,7 @@ def task_type_of(settings: Mapping[str, Any]) -> str:
 
 def is_old_type(kind: str) -> bool:
     """Whether `kind` is a task type of the older worker."""
-    return kind in MODELS or kind in PAYLOADS or kind in UNSUPPORTED
+    return kind in OLD_TYPES
 
 
 def hint_for_key(key: str) -> str:

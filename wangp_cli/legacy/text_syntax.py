@@ -1,4 +1,4 @@
-"""Parse the syntax in WanGP's texts: LoRA multipliers, several prompts in one text, macros."""
+"""Parse the syntax of WanGP's texts: LoRA multipliers, and prompts with comments and macros."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ PROMPT_MODES = {"0": "G", "1": "W", "2": "FG", "P": "PG", "": "PG"}
 WINDOW_MODES = ("W", "PW")
 """Modes whose prompts are for the windows of one video."""
 MAX_PROMPTS = 1000
+_ENHANCED = re.compile(r"!enhanced!\r?\n")
+"""The mark at the start of a prompt that WanGP's enhancer wrote."""
+_ORIGINAL = "#!PROMPT!:"
+"""The start of a comment line that keeps the prompt which the enhancer was given."""
 _VALUE = re.compile(r'\s*"([^"]*)"\s*(,|$)')
 
 
@@ -20,13 +24,24 @@ def strengths(text: Any, count: int, *, commas: bool = False) -> list[str]:
     """One strength for each of `count` LoRAs; missing ones are 1, surplus ones are dropped.
 
     Args:
-        text: a list, or strengths separated by spaces, newlines or `|`; lines that start with `#` are
-            comments.
+        text: as `split_strengths` takes it.
         count: number of LoRAs.
-        commas: whether commas separate LoRAs too, as in the older worker; in WanGP they separate steps.
+        commas: as in `split_strengths`.
 
     Raises:
         RequestError: a strength cannot be parsed.
+    """
+    given = split_strengths(text, commas=commas)[:count]
+    return [_strength(token) for token in given] + ["1"] * (count - len(given))
+
+
+def split_strengths(text: Any, *, commas: bool = False) -> list[str]:
+    """The strengths in a text, one for each LoRA.
+
+    Args:
+        text: a list, or strengths separated by spaces, newlines or `|`; lines that start with `#` are
+            comments.
+        commas: whether commas separate LoRAs too, as in the older worker; in WanGP they separate steps.
     """
     if isinstance(text, str):
         lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
@@ -35,9 +50,7 @@ def strengths(text: Any, count: int, *, commas: bool = False) -> list[str]:
         tokens = [str(item) for item in text]
     else:
         tokens = [str(text)]
-    return [_strength(token) for token in tokens if token][:count] + ["1"] * (
-        count - min(count, len([token for token in tokens if token]))
-    )
+    return [token for token in tokens if token]
 
 
 def _strength(token: str) -> str:
@@ -50,22 +63,26 @@ def _strength(token: str) -> str:
     return token
 
 
-def file_name_of(lora: str) -> str:
-    """The file name of a LoRA given by path or URL, with or without a strength."""
-    return without_strength(lora).split("?")[0].rpartition("/")[2]
-
-
 def without_strength(lora: str) -> str:
     """A LoRA without its `@strength`."""
     return re.sub(r"@[^@/]*$", "", lora)
 
 
+def is_enhanced(text: Any) -> bool:
+    """Whether a prompt has WanGP's mark that its enhancer wrote it."""
+    return isinstance(text, str) and bool(_ENHANCED.match(text) or text.startswith(_ORIGINAL))
+
+
 def prompts(text: str, mode: Any) -> list[str]:
-    """Split a text of WanGP into prompts.
+    """Split a text into prompts, by the rules of WanGP.
 
     Args:
-        text: may contain macros, and comment lines that start with `#`.
+        text: may begin with the mark of an enhanced prompt, and contain macros and comment lines, which start
+            with `#`.
         mode: G is one prompt per line, PG one per paragraph, W and PW the same for windows, FG one prompt.
+
+    Returns:
+        the prompts; a single empty one where the text has none.
 
     Raises:
         RequestError: a macro is invalid, the mode is unknown, or a prompt of a window contains commands.
@@ -73,22 +90,25 @@ def prompts(text: str, mode: Any) -> list[str]:
     mode = PROMPT_MODES.get(str(mode), str(mode))
     if mode not in ("G", "PG", "W", "PW", "FG"):
         raise RequestError("multi_prompts_gen_type", f"{mode[:40]!r} is not one of G, PG, W, PW, FG")
-    units = [unit for whole in expand_macros(text.replace("\r\n", "\n")) for unit in _units(whole, mode)]
+    if mark := _ENHANCED.match(text):
+        text = text[mark.end() :]
+    lines = re.split(r"\r\n?|\n", text)
+    text = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+    units = [unit for whole in expand_macros(text) for unit in _units(whole, mode)]
     if mode in WINDOW_MODES and any("[/" in unit for unit in units):
         raise RequestError("prompt", "commands to windows, such as [/duration=5s], are not served")
     if len(units) > MAX_PROMPTS:
         raise RequestError("prompt", f"holds {len(units)} prompts, at most {MAX_PROMPTS} are read")
-    return units or [text]
+    return units or [""]
 
 
 def _units(text: str, mode: str) -> list[str]:
-    lines = [line for line in text.split("\n") if not line.startswith("#")]
     if mode == "FG":
-        units = ["\n".join(lines)]
+        units = [text]
     elif mode in ("G", "W"):
-        units = lines
+        units = text.split("\n")
     else:
-        units = re.split(r"\n\s*\n", "\n".join(lines))
+        units = re.split(r"\n\s*\n", text)
     return [unit.strip() for unit in units if unit.strip()]
 
 

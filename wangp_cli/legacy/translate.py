@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from wangp_cli.errors import RequestError
+from wangp_cli.errors import RequestError, nearest
 from wangp_cli.legacy import sampling_keys
+from wangp_cli.legacy.conditional_keys import drop_unused_keys
+from wangp_cli.legacy.documents import DocumentKind, kind_of
 from wangp_cli.legacy.letter_codes import AUDIO, IMAGE, VIDEO, apply_letters
-from wangp_cli.legacy.lora_keys import OLD_LORA_KEYS, combine_loras, recorded_file_name
-from wangp_cli.legacy.old_keys import (
-    ACCELERATORS,
-    IGNORED,
-    NEUTRAL,
-    NEUTRAL_HINTS,
-    ONLY_OLD_KEYS,
-    READ_ELSEWHERE,
-    RENAMED,
-    RENAMED_VALUES,
-)
+from wangp_cli.legacy.lightx2v import unpack_config
+from wangp_cli.legacy.lora_keys import OLD_LORA_KEYS, combine_loras, recorded_file_names
+from wangp_cli.legacy.old_keys import ACCELERATORS, RENAMED
 from wangp_cli.legacy.payload import UnpackedPayload
-from wangp_cli.legacy.task_types import is_old_type, task_type_of, to_generate_task, unpack
-from wangp_cli.legacy.text_syntax import (
-    PROMPT_MODES,
-    WINDOW_MODES,
-    prompts,
-)
+from wangp_cli.legacy.renamed_keys import is_foreign, rename_keys
+from wangp_cli.legacy.task_types import PAYLOADS, task_type_of, unpack
+from wangp_cli.legacy.text_syntax import PROMPT_MODES, WINDOW_MODES, prompts
+from wangp_cli.legacy.unknown_keys import is_misspelt, unknown_keys_notice
 from wangp_cli.legacy.value_parsers import quote_value
+from wangp_cli.legacy.wangp_models import has_windows
 from wangp_cli.tasks import TASKS, TaskTypes
 
 BACKGROUND = "remove_background_images_ref"
 AUDIO_SCALE_KEYS = {"audio_guidance_scale", "audio_scale"}
 """Keys that the older tools write into every file, though few models take audio."""
+UNSERVED_OF_WINDOWS = (
+    "sliding_window_overlap_noise",
+    "sliding_window_color_correction_strength",
+    "sliding_window_trim_first_frames",
+)
+"""Keys that change how the windows of a long video are joined in WanGP, and have no counterpart here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,30 +64,69 @@ def translate(
     given: Collection[str] | None = None,
     addresses: bool = False,
     tasks: TaskTypes = TASKS,
+    task: str = "generate",
 ) -> Translation:
     """Translate settings that may use keys and values of the older tools.
 
+    Documents of other tools may have keys that are unknown here; one notice names them. A value that asks for
+    what is not supported is an error in all documents.
+
     Args:
-        settings: of a task here, of WanGP (any version of its settings) or of the older worker.
+        settings: of a task here, of WanGP (any version of its settings), of LightX2V or of the older worker.
         given: input fields that have a value from elsewhere, so that a letter code may use one that
             `settings` lacks; None if that is not known yet.
         addresses: keep the URLs that WanGP downloaded LoRAs from, instead of their file names.
         tasks: the task types, whose own fields are never keys of older tools.
+        task: type of the task that takes the values of a document without a type.
 
     Raises:
         RequestError: names the key that is wrong or unsupported.
     """
-    payload = unpack(settings)
-    fields, foreign, given_as = _renamed(payload.values, tasks)
-    given_as = payload.given_as | given_as
+    kind = kind_of(settings, tasks)
+    if kind == "definition":
+        raise RequestError(
+            "model",
+            "the document defines a model of WanGP and is no task",
+            hint="`wangp models add NAME FILE` adds the model, --settings-file FILE takes its settings",
+        )
+    if kind == "wangp":
+        settings = drop_unused_keys(settings, given)
+    payload = unpack_config(settings, given or ()) if kind == "lightx2v" else unpack(settings)
+    if kind == "worker" and task_type_of(settings) not in PAYLOADS:
+        payload.values = drop_unused_keys(payload.values, given)
+    given_as = payload.given_as
     try:
-        made = _translated(fields, payload, given_as, foreign=foreign or payload.is_old, given=given)
-        loras = made.values.get("loras")
-        if isinstance(loras, list) and "settings_version" in payload.values and not addresses:
-            made.values["loras"] = [recorded_file_name(lora) for lora in loras]
-        return made
+        fields, renamed_from = rename_keys(payload.values, kind, tasks)
+        given_as = payload.given_as | renamed_from
+        made = _translated(fields, payload, given_as, kind=kind, given=given)
     except RequestError as error:
         raise error.named(given_as.get(error.field, error.field)) from None
+    loras = made.values.get("loras")
+    if isinstance(loras, list) and "settings_version" in payload.values and not addresses:
+        made.values["loras"] = recorded_file_names(loras)
+    task_type = tasks.get(str(made.values.get("type", task)))
+    if kind == "own" or task_type is None:
+        return made
+    return _without_unknown_keys(made, kind, set(task_type.model_fields))
+
+
+def _without_unknown_keys(made: Translation, kind: DocumentKind, known: Collection[str]) -> Translation:
+    """Drop the keys of another tool or version that have no counterpart, and name them in one notice.
+
+    Raises:
+        RequestError: a key of the older worker is misspelt; people write its documents.
+    """
+    unknown = [made.given_as.get(name, name) for name in made.values if name not in known]
+    if not unknown:
+        return made
+    names = [*known, *RENAMED]
+    if kind == "worker" and (misspelt := next((key for key in unknown if is_misspelt(key, names)), None)):
+        raise RequestError(misspelt, "there is no such key", hint=nearest(misspelt, names) or None)
+    return replace(
+        made,
+        values={name: value for name, value in made.values.items() if name in known},
+        notices=(*made.notices, unknown_keys_notice(unknown, names)),
+    )
 
 
 def _translated(
@@ -97,11 +134,12 @@ def _translated(
     payload: UnpackedPayload,
     given_as: dict[str, str],
     *,
-    foreign: bool,
+    kind: DocumentKind,
     given: Collection[str] | None,
 ) -> Translation:
     """Convert values of renamed keys, and the keys that are read on their own."""
     settings, notices = payload.values, payload.notices
+    foreign = is_foreign(settings, kind)
     if payload.model and "model" not in (given or ()):
         fields.setdefault("model", payload.model)
     for key in (IMAGE, VIDEO, AUDIO):
@@ -113,6 +151,8 @@ def _translated(
         notices.append("image_refs: their background is kept, taking it out is not served")
     if foreign and not fields.get("audio_guide"):
         fields = {name: value for name, value in fields.items() if name not in AUDIO_SCALE_KEYS}
+    if foreign:
+        notices += _window_notices(fields, settings)
     _accelerate(fields, settings)
     if fields.get("cache") == "fbcache" and "skip_steps_multiplier" in settings:
         # For this cache the multiplier is the threshold.
@@ -130,47 +170,22 @@ def _translated(
     fields = sampling_keys.phase_config(fields, settings, notices)
     given_as |= {name: sampling_keys.CONFIG for name, value in fields.items() if value != before.get(name)}
     fields |= sampling_keys.guidance(settings) | sampling_keys.model_mode(str(fields.get("model")), settings)
-    return Translation(
-        values=fields, prompts=_prompts(fields, settings), notices=tuple(notices), given_as=given_as
-    )
+    texts = _prompts(fields, settings, kind, notices)
+    return Translation(values=fields, prompts=texts, notices=tuple(notices), given_as=given_as)
 
 
-def _renamed(settings: Mapping[str, Any], tasks: TaskTypes) -> tuple[dict[str, Any], bool, dict[str, str]]:
-    """Rename keys.
-
-    Returns:
-        values by field, whether an older tool wrote them, and the key by which each renamed field was given.
-    """
-    kind = task_type_of(settings)
-    foreign = is_old_type(kind) or any(key in settings for key in ONLY_OLD_KEYS)
-    known_fields = tasks[kind].model_fields if kind in tasks else {}
-    fields: dict[str, Any] = {}
-    given_as: dict[str, str] = {}
-    for key, old_value in settings.items():
-        value = _renamed_value(key, old_value)
-        if value is None or key in READ_ELSEWHERE or key in ACCELERATORS:
-            continue
-        if key in known_fields:
-            _set(key, key, value, fields, given_as)
-        elif key in IGNORED:
-            continue
-        elif key in NEUTRAL:
-            if value not in NEUTRAL[key]:
-                raise RequestError(
-                    key,
-                    f"{quote_value(value)} is not served",
-                    hint=NEUTRAL_HINTS.get(key, f"leave {key} out"),
-                )
-        elif key == "type" and _is_wangp(value):
-            foreign = True
-        elif key == "base_model_type":
-            fields.setdefault("model", value)
-            given_as.setdefault("model", key)
-        else:
-            _set(RENAMED.get(key, key), key, value, fields, given_as)
-    if is_old_type(kind):
-        fields = to_generate_task(kind, fields)
-    return fields, foreign, {name: key for name, key in given_as.items() if name != key}
+def _window_notices(fields: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
+    """A notice for each value about the windows of a long video that has no counterpart."""
+    length, window = fields.get("frames"), fields.get("sliding_window_size")
+    if not (isinstance(length, int) and isinstance(window, int) and 0 < window < length):
+        return []
+    if str(fields.get("model")).startswith(sampling_keys.DIFFUSION_FORCING):
+        return []
+    return [
+        f"{key}: {quote_value(settings[key])} is not served, windows are joined without it"
+        for key in UNSERVED_OF_WINDOWS
+        if settings.get(key)
+    ]
 
 
 def _accelerate(fields: dict[str, Any], settings: Mapping[str, Any]) -> None:
@@ -182,23 +197,6 @@ def _accelerate(fields: dict[str, Any], settings: Mapping[str, Any]) -> None:
             raise RequestError(
                 key, f"true, but the accelerator is {quote_value(fields['accelerator'])} already"
             )
-
-
-def _is_wangp(kind: Any) -> bool:
-    """Whether a `type` is the text that WanGP writes into its settings files."""
-    return isinstance(kind, str) and bool(re.search(r"wan2?gp", kind, re.IGNORECASE))
-
-
-def _set(name: str, key: str, value: Any, fields: dict[str, Any], given_as: dict[str, str]) -> None:
-    other = given_as.get(name)
-    if other and other != "base_model_type" and fields[name] != value:
-        raise RequestError(key, f"{quote_value(value)}, but {other} says {quote_value(fields[name])}")
-    fields[name], given_as[name] = value, key
-
-
-def _renamed_value(key: str, value: Any) -> Any:
-    known = key in RENAMED_VALUES and isinstance(value, str | int | float) and value in RENAMED_VALUES[key]
-    return RENAMED_VALUES[key][value] if known else value
 
 
 def _values(fields: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -231,12 +229,21 @@ def _one_of(fields: dict[str, Any]) -> None:
             fields[name] = value[0] if value else None
 
 
-def _prompts(fields: dict[str, Any], settings: Mapping[str, Any]) -> tuple[str, ...]:
+def _prompts(
+    fields: dict[str, Any], settings: Mapping[str, Any], kind: DocumentKind, notices: list[str]
+) -> tuple[str, ...]:
+    """The prompts of a document whose prompt is a text by WanGP's rules; also sets those of windows."""
     text, mode = fields.get("prompt"), settings.get("multi_prompts_gen_type")
-    if not isinstance(text, str) or (mode is None and "settings_version" not in settings):
+    if not isinstance(text, str) or (mode is None and kind != "wangp" and "settings_version" not in settings):
         return ()
-    several = prompts(text, "PG" if mode is None else mode)
-    if len(several) > 1 and PROMPT_MODES.get(str(mode), str(mode)) in WINDOW_MODES:
+    if isinstance(enhanced := settings.get("enhanced_prompt"), str) and enhanced.strip():
+        notices.append("prompt: the text that the prompt enhancer made of it is used")
+        text = enhanced
+    mode = PROMPT_MODES.get(str(mode), str(mode)) if mode is not None else "PG"
+    if not has_windows(str(fields.get("model"))):
+        mode = mode.replace("W", "G")
+    several = prompts(text, mode)
+    if len(several) > 1 and mode in WINDOW_MODES:
         fields["window_prompts"] = several
         return tuple(several[:1])
     return tuple(several)

@@ -123,7 +123,7 @@ def _announce(request: Request, emit: Callable[..., None], attempt: Attempt) -> 
         line=attempt.line, request=request.task.model_dump(mode="json"), origin=request.origin_texts
     )
     emit(accepted, attempt=attempt.number)
-    for notice in (*attempt.notices, *request.notices):
+    for notice in request.notices:
         emit(Log(level="info", message=str(notice)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -59,7 +59,6 @@ class Attempt:
         number: counted from 1.
         announce: emit `task.accepted`; not for a retry.
         line: number of its line in the task file.
-        notices: for people, from reading that line.
         timeout: seconds of its own work after which it fails.
         record_file: called with path and sha256 of each complete file before it is renamed to its name.
         save_manifest: stores the manifest before the end is announced, so that no announced end is lost.
@@ -70,7 +69,6 @@ class Attempt:
     number: int = 1
     announce: bool = True
     line: int | None = None
-    notices: Sequence[str] = ()
     timeout: float | None = None
     record_file: Callable[[Path, str], None] | None = None
     save_manifest: Callable[[dict[str, Any]], None] | None = None

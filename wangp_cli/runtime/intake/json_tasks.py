@@ -11,7 +11,7 @@ from typing import Any
 from wangp_cli.errors import RequestError, nearest
 from wangp_cli.files import strict_json
 from wangp_cli.files.safe_text import quote_for_message
-from wangp_cli.legacy import RENAMED, hint_for_key, translate
+from wangp_cli.legacy import OLD_TYPES, RENAMED, hint_for_key, translate
 from wangp_cli.runtime.history.manifest import LOCAL_FIELDS
 from wangp_cli.runtime.intake.json_stream import (
     MalformedError,
@@ -34,15 +34,19 @@ class LineContext:
         source: the file's name.
         folder: the folder that its paths are relative to.
         number: of the line or item, from 1.
-        given: input fields that flags set for every line.
+        given: fields that flags set for every line; None if that is not known yet.
         tasks: the task types that a line may name.
+        task: type of a task whose line names none.
+        addresses: keep the URLs that WanGP downloaded LoRAs from, instead of their file names.
     """
 
     source: str
     folder: Path
     number: int = 0
-    given: Collection[str] = ()
+    given: Collection[str] | None = ()
     tasks: TaskTypes = field(default_factory=lambda: TASKS)
+    task: str = "generate"
+    addresses: bool = False
 
     @property
     def label(self) -> str:
@@ -167,10 +171,12 @@ def _task_lines(value: dict[str, Any], context: LineContext) -> list[TaskLine]:
         values, checksums = earlier
         if isinstance(name := value.get("task_id"), str):
             values = {**values, "task_id": name}
-        _check(values, context.tasks)
+        _check(values, context)
         return [_line(values, context, checksums=checksums)]
-    translated = translate(value, given=context.given, tasks=context.tasks)
-    _check(translated.values, context.tasks)
+    translated = translate(
+        value, given=context.given, addresses=context.addresses, tasks=context.tasks, task=context.task
+    )
+    _check(translated.values, context)
     values = absolute(translated.values, context.folder, context.tasks)
     texts = translated.prompts or (None,)
     return [
@@ -198,17 +204,17 @@ def _with_prompt(values: dict[str, Any], text: str | None, number: int) -> dict[
     return {**values, "prompt": text, **({"task_id": f"{name}-{number}"} if name and number else {})}
 
 
-def _check(values: Mapping[str, Any], tasks: TaskTypes) -> None:
+def _check(values: Mapping[str, Any], context: LineContext) -> None:
     """Check what needs neither the flags of the batch nor a model.
 
     Raises:
         RequestError: an unknown task type or key, or an invalid task id or path.
     """
-    kind = values.get("type", "generate")
+    tasks = context.tasks
+    kind = values.get("type", context.task)
     if not isinstance(kind, str) or kind not in tasks:
-        raise RequestError(
-            "type", f"there is no task {_quote_value(kind)}", hint=nearest(str(kind), list(tasks)) or None
-        )
+        hint = nearest(str(kind), [*tasks, *OLD_TYPES])
+        raise RequestError("type", f"there is no task {_quote_value(kind)}", hint=hint or None)
     known = list(tasks[kind].model_fields)
     unknown = [key for key in values if key not in known]
     if unknown:

@@ -10,7 +10,7 @@ from typing import Any
 
 from wangp_cli.errors import RequestError
 from wangp_cli.tasks.task import TASK_ID
-from wangp_cli.value_layers import Layer
+from wangp_cli.value_layers import Layer, LayerKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +44,10 @@ class TaskLine:
         return error.named(self.given_as.get(error.field, error.field))
 
     def layer(self, values: Mapping[str, Any]) -> Layer:
-        """A layer of values that this line gives, with its checksums."""
-        if not self.number:
-            return Layer(kind="file", name=self.source, values=values, checksums=self.checksums)
-        name = f"{self.number} of {self.source}"
-        return Layer(kind="line", name=name, values=values, checksums=self.checksums)
+        """A layer of values that this line gives, with its checksums and notices."""
+        kind: LayerKind = "line" if self.number else "file"
+        name = f"{self.number} of {self.source}" if self.number else self.source
+        return Layer(kind=kind, name=name, values=values, checksums=self.checksums, notices=self.notices)
 
 
 def digest_of(value: Any) -> str:

@@ -163,7 +163,7 @@ class Admission:
             task_id=task_id,
             digest=digest,
             affinity=affinity_of(request),
-            payload={"layers": pack(layers), "line": line.number or None, "notices": list(line.notices)},
+            payload={"layers": pack(layers), "line": line.number or None},
         )
         return LineResult(line=line, task_id=task_id, job=job, request=request)
 

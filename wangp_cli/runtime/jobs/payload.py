@@ -17,6 +17,7 @@ def pack(layers: Sequence[Layer]) -> list[dict[str, Any]]:
             "values": dict(layer.values),
             "checksums": dict(layer.checksums),
             "addresses": dict(layer.addresses),
+            "notices": list(layer.notices),
         }
         for layer in layers
     ]
@@ -24,7 +25,8 @@ def pack(layers: Sequence[Layer]) -> list[dict[str, Any]]:
 
 def unpack(payload: Mapping[str, Any]) -> list[Layer]:
     """The layers of a job."""
-    return [Layer(**_with_kind(layer)) for layer in payload["layers"]]
+    layers = map(_with_kind, payload["layers"])
+    return [Layer(**{**layer, "notices": tuple(layer.get("notices", ()))}) for layer in layers]
 
 
 def _with_kind(layer: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -93,7 +93,6 @@ class Worker:
             number=job.attempt,
             announce=job.task_id not in self._announced,
             line=job.payload["line"],
-            notices=job.payload["notices"],
             timeout=self.timeout,
             record_file=partial(self.store.record_file, job),
             save_manifest=partial(self._finish, job),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wangp_cli.errors import ModelError, RequestError
+from wangp_cli.notices import Notice
 from wangp_cli.runtime.events.events_file import check_apart
 from wangp_cli.runtime.history.log import HISTORY, check_history
 from wangp_cli.runtime.loras.experts import pair_by_name
@@ -65,7 +66,7 @@ def settle(task: Task, merged: MergedLayers, session: Session) -> Request:
         models=models,
         facts=facts,
         outputs=outputs,
-        notices=facts.notices,
+        notices=[*map(Notice.parse, merged.notices), *facts.notices],
         addresses=merged.addresses,
         models_dir=session.models_dir,
     )
@@ -103,7 +104,7 @@ def _settle_render(
         origin=merged.origin,
         # The catalogue may know the model by another name than the task.
         values={"model": spec.name},
-        notices=tuple(notices),
+        notices=(*map(Notice.parse, merged.notices), *notices),
     )
     draft = settle_frames(settle_rate(draft))
     check_recamera(task, spec, facts, draft.frames)

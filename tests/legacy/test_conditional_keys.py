@@ -1,0 +1,82 @@
+"""WanGP's keys that count only where a letter, a model or another key uses them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from wangp_cli.errors import RequestError
+from wangp_cli.legacy import translate, translate_values
+from wangp_cli.legacy.conditional_keys import drop_unused_keys
+
+GUIDE = {"video_guide": "a.mp4", "video_prompt_type": "V", "model_type": "vace_14B"}
+MASKED = GUIDE | {"video_mask": "m.mp4", "video_prompt_type": "VA"}
+CASES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
+    ({"masking_strength": 0.1}, MASKED | {"model_type": "i2v_2_2"}, MASKED | {"video_prompt_type": "GVA"}),
+    ({"mask_expand": 4}, GUIDE, MASKED),
+    ({"mask_expand": 4}, MASKED | {"video_prompt_type": "UVA"}, MASKED),
+    ({"keep_frames_video_guide": "1:5"}, {"model_type": "t2v"}, GUIDE),
+    ({"keep_frames_video_source": "9"}, {"image_prompt_type": "T"}, {"image_prompt_type": "V"}),
+    ({"video_guide_outpainting": "10 0 0 0"}, {"model_type": "vace_14B"}, GUIDE),
+    ({"video_guide_outpainting": "10 0 0 0"}, GUIDE | {"model_type": "t2v"}, GUIDE),
+    ({"video_guide_outpainting": "0 0 0 0"}, GUIDE, GUIDE | {"video_guide_outpainting": "5 0 0 0"}),
+    ({"video_guide_outpainting_ratio": "16:9"}, GUIDE, GUIDE | {"video_guide_outpainting": ""}),
+    ({"batch_size": 4}, {"image_mode": 0}, {"image_mode": 1}),
+    ({"motion_amplitude": 1.2}, {"model_type": "t2v"}, {"model_type": "i2v"}),
+    ({"RIFLEx_setting": 1}, {"model_type": "recam_1.3B"}, {"model_type": "t2v"}),
+    ({"temporal_upsampling": "rife2"}, {"image_mode": 1}, {"image_mode": 0}),
+    ({"audio_guide2": "b.wav"}, {"audio_prompt_type": ""}, {"audio_prompt_type": "AB"}),
+    ({"video_guide2": "b.mp4"}, GUIDE, GUIDE | {"video_prompt_type": "V+"}),
+    ({"MMAudio_prompt": "birds"}, {"MMAudio_setting": 0}, {"MMAudio_setting": 1}),
+    ({"replace_voice_sample": "v.wav"}, {"replace_voice_method": ""}, {"replace_voice_method": "x"}),
+    ({"prompt_enhancer": "T"}, {"prompt": "!enhanced!\na"}, {"prompt": "a"}),
+    ({"prompt_enhancer": "T"}, {"enhanced_prompt": "b"}, {"enhanced_prompt": ""}),
+]
+"""A key with a value that is not served; a document in which it has no effect; one in which it has."""
+WANGP = {"settings_version": 2.5, "prompt": "a"}
+
+
+@pytest.mark.parametrize(("key", "without", "within"), CASES)
+def test_a_value_counts_only_where_it_is_in_use(
+    key: dict[str, Any], without: dict[str, Any], within: dict[str, Any]
+) -> None:
+    idle = translate(WANGP | key | without)
+    assert idle.values == translate(WANGP | without).values
+    with pytest.raises(RequestError):
+        translate(WANGP | key | within)
+
+
+@pytest.mark.parametrize(
+    ("document", "made"),
+    [
+        ({"model_type": "t2v", "image_prompt_type": "S", "image_start": "a.png"}, {"model": "t2v"}),
+        ({"model_type": "t2v", "control_net_weight": 0.5, "video_prompt_type": ""}, {"model": "t2v"}),
+        ({"model_type": "t2v_1.3B", "sliding_window_size": 81}, {"model": "t2v_1.3B"}),
+        ({"model_type": "t2v_1.3B", "NAG_scale": 3}, {"model": "t2v_1.3B"}),
+        (GUIDE | {"video_prompt_type": "PD"}, {"model": "vace_14B"}),
+        ({"model_type": "t2v", "audio_prompt_type": "AXCP", "audio_guide": "a.wav"}, {"model": "t2v"}),
+        ({"image_prompt_type": 0, "image_start": "a.png", "image_end": "b.png"}, {"image_start": "a.png"}),
+        ({"audio_source": "a.wav", "postprocess_audio": "custom"}, {"audio_source": "a.wav"}),
+        ({"audio_source": "a.wav", "postprocess_audio": ""}, {}),
+        ({"audio_source": "a.wav"}, {"audio_source": "a.wav"}),
+        ({"image_guide": "a.png", "image_mode": 0}, {}),
+    ],
+)  # fmt: skip
+def test_letters_and_fields_that_a_model_does_not_read_are_dropped(
+    document: dict[str, Any], made: dict[str, Any]
+) -> None:
+    assert translate_values({"settings_version": 2.5} | document) == made
+
+
+def test_masks_references_and_control_need_their_letters() -> None:
+    letters = {"VNA": "VNA", "VXN": "V", "NA": "", "KF": "", "VKI": "VKI", "UVA": "UV", "PD": ""}
+    for written, counted in letters.items():
+        assert drop_unused_keys({"video_prompt_type": written}, None)["video_prompt_type"] == counted
+
+
+def test_without_letters_the_inputs_stand_for_them() -> None:
+    document = {"settings_version": 2.5, "model_type": "vace_14B", "control_net_weight": 0.5}
+    assert "control_strength" not in translate_values(document)
+    assert translate_values(document | {"video_guide": "a.mp4"})["control_strength"] == 0.5
+    assert translate(document, given=["video_guide"]).values["control_strength"] == 0.5
