@@ -165,7 +165,8 @@ def _read(settings: Mapping[str, Any], given: Collection[str]) -> _Document:
         model=model,
         image=image,
         video=video,
-        audio=_audio_letters(audio, video, model),
+        # Inputs without a letter code were named on purpose, also for a model that takes none.
+        audio=audio if settings.get(AUDIO) is None else _audio_letters(audio, video, model),
         still=still,
         settings=settings,
     )

@@ -72,7 +72,9 @@ def _the_one(lines: list[TaskLine], path: Path, context: LineContext) -> TaskLin
         raise RequestError(
             "prompt", f"{path} holds {len(lines)} prompts, a task takes one", hint=f"wangp batch {path}"
         )
-    if len(lines) != 1:
+    if not lines:
+        raise RequestError("settings_file", f"{path} holds no JSON object")
+    if len(lines) > 1:
         raise RequestError(
             "settings_file", f"{path} holds {len(lines)} tasks, one is wanted", hint=f"wangp batch {path}"
         )
