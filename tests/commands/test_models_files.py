@@ -82,6 +82,8 @@ def test_a_file_is_converted_without_an_entry(wangp: Call, file: Path, tmp_path:
     assert not list((tmp_path / "made").rglob("rewritten.json"))
     assert "exists" in wangp("convert", file, tmp_path / "made", code=5).stderr
     wangp("convert", file, tmp_path / "made", "--overwrite")
+    inside = file.rename(tmp_path / "made" / file.name)
+    assert "is read" in wangp("convert", inside, tmp_path / "made", "--overwrite", code=5).stderr
     assert "already" in wangp("convert", "tiny_t2v", tmp_path / "other", code=2).stderr
     assert "no model" in wangp("convert", "nothing", tmp_path / "other", code=2).stderr
 

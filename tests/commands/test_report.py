@@ -35,6 +35,8 @@ def test_report_writes_its_own_page_anew_but_no_other_file(run: Run, run_dir: Pa
     (run_dir / "report.html").write_text("my own notes", encoding="utf-8")
     assert "--overwrite" in run("report", run_dir, code=5).stderr
     run("report", run_dir, "--overwrite", code=0)
+    history = run_dir / "manifests" / "run_history.jsonl"
+    assert "never" in run("report", run_dir, "--overwrite", "--output", history, code=2).stderr
 
 
 def test_report_counts_as_json_from_another_history(run: Run, run_dir: Path, tmp_path: Path) -> None:

@@ -56,6 +56,9 @@ def test_a_sheet_never_replaces_a_file_unasked(tmp_path: Path) -> None:
     write_sheet(clip, sheet, overwrite=True)
     with pytest.raises(RequestError, match="sheet"):
         write_sheet(clip, tmp_path / "sheet.txt", overwrite=False)
+    (tmp_path / "link.png").hardlink_to(sheet)
+    with pytest.raises(RequestError, match=r"sheet: .* is the file that is shown"):
+        write_sheet(sheet, tmp_path / "link.png", overwrite=True)
 
 
 @pytest.mark.parametrize("name", ["gone.mp4", "notes.txt"])

@@ -54,9 +54,20 @@ def convert_command(
         if not spec.source.file:
             raise RequestError("model", f"{spec.name!r} is in diffusers layout already")
         weights = locate.locate(spec, local.models_dir)
+        _check_outside(folder, weights)
         replace = _is_model_folder if overwrite else _is_empty
         _convert(weights, folder.absolute(), dtype, may_replace=replace, all_parts=False)
         _print_folder(folder, json=json)
+
+
+def _check_outside(folder: Path, weights: Weights) -> None:
+    """Check that a folder which is to be replaced holds none of the weights that are read."""
+    read = [weights.folder, *(file for _, files in weights.files for file in files)]
+    for path in read:
+        if path.resolve().is_relative_to(folder.resolve()):
+            raise ConflictError(
+                f"folder: {folder} holds {path.name}, which is read", hint="name another folder"
+            )
 
 
 def _is_model_folder(folder: Path) -> bool:

@@ -10,6 +10,7 @@ import typer
 from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._table import write_json
 from wangp_cli.errors import RequestError
+from wangp_cli.files.same_file import is_same_file
 from wangp_cli.runtime.events.messages import show_note, write_path
 from wangp_cli.runtime.history.log import HISTORY
 
@@ -47,10 +48,18 @@ def report(
         if not run_dir.is_dir():
             raise RequestError("run_dir", f"{str(run_dir)!r} is not a folder")
         folder = run_dir.absolute()
-        history = read_history(manifest_path or folder / HISTORY, folder)
+        manifest = manifest_path or folder / HISTORY
+        history = read_history(manifest, folder)
         page = Page(path=(output or folder / "report.html").absolute(), run_dir=folder, embed=embed)
         if page.path.is_dir():
             raise RequestError("output", f"{page.path} is a folder")
+        results = [result.file for entry in history.entries for result in entry.results if result.file]
+        if any(is_same_file(page.path, path) for path in (manifest, *results)):
+            raise RequestError(
+                "output",
+                f"{page.path} is shown on the page, and never replaced by it",
+                hint="name another file",
+            )
         generated = output is None and page.path.is_file() and page.is_report()
         counts = page.write(history, overwrite=overwrite or generated)
         if history.skipped:

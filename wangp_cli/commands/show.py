@@ -11,6 +11,7 @@ from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._table import write_facts, write_json
 from wangp_cli.errors import ConflictError, RequestError
 from wangp_cli.files.atomic import atomic_file
+from wangp_cli.files.same_file import is_same_file
 from wangp_cli.runtime.events.messages import write_line, write_path, write_text
 
 SHEET_FRAMES = 12
@@ -82,6 +83,8 @@ def write_sheet(file: Path, sheet: Path, *, overwrite: bool) -> None:
         raise RequestError(
             "sheet", f"{str(sheet)!r} is not the name of an image file", hint="use .png, .jpg or .webp"
         )
+    if is_same_file(file, sheet):
+        raise RequestError("sheet", f"{sheet} is the file that is shown", hint="name another file")
     if sheet.exists() and not overwrite:
         raise ConflictError(f"sheet: {sheet} exists", hint="--overwrite replaces it")
     facts = probe(file)

@@ -12,7 +12,7 @@ import av
 from av.container import InputContainer
 
 from wangp_cli.errors import MediaError
-from wangp_cli.media.sniff import foreign_content
+from wangp_cli.media.sniff import MEDIA_SUFFIXES, foreign_content
 
 MAX_IMAGE_PIXELS = 64_000_000
 """Pixels of the largest image or frame that is decoded: a 48 KB PNG can hold 400 million."""
@@ -27,7 +27,7 @@ _FORMATS = (
 )
 _MOV_BOXES = frozenset({b"ftyp", b"styp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"uuid"})
 _SPELLED_WITH_VOWEL = "aefhilmnorsx"
-_WORDS = frozenset({".flac", ".heic", ".mjpeg"})
+_WORDS = frozenset({".flac"})
 _NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")
 
@@ -64,7 +64,7 @@ def check_file(path: Path | str, kind: str) -> Path:
     if other is not None:
         raise MediaError(
             f"{named!r} is not {_expected(Path(named).suffix)} but {other}",
-            hint="git lfs pull" if "LFS" in other else "give the media file itself",
+            hint="git lfs pull" if "LFS" in other else f"use {', '.join(sorted(MEDIA_SUFFIXES))}",
         )
     return file
 
@@ -155,7 +155,7 @@ def check_pixels(width: int, height: int, path: Path | str) -> None:
 def _expected(suffix: str) -> str:
     """What a file is by its suffix, with its article: `an MP4`."""
     name = suffix.lower()
-    if len(name) < 2:
+    if name not in MEDIA_SUFFIXES:
         return "a media file"
     vowel = name[1] in _SPELLED_WITH_VOWEL and name not in _WORDS
     return f"{'an' if vowel else 'a'} {name[1:].upper()}"

@@ -101,7 +101,7 @@ def audio_facts(path: Path) -> AudioFacts | None:
         with _open(path) as opened:
             if number == len(streams := audio_streams(opened)):
                 return None
-            blocks = _Blocks(opened, streams[number], path)
+            blocks = _Blocks(opened, streams[number])
             counts: Counter[int] = Counter()
             layout = ""
             for _, block in blocks:
@@ -111,7 +111,7 @@ def audio_facts(path: Path) -> AudioFacts | None:
                 context = blocks.stream.codec_context
                 return AudioFacts(
                     codec=context.codec.canonical_name, rate=context.sample_rate, layout=layout,
-                    channels=context.channels, seconds=seconds, notices=tuple(_notices(blocks)),
+                    channels=context.channels, seconds=seconds, notices=tuple(_notices(blocks, seconds)),
                 )  # fmt: skip
         number += 1
 
@@ -141,7 +141,7 @@ def _in_place(opened: InputContainer, stream: Any, path: Path, seconds: Fraction
     timed = zero is not None and opened.format.name not in _UNTIMED
     limit = _MAX_CLOCK_STEP if opened.format.name in _RESTARTING else _MAX_GAP
     position, values = Fraction(0), 0
-    for begin, block in _Blocks(opened, stream, path):
+    for begin, block in _Blocks(opened, stream):
         audio = block
         if zero is None:
             zero = begin or Fraction(0)
@@ -168,12 +168,14 @@ def _in_place(opened: InputContainer, stream: Any, path: Path, seconds: Fraction
 class _Blocks:
     """The decoded audio of a stream in blocks, each with the time at which it begins, in seconds.
 
-    Blocks may differ in rate and layout. Packets that do not decode are left out and counted.
+    Blocks may differ in rate and layout. Packets that do not decode are left out and counted. They end where
+    the container is cut off.
     """
 
-    def __init__(self, opened: InputContainer, stream: Any, path: Path) -> None:
+    def __init__(self, opened: InputContainer, stream: Any) -> None:
         self.stream, self.damaged = stream, 0
-        self._opened, self._path = opened, path
+        self.broken: str | None = None
+        self._opened = opened
 
     def __iter__(self) -> Iterator[tuple[Fraction | None, Audio]]:
         setup: tuple[str, str, int] | None = None
@@ -192,9 +194,9 @@ class _Blocks:
         while True:
             try:
                 packet = next(packets, None)
-            except (av.FFmpegError, OSError) as error:
-                reason = error.strerror or str(error)
-                raise MediaError(f"{self._path.name!r} cannot be read to its end: {reason}") from None
+            except av.FFmpegError as error:
+                self.broken = error.strerror
+                return
             if packet is None:
                 return
             try:
@@ -203,9 +205,11 @@ class _Blocks:
                 self.damaged += 1
 
 
-def _notices(blocks: _Blocks) -> Iterator[str]:
+def _notices(blocks: _Blocks, seconds: float) -> Iterator[str]:
     if (channels := blocks.stream.codec_context.channels) > MAX_CHANNELS:
         yield f"{channels} channels of audio, mixed to stereo"
+    if blocks.broken is not None:
+        yield f"audio ends after {seconds:.2f} s, where the file is cut off or broken: {blocks.broken}"
     if blocks.damaged:
         yield f"packets of audio that do not decode are left out: {blocks.damaged}"
 

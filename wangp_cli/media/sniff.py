@@ -43,6 +43,8 @@ _VIDEOS_AND_AUDIO: tuple[tuple[bytes, str], ...] = (
     (rb"\xff[\xf0\xf1\xf8\xf9]", ".aac"),
 )
 _XML = rb"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*"
+MEDIA_SUFFIXES = frozenset(suffix for _, suffix in _IMAGES + _VIDEOS_AND_AUDIO)
+"""Suffixes of the types that are known by their first bytes; files with others are read as well."""
 _OTHERS: tuple[tuple[bytes, str], ...] = (
     (rb"(?i)" + _XML + rb"<(!doctype\s+html|html|head|body|script|meta|title)\b", "a web page"),
     (rb"version https://git-lfs\.github\.com/", "a Git LFS pointer, without the file it stands for"),

@@ -153,6 +153,7 @@ def start(
         scratch=Scratch(work_dir(settings, folders)),
         manifest_path=options.manifest_path,
         events_file=options.events_file,
+        files_used=tuple(options.files_used()),
         tasks=tasks,
         control=control,
         progress_interval=options.progress_interval,

@@ -39,6 +39,7 @@ class Session:
         control: pause, cancel and stop requests.
         manifest_path: the run history; beside the results where it is None.
         events_file: JSON lines file to which events are appended.
+        files_used: the history, and files that the run reads besides the inputs of its tasks.
         progress_interval: least seconds between progress events of a task.
         swept: output folders whose abandoned partial files were removed.
         writable: folders in which a file could be made.
@@ -60,6 +61,7 @@ class Session:
     control: Control = field(default_factory=Control)
     manifest_path: Path | None = None
     events_file: Path | None = None
+    files_used: tuple[Path, ...] = ()
     progress_interval: float = SECONDS_BETWEEN
     swept: set[Path] = field(default_factory=set)
     writable: set[Path] = field(default_factory=set)

@@ -104,6 +104,11 @@ def visualization_path(result: Path) -> Path:
     return result.with_name(f"{result.stem}_visualization.mp4")
 
 
+def intermediates_folder(result: Path) -> Path:
+    """The folder of the intermediates of a result."""
+    return result.with_name(f"{result.stem}_intermediates")
+
+
 class DebugOutputs(Spec):
     """Files that show how the result was made."""
 
@@ -126,6 +131,10 @@ class Planned(PartLoraOptions, PartPhases, PartNoise, SeamOptions, DebugOutputs,
     def files_beside(self, result: Path) -> tuple[Path, ...]:
         """The video that shows how a result was made, where it is wanted."""
         return (visualization_path(result),) if self.visualize else ()
+
+    def folders_beside(self, result: Path) -> tuple[Path, ...]:
+        """The folder of intermediates, where they are kept."""
+        return (intermediates_folder(result),) if self.keep_intermediates else ()
 
     @property
     def prompts(self) -> tuple[str, ...]:

@@ -209,6 +209,10 @@ class Task(Output, Identity):
         """Files that are written with a result, besides a sidecar."""
         return ()
 
+    def folders_beside(self, result: Path) -> tuple[Path, ...]:  # noqa: ARG002 - for subclasses
+        """Folders whose files are replaced by those written with a result."""
+        return ()
+
     def name_fields(self, index: int) -> dict[str, Any]:  # noqa: ARG002 - for subclasses
         """What the template of the file name of result `index` may hold, besides id, index, date and time."""
         first = next((paths[0].stem for paths in self.media().values()), "")

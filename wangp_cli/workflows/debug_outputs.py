@@ -18,6 +18,7 @@ from wangp_cli.media.write import write_video
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.plan.model import Plan, Segment
 from wangp_cli.runtime.job import RenderJob
+from wangp_cli.tasks.planned import intermediates_folder
 from wangp_cli.workflows.guides import GREY
 
 
@@ -44,11 +45,6 @@ def _clips(inputs: Inputs) -> Iterator[tuple[str, Clip]]:
             yield field.name, value
         elif isinstance(value, tuple):
             yield from ((f"{field.name}_{index}", clip) for index, clip in enumerate(value))
-
-
-def intermediates_folder(result: Path) -> Path:
-    """The folder of the intermediates of a result."""
-    return result.with_name(f"{result.stem}_intermediates")
 
 
 class GuidePreview:

@@ -12,6 +12,7 @@ from pathlib import Path
 from wangp_cli.errors import ConflictError, NoSpaceError, RequestError, WangpError
 from wangp_cli.files.folders import free_bytes, make_folder
 from wangp_cli.files.locks import lock
+from wangp_cli.files.same_file import is_same_file, lies_in
 from wangp_cli.runtime.events.stream import is_event
 
 LEAST_FREE_BYTES = 1 << 16
@@ -92,7 +93,7 @@ def check_apart(path: Path, used: Iterable[Path]) -> None:
     Raises:
         RequestError: it is one of them or lies in one of the folders.
     """
-    other = next((other for other in used if _is_same(path, other) or _lies_in(path, other)), None)
+    other = next((other for other in used if is_same_file(path, other) or lies_in(path, other)), None)
     if other is not None:
         raise RequestError(
             "events_file", f"{path} belongs to {other}, which this run uses", hint="name another file"
@@ -115,17 +116,3 @@ def _check_holds_events(descriptor: int, path: Path) -> None:
         raise RequestError(
             "events_file", f"{path} holds something else than events", hint="name another file"
         )
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    with suppress(OSError):
-        return one.samefile(other)
-    return os.path.realpath(one) == os.path.realpath(other)
-
-
-def _lies_in(path: Path, folder: Path) -> bool:
-    if any(_is_same(place.parent, folder) for place in (path.absolute(), Path(os.path.realpath(path)))):
-        return True
-    with suppress(OSError):
-        return any(_is_same(path, file) for file in folder.iterdir())
-    return False

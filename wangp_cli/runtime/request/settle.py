@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.notices import Notice
-from wangp_cli.runtime.events.events_file import check_apart
-from wangp_cli.runtime.history.log import HISTORY, check_history
 from wangp_cli.runtime.loras.experts import pair_by_name
 from wangp_cli.runtime.loras.select import LoraUse, download_notices, find_loras
+from wangp_cli.runtime.request.check_apart import check_files_apart
 from wangp_cli.runtime.request.check_inputs import check_inputs, rate_notices, speech_notices
 from wangp_cli.runtime.request.check_model import check_model, check_recamera, vocabulary_notices
 from wangp_cli.runtime.request.draft import Draft
@@ -17,7 +16,6 @@ from wangp_cli.runtime.request.output_paths import (
     check_writable,
     plan_outputs,
     plan_plain_outputs,
-    result_files,
 )
 from wangp_cli.runtime.request.request import RenderRequest, Request
 from wangp_cli.runtime.request.steps import settle_frames, settle_rate, settle_seed, settle_size
@@ -26,7 +24,6 @@ from wangp_cli.tasks.render import Render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from wangp_cli.models import ModelSpec
     from wangp_cli.runtime.session import Session
@@ -59,7 +56,7 @@ def settle(task: Task, merged: MergedLayers, session: Session) -> Request:
     facts = check_inputs(task, [], merged.checksums)
     _check_manifest_folder(session)
     outputs = plan_plain_outputs(task, session.writable)
-    _check_history_and_events(task, outputs, session)
+    check_files_apart(task, outputs, [], session)
     return Request(
         task=task,
         origin=merged.origin,
@@ -127,7 +124,8 @@ def _render_request(
     keeps = task.splices or (task.keeps_size and draft.origin["size"].kind == "input")
     size = draft.facts.shapes[task.size_inputs[0]][0][:2] if keeps else size_of(task.size)
     outputs = plan_outputs(task, frames, size, session.writable, draft.plan)
-    _check_history_and_events(task, outputs, session)
+    local_loras = [lora.path for lora in loras if lora.source.is_local]
+    check_files_apart(task, outputs, local_loras, session)
     notices = [
         *draft.notices,
         *rate_notices(task, draft.facts, draft.rate),
@@ -149,12 +147,3 @@ def _render_request(
         addresses=merged.addresses,
         models_dir=session.models_dir,
     )
-
-
-def _check_history_and_events(task: Task, outputs: list[Path], session: Session) -> None:
-    """Check that the history can go on, and that neither it nor a result is the events file."""
-    history = session.manifest_path or outputs[0].parent / HISTORY
-    check_history(history)
-    if session.events_file:
-        results = [file for path in outputs for file in result_files(task, path)]
-        check_apart(session.events_file, [*results, history])
