@@ -128,9 +128,9 @@ def read_batch_lines(
     # Values without {file} stay flags: paths in a line are checked against the allowed folders.
     template = {name: value for name, value in values.items() if PLACEHOLDER in str(value)}
     if options.each_image:
-        return each_image(options.each_image, template)
+        return each_image(options.each_image, template, _roots(options, folder, session))
     if options.each_video:
-        return each_video(options.each_video, template)
+        return each_video(options.each_video, template, _roots(options, folder, session))
     assert options.watch is not None
     # What is there now; a run reads it again and again.
     return Watcher(options.watch, given=frozenset(values), tasks=session.tasks).poll()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wangp_cli.files import strict_json
+from wangp_cli.files.open_input import open_input
 
 METADATA = "__metadata__"
 """The entry of the header that is no tensor."""
@@ -23,7 +24,7 @@ def read_header(path: Path) -> tuple[dict[str, Any], int]:
         OSError: the file cannot be read.
         ValueError: the file has no valid header.
     """
-    with path.open("rb") as file:
+    with open_input(path) as file:
         start = file.read(8)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
         if not 2 <= length <= MAX_BYTES:

@@ -8,6 +8,7 @@ from typing import Any
 
 from wangp_cli.errors import RequestError
 from wangp_cli.files import strict_json
+from wangp_cli.files.open_input import read_input
 from wangp_cli.tasks.runtime import ATTENTION
 
 _CODECS = {
@@ -61,7 +62,7 @@ def translate_wgp_config(file: Path) -> tuple[dict[str, Any], list[str]]:
         RequestError: the file cannot be read, or is not a JSON object.
     """
     try:
-        data = strict_json.loads(file.read_bytes())
+        data = strict_json.loads(read_input(file, strict_json.MAX_BYTES))
     except OSError as error:
         raise RequestError("file", f"cannot read {file}: {error.strerror}") from None
     except ValueError as error:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from wangp_cli.errors import RequestError
 from wangp_cli.runtime.intake import each_image, each_video
+from wangp_cli.runtime.intake.folder_tasks import MAX_PROMPT
 
 
 def fill(folder: Path, *names: str) -> Path:
@@ -55,3 +57,42 @@ def test_a_folder_without_files_is_an_error(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "none"):
         with pytest.raises(RequestError, match="each_image"):
             each_image(folder, {})
+
+
+@pytest.mark.parametrize("kind", ["link", "folder link", "dangling", "pipe", "folder", "huge"])
+def test_a_text_beside_a_file_is_opened_like_every_input(tmp_path: Path, kind: str) -> None:
+    folder, secret = tmp_path / "in", tmp_path / "secret" / "a.txt"
+    folder.mkdir()
+    secret.parent.mkdir()
+    secret.write_text("secret")
+    text = fill(folder, "a.png") / "a.txt"
+    match kind:
+        case "link":
+            text.symlink_to(secret)
+        case "folder link":
+            (folder / "up").symlink_to(secret.parent)
+            text.symlink_to(folder / "up" / "a.txt")
+        case "dangling":
+            text.symlink_to(tmp_path / "gone")
+        case "pipe":
+            os.mkfifo(text)
+        case "folder":
+            text.mkdir()
+        case "huge":
+            with text.open("wb") as file:
+                file.truncate(MAX_PROMPT + 1)
+    (line,) = each_image(folder, {})
+    assert line.values is None
+    assert line.error is not None
+    assert "prompt: cannot read" in line.error.message
+    assert "secret" not in str(line.values)
+
+
+def test_a_text_may_lie_in_another_folder_that_may_be_read(tmp_path: Path) -> None:
+    folder, texts = tmp_path / "in", tmp_path / "texts"
+    folder.mkdir()
+    texts.mkdir()
+    (texts / "a.txt").write_text("a circle")
+    (fill(folder, "a.png") / "a.txt").symlink_to(texts / "a.txt")
+    (line,) = each_image(folder, {}, [folder, texts])
+    assert (line.values or {})["prompt"] == "a circle"

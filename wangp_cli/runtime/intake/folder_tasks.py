@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from wangp_cli.errors import RequestError
+from wangp_cli.files.open_input import read_input
 from wangp_cli.runtime.intake.task_line import TaskLine, digest_of
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
@@ -18,27 +20,36 @@ PLACEHOLDER = "{file}"
 MAX_PROMPT = 1 << 20
 
 
-def each_image(folder: Path, template: Mapping[str, Any]) -> Iterator[TaskLine]:
+def each_image(
+    folder: Path, template: Mapping[str, Any], roots: Sequence[Path] | None = None
+) -> Iterator[TaskLine]:
     """A task for each image of a folder, in natural order.
 
     Args:
         folder: its subfolders and hidden files are skipped.
         template: values of every task, by field name. `{file}` in a value stands for the file's path; if no
             value has it, the file is `image_start`. A text file beside it, `NAME.txt`, is the prompt.
+        roots: folders that the text files must lie in, links resolved; by default the folder itself.
 
     Raises:
         RequestError: the folder cannot be read or has no such files.
     """
-    return _each(folder, template, PICTURES, "image_start")
+    return _each(folder, template, roots, PICTURES, "image_start")
 
 
-def each_video(folder: Path, template: Mapping[str, Any]) -> Iterator[TaskLine]:
+def each_video(
+    folder: Path, template: Mapping[str, Any], roots: Sequence[Path] | None = None
+) -> Iterator[TaskLine]:
     """A task for each video of a folder, like `each_image`; without `{file}` the file is `video_guide`."""
-    return _each(folder, template, VIDEOS, "video_guide")
+    return _each(folder, template, roots, VIDEOS, "video_guide")
 
 
 def _each(
-    folder: Path, template: Mapping[str, Any], suffixes: tuple[str, ...], field: str
+    folder: Path,
+    template: Mapping[str, Any],
+    roots: Sequence[Path] | None,
+    suffixes: tuple[str, ...],
+    field: str,
 ) -> Iterator[TaskLine]:
     flag = "each_image" if suffixes is PICTURES else "each_video"
     try:
@@ -48,7 +59,7 @@ def _each(
     files = sorted((f for f in names if f.suffix.lower() in suffixes and f.is_file()), key=natural_order)
     if not files:
         raise RequestError(flag, f"{folder} has no files that end in {', '.join(suffixes)}")
-    return _lines(files, template, field, folder.name)
+    return _lines(files, template, field, folder.name, [folder] if roots is None else roots)
 
 
 def natural_order(file: Path) -> tuple[Any, ...]:
@@ -57,7 +68,9 @@ def natural_order(file: Path) -> tuple[Any, ...]:
     return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts), file.name
 
 
-def _lines(files: list[Path], template: Mapping[str, Any], field: str, source: str) -> Iterator[TaskLine]:
+def _lines(
+    files: list[Path], template: Mapping[str, Any], field: str, source: str, roots: Sequence[Path]
+) -> Iterator[TaskLine]:
     used: set[str] = set()
     for number, file in enumerate(files, start=1):
         task_id = _task_id(file, used)
@@ -66,7 +79,7 @@ def _lines(files: list[Path], template: Mapping[str, Any], field: str, source: s
             values = _fill_template(template, str(file))
             if values == dict(template):
                 values[field] = str(file)
-            if (prompt := _read_prompt(file)) is not None:
+            if (prompt := _read_prompt(file, roots)) is not None:
                 values["prompt"] = prompt
         except RequestError as error:
             yield replace(line, error=error)
@@ -87,13 +100,12 @@ def _fill_template(value: Any, path: str) -> Any:
     )
 
 
-def _read_prompt(file: Path) -> str | None:
+def _read_prompt(file: Path, roots: Sequence[Path]) -> str | None:
     text_file = file.with_suffix(".txt")
-    try:
-        with text_file.open("rb") as text:
-            return text.read(MAX_PROMPT).decode("utf-8-sig").strip() or None
-    except FileNotFoundError:
+    if not os.path.lexists(text_file):
         return None
+    try:
+        return read_input(text_file, MAX_PROMPT, roots).decode("utf-8-sig").strip() or None
     except OSError as error:
         raise RequestError("prompt", f"cannot read {text_file}: {error.strerror}") from None
     except UnicodeDecodeError:

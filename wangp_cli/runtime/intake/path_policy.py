@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from wangp_cli.errors import RequestError
+from wangp_cli.files.open_input import is_inside
 from wangp_cli.files.safe_names import name_fault
 from wangp_cli.files.safe_text import quote_for_message
 from wangp_cli.runtime.intake.paths import is_url, named_files, split_lora
@@ -36,7 +37,6 @@ def check_paths(
     """
     if not (files := list(_files(values, tasks))):
         return
-    inside = [os.path.realpath(root) for root in roots]
     for field, name in files:
         if is_url(name):
             # A LoRA that was fetched before is found by its URL; others are refused when they are looked up.
@@ -46,7 +46,7 @@ def check_paths(
         if "\0" in name:
             raise RequestError(field, f"{quote_for_message(name)} holds a NUL character")
         real = os.path.realpath(name)
-        if not any(_inside(real, root) for root in inside):
+        if not is_inside(real, roots):
             raise RequestError(
                 field,
                 f"{quote_for_message(name)} is outside the folders that task files may read",
@@ -65,10 +65,6 @@ def _files(values: Mapping[str, Any], tasks: TaskTypes) -> Iterator[tuple[str, s
             yield "loras", name
         elif ".." in re.split(r"[/\\]", name) or name.startswith("~"):
             raise RequestError("loras", f"{quote_for_message(name)} leads out of the LoRA folder")
-
-
-def _inside(path: str, root: str) -> bool:
-    return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
 
 
 def confine_output(values: Mapping[str, Any], root: Path) -> dict[str, Any]:
@@ -111,7 +107,7 @@ def _resolve_below(root: Path, folder: Path, field: str, value: Any) -> Path:
     for part in parts:
         _check_component(field, part)
     path = folder.joinpath(*parts)
-    if not _inside(os.path.realpath(path), os.path.realpath(root)):
+    if not is_inside(os.path.realpath(path), [root]):
         raise RequestError(field, f"{quote_for_message(text)} leads out of the output folder through a link")
     return path
 

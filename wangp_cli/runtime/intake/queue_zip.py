@@ -14,6 +14,7 @@ from typing import Any
 
 from wangp_cli.errors import RequestError
 from wangp_cli.files.atomic import open_atomic
+from wangp_cli.files.open_input import open_input
 from wangp_cli.runtime.intake.json_stream import CHUNK
 from wangp_cli.runtime.intake.json_tasks import LineContext, read_list
 from wangp_cli.runtime.intake.paths import media_fields
@@ -30,9 +31,10 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplemente
 def read_archive(path: Path, context: LineContext, work: Path) -> Iterator[TaskLine]:
     """The task lines of a queue.zip; the media of each are copied to a folder of its own under `work`."""
     try:
-        with path.open("rb") as raw:
+        # One open file, so that nobody exchanges the archive after it is hashed.
+        with open_input(path) as raw, zipfile.ZipFile(raw) as archive:
+            raw.seek(0)
             name = hashlib.file_digest(raw, "sha256").hexdigest()[:16]
-        with zipfile.ZipFile(path) as archive:
             unpacker = _Unpacker(archive, work / f"queue-{name}", media_fields(context.tasks))
             with archive.open(QUEUE) as queue:
                 # Paths of a task are looked up in the archive, never on the disk.

@@ -9,6 +9,7 @@ from typing import Any
 
 from wangp_cli.errors import MediaError, RequestError
 from wangp_cli.files import strict_json
+from wangp_cli.files.open_input import read_input
 from wangp_cli.files.safe_text import quote_for_message
 from wangp_cli.legacy import is_definition
 from wangp_cli.runtime.intake.json_tasks import LineContext, lines_of
@@ -118,7 +119,7 @@ def read_document(path: Path) -> dict[str, Any]:
 def _read_json(path: Path) -> Any:
     try:
         if path.suffix.lower() in (".json", ".lset"):
-            text: str | bytes | None = path.read_bytes()
+            text: str | bytes | None = read_input(path, strict_json.MAX_BYTES)
         else:
             from wangp_cli.media.metadata import read_comment
 

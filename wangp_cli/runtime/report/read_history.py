@@ -11,6 +11,7 @@ from typing import Any, Literal
 from wangp_cli.errors import RequestError
 from wangp_cli.files import strict_json
 from wangp_cli.files.checksum import sha256_of
+from wangp_cli.files.open_input import open_input
 from wangp_cli.files.safe_text import escape_control_characters
 from wangp_cli.runtime.events.types import ACCOMPANYING
 from wangp_cli.runtime.report.command import command_of
@@ -108,7 +109,7 @@ def read_history(path: Path, run_dir: Path) -> History:
     entries: dict[str, Entry] = {}
     skipped = 0
     try:
-        with path.open("rb") as file:
+        with open_input(path) as file:
             for text in file:
                 if not text.strip():
                     continue

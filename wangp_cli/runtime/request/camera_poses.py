@@ -7,7 +7,8 @@ from math import isclose, isfinite
 from typing import TYPE_CHECKING, Any
 
 from wangp_cli.errors import RequestError
-from wangp_cli.files.strict_json import loads
+from wangp_cli.files.open_input import read_input
+from wangp_cli.files.strict_json import MAX_BYTES, loads
 from wangp_cli.plan.camera_paths import Camera, Pose, path_cameras, path_number, relative_poses
 
 if TYPE_CHECKING:
@@ -35,9 +36,10 @@ def frame_poses(task: CameraOptions, frames: int) -> tuple[Pose, ...] | None:
 def _read(path: Path, camera: str | None, frames: int) -> list[Camera]:
     """The cameras of a file in the format of MultiCamVideo: `frame0` ..., each with `cam01` ..."""
     try:
-        table = loads(path.read_bytes())
+        table = loads(read_input(path, MAX_BYTES))
     except (OSError, ValueError) as error:
-        raise RequestError(FIELD, f"{path} cannot be read: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise RequestError(FIELD, f"{path} cannot be read: {reason}") from None
     if not isinstance(table, dict) or not isinstance(table.get("frame0"), dict) or not table["frame0"]:
         raise RequestError(FIELD, f"{path} has no frame0 with a camera, such as cam01")
     if (count := sum(f"frame{index}" in table for index in range(frames))) < frames:
