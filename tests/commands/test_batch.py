@@ -14,6 +14,7 @@ from tests.conftest import Run
 from tests.support.batches import Batches, ends
 from tests.support.old_stores import downgrade_to_version_1
 from wangp_cli.media.stills import read_image
+from wangp_cli.runtime.history.log import HISTORY
 
 A, B, C = ({"task_id": name, "prompt": f"a {name}", "seed": 3} for name in "abc")
 
@@ -32,6 +33,29 @@ def test_a_bad_line_is_rejected_by_number_and_the_rest_runs(batches: Batches) ->
     rejected = [event for event in result.events if event["type"] == "task.rejected"]
     assert [(event["data"]["line"], event["task"]) for event in rejected] == [(2, None), (3, "b"), (4, None)]
     assert ends(result)["a"] == ends(result)["c"] == "completed"
+
+
+def test_rejected_lines_and_notices_are_in_the_history(batches: Batches) -> None:
+    broken = A | {"task_id": "steps", "steps": 0}
+    path = batches.tasks(A | {"size": "40x40", "batch_size": 1}, broken, "{", C | {"image_start": "gone.png"})
+    result = batches.run(path, code=1)
+    history = batches.history()
+    ended = {(record["task_id"], record["status"]): record for record in history}
+    assert ended.keys() == {("a", "success"), ("steps", "rejected"), (None, "rejected"), ("c", "rejected")}
+    for event in result.events:
+        if event["type"] == "task.rejected":
+            record = ended[event["task"], "rejected"]
+            assert (record["line"], record["error"]) == (event["data"]["line"], event["data"]["error"])
+            assert record["run_id"] == event["run"]
+    told = [event["data"]["message"] for event in result.events if event["type"] == "log"]
+    assert told
+    assert ended["a", "success"]["notices"] == told
+    # A history that is run again says what was rejected before.
+    shutil.copy(batches.out / HISTORY, batches.folder / "again.jsonl")
+    again = batches.run(batches.folder / "again.jsonl", "--overwrite", code=1)
+    errors = [e["data"]["error"]["message"] for e in again.events if e["type"] == "task.rejected"]
+    assert len(errors) == 3
+    assert all("was rejected in the run of this history: " in error for error in errors)
 
 
 def test_a_failure_is_one_task_s_and_exits_with_1(batches: Batches) -> None:

@@ -30,7 +30,7 @@ from wangp_cli.runtime.events.types import (
     TaskRetrying,
     TaskStarted,
 )
-from wangp_cli.runtime.history.log import HISTORY, append_line
+from wangp_cli.runtime.history.log import HISTORY, append_lines
 from wangp_cli.runtime.history.manifest import history_record, input_checksums
 from wangp_cli.runtime.job import Job, RenderJob
 from wangp_cli.runtime.loras.select import LoraUse, fetch_loras
@@ -170,7 +170,8 @@ class _Work:
         request, session = self._request, self._session
         folder = request.outputs[0].parent
         history = session.manifest_path or folder / HISTORY
-        facts: dict[str, Any] = {"run_id": session.stream.run, "checksums": {}}
+        notices = [str(notice) for notice in (*self._attempt.notices, *request.notices)]
+        facts: dict[str, Any] = {"run_id": session.stream.run, "checksums": {}, "notices": notices}
         try:
             request = self._request = replace(request, loras=self._fetch_loras())
             if folder not in session.swept:
@@ -196,7 +197,7 @@ class _Work:
         manifest = history_record(
             self._request, facts | {"status": "success", "artifacts": made}, self._seconds
         )
-        append_line(history, manifest)
+        append_lines(history, [manifest])
         if request.task.frees_models:
             session.pool.free()
         return manifest
@@ -274,7 +275,7 @@ def _import_function(name: str | None) -> Callable[[Job], Iterator[Stage]]:
 def _try_append(history: Path, record: dict[str, Any]) -> None:
     """Append a record of an error; the error itself matters more than a history that cannot be written."""
     try:
-        append_line(history, record)
+        append_lines(history, [record])
     except (WangpError, OSError) as error:
         log.warning("the run history could not be written: %s", error)
 

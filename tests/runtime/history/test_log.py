@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from wangp_cli.errors import NoSpaceError, RequestError
-from wangp_cli.runtime.history.log import append_line, check_history
+from wangp_cli.runtime.history.log import append_lines, check_history
 
 
 def test_a_torn_last_line_is_ended_before_the_next(tmp_path: Path) -> None:
     history = tmp_path / "deep" / "run_history.jsonl"
-    append_line(history, {"b": 1, "a": "ä"})
+    append_lines(history, [{"b": 1, "a": "ä"}])
     with history.open("a") as file:
         file.write('{"torn": ')
-    append_line(history, {"c": 2})
+    append_lines(history, [{"c": 2}])
     first, torn, last = history.read_text(encoding="utf-8").splitlines()
     assert first == '{"a": "ä", "b": 1}'
     assert torn == '{"torn": '
@@ -28,7 +28,7 @@ def test_a_torn_last_line_is_ended_before_the_next(tmp_path: Path) -> None:
 @pytest.mark.parametrize("torn", ["", '{"torn": '])
 def test_a_line_that_the_disk_cuts_is_told_and_taken_back(tmp_path: Path, torn: str) -> None:
     history = tmp_path / "run_history.jsonl"
-    append_line(history, {"a": 1})
+    append_lines(history, [{"a": 1}])
     with history.open("a") as file:
         file.write(torn)
     before = history.read_bytes()
@@ -36,18 +36,18 @@ def test_a_line_that_the_disk_cuts_is_told_and_taken_back(tmp_path: Path, torn: 
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 5, hard))
     try:
         with pytest.raises(NoSpaceError, match="full"):
-            append_line(history, {"b": "long"})
+            append_lines(history, [{"b": "long"}])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert history.read_bytes() == before
-    append_line(history, {"c": 3})
+    append_lines(history, [{"c": 3}])
     assert json.loads(history.read_text().splitlines()[-1]) == {"c": 3}
 
 
 def test_a_write_that_takes_a_part_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
     monkeypatch.setattr(os, "write", lambda handle, data: write(handle, data[:3]))
-    append_line(tmp_path / "run_history.jsonl", {"a": "long"})
+    append_lines(tmp_path / "run_history.jsonl", [{"a": "long"}])
     assert (tmp_path / "run_history.jsonl").read_text() == '{"a": "long"}\n'
 
 
@@ -83,8 +83,8 @@ def test_the_name_of_a_new_history_reaches_the_disk(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(os, "fsync", note)
     history = tmp_path / "manifests" / "run_history.jsonl"
-    append_line(history, {"a": 1})
+    append_lines(history, [{"a": 1}])
     assert set(synced) == {tmp_path, history.parent, history}
     synced.clear()
-    append_line(history, {"b": 2})
+    append_lines(history, [{"b": 2}])
     assert synced == [history]

@@ -38,6 +38,31 @@ def test_the_last_line_of_a_task_counts_and_torn_and_foreign_lines_are_counted(t
     assert found.skipped == 6
 
 
+def test_rejected_lines_and_notices_are_in_the_report(tmp_path: Path) -> None:
+    error = {"kind": "request", "message": "fraems: there is no such key", "hint": "did you mean frames?"}
+    rejected = {"status": "rejected", "error": error}
+    found = history(
+        tmp_path,
+        {"task_id": "a", "line": 1} | rejected,
+        {"task_id": None, "line": 2, "notices": ["size: put on the grid", 5]} | rejected,
+        {"task_id": None, "line": 3} | rejected,
+        line("a", tmp_path, notices=["frames: snapped\x1b from 20"]),
+        {"task_id": 5, "status": "rejected", "error": error},
+        {"task_id": "b", "status": "rejected", "error": "text"},
+    )
+    assert [(entry.task_id, entry.status, entry.notices) for entry in found.entries] == [
+        ("line 2", "rejected", ("size: put on the grid", "5")),
+        ("line 3", "rejected", ()),
+        ("a", "done", ("frames: snapped\\x1b from 20",)),
+    ]
+    assert found.entries[0].failure is not None
+    assert found.entries[0].failure.hint == "did you mean frames?"
+    assert found.skipped == 2
+    page, *_ = written(tmp_path, found)
+    assert "there is no such key" in page.read_text()
+    assert "size: put on the grid" in page.read_text()
+
+
 def test_values_of_the_wrong_type_are_left_out(tmp_path: Path) -> None:
     strange: dict[str, Any] = {"prompt": ["x"], "seed": True, "size": {}, "steps": None}
     found = history(

@@ -52,8 +52,18 @@ class Manifest(BaseModel):
     """One line of the run history, and `manifest` of `task.completed`."""
 
     model_config = ConfigDict(extra="allow")
-    task_id: str
-    status: Literal["success", "error", "cancelled"]
+    task_id: Annotated[str | None, Field(description="Null for a rejected line whose id could not be read.")]
+    status: Annotated[
+        Literal["success", "error", "cancelled", "rejected"],
+        Field(description="A `rejected` line never became a task: it has an `error` and no `request`."),
+    ]
+    line: Annotated[
+        Annotated[int, Field(ge=0)] | None,
+        Field(description="Of the task file, for a rejected line; 0 or null for the file as a whole."),
+    ] = None
+    notices: Annotated[
+        list[str], Field(description="What was changed or is not used, and other facts worth knowing.")
+    ] = []
     run_id: str = ""
     timestamp: str = ""
     output_dir: str = ""

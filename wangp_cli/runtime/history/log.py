@@ -1,10 +1,10 @@
-"""The run history: one JSON line per result."""
+"""The run history: one JSON line for each task that ended and each line that was rejected."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,16 @@ HISTORY = Path("manifests") / "run_history.jsonl"
 LONGEST_LINE = 1 << 24
 
 
-def append_line(path: Path, record: Mapping[str, Any]) -> None:
-    """Append a record as one durable JSON line with sorted keys; a torn last line is ended first.
+def append_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Append records as durable JSON lines with sorted keys; a torn last line is ended first.
 
     Raises:
         NoSpaceError: the disk is full or the folder cannot be written; a part that was written is removed.
     """
-    line = json.dumps(record, sort_keys=True, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    text = b"".join(
+        json.dumps(record, sort_keys=True, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        for record in records
+    )
     try:
         make_folder(path.parent)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
@@ -33,16 +36,16 @@ def append_line(path: Path, record: Mapping[str, Any]) -> None:
             locked = lock(handle, wait=True)
             size = os.fstat(handle).st_size
             if size and os.pread(handle, 1, size - 1) != b"\n":
-                line = b"\n" + line
+                text = b"\n" + text
             try:
-                rest = memoryview(line)
+                rest = memoryview(text)
                 while rest:
                     rest = rest[os.write(handle, rest) :]
                 os.fsync(handle)
                 if not size:
                     sync_folder(path.parent)
             except OSError:
-                # Without a lock, another process may have appended after this line.
+                # Without a lock, another process may have appended after these lines.
                 if locked:
                     with suppress(OSError):
                         os.ftruncate(handle, size)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -80,7 +81,7 @@ def history_record(request: Request, ending: dict[str, Any], seconds: float) -> 
 
     Args:
         request: that ended.
-        ending: `run_id`, `checksums`, `status`, and `artifacts` or `error`.
+        ending: `run_id`, `checksums`, `notices`, `status`, and `artifacts` or `error`.
         seconds: of work.
     """
     task, folder = request.task, request.outputs[0].parent
@@ -99,6 +100,38 @@ def history_record(request: Request, ending: dict[str, Any], seconds: float) -> 
         "versions": versions(),
         **({"plan": request.plan.model_dump(mode="json")} if request.plan else {}),
         **ending,
+    }
+
+
+def rejection_record(
+    *,
+    folder: Path,
+    run_id: str,
+    error: Mapping[str, Any],
+    task_id: str | None,
+    line: int | None,
+    notices: Sequence[str] = (),
+) -> dict[str, Any]:
+    """A record of the run history for a line that never became a task.
+
+    Args:
+        folder: the output folder of the run.
+        run_id: of the run.
+        error: why, as in the event.
+        task_id: the line's, if it could be read.
+        line: its number in the task file.
+        notices: from reading it.
+    """
+    return {
+        "task_id": task_id,
+        "line": line,
+        "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
+        "output_dir": str(folder),
+        "adapter_payload_hashes": {},
+        "run_id": run_id,
+        "status": "rejected",
+        "error": dict(error),
+        "notices": list(notices),
     }
 
 

@@ -173,6 +173,8 @@ def _task_lines(value: dict[str, Any], context: LineContext) -> list[TaskLine]:
             values = {**values, "task_id": name}
         _check(values, context)
         return [_line(values, context, checksums=checksums)]
+    if value.get("status") == "rejected" and isinstance(error := value.get("error"), dict):
+        raise RequestError(context.label, f"was rejected in the run of this history: {error.get('message')}")
     translated = translate(
         value, given=context.given, addresses=context.addresses, tasks=context.tasks, task=context.task
     )

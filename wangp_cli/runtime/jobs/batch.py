@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from wangp_cli.errors import NoSpaceError, RequestError, WangpError
 from wangp_cli.files.atomic import sweep
 from wangp_cli.runtime.events.types import Fault, Log, TaskCompleted, TaskRejected
-from wangp_cli.runtime.history.log import HISTORY
+from wangp_cli.runtime.history.log import HISTORY, append_lines
+from wangp_cli.runtime.history.manifest import rejection_record
 from wangp_cli.runtime.jobs.admission import Admission, AdmissionRules, LineResult
 from wangp_cli.runtime.jobs.cleanup import (
     find_finished_manifests,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from wangp_cli.tasks.fields import Order
 
 POLL_SECONDS = 0.2
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +95,8 @@ class Batch:
             store, worker, self._on_end, order=plan.order, group=plan.phase_group, only=plan.rules.only
         )
         self._feed = LineFeed()
+        self._rejected: list[dict[str, Any]] = []
+        self._history = session.manifest_path or plan.rules.folder / HISTORY
         self._admitted = self._ended = 0
         self._stopping = self._holds = self.out_of_room = False
 
@@ -152,7 +157,7 @@ class Batch:
         """Repair what a killed run left: jobs without a worker, partial files, a manifest not stored."""
         store, folder = self._store, self._plan.rules.folder
         orphans = store.orphans()
-        manifests = find_finished_manifests(orphans, self._session.manifest_path or folder / HISTORY)
+        manifests = find_finished_manifests(orphans, self._history)
         for job in orphans:
             if manifest := manifests.get(job.task_id):
                 store.finish(job, manifest)
@@ -180,6 +185,10 @@ class Batch:
         if outcome.status == "retrying" or outcome.reason not in (None, "cancel"):
             return
         self._ended += 1
+        if outcome.status == "rejected" and outcome.error is not None:
+            line, notices = job.payload["line"], job.payload["notices"]
+            self._note_rejected(job.task_id, line, Fault.of(outcome.error), notices)
+            self._append_rejected()
         if outcome.status in ("failed", "rejected") and self._plan.fail_fast:
             self._stopping = True
         if isinstance(outcome.error, NoSpaceError):
@@ -241,6 +250,7 @@ class Batch:
                 )
                 self._session.stream.emit(Log(level="warning", message=text))
                 self._notify_source(result.line, None)
+        self._append_rejected()
         self._store.submit(jobs)
 
     def _skip(self, job: StoredJob) -> None:
@@ -251,12 +261,38 @@ class Batch:
         if task_id and self._holds:
             self._store.reject_held(task_id, fault.model_dump(mode="json"))
         self._session.stream.emit(TaskRejected(line=number, error=fault), task=task_id)
+        self._note_rejected(task_id, number, fault, line.notices if line else ())
         self._notify_source(line, error)
         self.out_of_room = self.out_of_room or isinstance(error, NoSpaceError)
         if self._plan.fail_fast or self.out_of_room:
             self._stopping = True
 
+    def _note_rejected(
+        self, task_id: str | None, line: int | None, fault: Fault, notices: Sequence[str]
+    ) -> None:
+        self._rejected.append(
+            rejection_record(
+                folder=self._plan.rules.folder,
+                run_id=self._session.stream.run,
+                error=fault.model_dump(mode="json"),
+                task_id=task_id,
+                line=line,
+                notices=notices,
+            )
+        )
+
+    def _append_rejected(self) -> None:
+        """Append the lines that were rejected meanwhile to the run history at once, as they may be many."""
+        records, self._rejected = self._rejected, []
+        if not records:
+            return
+        try:
+            append_lines(self._history, records)
+        except NoSpaceError as error:
+            log.warning("the run history could not be written: %s", error)
+
     def _report_missing(self) -> None:
         if self._plan.limit is None:
             for task_id in sorted(self._plan.rules.only - self._admission.seen):
                 self._reject(None, task_id, RequestError("--only", f"there is no task {task_id!r}"))
+        self._append_rejected()

@@ -114,7 +114,7 @@ class Page:
 
 def _document(entry: Entry, shown: list[dict[str, Any]]) -> dict[str, Any]:
     document = asdict(entry) | {"results": shown}
-    return {key: value for key, value in document.items() if value not in (None, "", [])}
+    return {key: value for key, value in document.items() if value not in (None, "", [], ())}
 
 
 def _json(value: Any) -> str:

@@ -79,6 +79,7 @@ class Entry:
     timestamp: str
     attempts: int
     failure: Failure | None
+    notices: tuple[str, ...]
     results: tuple[Result, ...]
     command: str | None
 
@@ -117,8 +118,10 @@ def read_history(path: Path, run_dir: Path) -> History:
                 if line is None:
                     skipped += 1
                     continue
-                before = entries.pop(line["task_id"], None)
-                entries[line["task_id"]] = _entry(line, run_dir, before.attempts + 1 if before else 1)
+                # A rejected line whose id could not be read has its number only.
+                name = line.get("task_id") or f"line {line.get('line')}"
+                before = entries.pop(name, None)
+                entries[name] = _entry(name, line, run_dir, before.attempts + 1 if before else 1)
     except OSError as error:
         raise RequestError(
             "run_dir", f"cannot read {path}: {error.strerror}", hint="--manifest-path names another history"
@@ -132,17 +135,21 @@ def _parse_line(text: bytes) -> dict[str, Any] | None:
         line = strict_json.loads(text)
     except ValueError:
         return None
-    if not isinstance(line, dict) or not isinstance(line.get("task_id"), str):
+    if not isinstance(line, dict):
+        return None
+    if line.get("status") == "rejected" and isinstance(line.get("error"), dict):
+        return line if isinstance(line.get("task_id"), str | None) else None
+    if not isinstance(line.get("task_id"), str):
         return None
     return line if isinstance(line.get("request"), dict) or isinstance(line.get("inputs"), dict) else None
 
 
-def _entry(line: dict[str, Any], run_dir: Path, attempts: int) -> Entry:
+def _entry(name: str, line: dict[str, Any], run_dir: Path, attempts: int) -> Entry:
     request, inputs, origin = _mapping(line, "request"), _mapping(line, "inputs"), _mapping(line, "origin")
     values = inputs | request
     failure = _failure(line.get("error"))
     return Entry(
-        task_id=escape_control_characters(line["task_id"]),
+        task_id=escape_control_characters(name),
         status=STATUS.get(str(line.get("status")), "failed" if failure else "done"),
         prompt=_text(values.get("prompt")) or "",
         negative_prompt=_text(values.get("negative_prompt")) or "",
@@ -156,6 +163,7 @@ def _entry(line: dict[str, Any], run_dir: Path, attempts: int) -> Entry:
         timestamp=_text(line.get("timestamp")) or "",
         attempts=attempts,
         failure=failure,
+        notices=tuple(_notices(line)),
         results=tuple(_results(line, run_dir)),
         command=command_of(request, origin, _folder(line, run_dir)),
     )
@@ -191,6 +199,13 @@ def _failure(error: object) -> Failure | None:
         if isinstance(error, str) and error
         else None
     )
+
+
+def _notices(line: dict[str, Any]) -> Iterator[str]:
+    notices = line.get("notices")
+    for notice in notices if isinstance(notices, list) else []:
+        if text := _text(notice):
+            yield text
 
 
 def _folder(line: dict[str, Any], run_dir: Path) -> Path:

@@ -165,6 +165,10 @@ function cardOf(task) {
     find(".reason", card).textContent = task.failure.message;
     find(".hint", card).textContent = task.failure.hint ?? "";
   }
+  if (task.notices) {
+    find(".notices", card).hidden = false;
+    find(".notices", card).textContent = task.notices.join("\n");
+  }
   if (task.results.length > 1) {
     find(".results", card).hidden = false;
     find(".results", card).append(...task.results.map((result, index) => {
