@@ -39,6 +39,7 @@ VOCABULARY = {
     "errors",
     "files",
     "grid",
+    "imports",
     "models",
     "net",
     "notices",
@@ -52,6 +53,7 @@ SPINE = {"runtime", "runtime.session", "runtime.outcome", "runtime.execute"}
 """Modules at the root of runtime/; those that its packages may import are named one by one."""
 MAY_IMPORT: Mapping[str, set[str]] = {
     "errors": set(),
+    "imports": set(),
     "files": {"errors"},
     "net": {"files"},
     "value_layers": set(),
@@ -62,7 +64,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "presets": {"catalogue", "errors"},
     "accelerators": {"errors", "models", "presets"},
     "plan": {"errors", "grid", "models", "notices"},
-    "tasks": {"accelerators", "errors", "grid", "models", "notices", "plan"},
+    "tasks": {"accelerators", "errors", "grid", "imports", "models", "notices", "plan"},
     "legacy": {"errors", "files", "plan", "tasks"},
     "media": {"errors", "files"},
     "networks": {"errors", "files", "media"},

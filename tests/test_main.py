@@ -54,6 +54,41 @@ def test_names_are_completed(line: str, completed: str) -> None:
     assert completed in result.output.split()
 
 
+def test_results_that_cannot_be_written_are_an_error(home: Path) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123 - a device
+        done = subprocess.run(
+            [sys.executable, "-m", "wangp_cli", "--version"],
+            env=clean_environment(home), stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (
+        4,
+        "error: cannot write to standard output: No space left on device\n",
+    )
+
+
+LEAVES = """
+import atexit, sys, threading, wangp_cli.main as command
+class Slow:
+    def __del__(self):
+        print("freed", file=sys.stderr)
+atexit.register(print, "exit functions ran", file=sys.stderr)
+kept = Slow()
+sys.argv = ["wangp", *sys.argv[1:]]
+command.main()
+"""
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["--version"], 0), (["nothing"], 2)])
+def test_the_process_ends_without_freeing_what_it_holds(arguments: list[str], code: int, home: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LEAVES, *arguments],
+        env=clean_environment(home), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == code
+    assert done.stderr.endswith("exit functions ran\n")
+    assert "freed" not in done.stderr
+
+
 def test_a_command_that_does_not_exist_is_refused_with_the_nearest() -> None:
     result = CliRunner().invoke(app, ["traval"])
     assert result.exit_code == 2

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -14,7 +17,8 @@ from typer.core import TyperCommand, TyperGroup
 from wangp_cli import __version__
 from wangp_cli.commands._help import PanelCommand, PlainGroup
 from wangp_cli.commands._renamed_flags import explain_renamed_flags
-from wangp_cli.runtime.events.messages import write_line
+from wangp_cli.errors import ResourceError
+from wangp_cli.runtime.events.messages import show_error, write_line
 from wangp_cli.runtime.events.stderr import escape_stderr
 from wangp_cli.runtime.events.stdin import keep_stdin
 from wangp_cli.runtime.events.stdout import open_closed_descriptors, private_stdout
@@ -140,15 +144,36 @@ def options(
     """Make video with open diffusion models from the shell."""
 
 
-def main() -> None:
-    """Run the command line of this process."""
+def main() -> NoReturn:
+    """Run the command line of this process, and end it.
+
+    The exit code is that of the command, 141 if the reader of stdout is gone, or 4 if stdout cannot be
+    written.
+    """
     open_closed_descriptors()
     keep_stdin()
     escape_stderr()
     stdout = private_stdout()
     try:
         app()
-    finally:
-        sys.stdout.flush()
-        if stdout.reader_gone:
-            raise SystemExit(141)
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    sys.stdout.flush()
+    if stdout.error is not None and code == 0:
+        show_error(f"cannot write to standard output: {stdout.error.strerror}")
+        code = ResourceError.exit_code
+    _leave(141 if stdout.reader_gone else code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process after its exit functions.
+
+    Python itself would free every module and weight first, for more than a second in which nothing happens.
+    """
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with suppress(OSError):
+                stream.flush()
+    os._exit(code)

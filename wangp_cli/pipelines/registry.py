@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from wangp_cli.errors import ModelError, nearest
+from wangp_cli.imports import import_object
 
 if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Pipeline
@@ -32,6 +32,5 @@ def adapter(family: str, adapters: Adapters) -> Load:
     found = adapters[family]
     if not isinstance(found, str):
         return found
-    module, _, name = found.partition(":")
-    load: Load = getattr(import_module(module), name)
+    load: Load = import_object(found)
     return load

@@ -8,12 +8,12 @@ import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wangp_cli.errors import Cancelled, RequestError, WangpError
 from wangp_cli.files.atomic import sweep
 from wangp_cli.files.checksum import sha256_of
+from wangp_cli.imports import import_object
 from wangp_cli.runtime.error_mapping import to_wangp_error
 from wangp_cli.runtime.events.types import (
     ACCOMPANYING,
@@ -236,13 +236,13 @@ class _Work:
             if isinstance(request, RenderRequest)
             else Job(request=request, **shared)
         )
-        if task.needs_preparing:
-            prepared = yield from self._steps(_import_function(task.prepare)(job), progress)
+        if task.prepare and task.needs_preparing:
+            prepared = yield from self._steps(import_object(task.prepare)(job), progress)
             self._request = prepared_request(request, prepared)
             changed = changed_values(task, prepared)
             self._emit(TaskPrepared(values=changed, origin=dict.fromkeys(changed, str(ENHANCED))))
             job = replace(job, request=self._request)
-        yield from self._steps(_import_function(task.run)(job), progress)
+        yield from self._steps(import_object(task.run)(job), progress)
 
     def _steps(self, workflow: Iterator[Stage], progress: ProgressReporter) -> Generator[Stage, None, Any]:
         """Yield the stages of a workflow and return its value; the time of other tasks does not count."""
@@ -263,13 +263,6 @@ class _Work:
         if isinstance(data, ArtifactCreated):
             self.artifacts.append(data)
         self._emit(data)
-
-
-def _import_function(name: str | None) -> Callable[[Job], Iterator[Stage]]:
-    """The function of `module:function`."""
-    module, _, attribute = (name or "").partition(":")
-    function: Callable[[Job], Iterator[Stage]] = getattr(import_module(module), attribute)
-    return function
 
 
 def _try_append(history: Path, record: dict[str, Any]) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, TypeAlias
+
+from wangp_cli.imports import import_object
 
 if TYPE_CHECKING:
     from wangp_cli.tasks.task import Task
@@ -25,7 +26,7 @@ class _LazyTaskTypes(Mapping[str, "type[Task]"]):
     def __getitem__(self, name: str) -> type[Task]:
         # Looked up before the import, so that an unknown type is a KeyError, as of any mapping.
         class_name = _CLASSES[name]
-        task: type[Task] = getattr(import_module(f"wangp_cli.tasks.{name}"), class_name)
+        task: type[Task] = import_object(f"wangp_cli.tasks.{name}:{class_name}")
         return task
 
     def __iter__(self) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import diffusers
 
 from wangp_cli.errors import ModelError, nearest
+from wangp_cli.imports import import_object
 from wangp_cli.pipelines.checkpoints.key_names import KeyNames
 
 if TYPE_CHECKING:
@@ -61,6 +62,5 @@ def key_names(name: str) -> KeyNames:
     """The parameter names that files use for a network class; of unknown classes only their own names."""
     if name not in TRANSFORMER_CLASSES:
         return KeyNames()
-    module, _, constant = TRANSFORMER_CLASSES[name].key_names.partition(":")
-    names: KeyNames = getattr(import_module(module), constant)
+    names: KeyNames = import_object(TRANSFORMER_CLASSES[name].key_names)
     return names

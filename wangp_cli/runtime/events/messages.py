@@ -41,7 +41,7 @@ def stdout_console() -> Console:
     return Console(file=sys.stdout, highlight=False)
 
 
-def show_error(message: str, hint: str | None, console: Console | None = None) -> None:
+def show_error(message: str, hint: str | None = None, console: Console | None = None) -> None:
     """Print an error and its hint on stderr."""
     from rich.text import Text
 

@@ -12,17 +12,23 @@ if TYPE_CHECKING:
 
 
 class Stdout(io.FileIO):
-    """The real stdout; once its reader has closed it, writes are discarded without an error."""
+    """The real stdout; after a write that fails, all that follows is discarded.
+
+    `reader_gone` is true if its reader has closed it; `error` is any other error of a write.
+    """
 
     reader_gone = False
+    error: OSError | None = None
 
     def write(self, data: Buffer, /) -> int:
         """Write all of `data`, or discard it."""
-        if not self.reader_gone:
+        if not self.reader_gone and self.error is None:
             try:
                 return super().write(data)
             except BrokenPipeError:
                 self.reader_gone = True
+            except OSError as error:
+                self.error = error
         return memoryview(data).nbytes
 
 

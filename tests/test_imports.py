@@ -1,0 +1,34 @@
+"""Imports when they are needed."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from pathlib import Path
+
+import pytest
+
+from wangp_cli.imports import import_object
+
+
+def test_an_object_is_imported_by_its_place() -> None:
+    assert import_object("wangp_cli.imports:import_object") is import_object
+    with pytest.raises(AttributeError):
+        import_object("wangp_cli.imports:nothing")
+    assert gc.isenabled()
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_no_garbage_is_collected_during_an_import(
+    enabled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "asks_gc.py").write_text("import gc\nduring = gc.isenabled()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "asks_gc", raising=False)
+    if not enabled:
+        gc.disable()
+    try:
+        assert import_object("asks_gc:during") is False
+        assert gc.isenabled() is enabled
+    finally:
+        gc.enable()
