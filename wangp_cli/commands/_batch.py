@@ -189,6 +189,5 @@ def print_dry_run(lines: Iterator[TaskLine], admission: Admission) -> int:
                 report["error"] = Fault.of(entry.error).model_dump(mode="json")
             elif entry.request is not None:
                 report |= entry.request.document()
-                report["notices"] = [*entry.line.notices, *report["notices"]]
             write_json(report, indent=None)
     return code

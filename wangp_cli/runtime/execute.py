@@ -170,7 +170,7 @@ class _Work:
         request, session = self._request, self._session
         folder = request.outputs[0].parent
         history = session.manifest_path or folder / HISTORY
-        notices = [str(notice) for notice in (*self._attempt.notices, *request.notices)]
+        notices = [str(notice) for notice in request.notices]
         facts: dict[str, Any] = {"run_id": session.stream.run, "checksums": {}, "notices": notices}
         try:
             request = self._request = replace(request, loras=self._fetch_loras())

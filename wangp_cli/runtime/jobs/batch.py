@@ -21,6 +21,7 @@ from wangp_cli.runtime.jobs.cleanup import (
     remove_results,
 )
 from wangp_cli.runtime.jobs.line_feed import READ_AHEAD, LineFeed
+from wangp_cli.runtime.jobs.payload import unpack
 from wangp_cli.runtime.jobs.work_loop import WorkLoop
 from wangp_cli.runtime.jobs.worker import Worker
 
@@ -186,8 +187,8 @@ class Batch:
             return
         self._ended += 1
         if outcome.status == "rejected" and outcome.error is not None:
-            line, notices = job.payload["line"], job.payload["notices"]
-            self._note_rejected(job.task_id, line, Fault.of(outcome.error), notices)
+            notices = [notice for layer in unpack(job.payload) for notice in layer.notices]
+            self._note_rejected(job.task_id, job.payload["line"], Fault.of(outcome.error), notices)
             self._append_rejected()
         if outcome.status in ("failed", "rejected") and self._plan.fail_fast:
             self._stopping = True
