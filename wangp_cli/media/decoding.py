@@ -77,18 +77,11 @@ def decode_frames(opened: InputContainer, stream: Any) -> Iterator[av.VideoFrame
     if codec in _ALPHA_DECODERS and "1" in {stream.metadata.get(key) for key in ("alpha_mode", "ALPHA_MODE")}:
         # FFmpeg's own VP8 and VP9 decoders drop the alpha channel; libvpx gives it.
         decoder = av.CodecContext.create(_ALPHA_DECODERS[codec], "r")
-    for packet in demux_packets(opened, stream):
-        with suppress(av.FFmpegError):
-            yield from decoder.decode(packet)
+    with suppress(av.FFmpegError):
+        for packet in opened.demux(stream):
+            # An empty packet would make the decoder drop what it has kept.
+            if packet.size:
+                with suppress(av.FFmpegError):
+                    yield from decoder.decode(packet)
     with suppress(av.FFmpegError):
         yield from decoder.decode(None)
-
-
-def demux_packets(opened: InputContainer, stream: Any) -> Iterator[av.Packet]:
-    """The packets of a stream that hold data, from the container's current position to the end.
-
-    A container that is cut off ends with its last whole packet.
-    """
-    with suppress(av.FFmpegError):
-        # An empty packet would make the decoder drop what it has kept.
-        yield from (packet for packet in opened.demux(stream) if packet.size)

@@ -11,10 +11,10 @@ import av
 
 from wangp_cli.errors import MediaError
 from wangp_cli.media import colour
+from wangp_cli.media.complete import check_complete
 from wangp_cli.media.decoding import decode_frames, has_video, video_stream
 from wangp_cli.media.normalise import Normaliser
 from wangp_cli.media.opening import (
-    check_complete,
     check_file,
     check_pixels,
     media_errors,

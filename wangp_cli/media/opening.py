@@ -25,7 +25,6 @@ _FORMATS = (
     "yuv4mpegpipe,aac,loas,mp3,wav,w64,flac,aiff,caf,au,amr,amrnb,amrwb,ac3,eac3,dts,dtshd,truehd,mlp,"
     "wv,ape,tta,tak,mpc,mpc8,dsf"
 )
-_MOV_BOXES = frozenset({b"ftyp", b"styp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"uuid"})
 _SPELLED_WITH_VOWEL = "aefhilmnorsx"
 _WORDS = frozenset({".flac"})
 _NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
@@ -109,33 +108,6 @@ def open_container(
         ) as opened,
     ):
         yield opened
-
-
-def check_complete(path: Path) -> None:
-    """Check that an MP4 or MOV file is not cut off: a decoder would give its first frames without an error.
-
-    Files of other kinds pass.
-
-    Raises:
-        MediaError: a box reaches past the end of the file.
-    """
-    with media_errors(path, "video"), path.open("rb") as file:
-        total, position = path.stat().st_size, 0
-        while position + 8 <= total:
-            file.seek(position)
-            header = file.read(16)
-            if position == 0 and header[4:8] not in _MOV_BOXES:
-                return
-            size = int.from_bytes(header[:4], "big")
-            if size == 1:
-                size = int.from_bytes(header[8:16], "big")
-            if size == 0:
-                return
-            if not header[4:8].isascii() or size < 8:
-                return
-            position += size
-        if position > total:
-            raise MediaError(f"{path.name!r} is cut off: {total} of at least {position} bytes are there")
 
 
 def check_pixels(width: int, height: int, path: Path | str) -> None:

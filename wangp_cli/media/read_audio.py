@@ -21,8 +21,9 @@ from wangp_cli.errors import MediaError
 from wangp_cli.media.audio import fit_samples, resample, samples_at, silence
 from wangp_cli.media.channels import MAX_CHANNELS, fold, layout_of, remix, usual_layout, widest
 from wangp_cli.media.clip import Audio
+from wangp_cli.media.complete import check_complete
 from wangp_cli.media.decoding import audio_streams, has_video
-from wangp_cli.media.opening import check_complete, check_file, open_container
+from wangp_cli.media.opening import check_file, open_container
 from wangp_cli.media.video_index import video_index
 from wangp_cli.media.wav import states_wrong_length
 

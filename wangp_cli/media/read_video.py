@@ -12,13 +12,13 @@ import numpy as np
 
 from wangp_cli.errors import MediaError
 from wangp_cli.media.clip import Clip, Frames
+from wangp_cli.media.complete import check_complete
 from wangp_cli.media.decoding import decode_frames, video_stream
 from wangp_cli.media.deinterlace import deinterlace, stream_field_order
 from wangp_cli.media.facts import MediaFacts, probe
 from wangp_cli.media.normalise import Normaliser
 from wangp_cli.media.opening import (
     MAX_CLIP_BYTES,
-    check_complete,
     check_file,
     media_errors,
     open_container,
@@ -125,12 +125,15 @@ def _pieces(path: Path, frames: Iterator[av.VideoFrame], chunk: int) -> Iterator
     with open_container(path) as opened:
         normaliser = Normaliser(video_stream(opened, path))
     shape: tuple[int, int, str] | None = None
+    shown: av.VideoFrame | None = None
     for frame in frames:
         current = (frame.width, frame.height, frame.format.name)
         if current != (shape := shape or current):
             raise MediaError(f"{path.name!r} changes from {shape} to {current} on the way")
-        with media_errors(path, "video"):
-            pending.append(normaliser.to_array(frame))
+        if frame is not shown:
+            with media_errors(path, "video"):
+                shown, pixels = frame, normaliser.to_array(frame)
+        pending.append(pixels)
         if len(pending) == chunk:
             yield np.stack(pending)
             pending = []

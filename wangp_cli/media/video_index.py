@@ -14,7 +14,7 @@ from typing import Any
 import av
 
 from wangp_cli.errors import MediaError
-from wangp_cli.media.decoding import declared_rates, decode_frames, demux_packets, video_stream
+from wangp_cli.media.decoding import declared_rates, decode_frames, video_stream
 from wangp_cli.media.frame_times import FrameTimes, constant_times
 from wangp_cli.media.opening import open_container
 
@@ -96,7 +96,12 @@ def _read_index(path: Path, identity: tuple[int, int, int]) -> VideoIndex:  # no
         stream = video_stream(opened, path)
         container, tick, rates = opened.format.name, stream.time_base, declared_rates(stream)
         delay = stream.codec_context.reorder_depth
-        packets = [_packet(packet, stream) for packet in demux_packets(opened, stream)]
+        packets: list[_Packet] = []
+        error = ""
+        try:
+            packets.extend(_packet(packet, stream) for packet in opened.demux(stream) if _has_time(packet))
+        except av.FFmpegError as caught:
+            error = caught.strerror
     stamps = None
     if not (container == "avi" and delay):
         stamps = _packet_stamps(path, packets, container, tick)
@@ -107,6 +112,11 @@ def _read_index(path: Path, identity: tuple[int, int, int]) -> VideoIndex:  # no
         stamps = _decoded_stamps(path, container, tick, rates)
     if not stamps:
         raise MediaError(f"{path.name!r} has no frames that can be decoded")
+    if error:
+        raise MediaError(
+            f"{path.name!r} cannot be read to its end: {error}, {len(stamps)} frames are there",
+            hint="ffmpeg -i FILE -c copy whole.mkv keeps these frames",
+        )
     last = next((packet.duration for packet in packets if packet.pts == stamps[-1]), None)
     # Streams without an index are sought by decoding times, others by presentation times.
     by_dts = container in _STREAMED
@@ -122,6 +132,12 @@ def _read_index(path: Path, identity: tuple[int, int, int]) -> VideoIndex:  # no
         keys=[pts for pts, _ in keys],
         seeks=[seek for _, seek in keys],
     )
+
+
+def _has_time(packet: av.Packet) -> bool:
+    """Whether a packet holds a picture; an empty one of Theora shows the picture before it once more."""
+    repeats = packet.stream.codec_context.name == "theora" and packet.pts is not None
+    return bool(packet.size) or repeats
 
 
 def _packet(packet: av.Packet, stream: Any) -> _Packet:
