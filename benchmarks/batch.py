@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+
+from benchmarks.rows import Rows
 
 MAX_MS_PER_TASK = 3.0
 MAX_MEMORY_GROWTH = 1.15
@@ -64,9 +65,9 @@ def measure(tasks: int, folder: Path) -> dict[str, float]:
     return {"seconds": seconds, "encoding": encoding, "memory": memory}
 
 
-def curve(counts: list[int], folder: Path | None, console: Console) -> bool:
+def curve(counts: list[int], folder: Path | None) -> bool:
     """Print the cost of runs of several lengths; gives whether the longest is within the limits."""
-    table = Table("tasks", "CPU ms per task", "of it encoding", "engine", "memory MB")
+    rows = Rows("tasks", "CPU ms per task", "of it encoding", "engine", "memory MB")
     costs = []
     for count in counts:
         with tempfile.TemporaryDirectory(dir=folder) as place:
@@ -76,8 +77,7 @@ def curve(counts: list[int], folder: Path | None, console: Console) -> bool:
         total, encoding = one["seconds"] / count * 1000, one["encoding"] / count * 1000
         costs.append((total - encoding, one["memory"]))
         shown = f"{total:.2f}", f"{encoding:.2f}", f"{total - encoding:.2f}", f"{one['memory']:.0f}"
-        table.add_row(str(count), *shown)
-    console.print(table)
+        rows.add(str(count), *shown)
     return costs[-1][0] <= MAX_MS_PER_TASK and costs[-1][1] <= MAX_MEMORY_GROWTH * costs[0][1]
 
 
@@ -140,7 +140,7 @@ def main() -> None:
     if options.child:
         print(json.dumps(measure(int(options.child[0]), Path(options.child[1]))))
         return
-    fine = curve(options.tasks, options.folder, console)
+    fine = curve(options.tasks, options.folder)
     if options.calls:
         fine = compare_with_processes(options.calls, console) and fine
     raise SystemExit(0 if fine else 1)

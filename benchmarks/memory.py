@@ -20,9 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.rows import Rows
 from tests.support import noop
 from wangp_cli.media.stills import write_image
 from wangp_cli.runtime import bootstrap
@@ -111,14 +110,15 @@ def measure(segments: int, frames: int, size: str) -> Result:
         )
 
 
-def report(results: list[Result]) -> bool:
-    """Print one line per result; gives whether all limits hold."""
-    table = Table("segments", "frames", "seconds", "baseline", "above it", "raw clip", "share")
-    for one in results:
-        sizes = (f"{size / 1e6:.0f} MB" for size in (one.baseline, one.above, one.raw))
-        share = f"{one.above / one.raw:.0%}"
-        table.add_row(str(one.segments), str(one.frames), f"{one.seconds:.0f}", *sizes, share)
-    Console().print(table)
+def show(rows: Rows, one: Result) -> None:
+    """Print a result."""
+    sizes = (f"{size / 1e6:.0f} MB" for size in (one.baseline, one.above, one.raw))
+    share = f"{one.above / one.raw:.0%}"
+    rows.add(str(one.segments), str(one.frames), f"{one.seconds:.0f}", *sizes, share)
+
+
+def holds(results: list[Result]) -> bool:
+    """Whether all limits hold."""
     flat = results[-1].above <= MAX_GROWTH * results[0].above
     return flat and all(one.above <= MAX_SHARE * one.raw for one in results)
 
@@ -138,13 +138,15 @@ def main() -> int:
             json.dumps(asdict(measure(options.segments[0], options.frames, options.size))) + "\n"
         )
         return 0
+    rows = Rows("segments", "frames", "seconds", "baseline", "above it", "raw clip", "share")
     results = []
     for segments in options.segments:
         command = [sys.executable, "-m", "benchmarks.memory", "--here", "--segments", str(segments)]
         command += ["--frames", str(options.frames), "--size", options.size]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         results.append(Result(**json.loads(done.stdout.splitlines()[-1])))
-    return int(not report(results))
+        show(rows, results[-1])
+    return int(not holds(results))
 
 
 if __name__ == "__main__":

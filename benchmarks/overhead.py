@@ -21,9 +21,8 @@ import numpy as np
 import torch
 import transformers
 from PIL import Image
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.rows import Rows
 from tests.support import tiny
 from wangp_cli.pipelines.base import Inputs, Placement
 from wangp_cli.pipelines.wan import load as wan_load
@@ -148,12 +147,22 @@ def psnr(result: Result, stock: Result) -> float:
     return float(10 * np.log10(1 / error)) if error else float("inf")
 
 
-def report(results: list[Result]) -> None:
-    """Print one line per result, compared with the first."""
-    stock = results[0]
-    table = Table("", "CPU s", "in networks", "outside", "share outside", "against diffusers", "PSNR")
-    for result in results:
-        table.add_row(
+class Report:
+    """Prints a row for each result as soon as it is there, compared with the first.
+
+    Attributes:
+        results: those so far.
+    """
+
+    def __init__(self) -> None:
+        self.results: list[Result] = []
+        self._rows = Rows("", "CPU s", "in networks", "outside", "share outside", "against diffusers", "PSNR")
+
+    def add(self, result: Result) -> Result:
+        """Print a result."""
+        self.results.append(result)
+        stock = self.results[0]
+        self._rows.add(
             result.name,
             f"{result.total:.2f}",
             f"{result.inside:.2f}",
@@ -162,7 +171,7 @@ def report(results: list[Result]) -> None:
             f"{stock.total / result.total:.2f} x",
             f"{psnr(result, stock):.1f} dB",
         )
-    Console().print(table)
+        return result
 
 
 def parse_options(about: str | None, **defaults: int) -> tuple[argparse.Namespace, Shot]:
@@ -187,15 +196,13 @@ def parse_options(about: str | None, **defaults: int) -> tuple[argparse.Namespac
 def main() -> int:
     """Measure and print; 1 if the limit is exceeded."""
     options, shot = parse_options(__doc__, repeat=2, frames=17, side=96, steps=6)
+    report = Report()
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = save_checkpoint(Path(folder), tiny.vae(base=16))
-        results = [
-            plain(checkpoint, shot, options.repeat),
-            ours("wangp, exact", checkpoint, shot, Placement(exact=True), options.repeat),
-            ours("wangp", checkpoint, shot, Placement(), options.repeat),
-        ]
-    report(results)
-    return int(any(result.outside > LIMIT for result in results[1:]))
+        report.add(plain(checkpoint, shot, options.repeat))
+        report.add(ours("wangp, exact", checkpoint, shot, Placement(exact=True), options.repeat))
+        report.add(ours("wangp", checkpoint, shot, Placement(), options.repeat))
+    return int(any(result.outside > LIMIT for result in report.results[1:]))
 
 
 if __name__ == "__main__":

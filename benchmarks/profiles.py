@@ -16,8 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from benchmarks.rows import Rows
 
 VARIANTS = ("imports", "diffusers", "1", "3", "4", "5", "1 int8", "3 int8", "4 int8")
 
@@ -113,20 +112,18 @@ def main() -> int:
         run(options.one[0], Path(options.one[1]))
         print(f"{peak():.0f} {time.monotonic() - began:.1f}")
         return 0
-    table = Table("", "peak MB", "above the libraries", "seconds, imports included")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "checkpoint"
         weights = save_checkpoint(folder, options.width, options.layers, options.text_width)
+        print(f"weights of {weights:.0f} MB in float32")
+        rows = Rows("", "peak MB", "above the libraries", "seconds, imports included")
         base = 0.0
         for variant in VARIANTS:
             command = [sys.executable, "-m", "benchmarks.profiles", "--one", variant, str(folder)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             megabytes, seconds = map(float, done.stdout.split()[-2:])
             base = base or megabytes
-            table.add_row(variant, f"{megabytes:.0f}", f"{megabytes - base:.0f}", f"{seconds:.1f}")
-    console = Console()
-    console.print(f"weights of {weights:.0f} MB in float32")
-    console.print(table)
+            rows.add(variant, f"{megabytes:.0f}", f"{megabytes - base:.0f}", f"{seconds:.1f}")
     return 0
 
 

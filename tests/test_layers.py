@@ -31,6 +31,7 @@ LIGHT_FILES = [
     PACKAGE / "pipelines" / "base.py",
     PACKAGE / "pipelines" / "registry.py",
     PACKAGE / "pipelines" / "lora" / "keys.py",
+    PACKAGE / "pipelines" / "memory" / "cpu_dtypes.py",
 ]
 
 VOCABULARY = {
@@ -94,6 +95,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "runtime.request": VOCABULARY
     | {
         "media",
+        "pipelines.memory",
         "runtime.events",
         "runtime.history.log",
         "runtime.loras",

@@ -22,8 +22,9 @@ LayerKind = Literal[
     "retry",
 ]
 """Sources of values: `file` is a settings file, `line` a line of a task file, `run` the runtime itself."""
-OriginKind = LayerKind | Literal["input", "grid", "drawn", "enhanced"]
-"""Besides layers: derived from an input file, rounded to the grid, drawn, or set by a `prepare` hook."""
+OriginKind = LayerKind | Literal["input", "grid", "drawn", "enhanced", "machine"]
+"""Besides layers: derived from an input file, rounded to the grid, drawn, set by a `prepare` hook, or limited
+by what the machine can compute."""
 SINGLE_TASK: tuple[OriginKind, ...] = ("file", "line")
 """Layers that describe one task, so that every value in them must be a field of it."""
 EXPLICIT: tuple[OriginKind, ...] = (*SINGLE_TASK, "flag")

@@ -11,9 +11,17 @@ import pytest
 from tests.support import tiny
 from tests.support.media_facts import video
 from wangp_cli.errors import RequestError
+from wangp_cli.runtime.request import steps
 from wangp_cli.runtime.request.draft import Draft
 from wangp_cli.runtime.request.input_facts import InputFacts
-from wangp_cli.runtime.request.steps import DRAWN, settle_frames, settle_rate, settle_seed, settle_size
+from wangp_cli.runtime.request.steps import (
+    DRAWN,
+    settle_dtypes,
+    settle_frames,
+    settle_rate,
+    settle_seed,
+    settle_size,
+)
 from wangp_cli.tasks.edit import Edit
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.tasks.inpaint import Inpaint
@@ -35,6 +43,21 @@ def draft(
     origin = dict.fromkeys(Generate.model_fields, DEFAULT) | dict.fromkeys(given, FLAG)
     files = {field: ((VIDEO, fact),) for field, fact in (facts or {}).items()}
     return Draft(task=task, spec=tiny.spec(spec), facts=InputFacts(files), origin=origin)
+
+
+@pytest.mark.parametrize(("device", "settled"), [("cpu", "float32"), ("cuda", "bfloat16")])
+def test_a_dtype_without_instructions_becomes_float32_with_a_notice(
+    device: str, settled: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(steps, "is_slow", lambda dtype: dtype == "bfloat16")
+    task = draft(device=device, dtype="bfloat16", vae_dtype="bfloat16", given=("dtype",))
+    found = settle_dtypes(task)
+    assert (found.settled_task.dtype, found.settled_task.vae_dtype) == (settled, settled)
+    if settled == "float32":
+        assert str(found.origin["vae_dtype"]) == "in place of bfloat16"
+        assert notices(found)[1].startswith("vae_dtype: float32, this CPU has no instructions for bfloat16")
+        with pytest.raises(RequestError, match="vae_dtype: this CPU"):
+            settle_dtypes(draft(device="cpu", vae_dtype="bfloat16", exact=True))
 
 
 def notices(settled: Draft) -> list[str]:

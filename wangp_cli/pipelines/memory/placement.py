@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import torch
 
 from wangp_cli.errors import ResourceError
 from wangp_cli.pipelines.base import Placement
+from wangp_cli.pipelines.memory.cpu_dtypes import is_slow
 
 if TYPE_CHECKING:
     from wangp_cli.tasks.runtime import Dtype, Runtime
+
+log = logging.getLogger(__name__)
 
 
 def choose(task: Runtime) -> Placement:
@@ -25,9 +29,9 @@ def choose(task: Runtime) -> Placement:
     _check(device)
     return Placement(
         device=device,
-        dtype=best_dtype(device) if task.dtype == "auto" else task.dtype,
+        dtype=_dtype(task, best_dtype(device) if task.dtype == "auto" else task.dtype, device),
         mixed_precision=task.mixed_precision,
-        vae_dtype=task.vae_dtype,
+        vae_dtype=_dtype(task, task.vae_dtype, device),
         transformer_quantization=task.transformer_quantization,
         text_encoder_quantization=task.text_encoder_quantization,
         profile=task.profile,
@@ -39,6 +43,17 @@ def choose(task: Runtime) -> Placement:
         cache=task.cache,
         exact=task.exact,
     )
+
+
+def _dtype(task: Runtime, wanted: Dtype, device: str) -> Dtype:
+    """The wanted dtype, or float32 if it is slow on the CPU that `auto` stands for.
+
+    Most such tasks have float32 already: that the device is the CPU is usually known without torch.
+    """
+    if task.device != "auto" or task.exact or device != "cpu" or not is_slow(wanted):
+        return wanted
+    log.warning("this CPU has no instructions for %s: float32 takes its place", wanted)
+    return "float32"
 
 
 def best_device() -> str:

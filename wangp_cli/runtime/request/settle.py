@@ -18,7 +18,13 @@ from wangp_cli.runtime.request.output_paths import (
     plan_plain_outputs,
 )
 from wangp_cli.runtime.request.request import RenderRequest, Request
-from wangp_cli.runtime.request.steps import settle_frames, settle_rate, settle_seed, settle_size
+from wangp_cli.runtime.request.steps import (
+    settle_dtypes,
+    settle_frames,
+    settle_rate,
+    settle_seed,
+    settle_size,
+)
 from wangp_cli.tasks.fields import MAX_SEED, size_of
 from wangp_cli.tasks.render import Render
 
@@ -105,7 +111,7 @@ def _settle_render(
     )
     draft = settle_frames(settle_rate(draft))
     check_recamera(task, spec, facts, draft.frames)
-    draft = settle_seed(settle_size(draft))
+    draft = settle_seed(settle_dtypes(settle_size(draft)))
     return _render_request(draft, models, loras, merged, session)
 
 

@@ -1,4 +1,4 @@
-"""Steps of `settle`: frame rate, frames, size and seed, each from a draft to the next draft."""
+"""Steps of `settle`: frame rate, frames, size, dtypes and seed, each from a draft to the next draft."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from wangp_cli.errors import RequestError
 from wangp_cli.notices import Notice
+from wangp_cli.pipelines.memory.cpu_dtypes import is_cpu, is_slow
 from wangp_cli.runtime.request.check_inputs import check_animation, check_mask_length
 from wangp_cli.runtime.request.output_paths import output_folder
 from wangp_cli.runtime.workspace.segments_cache import find_interrupted_seed
@@ -135,6 +136,26 @@ def _size_of_input(draft: Draft, field: str, facts: MediaFacts) -> tuple[str, Or
             hint="--size crops it to another shape",
         )
     return f"{width}x{height}", origin
+
+
+def settle_dtypes(draft: Draft) -> Draft:
+    """float32 in place of a 16-bit dtype that this machine's CPU computes very slowly.
+
+    Raises:
+        RequestError: the task must be exact.
+    """
+    task = draft.task
+    for name in ("dtype", "vae_dtype"):
+        dtype = getattr(task, name)
+        if not (is_slow(dtype) and is_cpu(task.device)):
+            continue
+        text = f"this CPU has no instructions for {dtype}, which takes more than 100 times as long"
+        if task.exact:
+            raise RequestError(name, f"{text}; exact allows no other", hint="float32, or without --exact")
+        origin = Origin("machine", f"in place of {dtype}")
+        notice = Notice(field=name, text=f"float32, {text}")
+        draft = draft.with_value(name, "float32", origin).with_notices([notice])
+    return draft
 
 
 def settle_seed(draft: Draft) -> Draft:
