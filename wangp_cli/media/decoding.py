@@ -60,8 +60,10 @@ def _known(streams: Iterable[Any]) -> list[Any]:
     return [stream for stream in streams if stream.codec_context is not None]
 
 
-def _rank(stream: Any) -> tuple[bool, bool]:
-    return bool(stream.disposition & _SPECIAL), not stream.disposition & Disposition.default
+def _rank(stream: Any) -> tuple[bool, bool, bool]:
+    # The animation of an AVIF is a second stream, after its picture.
+    still = stream.frames == 1
+    return bool(stream.disposition & _SPECIAL), not stream.disposition & Disposition.default, still
 
 
 def decode_frames(opened: InputContainer, stream: Any) -> Iterator[av.VideoFrame]:

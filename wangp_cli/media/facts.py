@@ -13,7 +13,8 @@ from wangp_cli.errors import MediaError
 from wangp_cli.media import colour
 from wangp_cli.media.complete import check_complete
 from wangp_cli.media.decoding import decode_frames, has_video, video_stream
-from wangp_cli.media.normalise import Normaliser
+from wangp_cli.media.image_decoding import decode_image
+from wangp_cli.media.normalise import Normaliser, StoredPicture
 from wangp_cli.media.opening import (
     check_file,
     check_pixels,
@@ -21,9 +22,9 @@ from wangp_cli.media.opening import (
     open_container,
 )
 from wangp_cli.media.read_audio import audio_facts
-from wangp_cli.media.sniff import is_image
+from wangp_cli.media.sniff import media_suffix
 from wangp_cli.media.square import ratio_text
-from wangp_cli.media.stills import image_facts
+from wangp_cli.media.stills import is_still
 from wangp_cli.media.video_index import video_index
 
 
@@ -84,20 +85,44 @@ def probe(path: Path | str) -> MediaFacts:
         MediaError: the file is missing, empty, of an unknown kind, or does not decode.
     """
     file = check_file(path, "media")
-    if is_image(file):
-        width, height, name, pixels = image_facts(file)
-        return MediaFacts(
-            kind="image", width=width, height=height, frames=1, container=name, codec=name,
-            pixel_format=pixels, bytes=file.stat().st_size,
-        )  # fmt: skip
+    if is_still(file):
+        return _image_facts(file)
     check_complete(file)
     with open_container(file, "media") as opened:
         return _container_facts(opened, file)
 
 
+def _image_facts(path: Path) -> MediaFacts:
+    image = decode_image(path)
+    picture = image.picture
+    with media_errors(path, "image"):
+        check_pixels(*picture.size, path)
+    return MediaFacts(
+        kind="image", frames=1, container=image.format, codec=image.format, pixel_format=image.mode,
+        bytes=path.stat().st_size, **_picture_facts(picture, (*picture.notices, *image.notices)),
+    )  # fmt: skip
+
+
+def _picture_facts(picture: StoredPicture, notices: tuple[str, ...]) -> dict[str, Any]:
+    width, height = picture.size
+    return {
+        "width": width, "height": height,
+        "primaries": colour.PRIMARIES.get(picture.primaries, "unknown"),
+        "transfer": colour.TRANSFERS.get(picture.transfer, "unknown"),
+        "matrix": colour.MATRICES.get(picture.matrix, "unknown"),
+        "range": colour.RANGES.get(picture.range, "unknown"),
+        "sample_aspect_ratio": ratio_text(picture.aspect),
+        "display_aspect_ratio": ratio_text(Fraction(width, height)),
+        "field_order": picture.field_order,
+        "notices": notices,
+    }  # fmt: skip
+
+
 def _container_facts(opened: av.container.InputContainer, path: Path) -> MediaFacts:
     audio = audio_facts(path)
-    shared: dict[str, Any] = {"container": _container_name(opened, path), "bytes": path.stat().st_size}
+    webp = media_suffix(path) == ".webp"
+    container = "webp" if webp else _container_name(opened, path)
+    shared: dict[str, Any] = {"container": container, "bytes": path.stat().st_size}
     if audio is not None:
         shared |= {
             "audio_codec": audio.codec, "audio_rate": audio.rate, "audio_channels": audio.channels,
@@ -119,19 +144,12 @@ def _container_facts(opened: av.container.InputContainer, path: Path) -> MediaFa
         normaliser.to_array(frame)
     times = video_index(path).times
     told = (times.notice,) if times.notice else ()
-    shared["notices"] = (*told, *picture.notices, *shared.get("notices", ()))
-    width, height = picture.size
+    notices = (*told, *picture.notices, *shared.pop("notices", ()))
     return MediaFacts(
-        kind="video", width=width, height=height, frames=len(times.pictures), fps=times.fps,
+        kind="video", frames=len(times.pictures), fps=times.fps,
         seconds=float(len(times.pictures) / times.fps),
-        codec=stream.codec_context.codec.canonical_name, pixel_format=frame.format.name,
-        primaries=colour.PRIMARIES.get(picture.primaries, "unknown"),
-        transfer=colour.TRANSFERS.get(picture.transfer, "unknown"),
-        matrix=colour.MATRICES.get(picture.matrix, "unknown"),
-        range=colour.RANGES.get(picture.range, "unknown"),
-        sample_aspect_ratio=ratio_text(picture.aspect),
-        display_aspect_ratio=ratio_text(Fraction(width, height)),
-        field_order=picture.field_order, **shared,
+        codec="webp" if webp else stream.codec_context.codec.canonical_name, pixel_format=frame.format.name,
+        **_picture_facts(picture, notices), **shared,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ only codes above 0.97 are compressed, to make room for highlights.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -52,6 +53,19 @@ _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0
 def differs_from_bt709(transfer: int, primaries: int) -> bool:
     """Whether RGB with these H.273 codes needs `to_bt709`."""
     return transfer in _OTHER_TRANSFERS or (primaries in _PRIMARIES and primaries != 1)
+
+
+def is_hdr(transfer: int) -> bool:
+    """Whether a transfer has highlights above the white of SDR."""
+    return transfer in _HDR
+
+
+def primaries_of(chromaticities: Sequence[float]) -> int | None:
+    """The H.273 code of white, red, green and blue, each as x and y; None of others."""
+    for code, (red, green, blue, white) in _PRIMARIES.items():
+        if len(chromaticities) == 8 and np.allclose(chromaticities, [*white, *red, *green, *blue], atol=2e-3):
+            return code
+    return None
 
 
 def conversion_notice(transfer: int, primaries: int) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from wangp_cli.media.image_decoding import open_image
 from wangp_cli.media.opening import check_file, media_errors, open_container
 from wangp_cli.media.sniff import is_image, media_suffix
-from wangp_cli.media.stills import open_image
 
 _EXIF_IFD = 0x8769
 _USER_COMMENT = 0x9286

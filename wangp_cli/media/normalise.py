@@ -19,7 +19,8 @@ from wangp_cli.media.orientation import UPRIGHT, Orientation
 from wangp_cli.media.square import SQUARE, pixel_aspect, square_notice, square_size, to_square
 
 _FIELD_ORDERS = {"tff": "top field first", "bff": "bottom field first"}
-_UNKNOWN = 2
+UNKNOWN = 2
+"""Code of ITU-T H.273 for primaries, transfer and matrix."""
 _KEPT_CONVERTERS = 4
 
 
@@ -40,9 +41,9 @@ class StoredPicture:
     height: int
     aspect: Fraction = SQUARE
     orientation: Orientation = UPRIGHT
-    primaries: int = _UNKNOWN
-    transfer: int = _UNKNOWN
-    matrix: int = _UNKNOWN
+    primaries: int = UNKNOWN
+    transfer: int = UNKNOWN
+    matrix: int = UNKNOWN
     range: int = 0
     field_order: str = "progressive"
 
@@ -65,6 +66,12 @@ class StoredPicture:
         if notice := self.orientation.notice:
             told.append(notice)
         return tuple(told)
+
+    def normalise(self, pixels: Frames) -> Frames:
+        """RGB or RGBA of it, uint8 or uint16 `[H, W, C]`, as BT.709 with square pixels, upright."""
+        if differs_from_bt709(self.transfer, self.primaries):
+            pixels = to_bt709(pixels, self.transfer, self.primaries)
+        return self.orientation.apply(to_square(pixels, self.aspect))
 
 
 class Normaliser:
@@ -93,9 +100,9 @@ class Normaliser:
             height=frame.height,
             aspect=self._aspect,
             orientation=_orientation(frame),
-            primaries=_known(colour.PRIMARIES, frame.color_primaries, primaries, _UNKNOWN),
-            transfer=_known(colour.TRANSFERS, frame.color_trc, transfer, _UNKNOWN),
-            matrix=_known(colour.MATRICES, frame.colorspace, matrix, _UNKNOWN),
+            primaries=_known(colour.PRIMARIES, frame.color_primaries, primaries, UNKNOWN),
+            transfer=_known(colour.TRANSFERS, frame.color_trc, transfer, UNKNOWN),
+            matrix=_known(colour.MATRICES, frame.colorspace, matrix, UNKNOWN),
             range=_known(colour.RANGES, frame.color_range, range_, 0),
             field_order=self._field_order(frame),
         )
@@ -106,6 +113,10 @@ class Normaliser:
 
     def to_array(self, frame: VideoFrame) -> Frames:
         """A frame as `[H, W, 3]`, or `[H, W, 4]` where it has alpha: uint16 if it has more than 8 bits."""
+        return self.describe(frame).normalise(self.to_rgb(frame))
+
+    def to_rgb(self, frame: VideoFrame) -> Frames:
+        """The pixels of a frame with the colours, shape and orientation that it is stored with."""
         picture = self.describe(frame)
         key = (frame.width, frame.height, frame.format.name, picture.matrix, picture.range)
         if key not in self._converters:
@@ -114,10 +125,8 @@ class Normaliser:
             self._converters[key] = colour.from_decoder(frame)
         # The decoder does not always repeat the tags of the container.
         frame.colorspace, frame.color_range = picture.matrix, picture.range
-        pixels = self._converters[key].convert(frame).to_ndarray()
-        if differs_from_bt709(picture.transfer, picture.primaries):
-            pixels = to_bt709(pixels, picture.transfer, picture.primaries)
-        return picture.orientation.apply(to_square(pixels, picture.aspect))
+        pixels: Frames = self._converters[key].convert(frame).to_ndarray()
+        return pixels
 
     def _field_order(self, frame: VideoFrame) -> str:
         if self._order is not None:

@@ -12,7 +12,8 @@ import av
 from av.container import InputContainer
 
 from wangp_cli.errors import MediaError
-from wangp_cli.media.sniff import MEDIA_SUFFIXES, foreign_content
+from wangp_cli.media.animated_webp import webp_as_video
+from wangp_cli.media.sniff import MEDIA_SUFFIXES, foreign_content, media_suffix
 
 MAX_IMAGE_PIXELS = 64_000_000
 """Pixels of the largest image or frame that is decoded: a 48 KB PNG can hold 400 million."""
@@ -21,7 +22,7 @@ MAX_CLIP_BYTES = 32 * 2**30
 
 # Only plain containers: playlists (HLS, DASH, concat) and scripts name other files and URLs.
 _FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,mpegvideo,asf,flv,ogg,mxf,dv,rm,nut,"
+    "apng,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,mpegvideo,asf,flv,ogg,mxf,dv,rm,nut,"
     "yuv4mpegpipe,aac,loas,mp3,wav,w64,flac,aiff,caf,au,amr,amrnb,amrwb,ac3,eac3,dts,dtshd,truehd,mlp,"
     "wv,ape,tta,tak,mpc,mpc8,dsf"
 )
@@ -101,13 +102,20 @@ def open_container(
     with (
         media_errors(path, kind),
         av.open(
-            str(Path(path).resolve()),
+            _video_name(Path(path).resolve()),
             # Freeform atoms of other tools are not UTF-8.
             metadata_errors="ignore",
             options={**options, "protocol_whitelist": "file", "format_whitelist": _FORMATS},
         ) as opened,
     ):
         yield opened
+
+
+def _video_name(path: Path) -> str:
+    """The name of a file that FFmpeg decodes."""
+    if media_suffix(path) != ".webp":
+        return str(path)
+    return webp_as_video(path, MAX_IMAGE_PIXELS, MAX_CLIP_BYTES)
 
 
 def check_pixels(width: int, height: int, path: Path | str) -> None:

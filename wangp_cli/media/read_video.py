@@ -24,8 +24,7 @@ from wangp_cli.media.opening import (
     open_container,
 )  # fmt: skip
 from wangp_cli.media.read_audio import audio_of_frames
-from wangp_cli.media.sniff import is_image
-from wangp_cli.media.stills import read_image
+from wangp_cli.media.stills import is_still, read_image
 from wangp_cli.media.video_index import VideoIndex, video_index
 
 
@@ -103,7 +102,7 @@ def read_video_or_still(path: Path | str, *, fps: Fraction = Fraction(16)) -> Cl
     Raises:
         MediaError: as `read_video` and `read_image`.
     """
-    if is_image(check_file(path, "video")):
+    if is_still(check_file(path, "video")):
         return Clip(frames=read_image(path), fps=fps)
     return read_video(path)
 

@@ -16,7 +16,8 @@ _IMAGES: tuple[tuple[bytes, str], ...] = (
     (rb"RIFF....WEBP", ".webp"),
     (rb"BM....\0\0\0\0", ".bmp"),
     (rb"II\*\0|MM\0\*|II\+\0|MM\0\+", ".tif"),
-    (rb"....ftyp(avif|avis)", ".avif"),
+    (rb"....ftyp(avif|avis|mif1.{4,64}avif)", ".avif"),
+    (rb"....ftyp(heic|heix|heim|heis|hevc|hevx|mif1|msf1)", ".heic"),
     (rb"P[1-7]\s", ".ppm"),
 )
 _VIDEOS_AND_AUDIO: tuple[tuple[bytes, str], ...] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 from wangp_cli.media.clip import Frames
@@ -15,7 +16,7 @@ _MOST = 8
 
 def pixel_aspect(width: float | Fraction | None, height: float | Fraction | None = 1) -> Fraction:
     """The width of a pixel by its height; square without a size, within 1 % of square, or of a broken tag."""
-    if not width or not height or width <= 0 or height <= 0:
+    if not width or not height or not 0 < width < math.inf or not 0 < height < math.inf:
         return SQUARE
     aspect = (Fraction(width) / Fraction(height)).limit_denominator(10_000)
     if abs(aspect - 1) <= _TOLERANCE or not Fraction(1, _MOST) <= aspect <= _MOST:

@@ -2,83 +2,54 @@
 
 from __future__ import annotations
 
-import io
 import json
 import struct
-import warnings
 import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-import av
 import imageio.v3 as iio
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from wangp_cli.errors import MediaError
 from wangp_cli.media.clip import Frames, as_uint8, as_uint16
-from wangp_cli.media.opening import check_file, check_pixels, media_errors
+from wangp_cli.media.image_decoding import decode_image, open_image
+from wangp_cli.media.opening import check_file
+from wangp_cli.media.sniff import is_image, media_suffix
 
-_READ = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "PPM", "GIF")
-"""Formats that Pillow may open, MPO as a kind of JPEG; not EPS, which would start an interpreter."""
 _WRITTEN = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+ANIMATED = frozenset({".gif", ".png", ".webp", ".avif"})
+"""Image formats that may hold a video."""
 _EXIF_LIMIT = 65_000
 _EXIF_IFD = 0x8769
 _USER_COMMENT = 0x9286
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 
-def open_image(path: Path) -> Image.Image:
-    """An open image whose header is read and size checked; the caller closes it.
-
-    Raises:
-        MediaError: not an image of a known format, or too large.
-    """
-    with media_errors(path, "image"), warnings.catch_warnings():
-        # Pillow only warns between its limit and twice that.
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        try:
-            image = Image.open(path, formats=_READ)
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise MediaError(f"{str(path)!r} is too large: {error}") from error
-    try:
-        check_pixels(image.width, image.height, path)
-    except MediaError:
-        image.close()
-        raise
-    return image
-
-
-def image_facts(path: Path) -> tuple[int, int, str, str]:
-    """Width and height after rotation by EXIF, format and mode of a checked image file."""
-    with open_image(path) as image, media_errors(path, "image"):
-        # Pillow gives the rotated size of a TIFF, but the stored size of other formats.
-        turned = image.format != "TIFF" and image.getexif().get(0x0112, 1) in {5, 6, 7, 8}
-        width, height = image.size[::-1] if turned else image.size
-        return width, height, (image.format or "").lower(), image.mode
-
-
 def read_image(path: Path | str) -> Frames:
-    """An image as one frame: rotated by its EXIF orientation, converted to sRGB by its ICC profile.
+    """An image as one frame as models see it: sRGB or BT.709, square pixels, upright.
 
     Returns:
         `[1, H, W, 3]`, or `[1, H, W, 4]` where it has alpha; grey and palette are expanded to RGB; uint16
         where the file has 16 bits, else uint8. Of an animation, the first frame.
 
     Raises:
-        MediaError: the file is missing, empty, no known image, broken, or above 64 megapixels.
+        MediaError: the file is missing, empty, no known image, broken, cut off, or above 64 megapixels.
     """
-    file = check_file(path, "image")
-    with open_image(file) as image, media_errors(path, "image"):
-        if _is_deep_png(file):
-            return _upright(_decode_deep(file, "png"), image)[None]
-        if image.format == "TIFF" and image.mode.startswith("I;16"):
-            return _upright(_decode_deep(file, "tiff"), image)[None]
-        upright = ImageOps.exif_transpose(_to_srgb(image))
-        alpha = "A" in upright.getbands() or "transparency" in upright.info
-        return np.asarray(upright.convert("RGBA" if alpha else "RGB"))[None]
+    stored = decode_image(check_file(path, "image"))
+    return stored.picture.normalise(stored.pixels)[None]
+
+
+def is_still(path: Path) -> bool:
+    """Whether a checked file is a picture: an image or GIF of one frame, or of pages."""
+    if media_suffix(path) not in ANIMATED:
+        return is_image(path)
+    with suppress(MediaError), open_image(path) as image:
+        return getattr(image, "n_frames", 1) == 1
+    return is_image(path)
 
 
 def write_image(
@@ -165,22 +136,6 @@ def _exif(comment: str, *, limited: bool) -> bytes:
     return block
 
 
-def _is_deep_png(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(25)
-    return head.startswith(_PNG_MAGIC) and len(head) == 25 and head[24] == 16
-
-
-def _decode_deep(path: Path, codec: str) -> Frames:
-    # Pillow reads 16 bit colour PNGs as 8 bit, and rotates 16 bit TIFFs the wrong way.
-    decoder = av.CodecContext.create(codec, "r")
-    frames = [*decoder.decode(av.Packet(path.read_bytes())), *decoder.decode(None)]
-    alpha = any(part.is_alpha for part in frames[0].format.components)
-    name = "rgba64le" if alpha else "rgb48le"
-    pixels: Frames = frames[0].to_ndarray(format=name)
-    return pixels
-
-
 def _encode_png(frame: Frames, comment: str | None) -> bytes:
     # Pillow writes 16 bits for grey only.
     deep = as_uint16(np.repeat(frame, 3, axis=2) if frame.shape[2] == 1 else frame).astype(">u2")
@@ -197,29 +152,3 @@ def _encode_png(frame: Frames, comment: str | None) -> bytes:
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-
-def _upright(pixels: Frames, image: Image.Image) -> Frames:
-    turn = image.getexif().get(0x0112, 1)
-    if turn in {5, 6, 7, 8}:
-        pixels = np.swapaxes(pixels, 0, 1)
-    if turn in {2, 3, 6, 7}:
-        pixels = pixels[:, ::-1]
-    if turn in {3, 4, 7, 8}:
-        pixels = pixels[::-1]
-    return np.ascontiguousarray(pixels)
-
-
-def _to_srgb(image: Image.Image) -> Image.Image:
-    profile = image.info.get("icc_profile")
-    if not profile or image.mode not in {"RGB", "RGBA", "CMYK", "L"}:
-        return image
-    # A broken profile is common: then values are used as they are.
-    with suppress(ImageCms.PyCMSError, OSError, ValueError):
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        mode: Any = image.mode if image.mode == "RGBA" else "RGB"
-        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=mode)
-        if converted is not None:
-            converted.getexif().update(image.getexif())
-            return converted
-    return image
