@@ -48,9 +48,9 @@ def show(
 
 def file_facts(file: Path) -> dict[str, Any]:
     """Frames, exact rate, codec, colour tags and audio of a media file."""
-    from wangp_cli.media.facts import probe
+    from wangp_cli.media.facts import checked_facts
 
-    probed = probe(file)
+    probed = checked_facts(file)
     facts = {name: getattr(probed, name) for name in probed.__dataclass_fields__}
     return {"path": str(file.absolute()), **facts, "fps": str(facts["fps"]) if facts.get("fps") else None}
 

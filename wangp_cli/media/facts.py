@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,7 @@ import av
 from wangp_cli.errors import MediaError
 from wangp_cli.media import colour
 from wangp_cli.media.complete import check_complete
+from wangp_cli.media.damage import damage_notice
 from wangp_cli.media.decoding import decode_frames, has_video, video_stream
 from wangp_cli.media.image_decoding import decode_image
 from wangp_cli.media.normalise import Normaliser, StoredPicture
@@ -76,6 +77,18 @@ class MediaFacts:
     audio_seconds: float | None = None
     bytes: int = 0
     notices: tuple[str, ...] = ()
+
+
+def checked_facts(path: Path | str) -> MediaFacts:
+    """The facts of a file of which all frames are decoded once, with a notice of damage in a video.
+
+    Raises:
+        MediaError: as `probe`, or most of a video does not decode.
+    """
+    facts = probe(path)
+    if facts.kind == "video" and (damage := damage_notice(check_file(path, "video"))):
+        return replace(facts, notices=(*facts.notices, damage))
+    return facts
 
 
 def probe(path: Path | str) -> MediaFacts:

@@ -152,10 +152,10 @@ def _check_unchanged(field: str, path: Path, checksums: Mapping[str, str]) -> No
 
 
 def _check_media(task: Task, field: str, path: Path) -> MediaFacts:
-    from wangp_cli.media.facts import probe
+    from wangp_cli.media.facts import checked_facts
 
     try:
-        facts = probe(path)
+        facts = checked_facts(path)
     except MediaError as error:
         raise RequestError(field, error.message, hint=error.hint) from None
     kinds = task.inputs()[field].kinds

@@ -1,0 +1,42 @@
+"""Damage inside video files, found by decoding all of their frames."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from pathlib import Path
+
+from wangp_cli.errors import MediaError
+from wangp_cli.media.decoding import decode_frames, video_stream
+from wangp_cli.media.opening import open_container
+from wangp_cli.media.video_index import video_index
+
+_MOST_PIXELS = 2**32
+"""Longer videos are not decoded for a check alone: this is 2000 frames of 1920x1080."""
+
+
+def damage_notice(path: Path) -> str | None:
+    """What of a checked video file is damaged, as a sentence; None if all of it decodes.
+
+    Raises:
+        MediaError: less than half of it decodes.
+    """
+    index = video_index(path)
+    total = len(index.stamps)
+    lost, flawed = set(range(total)), set()
+    with open_container(path) as opened:
+        stream = video_stream(opened, path)
+        # An empty packet of Theora is no damage but a picture shown again.
+        if stream.codec_context.name == "theora" or stream.width * stream.height * total > _MOST_PIXELS:
+            return None
+        for number, frame in index.numbered(decode_frames(opened, stream)):
+            lost.discard(number)
+            if frame.is_corrupt:
+                flawed.add(number)
+    if 2 * len(lost) > total:
+        raise MediaError(f"{path.name!r} is damaged: {total - len(lost)} of {total} frames decode")
+    if not (damaged := lost | flawed):
+        return None
+    first = bisect_left(index.times.pictures, min(damaged))
+    told = [f"{len(lost)} of {total} do not decode and repeat the one before"] if lost else []
+    told += [f"{len(flawed)} of {total} decode with errors"] if flawed else []
+    return f"frames are damaged from frame {first} on: {', '.join(told)}"
