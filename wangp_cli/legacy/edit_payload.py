@@ -13,7 +13,7 @@ from wangp_cli.legacy.join_payload import (
     value_per_join,
     with_default,
 )
-from wangp_cli.legacy.payload import CombinedKey, MapsTo, NeutralOnly, Parts, Payload
+from wangp_cli.legacy.payload import CombinedKey, MapsTo, NeutralOnly, NoEffect, Parts, Payload
 from wangp_cli.legacy.value_parsers import boolean, file_name, list_of, number, object_of, text, whole_number
 from wangp_cli.tasks.planned import UNPROMPTED
 
@@ -65,7 +65,7 @@ EDIT = Payload(
     | {
         "source_video_url": MapsTo("video", file_name),
         "source_video_fps": CombinedKey(number, "fps"),
-        "source_video_total_frames": CombinedKey(whole_number),
+        "source_video_total_frames": NoEffect(whole_number, "the video itself is counted"),
         "portions_to_regenerate": CombinedKey(list_of(_portion), "portions"),
         "per_join_settings": CombinedKey(
             list_of(object_of(prompt=text, negative_prompt=text, gap_frame_count=whole_number)), "prompt"

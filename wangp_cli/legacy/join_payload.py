@@ -65,6 +65,9 @@ def size_and_rate(parts: Parts, notices: list[str]) -> dict[str, Any]:
     if "resolution" in parts and not parts.get("use_input_video_resolution"):
         fields["size"] = parts["resolution"]
     fields["fps"] = "source" if parts.get("use_input_video_fps") else parts.get("fps")
+    for name in ("resolution", "fps"):
+        if name in parts and parts.get(switch := f"use_input_video_{name}"):
+            notices.append(f"{name}: not used, {switch} is on")
     if parts.get("aspect_ratio"):
         if "size" not in fields:
             raise RequestError(
@@ -100,12 +103,21 @@ def _join(parts: Parts, notices: list[str]) -> dict[str, Any]:
         "clips": clips,
         "fit": "crop",
         "mode": ["replace" if one else "insert" for one in replaces],
-        "denoising_strength": parts.get("vid2vid_init_strength") if any(replaces) else None,
+        "denoising_strength": _denoising_strength(parts, replaces, notices),
         "gap": with_default(value_per_join(parts, "gap_frame_count", joins), 53),
         "context": with_default(value_per_join(parts, "context_frame_count", joins), 8),
         "prompt": with_default(value_per_join(parts, "prompt", joins), UNPROMPTED),
         "negative_prompt": with_default(value_per_join(parts, "negative_prompt", joins), ""),
     }
+
+
+def _denoising_strength(parts: Parts, replaces: Sequence[bool], notices: list[str]) -> float | None:
+    """The strength of a start from the replaced frames; None where no frames are replaced."""
+    strength: float | None = parts.get("vid2vid_init_strength")
+    if strength is not None and not any(replaces):
+        notices.append("vid2vid_init_strength: not used, no frames are replaced")
+        return None
+    return strength
 
 
 def _clip(value: Any) -> dict[str, str]:

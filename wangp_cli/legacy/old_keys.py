@@ -48,7 +48,7 @@ RENAMED = {
 READ_ELSEWHERE = frozenset(
     """
     additional_loras apg_switch audio_prompt_type cfg_star_switch cfg_zero_step enhanced_prompt
-    image_prompt_type
+    full_prompt image_prompt_type
     model_mode multi_prompts_gen_type NAG_alpha NAG_scale NAG_tau perturbation_end_perc perturbation_layers
     perturbation_start_perc perturbation_switch phase_config remove_background_images_ref slg_end_perc
     sliding_window_overlap_noise slg_layers slg_start_perc slg_switch video_prompt_type
@@ -72,7 +72,7 @@ IGNORED = frozenset(
     hires_upscale_method
     image_mask_guide image_quality image_refs_relative_size input_video_strength
     keep_intermediate_sliding_windows
-    full_prompt in_this_scene lightning_lora_strength lightning_lora_strength_phase_1
+    in_this_scene lightning_lora_strength lightning_lora_strength_phase_1
     lightning_lora_strength_phase_2 loras_choices lset_name matanyone_version min_frames_if_references
     model_filename modules
     multi_images_gen_type output_filename pace pause_seconds

@@ -67,7 +67,20 @@ class IgnoredWithNotice:
     why: str
 
 
-Key: TypeAlias = MapsTo | CombinedKey | NeutralOnly | IgnoredWithNotice
+@dataclass(frozen=True)
+class NoEffect:
+    """A key that has no effect in the older worker either, or only beside a switch that is refused.
+
+    Args:
+        parse: for the value, which is still checked.
+        why: it has none.
+    """
+
+    parse: ValueParser[Any]
+    why: str
+
+
+Key: TypeAlias = MapsTo | CombinedKey | NeutralOnly | IgnoredWithNotice | NoEffect
 Parts: TypeAlias = dict[str, Any]
 
 
@@ -137,7 +150,8 @@ class Payload:
             if name in ("type", "task_type"):
                 continue
             if name not in self.keys and not self._is_known(name):
-                unknown.append(name)
+                if not _asks_for_nothing(name, value):
+                    unknown.append(name)
             else:
                 self._read_key(name, value, payload, parts)
         if unknown:
@@ -165,8 +179,10 @@ class Payload:
                 raise RequestError(
                     name, f"{quote_value(value)} is not served", hint=why or f"leave {name} out"
                 )
-            case IgnoredWithNotice(why) if value not in ("", False):
+            case IgnoredWithNotice(why) if value not in ("", False, {}, []):
                 payload.notices.append(f"{name}: {why}")
+            case NoEffect(parse):
+                parse_value(name, parse, value)
 
     def _names(self) -> dict[str, str]:
         """The key by which each field is usually given."""
@@ -190,10 +206,16 @@ class Payload:
             return True
         if RENAMED.get(name, name) in TASKS[self.task].model_fields:
             return True
-        if is_misspelt(name, self._names_of_keys):
+        if name not in RENAMED and is_misspelt(name, self._names_of_keys):
             key = name if name.isprintable() else ascii(name)
             raise RequestError(key, "there is no such key", hint=nearest(name, self._names_of_keys) or None)
         return False
+
+
+def _asks_for_nothing(name: str, value: Any) -> bool:
+    """Whether a key of a single run has its default value, or an empty one."""
+    field = TASKS["generate"].model_fields.get(RENAMED.get(name, name))
+    return value in ("", [], {}) or (field is not None and value == field.default)
 
 
 def flatten(settings: Mapping[str, Any]) -> dict[str, Any]:

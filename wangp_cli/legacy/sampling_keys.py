@@ -233,6 +233,9 @@ def _lengths(config: Mapping[str, Any], parts: int, notices: list[str]) -> list[
         raise RequestError(CONFIG, f"steps_per_phase has {len(lengths)} values for {count} phases")
     if not 1 <= sum(lengths) <= MAX_STEPS:
         raise RequestError(CONFIG, f"steps_per_phase has {sum(lengths)} steps, must be 1 to {MAX_STEPS}")
+    if len(lengths) == count and 0 in lengths:
+        phase = lengths.index(0) + 1
+        notices.append(f"{CONFIG}: phase {phase} has no steps, its guidance scale and LoRAs are not used")
     return [*lengths, *[0] * (count - len(lengths))]
 
 

@@ -7,34 +7,55 @@ from functools import partial
 from typing import Any
 
 from wangp_cli.errors import RequestError
-from wangp_cli.legacy.payload import NESTS, CombinedKey, Key, MapsTo, NeutralOnly, Parts, Payload, flatten
+from wangp_cli.legacy.payload import (
+    NESTS,
+    CombinedKey,
+    Key,
+    MapsTo,
+    NeutralOnly,
+    NoEffect,
+    Parts,
+    Payload,
+    flatten,
+)
 from wangp_cli.legacy.structure_guidance import guidance
-from wangp_cli.legacy.travel_payload import CONTINUED, DEFAULTS, SHARED, WHOLE, kept, mode, svi
-from wangp_cli.legacy.value_parsers import file_name, json_object, list_of, quote_value, whole_number
+from wangp_cli.legacy.travel_payload import (
+    CONTINUED,
+    DEFAULTS,
+    SHARED,
+    WHOLE,
+    check_enhanced,
+    kept,
+    mode,
+    svi,
+)
+from wangp_cli.legacy.value_parsers import file_name, json_object, list_of, quote_value, text, whole_number
 
 OWN = "individual_segment_params"
+ALONE = "a segment alone has no neighbours"
 IMAGES, START, END = "input_image_paths_resolved", "start_image_url", "end_image_url"
-PER_SEGMENT = {
-    "segment_frames_expanded": "num_frames",
-    "base_prompts_expanded": "base_prompt",
-    "enhanced_prompts_expanded": "base_prompt",
-    "negative_prompts_expanded": "negative_prompt",
+PER_SEGMENT: dict[str, Key] = {
+    "segment_frames_expanded": CombinedKey(whole_number, "frames"),
+    "base_prompts_expanded": CombinedKey(text, "prompt"),
+    "enhanced_prompts_expanded": CombinedKey(text, "prompt"),
+    "negative_prompts_expanded": CombinedKey(text, "negative_prompt"),
 }
-"""Keys of a travel with one value per segment, and the key of one segment; later keys win."""
+"""Keys of a travel with one value for each segment, of which that of this segment is read."""
 KEYS: dict[str, Key] = {
     IMAGES: MapsTo("images", list_of(file_name)),
     "num_frames": CombinedKey(whole_number, "frames"),
     "segment_frames_target": CombinedKey(whole_number, "frames"),
     "seed_to_use": CombinedKey(whole_number, "seed"),
     "seed_base": CombinedKey(whole_number, "seed"),
-    "segment_index": CombinedKey(whole_number),
+    "segment_index": NoEffect(whole_number, "picks the values of the segment"),
+    "enhanced_prompt": CombinedKey(text, "prompt"),
+    **PER_SEGMENT,
     CONTINUED: NeutralOnly(("",), WHOLE),
     "continue_from_video_resolved_path_for_guide": NeutralOnly(("",), WHOLE),
-    # A segment alone has no neighbours.
-    "frame_overlap_from_previous": CombinedKey(whole_number),
-    "frame_overlap_with_next": CombinedKey(whole_number),
-    "frame_overlap_expanded": CombinedKey(list_of(whole_number)),
-    "num_new_segments_to_generate": CombinedKey(whole_number),
+    "frame_overlap_from_previous": NoEffect(whole_number, ALONE),
+    "frame_overlap_with_next": NoEffect(whole_number, ALONE),
+    "frame_overlap_expanded": NoEffect(list_of(whole_number), ALONE),
+    "num_new_segments_to_generate": NoEffect(whole_number, ALONE),
     **SHARED,
 }
 
@@ -60,9 +81,15 @@ def _pick(settings: Mapping[str, Any], *, alone: bool) -> dict[str, Any]:
             f"{index} continues the segment before it, which is another task",
             hint=WHOLE,
         )
-    shared = {key: value for key, value in travel.items() if key not in PER_SEGMENT and key != IMAGES}
-    each = _given({one: _item(travel.get(listed), index) for listed, one in PER_SEGMENT.items()})
-    values = shared | each | top | own
+    values = travel | top | own
+    values |= {key: _item(values[key], index) for key in PER_SEGMENT if key in values}
+    # A prompt of the segment wins over those of its travel.
+    for key, listed in (
+        ("base_prompt", ("base_prompts_expanded", "enhanced_prompts_expanded")),
+        ("negative_prompt", ("negative_prompts_expanded",)),
+    ):
+        if (own | top).get(key, ""):
+            values = {name: value for name, value in values.items() if name not in listed}
     pictures = _images(own, top, travel, index)
     # A segment with images of its own continues no video.
     dropped = {START, END, *((CONTINUED,) if (own | top).keys() & {START, IMAGES} else ())}
@@ -70,11 +97,19 @@ def _pick(settings: Mapping[str, Any], *, alone: bool) -> dict[str, Any]:
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value not in (None, "")}
+    """Values that are there; the older worker writes a blank for a text that is not."""
+    return {
+        key: value
+        for key, value in values.items()
+        if value is not None and not (isinstance(value, str) and not value.strip())
+    }
 
 
 def _item(values: Any, index: int) -> Any:
-    return values[index] if isinstance(values, list) and index < len(values) else None
+    """The value of a segment in a list with one for each, or with one for all; None if it has none."""
+    if not isinstance(values, list) or len(values) == 1:
+        return values[0] if isinstance(values, list) else values
+    return values[index] if index < len(values) else None
 
 
 def _images(own: Mapping[str, Any], top: Mapping[str, Any], travel: Mapping[str, Any], index: int) -> Any:
@@ -91,17 +126,21 @@ def _images(own: Mapping[str, Any], top: Mapping[str, Any], travel: Mapping[str,
     return images[index : index + 2] if isinstance(images, list) else images
 
 
-def _segment(parts: Parts, _notices: list[str]) -> dict[str, Any]:
-    prompt = parts.get("base_prompt")
+def _segment(parts: Parts, notices: list[str]) -> dict[str, Any]:
+    enhanced = parts.get("enhanced_prompt") or parts.get("enhanced_prompts_expanded") or ""
+    check_enhanced(parts, [enhanced])
+    prompt = enhanced or parts.get("base_prompts_expanded") or parts.get("base_prompt")
     return {
         "mode": mode(parts),
         "seed": parts.get("seed_to_use", parts.get("seed_base")),
-        "frames": parts.get("num_frames", parts.get("segment_frames_target")),
+        "frames": parts.get("num_frames")
+        or parts.get("segment_frames_target")
+        or parts.get("segment_frames_expanded"),
         "prompt": [prompt] if prompt else None,
-        "negative_prompt": parts.get("negative_prompt", ""),
+        "negative_prompt": parts.get("negative_prompts_expanded") or parts.get("negative_prompt", ""),
         "keep_intermediates": kept(parts),
         **svi(parts),
-        **guidance(parts),
+        **guidance(parts, notices),
     }
 
 

@@ -7,7 +7,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from wangp_cli.errors import RequestError
-from wangp_cli.legacy.payload import CombinedKey, Key, Parts
+from wangp_cli.legacy.payload import CombinedKey, Key, NoEffect, Parts
 from wangp_cli.legacy.value_parsers import (
     any_value,
     boolean,
@@ -35,7 +35,17 @@ VIDEO = object_of(
     type=text,
     motion_strength=number,
 )
+SOURCE = "names the video that another one was made of"
+STRENGTH_KEYS = {
+    "strength": "structure_video_motion_strength",
+    "canny_intensity": "structure_canny_intensity",
+    "depth_contrast": "structure_depth_contrast",
+}
+"""The older flat key of each strength in a block."""
+UNI3C = "needs use_uni3c, which is not served in a travel"
 GUIDE_BLOCK = object_of(
+    # For Uni3C, which is not served in a travel; and where a guidance video came from.
+    frozenset({"zero_empty_frames", "keep_on_gpu", "_original_video_url", "_trimmed_video_url"}),
     videos=list_of(VIDEO),
     target=one_of("vace", "uni3c"),
     preprocessing=text,
@@ -44,12 +54,8 @@ GUIDE_BLOCK = object_of(
     depth_contrast=number,
     step_window=list_of(number),
     frame_policy=one_of("fit", "trim", "loop", "off"),
-    zero_empty_frames=boolean,
-    keep_on_gpu=boolean,
     _guidance_video_url=text,
     _frame_offset=whole_number,
-    _original_video_url=any_value,
-    _trimmed_video_url=any_value,
 )
 GUIDE_KEYS: dict[str, Key] = {
     "structure_guidance": CombinedKey(GUIDE_BLOCK, "video_guide"),
@@ -63,31 +69,32 @@ GUIDE_KEYS: dict[str, Key] = {
     "structure_guidance_frame_offset": CombinedKey(whole_number),
     "structure_motion_frame_offset": CombinedKey(whole_number),
     "structure_canny_intensity": CombinedKey(number),
-    # For flow and depth, which are unsupported.
     "structure_video_motion_strength": CombinedKey(number),
     "structure_depth_contrast": CombinedKey(number),
-    "structure_original_video_url": CombinedKey(any_value),
-    "structure_trimmed_video_url": CombinedKey(any_value),
+    "structure_original_video_url": NoEffect(any_value, SOURCE),
+    "structure_trimmed_video_url": NoEffect(any_value, SOURCE),
     "use_uni3c": CombinedKey(boolean),
-    # For Uni3C in a travel, which is unsupported.
-    "uni3c_guide_video": CombinedKey(any_value),
-    "uni3c_strength": CombinedKey(number),
-    "uni3c_start_percent": CombinedKey(number),
-    "uni3c_end_percent": CombinedKey(number),
-    "uni3c_frame_policy": CombinedKey(any_value),
-    "uni3c_zero_empty_frames": CombinedKey(boolean),
-    "uni3c_keep_on_gpu": CombinedKey(boolean),
-    "uni3c_blackout_last_frame": CombinedKey(boolean),
-    "uni3c_guidance_frame_offset": CombinedKey(whole_number),
+    "uni3c_guide_video": NoEffect(any_value, UNI3C),
+    "uni3c_strength": NoEffect(number, UNI3C),
+    "uni3c_start_percent": NoEffect(number, UNI3C),
+    "uni3c_end_percent": NoEffect(number, UNI3C),
+    "uni3c_frame_policy": NoEffect(any_value, UNI3C),
+    "uni3c_zero_empty_frames": NoEffect(boolean, UNI3C),
+    "uni3c_keep_on_gpu": NoEffect(boolean, UNI3C),
+    "uni3c_blackout_last_frame": NoEffect(boolean, UNI3C),
+    "uni3c_guidance_frame_offset": NoEffect(whole_number, UNI3C),
 }
 """All keys for control videos."""
 
 
-def guidance(parts: Parts, frames: Sequence[int] = (), overlaps: Sequence[int] = ()) -> dict[str, Any]:
+def guidance(
+    parts: Parts, notices: list[str], frames: Sequence[int] = (), overlaps: Sequence[int] = ()
+) -> dict[str, Any]:
     """The control videos of a travel.
 
     Args:
         parts: values of combined keys.
+        notices: gets a line for each value that is not used.
         frames: of each segment; empty for a segment alone.
         overlaps: of each seam, in frames.
 
@@ -98,18 +105,22 @@ def guidance(parts: Parts, frames: Sequence[int] = (), overlaps: Sequence[int] =
         raise RequestError(
             "use_uni3c", "True is not served", hint="generate with model uni3c and a video_guide"
         )
-    block = parts.get("structure_guidance") or _block_of_flat_keys(parts)
+    flat = _block_of_flat_keys(parts)
+    block = parts.get("structure_guidance") or flat
+    if block is not flat and (flat["videos"] or flat["_guidance_video_url"]):
+        notices.append("structure_videos: not used, structure_guidance says what they would")
     made = block.get("_guidance_video_url")
     if not made and not block.get("videos"):
         return {}
     key = "structure_guidance" if parts.get("structure_guidance") else "structure_type"
     if block.get("target") == "uni3c":
         raise RequestError(key, "'uni3c' is not served", hint="generate with model uni3c and a video_guide")
+    if not made:
+        notices += _unused_strengths(block, key)
     fields = _window(block) | ({"video_guide": [made]} if made else _videos(block, key, frames, overlaps))
     if made:
         # The video is of the whole travel; a segment would need a part of it.
-        first = block.get("_frame_offset", 0)
-        if first and not frames:
+        if first := block.get("_frame_offset", 0):
             raise RequestError(
                 key, f"_frame_offset: {first} is not served", hint="give the travel as a whole"
             )
@@ -130,10 +141,37 @@ def _block_of_flat_keys(parts: Parts) -> dict[str, Any]:
         "videos": videos,
         "preprocessing": kind,
         "target": "uni3c" if kind == "uni3c" else "vace",
-        "canny_intensity": parts.get("structure_canny_intensity", 1),
+        **{name: parts.get(key, 1) for name, key in STRENGTH_KEYS.items()},
         "_guidance_video_url": made,
         "_frame_offset": offset,
     }
+
+
+def _unused_strengths(block: dict[str, Any], key: str) -> list[str]:
+    """A notice for each strength that has no effect on frames as they are or on their edges.
+
+    Raises:
+        RequestError: the strength is below 0.
+    """
+    flat = key != "structure_guidance"
+    strengths = [(STRENGTH_KEYS["strength"] if flat else key, "strength", block.get("strength", 1))]
+    strengths += [
+        ("structure_videos" if flat else key, "motion_strength", one.get("motion_strength", 1))
+        for one in block["videos"]
+    ]
+    for name, part, value in strengths:
+        if value < 0:
+            raise RequestError(name, f"{part}: {value}, must be 0 or more")
+    names = ["depth_contrast"]
+    if block.get("preprocessing") in ("raw", "none"):
+        names.append("canny_intensity")
+    strengths += [(STRENGTH_KEYS[name] if flat else key, name, block.get(name, 1)) for name in names]
+    unused = dict.fromkeys(
+        f"{name}: {part} {value} is not used, it has no effect on this kind of guide"
+        for name, part, value in strengths
+        if value != 1
+    )
+    return list(unused)
 
 
 def _window(block: dict[str, Any]) -> dict[str, Any]:
@@ -162,6 +200,7 @@ def _videos(
         raise RequestError(key, "videos with treatment adjust and clip are not served together")
     policy = block.get("frame_policy", "fit")
     timing = {"adjust": "fit", "clip": "loop"}[timings.pop()]
+    _check_ranges(block["videos"], "structure_videos" if key == "structure_type" else key)
     videos = sorted(block["videos"], key=lambda one: int(one.get("start_frame", 0)))
     return {
         "video_guide": [one.get("path", "") for one in videos],
@@ -181,6 +220,18 @@ def _ranges(videos: list[dict[str, Any]], frames: Sequence[int], overlaps: Seque
         (_map_frame(start, frames, overlaps), _map_frame(end, frames, overlaps)) for start, end in places
     ]
     return [f"{start}-{max(end - 1, start)}" for start, end in moved]
+
+
+def _check_ranges(videos: list[dict[str, Any]], key: str) -> None:
+    """Refuse ranges without a frame.
+
+    Raises:
+        RequestError: naming the range.
+    """
+    for one in videos:
+        start, end = one.get("start_frame", 0), one.get("end_frame", MAX_FRAMES)
+        if end <= start:
+            raise RequestError(key, f"end_frame: {end}, must be more than start_frame, {start}")
 
 
 def _map_frame(frame: int, frames: Sequence[int], overlaps: Sequence[int]) -> int:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from wangp_cli.errors import RequestError
-from wangp_cli.legacy.payload import CombinedKey, IgnoredWithNotice, Key, MapsTo, NeutralOnly, Parts, Payload
+from wangp_cli.legacy.payload import (
+    CombinedKey,
+    IgnoredWithNotice,
+    Key,
+    MapsTo,
+    NeutralOnly,
+    NoEffect,
+    Parts,
+    Payload,
+)
 from wangp_cli.legacy.structure_guidance import GUIDE_KEYS, guidance
 from wangp_cli.legacy.value_parsers import (
     MAX_ITEMS,
@@ -52,12 +61,14 @@ SHARED: dict[str, Key] = {
     "text_after_prompts": MapsTo("text_after", text),
     "negative_prompt": CombinedKey(text, "negative_prompt"),
     "enhance_prompt": CombinedKey(boolean),
-    # A slider of the older program without effect; num_inference_steps are the steps of the model.
-    "steps": CombinedKey(number),
+    "steps": NoEffect(number, "a slider of the older program; num_inference_steps are those of the model"),
+    "additional_loras": IgnoredWithNotice(
+        "the older worker leaves them out of travels; name LoRAs in activated_loras or phase_config"
+    ),
     "video_prompt_type": NeutralOnly(("", "V", "VM", "M", "U", "UV", "UM", "I")),
     "image_prompt_type": NeutralOnly(("", "T", "S", "SE")),
     "use_svi": CombinedKey(boolean, "mode"),
-    "svi2pro": CombinedKey(boolean),
+    "svi2pro": CombinedKey(boolean, "mode"),
     "svi_strength": CombinedKey(number, "lora_multipliers"),
     "svi_strength_1": CombinedKey(number),
     "svi_strength_2": CombinedKey(number),
@@ -107,7 +118,7 @@ def _travel(parts: Parts, notices: list[str]) -> dict[str, Any]:
     count = _segments(parts)
     frames = _spread(parts.get("segment_frames_expanded", []), count)
     overlaps = parts.get("frame_overlap_expanded", [])
-    fields = guidance(parts, frames, overlaps) | {
+    fields = guidance(parts, notices, frames, overlaps) | {
         "mode": mode(parts),
         "images": parts.get("input_image_paths_resolved"),
         "video_source": parts.get(CONTINUED),
@@ -153,7 +164,7 @@ def _segments(parts: Parts) -> int:
 
 def mode(parts: Mapping[str, Any]) -> str | None:
     """The mode of a travel; None if no key gives it. Without SVI, only VACE continues segments."""
-    if parts.get("use_svi"):
+    if uses_svi(parts):
         return "svi"
     if not parts.keys() & {"chain_segments", "independent_segments", "model_type"}:
         return None
@@ -161,9 +172,14 @@ def mode(parts: Mapping[str, Any]) -> str | None:
     return "chained" if chained and parts.get("model_type", "vace") == "vace" else "independent"
 
 
+def uses_svi(parts: Mapping[str, Any]) -> bool:
+    """Whether the segments are made by Stable Video Infinity."""
+    return bool(parts.get("use_svi") or parts.get("svi2pro"))
+
+
 def svi(parts: Parts) -> dict[str, Any]:
     """The accelerator svi with the given strengths, if it is used."""
-    if not parts.get("use_svi"):
+    if not uses_svi(parts):
         return {}
     both: float = parts.get("svi_strength", 1)
     each: list[float] = [parts.get(name, both) for name, _ in SVI_STRENGTHS]
@@ -178,16 +194,25 @@ def svi(parts: Parts) -> dict[str, Any]:
 def _prompts(parts: Parts, count: int) -> list[str]:
     """The prompt of each segment: its enhanced prompt, else its own, else the shared one."""
     enhanced = _spread(parts.get("enhanced_prompts_expanded", []), count) or [""] * count
+    check_enhanced(parts, enhanced)
+    own = _spread(parts.get("base_prompts_expanded", []), count) or [""] * count
+    shared = parts.get("base_prompt", "")
+    prompts = [best or prompt or shared for best, prompt in zip(enhanced, own, strict=True)]
+    return prompts if any(prompts) else []
+
+
+def check_enhanced(parts: Parts, enhanced: Sequence[str]) -> None:
+    """Refuse prompts that a language model is still to write.
+
+    Raises:
+        RequestError: one of the enhanced prompts is blank.
+    """
     if parts.get("enhance_prompt") and not all(enhanced):
         raise RequestError(
             "enhance_prompt",
             "True asks a language model to write prompts, which is not served",
             hint="write them into enhanced_prompts_expanded, or leave it out",
         )
-    own = _spread(parts.get("base_prompts_expanded", []), count) or [""] * count
-    shared = parts.get("base_prompt", "")
-    prompts = [best or prompt or shared for best, prompt in zip(enhanced, own, strict=True)]
-    return prompts if any(prompts) else []
 
 
 def _negative(parts: Parts, count: int) -> list[str]:
