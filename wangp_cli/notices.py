@@ -17,6 +17,7 @@ class Notice:
         field: the field it is about; None for the request as a whole.
         text: what happened, without the field.
         part: number of the part of a travel that it is about, from 1; None for the whole task.
+        unused: the value of the field is not used.
 
     `str` gives the sentence that people read: `frames: snapped from 20, makes 21`.
     """
@@ -24,6 +25,7 @@ class Notice:
     field: str | None
     text: str
     part: int | None = None
+    unused: bool = False
 
     def __str__(self) -> str:
         part = "" if self.part is None else f"part {self.part}: "

@@ -33,9 +33,9 @@ def test_show_tells_what_a_file_is_and_was_made_from(make: Make, run: Run, tmp_p
 
 def test_show_reads_the_request_beside_a_file(make: Make) -> None:
     path = make(metadata_mode="sidecar").path
-    request = request_of(path)
-    assert request is not None
-    assert request["prompt"] == "a red circle"
+    found = request_of(path)
+    assert found is not None
+    assert found.values["prompt"] == "a red circle"
 
 
 def test_a_file_without_a_request_is_shown_as_well(tmp_path: Path, run: Run) -> None:
@@ -61,6 +61,35 @@ def test_a_sheet_never_replaces_a_file_unasked(tmp_path: Path) -> None:
         write_sheet(sheet, tmp_path / "link.png", overwrite=True)
 
 
+def test_defaults_are_counted_and_unused_values_marked(tmp_path: Path, run: Run) -> None:
+    document = {
+        "request": {
+            "prompt": "a circle",
+            "negative_prompt": "blur",
+            "steps": 3,
+            "sampler": "euler",
+            "nag_tau": 3.5,
+        },
+        "origin": {
+            "prompt": "flag",
+            "negative_prompt": "flag",
+            "steps": "model x",
+            "sampler": "default",
+            "nag_tau": "default",
+        },
+        "unused": ["negative_prompt"],
+    }
+    image = tmp_path / "a.png"
+    write_image(image, np.zeros((32, 32, 3), np.float32), comment=json.dumps({"wangp": document}))
+    shown = run("show", image, code=0).stdout
+    assert "blur (not used)" in shown
+    assert "steps" in shown
+    assert "sampler" not in shown
+    assert "2 other values are defaults; --json shows all." in shown
+    printed = run("show", image, "--json", code=0).json()
+    assert (printed["request"], printed["unused"]) == (document["request"], ["negative_prompt"])
+
+
 @pytest.mark.parametrize("name", ["gone.mp4", "notes.txt"])
 def test_a_file_that_cannot_be_shown_is_named(run: Run, tmp_path: Path, name: str) -> None:
     (tmp_path / "notes.txt").write_text("notes")
@@ -72,7 +101,9 @@ def test_metadata_whose_request_is_no_object_is_shown_whole(tmp_path: Path, requ
     picture = tmp_path / "a.png"
     comment = json.dumps({"wangp": {"request": request_}, "prompt": "a circle"})
     write_image(picture, np.zeros((32, 32, 3), np.float32), comment=comment)
-    assert (request_of(picture) or {})["prompt"] == "a circle"
+    found = request_of(picture)
+    assert found is not None
+    assert found.values["prompt"] == "a circle"
 
 
 def test_hostile_metadata_is_shown_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +15,7 @@ from wangp_cli.errors import ConflictError, RequestError
 from wangp_cli.files.atomic import atomic_file
 from wangp_cli.files.same_file import is_same_file
 from wangp_cli.runtime.events.messages import write_line, write_path, write_text
+from wangp_cli.value_layers import DEFAULT
 
 SHEET_FRAMES = 12
 
@@ -29,16 +32,19 @@ def show(
     """Show the facts of a file and the request it was made with."""
     with report_errors():
         facts = file_facts(file)
-        request = request_of(file)
+        found = request_of(file)
         if sheet:
             write_sheet(file, sheet, overwrite=overwrite)
         if json:
-            write_json({"file": facts, "request": request, "sheet": str(sheet.absolute()) if sheet else None})
+            of_request = {"request": found.values, "unused": found.unused} if found else {"request": None}
+            write_json({"file": facts, **of_request, "sheet": str(sheet.absolute()) if sheet else None})
             return
         write_facts(facts | {"notices": "; ".join(facts["notices"])})
-        if request:
+        if found:
             write_line()
-            write_facts(request)
+            write_facts(found.chosen_values)
+            if found.defaults:
+                write_text(f"\n{found.defaults} other values are defaults; --json shows all.")
         else:
             write_text("\nThe file holds no request.")
         if sheet:
@@ -55,7 +61,36 @@ def file_facts(file: Path) -> dict[str, Any]:
     return {"path": str(file.absolute()), **facts, "fps": str(facts["fps"]) if facts.get("fps") else None}
 
 
-def request_of(file: Path) -> dict[str, Any] | None:
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedRequest:
+    """A request in a file.
+
+    Args:
+        values: by field.
+        origins: where each value comes from; empty if the file does not say it.
+        unused: fields whose values the run did not read.
+    """
+
+    values: dict[str, Any]
+    origins: Mapping[str, Any] = field(default_factory=dict)
+    unused: Sequence[Any] = ()
+
+    @property
+    def chosen_values(self) -> dict[str, Any]:
+        """The values that are no defaults, for people; those that were not used are marked."""
+        return {
+            name: f"{value} (not used)" if name in self.unused else value
+            for name, value in self.values.items()
+            if self.origins.get(name) != str(DEFAULT)
+        }
+
+    @property
+    def defaults(self) -> int:
+        """How many values are defaults."""
+        return len(self.values) - len(self.chosen_values)
+
+
+def request_of(file: Path) -> EmbeddedRequest | None:
     """The request embedded in a file, or in its sidecar; None if there is neither."""
     from wangp_cli.runtime.intake.settings_file import read_document
 
@@ -67,8 +102,14 @@ def request_of(file: Path) -> dict[str, Any] | None:
         except RequestError:
             continue
         embedded = document.get("wangp")
-        request = embedded.get("request") if isinstance(embedded, dict) else None
-        return request if isinstance(request, dict) else document
+        if not isinstance(embedded, dict) or not isinstance(values := embedded.get("request"), dict):
+            return EmbeddedRequest(values=document)
+        origins, unused = embedded.get("origin"), embedded.get("unused")
+        return EmbeddedRequest(
+            values=values,
+            origins=origins if isinstance(origins, dict) else {},
+            unused=unused if isinstance(unused, list) else (),
+        )
     return None
 
 

@@ -70,6 +70,7 @@ def embedded_document(request: Request, index: int, folder: Path, checksums: dic
             "version": __version__,
             "request": portable_request(request.task.single(index), request, folder),
             "origin": request.origin_texts,
+            **({"unused": request.unused} if request.unused else {}),
             "checksums": checksums,
         },
     }
@@ -97,6 +98,7 @@ def history_record(request: Request, ending: dict[str, Any], seconds: float) -> 
         "inputs": {**request.inputs(), "checksums": checksums},
         "request": portable_request(task, request, folder),
         "origin": request.origin_texts,
+        **({"unused": request.unused} if request.unused else {}),
         "versions": versions(),
         **({"plan": request.plan.model_dump(mode="json")} if request.plan else {}),
         **ending,

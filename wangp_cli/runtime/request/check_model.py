@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     from wangp_cli.runtime.request.input_facts import InputFacts
     from wangp_cli.tasks.render import Render
     from wangp_cli.tasks.shot import Sampling
-    from wangp_cli.value_layers import Origins
 
-FIELDS_OF_PHASES = {2: ("guidance2_scale", "switch_threshold"), 3: ("guidance3_scale", "switch_threshold2")}
-"""Fields that have an effect only in runs with at least so many phases."""
 INPUT_NAMES: dict[Accepts, str] = {
     "start": "start image",
     "end": "end image",
@@ -45,11 +42,11 @@ INPUT_NAMES: dict[Accepts, str] = {
 }
 
 
-def check_model(task: Render, spec: ModelSpec, origin: Origins, catalogue: Catalogue) -> list[Notice]:
+def check_model(task: Render, spec: ModelSpec, catalogue: Catalogue) -> list[Notice]:
     """Refuse a task that the model cannot render: an input or option it lacks, or a missing input it needs.
 
     Returns:
-        notices of the steps of each phase and of values without effect.
+        notices of the steps of each phase.
 
     Raises:
         RequestError: naming the field.
@@ -64,7 +61,7 @@ def check_model(task: Render, spec: ModelSpec, origin: Origins, catalogue: Catal
     _check_references(task, spec)
     _check_control(task, spec)
     _check_forcing(task, spec, catalogue)
-    return _check_sampling(task, spec, origin)
+    return _check_sampling(task, spec)
 
 
 def _check_accepted(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
@@ -131,12 +128,12 @@ def check_recamera(task: Render, spec: ModelSpec, facts: InputFacts, frames: int
         frame_poses(task, frames)
 
 
-def _check_sampling(task: Render, spec: ModelSpec, origin: Origins) -> list[Notice]:
+def _check_sampling(task: Render, spec: ModelSpec) -> list[Notice]:
     """Refuse phases and guidance that the model does not support, in the task or in a part of it."""
     notices = []
     for number, run in enumerate(task.samplings):
         try:
-            of_run = _check_run(run, spec, origin)
+            of_run = _check_run(run, spec)
         except RequestError as error:
             if run is task:
                 raise
@@ -147,7 +144,7 @@ def _check_sampling(task: Render, spec: ModelSpec, origin: Origins) -> list[Noti
     return notices
 
 
-def _check_run(task: Sampling, spec: ModelSpec, origin: Origins) -> list[Notice]:
+def _check_run(task: Sampling, spec: ModelSpec) -> list[Notice]:
     phases = task.guidance_phases
     if phases > spec.phases:
         most = f"{spec.phases} phases" if spec.phases > 1 else "one phase"
@@ -158,24 +155,10 @@ def _check_run(task: Sampling, spec: ModelSpec, origin: Origins) -> list[Notice]
             f"{phases}, but model {spec.name!r} needs {spec.experts}: "
             "one network each for high and low noise",
         )
-    notices = [
-        Notice(field=field, text=f"not used, there {'are two phases' if phases > 1 else 'is one phase'}")
-        for phase, fields in FIELDS_OF_PHASES.items()
-        for field in fields
-        if phases < phase and _is_explicit(origin, field)
-    ]
     task.check_guidance(spec)
-    if not task.uses_guidance:
-        unused = [field for field in ("cfg_zero", "apg", "skip_layers") if getattr(task, field)]
-        own = spec.traits.guidance_field or ""
-        unused += [own] if spec.traits.fixed_guidance and _is_explicit(origin, own) else []
-        notices += [Notice(field=field, text="not used, the guidance scale is 1") for field in unused]
-    if "speech" not in spec.accepts and _is_explicit(origin, "audio_scale"):
-        text = f"not used, model {spec.name!r} takes no speech"
-        notices.append(Notice(field="audio_scale", text=text))
-    if phases > 1:
-        notices.append(Notice(field="phases", text=", ".join(starmap(_step_range, task.phase_spans))))
-    return notices
+    if phases == 1:
+        return []
+    return [Notice(field="phases", text=", ".join(starmap(_step_range, task.phase_spans)))]
 
 
 def _check_forcing(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
@@ -202,11 +185,6 @@ def _check_forcing(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:
             f"{task.attention!r} takes no mask, which causal_block_size needs with exact",
             hint="--attention native, or without --exact",
         )
-
-
-def _is_explicit(origin: Origins, field: str) -> bool:
-    """Whether the user chose the value of a field that the task may lack."""
-    return field in origin and origin[field].is_explicit
 
 
 def _step_range(first: int, count: int) -> str:

@@ -70,6 +70,11 @@ class Request:
         return {name: str(origin) for name, origin in self.origin.items()}
 
     @property
+    def unused(self) -> list[str]:
+        """The fields whose given values the run does not read."""
+        return [notice.field for notice in self.notices if notice.unused and notice.field]
+
+    @property
     def runs(self) -> int:
         """How many parts the progress counts: the results, or the runs of the model that a plan has."""
         return len(self.outputs) * (len(self.plan.segments) if self.plan else 1)
@@ -84,6 +89,7 @@ class Request:
         return {
             "request": self.task.model_dump(mode="json"),
             "origin": self.origin_texts,
+            **({"unused": self.unused} if self.unused else {}),
             **({"plan": self.plan.model_dump(mode="json")} if self.plan else {}),
             "outputs": [str(path) for path in self.outputs],
             "notices": [str(notice) for notice in (*self.notices, *self._missing_weights())],

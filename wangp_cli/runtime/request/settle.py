@@ -25,6 +25,7 @@ from wangp_cli.runtime.request.steps import (
     settle_seed,
     settle_size,
 )
+from wangp_cli.runtime.request.unused_values import Run, unused_values
 from wangp_cli.tasks.fields import MAX_SEED, size_of
 from wangp_cli.tasks.render import Render
 
@@ -92,7 +93,7 @@ def _settle_render(
     task: Render, merged: MergedLayers, models: Mapping[str, ModelSpec], session: Session
 ) -> RenderRequest:
     spec = models["model"]
-    notices = check_model(task, spec, merged.origin, session.catalogue)
+    notices = check_model(task, spec, session.catalogue)
     task, of_pairs = pair_by_name(task, spec)
     notices += of_pairs
     loras = find_loras(task, merged.origin, spec, session)
@@ -134,6 +135,7 @@ def _render_request(
     check_files_apart(task, outputs, local_loras, session)
     notices = [
         *draft.notices,
+        *unused_values(Run(task=task, spec=spec, frames=frames, plan=draft.plan), draft.origin),
         *rate_notices(task, draft.facts, draft.rate),
         *speech_notices(draft.facts, draft.plan, frames, draft.rate),
         *vocabulary_notices(task.all_prompts, spec),
