@@ -45,7 +45,7 @@ class MediaFacts:
         pixel_format: FFmpeg's or Pillow's name.
         primaries, transfer, matrix, range: colour tags of the file, `unknown` where untagged.
         sample_aspect_ratio: width of a stored pixel by its height, `16:11`; `1:1` within 1 %.
-        display_aspect_ratio: width of a frame by its height, as read.
+        display_aspect_ratio: width of a frame by its height, as shown.
         field_order: `progressive`, `interlaced`, `top field first` or `bottom field first`.
         audio_codec, audio_rate, audio_channels: None without audio.
         audio_layout: FFmpeg's name of the channel layout as read; None without audio.
@@ -125,7 +125,7 @@ def _picture_facts(picture: StoredPicture, notices: tuple[str, ...]) -> dict[str
         "matrix": colour.MATRICES.get(picture.matrix, "unknown"),
         "range": colour.RANGES.get(picture.range, "unknown"),
         "sample_aspect_ratio": ratio_text(picture.aspect),
-        "display_aspect_ratio": ratio_text(Fraction(width, height)),
+        "display_aspect_ratio": ratio_text(picture.display_aspect),
         "field_order": picture.field_order,
         "notices": notices,
     }  # fmt: skip

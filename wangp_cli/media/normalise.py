@@ -53,6 +53,12 @@ class StoredPicture:
         return self.orientation.size(*square_size(self.width, self.height, self.aspect))
 
     @property
+    def display_aspect(self) -> Fraction:
+        """Width of the upright picture by its height, as it is shown."""
+        shown = self.width * self.aspect / self.height
+        return 1 / shown if self.orientation.transpose else shown
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """What is changed on reading, a sentence each."""
         told = []
