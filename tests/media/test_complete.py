@@ -79,6 +79,18 @@ def test_a_gif_is_cut_off_within_a_block_but_not_before_its_trailer(tmp_path: Pa
         probe(path)
 
 
+def test_an_animated_png_is_cut_off_without_its_trailer(tmp_path: Path) -> None:
+    path = tmp_path / "clip.png"
+    first, *rest = (Image.radial_gradient("L").resize((40 + i, 40)).resize((40, 40)) for i in range(5))
+    first.save(path, save_all=True, append_images=rest, duration=100)
+    whole = path.read_bytes()
+    assert probe(path).frames == 5
+    for lost in (4, 12, 40):
+        path.write_bytes(whole[:-lost])
+        with pytest.raises(MediaError, match=r"is cut off: .* with [45] frames"):
+            probe(path)
+
+
 def test_a_video_whose_index_is_lost_has_no_frames(source: Path, tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     ffmpeg("-i", source, "-c copy", path)

@@ -147,6 +147,17 @@ def _gif_end(file: BinaryIO, total: int) -> int:
     return position
 
 
+def _png_end(file: BinaryIO, total: int) -> int:
+    """The end of the last chunk of an animated PNG, which is its trailer."""
+    position, name = 8, b""
+    while position < total and name != b"IEND":
+        file.seek(position)
+        header = file.read(8)
+        name = header[4:]
+        position += 12 + int.from_bytes(header[:4], "big")
+    return position if name == b"IEND" else max(position, total + 12)
+
+
 def _colours(flags: int) -> int:
     """Bytes of a GIF's table of colours."""
     return 3 << (1 + (flags & 7)) if flags & 0x80 else 0
@@ -191,6 +202,7 @@ _CONTAINERS: tuple[tuple[Callable[[bytes], bool], Callable[[BinaryIO, int], int]
     (lambda head: head[:4] == b"OggS", _ogg_end),
     (lambda head: head[:4] == b"\x30\x26\xb2\x75", _asf_end),
     (lambda head: head[:4] == b"GIF8", _gif_end),
+    (lambda head: head[:4] == b"\x89PNG", _png_end),
     (lambda head: head[:4] == _PACK, _ps_end),
     (lambda head: 0x47 in (head[:1] + head[4:5]), _ts_end),
 )

@@ -53,6 +53,12 @@ def test_videos_are_control_videos(tmp_path: Path) -> None:
     assert line.values == {"video_guide": str(tmp_path / "a.mov"), "task_id": "a"}
 
 
+def test_pictures_and_videos_of_cameras_and_the_web_are_found(tmp_path: Path) -> None:
+    fill(tmp_path, "a.jfif", "b.AVIF", "c.heic", "d.apng", "e.gif", "f.MTS", "g.3gp", "h.wmv")
+    assert [line.task_id for line in each_image(tmp_path, {})] == ["a", "b", "c"]
+    assert [line.task_id for line in each_video(tmp_path, {})] == ["d", "e", "f", "g", "h"]
+
+
 def test_a_folder_without_files_is_an_error(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "none"):
         with pytest.raises(RequestError, match="each_image"):

@@ -13,8 +13,14 @@ from wangp_cli.errors import RequestError
 from wangp_cli.files.open_input import read_input
 from wangp_cli.runtime.intake.task_line import TaskLine, digest_of
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
+PICTURES = (
+    ".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif", ".ppm",
+    ".pgm",
+)  # fmt: skip
+VIDEOS = (
+    ".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".3gp", ".wmv",
+    ".flv", ".ogv", ".gif", ".apng",
+)  # fmt: skip
 READ = (*PICTURES, *VIDEOS, ".txt")
 PLACEHOLDER = "{file}"
 MAX_PROMPT = 1 << 20
