@@ -80,7 +80,8 @@ def _fetch_with_events(spec: ModelSpec, local: ModelsContext, hub: Hub, *, updat
 
 
 def verify_command(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
-    """Check a model's weights: every file by its checksum, every part by the headers of its weights."""
+    """Check a model's weights: every file by its checksum, every part by the code that loads it."""
+    from wangp_cli.runtime.weights.locate import fetchable
     from wangp_cli.runtime.weights.verify import GOOD, verify
 
     with report_errors():
@@ -93,10 +94,11 @@ def verify_command(name: Name, json: Json = False, models_dir: ModelsDir = None)
         else:
             write_table(("file", "state", "note"), [tuple(vars(finding).values()) for finding in findings])
         if bad := [finding for finding in findings if finding.state not in GOOD]:
+            fetched = fetchable(spec.source) and bad[0].state != "broken"
             raise ModelError(
                 f"weights of {spec.name!r}: {bad[0].path} is {bad[0].state}"
                 + (f": {bad[0].note}" if bad[0].note else ""),
-                hint=f"wangp models fetch {spec.name}",
+                hint=f"wangp models fetch {spec.name}" if fetched else "replace the files that are named",
             )
 
 

@@ -10,12 +10,15 @@ from wangp_cli.errors import ModelError, nearest
 from wangp_cli.imports import import_object
 
 if TYPE_CHECKING:
-    from wangp_cli.pipelines.base import Pipeline
+    from wangp_cli.models import ModelSpec
+    from wangp_cli.pipelines.base import Pipeline, Weights
 
 Load = Callable[..., "Pipeline"]
 """`load(spec, weights, placement, loras, components, progress)`, as `pipelines/wan/load.py` has it."""
 Adapters = Mapping[str, str | Load]
 """The `load` of each family, or its place as `module:function`, which is imported when it is needed."""
+Check = Callable[["ModelSpec", "Weights"], None]
+"""`check(spec, weights)`, beside each `load`."""
 ADAPTERS: Mapping[str, str] = MappingProxyType({"wan": "wangp_cli.pipelines.wan.load:load"})
 """The families that wangp ships with."""
 
@@ -34,3 +37,14 @@ def adapter(family: str, adapters: Adapters) -> Load:
         return found
     load: Load = import_object(found)
     return load
+
+
+def check(family: str) -> Check:
+    """The function that checks whether the `load` of a family can load a model.
+
+    Raises:
+        ModelError: the family has no adapter.
+    """
+    adapter(family, ADAPTERS)
+    function: Check = import_object(f"{ADAPTERS[family].partition(':')[0]}:check")
+    return function

@@ -187,7 +187,7 @@ def test_diffusers_own_reader_agrees_where_it_reads_a_layout(tmp_path: Path) -> 
     [
         ("model_type.Wan2_1-FLF2V-14B-720P", torch.zeros(1)),
         ("model_type.Wan2_1-FLF2V-14B-720P", torch.zeros((), dtype=torch.int64)),
-        ("version", torch.zeros(0)),
+        ("tool.version", torch.zeros(0)),
         ("freqs", torch.zeros(4, 2, dtype=torch.complex64)),
         ("rope.freqs_cos", torch.zeros(4, 2)),
     ],
@@ -197,7 +197,9 @@ def test_markers_and_buffers_are_read_over(key: str, value: torch.Tensor, tmp_pa
     assert TransformerFiles(network, files).shapes()
 
 
-@pytest.mark.parametrize("key", ["blocks.0.gate", "blocks.0.self_attn.q.scale", "head.head.weight_scale_2"])
+@pytest.mark.parametrize(
+    "key", ["blocks.0.gate", "blocks.0.self_attn.q.scale", "head.head.weight_scale_2", "gate"]
+)
 def test_a_number_of_a_layer_is_no_marker(key: str, tmp_path: Path) -> None:
     network, files = changed(tmp_path, **{key.replace(".", "/"): torch.ones(1)})
     with pytest.raises(ModelError, match=f"does not know: {key}"):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from wangp_cli.pipelines.checkpoints import checkpoint as module
+from wangp_cli.pipelines.checkpoints import part_files
 from wangp_cli.pipelines.checkpoints.checkpoint import Checkpoint
 
 
@@ -44,7 +44,7 @@ def test_large_files_are_told_apart_by_the_name_a_hub_cache_gives_them(
     pair: tuple[Checkpoint, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original, copy = pair
-    monkeypatch.setattr(module, "HASHED_BYTES", 10)
+    monkeypatch.setattr(part_files, "HASHED_BYTES", 10)
     assert Checkpoint(copy).identity("vae") != original.identity("vae")
     folders = []
     for name in ("a", "b"):

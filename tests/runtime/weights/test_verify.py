@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from safetensors.torch import load_file, save_file
+
 from tests.support import tiny
 from wangp_cli.models import Source
 from wangp_cli.runtime.weights.receipt import Receipt
@@ -30,3 +32,17 @@ def test_wrong_files_are_found_and_removed_from_the_receipt(tmp_path: Path) -> N
     left = Receipt.of(folder)
     assert left is not None
     assert list(left.files) == ["vae/same.safetensors"]
+
+
+def test_weights_that_a_run_could_not_load_are_broken(tmp_path: Path) -> None:
+    folder = tiny.save("t2v", tmp_path)
+    spec = tiny.spec("t2v", source=Source(folder=folder))
+    [finding] = verify(spec, tmp_path, print)
+    assert (finding.path, finding.state) == (folder, "readable")
+    [file] = (folder / "vae").glob("*.safetensors")
+    weights = load_file(file)
+    weights.popitem()
+    save_file(weights, file)
+    [finding] = verify(spec, tmp_path, print)
+    assert (finding.path, finding.state) == (folder, "broken")
+    assert "vae has 1 missing keys" in finding.note

@@ -81,14 +81,13 @@ class NetworkFiles:
     def _is_unused(self, key: str, parameter: StoredParameter, own_names: Mapping[str, str]) -> bool:
         """Whether a key is of a buffer that the network computes, or a marker of a tool.
 
-        A marker is one number that is named after no module of the network.
+        A marker is one number below a name that is no module of the network.
         """
         if key in dict(self.empty.named_buffers()):
             return True
         module = key.rpartition(".")[0]
-        return math.prod(parameter.shape) <= 1 and not (
-            module and any(name.startswith(f"{module}.") for name in own_names)
-        )
+        below_module = any(name.startswith(f"{module}.") for name in own_names)
+        return math.prod(parameter.shape) <= 1 and bool(module) and not below_module
 
     def _error(self, message: str) -> ModelError:
         return ModelError(

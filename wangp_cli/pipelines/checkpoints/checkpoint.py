@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import math
-import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from wangp_cli.errors import ModelError, first_line
 from wangp_cli.pipelines.base import TRANSFORMERS, Weights
-from wangp_cli.pipelines.checkpoints.foreign_code import FETCH, check_code, read_index, read_json, read_shards
+from wangp_cli.pipelines.checkpoints import part_files
+from wangp_cli.pipelines.checkpoints.foreign_code import FETCH, check_code, read_index, read_json
 from wangp_cli.pipelines.checkpoints.key_names import SHOWN_KEYS, KeyNames
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     import torch
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HASHED_BYTES = 64 << 20
-"""`identity` hashes the content of files up to this size, and path, size and time of larger ones."""
-CONTENT_NAME = re.compile(r"[0-9a-f]{64}")
+META = "meta"
+"""The device whose tensors have no numbers: loading onto it reads headers alone."""
 PREPROCESSOR_FILES = {
     "tokenizer": ("tokenizer.json", "spiece.model"),
     "image_processor": ("preprocessor_config.json",),
@@ -74,6 +73,17 @@ class Checkpoint:
             return {"_class_name": network.kind} | network.config
         return read_json(self._folder(part) / "config.json")
 
+    def empty_network(self, part: str, kind: Any) -> Any:
+        """A diffusers model with the configuration of a part, on the meta device.
+
+        Raises:
+            ModelError: the class does not accept the configuration.
+        """
+        import torch
+
+        with torch.device("meta"), self._load_errors(part):
+            return kind.from_config(self.config(part))
+
     def check(self, parts: Iterable[str]) -> None:
         """Check that the files of these parts exist and are complete, without reading the weights.
 
@@ -88,11 +98,11 @@ class Checkpoint:
                 self._check_files(part)
                 continue
             if part in PREPROCESSOR_FILES:
-                _check_any(self.folder / part, PREPROCESSOR_FILES[part])
+                part_files.check_any(self.folder / part, PREPROCESSOR_FILES[part])
                 continue
             self.config(part)
             for file in self.tensor_files(part):
-                _check_weights(file)
+                part_files.check_weights(file)
 
     def _check_files(self, part: str) -> None:
         from wangp_cli.pipelines.checkpoints.files import open_weights
@@ -154,7 +164,7 @@ class Checkpoint:
         digest = hashlib.sha256()
         in_folder = (self.folder / part).iterdir
         for file in self._files.get(part) or sorted(file for file in in_folder() if file.is_file()):
-            digest.update(file.name.encode() + b"\0" + _identity(file) + b"\0")
+            digest.update(file.name.encode() + b"\0" + part_files.identity(file) + b"\0")
         return digest.hexdigest()
 
     def network(
@@ -172,6 +182,8 @@ class Checkpoint:
         Raises:
             ModelError: the weights cannot be read, or do not fit the configuration.
         """
+        if part in self._files and device == META:
+            return self._transformer(part).empty
         if part in self._files:
             log.info("loading %s from %s", part, ", ".join(map(str, self._files[part])))
             model = self._transformer(part).build(dtype, device)
@@ -197,7 +209,9 @@ class Checkpoint:
         Raises:
             ModelError: the weights cannot be read, or do not fit the configuration.
         """
-        return self._load(part, kind, device, {"dtype": dtype, "use_safetensors": True}, unused)
+        # Keys of other shapes are then named in `loading_info`, and refused as those that are missing.
+        options = {"dtype": dtype, "use_safetensors": True, "ignore_mismatched_sizes": True}
+        return self._load(part, kind, device, options, unused)
 
     def preprocessor(self, part: str, kind: Any) -> Any:
         """A tokenizer, or a processor of images or audio.
@@ -205,10 +219,8 @@ class Checkpoint:
         Raises:
             ModelError: a file is missing or broken.
         """
-        try:
+        with self._load_errors(part):
             return _from_pretrained(kind, self._folder(part))
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-            raise ModelError(f"{self._folder(part)} cannot be loaded: {first_line(error)}") from error
 
     def _folder(self, part: str) -> Path:
         """The folder with the configuration of a part."""
@@ -218,17 +230,30 @@ class Checkpoint:
         self, part: str, kind: Any, device: str, options: dict[str, Any], unused: Collection[str] = ()
     ) -> Any:
         folder = self._folder(part)
-        try:
+        if device == META:
+            options["device_map"] = META
+        with self._load_errors(part):
             model, loading_info = _from_pretrained(kind, folder, output_loading_info=True, **options)
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
-            if "DefaultCPUAllocator" in str(error):  # Out of memory: the files are not broken.
-                raise
-            raise ModelError(f"{folder} cannot be loaded: {first_line(error)}") from error
         for word in ("missing", "unexpected", "mismatched"):
-            if keys := sorted({str(key) for key in loading_info.get(f"{word}_keys", ())} - set(unused)):
-                raise ModelError(f"{folder} has {len(keys)} {word} keys: {', '.join(keys[:SHOWN_KEYS])}")
+            if keys := sorted(set(map(_key_name, loading_info.get(f"{word}_keys", ()))) - set(unused)):
+                raise ModelError(
+                    f"{folder} has {len(keys)} {word} keys: {', '.join(keys[:SHOWN_KEYS])}",
+                    hint="the files are of another model, or in another layout than that of diffusers",
+                )
         log.info("loaded %s on %s", folder, device)
         return model.to(device).eval().requires_grad_(False)
+
+    @contextmanager
+    def _load_errors(self, part: str) -> Iterator[None]:
+        """A context that turns what libraries raise for the files of a part into `ModelError`."""
+        try:
+            yield
+        except ModelError:
+            raise
+        except Exception as error:
+            if "DefaultCPUAllocator" in str(error):  # Out of memory: the files are not broken.
+                raise
+            raise ModelError(f"{self._folder(part)} cannot be loaded: {first_line(error)}") from error
 
     def _transformer(self, part: str) -> TransformerFiles:
         """The single files of a transformer; cached, because reading large headers takes long."""
@@ -251,12 +276,12 @@ class Checkpoint:
         """
         if part in self._files:
             return [file for file in self._files[part] if file.suffix == ".safetensors"]
-        folder = self.folder / part
-        if indexes := sorted(folder.glob("*.safetensors.index.json")):
-            return read_shards(indexes[0])
-        if files := sorted(folder.glob("*.safetensors")):
-            return files
-        raise ModelError(f"{folder} has no safetensors file", hint=FETCH)
+        return part_files.tensor_files(self.folder / part)
+
+
+def _key_name(key: Any) -> str:
+    """The key in an entry of `loading_info`; keys of other shapes come with both shapes."""
+    return str(key[0] if isinstance(key, tuple) else key)
 
 
 def _from_pretrained(kind: Any, folder: Path, **options: Any) -> Any:
@@ -268,32 +293,3 @@ def _from_pretrained(kind: Any, folder: Path, **options: Any) -> Any:
     if kind.__module__.startswith("transformers."):
         options["trust_remote_code"] = False
     return kind.from_pretrained(folder, local_files_only=True, **options)
-
-
-def _check_any(folder: Path, names: tuple[str, ...]) -> None:
-    if not any((folder / name).is_file() for name in names):
-        raise ModelError(f"{folder / names[0]} is missing", hint=FETCH)
-
-
-def _check_weights(file: Path) -> None:
-    try:
-        with safe_open(file, framework="pt"):
-            pass
-    except FileNotFoundError:
-        raise ModelError(f"{file} is missing", hint=FETCH) from None
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"{file} is broken: {first_line(error)}", hint="fetch it again") from error
-
-
-def _identity(file: Path) -> bytes:
-    """Content of a small file or its checksum; path, size and time of a large one."""
-    real = file.resolve()
-    if CONTENT_NAME.fullmatch(real.name):
-        return real.name.encode()
-    if file.suffix == ".json" and (data := read_json(file)):
-        # The versions and paths of the library that wrote the file do not change its meaning.
-        kept = {key: data[key] for key in sorted(data) if not key.startswith(("_", "transformers_version"))}
-        return json.dumps(kept, sort_keys=True).encode()
-    if (facts := real.stat()).st_size <= HASHED_BYTES:
-        return hashlib.sha256(real.read_bytes()).hexdigest().encode()
-    return f"{real} {facts.st_size} {facts.st_mtime_ns}".encode()

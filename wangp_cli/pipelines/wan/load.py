@@ -7,13 +7,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import diffusers
 import torch
-from transformers import AutoTokenizer, UMT5EncoderModel
 
 from wangp_cli.errors import ModelError, nearest
 from wangp_cli.pipelines.base import TRANSFORMERS
-from wangp_cli.pipelines.checkpoints.checkpoint import Checkpoint
+from wangp_cli.pipelines.checkpoints.checkpoint import META, Checkpoint
 from wangp_cli.pipelines.checkpoints.network_classes import network_class
 from wangp_cli.pipelines.denoise import attention, step_cache
 from wangp_cli.pipelines.lora import adapters as lora_adapters
@@ -22,13 +20,12 @@ from wangp_cli.pipelines.memory.estimate import bytes_of
 from wangp_cli.pipelines.memory.offload import WeightOffloader
 from wangp_cli.pipelines.memory.quantized import quantize
 from wangp_cli.pipelines.wan.architecture import Parts
-from wangp_cli.pipelines.wan.fantasy_talking import speech_module_files
 from wangp_cli.pipelines.wan.image_encoder import ImageEncoder
+from wangp_cli.pipelines.wan.modules import MODULES, PREPROCESSORS, WITH_PREPROCESSOR, preprocessor
 from wangp_cli.pipelines.wan.pipeline import Wan, counter
 from wangp_cli.pipelines.wan.registry import ARCHITECTURES
 from wangp_cli.pipelines.wan.speech_network import AudioEncoder
 from wangp_cli.pipelines.wan.text_encoder import TextEncoder
-from wangp_cli.pipelines.wan.uni3c import control_network_files
 from wangp_cli.pipelines.wan.vae import Vae
 
 if TYPE_CHECKING:
@@ -37,7 +34,7 @@ if TYPE_CHECKING:
 
     from wangp_cli.models import ModelSpec
     from wangp_cli.pipelines.base import Components, Lora, Placement, Progress, Weights
-    from wangp_cli.pipelines.wan.architecture import PartName
+    from wangp_cli.pipelines.wan.architecture import Architecture, PartName
     from wangp_cli.pipelines.wan.speech_network import SpeechModule
     from wangp_cli.pipelines.wan.uni3c_network import ControlNetwork
 
@@ -66,24 +63,18 @@ def load(
     """
     attention.check(placement.attention, placement.device)
     step_cache.check(placement, spec.name)
-    if spec.architecture not in ARCHITECTURES:
-        hint = nearest(spec.architecture, list(ARCHITECTURES)) or None
-        raise ModelError(f"{spec.name}: Wan has no architecture {spec.architecture!r}", hint=hint)
-    architecture = ARCHITECTURES[spec.architecture]
+    architecture = _architecture(spec)
     architecture.check_placement(spec, placement)
     if placement.compile:
         compiled.check(placement.device)
     checkpoint = Checkpoint(weights)
     architecture.check_checkpoint(spec, checkpoint)
     kind = network_class(architecture.network)
-    with torch.device("meta"):
-        empty = kind.from_config(checkpoint.config("transformer"))
+    empty = checkpoint.empty_network("transformer", kind)
     lora_adapters.check(loras, empty, spec.experts)
     names = architecture.part_names(checkpoint)
     transformers = TRANSFORMERS[: spec.experts]
-    checkpoint.check(
-        [*transformers, *names, *(PREPROCESSORS[name] for name in names if name in PREPROCESSORS)]
-    )
+    _check_files(checkpoint, transformers, names)
     tick = counter(progress, "load", len(names) + len(transformers))
     counts = dict.fromkeys(transformers, sum(weight.numel() for weight in empty.parameters()))
     counts |= {name: checkpoint.parameter_count(name) for name in names}
@@ -105,6 +96,42 @@ def load(
     adapters = lora_adapters.LoraAdapters(networks, placement.device, dtype, offloader.onloaded, empty)
     made = architecture(spec, Parts(**parts), dtype, empty.config, exact=placement.exact)
     return Wan(made, networks, placement, adapters, profile_reason=reason)
+
+
+def check(spec: ModelSpec, weights: Path | Weights) -> None:
+    """Check that `load` can load a model: load all its parts onto the meta device, which reads no weights.
+
+    Args:
+        spec: the model's catalogue entry.
+        weights: as for `load`.
+
+    Raises:
+        ModelError: a file is missing or broken, or does not fit its configuration or the entry.
+    """
+    architecture = _architecture(spec)
+    checkpoint = Checkpoint(weights)
+    architecture.check_checkpoint(spec, checkpoint)
+    names = architecture.part_names(checkpoint)
+    transformers = TRANSFORMERS[: spec.experts]
+    _check_files(checkpoint, transformers, names)
+    for part in transformers:
+        checkpoint.network(part, network_class(architecture.network), torch.float32, META)
+    for name in names:
+        MODULES[name](checkpoint, torch.float32, META)
+        if name in WITH_PREPROCESSOR:
+            preprocessor(checkpoint, name)
+
+
+def _architecture(spec: ModelSpec) -> type[Architecture]:
+    if spec.architecture not in ARCHITECTURES:
+        hint = nearest(spec.architecture, list(ARCHITECTURES)) or None
+        raise ModelError(f"{spec.name}: Wan has no architecture {spec.architecture!r}", hint=hint)
+    return ARCHITECTURES[spec.architecture]
+
+
+def _check_files(checkpoint: Checkpoint, transformers: Sequence[str], names: Sequence[PartName]) -> None:
+    preprocessors = [PREPROCESSORS[name] for name in names if name in PREPROCESSORS]
+    checkpoint.check([*transformers, *names, *preprocessors])
 
 
 def _prepare(transformer: Any, placement: Placement) -> None:
@@ -152,60 +179,45 @@ def _offloader_key(placement: Placement) -> tuple[str, ...]:
 
 def _text_encoder(checkpoint: Checkpoint, placement: Placement, offloader: WeightOffloader) -> TextEncoder:
     dtype = getattr(torch, placement.dtype)
-    model = checkpoint.encoder("text_encoder", UMT5EncoderModel, dtype, offloader.first_device)
+    model = MODULES["text_encoder"](checkpoint, dtype, offloader.first_device)
     quantize(model, placement.text_encoder_quantization)
     offloader.add(model)
-    return TextEncoder(model, checkpoint.preprocessor("tokenizer", AutoTokenizer), placement.device)
+    return TextEncoder(model, preprocessor(checkpoint, "text_encoder"), placement.device)
 
 
 def _vae(checkpoint: Checkpoint, placement: Placement, offloader: WeightOffloader) -> Vae:
-    dtype = getattr(torch, placement.vae_dtype)
-    model = checkpoint.network("vae", diffusers.AutoencoderKLWan, dtype, placement.device)
+    model = MODULES["vae"](checkpoint, getattr(torch, placement.vae_dtype), placement.device)
     offloader.offload_all_before(model.encoder)
     offloader.offload_all_before(model.decoder)
     return Vae(model, exact=placement.exact)
 
 
 def _image_encoder(checkpoint: Checkpoint, _placement: Placement, offloader: WeightOffloader) -> ImageEncoder:
-    # Imported here: few models have one, and the import warns on machines without torchvision.
-    from transformers import CLIPImageProcessor, CLIPVisionModel
-
-    model = checkpoint.encoder("image_encoder", CLIPVisionModel, torch.float32, offloader.first_device)
+    model = MODULES["image_encoder"](checkpoint, torch.float32, offloader.first_device)
     offloader.add(model)
-    return ImageEncoder(model, checkpoint.preprocessor("image_processor", CLIPImageProcessor))
+    return ImageEncoder(model, preprocessor(checkpoint, "image_encoder"))
 
 
 def _audio_encoder(checkpoint: Checkpoint, _placement: Placement, offloader: WeightOffloader) -> AudioEncoder:
-    from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2Model
-
-    model = checkpoint.encoder(
-        "audio_encoder", Wav2Vec2Model, torch.float32, offloader.first_device, unused=UNUSED_OF_WAV2VEC
-    )
+    model = MODULES["audio_encoder"](checkpoint, torch.float32, offloader.first_device)
     offloader.add(model)
-    return AudioEncoder(model, checkpoint.preprocessor("audio_encoder", Wav2Vec2FeatureExtractor))
+    return AudioEncoder(model, preprocessor(checkpoint, "audio_encoder"))
 
 
 def _speech(checkpoint: Checkpoint, placement: Placement, offloader: WeightOffloader) -> SpeechModule:
-    model: SpeechModule = speech_module_files(checkpoint).build(
-        getattr(torch, placement.dtype), offloader.first_device
+    model: SpeechModule = MODULES["speech"](
+        checkpoint, getattr(torch, placement.dtype), offloader.first_device
     )
-    offloader.add(model.eval().requires_grad_(False))
+    offloader.add(model)
     return model
 
 
 def _control(checkpoint: Checkpoint, placement: Placement, _offloader: WeightOffloader) -> ControlNetwork:
     # Not offloaded: it is called within the transformer's forward passes.
-    model: ControlNetwork = control_network_files(checkpoint).build(
-        getattr(torch, placement.dtype), placement.device
-    )
-    model.eval().requires_grad_(False)
+    model: ControlNetwork = MODULES["control"](checkpoint, getattr(torch, placement.dtype), placement.device)
     return model
 
 
-UNUSED_OF_WAV2VEC = ("lm_head.weight", "lm_head.bias", "masked_spec_embed")
-"""Weights of wav2vec 2.0 that are not used: the head for letters, and the mask embedding of training."""
-PREPROCESSORS = {"text_encoder": "tokenizer", "image_encoder": "image_processor"}
-"""Tokenizers and processors, which have no weights, by the part they belong to."""
 PART_LOADERS: dict[PartName, Callable[[Checkpoint, Placement, WeightOffloader], Any]] = {
     "text_encoder": _text_encoder,
     "vae": _vae,

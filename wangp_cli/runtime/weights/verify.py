@@ -1,4 +1,4 @@
-"""Verify the weights of a model: fetched files by checksum, all parts by their headers."""
+"""Verify the weights of a model: fetched files by checksum, all parts by the code that loads them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Literal
 
 from wangp_cli.errors import ModelError
 from wangp_cli.models import ModelSpec, Source
+from wangp_cli.pipelines import registry
 from wangp_cli.pipelines.base import Weights
 from wangp_cli.runtime.weights.download import checksums
 from wangp_cli.runtime.weights.fetch import needed_repositories
@@ -21,7 +22,7 @@ GOOD = ("ok", "readable")
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """State of a file or part: `ok` matches the checksum in its receipt, `readable` can be opened."""
+    """State of a file or part: `ok` matches the checksum in its receipt, `readable` can be loaded."""
 
     path: Path
     state: State
@@ -81,19 +82,12 @@ def _compare(path: Path, size: int, sha256: str) -> Finding:
 
 
 def _readable(spec: ModelSpec, models_dir: Path) -> Finding:
-    """Whether the weights can be opened, and match the network if the catalogue has one."""
-    from wangp_cli.pipelines.checkpoints.checkpoint import Checkpoint
-
+    """Whether a run can load the weights: by the code that loads them, up to the numbers in the files."""
     weights = expected(spec, models_dir)
     if not spec.is_diffusion:
         return _readable_network(weights)
     try:
-        checkpoint = Checkpoint(weights)
-        parts = [
-            part for part, kind in checkpoint.index.items() if isinstance(kind, list) and kind[:1] != [None]
-        ]
-        others = [part for part, _ in weights.files if part not in parts]
-        checkpoint.check([*(part for part in parts if part != "scheduler"), *others])
+        registry.check(spec.family)(spec, weights)
     except ModelError as error:
         return Finding(path=weights.folder, state="broken", note=error.message)
     return Finding(path=weights.folder, state="readable")
