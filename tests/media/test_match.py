@@ -12,6 +12,7 @@ from wangp_cli.media.match import (
     apply_transfers,
     colour_statistics,
     colour_transfer,
+    compare_redrawn,
     from_lab,
     to_lab,
     transfer_weights,
@@ -133,6 +134,26 @@ def test_frames_without_a_share_are_copied() -> None:
     result = apply_transfers(clip, [(change, np.array([0.0, 1.0]))])
     assert np.array_equal(result[0], clip[0])
     assert not np.array_equal(result[1], clip[1])
+
+
+def test_what_is_drawn_wrong_does_not_decide_the_colours() -> None:
+    blue, red = np.array([60, 80, 190]), np.array([190, 80, 60])
+    known = np.full((4, 40, 40, 3), blue, np.uint8)
+    known[:, 10:26, 4:20] = red
+    drawn = known.copy()
+    # The last of four frames shows shreds of the shape at a wrong place, on a third of its pixels.
+    drawn[3, 10:26, 4:20] = blue
+    drawn[3, 20:34, 20:38] = np.random.default_rng(0).integers(0, 256, (14, 18, 3))
+    for frames in (slice(0, 4), slice(3, 4)):
+        change = compare_redrawn(drawn[frames], known[frames]).change
+        matched = as_uint8(apply_transfers(known[:1], [(change, np.ones(1))]))
+        assert np.abs(matched.astype(int) - known[:1]).max() <= 2
+    # A drift is found in spite of them, also where it grows with the colour.
+    drifted = to_lab(drawn) * np.array([0.95, 1.1, 0.9], np.float32) + np.array([3, 2, -4], np.float32)
+    change = compare_redrawn(from_lab(drifted), known).change
+    assert change.gain == pytest.approx(1 / np.array([0.95, 1.1, 0.9]), abs=0.03)
+    assert not compare_redrawn(from_lab(drifted), known).is_drawn_badly
+    assert compare_redrawn(255 - known, known).is_drawn_badly
 
 
 @pytest.mark.parametrize(("brightness", "value"), [(0.1, 110), (-0.1, 90), (0.5, 150), (2, 255), (-1, 0)])

@@ -72,6 +72,20 @@ def test_without_grid_rest_the_context_is_the_overlap() -> None:
     assert kept(found) == [*range(8), 88]
 
 
+def test_the_last_picture_is_held_where_unused_frames_follow() -> None:
+    (segment,) = travel(3, [9], [0], longest=41).segments
+    found = build_guide(segment, KnownFrames(pictures=IMAGES), (2, 2))
+    assert kept(found) == [0, 8, 17, 18, 19, 20]
+    assert shades(found)[17:] == [0.75] * 4
+    # So is the last frame behind a gap between clips too short for the grid.
+    (bridge,) = plan_join([1, 1], [Bridge(gap=4)], grid=WAN, fps=FPS).segments
+    found = build_guide(bridge, KnownFrames(context=numbered(1), after=numbered(1, 9)), (2, 2))
+    assert kept(found) == [0, 5, 6, 7, 8]
+    # An open end stays open.
+    (alone,) = travel(1, [9], [0], loop=False).segments
+    assert kept(build_guide(alone, KnownFrames(pictures=IMAGES), (2, 2))) == [0]
+
+
 def test_a_single_picture_leaves_the_end_open() -> None:
     found = build_guide(travel(1, [81], [0]).segments[0], KnownFrames(pictures=IMAGES), (2, 2))
     assert shades(found) == [0.0] + [0.5] * 80
@@ -89,7 +103,7 @@ def test_keyframes_stand_inside_a_run() -> None:
     plan = travel(4, [17], [4], longest=81)
     found = build_guide(plan.segments[0], KnownFrames(pictures=IMAGES), (2, 2))
     assert len(found.control) == 53
-    assert kept(found) == [0, 16, 33, 50]
+    assert kept(found) == [0, 16, 33, *range(50, 53)]
 
 
 def test_a_join_is_grey_between_its_contexts() -> None:
@@ -229,9 +243,11 @@ def test_masks_keep_exactly_what_is_known(data: st.DataObject) -> None:
         context=clip[first - segment.context : first], after=clip[last + 1 : last + 1 + segment.context_after]
     )
     found = build_guide(segment, known, (2, 2))
-    wanted = [place for place in range(segment.generate) if not segment.lead <= place < segment.new_end]
-    wanted = [place for place in wanted if place < segment.new_end + segment.context_after]
-    assert kept(found) == wanted
+    outside = [place for place in range(segment.generate) if not segment.lead <= place < segment.new_end]
+    wanted = [place for place in outside if place < segment.new_end + segment.context_after]
+    held = [place for place in outside if segment.context_after and place not in wanted]
+    assert kept(found) == [*wanted, *held]
+    assert {shades(found)[place] for place in held} <= {shades(found)[wanted[-1]]}
     assert [shades(found)[place] for place in wanted] == [
         round((segment.generate_start + place) / 100, 4) for place in wanted
     ]

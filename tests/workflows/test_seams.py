@@ -232,6 +232,23 @@ def test_a_join_takes_its_colours_from_both_clips() -> None:
     assert np.array_equal(np.concatenate(list(match_segment_colours(tinted, segment, known, 0))), tinted)
 
 
+def test_a_held_image_is_the_last_frame_that_shows_it_and_bad_ends_do_not_count() -> None:
+    plan = travel(3, [9], [0], longest=41)
+    (segment,) = plan.segments
+    assert (segment.held, segment.generate) == (17, 21)
+    frames = as_float(moving(21, 12, 8)) * 0.4 + 0.2
+    frames[18:] = frames[8]
+    pictures = [frames[at : at + 1].copy() for at in (0, 8, 20)]
+    given = frames.copy()
+    matched = np.concatenate(list(match_segment_colours(frames, segment, KnownFrames(pictures=pictures))))
+    assert np.array_equal(frames, given)
+    assert np.abs(matched[17] - frames[20]).max() < 0.01
+    # The end is drawn in wrong colours: those of the beginning count for all frames.
+    frames[17:] = frames[17:, ..., ::-1] * 0.1
+    matched = np.concatenate(list(match_segment_colours(frames, segment, KnownFrames(pictures=pictures))))
+    assert np.abs(matched[:17] - frames[:17]).max() < 0.01
+
+
 def test_a_segment_that_was_shown_nothing_stays() -> None:
     segment = plan_windows(33, window=33, overlap=1, grid=WAN, fps=FPS).segments[0]
     frames = as_float(moving(33, 12, 8))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from wangp_cli.media.clip import Frames, as_float, as_type
 from wangp_cli.media.mask import LUMA
+from wangp_cli.media.spool import Spool
 
 _TO_XYZ = np.array(
     [[0.4123908, 0.3575843, 0.1804808], [0.2126390, 0.7151687, 0.0721923], [0.0193308, 0.1191948, 0.9505322]]
@@ -25,8 +26,17 @@ _KNEE = 6 / 29
 
 _LEAST_GAIN = np.array([0.1, 0.4, 0.4])
 """Least gain in L*, a* and b*; the greatest is its inverse."""
-_NOISE = 0.5
-"""Added to standard deviations, so that the gain of nearly uniform frames is about 1."""
+_NOISE = 3.0
+"""Added to standard deviations as independent noise, so that the gain of nearly uniform frames is about 1."""
+_MOST_PIXELS = 2**20
+"""Most pixels that are compared in place; of more, evenly spaced ones."""
+_PIXELS_OF_SEARCH = 4096
+_SAMPLES = 64
+"""Pairs of pixels whose change is tried."""
+_OUTLIER = 6.0
+"""L*a*b* distance above which a pixel is not explained by a change."""
+_MOST_DRIFT = 20.0
+"""Largest usual L*a*b* distance that is taken for a drift of colours."""
 
 
 def to_lab(frames: Frames) -> NDArray[np.float32]:
@@ -110,8 +120,81 @@ def colour_transfer(source: ColourStatistics, target: ColourStatistics) -> Colou
 
     Source: Reinhard et al. 2001, Color Transfer between Images, with limits on the gain.
     """
-    gain = ((target.spread + _NOISE) / (source.spread + _NOISE)).clip(_LEAST_GAIN, 1 / _LEAST_GAIN)
+    gain = np.hypot(target.spread, _NOISE) / np.hypot(source.spread, _NOISE)
+    gain = gain.clip(_LEAST_GAIN, 1 / _LEAST_GAIN)
     return ColourTransfer(gain=gain, offset=target.mean - gain * source.mean)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RedrawnColours:
+    """What known frames that a model generated again tell of its colours.
+
+    Args:
+        change: from generated to known colours.
+        distance: usual L*a*b* distance of a generated pixel from the known one.
+    """
+
+    change: ColourTransfer
+    distance: float
+
+    @property
+    def is_drawn_badly(self) -> bool:
+        """Whether the frames differ by more than colours drift in one run."""
+        return self.distance > _MOST_DRIFT
+
+
+def compare_redrawn(
+    generated: Frames | Spool, known: Frames, where: NDArray[np.bool_] | None = None
+) -> RedrawnColours:
+    """The change from frames that a model generated to the known frames that it was given to generate again.
+
+    Pixels are compared in place, and what the model drew wrong does not count: the change is that of the
+    pixels that agree on one. So a shape at a wrong place or a badly drawn frame does not tint the others.
+
+    Args:
+        generated: `[T, H, W, 3]` RGB, any dtype of `Frames`.
+        known: the same frames as they should be, of the same shape.
+        where: bool `[T, H, W]`, the pixels to use, at least one; None uses all.
+
+    Source: Fischler and Bolles 1981, Random Sample Consensus, of `colour_transfer`.
+    """
+    step = -(-known[..., 0].size // _MOST_PIXELS)
+    source, target = _lab_pixels(generated, where, step), _lab_pixels(known, where, step)
+    distance = float(np.median(np.linalg.norm(target - source, axis=1)))
+    rng = np.random.default_rng(0)
+    some = rng.choice(len(source), _PIXELS_OF_SEARCH)
+    samples = [some, *rng.choice(some, (_SAMPLES, 2))]
+    changes = (_change(source[sample], target[sample]) for sample in samples)
+    best = max(changes, key=lambda change: (_errors(change, source[some], target[some]) < _OUTLIER).sum())
+    errors = _errors(best, source, target)
+    # Of frames that no change explains, the better half decides.
+    near = errors <= max(float(np.median(errors)), _OUTLIER)
+    return RedrawnColours(change=_change(source[near], target[near]), distance=distance)
+
+
+def _change(source: NDArray[np.float64], target: NDArray[np.float64]) -> ColourTransfer:
+    """The change from some pixels `[N, 3]` to others."""
+    return colour_transfer(_statistics(source), _statistics(target))
+
+
+def _errors(
+    change: ColourTransfer, source: NDArray[np.float64], target: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """L*a*b* distances that a change leaves, `[N]`."""
+    return np.asarray(np.linalg.norm(source * change.gain + change.offset - target, axis=1))
+
+
+def _lab_pixels(frames: Frames | Spool, where: NDArray[np.bool_] | None, step: int) -> NDArray[np.float64]:
+    """Every `step`-th used pixel of each frame in L*a*b*: float64 `[N, 3]`."""
+    pixels = (
+        frame.reshape(-1, frame.shape[2]) if where is None else frame[where[index]]
+        for index, frame in enumerate(frames)
+    )
+    return np.concatenate([to_lab(own[::step, :3]) for own in pixels]).astype(np.float64)
+
+
+def _statistics(lab: NDArray[np.float64]) -> ColourStatistics:
+    return ColourStatistics(mean=lab.mean(axis=0), spread=lab.std(axis=0))
 
 
 WeightedTransfer = tuple[ColourTransfer, NDArray[np.float64]]

@@ -92,6 +92,12 @@ class Segment(Entry):
         """The generated frame after the last new one."""
         return self.lead + self.frames
 
+    @property
+    def held(self) -> int | None:
+        """The generated frame from which on the last image is held: only unused frames follow it."""
+        last = max((picture.at for picture in self.pictures), default=-1)
+        return last if self.new_end - 1 <= last < self.generate - 1 else None
+
     def limit_crossfade(self, *, before: int | None = None, after: int | None = None) -> Segment:
         """The segment with shorter crossfades; the frames that are left out are generated and not used.
 

@@ -78,7 +78,8 @@ def build_guide(
     """Build control video and mask of a segment.
 
     Layers from bottom to top: grey; the control video; fades; context, images and bridging frames. The mask
-    keeps only those of the top layer: the model generates all other pixels, guided by the layers below.
+    keeps only those of the top layer: the model generates all other pixels, guided by the layers below. The
+    last known frame is held where only unused frames follow it.
 
     Args:
         segment: of a plan.
@@ -97,6 +98,9 @@ def build_guide(
         control[:] = as_float(known.motion)
     for place, frame, weight in _fades(segment, placed, adjustments):
         control[place] += (frame - control[place]) * np.float32(weight)
+    if placed and (last := max(placed)) >= segment.new_end - 1:
+        # A latent frame holds several frames: grey ones behind the last known one would be mixed into it.
+        placed |= dict.fromkeys(range(last, segment.generate), placed[last])
     for place, frame in placed.items():
         control[place] = frame
         mask[place] = KEEP

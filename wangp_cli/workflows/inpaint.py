@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wangp_cli.media.audio import fit_frames
 from wangp_cli.media.clip import Audio, Clip, Frames, as_float, chunks
 from wangp_cli.media.mask import expand, feather, threshold
-from wangp_cli.media.match import ColourTransfer, apply_transfers, colour_statistics, colour_transfer
+from wangp_cli.media.match import ColourTransfer, apply_transfers, compare_redrawn
 from wangp_cli.media.resize import fit, fit_mask
 from wangp_cli.media.spool import Spool
 from wangp_cli.media.stills import read_image
@@ -120,9 +120,7 @@ class InpaintedSegments:
         where = inputs.mask.frames[..., 0] == KEEP
         if self._task.colour_match == 0 or not where.any():
             return None
-        return colour_transfer(
-            colour_statistics(made, where), colour_statistics(inputs.control.frames, where)
-        )
+        return compare_redrawn(made, inputs.control.frames, where).change
 
     def _sources(self, first: int, end: int) -> Iterator[tuple[Frames, Shares]]:
         """Frames of the video up to its end, in pieces, each with the share of new ones in its pixels."""

@@ -11,11 +11,10 @@ from wangp_cli.errors import GenerationError
 from wangp_cli.media.blend import crossfade
 from wangp_cli.media.clip import Frames, as_float
 from wangp_cli.media.match import (
-    ColourTransfer,
+    RedrawnColours,
     WeightedTransfer,
     apply_transfers,
-    colour_statistics,
-    colour_transfer,
+    compare_redrawn,
     transfers_between,
 )
 from wangp_cli.media.spool import Spool
@@ -145,7 +144,8 @@ def match_segment_colours(
 
     The model generates known frames again. The difference of their colours is removed from all frames: at the
     front the difference measured there, at the back that measured there, between them a mix of both
-    (`media.match.transfer_weights`). Only colour statistics are compared, so motion does not matter.
+    (`media.match.transfer_weights`). What the model drew wrong does not count: pixels (`compare_redrawn`), or
+    all of one end where the other is drawn well.
 
     Args:
         frames: `[segment.generate, H, W, 3]`, any dtype of `Frames`.
@@ -159,6 +159,10 @@ def match_segment_colours(
     transfers = _weighted_transfers(frames, segment, known, strength)
     for first in range(0, len(frames), _FRAMES_AT_ONCE):
         piece = as_float(frames[first : first + _FRAMES_AT_ONCE])
+        if segment.held is not None and 0 <= segment.held - first < len(piece):
+            # Of the frames that show a held image the last is drawn best: the first follows on motion.
+            piece = piece.copy()
+            piece[segment.held - first] = as_float(frames[len(frames) - 1 :])[0]
         own = [(change, weights[first : first + _FRAMES_AT_ONCE]) for change, weights in transfers]
         yield apply_transfers(piece, own) if own else piece
 
@@ -168,30 +172,30 @@ def _weighted_transfers(
 ) -> list[WeightedTransfer]:
     if strength == 0:
         return []
-    front, back = _front_transfer(frames, segment, known), _back_transfer(frames, segment, known)
-    if front is not None and back is not None:
-        return transfers_between(len(frames), front, back, strength)
-    return [(change, np.full(len(frames), strength)) for change in (front, back) if change is not None]
+    ends = [_front_colours(frames, segment, known), _back_colours(frames, segment, known)]
+    told = [end for end in ends if end is not None]
+    good = [end for end in told if not end.is_drawn_badly] or told
+    if len(good) == 2:
+        return transfers_between(len(frames), good[0].change, good[1].change, strength)
+    return [(end.change, np.full(len(frames), strength)) for end in good]
 
 
-def _front_transfer(frames: Frames | Spool, segment: Segment, known: KnownFrames) -> ColourTransfer | None:
+def _front_colours(frames: Frames | Spool, segment: Segment, known: KnownFrames) -> RedrawnColours | None:
     if (redrawn := segment.redrawn_context) and known.context is not None:
-        return _difference(frames[segment.lead - redrawn : segment.lead], known.context[-redrawn:])
+        return compare_redrawn(frames[segment.lead - redrawn : segment.lead], known.context[-redrawn:])
     opening = [picture for picture in segment.pictures if picture.at == 0]
-    return _difference(frames[:1], known.pictures[opening[0].image]) if opening else None
+    return compare_redrawn(frames[:1], known.pictures[opening[0].image]) if opening else None
 
 
-def _back_transfer(frames: Frames | Spool, segment: Segment, known: KnownFrames) -> ColourTransfer | None:
+def _back_colours(frames: Frames | Spool, segment: Segment, known: KnownFrames) -> RedrawnColours | None:
     if segment.context_after and known.after is not None:
-        return _difference(frames[segment.new_end : segment.new_end + segment.context_after], known.after)
+        return compare_redrawn(frames[segment.new_end : segment.new_end + segment.context_after], known.after)
     closing = max(segment.pictures, key=lambda picture: picture.at, default=None)
     if closing is None or closing.at < max(segment.lead, 1):
         return None
-    return _difference(frames[closing.at : closing.at + 1], known.pictures[closing.image])
-
-
-def _difference(generated: Frames, known: Frames) -> ColourTransfer:
-    return colour_transfer(colour_statistics(generated), colour_statistics(known))
+    end = closing.at + 1 if segment.held is None else segment.generate
+    redrawn = frames[closing.at : end]
+    return compare_redrawn(redrawn, np.repeat(known.pictures[closing.image], len(redrawn), axis=0))
 
 
 def _select(pieces: Iterable[Frames], first: int, end: int, count: int, name: str) -> Iterator[Frames]:
