@@ -89,7 +89,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "runtime.workspace": VOCABULARY,
     "runtime.control": VOCABULARY | {"runtime.events"},
     "runtime.report": VOCABULARY | {"runtime.events"},
-    "runtime.weights": VOCABULARY | {"pipelines.base", "pipelines.registry", "runtime.events"},
+    "runtime.weights": VOCABULARY | {"pipelines.base", "runtime.events"},
     "runtime.loras": VOCABULARY | {"pipelines.lora", "runtime.events", "runtime.session", "runtime.weights"},
     "runtime.history.log": VOCABULARY,
     "runtime.request": VOCABULARY

@@ -9,7 +9,6 @@ from typing import Literal
 
 from wangp_cli.errors import ModelError
 from wangp_cli.models import ModelSpec, Source
-from wangp_cli.pipelines import registry
 from wangp_cli.pipelines.base import Weights
 from wangp_cli.runtime.weights.download import checksums
 from wangp_cli.runtime.weights.fetch import needed_repositories
@@ -83,6 +82,8 @@ def _compare(path: Path, size: int, sha256: str) -> Finding:
 
 def _readable(spec: ModelSpec, models_dir: Path) -> Finding:
     """Whether a run can load the weights: by the code that loads them, up to the numbers in the files."""
+    from wangp_cli.pipelines import registry
+
     weights = expected(spec, models_dir)
     if not spec.is_diffusion:
         return _readable_network(weights)
