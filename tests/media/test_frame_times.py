@@ -124,6 +124,29 @@ def test_bursts_are_dropped_and_pauses_filled() -> None:
     assert len(times.pictures) / times.fps == pytest.approx(stamps[-1] / 1000, abs=0.1)
 
 
+@pytest.mark.parametrize(("first", "second"), [("24", "30"), ("30", "24"), ("25", "50")])
+def test_clips_of_two_rates_in_one_file_keep_the_rate_of_the_more_frequent(first: str, second: str) -> None:
+    rates = [Fraction(first)] * 60 + [Fraction(second)] * 80
+    stamps = [round(seconds * 90000) for seconds in accumulate([Fraction(0), *(1 / rate for rate in rates)])]
+    times = constant_times(stamps, MPEG, [])
+    assert times.fps == Fraction(second)
+    assert times.notice is not None
+    for picture, stamp in enumerate(stamps):
+        if picture in times.pictures:
+            shown = list(times.pictures).index(picture) / times.fps
+            assert float(shown) == pytest.approx(stamp / 90000, abs=float(1 / times.fps))
+
+
+@pytest.mark.parametrize("lost", [0.1, 0.3])
+def test_dropped_frames_leave_the_rate_exact(lost: float) -> None:
+    kept = np.flatnonzero(np.random.default_rng(1).random(3000) >= lost)
+    stamps = [round(int(n) * 1001 / 24) for n in kept]
+    times = constant_times(stamps, MILLISECOND, [Fraction(20)])
+    assert times.fps == NTSC_FILM
+    assert len(times.pictures) == kept[-1] - kept[0] + 1
+    assert times.stored == len(set(times.pictures)) == len(kept)
+
+
 @pytest.mark.parametrize("stamps", [[0, 1, 10**13], [5, 5, 5]])
 def test_impossible_stamps_are_an_error(stamps: list[int]) -> None:
     with pytest.raises(MediaError):

@@ -87,21 +87,30 @@ def constant_times(
         return FrameTimes(fps=fps, pictures=(0,) * _shown(last, tick, fps), start=start, stored=1)
     times = np.asarray(stamps, np.float64) - stamps[0]
     steps = np.diff(times)
-    usual, agrees = _usual_step(steps, tick)
-    counts = np.maximum(np.round(steps / usual), 1 if agrees else 0)
-    places = np.concatenate([[0.0], np.cumsum(counts)])
-    fps = _fitting_rate(times, places, tick, declared) if agrees else _nearest_rate(usual, tick, declared)
-    exact = times * float(tick * fps)
-    if agrees:
-        exact -= np.median(exact - places)
-    if agrees and places[-1] == len(stamps) - 1 and np.abs(exact - places).max() < 1:
-        numbers: list[int | None] = list(range(len(stamps)))
-    else:
-        numbers = _numbers(exact)
+    if not steps.any():
+        raise MediaError("all pictures have one time stamp")
+    rounding = 1.0 if tick <= _COARSEST_ROUNDING else 0.0
+    fps, numbers = _at_usual_step(times, steps, rounding, tick, declared)
     end = max(number for number in numbers if number is not None) + _shown(last, tick, fps)
     if end > _MOST_FRAMES:
         raise MediaError(f"the time stamps span {float(times[-1] * float(tick)):.0f} seconds")
     return FrameTimes(fps=fps, pictures=_pictures(numbers, end), start=start, stored=len(stamps))
+
+
+def _at_usual_step(
+    times: Steps, steps: Steps, rounding: float, tick: Fraction, declared: Sequence[Fraction]
+) -> tuple[Fraction, Sequence[int | None]]:
+    """The rate of the usual step, and the frame of each picture; None for a picture to drop."""
+    frequent = _frequent_step(steps, rounding)
+    for step in (_mean_step(steps, rounding), frequent):
+        places = _places(steps, step, rounding)
+        if places is not None:
+            fps = _fitting_rate(times, places, tick, declared)
+            # A change of rate on the way would move the pictures between them further and further.
+            if np.abs(times * float(tick * fps) - places).max() < 1:
+                return fps, places.astype(int).tolist()
+    fps = _nearest_rate(frequent, tick, declared)
+    return fps, _numbers(times * float(tick * fps))
 
 
 def _shown(last: int | None, tick: Fraction, fps: Fraction) -> int:
@@ -110,23 +119,29 @@ def _shown(last: int | None, tick: Fraction, fps: Fraction) -> int:
     return round(frames) if frames > _LONG_STEP else 1
 
 
-def _usual_step(steps: Steps, tick: Fraction) -> tuple[float, bool]:
-    """The usual step, and whether nearly all steps agree with it or are gaps of several."""
-    rounding = 1.0 if tick <= _COARSEST_ROUNDING else 0.0
+def _mean_step(steps: Steps, rounding: float) -> float:
+    """The mean of all steps but gaps."""
     positive = steps[steps > 0]
-    if not len(positive):
-        raise MediaError("all pictures have one time stamp")
-    near = positive[positive <= _LONG_STEP * np.median(positive) + rounding]
-    mean = float(near.mean())
-    if (np.abs(near - mean) <= max(_JITTER * mean, rounding)).sum() >= _NEARLY_ALL * len(steps):
-        return mean, True
-    ordered = np.sort(positive)
+    return float(positive[positive <= _LONG_STEP * np.median(positive) + rounding].mean())
+
+
+def _frequent_step(steps: Steps, rounding: float) -> float:
+    """The mean of the largest group of about equal steps; of two groups of the shorter ones."""
+    ordered = np.sort(steps[steps > 0])
     values = np.unique(ordered)
     slack = np.maximum(0.1 * values, rounding)
     sizes = np.searchsorted(ordered, values + slack, "right") - np.searchsorted(ordered, values - slack)
-    # Of equally frequent steps the shortest, which drops no picture.
-    chosen = values[np.argmax(sizes)], slack[np.argmax(sizes)]
-    return float(ordered[np.abs(ordered - chosen[0]) <= chosen[1]].mean()), False
+    best = int(np.argmax(sizes))
+    return float(ordered[np.abs(ordered - values[best]) <= slack[best]].mean())
+
+
+def _places(steps: Steps, step: float, rounding: float) -> Steps | None:
+    """The frame of each picture if nearly all steps agree with one, or are gaps of several; else None."""
+    counts = np.maximum(np.round(steps / step), 1)
+    agree = np.abs(steps - counts * step) <= max(_JITTER * step, rounding)
+    if agree.mean() < _NEARLY_ALL or (counts == 1).mean() < 1 / 2:
+        return None
+    return np.concatenate([[0.0], np.cumsum(counts)])
 
 
 def _fitting_rate(times: Steps, places: Steps, tick: Fraction, declared: Sequence[Fraction]) -> Fraction:
