@@ -36,7 +36,10 @@ def master(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def counted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds with reordered frames and a group of pictures each second, each open to the one before."""
     path = tmp_path_factory.mktemp("times") / "open.ts"
-    ffmpeg("-f lavfi -i testsrc2=s=96x64:r=24:d=2 -c:v mpeg2video -q:v 3 -bf 2 -g 18", path)
+    ffmpeg(
+        "-f lavfi -i testsrc2=s=96x64:r=24:d=2 -f lavfi -i sine=d=2:r=16000",
+        "-c:v mpeg2video -q:v 3 -bf 2 -g 18 -c:a mp2", path,
+    )  # fmt: skip
     return path
 
 
@@ -127,6 +130,10 @@ def test_transport_streams_one_behind_another_are_one_video(counted: Path, tmp_p
     frames = read_video(counted).frames
     assert (probe(path).frames, probe(path).fps) == (96, Fraction(24))
     assert np.array_equal(read_frames(path, [10, 58]), frames[[10, 10]])
+    assert probe(path).audio_seconds == pytest.approx(4, abs=0.1)
+    sound = read_video(path).audio
+    assert sound is not None
+    assert np.abs(sound.samples[-8000:]).max() > 0.05
 
 
 @pytest.mark.slow

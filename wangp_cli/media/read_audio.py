@@ -35,6 +35,8 @@ _MAX_GAP = Fraction(7200)
 """Most seconds without audio."""
 _MAX_CLOCK_STEP = Fraction(10)
 """Seconds of a gap beyond which a clock that may restart has done so."""
+_MAX_OVERLAP = Fraction(1, 2)
+"""Seconds by which blocks may overlap before a clock that may restart has done so."""
 _RESTARTING = frozenset({"mpegts", "mpeg", "ogg"})
 """Formats whose clock may restart on the way."""
 _UNTIMED = frozenset({"avi"})
@@ -140,14 +142,15 @@ def _in_place(opened: InputContainer, stream: Any, path: Path, seconds: Fraction
     """The blocks of a stream with silence where time stamps leave a gap, from the first frame on."""
     zero = _start_of_frames(opened, path)
     timed = zero is not None and opened.format.name not in _UNTIMED
-    limit = _MAX_CLOCK_STEP if opened.format.name in _RESTARTING else _MAX_GAP
+    restarts = opened.format.name in _RESTARTING
+    earliest, latest = (-_MAX_OVERLAP, _MAX_CLOCK_STEP) if restarts else (-_MAX_GAP, _MAX_GAP)
     position, values = Fraction(0), 0
     for begin, block in _Blocks(opened, stream):
         audio = block
         if zero is None:
             zero = begin or Fraction(0)
         drift = Fraction(0) if begin is None else begin - zero - position
-        if position and abs(drift) > limit:
+        if position and not earliest <= drift <= latest:
             # The clock of the file was set anew.
             zero, drift = zero + drift, Fraction(0)
         elif abs(drift) > _MAX_GAP:
