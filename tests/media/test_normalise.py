@@ -19,6 +19,8 @@ from wangp_cli.media.resize import fit
 from wangp_cli.media.write import write_video
 
 CODES = {"ycgco": 8, "bt2020c": 10}
+PQ = "-color_primaries bt2020 -color_trc smpte2084 -colorspace bt2020nc"
+UNTAGGED = "-f lavfi -i testsrc2=s=64x48:d=0.1 -pix_fmt yuv420p10le"
 WIDE = moving(2, 186, 96)
 
 
@@ -82,9 +84,25 @@ def test_colours_that_cannot_be_converted_are_refused_when_a_file_is_probed(
         probe(tmp_path / "odd.mp4")
 
 
+def test_dolby_vision_without_another_base_layer_is_refused(tmp_path: Path) -> None:
+    codec = "-c:v libx265 -x265-params log-level=none -tag:v hvc1"
+    ffmpeg(UNTAGGED, codec, tmp_path / "five.mp4", f"{codec} {PQ}", tmp_path / "eight.mp4")
+    for path in tmp_path.iterdir():
+        path.write_bytes(path.read_bytes().replace(b"hvc1", b"dvh1"))
+    with pytest.raises(MediaError, match=r"five\.mp4.*Dolby Vision"):
+        probe(tmp_path / "five.mp4")
+    assert probe(tmp_path / "eight.mp4").transfer == "smpte2084"
+
+
+@pytest.mark.parametrize("tags", ["-color_trc smpte2084", "-color_primaries bt2020", "-colorspace bt2020nc"])
+def test_tags_that_come_together_are_told_by_one_of_them(tags: str, tmp_path: Path) -> None:
+    ffmpeg(UNTAGGED, f"-c:v ffv1 {tags}", tmp_path / "hdr.mkv")
+    facts = probe(tmp_path / "hdr.mkv")
+    assert (facts.primaries, facts.matrix, len(facts.notices)) == ("bt2020", "bt2020nc", 1)
+
+
 def test_tags_of_the_container_count_where_the_codec_has_none(folder: Path, tmp_path: Path) -> None:
-    tags = "-color_primaries bt2020 -color_trc smpte2084 -colorspace bt2020nc"
-    ffmpeg("-i", folder / "square.mp4", f"-pix_fmt yuv420p10le -c:v ffv1 {tags}", tmp_path / "pq.mkv")
+    ffmpeg("-i", folder / "square.mp4", f"-pix_fmt yuv420p10le -c:v ffv1 {PQ}", tmp_path / "pq.mkv")
     with av.open(str(tmp_path / "pq.mkv")) as opened:
         frame = next(opened.decode(video=0))
         picture = Normaliser(opened.streams.video[0]).describe(frame)

@@ -22,14 +22,16 @@ TRANSFERS = {
 }  # fmt: skip
 MATRICES = {
     0: "gbr", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco", 9: "bt2020nc",
-    10: "bt2020c", 14: "ictcp",
+    10: "bt2020c", 11: "smpte2085", 12: "chroma-derived-nc", 13: "chroma-derived-c", 14: "ictcp",
+    15: "ipt-c2", 16: "ycgco-re", 17: "ycgco-ro",
 }  # fmt: skip
-UNSUPPORTED_MATRICES = frozenset({8, 10, 14})
+UNSUPPORTED_MATRICES = frozenset({8, *range(10, 18)})
 """Those of `MATRICES` that FFmpeg does not convert."""
 RANGES = {1: "tv", 2: "pc"}
 """Names of ITU-T H.273 code points, as FFmpeg spells them; anything else is `unknown`."""
 
 BT709 = 1
+BT2020 = 9
 GBR = 0
 LIMITED = 1
 FULL = 2

@@ -14,7 +14,7 @@ from av import VideoFrame
 from wangp_cli.media import colour
 from wangp_cli.media.clip import Frames
 from wangp_cli.media.deinterlace import stream_field_order
-from wangp_cli.media.hdr import conversion_notice, differs_from_bt709, to_bt709
+from wangp_cli.media.hdr import conversion_notice, differs_from_bt709, is_hdr, to_bt709
 from wangp_cli.media.orientation import UPRIGHT, Orientation
 from wangp_cli.media.square import SQUARE, pixel_aspect, square_notice, square_size, to_square
 
@@ -22,6 +22,9 @@ _FIELD_ORDERS = {"tff": "top field first", "bff": "bottom field first"}
 UNKNOWN = 2
 """Code of ITU-T H.273 for primaries, transfer and matrix."""
 _KEPT_CONVERTERS = 4
+_DOLBY_VISION = frozenset({"dvh1", "dvhe", "dva1", "dvav", "dav1"})
+"""Codes of video in MP4 that a decoder must know the metadata of, unless its tags say otherwise."""
+_ADVICE = ", convert the video to BT.709"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,30 +95,40 @@ class Normaliser:
         self._aspect = pixel_aspect(stream.sample_aspect_ratio)
         self._order = stream_field_order(stream)
         self._tags = (context.color_primaries, context.color_trc, context.colorspace, context.color_range)
+        self._dolby_vision = context.codec_tag in _DOLBY_VISION
         self._converters: dict[object, colour.Converter] = {}
 
     def describe(self, frame: VideoFrame) -> StoredPicture:
         """How a frame is stored, by its own tags, else by those of the stream.
 
         Raises:
-            ValueError: its colours have a matrix that is not supported.
+            ValueError: its colours are in a system that is not supported.
         """
         primaries, transfer, matrix, range_ = self._tags
-        picture = StoredPicture(
+        primaries = _known(colour.PRIMARIES, frame.color_primaries, primaries, UNKNOWN)
+        transfer = _known(colour.TRANSFERS, frame.color_trc, transfer, UNKNOWN)
+        matrix = _known(colour.MATRICES, frame.colorspace, matrix, UNKNOWN)
+        if is_hdr(transfer) or colour.BT2020 in (primaries, matrix):
+            # These tags come together; where one of them is missing the others tell it.
+            primaries = colour.BT2020 if primaries == UNKNOWN else primaries
+            matrix = colour.BT2020 if matrix == UNKNOWN and not frame.format.is_rgb else matrix
+        if matrix in colour.UNSUPPORTED_MATRICES and not frame.format.is_rgb:
+            raise ValueError(f"its colour matrix {colour.MATRICES[matrix]} is not supported{_ADVICE}")
+        if self._dolby_vision and transfer == UNKNOWN:
+            raise ValueError(
+                f"Dolby Vision alone, without a base layer of HDR10 or HLG, is not supported{_ADVICE}"
+            )
+        return StoredPicture(
             width=frame.width,
             height=frame.height,
             aspect=self._aspect,
             orientation=_orientation(frame),
-            primaries=_known(colour.PRIMARIES, frame.color_primaries, primaries, UNKNOWN),
-            transfer=_known(colour.TRANSFERS, frame.color_trc, transfer, UNKNOWN),
-            matrix=_known(colour.MATRICES, frame.colorspace, matrix, UNKNOWN),
+            primaries=primaries,
+            transfer=transfer,
+            matrix=matrix,
             range=_known(colour.RANGES, frame.color_range, range_, 0),
             field_order=self._field_order(frame),
         )
-        if picture.matrix in colour.UNSUPPORTED_MATRICES:
-            name = colour.MATRICES[picture.matrix]
-            raise ValueError(f"its colour matrix {name} is not supported, convert it to BT.709")
-        return picture
 
     def to_array(self, frame: VideoFrame) -> Frames:
         """A frame as `[H, W, 3]`, or `[H, W, 4]` where it has alpha: uint16 if it has more than 8 bits."""
