@@ -43,15 +43,69 @@ def test_help_of_one_task_type_imports_no_other(home: Path) -> None:
     assert not imported & {"rich", "yaml", "sqlalchemy", "platformdirs", "wangp_cli.tasks.travel"}
 
 
-@pytest.mark.parametrize(
-    ("line", "completed"),
-    [("wangp tr", "travel"), ("wangp models fe", "fetch"), ("wangp travel --mod", "--mode")],
-)
-def test_names_are_completed(line: str, completed: str) -> None:
-    said = {"_WANGP_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+def complete(words: str, **environment: str) -> list[str]:
+    """What the shell offers for the last word."""
+    said = {
+        "_WANGP_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split(" ")) - 1),
+        **environment,
+    }
     result = CliRunner().invoke(app, env=said, prog_name="wangp")
     assert result.exit_code == 0
-    assert completed in result.output.split()
+    return result.output.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("wangp tr", "travel"),
+        ("wangp models fe", "fetch"),
+        ("wangp travel --mod", "--mode"),
+        ("wangp generate -m vace_1", "vace_1.3B"),
+        ("wangp batch --model vace_1", "vace_1.3B"),
+        ("wangp models show vace_1", "vace_1.3B"),
+        ("wangp loras check x -m vace_1", "vace_1.3B"),
+        ("wangp generate --preset h", "hd"),
+        ("wangp presets show h", "hd"),
+        ("wangp travel --accelerator light", "lightning"),
+        ("wangp travel --accelerator n", "none"),
+        ("wangp generate --attention sa", "sage"),
+        ("wangp generate --codec ff", "ffv1"),
+        ("wangp generate --cache f", "fbcache"),
+        ("wangp join --mode r", "replace"),
+        ("wangp control l", "last"),
+        ("wangp control last pa", "pause"),
+        ("wangp generate --sampler uni", "unipc"),
+    ],
+)
+def test_names_are_completed(line: str, completed: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(home))
+    assert completed in complete(line)
+
+
+def test_loras_are_completed_by_name_and_by_path(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANGP_LORAS_DIR", str(tmp_path / "named"))
+    for name in ("named/style.safetensors", "near/other.safetensors", "near/notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert complete("wangp generate --lora s") == ["style.safetensors"]
+    assert complete("wangp generate --lora ne") == ["near/"]
+    assert complete("wangp generate --lora near/") == ["near/other.safetensors"]
+    assert complete("wangp loras show near/o") == ["near/other.safetensors"]
+
+
+def test_a_list_that_cannot_be_read_completes_nothing(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(home))
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "broken.yaml").write_text("[")
+    assert complete("wangp generate -m vace_1", WANGP_CONFIG_DIR=str(tmp_path)) == []
 
 
 def test_results_that_cannot_be_written_are_an_error(home: Path) -> None:

@@ -12,6 +12,7 @@ import typer
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from wangp_cli.commands._complete import completer
 from wangp_cli.commands._errors import report_errors
 from wangp_cli.errors import RequestError
 from wangp_cli.tasks.fields import Flag, Spec
@@ -54,6 +55,7 @@ def option(name: str, field: FieldInfo, flag: Flag, panel: str) -> inspect.Param
         metavar=flag.metavar or metavar_of(kind),
         rich_help_panel=panel,
         show_default=False,
+        autocompletion=completer(flag, field.annotation),
     )
     return _optional(name, Annotated[kind | None, typer_parameter])
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from wangp_cli.catalogue import Catalogue
+from wangp_cli.commands import _complete
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.settings import Folders, Settings
 
@@ -19,14 +20,8 @@ ModelsDir = Annotated[
 ]
 
 
-def complete_name(incomplete: str) -> list[str]:
-    """Names of models that start with `incomplete`, for shell completion."""
-    _, _, folders = bootstrap.load_settings()
-    return [name for name in bootstrap.catalogue(folders).models if name.startswith(incomplete)]
-
-
-Name = Annotated[str, typer.Argument(help="Name of the model.", autocompletion=complete_name)]
-Names = Annotated[list[str], typer.Argument(help="Names of models.", autocompletion=complete_name)]
+Name = Annotated[str, typer.Argument(help="Name of the model.", autocompletion=_complete.models)]
+Names = Annotated[list[str], typer.Argument(help="Names of models.", autocompletion=_complete.models)]
 
 
 @dataclass(frozen=True)

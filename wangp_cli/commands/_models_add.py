@@ -12,8 +12,9 @@ import typer
 import yaml
 
 from wangp_cli.catalogue import read_yaml
+from wangp_cli.commands import _complete
 from wangp_cli.commands._errors import report_errors
-from wangp_cli.commands._models import Json, ModelsContext, complete_name, models_context
+from wangp_cli.commands._models import Json, ModelsContext, models_context
 from wangp_cli.commands._table import write_json
 from wangp_cli.errors import ConflictError, ModelError, NoSpaceError, RequestError
 from wangp_cli.files.atomic import write_atomic
@@ -30,7 +31,7 @@ Like = Annotated[
         "--like",
         help="Model of the catalogue with the same network; its text encoder, VAE and tokenizer are used.",
         metavar="MODEL",
-        autocompletion=complete_name,
+        autocompletion=_complete.models,
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing entry or folder.")]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from wangp_cli.commands import _complete
 from wangp_cli.commands._errors import report_errors
-from wangp_cli.commands._models import Json, ModelsContext, ModelsDir, Name, complete_name, models_context
+from wangp_cli.commands._models import Json, ModelsContext, ModelsDir, Name, models_context
 from wangp_cli.commands._models_add import AllowPickle, Like, Overwrite, absolute, base_model, unwritable
 from wangp_cli.commands._table import write_json
 from wangp_cli.commands._transfer import show_transfer
@@ -28,7 +29,7 @@ AsDtype = Annotated[Dtype, typer.Option("--dtype", help="Dtype of the transforme
 
 def convert_command(
     model: Annotated[
-        str, typer.Argument(help="Name of a model in files, or a file.", autocompletion=complete_name)
+        str, typer.Argument(help="Name of a model in files, or a file.", autocompletion=_complete.models)
     ],
     folder: Annotated[Path, typer.Argument(help="Folder to write.")],
     like: Like = None,

@@ -14,7 +14,8 @@ class StartOptions(Spec):
 
     panel: ClassVar[str] = "Command"
     preset: Annotated[
-        tuple[str, ...], Flag("Preset to start from; repeatable, later ones win.", metavar="NAME")
+        tuple[str, ...],
+        Flag("Preset to start from; repeatable, later ones win.", metavar="NAME", complete="presets"),
     ] = ()
     dry_run: Annotated[bool, Flag("Print the resolved request as JSON and stop.", negative="")] = False
 

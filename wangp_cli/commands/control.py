@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from wangp_cli.commands import _complete
 from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._table import write_facts, write_json
 from wangp_cli.errors import RequestError
@@ -19,7 +20,9 @@ def control(
     run: Annotated[
         str,
         typer.Argument(
-            help="Id of a run, its beginning, the run's output folder, or last.", show_default=False
+            help="Id of a run, its beginning, the run's output folder, or last.",
+            show_default=False,
+            autocompletion=_complete.runs,
         ),
     ],
     action: Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from wangp_cli.catalogue import Catalogue
+from wangp_cli.commands import _complete
 from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._models import ModelsDir
 from wangp_cli.commands._table import values_list, write_facts, write_json, write_table
@@ -25,7 +26,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[
     str,
     typer.Argument(
-        help="File, folder, name in the LoRA folder, OWNER/REPOSITORY:FILE or https address.", metavar="LORA"
+        help="File, folder, name in the LoRA folder, OWNER/REPOSITORY:FILE or https address.",
+        metavar="LORA",
+        autocompletion=_complete.loras,
     ),
 ]
 
@@ -88,7 +91,14 @@ def show(name: Name, json: Json = False) -> None:
 def check(
     name: Name,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Compare with this model only.", metavar="NAME")
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Compare with this model only.",
+            metavar="NAME",
+            autocompletion=_complete.models,
+        ),
     ] = None,
     json: Json = False,
     models_dir: ModelsDir = None,

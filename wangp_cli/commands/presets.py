@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from wangp_cli.commands import _complete
 from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._table import values_line, write_facts, write_json, write_table
 from wangp_cli.runtime import bootstrap
@@ -36,7 +37,10 @@ def list_presets(context: typer.Context, json: Json = False) -> None:
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(help="Name of the preset.")], json: Json = False) -> None:
+def show(
+    name: Annotated[str, typer.Argument(help="Name of the preset.", autocompletion=_complete.presets)],
+    json: Json = False,
+) -> None:
     """Show the values of a preset."""
     with report_errors():
         preset = bootstrap.presets(bootstrap.user_folders()).get(name)

@@ -34,6 +34,7 @@ class CameraOptions(Spec):
             f"Camera path from which the video is re-rendered: {', '.join(PATHS)}; or its number.",
             metavar="PATH",
             default="the model's",
+            choices=tuple(PATHS),
         ),
     ] = None
     camera_file: Annotated[

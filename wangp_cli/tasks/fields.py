@@ -47,6 +47,8 @@ class Flag:
         default: the default in the help, where the field's own is not what most users get.
         negative: the long name that sets a boolean to false; None is `no-NAME`, empty is none.
         positional: an argument of the command instead of an option.
+        complete: the list of names that a shell completes its values from.
+        choices: values that a shell completes, where the type does not list them.
     """
 
     help: str
@@ -56,6 +58,8 @@ class Flag:
     default: str | None = None
     negative: str | None = None
     positional: bool = False
+    complete: Literal["models", "presets", "accelerators", "loras"] | None = None
+    choices: tuple[str, ...] = ()
 
     def option(self, field: str) -> str:
         """The long option, as typed."""

@@ -65,6 +65,7 @@ class LoraOptions(Spec):
             "presets`; none turns it off.",
             metavar="NAME",
             default=MODELS,
+            complete="accelerators",
         ),
     ] = None
     loras: Annotated[
@@ -74,6 +75,7 @@ class LoraOptions(Spec):
             "Strengths by phase 1;0.5, by step 0.9,0.5.",
             name="lora",
             metavar="PATH[@STRENGTH]",
+            complete="loras",
         ),
     ] = ()
     lora_multipliers: Annotated[

@@ -46,7 +46,7 @@ class ModelChoice(Spec):
     model: Annotated[
         str,
         Field(min_length=1, max_length=128),
-        Flag("Model to use; `wangp models` lists them.", "-m", metavar="NAME"),
+        Flag("Model to use; `wangp models` lists them.", "-m", metavar="NAME", complete="models"),
     ]
 
 

@@ -101,7 +101,11 @@ class Runtime(Spec):
 
     panel: ClassVar[str] = "Runtime"
     device: Annotated[
-        str, AfterValidator(_device), Flag("Device: auto, cpu, cuda, cuda:1 or mps.", metavar="NAME")
+        str,
+        AfterValidator(_device),
+        Flag(
+            "Device: auto, cpu, cuda, cuda:1 or mps.", metavar="NAME", choices=("auto", "cpu", "cuda", "mps")
+        ),
     ] = "auto"
     dtype: Annotated[
         Literal["auto", Dtype],
@@ -148,14 +152,22 @@ class Runtime(Spec):
     attention: Annotated[
         str,
         AfterValidator(_attention),
-        Flag("Attention backend, such as native, flash or sage.", metavar="NAME"),
+        Flag(
+            "Attention backend, such as native, flash or sage.",
+            metavar="NAME",
+            choices=(*BACKENDS, *ATTENTION),
+        ),
     ] = "auto"
     compile: Annotated[bool, Flag("Compile the transformer's blocks: a slow start, then faster.")] = False
     boost: Annotated[bool, Flag("Compute both guidance branches in one pass: faster, more memory.")] = False
     cache: Annotated[
         str | None,
         AfterValidator(_cache),
-        Flag("Skip steps that change little: fbcache or magcache.", metavar="NAME[=THRESHOLD]"),
+        Flag(
+            "Skip steps that change little: fbcache or magcache.",
+            metavar="NAME[=THRESHOLD]",
+            choices=tuple(CACHES),
+        ),
     ] = None
     exact: Annotated[bool, Flag("Bit for bit what diffusers' own pipeline gives.")] = False
     offline: Annotated[bool, Flag("Fetch nothing from the network.")] = False

@@ -126,7 +126,9 @@ class Encoding(Spec):
     codec: Annotated[
         Codec | None,
         Flag(
-            f"Video codec: {', '.join(get_args(Codec))}. Default: the container's usual one.", metavar="NAME"
+            f"Video codec: {', '.join(get_args(Codec))}. Default: the container's usual one.",
+            metavar="NAME",
+            choices=get_args(Codec),
         ),
     ] = None
     crf: Annotated[
