@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from wangp_cli.errors import MediaError
+from wangp_cli.media.icc import to_srgb
 
 _TICK = Fraction(1, 1000)
 _SHORTEST_MILLISECONDS = 10
@@ -58,8 +59,11 @@ def _write(container: Any, image: Image.Image) -> None:
     stream.time_base = stream.codec_context.time_base = _TICK
     mode, pixels = ("RGBA", "rgba") if image.mode == "RGBA" else ("RGB", "rgb24")
     begin = 0
+    profile = image.info.get("icc_profile")
     for picture in ImageSequence.Iterator(image):
-        frame = av.VideoFrame.from_ndarray(np.asarray(picture.convert(mode)), format=pixels)
+        converted = to_srgb(picture, profile) if profile else None
+        shown = picture if converted is None else converted[0]
+        frame = av.VideoFrame.from_ndarray(np.asarray(shown.convert(mode)), format=pixels)
         duration = int(picture.info.get("duration", 0))
         duration = duration if duration >= _SHORTEST_MILLISECONDS else _USUAL_MILLISECONDS
         frame.pts, frame.time_base, frame.duration = begin, _TICK, duration

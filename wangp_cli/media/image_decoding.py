@@ -60,7 +60,7 @@ def open_image(path: Path) -> Iterator[Image.Image]:
         MediaError: not an image of a known format, or too large.
     """
     _silence_libtiff()
-    formats = (*_READ, _heif_format()) if media_suffix(path) == ".heic" else _READ
+    formats = (*_READ, _heif_format(path)) if media_suffix(path) == ".heic" else _READ
     with media_errors(path, "image"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # Pillow only warns between its limit and twice that.
@@ -133,7 +133,8 @@ def _pixels(path: Path, image: Image.Image) -> tuple[Frames, ColourTags, str | N
     if not profile or converted:
         return pixels, tags, None
     # Pillow converts 8 bits only.
-    source = image if codec is None else Image.fromarray(as_uint8(pixels))
+    deep = as_uint8(pixels[..., 0] if image.mode.startswith("I;16") else pixels)
+    source = image if codec is None else Image.fromarray(deep)
     result = to_srgb(source, profile)
     if result is None or np.abs(_rgb(result[0]).astype(np.int16) - as_uint8(pixels)).max() <= 1:
         return pixels, tags, None
@@ -164,7 +165,8 @@ def _from_numbers(path: Path, image: Image.Image) -> Frames:
     else:
         kind = "floats" if image.mode == "F" else "integers"
         raise MediaError(
-            f"{path.name!r} has {kind} from {values.min():g} to {values.max():g}, whose white is not known",
+            f"{path.name!r} has {kind} from {np.nanmin(values):g} to {np.nanmax(values):g}, "
+            "whose white is not known",
             hint="save it with 8 or 16 bits, or as floats from 0 to 1",
         )
     return np.repeat(grey[..., None], 3, axis=2)
@@ -189,13 +191,14 @@ def _avif_pixels(path: Path, image: Image.Image) -> Frames | None:
         return Normaliser(stream).to_rgb(frame)
 
 
-def _heif_format() -> str:
+def _heif_format(path: Path) -> str:
     """Pillow's name of HEIF, with its plug-in registered."""
     try:
         from pillow_heif import register_heif_opener
     except ImportError:
         raise MediaError(
-            "HEIC pictures need a plug-in", hint="pip install 'wangp-cli[heif]', or save it as a JPEG"
+            f"{str(path)!r} is a HEIC picture, which needs a plug-in",
+            hint="pip install 'wangp-cli[heif]', or save it as a JPEG",
         ) from None
     register_heif_opener()
     return "HEIF"
