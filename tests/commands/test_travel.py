@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import Run, clean_environment
+from wangp_cli.commands.travel import read_prompts
+from wangp_cli.errors import RequestError
 from wangp_cli.media.clip import as_float
 from wangp_cli.media.read_video import read_video
 from wangp_cli.media.stills import write_image
@@ -151,3 +153,12 @@ def test_the_starter_passes_the_pictures_it_is_given(run: Run, tmp_path: Path) -
     assert [
         psnr(frames[at : at + 1], picture) > 20 for at, picture in zip([0, 16, 32], ends, strict=True)
     ] == [True] * 3
+
+
+def test_a_file_of_prompts_has_comments_and_macros(tmp_path: Path) -> None:
+    file = tmp_path / "prompts.txt"
+    file.write_text('# parts\n! {Animal}="cat","dog"\na {Animal}\n! {B}="x"\n  # last\nthe end\n')
+    assert read_prompts(file) == ["a cat", "a dog", "the end"]
+    file.write_text("! broken")
+    with pytest.raises(RequestError, match="--prompts-file: macro"):
+        read_prompts(file)

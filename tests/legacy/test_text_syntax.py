@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wangp_cli.errors import RequestError
-from wangp_cli.legacy.text_syntax import expand_macros, prompts, strengths
+from wangp_cli.legacy.text_syntax import expand_macros, is_enhanced, prompts, strengths
 
 NUMBERS = st.floats(-10, 10).map(lambda number: f"{number:.3f}")
 WORDS = st.text("abcxyz", min_size=1, max_size=5)
@@ -66,3 +66,28 @@ def test_every_macro_line_starts_a_new_template() -> None:
 def test_a_broken_macro_is_an_error(text: str) -> None:
     with pytest.raises(RequestError, match="macro"):
         expand_macros(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("!enhanced!\na fox\n\na hare", ["a fox", "a hare"]),
+        ("!enhanced!\r\na fox", ["a fox"]),
+        ("#!PROMPT!: fox\na red fox\n\n#!PROMPT!: hare\na hare", ["a red fox", "a hare"]),
+        ("a fox\n   # a note\nin snow", ["a fox\nin snow"]),
+        ("\t# a {note}\na fox", ["a fox"]),
+        ("# nothing\n  # at all", [""]),
+        ("", [""]),
+        ('  ! {A}="cat","dog"\na {A}', ["a cat", "a dog"]),
+        ('# ! {A}="cat"\na fox', ["a fox"]),
+        ("a fox #1", ["a fox #1"]),
+    ],
+)
+def test_marks_comments_and_macros_are_no_prompt(text: str, found: list[str]) -> None:
+    assert prompts(text, "PG") == found
+
+
+def test_an_enhanced_prompt_is_known_by_its_mark() -> None:
+    assert is_enhanced("!enhanced!\na")
+    assert is_enhanced("#!PROMPT!: a\nb")
+    assert not any(map(is_enhanced, ["!enhanced! a", "a\n!enhanced!\n", "# a", None, 3]))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wangp_cli.tasks.lora_strength import Strength
+from wangp_cli.tasks.lora_strength import Strength, refuse_decimal_comma, with_points
 
 NUMBERS = st.floats(-10, 10, allow_nan=False).map(lambda number: number + 0.0)
 
@@ -82,3 +82,25 @@ def test_more_phases_than_the_run_has_are_refused(text: str, phases: int) -> Non
 def test_what_is_no_strength_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"is|could not"):
         Strength.parse(text)
+
+
+@pytest.mark.parametrize("text", ["0,9", "1,5", "-0,5", "0,75", "1,0", "1;0,5", "0,9;1"])
+def test_a_decimal_comma_is_refused_with_what_to_write(text: str) -> None:
+    with pytest.raises(ValueError, match=r"has a decimal comma: write -?\d\.\d+, or"):
+        refuse_decimal_comma(text)
+    again = with_points(text)
+    refuse_decimal_comma(again)
+    assert Strength.parse(again) == Strength.parse(text)
+
+
+@pytest.mark.parametrize("text", ["0.9", "1;0", "0.9,0.5", "1,0,0", "1.0,0", "1.2;0,1", "1;0.5,1", ""])
+def test_other_strengths_have_no_decimal_comma(text: str) -> None:
+    refuse_decimal_comma(text)
+    assert with_points(text) == text
+
+
+@given(st.lists(st.lists(st.integers(-3, 9).map(float), min_size=1, max_size=3), min_size=1, max_size=3))
+def test_a_written_strength_is_read_as_the_same(phases: list[list[float]]) -> None:
+    strength = Strength(tuple(map(tuple, phases)))
+    refuse_decimal_comma(str(strength))
+    assert Strength.parse(str(strength)) == strength

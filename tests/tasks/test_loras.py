@@ -50,3 +50,11 @@ def test_multipliers_go_by_position() -> None:
 def test_what_cannot_be_meant_is_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         LoraOptions.model_validate(values)
+
+
+@pytest.mark.parametrize("text", ["x@0,9", "owner/name@0,9", "https://h/x.safetensors@1;0,5"])
+def test_a_decimal_comma_in_a_strength_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="decimal comma"):
+        parse_lora(text)
+    with pytest.raises(ValueError, match="decimal comma"):
+        read_multipliers(text.rpartition("@")[2])

@@ -9,6 +9,7 @@ from wangp_cli.commands._bind import bind
 from wangp_cli.commands._options import TaskOptions
 from wangp_cli.commands._run import run_command
 from wangp_cli.errors import RequestError
+from wangp_cli.legacy import prompts
 from wangp_cli.tasks.fields import Flag, Spec
 from wangp_cli.tasks.travel import Travel
 
@@ -20,7 +21,8 @@ class PromptsFile(Spec):
 
     panel: ClassVar[str] = "Prompt"
     prompts_file: Annotated[
-        Path | None, Flag("Text file with one prompt a line, one line for each part.")
+        Path | None,
+        Flag("Text file with one prompt a line, one line for each part; lines after # are comments."),
     ] = None
 
 
@@ -33,25 +35,27 @@ def run_travel(values: dict[str, Any], options: TravelOptions) -> None:
     if options.prompts_file:
         if "prompt" in values:
             raise RequestError("--prompt", "not together with --prompts-file; give one of them")
-        values = {**values, "prompt": _prompts(options.prompts_file)}
+        values = {**values, "prompt": read_prompts(options.prompts_file)}
     run_command("travel", values, options)
 
 
-def _prompts(file: Path) -> list[str]:
+def read_prompts(file: Path) -> list[str]:
+    """The prompts of a file, by the rules of all texts of prompts: comments, macros, one a line."""
     try:
         with file.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise RequestError("--prompts-file", f"{file} has more than {MAX_BYTES} bytes")
-        lines = data.decode("utf-8-sig").splitlines()
+        found = prompts(data.decode("utf-8-sig"), "G")
+    except RequestError as error:
+        raise error.named("--prompts-file") from None
     except OSError as error:
         raise RequestError("--prompts-file", f"cannot read {file}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise RequestError("--prompts-file", f"{file} is not UTF-8 text") from None
-    prompts = [line.strip() for line in lines if line.strip()]
-    if not prompts:
+    if not any(found):
         raise RequestError("--prompts-file", f"{file} has no prompts in it")
-    return prompts
+    return found
 
 
 travel = bind(Travel, run_travel, TravelOptions)

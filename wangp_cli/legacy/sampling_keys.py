@@ -22,7 +22,7 @@ from wangp_cli.legacy.value_parsers import (
 )
 from wangp_cli.legacy.wangp_models import RECAMMASTER
 from wangp_cli.plan.phases import thresholds_between, timesteps_of
-from wangp_cli.tasks.lora_strength import Strength
+from wangp_cli.tasks.lora_strength import Strength, with_points
 
 KEYS_OF_PHASE = {
     2: {"guidance2_scale", "switch_threshold"},
@@ -249,7 +249,7 @@ def _loras(parts: Sequence[Mapping[str, Any]], lengths: Sequence[int]) -> list[s
             strength = str(lora.get("multiplier", 1)).strip()
             _check_strength(strength, lengths[phase], phase)
             name = next((known for known in strengths if is_same_lora(known, name)), name)
-            strengths.setdefault(name, ["0"] * len(parts))[phase] = strength
+            strengths.setdefault(name, ["0"] * len(parts))[phase] = with_points(strength)
     return [f"{name}@{';'.join(by_phase)}" for name, by_phase in strengths.items()]
 
 

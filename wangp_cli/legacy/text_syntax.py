@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from wangp_cli.errors import RequestError
-from wangp_cli.tasks.lora_strength import Strength
+from wangp_cli.tasks.lora_strength import Strength, with_points
 
 PROMPT_MODES = {"0": "G", "1": "W", "2": "FG", "P": "PG", "": "PG"}
 """Mode by old code of `multi_prompts_gen_type`."""
@@ -60,7 +60,7 @@ def _strength(token: str) -> str:
         raise RequestError(
             "lora_multipliers", f"{token[:40]!r} is no strength, such as 0.8, 1;0.5 or 0.9,0.5"
         ) from None
-    return token
+    return with_points(token)
 
 
 def without_strength(lora: str) -> str:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from wangp_cli.tasks.shot import Phases
+
+_DECIMAL_COMMA = re.compile(r"(?<![^;])([-+]?\d+),(\d+)(?![^;])")
+"""A phase of a strength that is a list of two whole numbers, or a number with a decimal comma."""
 
 
 class Moment(Protocol):
@@ -57,7 +61,8 @@ class Strength:
         return cls(tuple(tuple(map(_number, (phase or "0").split(","))) for phase in phases))
 
     def __str__(self) -> str:
-        return ";".join(",".join(repr(value).removesuffix(".0") for value in phase) for phase in self.phases)
+        phases = (",".join(repr(value).removesuffix(".0") for value in phase) for phase in self.phases)
+        return with_points(";".join(phases))
 
     @property
     def is_nonzero(self) -> bool:
@@ -105,6 +110,30 @@ class Strength:
         else:
             values, index, steps = self.phases[moment.phase], moment.phase_index, moment.phase_steps
         return values[index * len(values) // steps]
+
+
+def refuse_decimal_comma(text: str) -> None:
+    """Refuse a list of two whole numbers, which a person may have meant as a number with a decimal comma.
+
+    A strength with a decimal point anywhere is read as it is.
+
+    Raises:
+        ValueError: says how to write either.
+    """
+    if match := _ambiguous(text):
+        raise ValueError(
+            f"{match[0]!r} has a decimal comma: write {match[1]}.{match[2]}, "
+            f"or {match[1]}.0,{match[2]}.0 for a list by step"
+        )
+
+
+def with_points(text: str) -> str:
+    """The same strength with a decimal point where `refuse_decimal_comma` would refuse it."""
+    return _DECIMAL_COMMA.sub(r"\1.0,\2.0", text, count=1) if _ambiguous(text) else text
+
+
+def _ambiguous(text: str) -> re.Match[str] | None:
+    return None if "." in text else _DECIMAL_COMMA.search(text)
 
 
 def _number(text: str) -> float:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from wangp_cli.tasks.fields import Flag, Spec
-from wangp_cli.tasks.lora_strength import Strength
+from wangp_cli.tasks.lora_strength import Strength, refuse_decimal_comma
 from wangp_cli.tasks.shot import MODELS
 
 _HUB = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*(:[^@]+)?")
@@ -28,6 +28,7 @@ def read_multipliers(text: str) -> list[Strength]:
 
 
 def _strength(token: str) -> Strength:
+    refuse_decimal_comma(token)
     try:
         return Strength.parse(token)
     except ValueError:
@@ -40,11 +41,12 @@ def parse_lora(text: str) -> tuple[str, Strength | None]:
     A hub reference may have a revision before its strength.
 
     Raises:
-        ValueError: what follows the last @ is no strength.
+        ValueError: what follows the last @ is no strength, or has a decimal comma.
     """
     name, at, strength = text.rpartition("@")
     if not at:
         return text, None
+    refuse_decimal_comma(strength)
     try:
         return name, Strength.parse(strength)
     except ValueError:

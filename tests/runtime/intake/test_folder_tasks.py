@@ -39,6 +39,22 @@ def test_a_text_beside_a_file_is_its_prompt(tmp_path: Path) -> None:
     assert third.error is not None
 
 
+def test_texts_beside_files_follow_the_rules_of_prompts(tmp_path: Path) -> None:
+    fill(tmp_path, "a.png", "a-1.png", "b.png", "c.png")
+    (tmp_path / "a.txt").write_text('# moods\n! {Mood}="calm","stormy"\na {Mood} sea', encoding="utf-8")
+    (tmp_path / "b.txt").write_text("one\nline\n\n  # note\ntwo", encoding="utf-8")
+    (tmp_path / "c.txt").write_text("# nothing", encoding="utf-8")
+    lines = each_image(tmp_path, {"prompt": "usual"})
+    assert [(line.task_id, (line.values or {})["prompt"]) for line in lines] == [
+        ("a-1", "usual"),
+        ("a-1-2", "a calm sea"),
+        ("a-2", "a stormy sea"),
+        ("b-1", "one\nline"),
+        ("b-2", "two"),
+        ("c", "usual"),
+    ]
+
+
 def test_a_mark_says_where_the_file_goes(tmp_path: Path) -> None:
     fill(tmp_path, "a.png", "a.jpg")
     found = list(each_image(tmp_path, {"image_refs": ["{file}", "logo.png"], "prompt": "x"}))

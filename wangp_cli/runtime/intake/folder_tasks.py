@@ -11,6 +11,7 @@ from typing import Any
 
 from wangp_cli.errors import RequestError
 from wangp_cli.files.open_input import read_input
+from wangp_cli.legacy import prompts
 from wangp_cli.runtime.intake.task_line import TaskLine, digest_of
 
 PICTURES = (
@@ -34,7 +35,8 @@ def each_image(
     Args:
         folder: its subfolders and hidden files are skipped.
         template: values of every task, by field name. `{file}` in a value stands for the file's path; if no
-            value has it, the file is `image_start`. A text file beside it, `NAME.txt`, is the prompt.
+            value has it, the file is `image_start`. A text file beside it, `NAME.txt`, is the prompt; one of
+            several prompts makes a task of each.
         roots: folders that the text files must lie in, links resolved; by default the folder itself.
 
     Raises:
@@ -79,19 +81,20 @@ def _lines(
 ) -> Iterator[TaskLine]:
     used: set[str] = set()
     for number, file in enumerate(files, start=1):
-        task_id = _task_id(file, used)
+        task_id = _task_id(file.stem, used)
         line = TaskLine(number=number, source=source, task_id=task_id)
         try:
             values = _fill_template(template, str(file))
             if values == dict(template):
                 values[field] = str(file)
-            if (prompt := _read_prompt(file, roots)) is not None:
-                values["prompt"] = prompt
+            texts = _read_prompts(file, roots)
         except RequestError as error:
             yield replace(line, error=error)
-        else:
-            values["task_id"] = task_id
-            yield replace(line, values=values, digest=digest_of(values))
+            continue
+        for index, text in enumerate(texts or [None], start=1):
+            name = _task_id(f"{task_id}-{index}", used) if len(texts) > 1 else task_id
+            whole = values | ({} if text is None else {"prompt": text}) | {"task_id": name}
+            yield replace(line, task_id=name, values=whole, digest=digest_of(whole))
 
 
 def _fill_template(value: Any, path: str) -> Any:
@@ -106,20 +109,22 @@ def _fill_template(value: Any, path: str) -> Any:
     )
 
 
-def _read_prompt(file: Path, roots: Sequence[Path]) -> str | None:
+def _read_prompts(file: Path, roots: Sequence[Path]) -> list[str]:
+    """The prompts in the text file beside a file: one a paragraph, without comments, macros expanded."""
     text_file = file.with_suffix(".txt")
     if not os.path.lexists(text_file):
-        return None
+        return []
     try:
-        return read_input(text_file, MAX_PROMPT, roots).decode("utf-8-sig").strip() or None
+        text = read_input(text_file, MAX_PROMPT, roots).decode("utf-8-sig")
+        return [prompt for prompt in prompts(text, "PG") if prompt]
     except OSError as error:
         raise RequestError("prompt", f"cannot read {text_file}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise RequestError("prompt", f"{text_file} is not UTF-8") from None
 
 
-def _task_id(file: Path, used: set[str]) -> str:
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-._")[:100] or "file"
+def _task_id(stem: str, used: set[str]) -> str:
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:100] or "file"
     name, count = plain, 1
     while name.casefold() in used:
         count += 1
