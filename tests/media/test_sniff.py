@@ -43,6 +43,21 @@ def test_sound_is_known_by_what_it_holds(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("brands", "suffix"),
+    [
+        (b"heic\0\0\0\0mif1heic", ".heic"),
+        (b"mif1\0\0\0\0mif1heic", ".heic"),
+        (b"avif\0\0\0\0mif1avif", ".avif"),
+        (b"mif1\0\0\0\0mif1avif", ".avif"),
+        (b"isom\0\0\0\0isomiso2", ".mp4"),
+    ],
+)
+def test_boxes_are_told_apart_by_their_brands(brands: bytes, suffix: str, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"\0\0\0\x18ftyp" + brands + bytes(100))
+    assert suffix_from_content(tmp_path / "a") == suffix
+
+
+@pytest.mark.parametrize(
     "content", [b"", b"<html>", b"#EXTM3U", b"ffconcat version 1.0", b"%!PS-Adobe", b"<svg "]
 )
 def test_anything_else_is_refused(tmp_path: Path, content: bytes) -> None:
