@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
+import threading
 import time
+from contextlib import closing, suppress
+from itertools import count
+
+import pytest
 
 from tests.support.batches import Batches, ends
 from tests.support.event_checks import check_stream
@@ -84,3 +90,52 @@ def test_a_watched_file_of_lines_is_followed_and_known_again(batches: Batches) -
     batches.wait_for("task.completed", 2)
     batches.control("drain")
     assert ends(batches.end(process)) == {"a": "skipped", "b": "skipped"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", ["given", "model"])
+def test_a_stream_without_an_end_is_read_as_far_as_it_is_worked_off(order: str, batches: Batches) -> None:
+    with batches.piped("-", "--order", order, "--progress-interval", "0") as process:
+        stdin = process.stdin
+        assert stdin
+        assert process.stdout
+        stopped = threading.Event()
+
+        def write() -> None:
+            line = {"model": "noop", "prompt": "sleep", "steps": 2}
+            with suppress(BrokenPipeError, ValueError):
+                for number in count():
+                    if stopped.is_set():
+                        return
+                    stdin.write(json.dumps(line | {"task_id": f"t{number}"}).encode() + b"\n")
+
+        threading.Thread(target=write, daemon=True).start()
+        done = 0
+        for line in process.stdout:
+            done += json.loads(line)["type"] == "task.completed"
+            if done == 8:
+                break
+        store = batches.out / ".wangp" / "batch.sqlite"
+        with closing(sqlite3.connect(store)) as connection:
+            rows = connection.execute("select count(*) from job").fetchone()[0]
+        assert 256 <= rows <= 256 + done + 2
+        process.send_signal(signal.SIGTERM)
+        stopped.set()
+        process.stdout.read()
+        assert process.wait(20) == 143
+        with suppress(BrokenPipeError):
+            stdin.close()
+
+
+@pytest.mark.slow
+def test_one_signal_ends_a_batch_whose_reader_is_stuck(batches: Batches) -> None:
+    long = {"prompt": "a", "negative_prompt": "x" * 5000}
+    path = batches.tasks(*[{"task_id": f"t{n}", **long} for n in range(2000)])
+    with batches.piped(path, "--progress-interval", "0") as process:
+        assert process.stdout
+        process.stdout.readline()
+        time.sleep(3)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 143
+        assert time.monotonic() - began < 15

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,6 +21,7 @@ from wangp_cli.runtime.intake.url_policy import UrlPolicy
 from wangp_cli.runtime.jobs.admission import Admission, AdmissionRules
 from wangp_cli.runtime.jobs.batch import BatchPlan
 from wangp_cli.runtime.jobs.batch_folder import BATCH_SUBFOLDER, fetched_folder
+from wangp_cli.runtime.jobs.line_feed import READ_AHEAD
 from wangp_cli.runtime.session import Session
 from wangp_cli.value_layers import Layer
 
@@ -59,6 +61,7 @@ def batch_plan(values: Mapping[str, Any], options: BatchOptions, session: Sessio
         limit=options.limit,
         # A watched file may still hold tasks of an earlier run; they are skipped, not refused.
         resume=options.resume or options.watch is not None,
+        bounded=options.is_stream or options.watch is not None,
     )
 
 
@@ -157,15 +160,20 @@ class Watch:
         """Poll for new lines until `wait(seconds)` returns true."""
         problem = None
         while True:
-            with self._lock:
-                lines = list(self.watcher.poll())
-            yield from lines
+            new = self.watcher.poll()
+            while lines := self._take(new):
+                yield from lines
             if self.watcher.problem != problem:
                 problem = self.watcher.problem
                 if problem:
                     self.session.stream.emit(Log(level="warning", message=f"watch: {problem}"))
             if wait(self.watcher.interval):
                 return
+
+    def _take(self, new: Iterator[TaskLine]) -> list[TaskLine]:
+        """Some of the new lines; a watched file may have many."""
+        with self._lock:
+            return list(islice(new, READ_AHEAD))
 
     def done(self, line: TaskLine) -> None:
         """Record that a task is completed."""

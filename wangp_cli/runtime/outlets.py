@@ -61,6 +61,8 @@ class Outlets:
     def attach(self, session: Session) -> None:
         """React when stdout is closed or the events file cannot be written; show what is asked of the run."""
         self._console.attach(session.control)
+        for lines in filter(None, (self.lines, self.copy)):
+            lines.stopping = lambda: session.control.stopped
         if self.lines:
             self.lines.on_failure = partial(self._stdout_closed, session)
         if self.copy:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from wangp_cli.runtime.events import jsonl
 from wangp_cli.runtime.events.jsonl import JsonLines
 from wangp_cli.runtime.events.stream import Stream
 from wangp_cli.runtime.events.types import Data, Heartbeat, Log, TaskProgress, TaskStarted
@@ -179,6 +180,7 @@ def test_a_descriptor_that_does_not_block_is_waited_for(pipe: Pipe) -> None:
 def test_a_forked_child_writes_nothing_and_does_not_hang(pipe: Pipe) -> None:
     code = """
 import os, sys
+from wangp_cli.runtime.events import jsonl
 from wangp_cli.runtime.events.jsonl import JsonLines
 from wangp_cli.runtime.events.stream import Stream
 from wangp_cli.runtime.events.types import Heartbeat
@@ -216,3 +218,30 @@ def test_a_disk_that_fills_up_stops_the_copy_and_nothing_else() -> None:
     assert lines.error is not None
     assert lines.error.strerror == "No space left on device"
     assert not lines.reader_gone
+
+
+def test_a_stopped_run_gives_up_a_reader_that_takes_nothing(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jsonl, "STOP_SECONDS", 0.3)
+    monkeypatch.setattr(jsonl, "POLL_SECONDS", 0.02)
+    stopped = threading.Event()
+    lines = JsonLines(pipe.writer, limit=2)
+    lines.stopping = stopped.is_set
+    stream = Stream("run", [lines])
+
+    def emit() -> None:
+        for number in range(100):
+            stream.emit(TaskStarted(), task=f"t{number}")
+
+    thread = threading.Thread(target=emit)
+    thread.start()
+    thread.join(0.5)
+    assert thread.is_alive(), "a reader that is only slow is waited for"
+    began = time.monotonic()
+    stopped.set()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert lines.close() is False
+    assert time.monotonic() - began < 2
+    assert isinstance(lines.error, TimeoutError)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
+from wangp_cli.errors import ConflictError
 from wangp_cli.runtime.jobs.payload import pack, unpack
 from wangp_cli.value_layers import Layer
 
@@ -23,3 +28,24 @@ def test_layers_of_a_store_without_kinds_are_read() -> None:
         for packed, layer in zip(pack(LAYERS), LAYERS, strict=True)
     ]
     assert unpack({"layers": old}) == LAYERS
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        None,
+        [],
+        7,
+        "text",
+        {},
+        {"layers": 5},
+        {"layers": [5]},
+        {"layers": [{}]},
+        {"layers": [{"kind": "flag", "strange": 1}]},
+        {"layers": [{"kind": "flag", "values": 5}]},
+        {"layers": [{"kind": "flag", "values": {}, "notices": 5}]},
+    ],
+)
+def test_a_damaged_payload_is_a_conflict(payload: Any) -> None:
+    with pytest.raises(ConflictError, match="the job store is damaged"):
+        unpack(payload)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -189,3 +190,13 @@ def test_four_processes_never_claim_the_same(tmp_path: Path) -> None:
     keys = [key for _ in workers for key in results.get(timeout=60)]
     assert len(keys) == len(set(keys)) == 40
     assert store.counts()["done"] == 40
+
+
+def test_a_clock_that_is_set_back_delays_no_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = JobStore.open(tmp_path / "jobs.sqlite")
+    job = claimed(store)
+    store.fail(job, {"kind": "oom"}, retry_after=0.05)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 3600)
+    time.sleep(0.1)
+    assert store.claim() is not None

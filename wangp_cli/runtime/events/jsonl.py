@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import select
 import threading
@@ -16,7 +17,11 @@ from wangp_cli.runtime.events.stream import Event
 LIMIT = 1024
 """Lines that may be queued."""
 PATIENCE_SECONDS = 60.0
-"""Time after which a reader that takes nothing is given up."""
+"""Time after which a reader that takes nothing is given up at the end of the run."""
+STOP_SECONDS = 5.0
+"""The same for a run that was stopped: it must end before it is killed."""
+POLL_SECONDS = 0.2
+"""How soon a blocked emitter notices that the run was stopped."""
 
 
 class _QueuedLine(NamedTuple):
@@ -43,6 +48,7 @@ class JsonLines:
         closed: whether nothing is written any more.
         error: why.
         on_failure: called once, from the writer thread, when writing fails.
+        stopping: whether the run was stopped; a reader that takes nothing no longer blocks the emitter then.
     """
 
     def __init__(
@@ -56,6 +62,7 @@ class JsonLines:
         self.closed = False
         self.error: OSError | None = None
         self.on_failure: Callable[[], None] | None = None
+        self.stopping: Callable[[], bool] = lambda: False
         self._descriptor = descriptor
         self._form = form
         self._limit = limit
@@ -83,8 +90,16 @@ class JsonLines:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="wangp-lines", daemon=True)
                 self._thread.start()
+            seen, until = self._written, math.inf
             while not (self.closed or self._ending or self._admit(line)):
-                self._changed.wait()
+                if not self.stopping() or self._written != seen:
+                    seen, until = self._written, math.inf
+                else:
+                    until = min(until, time.monotonic() + STOP_SECONDS)
+                    if time.monotonic() >= until:
+                        self._give_up(_takes_nothing())
+                        return
+                self._changed.wait(POLL_SECONDS)
             self._changed.notify_all()
 
     def _admit(self, line: _QueuedLine) -> bool:
@@ -112,13 +127,15 @@ class JsonLines:
         """
         if os.getpid() != self._process:
             return False
+        if self.stopping():
+            patience = min(patience, STOP_SECONDS)
         with self._changed:
             seen, until = self._written, time.monotonic() + patience
             while (self._queue or self._busy) and not self.closed:
                 if self._written != seen:
                     seen, until = self._written, time.monotonic() + patience
                 if time.monotonic() >= until:
-                    self._give_up(TimeoutError(errno.ETIMEDOUT, "the reader takes nothing"))
+                    self._give_up(_takes_nothing())
                     return False
                 self._changed.wait(0.5)
             return not self.closed
@@ -177,3 +194,7 @@ class JsonLines:
                 ready = select.poll()
                 ready.register(self._descriptor, select.POLLOUT)
                 ready.poll()
+
+
+def _takes_nothing() -> TimeoutError:
+    return TimeoutError(errno.ETIMEDOUT, "the reader takes nothing")

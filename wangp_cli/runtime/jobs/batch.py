@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from wangp_cli.errors import NoSpaceError, RequestError, WangpError
 from wangp_cli.files.atomic import sweep
 from wangp_cli.runtime.events.types import Fault, Log, TaskCompleted, TaskRejected
-from wangp_cli.runtime.history.log import HISTORY, append_lines
-from wangp_cli.runtime.history.manifest import rejection_record
+from wangp_cli.runtime.history.log import HISTORY
 from wangp_cli.runtime.jobs.admission import Admission, AdmissionRules, LineResult
 from wangp_cli.runtime.jobs.cleanup import (
     find_finished_manifests,
@@ -22,6 +20,7 @@ from wangp_cli.runtime.jobs.cleanup import (
 )
 from wangp_cli.runtime.jobs.line_feed import READ_AHEAD, LineFeed
 from wangp_cli.runtime.jobs.payload import unpack
+from wangp_cli.runtime.jobs.rejected_lines import RejectedLines
 from wangp_cli.runtime.jobs.work_loop import WorkLoop
 from wangp_cli.runtime.jobs.worker import Worker
 
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from wangp_cli.tasks.fields import Order
 
 POLL_SECONDS = 0.2
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +48,8 @@ class BatchPlan:
         timeout: seconds after which a task fails.
         limit: run at most so many tasks.
         resume: go on with what an earlier run of the folder left.
+        bounded: read further lines only while fewer than `READ_AHEAD` tasks are ready, as for a source
+            without an end.
     """
 
     rules: AdmissionRules
@@ -60,6 +60,7 @@ class BatchPlan:
     timeout: float | None = None
     limit: int | None = None
     resume: bool = False
+    bounded: bool = False
 
 
 class LineSource(Protocol):
@@ -96,8 +97,8 @@ class Batch:
             store, worker, self._on_end, order=plan.order, group=plan.phase_group, only=plan.rules.only
         )
         self._feed = LineFeed()
-        self._rejected: list[dict[str, Any]] = []
         self._history = session.manifest_path or plan.rules.folder / HISTORY
+        self._rejected = RejectedLines(self._history, plan.rules.folder, session.stream.run)
         self._admitted = self._ended = 0
         self._stopping = self._holds = self.out_of_room = False
 
@@ -111,12 +112,11 @@ class Batch:
         control.is_queued = self._store.is_queued
         if self._plan.resume:
             self._recover()
+            # They are held until the file is read: it may name them again, with other or wrong values.
+            self._store.hold_ready()
+            self._holds = True
             if lines is None:
                 self._retry_all()
-            else:
-                # They are held until the file is read: it may name them again, with other or wrong values.
-                self._store.hold_ready()
-                self._holds = True
         self._feed.start(lines or ())
         self._tell_planned()
         with self._loop:
@@ -165,7 +165,6 @@ class Batch:
             else:
                 remove_leftovers(job)
         store.requeue_orphans()
-        store.release_held()
         if folder.is_dir():
             sweep(folder)
 
@@ -188,8 +187,8 @@ class Batch:
         self._ended += 1
         if outcome.status == "rejected" and outcome.error is not None:
             notices = [notice for layer in unpack(job.payload) for notice in layer.notices]
-            self._note_rejected(job.task_id, job.payload["line"], Fault.of(outcome.error), notices)
-            self._append_rejected()
+            self._rejected.add(job.task_id, job.payload.get("line"), Fault.of(outcome.error), notices)
+            self._rejected.append()
         if outcome.status in ("failed", "rejected") and self._plan.fail_fast:
             self._stopping = True
         if isinstance(outcome.error, NoSpaceError):
@@ -209,6 +208,11 @@ class Batch:
         """Admit the lines that were read; with `wait`, wait for one. Whether there were any."""
         # A task must not wait for the files that later lines name by URL.
         most = 1 if self._plan.rules.allows_urls else READ_AHEAD
+        if self._plan.bounded:
+            most = min(most, READ_AHEAD - self._store.claimable_count())
+            if most <= 0:
+                time.sleep(POLL_SECONDS if wait else 0.0)
+                return False
         lines = []
         for line in self._feed.take(most, wait_seconds=POLL_SECONDS if wait else None):
             if isinstance(line, WangpError):
@@ -251,7 +255,7 @@ class Batch:
                 )
                 self._session.stream.emit(Log(level="warning", message=text))
                 self._notify_source(result.line, None)
-        self._append_rejected()
+        self._rejected.append()
         self._store.submit(jobs)
 
     def _skip(self, job: StoredJob) -> None:
@@ -262,38 +266,14 @@ class Batch:
         if task_id and self._holds:
             self._store.reject_held(task_id, fault.model_dump(mode="json"))
         self._session.stream.emit(TaskRejected(line=number, error=fault), task=task_id)
-        self._note_rejected(task_id, number, fault, line.notices if line else ())
+        self._rejected.add(task_id, number, fault, line.notices if line else ())
         self._notify_source(line, error)
         self.out_of_room = self.out_of_room or isinstance(error, NoSpaceError)
         if self._plan.fail_fast or self.out_of_room:
             self._stopping = True
 
-    def _note_rejected(
-        self, task_id: str | None, line: int | None, fault: Fault, notices: Sequence[str]
-    ) -> None:
-        self._rejected.append(
-            rejection_record(
-                folder=self._plan.rules.folder,
-                run_id=self._session.stream.run,
-                error=fault.model_dump(mode="json"),
-                task_id=task_id,
-                line=line,
-                notices=notices,
-            )
-        )
-
-    def _append_rejected(self) -> None:
-        """Append the lines that were rejected meanwhile to the run history at once, as they may be many."""
-        records, self._rejected = self._rejected, []
-        if not records:
-            return
-        try:
-            append_lines(self._history, records)
-        except NoSpaceError as error:
-            log.warning("the run history could not be written: %s", error)
-
     def _report_missing(self) -> None:
         if self._plan.limit is None:
             for task_id in sorted(self._plan.rules.only - self._admission.seen):
                 self._reject(None, task_id, RequestError("--only", f"there is no task {task_id!r}"))
-        self._append_rejected()
+        self._rejected.append()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from wangp_cli.runtime.jobs.dependencies import cancel_descendants
 from wangp_cli.runtime.jobs.store import JobStore
@@ -48,6 +48,11 @@ class BatchStore(JobStore):
         with self._write() as connection:
             if connection.execute(update(jobs).where(chosen).values(ending)).rowcount:
                 cancel_descendants(connection, task_id)
+
+    def claimable_count(self) -> int:
+        """How many jobs are ready and not held."""
+        with self._read() as connection:
+            return connection.execute(select(func.count()).select_from(jobs).where(READY)).scalar_one()
 
     def all_done(self) -> bool:
         """Whether every job is done; true also where there is none."""

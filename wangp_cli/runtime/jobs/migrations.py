@@ -47,7 +47,9 @@ def migrate(connection: Connection, metadata: MetaData, about: Table) -> int:
     name = about.c.name == "schema"
     # Version 1 wrote its number after the tables: a store that was interrupted there has none.
     stored = connection.execute(select(about.c.value).where(name)).scalar_one_or_none()
-    version = int(stored) if stored is not None else 1
+    version = 1 if stored is None else stored
+    if not isinstance(version, int):
+        raise ValueError(f"the schema version is {version!r}")
     if version >= SCHEMA_VERSION:
         return version
     for statements in MIGRATIONS[version - 1 :]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from wangp_cli.errors import ConflictError
 from wangp_cli.value_layers import Layer
 
 
@@ -24,9 +25,24 @@ def pack(layers: Sequence[Layer]) -> list[dict[str, Any]]:
 
 
 def unpack(payload: Mapping[str, Any]) -> list[Layer]:
-    """The layers of a job."""
-    layers = map(_with_kind, payload["layers"])
-    return [Layer(**{**layer, "notices": tuple(layer.get("notices", ()))}) for layer in layers]
+    """The layers of a job.
+
+    Raises:
+        ConflictError: the payload is none that `pack` made.
+    """
+    try:
+        layers = map(_with_kind, payload["layers"])
+        found = [Layer(**{**layer, "notices": tuple(layer.get("notices", ()))}) for layer in layers]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise _damaged(repr(error)) from None
+    if not all(isinstance(layer.values, dict) for layer in found):
+        raise _damaged("values are no object")
+    return found
+
+
+def _damaged(why: str) -> ConflictError:
+    message = f"the job store is damaged, a request cannot be read: {why}"
+    return ConflictError(message, hint="move it away; with --skip-existing, tasks whose files exist stay")
 
 
 def _with_kind(layer: Mapping[str, Any]) -> Mapping[str, Any]:

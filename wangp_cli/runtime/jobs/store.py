@@ -12,15 +12,14 @@ import platform
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, Select, bindparam, delete, func, insert, select, update
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from wangp_cli.errors import NoSpaceError
+from wangp_cli.runtime.jobs.database import open_database, transaction
 from wangp_cli.runtime.jobs.dependencies import (
     HAS_CHILDREN,
     cancel_descendants,
@@ -29,7 +28,7 @@ from wangp_cli.runtime.jobs.dependencies import (
     unblock_children,
 )
 from wangp_cli.runtime.jobs.stored_job import LeaseLostError, NewJob, State, StoredJob, stored_job
-from wangp_cli.runtime.jobs.tables import READY, RUNNING, STATES, dependencies, jobs, open_database
+from wangp_cli.runtime.jobs.tables import READY, RUNNING, STATES, dependencies, jobs
 
 FOREVER = 1e15
 LEASE_SECONDS = 120.0
@@ -42,7 +41,7 @@ class JobStore:
         engine: from `open_database`.
         worker: name of the worker, recorded with each job that it claims; unique if it is not given.
         lease_seconds: how long a claim or a heartbeat keeps a job from other workers.
-        clock: gives seconds since the epoch.
+        clock: gives seconds since the epoch; by default one that does not jump when the system's is set.
     """
 
     def __init__(
@@ -51,12 +50,13 @@ class JobStore:
         *,
         worker: str | None = None,
         lease_seconds: float = LEASE_SECONDS,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._engine = engine
+        self._path = Path(engine.url.database) if engine.url.database else None
         self.worker = worker or f"{platform.node()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.lease_seconds = lease_seconds
-        self._clock = clock
+        self._clock = clock or _steady_clock()
         # Statements are built once: building one costs more than running it.
         self._find = select(jobs).where(jobs.c.task_id.in_(bindparam("task_ids", expanding=True)))
         due = select(jobs.c.id).where(READY, jobs.c.run_at <= bindparam("now"))
@@ -79,7 +79,7 @@ class JobStore:
             options: keyword arguments of the class.
 
         Raises:
-            ConflictError: the file has a newer schema version, or is not a job store.
+            ConflictError: the file has a newer schema version, is damaged, or is not a job store.
             NoSpaceError: the file cannot be written.
         """
         return cls(open_database(path), **options)
@@ -205,14 +205,14 @@ class JobStore:
 
     def find(self, task_ids: Sequence[str]) -> dict[str, StoredJob]:
         """The jobs of these task ids that are in the store."""
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             rows = connection.execute(self._find, {"task_ids": list(task_ids)})
             return {row.task_id: stored_job(row) for row in rows}
 
     def is_queued(self, task_id: str) -> bool:
         """Whether the job of a task id is ready or runs."""
         query = select(jobs.c.id).where(jobs.c.task_id == task_id, READY | RUNNING)
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return connection.execute(query).first() is not None
 
     def in_states(self, *states: State) -> Iterator[StoredJob]:
@@ -220,7 +220,7 @@ class JobStore:
         last = 0
         page = select(jobs).where(jobs.c.state.in_(states)).order_by(jobs.c.id).limit(256)
         while True:
-            with self._engine.connect() as connection:
+            with self._read() as connection:
                 rows = [stored_job(row) for row in connection.execute(page.where(jobs.c.id > last))]
             if not rows:
                 return
@@ -229,7 +229,7 @@ class JobStore:
 
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             rows = connection.execute(select(jobs.c.state, func.count()).group_by(jobs.c.state))
             return dict.fromkeys(STATES, 0) | {row[0]: row[1] for row in rows}
 
@@ -269,16 +269,17 @@ class JobStore:
             raise LeaseLostError(f"job {job.task_id!r} was taken over by another worker")
         return has_children
 
-    @contextmanager
-    def _write(self) -> Iterator[Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except OperationalError as error:
-            raise NoSpaceError(
-                f"output_dir: the job store cannot be written: {error.orig}",
-                hint="free some space, then --resume",
-            ) from None
+    def _write(self) -> AbstractContextManager[Connection]:
+        return transaction(self._engine, self._path)
+
+    def _read(self) -> AbstractContextManager[Connection]:
+        return transaction(self._engine, self._path, read_only=True)
+
+
+def _steady_clock() -> Callable[[], float]:
+    """A clock that shows the time of the system's at this moment, and goes on evenly from there."""
+    offset = time.time() - time.monotonic()
+    return lambda: time.monotonic() + offset
 
 
 def _claim_first(ready: Select[Any]) -> ReturningUpdate[Any]:

@@ -1,19 +1,12 @@
-"""Tables of the job store, and the SQLite file that holds them."""
+"""Tables of the job store."""
 
 from __future__ import annotations
-
-import json
-from functools import partial
-from pathlib import Path
-from typing import Any
 
 from sqlalchemy import (
     JSON,
     Boolean,
     CheckConstraint,
     Column,
-    Connection,
-    Engine,
     Float,
     Index,
     Integer,
@@ -21,18 +14,11 @@ from sqlalchemy import (
     String,
     Table,
     and_,
-    create_engine,
-    event,
     false,
     literal,
 )
-from sqlalchemy.exc import DatabaseError, OperationalError
-
-from wangp_cli.errors import ConflictError, NoSpaceError
-from wangp_cli.runtime.jobs.migrations import SCHEMA_VERSION, migrate
 
 STATES = ("blocked", "ready", "running", "done", "dead", "cancelled")
-BUSY_SECONDS = 30
 
 metadata = MetaData()
 jobs = Table(
@@ -86,44 +72,3 @@ Index(
 RUNNING = jobs.c.state == literal("running", literal_execute=True)
 Index("job_running", jobs.c.lease_until, sqlite_where=RUNNING, postgresql_where=RUNNING)
 about = Table("about", metadata, Column("name", String, primary_key=True), Column("value", JSON))
-
-
-def open_database(path: Path) -> Engine:
-    """Open the SQLite file of a job store; create it, or migrate it from an older schema version.
-
-    Raises:
-        ConflictError: the file has a newer schema version, or is not a job store.
-        NoSpaceError: the file cannot be written.
-    """
-    # `default=str` stores paths as strings, which any program can read.
-    engine = create_engine(f"sqlite:///{path}", json_serializer=partial(json.dumps, default=str))
-    _use_immediate_transactions(engine)
-    try:
-        with engine.begin() as connection:
-            version = migrate(connection, metadata, about)
-    except OperationalError as error:
-        raise NoSpaceError(f"output_dir: {path} cannot be written: {error.orig}") from None
-    except DatabaseError as error:
-        raise ConflictError(f"{path} is not a job store: {error.orig}", hint="move it away") from None
-    if version != SCHEMA_VERSION:
-        raise ConflictError(
-            f"{path} was made by another version of wangp", hint="finish it with that version"
-        )
-    return engine
-
-
-def _use_immediate_transactions(engine: Engine) -> None:
-    """Take SQLite's write lock when a transaction begins.
-
-    A deferred transaction fails at once, without waiting, if another one has written before its first write.
-    """
-
-    @event.listens_for(engine, "connect")
-    def _on_connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_SECONDS * 1000}"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")

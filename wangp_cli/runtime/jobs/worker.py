@@ -92,7 +92,7 @@ class Worker:
         attempt = Attempt(
             number=job.attempt,
             announce=job.task_id not in self._announced,
-            line=job.payload["line"],
+            line=job.payload.get("line"),
             timeout=self.timeout,
             record_file=partial(self.store.record_file, job),
             save_manifest=partial(self._finish, job),
