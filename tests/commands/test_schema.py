@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from tests.conftest import Run
 from tests.support.event_checks import check_event, manifests
+from wangp_cli.legacy import translate
 from wangp_cli.runtime.events import schemas
 from wangp_cli.tasks import TASKS
 from wangp_cli.tasks.flags import flags
@@ -99,6 +100,19 @@ def test_the_schema_of_tasks_describes_every_flag() -> None:
 )
 def test_the_schema_of_tasks_tells_good_from_bad(task: Any, fits: bool) -> None:
     assert Draft202012Validator(schemas.task_schema()).is_valid(task) is fits
+
+
+def test_the_task_lines_of_the_documentation_are_valid() -> None:
+    text = (PAGE.parent / "BATCH.md").read_text(encoding="utf-8")
+    lines = [
+        line for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL) for line in block.splitlines()
+    ]
+    assert {json.loads(line)["type"] for line in lines} >= TASKS.keys() - {"generate"}
+    validator = Draft202012Validator(schemas.task_schema())
+    for line in lines:
+        validator.validate(json.loads(line))
+        translated = translate(json.loads(line)).values
+        TASKS[translated["type"]].model_validate(translated)
 
 
 def examples() -> list[dict[str, Any]]:

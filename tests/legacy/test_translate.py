@@ -339,3 +339,34 @@ def test_windows_of_long_videos_are_joined_without_what_has_no_counterpart() -> 
     assert translate(document | {"video_length": 81}).notices == ()
     (notice,) = translate(document | {"video_length": 161}).notices
     assert notice.startswith("sliding_window_overlap_noise: 20 is not served")
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "value"),
+    [
+        ({"type": "travel", "image": ["a.png", "b.png"]}, "images", ["a.png", "b.png"]),
+        ({"type": "travel", "audio": "a.wav"}, "audio_source", "a.wav"),
+        ({"type": "join", "clip": ["a.mp4"]}, "clips", ["a.mp4"]),
+        ({"type": "edit", "portion": "2-3"}, "portions", "2-3"),
+        ({"type": "edit", "color_match": 0.5}, "colour_match", 0.5),
+        ({"type": "generate", "image_ref": "a.png"}, "image_refs", "a.png"),
+        ({"lora": "a.safetensors@0.5"}, "loras", "a.safetensors@0.5"),
+        ({"type": "inpaint", "part_seed": [1]}, "part_seeds", [1]),
+    ],
+    ids=str,
+)
+def test_a_key_may_have_the_name_of_the_flag(line: dict[str, Any], field: str, value: object) -> None:
+    made = translate(line)
+    assert made.values[field] == value
+    assert made.given_as[field] == next(key for key in line if key != "type")
+
+
+def test_the_name_of_a_flag_and_its_field_must_agree() -> None:
+    same = {"type": "travel", "image": ["a.png"], "images": ["a.png"]}
+    assert translate(same).values["images"] == ["a.png"]
+    with pytest.raises(RequestError, match=r"images: \['b.png'\], but image says \['a.png'\]"):
+        translate({**same, "images": ["b.png"]})
+
+
+def test_documents_of_other_tools_do_not_have_the_names_of_flags() -> None:
+    assert "loras" not in translate({"settings_version": 2.5, "lora": "a"}).values

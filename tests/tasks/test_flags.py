@@ -36,3 +36,10 @@ def test_every_codec_can_be_asked_for() -> None:
     from typing import get_args
 
     assert set(get_args(Codec)) == set(CODECS)
+
+
+@pytest.mark.parametrize("task", TASKS.values())
+def test_no_name_of_a_flag_is_a_field_or_another_flag(task: type[Spec]) -> None:
+    names = [name for _, _, flag, _ in flags(task) for name in (flag.name, *flag.aliases) if name is not None]
+    assert len(names) == len(set(names))
+    assert not set(names) & task.model_fields.keys()

@@ -65,7 +65,8 @@ def _names(name: str, kind: Any, flag: Flag) -> list[str]:
     long = flag.option(name)
     negative = f"no-{long[2:]}" if flag.negative is None else flag.negative.replace("_", "-")
     both = f"{long}/--{negative}" if kind is bool and negative else long
-    return [both, *([flag.short] if flag.short else [])]
+    aliases = ["--" + alias.replace("_", "-") for alias in flag.aliases]
+    return [both, *aliases, *([flag.short] if flag.short else [])]
 
 
 def metavar_of(kind: Any) -> str:

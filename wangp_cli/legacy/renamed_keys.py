@@ -20,6 +20,7 @@ from wangp_cli.legacy.old_keys import (
 from wangp_cli.legacy.task_types import is_old_type, task_type_of, to_generate_task
 from wangp_cli.legacy.value_parsers import quote_value
 from wangp_cli.tasks import TaskTypes
+from wangp_cli.tasks.flags import names_of_flags
 
 
 def is_foreign(settings: Mapping[str, Any], kind: DocumentKind) -> bool:
@@ -28,15 +29,23 @@ def is_foreign(settings: Mapping[str, Any], kind: DocumentKind) -> bool:
 
 
 def rename_keys(
-    settings: Mapping[str, Any], kind: DocumentKind, tasks: TaskTypes
+    settings: Mapping[str, Any], kind: DocumentKind, tasks: TaskTypes, task: str = "generate"
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Rename keys.
+    """Rename keys, also those that have the name of a flag in a document of wangp.
+
+    Args:
+        settings: of a task.
+        kind: the tool that the document is of.
+        tasks: the task types.
+        task: type of a document without a type.
 
     Returns:
         values by field, and the key by which each renamed field was given.
     """
     name = task_type_of(settings)
     known_fields = tasks[name].model_fields if name in tasks else {}
+    own_type = tasks.get(name or task) if kind == "own" else None
+    of_flags = names_of_flags(own_type) if own_type else {}
     fields: dict[str, Any] = {}
     given_as: dict[str, str] = {}
     for key, old_value in settings.items():
@@ -45,6 +54,8 @@ def rename_keys(
             continue
         if key in known_fields:
             _set(key, key, value, fields, given_as)
+        elif key in of_flags:
+            _set(of_flags[key], key, value, fields, given_as)
         elif key in IGNORED and kind != "own":
             continue
         elif key in NEUTRAL:

@@ -96,7 +96,7 @@ def translate(
         payload.values = drop_unused_keys(payload.values, given)
     given_as = payload.given_as
     try:
-        fields, renamed_from = rename_keys(payload.values, kind, tasks)
+        fields, renamed_from = rename_keys(payload.values, kind, tasks, task)
         given_as = payload.given_as | renamed_from
         made = _translated(fields, payload, given_as, kind=kind, given=given)
     except RequestError as error:

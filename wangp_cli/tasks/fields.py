@@ -42,7 +42,8 @@ class Flag:
     Args:
         help: a sentence fragment with a capital and a full stop.
         short: `-s`.
-        name: the long name where it differs from the field's, singular for repeatable ones.
+        name: the long name where it differs from the field's, singular for repeatable ones; also a key.
+        aliases: other spellings of the name.
         metavar: what the value is called in the help.
         default: the default in the help, where the field's own is not what most users get.
         negative: the long name that sets a boolean to false; None is `no-NAME`, empty is none.
@@ -54,6 +55,7 @@ class Flag:
     help: str
     short: str | None = None
     name: str | None = None
+    aliases: tuple[str, ...] = ()
     metavar: str | None = None
     default: str | None = None
     negative: str | None = None

@@ -47,3 +47,8 @@ def _flags(spec: type[Spec]) -> Iterator[tuple[str, FieldInfo, Flag, str]]:
 def flag_of(spec: type[Spec], field: str) -> Flag | None:
     """The flag of one field, if it has one."""
     return next((flag for name, _, flag, _ in flags(spec) if name == field), None)
+
+
+def names_of_flags(spec: type[Spec]) -> dict[str, str]:
+    """The field of each name that a flag has beside the field's own, such as `image` for `images`."""
+    return {name: field for field, _, flag, _ in flags(spec) for name in (flag.name, *flag.aliases) if name}

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from wangp_cli.errors import RequestError
 from wangp_cli.models import ModelSpec
-from wangp_cli.tasks.fields import FINITE, Flag, Spec
+from wangp_cli.tasks.fields import FINITE, MANY, Flag, Spec
 
 Scale = Annotated[float, FINITE, Field(ge=0, le=100)]
 Share = Annotated[float, FINITE, Field(ge=0, le=1)]
@@ -72,6 +72,7 @@ class Guidance(Spec):
     ] = 55.0
     skip_layers: Annotated[
         tuple[Layer, ...],
+        MANY,
         Flag(
             "Skip-layer guidance: layer skipped in the negative pass, such as 9; repeatable.",
             name="skip_layer",

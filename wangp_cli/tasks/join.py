@@ -24,7 +24,7 @@ class JoinInputs(Spec):
 
     panel: ClassVar[str] = "Inputs"
     clips: Annotated[
-        tuple[Path, ...], Input(("video",)), Flag("Video to join; repeatable, in order.", name="clip")
+        tuple[Path, ...], MANY, Input(("video",)), Flag("Video to join; repeatable, in order.", name="clip")
     ] = ()
     fit: Annotated[Fit | None, Flag("How clips of other sizes are fitted: crop, or pad with black.")] = None
 

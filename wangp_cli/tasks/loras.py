@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from wangp_cli.tasks.fields import Flag, Spec
+from wangp_cli.tasks.fields import MANY, Flag, Spec
 from wangp_cli.tasks.lora_strength import Strength, refuse_decimal_comma
 from wangp_cli.tasks.shot import MODELS
 
@@ -72,6 +72,7 @@ class LoraOptions(Spec):
     ] = None
     loras: Annotated[
         tuple[str, ...],
+        MANY,
         Flag(
             "LoRA: a file, a folder, REPOSITORY[:FILE][@REVISION] of the hub, or an address; repeatable. "
             "Strengths by phase 1;0.5, by step 0.9,0.5.",

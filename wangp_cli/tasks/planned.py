@@ -64,7 +64,9 @@ class SeamOptions(Spec):
         FINITE,
         Field(ge=0, le=1),
         Flag(
-            "Colour match of generated frames to given ones (in CIE L*a*b*), 0 to 1; 0 is off.", metavar="X"
+            "Colour match of generated frames to given ones (in CIE L*a*b*), 0 to 1; 0 is off.",
+            aliases=("color_match",),
+            metavar="X",
         ),
     ] = 1.0
     sharpen: Annotated[

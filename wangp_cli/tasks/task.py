@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from wangp_cli.models import Kind
-from wangp_cli.tasks.fields import Flag, Input, Spec
+from wangp_cli.tasks.fields import MANY, Flag, Input, Spec
 from wangp_cli.tasks.stages import TASK_STAGES, StageShare
 
 Codec = Literal[
@@ -41,6 +41,7 @@ class MediaInputs(Spec):
     image_refs: Annotated[
         tuple[Path, ...],
         Input(("image",), "references"),
+        MANY,
         Flag("Reference image of what to show; repeatable.", name="image_ref"),
     ] = ()
     video_source: Annotated[

@@ -30,6 +30,7 @@ class TravelInputs(Spec):
     images: Annotated[
         tuple[Path, ...],
         Input(("image",)),
+        MANY,
         Flag("Image to travel through; repeatable, in order.", name="image"),
     ] = ()
     video_source: Annotated[

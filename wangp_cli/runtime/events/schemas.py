@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 from wangp_cli.errors import WangpError
 from wangp_cli.runtime.events.types import ArtifactCreated, Data, Fault, TaskRejected
 from wangp_cli.tasks import TASKS
-from wangp_cli.tasks.flags import flags
+from wangp_cli.tasks.fields import MANY
+from wangp_cli.tasks.flags import flags, names_of_flags
 from wangp_cli.tasks.task import Task
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -140,10 +141,19 @@ def task_schema(tasks: Mapping[str, type[Task]] = TASKS) -> dict[str, Any]:
 
 
 def _described(task: type[Task], schema: dict[str, Any]) -> dict[str, Any]:
+    for name, field in task.model_fields.items():
+        if MANY in field.metadata:
+            one = schema["properties"][name]
+            # A default of a list is that of the field, whichever form a line gives.
+            kept = {key: one.pop(key) for key in ("default", "title") if key in one}
+            schema["properties"][name] = {"anyOf": [one["items"], one]} | kept
     for name, _, flag, _ in flags(task):
         schema["properties"][name]["description"] = flag.help
     for part in schema["properties"].values():
         part.pop("title", None)
+    for name, field in names_of_flags(task).items():
+        of_field = schema["properties"][field]
+        schema["properties"][name] = of_field | {"description": f"The same as {field}."}
     schema["required"] = ["type"]
     return schema
 

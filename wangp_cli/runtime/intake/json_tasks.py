@@ -20,6 +20,7 @@ from wangp_cli.runtime.intake.json_stream import (
 from wangp_cli.runtime.intake.paths import absolute, named_files
 from wangp_cli.runtime.intake.task_line import TaskLine, digest_of, readable_id
 from wangp_cli.tasks import TASKS, TaskTypes
+from wangp_cli.tasks.flags import names_of_flags
 from wangp_cli.tasks.task import TASK_ID
 
 _VIRTUAL = re.compile(r"\|\s*(start_frame|end_frame|audio_track_no)\s*=")
@@ -221,7 +222,8 @@ def _check(values: Mapping[str, Any], context: LineContext) -> None:
     unknown = [key for key in values if key not in known]
     if unknown:
         more = f"; nor {', '.join(map(_quote_key, unknown[1:6]))}" if unknown[1:] else ""
-        hint = hint_for_key(unknown[0]) or nearest(unknown[0], known) or nearest(unknown[0], list(RENAMED))
+        own = [*known, *names_of_flags(tasks[kind])]
+        hint = hint_for_key(unknown[0]) or nearest(unknown[0], own) or nearest(unknown[0], list(RENAMED))
         raise RequestError(_quote_key(unknown[0]), f"there is no such key{more}", hint=hint or None)
     name = values.get("task_id")
     if name is not None and not (isinstance(name, str) and TASK_ID.fullmatch(name)):
