@@ -8,6 +8,8 @@ from itertools import accumulate
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from wangp_cli.errors import MediaError
 from wangp_cli.media.frame_times import constant_times, snap_rate
@@ -158,3 +160,22 @@ def test_one_picture_has_the_rate_of_its_duration_or_of_the_file() -> None:
     assert constant_times([7], MILLISECOND, [Fraction(24)]).fps == 24
     with pytest.raises(MediaError, match="no frame rate"):
         constant_times([7], MILLISECOND, [])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    steps=st.lists(st.sampled_from([40, 33, 34, 17]) | st.integers(1, 200), min_size=1, max_size=40),
+    last=st.integers(1, 200),
+    tick=st.sampled_from([MILLISECOND, CENTISECOND, Fraction(1, 30)]),
+)
+def test_every_picture_is_shown_within_a_frame_of_its_time(
+    steps: list[int], last: int, tick: Fraction
+) -> None:
+    stamps = [0, *accumulate(steps)]
+    times = constant_times(stamps, tick, [], last)
+    pictures = list(times.pictures)
+    assert pictures == sorted(pictures)
+    for picture, stamp in enumerate(stamps):
+        if picture in pictures:
+            assert abs(pictures.index(picture) - stamp * tick * times.fps) < 1.01
+    assert abs(len(pictures) - (stamps[-1] + last) * tick * times.fps) < 3

@@ -85,12 +85,14 @@ def test_sound_stays_with_its_frame_of_a_video_of_variable_rate(
         for field, value in task.items()
     }
     made = make("tiny_vace", steps=1, size="32x32", **values)
-    assert any("variable frame rate" in notice for notice in made.outcome.manifest["notices"])
+    manifest = made.outcome.manifest
+    assert manifest is not None
+    assert any("variable frame rate" in notice for notice in manifest["notices"])
     result = read_video(made.path)
     assert result.audio is not None
     white = as_uint8(result.frames).mean(axis=(1, 2, 3)) > 200
     loud = np.abs(result.audio.samples).max(axis=1) > 0.5
-    rate = result.audio.rate / result.fps
+    rate = float(result.audio.rate / result.fps)
     beeps = {int(sample // rate) for sample in np.flatnonzero(loud & ~np.roll(loud, int(rate)))}
     for frame in at:
         assert white[frame - 1 : frame + 2].any()

@@ -149,7 +149,8 @@ def _fitting_rate(times: Steps, places: Steps, tick: Fraction, declared: Sequenc
     measured = Fraction(int(places[-1])) / (Fraction(int(times[-1])) * tick)
     spread = _spread(times, places, measured, tick)
     standard = _standard_rates(measured)
-    claimed = [rate for rate in declared if rate in standard]
+    # The likeliest claim may be any rate; others are guesses and have to be standard ones.
+    claimed = [*declared[:1], *(rate for rate in declared if rate in standard)]
     for rate in [*claimed, *standard, measured.limit_denominator(1001)]:
         step = 1 / (rate * tick)
         # Times rounded to ticks never differ from each other by more than this.
@@ -158,7 +159,7 @@ def _fitting_rate(times: Steps, places: Steps, tick: Fraction, declared: Sequenc
     for rate in [*claimed, *standard]:
         if _spread(times, places, rate, tick) <= 1.25 * spread + 1:
             return rate
-    return measured.limit_denominator(100_000)
+    return measured.limit_denominator(1001)
 
 
 def _spread(times: Steps, places: Steps, rate: Fraction, tick: Fraction) -> float:

@@ -12,6 +12,8 @@ from tests.support.media_facts import video
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
 from wangp_cli.plan.inpaint import plan_inpaint
+from wangp_cli.plan.timeline import GuideSpan, Timing
+from wangp_cli.plan.travel import plan_travel
 from wangp_cli.runtime.request.check_inputs import (
     check_inputs,
     check_mask_length,
@@ -21,6 +23,7 @@ from wangp_cli.runtime.request.check_inputs import (
 from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.tasks.inpaint import Inpaint
+from wangp_cli.tasks.travel import Travel
 
 
 def test_speech_that_is_shorter_than_the_video_is_told() -> None:
@@ -71,9 +74,23 @@ def test_a_mask_is_as_long_as_the_video_by_number_or_by_time(mask: tuple[int, Fr
             check_mask_length(task, facts, plan)
 
 
+@pytest.mark.parametrize(
+    ("timing", "how"), [("fit", "is stretched over its range"), ("trim", "keeps its speed at 16 fps")]
+)
+def test_a_control_video_of_a_travel_at_another_rate_is_told(timing: Timing, how: str) -> None:
+    path = Path("/g.mp4")
+    task = Travel(model="m", prompt=("x",), images=(Path("a.png"), Path("b.png")), video_guide=(path,))
+    plan = plan_travel(2, [17], grid=Grid(), fps=Fraction(16))
+    guided = plan.model_copy(update={"guides": (GuideSpan(video=0, start=0, end=17, timing=timing),)})
+    facts = InputFacts({"video_guide": ((path, video(fps=Fraction(30))),)})
+    assert [str(notice) for notice in rate_notices(task, facts, guided, Fraction(16))] == [
+        f"video_guide: 30 fps, {how}"
+    ]
+
+
 def test_a_control_video_at_another_rate_is_told() -> None:
     task, guide = Generate(model="m", prompt="x"), Path("/g.mp4")
     facts = InputFacts({"video_guide": ((guide, video(fps=Fraction(30))),)})
-    [notice] = rate_notices(task, facts, Fraction(16))
+    [notice] = rate_notices(task, facts, None, Fraction(16))
     assert str(notice) == "video_guide: 30 fps, is used frame by frame at 16 fps, 0.53 times as fast"
-    assert rate_notices(task, facts, Fraction(30000, 1001)) == []
+    assert rate_notices(task, facts, None, Fraction(30000, 1001)) == []

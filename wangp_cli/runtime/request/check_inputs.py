@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from wangp_cli.errors import MediaError, RequestError
 from wangp_cli.files.checksum import sha256_of
 from wangp_cli.notices import Notice
-from wangp_cli.plan.timeline import SAME_RATE, ClipLength
+from wangp_cli.plan.timeline import SAME_RATE, ClipLength, Timing
 from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.tasks.fields import FileKind, frame_count
 from wangp_cli.tasks.generate import Generate
@@ -96,26 +96,30 @@ def speech_notices(facts: InputFacts, plan: Plan | None, frames: int, rate: Frac
     return [Notice(field="audio_guide", text=text)]
 
 
-def rate_notices(task: Render, facts: InputFacts, rate: Fraction) -> list[Notice]:
-    """Notices of videos that are used frame by frame at another rate than their own.
+def rate_notices(task: Render, facts: InputFacts, plan: Plan | None, rate: Fraction) -> list[Notice]:
+    """Notices of control videos whose rate is not that of the result.
 
     Args:
         task: the task.
         facts: of its input files.
+        plan: of a task with several runs of the model.
         rate: frames per second of the result.
     """
-    if not isinstance(task, Generate):
-        return []
+    fields = ("video_guide", "video_initial") if isinstance(task, Generate) else ("video_guide",)
+    timings = {guide.video: guide.timing for guide in plan.guides} if plan else {}
     return [
-        Notice(
-            field=field,
-            text=f"{video.fps} fps, is used frame by frame at {rate} fps, {float(rate / video.fps):.2f} "
-            "times as fast",
-        )
-        for field in ("video_guide", "video_initial")
-        for video in facts.of(field)
+        Notice(field=field, text=f"{video.fps} fps, {_use_at(rate, video.fps, timings.get(number))}")
+        for field in fields
+        for number, video in enumerate(facts.of(field))
         if video.fps and abs(video.fps / rate - 1) > SAME_RATE
     ]
+
+
+def _use_at(rate: Fraction, own: Fraction, timing: Timing | None) -> str:
+    """How a video at its own rate is used for a result at another; frame by frame without a timing."""
+    if timing is None:
+        return f"is used frame by frame at {rate} fps, {float(rate / own):.2f} times as fast"
+    return "is stretched over its range" if timing == "fit" else f"keeps its speed at {rate} fps"
 
 
 def check_animation(task: Render, spec: ModelSpec, facts: InputFacts, rate: Fraction) -> None:

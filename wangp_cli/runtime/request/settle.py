@@ -136,7 +136,7 @@ def _render_request(
     notices = [
         *draft.notices,
         *unused_values(Run(task=task, spec=spec, frames=frames, plan=draft.plan), draft.origin),
-        *rate_notices(task, draft.facts, draft.rate),
+        *rate_notices(task, draft.facts, draft.plan, draft.rate),
         *speech_notices(draft.facts, draft.plan, frames, draft.rate),
         *vocabulary_notices(task.all_prompts, spec),
         *download_notices(loras),
