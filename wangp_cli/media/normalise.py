@@ -104,20 +104,11 @@ class Normaliser:
         Raises:
             ValueError: its colours are in a system that is not supported.
         """
-        primaries, transfer, matrix, range_ = self._tags
-        primaries = _known(colour.PRIMARIES, frame.color_primaries, primaries, UNKNOWN)
-        transfer = _known(colour.TRANSFERS, frame.color_trc, transfer, UNKNOWN)
-        matrix = _known(colour.MATRICES, frame.colorspace, matrix, UNKNOWN)
-        if is_hdr(transfer) or colour.BT2020 in (primaries, matrix):
-            # These tags come together; where one of them is missing the others tell it.
-            primaries = colour.BT2020 if primaries == UNKNOWN else primaries
-            matrix = colour.BT2020 if matrix == UNKNOWN and not frame.format.is_rgb else matrix
-        if matrix in colour.UNSUPPORTED_MATRICES and not frame.format.is_rgb:
+        primaries, transfer, matrix = self._colours(frame)
+        if matrix in colour.UNSUPPORTED_MATRICES:
             raise ValueError(f"its colour matrix {colour.MATRICES[matrix]} is not supported{_ADVICE}")
         if self._dolby_vision and transfer == UNKNOWN:
-            raise ValueError(
-                f"Dolby Vision alone, without a base layer of HDR10 or HLG, is not supported{_ADVICE}"
-            )
+            raise ValueError(f"Dolby Vision without a base layer of HDR10 or HLG is not supported{_ADVICE}")
         return StoredPicture(
             width=frame.width,
             height=frame.height,
@@ -126,7 +117,7 @@ class Normaliser:
             primaries=primaries,
             transfer=transfer,
             matrix=matrix,
-            range=_known(colour.RANGES, frame.color_range, range_, 0),
+            range=_known(colour.RANGES, frame.color_range, self._tags[3], 0),
             field_order=self._field_order(frame),
         )
 
@@ -146,6 +137,17 @@ class Normaliser:
         frame.colorspace, frame.color_range = picture.matrix, picture.range
         pixels: Frames = self._converters[key].convert(frame).to_ndarray()
         return pixels
+
+    def _colours(self, frame: VideoFrame) -> tuple[int, int, int]:
+        """Primaries, transfer and matrix, as codes of ITU-T H.273."""
+        primaries = _known(colour.PRIMARIES, frame.color_primaries, self._tags[0], UNKNOWN)
+        transfer = _known(colour.TRANSFERS, frame.color_trc, self._tags[1], UNKNOWN)
+        matrix = _known(colour.MATRICES, frame.colorspace, self._tags[2], UNKNOWN)
+        if is_hdr(transfer) or colour.BT2020 in (primaries, matrix):
+            # These tags come together; where one of them is missing the others tell it.
+            primaries = colour.BT2020 if primaries == UNKNOWN else primaries
+            matrix = colour.BT2020 if matrix == UNKNOWN else matrix
+        return primaries, transfer, matrix
 
     def _field_order(self, frame: VideoFrame) -> str:
         if self._order is not None:
