@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -182,6 +183,24 @@ class Source(Entry):
         return self
 
 
+class WeightsRun(Entry):
+    """A run of a model with its real weights.
+
+    Args:
+        date: when.
+        device: where, such as the name of a GPU.
+        task: frames and size of the result, and other options that change speed and memory.
+        seconds_per_step: of denoising.
+        memory_bytes: peak memory of the device; of the process on a CPU.
+    """
+
+    date: datetime.date
+    device: str
+    task: str
+    seconds_per_step: float
+    memory_bytes: int
+
+
 class ModelSpec(Entry):
     """One model of the catalogue.
 
@@ -201,9 +220,10 @@ class ModelSpec(Entry):
         text_length: length of the prompt in tokens.
         parameters: published number of parameters of an auxiliary network.
         licence_note: restrictions of the licence.
-        status: `tested`: with random weights; `converted`: tests also convert the layout of its files;
-            `unsupported`: it cannot be used.
+        status: of its architecture, which says nothing of its weights. `tested`: tests run it with random
+            weights; `converted`: they also convert the layout of its files; `unsupported`: it cannot be used.
         status_note: explains the status; required for `unsupported`.
+        weights_run: the last known run with its real weights; None if there was none.
     """
 
     name: str
@@ -230,6 +250,7 @@ class ModelSpec(Entry):
     licence_note: str = ""
     status: Literal["tested", "converted", "unsupported"] = "tested"
     status_note: str = ""
+    weights_run: WeightsRun | None = None
 
     @property
     def is_diffusion(self) -> bool:

@@ -122,6 +122,9 @@ def remove_command(
             gone, kept = list(removal.gone), {str(path): name for path, name in removal.kept.items()}
             write_json({"removed": gone, "bytes": removal.bytes, "kept": kept})
             return
+        if not removal.gone and not removal.kept:
+            write_line(f"{', '.join(names)}: the weights are absent, there is nothing to remove")
+            return
         sharing = sorted(set(removal.kept.values()))
         write_line(f"removed {len(removal.gone)} files, {format_bytes(removal.bytes)}")
         if sharing:

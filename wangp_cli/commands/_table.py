@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wangp_cli.runtime.events.messages import plain, stdout_console
@@ -22,8 +22,10 @@ def write_json(value: Any, *, indent: int | None = 2) -> None:
     sys.stdout.write(json.dumps(value, indent=indent, default=str) + "\n")
 
 
-def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, no_wrap: str = "") -> None:
-    """Print rows under headings; the cells of the column `no_wrap` are never wrapped.
+def write_table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, no_wrap: Collection[str] = ()
+) -> None:
+    """Print rows under headings; the cells of the columns `no_wrap` are never wrapped.
 
     A cell that is a list has a line for each item.
     """
@@ -33,7 +35,7 @@ def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, no_
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column == no_wrap)
+        table.add_column(column, overflow="fold", no_wrap=column in no_wrap)
     for row in rows:
         table.add_row(*map(_cell, row))
     stdout_console().print(table)

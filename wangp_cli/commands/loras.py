@@ -65,7 +65,7 @@ def list_loras(json: Json = False) -> None:
             )
             for facts in entries
         ]
-        write_table(("LoRA", "kind", "rank", "layers", "networks", "trigger words"), rows, no_wrap="LoRA")
+        write_table(("LoRA", "kind", "rank", "layers", "networks", "trigger words"), rows, no_wrap=["LoRA"])
 
 
 @app.command()
@@ -131,7 +131,7 @@ def _write_fit(fit: Any) -> None:
     word = "fits" if fit.fits else "does not fit"
     write_line(f"{fit.network}: {word}; {fit.layers} layers are changed{left_out}")
     if fit.rejected:
-        write_table(("key", "reason"), list(fit.rejected.items()), no_wrap="key")
+        write_table(("key", "reason"), list(fit.rejected.items()), no_wrap=["key"])
 
 
 @app.command()
@@ -157,7 +157,7 @@ def presets(json: Json = False) -> None:
             for variant in each.variants
         ]
         columns = ("--accelerator", "what it is", "networks", "values", "LoRAs")
-        write_table(columns, rows, no_wrap="values")
+        write_table(columns, rows, no_wrap=["values"])
         if files:
             write_table(("--settings-file", "LoRAs"), [tuple(_preset_facts(path).values()) for path in files])
 

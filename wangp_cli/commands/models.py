@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -12,36 +13,65 @@ from wangp_cli.commands._models_add import add_command
 from wangp_cli.commands._models_files import convert_command, prepare_command
 from wangp_cli.commands._models_weights import fetch_command, remove_command, verify_command
 from wangp_cli.commands._table import write_facts, write_json, write_table
-from wangp_cli.models import ModelSpec
-from wangp_cli.runtime.events.messages import write_path, write_text
+from wangp_cli.files.units import format_bytes
+from wangp_cli.models import Accepts, ModelSpec
+from wangp_cli.runtime.events.messages import stdout_console, write_path, write_text
 from wangp_cli.runtime.weights import locate
-from wangp_cli.runtime.weights.sizes import part_sizes
+from wangp_cli.runtime.weights.sizes import BYTES_OF_16_BITS, memory_in_turns, part_sizes
 
 WEIGHTS = ("here", "to fetch", "unsupported")
 """Where a model's weights are, in the order of the list."""
+WIDE = 120
+"""Columns of a terminal in which each fact of the list has a column."""
+NO_MEDIA: frozenset[Accepts] = frozenset({"lora", "negative", "initial", "audio"})
+"""What nearly all models accept, and is no input of its own kind."""
 
 app = typer.Typer(help="List, show, fetch and check models.", invoke_without_command=True)
 
 
 @app.callback()
-def list_models(context: typer.Context, json: Json = False, models_dir: ModelsDir = None) -> None:
+def overview(context: typer.Context, json: Json = False, models_dir: ModelsDir = None) -> None:
     """List the models, or use one of the commands below."""
-    if context.invoked_subcommand:
-        return
+    if not context.invoked_subcommand:
+        list_models(json=json, models_dir=models_dir)
+
+
+@app.command("list")
+def list_models(json: Json = False, models_dir: ModelsDir = None) -> None:
+    """List the models: inputs, size of the weights, memory, licence, and whether the weights are here."""
     with report_errors():
         local = models_context(models_dir)
-        specs, folder = local.catalogue.models, local.models_dir
+        specs, folder = list(local.catalogue.models.values()), local.models_dir
         if json:
-            write_json([_facts(spec, folder) for spec in specs.values()])
+            write_json([_facts(spec, folder) for spec in specs])
             return
-        rows = [(spec.name, _title(spec), _weights(spec, folder)) for spec in specs.values()]
-        rows.sort(key=lambda row: WEIGHTS.index(row[2]))
-        write_table(("model", "what it is", "weights"), rows, no_wrap="model")
+        specs.sort(key=lambda spec: WEIGHTS.index(_weights(spec, folder)))
+        wide = stdout_console().width >= WIDE
+        rows = [_row(spec, folder, wide=wide) for spec in specs]
+        texts = ("what it is", "inputs", "licence")
+        columns = ("model", *texts) if wide else (f"model: {', '.join(texts)}",)
+        numbers = ("size", "memory", "weights")
+        write_table((*columns, *numbers), rows, no_wrap=("model", *numbers))
+        write_text("memory: of the largest part in 16 bits; `--estimate` counts a whole task")
+
+
+def _row(spec: ModelSpec, folder: Path, *, wide: bool) -> list[object]:
+    """The cells of a model; in a narrow table its texts are one cell."""
+    sizes = part_sizes(spec, folder)
+    inputs = ", ".join(sorted(spec.accepts - NO_MEDIA)) or "text alone"
+    texts = [_title(spec), inputs, spec.licence]
+    narrow = [f"  {line}" for line in (texts[0], f"inputs: {inputs}", f"licence: {spec.licence}")]
+    size, memory = sum(part.bytes for part in sizes.values()), memory_in_turns(sizes)
+    return [
+        *([spec.name, *texts] if wide else [[spec.name, *narrow]]),
+        *(format_bytes(count) if count else "unknown" for count in (size, memory)),
+        _weights(spec, folder),
+    ]
 
 
 @app.command()
 def show(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
-    """Show a model: source, inputs, defaults, licence, sizes."""
+    """Show a model: source, inputs, defaults, licence, sizes, and what was run of it."""
     with report_errors():
         local = models_context(models_dir)
         spec = local.catalogue.get(name)
@@ -50,14 +80,54 @@ def show(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
             write_json(facts)
             return
         card = facts.pop("card", None)
-        del facts["traits"]
+        for key in ("traits", "status", "weights_run", "bytes", "present", "weights"):
+            del facts[key]
         lines = {
             key: _cell(facts[key])
-            for key in ("source", "accepts", "requires", "means", "defaults", "aliases", "grid", "parameters")
+            for key in ("source", "accepts", "requires", "means", "defaults", "aliases", "grid")
         }
-        write_facts(facts | lines | {"network": spec.network.name if spec.network else ""})
+        lines |= {"architecture": _architecture(spec), "network": spec.network.name if spec.network else ""}
+        write_facts(facts | lines | _sizes(spec, local.models_dir) | _known_run(spec, local.models_dir))
         if card:
             _write_figures(card)
+
+
+def _architecture(spec: ModelSpec) -> str:
+    """The architecture with what the tests say of it."""
+    said = {
+        "tested": "tested with random weights",
+        "converted": "tested with random weights, also the layout of its files",
+    }
+    return f"{spec.architecture}: {said.get(spec.status, spec.status)}"
+
+
+def _known_run(spec: ModelSpec, folder: Path) -> dict[str, str]:
+    """Where the weights are, and what is known of a run with them."""
+    place = f"{locate.expected(spec, folder).folder} ({_weights(spec, folder)})"
+    if not (run := spec.weights_run):
+        return {"folder": place, "weights": "never run"}
+    text = (
+        f"run on {run.date}, {run.device}, {run.seconds_per_step:g} seconds a step, "
+        f"{format_bytes(run.memory_bytes)} of memory ({run.task})"
+    )
+    return {"folder": place, "weights": text}
+
+
+def _sizes(spec: ModelSpec, folder: Path) -> dict[str, str]:
+    """The sizes of a model for people."""
+    sizes = part_sizes(spec, folder)
+    parts = "; ".join(f"{part} {_count(size.weights)}" for part, size in sizes.items() if size.weights)
+    whole, turns = sum(BYTES_OF_16_BITS * size.weights for size in sizes.values()), memory_in_turns(sizes)
+    memory = f"{format_bytes(whole)} in 16 bits; {format_bytes(turns)} for the largest part" if turns else ""
+    return {
+        "parameters": parts,
+        "size": format_bytes(sum(size.bytes for size in sizes.values())),
+        "memory": memory,
+    }
+
+
+def _count(number: int) -> str:
+    return f"{number / 1e9:.1f} billion" if number >= 1e8 else f"{number / 1e6:.1f} million"
 
 
 def _write_figures(card: dict[str, Any]) -> None:
@@ -131,7 +201,7 @@ def _weights(spec: ModelSpec, folder: Any) -> str:
 def _cell(value: Any) -> str:
     if isinstance(value, dict):
         return "; ".join(
-            f"{key} {_cell(item)}" for key, item in value.items() if item not in (None, [], False)
+            f"{key} {_cell(item)}" for key, item in value.items() if item not in (None, [], {}, False)
         )
     if isinstance(value, str | int | float):
         return str(value)

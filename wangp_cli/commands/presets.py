@@ -17,10 +17,15 @@ app = typer.Typer(help="List and show presets.", invoke_without_command=True)
 
 
 @app.callback()
-def list_presets(context: typer.Context, json: Json = False) -> None:
-    """List the presets, or show one."""
-    if context.invoked_subcommand:
-        return
+def overview(context: typer.Context, json: Json = False) -> None:
+    """List the presets and accelerators, or use one of the commands below."""
+    if not context.invoked_subcommand:
+        list_presets(json=json)
+
+
+@app.command("list")
+def list_presets(json: Json = False) -> None:
+    """List the presets and accelerators."""
     with report_errors():
         folders = bootstrap.user_folders()
         presets = bootstrap.presets(folders).all

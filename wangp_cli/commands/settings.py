@@ -42,7 +42,7 @@ def show(json: Json = False) -> None:
                 (name, values[name], origin.get(name, DEFAULT), Settings.describe(name))
                 for name in Settings.model_fields
             ],
-            no_wrap="setting",
+            no_wrap=["setting"],
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from wangp_cli.runtime.weights.receipt import RECEIPT
 
 NETWORK = "network"
 """Name of the only part of an auxiliary network."""
+BYTES_OF_16_BITS = 2
 ALWAYS = ("text_encoder", "vae")
 """Parts that every diffusion model has."""
 
@@ -43,8 +45,15 @@ def part_sizes(spec: ModelSpec, models_dir: Path) -> dict[str, PartSize]:
         return {NETWORK: _of_auxiliary(spec, places, here=here)}
     sizes = {}
     for name, usual in _published(spec).items():
-        sizes[name] = _of_files(name, places, usual) or PartSize(weights=usual, bytes=2 * usual, here=here)
+        sizes[name] = _of_files(name, places, usual) or PartSize(
+            weights=usual, bytes=BYTES_OF_16_BITS * usual, here=here
+        )
     return sizes
+
+
+def memory_in_turns(sizes: Mapping[str, PartSize]) -> int:
+    """Bytes of the largest part in 16 bits: what the device must hold where parts take turns on it."""
+    return BYTES_OF_16_BITS * max((size.weights for size in sizes.values()), default=0)
 
 
 def network_config(spec: ModelSpec, models_dir: Path) -> dict[str, Any]:
@@ -66,7 +75,7 @@ def _of_auxiliary(spec: ModelSpec, places: Weights, *, here: bool) -> PartSize:
         files = [file for file in places.folder.rglob("*") if file.is_file() and file.name[:1] != "."]
     if not here:
         weights = spec.parameters or 0
-        return PartSize(weights=weights, bytes=2 * weights, here=False)
+        return PartSize(weights=weights, bytes=BYTES_OF_16_BITS * weights, here=False)
     counts = [parameters_in(file) or 0 for file in files if file.suffix == ".safetensors"]
     return PartSize(
         weights=sum(counts) or spec.parameters or 0,
