@@ -51,6 +51,7 @@ def batch_plan(values: Mapping[str, Any], options: BatchOptions, session: Sessio
             only=frozenset(options.only),
             shard=shard,
             names_by_id=session.settings.name is None,
+            untrusted=options.untrusted,
             fetcher=url_fetcher(options, fetched_folder(folder, shard), session),
         ),
         order=options.order,

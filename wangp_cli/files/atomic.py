@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from wangp_cli.errors import ConflictError, NoSpaceError
 from wangp_cli.files.checksum import is_name_of, open_regular, remove_open, sha256_of_open
-from wangp_cli.files.folders import make_folder, sync_folder
+from wangp_cli.files.folders import open_folder, sync_folder
 from wangp_cli.files.locks import lock
 
 PARTIAL = re.compile(r"\..*\.[0-9a-f]{32}\.partial(\.\w+)?", re.DOTALL)
@@ -27,23 +27,33 @@ PARTIAL = re.compile(r"\..*\.[0-9a-f]{32}\.partial(\.\w+)?", re.DOTALL)
 
 @contextmanager
 def atomic_file(
-    path: Path, *, overwrite: bool, before_rename: Callable[[Path, str], None] | None = None
+    path: Path,
+    *,
+    overwrite: bool,
+    inside: Path | None = None,
+    before_rename: Callable[[Path, str], None] | None = None,
 ) -> Iterator[Path]:
     """Give the path of a partial file to write; on success it takes its final name, else it is removed.
 
     Args:
         path: the final name.
         overwrite: replace what is there.
+        inside: a folder that the file must lie in, links resolved; None for any place. The path that is given
+            then leads through the open folder where the system allows it, so that no link can be put there.
         before_rename: called with `path` and the sha256 of the complete file; what it raises leaves `path`
             as it is.
 
     Raises:
-        ConflictError: the file appeared meanwhile and `overwrite` is off, or the partial file was replaced.
+        ConflictError: the file appeared meanwhile and `overwrite` is off, the partial file was replaced, or
+            the folder leads out of `inside`.
         NoSpaceError: the disk is full or the folder cannot be written.
     """
     try:
-        with _partial(path, suffix=path.suffix, overwrite=overwrite, before_rename=before_rename) as opened:
-            yield path.with_name(opened[1])
+        with _partial(
+            path, suffix=path.suffix, overwrite=overwrite, inside=inside, before_rename=before_rename
+        ) as (folder, _, name):
+            held = Path(f"/proc/self/fd/{folder}") / name
+            yield held if inside and held.exists() else path.with_name(name)
     except FileExistsError:
         raise ConflictError(f"output: {path} exists", hint="--overwrite replaces it") from None
     except OSError as error:
@@ -65,7 +75,7 @@ def open_atomic(path: Path, *, overwrite: bool = True, mode: int = 0o666) -> Ite
     """
     try:
         with (
-            _partial(path, suffix="", overwrite=overwrite, mode=mode) as (file, _),
+            _partial(path, suffix="", overwrite=overwrite, mode=mode) as (_, file, _),
             os.fdopen(os.dup(file), "wb") as content,
         ):
             yield content
@@ -134,12 +144,13 @@ def _partial(
     suffix: str,
     overwrite: bool,
     mode: int = 0o666,
+    inside: Path | None = None,
     before_rename: Callable[[Path, str], None] | None = None,
-) -> Iterator[tuple[int, str]]:
-    """Give the descriptor and the name of a partial file, which takes its final name at the end."""
+) -> Iterator[tuple[int, int, str]]:
+    """Give the descriptors of a folder and a partial file and its name, which becomes the final one."""
     with ExitStack() as opened:
-        folder, file, name = _create(path, suffix, mode, opened)
-        yield file, name
+        folder, file, name = _create(path, suffix, mode, inside, opened)
+        yield folder, file, name
         os.fsync(file)
         if not is_name_of(name, file, folder):
             raise ConflictError(f"output: the partial file of {path} was replaced", hint="run it again")
@@ -149,7 +160,9 @@ def _partial(
         os.fsync(folder)
 
 
-def _create(path: Path, suffix: str, mode: int, opened: ExitStack, tries: int = 100) -> tuple[int, int, str]:
+def _create(
+    path: Path, suffix: str, mode: int, inside: Path | None, opened: ExitStack, tries: int = 100
+) -> tuple[int, int, str]:
     """Create and lock a partial file in the folder of `path`.
 
     Another run may remove the folder while it is empty, and the file until it is locked.
@@ -158,6 +171,7 @@ def _create(path: Path, suffix: str, mode: int, opened: ExitStack, tries: int = 
         path: the final name.
         suffix: of the partial file; encoders choose the format by it.
         mode: permissions.
+        inside: a folder that `path` must lie in; None for any place.
         opened: closes the descriptors and removes the partial file.
         tries: before it is given up.
 
@@ -167,8 +181,7 @@ def _create(path: Path, suffix: str, mode: int, opened: ExitStack, tries: int = 
     for left in reversed(range(tries)):
         name = f".{_short_stem(path)}.{secrets.token_hex(16)}.partial{suffix}"
         with ExitStack() as stack, suppress(*([FileNotFoundError] if left else [])):
-            make_folder(path.parent)
-            folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            folder = open_folder(path.parent, inside)
             stack.callback(os.close, folder)
             file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode, dir_fd=folder)
             stack.callback(os.close, file)

@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from wangp_cli.files.open_input import is_inside, real_path
+
 
 def sha256_of(path: Path) -> str:
     """The sha256 of a file, in hex."""
@@ -24,10 +26,18 @@ def sha256_of_open(file: int) -> str:
 
 
 @contextmanager
-def open_regular(path: Path, flags: int = os.O_RDONLY) -> Iterator[int | None]:
-    """Give a descriptor of a regular file; None if it cannot be opened, is a link or of another kind."""
+def open_regular(
+    path: str | Path, flags: int = os.O_RDONLY, folder: int | None = None
+) -> Iterator[int | None]:
+    """Give a descriptor of a regular file; None if it cannot be opened, is a link or of another kind.
+
+    Args:
+        path: of the file.
+        flags: to open it with.
+        folder: descriptor of the folder that `path` is relative to.
+    """
     try:
-        file = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+        file = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except OSError:
         yield None
         return
@@ -43,11 +53,24 @@ def has_checksum(path: Path, checksums: Collection[str]) -> bool:
         return file is not None and sha256_of_open(file) in checksums
 
 
-def remove_with_checksum(path: Path, checksums: Collection[str]) -> None:
-    """Remove a regular file that has one of these sha256; anything else stays."""
-    with open_regular(path) as file:
-        if file is not None and sha256_of_open(file) in checksums:
-            remove_open(file, path)
+def remove_with_checksum(path: Path, checksums: Collection[str], inside: Path | None = None) -> None:
+    """Remove a regular file that has one of these sha256; anything else stays.
+
+    Args:
+        path: of the file.
+        checksums: of what may be removed.
+        inside: a folder that it must lie in, links resolved; None for any place.
+    """
+    with suppress(OSError):
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            if inside and not is_inside(real_path(folder, path.parent), [inside]):
+                return
+            with open_regular(path.name, folder=folder) as file:
+                if file is not None and sha256_of_open(file) in checksums:
+                    remove_open(file, path.name, folder)
+        finally:
+            os.close(folder)
 
 
 def is_name_of(name: str | Path, file: int, folder: int | None = None) -> bool:

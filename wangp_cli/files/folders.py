@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
-from wangp_cli.errors import NoSpaceError
+from wangp_cli.errors import ConflictError, NoSpaceError
+from wangp_cli.files.open_input import is_inside, real_path
 from wangp_cli.files.units import format_bytes
+
+OWN_FOLDERS = (".wangp",)
+"""Beginnings of names of folders that only this program makes."""
 
 
 def make_folder(folder: Path) -> None:
@@ -20,6 +25,42 @@ def make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for place in missing:
         sync_folder(place.parent)
+
+
+def open_folder(folder: Path, inside: Path | None = None) -> int:
+    """Create a folder and its missing parents, and open it; what is done by its descriptor stays in it.
+
+    Args:
+        folder: absolute; folders of our own names are never links.
+        inside: a folder that it must lie in, links resolved; None for any place.
+
+    Raises:
+        ConflictError: it leads out of `inside` through a link.
+        OSError: it cannot be made or opened.
+    """
+    own = os.O_NOFOLLOW if folder.name.startswith(OWN_FOLDERS) else 0
+    if inside is None:
+        make_folder(folder)
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | own)
+    make_folder(inside)
+    opened = os.open(inside, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # Folder by folder, so that none is made outside, whoever puts links there meanwhile.
+        for part in folder.relative_to(inside).parts:
+            with suppress(FileExistsError):
+                os.mkdir(part, dir_fd=opened)
+                os.fsync(opened)
+            below = os.open(part, os.O_RDONLY | os.O_DIRECTORY, dir_fd=opened)
+            os.close(opened)
+            opened = below
+            if not is_inside(real_path(opened, folder), [inside]):
+                raise ConflictError(
+                    f"output: {folder} leads out of {inside} through a link", hint="remove it"
+                )
+    except BaseException:
+        os.close(opened)
+        raise
+    return opened
 
 
 def sync_folder(folder: Path) -> None:

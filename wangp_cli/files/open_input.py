@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -49,6 +50,25 @@ def read_input(path: Path, limit: int, roots: Iterable[Path] | None = None) -> b
     if len(data) > limit:
         raise OSError(errno.EFBIG, f"it has more than {limit} bytes", str(path))
     return data
+
+
+def copy_input(path: Path, target: Path, roots: Iterable[Path] | None = None) -> None:
+    """Copy a file, or make a hard link where the file system allows it; raises as `open_input` does.
+
+    Args:
+        target: the copy, in a folder that only this process writes to.
+    """
+    with open_input(path, roots) as content:
+        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            # Only with descriptors of folders, the link to the open file is followed.
+            opened = f"/proc/self/fd/{content.fileno()}"
+            os.link(opened, target.name, src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError:
+            with target.open("xb") as copy:
+                shutil.copyfileobj(content, copy, 1 << 20)
+        finally:
+            os.close(folder)
 
 
 def real_path(file: int, path: Path) -> str:

@@ -6,6 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,12 +32,13 @@ from wangp_cli.runtime.events.types import (
     TaskStarted,
 )
 from wangp_cli.runtime.history.log import HISTORY, append_lines
-from wangp_cli.runtime.history.manifest import history_record, input_checksums
+from wangp_cli.runtime.history.manifest import history_record, input_checksums, portable_name
 from wangp_cli.runtime.job import Job, RenderJob
 from wangp_cli.runtime.loras.select import LoraUse, fetch_loras
 from wangp_cli.runtime.outcome import Attempt, Outcome, retry_with_less_memory
 from wangp_cli.runtime.progress import ProgressReporter
 from wangp_cli.runtime.request.prepared import changed_values, prepared_request
+from wangp_cli.runtime.request.private_inputs import private_inputs
 from wangp_cli.runtime.request.request import RenderRequest, Request
 from wangp_cli.runtime.request.resolve import field_label, resolve
 from wangp_cli.runtime.session import Session
@@ -93,6 +95,8 @@ def run_in_stages(
     emit = partial(session.stream.emit, task=task_id)
     try:
         request = resolve([*get_layers(), Layer(kind="run", values={"task_id": task_id})], session)
+        if attempt.check_request:
+            attempt.check_request(request)
     except Exception as error:  # noqa: BLE001 - the boundary
         known = to_wangp_error(error)
         emit(TaskRejected(line=attempt.line, error=Fault.of(known)))
@@ -179,8 +183,9 @@ class _Work:
                 sweep_work(folder)
                 session.scratch.sweep()
                 session.swept.add(folder)
-            facts["checksums"] = input_checksums(request, folder)
-            yield from self._stages(facts["checksums"])
+            with self._private_inputs(folder) as private:
+                facts["checksums"] = input_checksums(private, folder)
+                yield from self._stages(private, facts["checksums"])
         except Cancelled:
             _try_append(
                 history, history_record(self._request, facts | {"status": "cancelled"}, self._seconds)
@@ -209,8 +214,21 @@ class _Work:
             request.loras, hub, self._emit, lambda: session.control.check(request.task.task_id or "")
         )
 
-    def _stages(self, checksums: dict[str, str]) -> Generator[Stage, None, None]:
-        request, session, attempt = self._request, self._session, self._attempt
+    def _private_inputs(self, folder: Path) -> AbstractContextManager[Request]:
+        """A context with the request, which has private copies of untrusted inputs."""
+        request, session, roots = self._request, self._session, self._attempt.private_roots
+        if roots is None:
+            return nullcontext(request)
+        return private_inputs(
+            request,
+            roots,
+            session.scratch.folder(),
+            loras_dir=session.loras_dir,
+            name_of=lambda path: portable_name(path, request, folder),
+        )
+
+    def _stages(self, request: Request, checksums: dict[str, str]) -> Generator[Stage, None, None]:
+        session, attempt = self._session, self._attempt
         task = request.task
         progress = ProgressReporter(
             self._emit,
@@ -230,6 +248,8 @@ class _Work:
             "progress": progress,
             "checksums": checksums,
             "record_file": attempt.record_file,
+            "root": attempt.root,
+            "given": self._request.task,
         }
         job = (
             RenderJob(request=request, latents=attempt.latents, **shared)
@@ -238,10 +258,10 @@ class _Work:
         )
         if task.prepare and task.needs_preparing:
             prepared = yield from self._steps(import_object(task.prepare)(job), progress)
-            self._request = prepared_request(request, prepared)
+            self._request = prepared_request(self._request, prepared)
             changed = changed_values(task, prepared)
             self._emit(TaskPrepared(values=changed, origin=dict.fromkeys(changed, str(ENHANCED))))
-            job = replace(job, request=self._request)
+            job = replace(job, request=prepared_request(request, prepared))
         yield from self._steps(import_object(task.run)(job), progress)
 
     def _steps(self, workflow: Iterator[Stage], progress: ProgressReporter) -> Generator[Stage, None, Any]:

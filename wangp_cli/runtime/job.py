@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from wangp_cli.runtime.request.request import RenderRequest, Request
     from wangp_cli.runtime.session import Session
     from wangp_cli.tasks.lora_strength import Strength
+    from wangp_cli.tasks.render import Render
     from wangp_cli.tasks.shot import Sampling
+    from wangp_cli.tasks.task import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,8 @@ class Job:
 
     Args:
         record_file: told the path and the sha256 of each complete file of a result before it takes its name.
+        given: the task with the input files that were given, of which `request` may have private copies.
+        root: folder that every file of a result must lie in, links resolved; None for any place.
         checksums: sha256 of the input files, by the names that the run history has for them.
     """
 
@@ -40,6 +44,8 @@ class Job:
     progress: ProgressReporter
     checksums: dict[str, str]
     record_file: Callable[[Path, str], None] | None = None
+    root: Path | None = None
+    given: Task | None = None
 
     @contextmanager
     def new_file(self, path: Path, *, overwrite: bool | None = None) -> Iterator[Path]:
@@ -55,7 +61,9 @@ class Job:
         """
         if overwrite is None:
             overwrite = self.request.task.overwrite or self.request.task.skip_existing
-        with atomic_file(path, overwrite=overwrite, before_rename=self.record_file) as partial:
+        with atomic_file(
+            path, overwrite=overwrite, inside=self.root, before_rename=self.record_file
+        ) as partial:
             yield partial
 
     def publish(self, path: Path, role: str = "result", **facts: object) -> None:
@@ -112,6 +120,7 @@ class RenderJob(Job):
     """
 
     request: RenderRequest
+    given: Render | None = None
     latents: Path | None = None
 
     def loras(self, shot: Sampling | None = None, own: Sequence[Strength] = ()) -> list[Lora]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +14,7 @@ from wangp_cli.value_layers import Layer
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from wangp_cli.runtime.request.request import Request
     from wangp_cli.runtime.session import Session
 
 Status = Literal["completed", "failed", "retrying", "cancelled", "rejected"]
@@ -64,6 +65,10 @@ class Attempt:
         save_manifest: stores the manifest before the end is announced, so that no announced end is lost.
         retry: decides whether to retry after a retryable error.
         latents: file of latents to decode, instead of denoising.
+        check_request: called with the settled request; raises if it reads or writes what it may not.
+        root: folder that every file of a result must lie in, links resolved; None for any place.
+        private_roots: folders that inputs must lie in, which are copied before they are used; None to use
+            them as they are, in any place.
     """
 
     number: int = 1
@@ -74,6 +79,9 @@ class Attempt:
     save_manifest: Callable[[dict[str, Any]], None] | None = None
     retry: Callable[[WangpError], Retry | None] | None = None
     latents: Path | None = None
+    check_request: Callable[[Request], None] | None = None
+    root: Path | None = None
+    private_roots: Sequence[Path] | None = None
 
 
 def retry_with_less_memory(session: Session, error: WangpError) -> Retry | None:

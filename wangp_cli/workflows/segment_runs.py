@@ -57,7 +57,7 @@ class SegmentRuns:
         self._scratch: list[Path] = []
         self._seed: IO[bytes] | None = None
         if job.request.origin["seed"].kind == "drawn":
-            self._seed = store_seed(job.request.task, self._folder)
+            self._seed = store_seed(job.given or job.request.task, self._folder)
             self._files.append(Path(self._seed.name))
 
     def __enter__(self) -> Self:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from wangp_cli.errors import Cancelled, ConflictError, RequestError, WangpError
 from wangp_cli.runtime.execute import result_or_error
-from wangp_cli.runtime.intake.path_policy import check_paths, confine_output
+from wangp_cli.runtime.intake.path_policy import confine_output
 from wangp_cli.runtime.intake.task_line import digest_of
 from wangp_cli.runtime.jobs.cleanup import files_of, is_intact, remove_leftovers, remove_results
+from wangp_cli.runtime.jobs.confinement import Confinement, confinement_of
 from wangp_cli.runtime.jobs.payload import pack
 from wangp_cli.runtime.jobs.stored_job import NewJob
 from wangp_cli.runtime.request.request import Request
@@ -42,6 +43,7 @@ class AdmissionRules:
         shard: which of how many, counted from 1.
         names_by_id: result files are named after their task unless a line says otherwise.
         fetcher: fetches the files of URLs that lines may name.
+        untrusted: nothing is read outside of `roots`, and files are copied before they are used.
     """
 
     folder: Path
@@ -51,6 +53,7 @@ class AdmissionRules:
     shard: tuple[int, int] = (1, 1)
     names_by_id: bool = True
     fetcher: UrlFetcher | None = None
+    untrusted: bool = False
 
     @property
     def allows_urls(self) -> bool:
@@ -97,6 +100,11 @@ class Admission:
     _digests: dict[int, int] = field(default_factory=dict)
     _files: set[int] = field(default_factory=set)
     _checked_folders: set[Path] = field(default_factory=set)
+    _confinement: Confinement = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Tell what lines may read and write."""
+        self._confinement = confinement_of(self.rules, self.session.tasks)
 
     def admit(self, lines: Iterable[TaskLine]) -> list[LineResult]:
         """Check lines; those that the shard or `only` leaves out have no result."""
@@ -139,7 +147,7 @@ class Admission:
         self, line: TaskLine, task_id: str, line_values: Mapping[str, Any], known: StoredJob | None
     ) -> LineResult:
         fetcher = self.rules.fetcher
-        check_paths(line_values, self.rules.roots, fetcher.allowed if fetcher else None, self.session.tasks)
+        self._confinement.check_layers([line.layer(line_values)])
         own = line.layer(confine_output(line_values, self.rules.folder))
         layers = self._layers(own, task_id)
         values = merge(layers).values
@@ -155,6 +163,7 @@ class Admission:
             layers = [_with_local_files(layer, fetcher) if layer is own else layer for layer in layers]
         request = resolve(layers, self.session)
         files = files_of(request)
+        self._confinement.check_inputs(request)
         self._check_files(request.outputs, files)
         # Only hashes are kept of a line, because a file may have many.
         self._digests[hash(task_id)] = hash(digest)
@@ -186,14 +195,14 @@ class Admission:
             if known.digest == digest and is_intact(known.result):
                 return True
             if known.digest == digest:
-                remove_results(known)
+                remove_results(known, self.rules.folder)
             elif not overwrite:
                 raise ConflictError(
                     f"task_id: {known.task_id!r} is taken by another request, which is done",
                     hint="use another id",
                 )
         elif known.token:
-            remove_leftovers(known)
+            remove_leftovers(known, self.rules.folder)
         return False
 
     def _repeats(self, task_id: str, digest: str) -> bool:
@@ -208,13 +217,9 @@ class Admission:
         return earlier is not None
 
     def _check_files(self, outputs: Sequence[Path], files: Sequence[str]) -> None:
-        for folder in {path.parent for path in outputs} - self._checked_folders:
-            root = self.rules.folder.resolve()
-            if not folder.resolve().is_relative_to(root):
-                raise RequestError(
-                    "output", f"{folder} is outside of {root}", hint="results stay in the output folder"
-                )
-            self._checked_folders.add(folder)
+        unchecked = [path for path in outputs if path.parent not in self._checked_folders]
+        self._confinement.check_outputs(unchecked)
+        self._checked_folders.update(path.parent for path in unchecked)
         if taken := next((name for name in files if hash(name) in self._files), None):
             raise ConflictError(f"output: {taken} is written by an earlier line", hint="give it another name")
 

@@ -18,6 +18,7 @@ from wangp_cli.runtime.jobs.cleanup import (
     remove_leftovers,
     remove_results,
 )
+from wangp_cli.runtime.jobs.confinement import confinement_of
 from wangp_cli.runtime.jobs.line_feed import READ_AHEAD, LineFeed
 from wangp_cli.runtime.jobs.payload import unpack
 from wangp_cli.runtime.jobs.rejected_lines import RejectedLines
@@ -92,7 +93,10 @@ class Batch:
         self._source = source
         self._lines: dict[str, TaskLine] = {}
         self._admission = Admission(plan.rules, session, store.find if plan.resume else None)
-        worker = Worker(store=store, session=session, retries=plan.retries, timeout=plan.timeout)
+        confinement = confinement_of(plan.rules, session.tasks)
+        worker = Worker(
+            store=store, session=session, confinement=confinement, retries=plan.retries, timeout=plan.timeout
+        )
         self._loop = WorkLoop(
             store, worker, self._on_end, order=plan.order, group=plan.phase_group, only=plan.rules.only
         )
@@ -163,7 +167,7 @@ class Batch:
             if manifest := manifests.get(job.task_id):
                 store.finish(job, manifest)
             else:
-                remove_leftovers(job)
+                remove_leftovers(job, folder)
         store.requeue_orphans()
         if folder.is_dir():
             sweep(folder)
@@ -178,7 +182,7 @@ class Batch:
             if job.state == "done" and is_intact(job.result):
                 self._skip(job)
             else:
-                (remove_results if job.state == "done" else remove_leftovers)(job)
+                (remove_results if job.state == "done" else remove_leftovers)(job, self._plan.rules.folder)
                 self._store.retry([job.task_id])
 
     def _on_end(self, job: StoredJob, outcome: Outcome) -> None:

@@ -26,12 +26,17 @@ def files_of(request: Request) -> list[str]:
     return [str(file) for path in request.outputs for file in result_files(request.task, path)]
 
 
-def remove_leftovers(job: StoredJob) -> None:
-    """Remove the files of an unfinished attempt, except for a task that may replace or reuse files."""
+def remove_leftovers(job: StoredJob, folder: Path | None) -> None:
+    """Remove the files of an unfinished attempt, except for a task that may replace or reuse files.
+
+    Args:
+        job: of the store, whose rows are not trusted.
+        folder: the output folder; files elsewhere stay. None for any place.
+    """
     values = merge(unpack(job.payload)).values
     if not (values.get("overwrite") or values.get("skip_existing")):
         for path, checksums in _files_of(job).items():
-            remove_with_checksum(path, checksums)
+            remove_with_checksum(path, checksums, folder)
 
 
 def _files_of(job: StoredJob) -> dict[Path, set[str]]:
@@ -53,15 +58,19 @@ def is_intact(manifest: Mapping[str, Any] | None) -> bool:
     return bool(results) and all(_is_unchanged(artifact) for artifact in results)
 
 
-def remove_results(job: StoredJob) -> None:
+def remove_results(job: StoredJob, folder: Path | None) -> None:
     """Remove the files of a done job of which some are missing, so that it can run again.
 
     If one was changed since, all are kept, because the change is the user's.
+
+    Args:
+        job: of the store, whose rows are not trusted.
+        folder: the output folder; files elsewhere stay. None for any place.
     """
     owned = _files_of(job)
     if not any(os.path.lexists(path) and not has_checksum(path, sums) for path, sums in owned.items()):
         for path, checksums in owned.items():
-            remove_with_checksum(path, checksums)
+            remove_with_checksum(path, checksums, folder)
 
 
 def _is_unchanged(artifact: Mapping[str, Any]) -> bool:

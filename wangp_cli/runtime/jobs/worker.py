@@ -21,6 +21,7 @@ from wangp_cli.tasks.runtime import LESS_MEMORY
 from wangp_cli.value_layers import Layer
 
 if TYPE_CHECKING:
+    from wangp_cli.runtime.jobs.confinement import Confinement
     from wangp_cli.runtime.jobs.store import JobStore
     from wangp_cli.runtime.jobs.stored_job import StoredJob
     from wangp_cli.runtime.session import Session
@@ -38,6 +39,7 @@ class Worker:
     """Runs jobs of one store in one session.
 
     Args:
+        confinement: what jobs may read and write; None for anything, if the store is trusted.
         retries: more attempts after errors that may pass.
         timeout: seconds of its own work after which a task fails.
         pause: seconds before the second attempt; each further pause is twice as long.
@@ -48,6 +50,7 @@ class Worker:
 
     store: JobStore
     session: Session
+    confinement: Confinement | None = None
     retries: int = 0
     timeout: float | None = None
     pause: float = FIRST_PAUSE_SECONDS
@@ -84,9 +87,11 @@ class Worker:
             running = [staged for staged in running if staged.started and not staged.outcome]
 
     def _run_in_stages(self, job: StoredJob) -> Generator[Stage, None, Outcome]:
+        confined = self.confinement
         if job.token > 1:
-            remove_leftovers(job)
-        layers = unpack(job.payload)
+            remove_leftovers(job, confined.folder if confined else None)
+        stored = unpack(job.payload)
+        layers = list(stored)
         if (job.error or {}).get("kind") == OutOfMemoryError.kind:
             layers.append(self._retry_layers.pop(job.task_id, AFTER_OUT_OF_MEMORY))
         attempt = Attempt(
@@ -95,10 +100,19 @@ class Worker:
             line=job.payload.get("line"),
             timeout=self.timeout,
             record_file=partial(self.store.record_file, job),
+            check_request=confined.check_request if confined else None,
+            root=confined.folder if confined else None,
+            private_roots=confined.readable if confined and confined.untrusted else None,
             save_manifest=partial(self._finish, job),
             retry=partial(self._retry, job),
         )
-        outcome = yield from run_in_stages(lambda: layers, self.session, job.task_id, attempt)
+
+        def checked_layers() -> list[Layer]:
+            if confined:
+                confined.check_layers(stored)
+            return layers
+
+        outcome = yield from run_in_stages(checked_layers, self.session, job.task_id, attempt)
         self._store_end(job, outcome)
         return outcome
 
