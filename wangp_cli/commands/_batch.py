@@ -128,6 +128,7 @@ def read_batch_lines(
             work=folder / BATCH_SUBFOLDER,
             given=frozenset(values),
             tasks=session.tasks,
+            loras_here=not options.untrusted,
         )
     # Values without {file} stay flags: paths in a line are checked against the allowed folders.
     template = {name: value for name, value in values.items() if PLACEHOLDER in str(value)}
@@ -135,9 +136,20 @@ def read_batch_lines(
         return each_image(options.each_image, template, _roots(options, folder, session))
     if options.each_video:
         return each_video(options.each_video, template, _roots(options, folder, session))
-    assert options.watch is not None
     # What is there now; a run reads it again and again.
-    return Watcher(options.watch, given=frozenset(values), tasks=session.tasks).poll()
+    return watcher(options, values, session).poll()
+
+
+def watcher(options: BatchOptions, values: Mapping[str, Any], session: Session) -> Watcher:
+    """Watch the file or folder of `--watch`; arguments are those of `read_batch_lines`."""
+    assert options.watch is not None
+    return Watcher(
+        options.watch,
+        options.poll_interval,
+        given=frozenset(values),
+        tasks=session.tasks,
+        loras_here=not options.untrusted,
+    )
 
 
 def _stdin() -> BinaryIO:

@@ -50,10 +50,9 @@ def _dry_run(values: Mapping[str, Any], options: BatchOptions) -> int:
 
 
 def _run(run: Run, values: Mapping[str, Any], options: BatchOptions) -> None:
-    from wangp_cli.commands._batch import Watch, batch_plan, read_batch_lines
+    from wangp_cli.commands._batch import Watch, batch_plan, read_batch_lines, watcher
     from wangp_cli.commands._batch_summary import show_summary
     from wangp_cli.runtime.events.events_file import check_apart
-    from wangp_cli.runtime.intake import Watcher
     from wangp_cli.runtime.jobs.batch import Batch
     from wangp_cli.runtime.jobs.batch_folder import BATCH_SUBFOLDER, batch_store, remove_fetched
 
@@ -65,10 +64,7 @@ def _run(run: Run, values: Mapping[str, Any], options: BatchOptions) -> None:
         check_apart(session.events_file, [folder / BATCH_SUBFOLDER, history])
     watch = None
     if options.watch:
-        given = frozenset(values)
-        watch = Watch(
-            Watcher(options.watch, options.poll_interval, given=given, tasks=session.tasks), session
-        )
+        watch = Watch(watcher(options, values, session), session)
     lines = read_batch_lines(options, values, folder, session)
     with batch_store(folder, plan.rules.shard, resume=plan.resume) as store:
         run.begin(folders=(folder,))

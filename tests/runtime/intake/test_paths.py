@@ -55,3 +55,13 @@ def test_named_files_are_those_of_media_fields() -> None:
         ("image_refs", "c.png"),
         ("image_start", "a.png"),
     ]
+
+
+def test_bare_lora_names_may_be_left_to_the_lora_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.safetensors").touch()
+    loras = ["a.safetensors@0.5", "./a.safetensors", "a"]
+    here = absolute({"loras": loras}, tmp_path)["loras"]
+    elsewhere = absolute({"loras": loras}, tmp_path, loras_here=False)["loras"]
+    path = str(tmp_path / "a.safetensors")
+    assert here == [f"{path}@0.5", path, "a"]
+    assert elsewhere == ["a.safetensors@0.5", path, "a"]

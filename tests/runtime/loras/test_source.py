@@ -159,3 +159,14 @@ def test_a_lora_of_the_hub_is_fetched_and_checked(
     assert hub.tokens == {"Bearer hf_secret"}
     missing = run(*common, "--overwrite", "--lora", "ada/gone", env=env, code=3)
     assert "ada/gone" in missing.only("task.failed")["error"]["message"]
+
+
+def test_the_working_directory_is_searched_on_request_only(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.safetensors").touch()
+    assert find_source("mine.safetensors", folder).path == Path("mine.safetensors")
+    with pytest.raises(RequestError, match="there is no file"):
+        find_source("mine.safetensors", folder, here=False)
+    assert find_source(str(tmp_path / "mine.safetensors"), folder, here=False).is_local

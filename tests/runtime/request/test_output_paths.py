@@ -118,3 +118,32 @@ def test_a_folder_is_checked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "file").touch()
     with pytest.raises(RequestError, match="is a file"):
         check_writable("output_dir", tmp_path / "file", writable)
+
+
+@pytest.mark.parametrize(
+    ("content", "replaced"),
+    [
+        ('{"name": "mine"}', False),
+        ("[1]", False),
+        ("no JSON", False),
+        ('{"wangp": {"request": {}}}', True),
+        ('{"type": "WanGP v10 by DeepBeepMeep - Wan2.1"}', True),
+    ],
+)
+@pytest.mark.parametrize("replaces", [{"overwrite": True}, {"skip_existing": True}])
+def test_a_file_beside_a_result_is_replaced_only_if_it_is_a_sidecar(
+    tmp_path: Path, content: str, replaced: bool, replaces: dict[str, bool]
+) -> None:
+    (tmp_path / "package.json").write_text(content)
+    made = task(tmp_path, output=tmp_path / "package.mp4", metadata_mode="sidecar", **replaces)
+    if replaced:
+        assert plan_outputs(made, 5, SIZE, set()) == [tmp_path / "package.mp4"]
+    else:
+        with pytest.raises(ConflictError, match=r"package\.json exists and is no request"):
+            plan_outputs(made, 5, SIZE, set())
+
+
+def test_a_link_in_the_place_of_a_sidecar_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "a.json").symlink_to(tmp_path / "gone")
+    with pytest.raises(ConflictError, match=r"a\.json"):
+        plan_outputs(task(tmp_path, name="a", metadata_mode="sidecar", overwrite=True), 5, SIZE, set())

@@ -39,6 +39,7 @@ class LineContext:
         tasks: the task types that a line may name.
         task: type of a task whose line names none.
         addresses: keep the URLs that WanGP downloaded LoRAs from, instead of their file names.
+        loras_here: a bare LoRA name is a path if `folder` has such a file.
     """
 
     source: str
@@ -48,6 +49,7 @@ class LineContext:
     tasks: TaskTypes = field(default_factory=lambda: TASKS)
     task: str = "generate"
     addresses: bool = False
+    loras_here: bool = True
 
     @property
     def label(self) -> str:
@@ -137,7 +139,7 @@ def _id_text(number: Any) -> Any:
 
 
 def earlier_request(
-    document: Mapping[str, Any], folder: Path, tasks: TaskTypes = TASKS
+    document: Mapping[str, Any], folder: Path, tasks: TaskTypes = TASKS, *, loras_here: bool = True
 ) -> tuple[dict[str, Any], dict[str, str]] | None:
     """Values and checksums of an earlier result of wangp, with absolute paths; None for other documents.
 
@@ -145,6 +147,7 @@ def earlier_request(
         document: a line of the run history, the metadata comment of a result, or a sidecar.
         folder: where it lies; a line of the run history has the folder of its paths in it.
         tasks: the task types, whose fields may hold paths.
+        loras_here: a bare LoRA name is a path if `folder` has such a file.
 
     Raises:
         RequestError: the request inside is damaged.
@@ -160,7 +163,10 @@ def earlier_request(
         folder = Path(document["output_dir"])
     # Output and runtime fields of another machine are left out.
     values = absolute(
-        {key: value for key, value in body["request"].items() if key not in LOCAL_FIELDS}, folder, tasks
+        {key: value for key, value in body["request"].items() if key not in LOCAL_FIELDS},
+        folder,
+        tasks,
+        loras_here=loras_here,
     )
     return values, {
         absolute({"video_guide": name}, folder)["video_guide"]: value for name, value in checksums.items()
@@ -168,7 +174,7 @@ def earlier_request(
 
 
 def _task_lines(value: dict[str, Any], context: LineContext) -> list[TaskLine]:
-    if earlier := earlier_request(value, context.folder, context.tasks):
+    if earlier := earlier_request(value, context.folder, context.tasks, loras_here=context.loras_here):
         values, checksums = earlier
         if isinstance(name := value.get("task_id"), str):
             values = {**values, "task_id": name}
@@ -180,7 +186,7 @@ def _task_lines(value: dict[str, Any], context: LineContext) -> list[TaskLine]:
         value, given=context.given, addresses=context.addresses, tasks=context.tasks, task=context.task
     )
     _check(translated.values, context)
-    values = absolute(translated.values, context.folder, context.tasks)
+    values = absolute(translated.values, context.folder, context.tasks, loras_here=context.loras_here)
     texts = translated.prompts or (None,)
     return [
         _line(

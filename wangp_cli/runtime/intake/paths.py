@@ -40,13 +40,24 @@ def is_url(name: str) -> bool:
     return bool(_URL.match(name))
 
 
-def absolute(values: Mapping[str, Any], folder: Path, tasks: TaskTypes = TASKS) -> dict[str, Any]:
-    """Values with media and LoRA paths joined to `folder`; URLs and bare LoRA names stay."""
+def absolute(
+    values: Mapping[str, Any], folder: Path, tasks: TaskTypes = TASKS, *, loras_here: bool = True
+) -> dict[str, Any]:
+    """Values with media and LoRA paths joined to `folder`; URLs and bare LoRA names stay.
+
+    Args:
+        values: by field.
+        folder: that paths are relative to.
+        tasks: the task types, whose fields may hold paths.
+        loras_here: a bare LoRA name is a path if `folder` has such a file.
+    """
     resolved = dict(values)
     for field in media_fields(tasks) & resolved.keys():
         resolved[field] = _map_texts(resolved[field], lambda name: join(name, folder))
     if "loras" in resolved:
-        resolved["loras"] = _map_texts(resolved["loras"], lambda lora: _lora_path(lora, folder))
+        resolved["loras"] = _map_texts(
+            resolved["loras"], lambda lora: _lora_path(lora, folder, here=loras_here)
+        )
     return resolved
 
 
@@ -67,13 +78,14 @@ def join(name: str, folder: Path) -> str:
     return os.path.normpath(folder / name)
 
 
-def _lora_path(lora: str, folder: Path) -> str:
+def _lora_path(lora: str, folder: Path, *, here: bool) -> str:
     name, strength = split_lora(lora)
     if is_url(name):
         return lora
-    here = join(name, folder)
-    is_path = name.startswith(("./", "../", "~/")) or os.path.exists(here)  # noqa: PTH110 - a NUL is no file
-    return here + strength if is_path else lora
+    path = join(name, folder)
+    exists = here and os.path.exists(path)  # noqa: PTH110 - a NUL is no file
+    is_path = exists or name.startswith(("/", "./", "../", "~/"))
+    return path + strength if is_path else lora
 
 
 def split_lora(lora: str) -> tuple[str, str]:

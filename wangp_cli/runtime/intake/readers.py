@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import stat
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,6 +38,7 @@ def read_lines(
     work: Path,
     given: Collection[str] = (),
     tasks: TaskTypes = TASKS,
+    loras_here: bool = True,
 ) -> Iterator[TaskLine]:
     """The task lines of `source`, while it is read; a wrong line is a TaskLine with an error, not raised.
 
@@ -48,18 +50,21 @@ def read_lines(
         work: folder for media out of an archive.
         given: input fields that flags set for every line.
         tasks: the task types that a line may name.
+        loras_here: a bare LoRA name is a path if the folder of the tasks has such a file.
 
     Raises:
         RequestError: at the call, if the file cannot be read.
     """
+    path = Path(source)
+    context = LineContext(
+        source=path.name, folder=path.absolute().parent, given=given, tasks=tasks, loras_here=loras_here
+    )
     if str(source) == "-":
         assert stdin is not None
-        return read_stream(stdin, LineContext(source=STDIN, folder=Path.cwd(), given=given, tasks=tasks))
-    path = Path(source)
+        return read_stream(stdin, replace(context, source=STDIN, folder=Path.cwd()))
     if is_stream(path):
         # Opened by whoever reads the lines, because that waits until a program writes.
-        return _read_pipe(path, LineContext(source=str(path), folder=Path.cwd(), given=given, tasks=tasks))
-    context = LineContext(source=path.name, folder=path.absolute().parent, given=given, tasks=tasks)
+        return _read_pipe(path, replace(context, source=str(path), folder=Path.cwd()))
     try:
         with path.open("rb") as file:
             head = file.read(4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from wangp_cli.errors import RequestError, WangpError
@@ -34,6 +35,7 @@ class Watcher:
         interval: seconds between two polls.
         given: input fields that flags set for every line.
         tasks: the task types that a line may name.
+        loras_here: a bare LoRA name is a path if the folder of the tasks has such a file.
 
     Raises:
         RequestError: neither the path nor its folder exists.
@@ -46,6 +48,7 @@ class Watcher:
         *,
         given: Collection[str] = (),
         tasks: TaskTypes = TASKS,
+        loras_here: bool = True,
     ) -> None:
         if not path.exists() and not path.absolute().parent.is_dir():
             raise RequestError("watch", f"there is no {path}")
@@ -56,9 +59,11 @@ class Watcher:
         self.interval = interval
         self._list: ListFile | None = None
         self._source: ListFile | _LinesFile | _TaskFolder
-        context = LineContext(source=path.name, folder=path.absolute().parent, given=given, tasks=tasks)
+        context = LineContext(
+            source=path.name, folder=path.absolute().parent, given=given, tasks=tasks, loras_here=loras_here
+        )
         if path.is_dir():
-            self._source = _TaskFolder(path, given, tasks)
+            self._source = _TaskFolder(path, context)
         elif path.suffix.lower() in LINE_ENDINGS:
             self._source = _LinesFile(path, context)
         else:
@@ -132,9 +137,9 @@ class _LinesFile:
 class _TaskFolder:
     """A folder: each file once for each content it has."""
 
-    def __init__(self, path: Path, given: Collection[str], tasks: TaskTypes) -> None:
+    def __init__(self, path: Path, context: LineContext) -> None:
         self.problem: str | None = None
-        self._path, self._given, self._tasks = path, given, tasks
+        self._path, self._context = path, context
         self._files: dict[str, _LinesFile] = {}
         self._seen: set[tuple[str, str]] = set()
         self._stamps: dict[str, Stamp | None] = {}
@@ -149,7 +154,7 @@ class _TaskFolder:
             self.problem = f"{self._path} cannot be read: {error.strerror}"
             return
         for file in files:
-            context = LineContext(source=file.name, folder=file.parent, given=self._given, tasks=self._tasks)
+            context = replace(self._context, source=file.name, folder=file.parent)
             if file.suffix.lower() in LINE_ENDINGS:
                 yield from self._files.setdefault(file.name, _LinesFile(file, context)).poll()
             else:

@@ -59,8 +59,10 @@ def find_loras(task: Render, origin: Origins, spec: ModelSpec, session: Session)
     """
     named = [(*pair, False) for pair in _accelerator_loras(task, spec, session)]
     named += [(*pair, True) for pair in task.strengths()]
+    # Who writes task files may not write to the working directory.
+    here = "loras" in origin and origin["loras"].kind != "line"
     loras = [
-        LoraUse(source=find_source(name, session.loras_dir), strength=strength, own=own)
+        LoraUse(source=find_source(name, session.loras_dir, here=own and here), strength=strength, own=own)
         for name, strength, own in named
     ]
     for name, strength, _ in named:

@@ -59,19 +59,21 @@ class LoraSource:
         return self.path.is_file()
 
 
-def find_source(name: str, folder: Path) -> LoraSource:
+def find_source(name: str, folder: Path, *, here: bool = True) -> LoraSource:
     """The source of a name: a local file or folder if there is one, else the hub or a URL.
 
     Args:
         name: as `--lora` takes it, without the strength.
         folder: the LoRA folder.
+        here: look for relative paths in the working directory, too.
 
     Raises:
         RequestError: there is no such file, and the name is no repository and no URL.
     """
     if re.match(r"https?://", name, re.IGNORECASE):
         return _url_source(name, folder)
-    local = [Path(name).expanduser(), folder / name, *(folder / f"{name}{ending}" for ending in ENDINGS)]
+    local = [Path(name).expanduser()] if here else []
+    local += [folder / name, *(folder / f"{name}{ending}" for ending in ENDINGS)]
     for path in local:
         if path.is_file():
             return LoraSource(name=name, path=path)

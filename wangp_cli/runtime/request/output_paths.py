@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,9 @@ from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
 from wangp_cli.errors import ConflictError, MediaError, NoSpaceError, RequestError, nearest
+from wangp_cli.files import strict_json
 from wangp_cli.files.folders import check_free_space, nearest_existing
+from wangp_cli.files.open_input import read_input
 from wangp_cli.media.codecs import CODECS, choose_codec
 from wangp_cli.plan.model import Plan
 from wangp_cli.tasks.fields import size_of
@@ -23,6 +26,7 @@ VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 FREE_TEXT = ("prompt", "input")
 """Template fields with free text, which is turned into a slug."""
+SIDECAR_SUFFIX = ".json"
 LONGEST_NAME = 200
 LONGEST_FILE_NAME = 255
 BYTES_PER_PIXEL = 0.25
@@ -77,7 +81,7 @@ def plan_plain_outputs(task: Task, writable: set[Path]) -> list[Path]:
 
 def result_files(task: Task, result: Path) -> list[Path]:
     """The files of a result: itself, its sidecar and others that the task writes beside it."""
-    sidecar = [result.with_suffix(".json")] if task.metadata_mode == "sidecar" else []
+    sidecar = [result.with_suffix(SIDECAR_SUFFIX)] if task.metadata_mode == "sidecar" else []
     return [result, *sidecar, *task.files_beside(result)]
 
 
@@ -129,6 +133,8 @@ def _check_all_free(task: Task, paths: Sequence[Path]) -> None:
     for path in paths:
         for file in result_files(task, path):
             _check_free(file, overwrite=replaces, named_by="--output" if task.output else "--name")
+            if file.suffix == SIDECAR_SUFFIX and not (task.skip_existing and path.exists()):
+                _check_sidecar(file)
 
 
 def _check_free(path: Path, *, overwrite: bool, named_by: str) -> None:
@@ -141,6 +147,23 @@ def _check_free(path: Path, *, overwrite: bool, named_by: str) -> None:
             f"output: {path} exists",
             hint=f"--overwrite replaces it, --skip-existing keeps it, {named_by} picks another",
         )
+
+
+def _check_sidecar(path: Path) -> None:
+    """Check that a file beside a result, which the user did not name, may be replaced."""
+    if not os.path.lexists(path):
+        return
+    try:
+        # An empty file has nothing to lose.
+        document = strict_json.loads(read_input(path, strict_json.MAX_BYTES) or b'{"wangp": {}}')
+    except (OSError, ValueError):
+        document = None
+    if isinstance(document, dict) and ("wangp" in document or "WanGP" in str(document.get("type"))):
+        return
+    raise ConflictError(
+        f"output: {path} exists and is no request of a result",
+        hint="--metadata-mode embed needs no file beside the result; or pick another name",
+    )
 
 
 def _check_codec(task: Render, size: Pixels, suffix: str) -> None:
