@@ -25,7 +25,8 @@ from wangp_cli.runtime.events.stream import Event
 from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.intake.readers import read_lines
 from wangp_cli.runtime.intake.settings_file import load_settings_file
-from wangp_cli.runtime.jobs.admission import Admission, AdmissionRules
+from wangp_cli.runtime.jobs.admission import Admission
+from wangp_cli.runtime.jobs.rules import AdmissionRules
 from wangp_cli.runtime.jobs.store import JobStore
 from wangp_cli.runtime.jobs.worker import Worker
 from wangp_cli.runtime.request.resolve import resolve

@@ -18,10 +18,10 @@ from wangp_cli.runtime.intake import TaskLine, Watcher, each_image, each_video, 
 from wangp_cli.runtime.intake.folder_tasks import PLACEHOLDER
 from wangp_cli.runtime.intake.url_fetch import UrlFetcher
 from wangp_cli.runtime.intake.url_policy import UrlPolicy
-from wangp_cli.runtime.jobs.admission import Admission, AdmissionRules
-from wangp_cli.runtime.jobs.batch import BatchPlan
+from wangp_cli.runtime.jobs.admission import Admission
 from wangp_cli.runtime.jobs.batch_folder import BATCH_SUBFOLDER, fetched_folder
 from wangp_cli.runtime.jobs.line_feed import READ_AHEAD
+from wangp_cli.runtime.jobs.rules import AdmissionRules, BatchPlan
 from wangp_cli.runtime.session import Session
 from wangp_cli.value_layers import Layer
 

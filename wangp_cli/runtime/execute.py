@@ -6,7 +6,6 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -183,7 +182,8 @@ class _Work:
                 sweep_work(folder)
                 session.scratch.sweep()
                 session.swept.add(folder)
-            with self._private_inputs(folder) as private:
+            name_of = partial(portable_name, request=request, folder=folder)
+            with private_inputs(request, self._attempt.private_roots, session, name_of) as private:
                 facts["checksums"] = input_checksums(private, folder)
                 yield from self._stages(private, facts["checksums"])
         except Cancelled:
@@ -212,19 +212,6 @@ class _Work:
         hub = Hub(endpoint=session.settings.hub_endpoint, offline=request.offline)
         return fetch_loras(
             request.loras, hub, self._emit, lambda: session.control.check(request.task.task_id or "")
-        )
-
-    def _private_inputs(self, folder: Path) -> AbstractContextManager[Request]:
-        """A context with the request, which has private copies of untrusted inputs."""
-        request, session, roots = self._request, self._session, self._attempt.private_roots
-        if roots is None:
-            return nullcontext(request)
-        return private_inputs(
-            request,
-            roots,
-            session.scratch.folder(),
-            loras_dir=session.loras_dir,
-            name_of=lambda path: portable_name(path, request, folder),
         )
 
     def _stages(self, request: Request, checksums: dict[str, str]) -> Generator[Stage, None, None]:

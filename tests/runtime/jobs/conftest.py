@@ -12,7 +12,8 @@ from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.events.stream import Event
 from wangp_cli.runtime.intake import TaskLine
 from wangp_cli.runtime.intake.task_line import digest_of
-from wangp_cli.runtime.jobs.admission import Admission, AdmissionRules, LineResult
+from wangp_cli.runtime.jobs.admission import Admission, LineResult
+from wangp_cli.runtime.jobs.rules import AdmissionRules
 from wangp_cli.runtime.jobs.stored_job import NewJob
 from wangp_cli.runtime.session import Session
 from wangp_cli.value_layers import Layer

@@ -15,6 +15,7 @@ from wangp_cli.runtime.intake.task_line import digest_of
 from wangp_cli.runtime.jobs.cleanup import files_of, is_intact, remove_leftovers, remove_results
 from wangp_cli.runtime.jobs.confinement import Confinement, confinement_of
 from wangp_cli.runtime.jobs.payload import pack
+from wangp_cli.runtime.jobs.rules import AdmissionRules
 from wangp_cli.runtime.jobs.stored_job import NewJob
 from wangp_cli.runtime.request.request import Request
 from wangp_cli.runtime.request.resolve import resolve
@@ -29,36 +30,6 @@ if TYPE_CHECKING:
 
 NOT_IN_DIGEST = frozenset({"overwrite", "skip_existing", "device"})
 """Fields that do not change the result: how existing files are treated, and where it is computed."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AdmissionRules:
-    """What lines may do and which of them run.
-
-    Args:
-        folder: the output folder; every result lies in it.
-        defaults: layers under every line: presets, then flags.
-        roots: folders whose files lines may name.
-        only: task ids to run; empty for all.
-        shard: which of how many, counted from 1.
-        names_by_id: result files are named after their task unless a line says otherwise.
-        fetcher: fetches the files of URLs that lines may name.
-        untrusted: nothing is read outside of `roots`, and files are copied before they are used.
-    """
-
-    folder: Path
-    defaults: Sequence[Layer]
-    roots: Sequence[Path]
-    only: frozenset[str] = frozenset()
-    shard: tuple[int, int] = (1, 1)
-    names_by_id: bool = True
-    fetcher: UrlFetcher | None = None
-    untrusted: bool = False
-
-    @property
-    def allows_urls(self) -> bool:
-        """Whether lines may name files by URL."""
-        return self.fetcher is not None and bool(self.fetcher.allowed)
 
 
 @dataclass(frozen=True, kw_only=True)

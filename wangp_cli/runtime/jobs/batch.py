@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from wangp_cli.errors import NoSpaceError, RequestError, WangpError
 from wangp_cli.files.atomic import sweep
 from wangp_cli.runtime.events.types import Fault, Log, TaskCompleted, TaskRejected
 from wangp_cli.runtime.history.log import HISTORY
-from wangp_cli.runtime.jobs.admission import Admission, AdmissionRules, LineResult
+from wangp_cli.runtime.jobs.admission import Admission, LineResult
 from wangp_cli.runtime.jobs.cleanup import (
     find_finished_manifests,
     is_intact,
@@ -22,6 +21,7 @@ from wangp_cli.runtime.jobs.confinement import confinement_of
 from wangp_cli.runtime.jobs.line_feed import READ_AHEAD, LineFeed
 from wangp_cli.runtime.jobs.payload import unpack
 from wangp_cli.runtime.jobs.rejected_lines import RejectedLines
+from wangp_cli.runtime.jobs.rules import BatchPlan
 from wangp_cli.runtime.jobs.work_loop import WorkLoop
 from wangp_cli.runtime.jobs.worker import Worker
 
@@ -31,37 +31,8 @@ if TYPE_CHECKING:
     from wangp_cli.runtime.jobs.stored_job import StoredJob
     from wangp_cli.runtime.outcome import Outcome
     from wangp_cli.runtime.session import Session
-    from wangp_cli.tasks.fields import Order
 
 POLL_SECONDS = 0.2
-
-
-@dataclass(frozen=True, kw_only=True)
-class BatchPlan:
-    """How a batch runs.
-
-    Args:
-        rules: what lines may do and which run.
-        order: as given; all jobs of one model before the next; or also each stage of them before the next.
-        phase_group: how many jobs at most go through their stages together.
-        fail_fast: stop after the first failure.
-        retries: more attempts for what can be retried.
-        timeout: seconds after which a task fails.
-        limit: run at most so many tasks.
-        resume: go on with what an earlier run of the folder left.
-        bounded: read further lines only while fewer than `READ_AHEAD` tasks are ready, as for a source
-            without an end.
-    """
-
-    rules: AdmissionRules
-    order: Order = "given"
-    phase_group: int = 64
-    fail_fast: bool = False
-    retries: int = 0
-    timeout: float | None = None
-    limit: int | None = None
-    resume: bool = False
-    bounded: bool = False
 
 
 class LineSource(Protocol):

@@ -17,7 +17,7 @@ from wangp_cli.runtime.intake.paths import absolute, is_url, named_files, split_
 
 if TYPE_CHECKING:
     from wangp_cli.runtime.intake.url_policy import UrlPolicy
-    from wangp_cli.runtime.jobs.admission import AdmissionRules
+    from wangp_cli.runtime.jobs.rules import AdmissionRules
     from wangp_cli.runtime.request.request import Request
     from wangp_cli.tasks import TaskTypes
     from wangp_cli.value_layers import Layer

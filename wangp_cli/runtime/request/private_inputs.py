@@ -16,15 +16,14 @@ from wangp_cli.runtime.request.input_facts import InputFacts
 
 if TYPE_CHECKING:
     from wangp_cli.runtime.request.request import Request
+    from wangp_cli.runtime.session import Session
 
 
 @contextmanager
 def private_inputs(
     request: Request,
-    roots: Sequence[Path],
-    folder: Path,
-    *,
-    loras_dir: Path,
+    roots: Sequence[Path] | None,
+    session: Session,
     name_of: Callable[[str], str],
 ) -> Iterator[Request]:
     """Give the request with private copies of its input files; they are removed at the end.
@@ -33,15 +32,19 @@ def private_inputs(
 
     Args:
         request: settled.
-        roots: folders of which one must hold each file itself, links resolved.
-        folder: of this process, for the copies.
-        loras_dir: LoRAs in it are not copied, because only the user writes there.
+        roots: folders of which one must hold each file itself, links resolved; None to use the files as they
+            are, wherever they lie.
+        session: has the scratch folder, for the copies, and the LoRA folder, whose files are not copied
+            because only the user writes there.
         name_of: the name of a file in manifests, by its path.
 
     Raises:
         RequestError: a file cannot be read, or lies elsewhere.
     """
-    place = folder / f"inputs-{secrets.token_hex(16)}"
+    if roots is None:
+        yield request
+        return
+    place = session.scratch.folder() / f"inputs-{secrets.token_hex(16)}"
     copies: dict[Path, Path] = {}
 
     def copy(field: str, path: Path) -> Path:
@@ -56,7 +59,7 @@ def private_inputs(
         }
         loras = [
             lora
-            if is_inside(str(lora.path.resolve()), [loras_dir])
+            if is_inside(str(lora.path.resolve()), [session.loras_dir])
             else replace(lora, source=replace(lora.source, path=copy("loras", lora.path)))
             for lora in request.loras
         ]
