@@ -1,4 +1,4 @@
-"""Audio streams of written videos: length, pitch, channels."""
+"""Streams of written videos: tags of frames; length, pitch and channels of audio."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ import pytest
 from av import AudioLayout
 
 from tests.support.clips import numbered, tone
+from tests.support.ffmpeg import ffprobe
 from wangp_cli.media.clip import Audio
 from wangp_cli.media.read_audio import read_audio
 from wangp_cli.media.read_video import read_video
 from wangp_cli.media.write import write_video
 
 FPS = Fraction(24)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv"])
+def test_videos_are_tagged_progressive_with_square_pixels(name: str, tmp_path: Path) -> None:
+    write_video(tmp_path / name, [numbered(2)], fps=FPS, codec="hevc")
+    stream = ffprobe(tmp_path / name)["streams"][0]
+    assert (stream["sample_aspect_ratio"], stream["field_order"]) == ("1:1", "progressive")
 
 
 @pytest.mark.parametrize("seconds", [0.1, 2.0])

@@ -21,11 +21,13 @@ from wangp_cli.media.square import SQUARE, pixel_aspect, square_size, to_square
         ((720, 576), "64/45", (1024, 576)),
         ((1440, 1080), "4/3", (1920, 1080)),
         ((128, 96), "16/11", (186, 96)),
-        ((64, 48), "8/9", (57, 48)),
-        ((1, 4), "1/4", (1, 4)),
+        ((64, 48), "8/9", (64, 54)),
+        ((1, 4), "1/4", (1, 16)),
+        ((33, 33), "8/9", (29, 33)),
+        ((201, 101), "1", (201, 101)),
     ],
 )
-def test_the_height_stays_and_the_width_is_even_where_it_can(
+def test_one_side_stays_and_the_other_is_even_where_it_can(
     stored: tuple[int, int], aspect: str, size: tuple[int, int]
 ) -> None:
     assert square_size(*stored, Fraction(aspect)) == size

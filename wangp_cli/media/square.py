@@ -25,10 +25,26 @@ def pixel_aspect(width: float | Fraction | None, height: float | Fraction | None
 
 
 def square_size(width: int, height: int, aspect: Fraction) -> tuple[int, int]:
-    """The size with square pixels: same height, the width even where that is within 1 % of exact."""
-    exact = width * aspect
-    even = 2 * max(1, round(exact / 2))
-    return (even if abs(even - exact) <= exact * _TOLERANCE else max(1, round(exact))), height
+    """The size with square pixels: of the same height, or of the same width if only that gives an even side.
+
+    Codecs want even sides; one is taken where it is within 1 % of exact.
+    """
+    if aspect == SQUARE:
+        return width, height
+    wide, high = width * aspect, height / aspect
+    if _is_close(_even(wide), wide):
+        return _even(wide), height
+    if _is_close(_even(high), high):
+        return width, _even(high)
+    return max(1, round(wide)), height
+
+
+def _even(side: Fraction) -> int:
+    return 2 * max(1, round(side / 2))
+
+
+def _is_close(side: int, exact: Fraction) -> bool:
+    return abs(side - exact) <= exact * _TOLERANCE
 
 
 def to_square(pixels: Frames, aspect: Fraction) -> Frames:
