@@ -47,6 +47,7 @@ VOCABULARY = {
     "plan",
     "presets",
     "tasks",
+    "traits",
     "value_layers",
 }
 """What every package above it may import."""
@@ -60,11 +61,12 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "value_layers": set(),
     "grid": set(),
     "notices": set(),
-    "models": {"errors", "grid"},
-    "catalogue": {"errors", "models"},
+    "traits": set(),
+    "models": {"errors", "grid", "traits"},
+    "catalogue": {"errors", "models", "traits"},
     "presets": {"catalogue", "errors"},
     "accelerators": {"errors", "models", "presets"},
-    "plan": {"errors", "grid", "models", "notices"},
+    "plan": {"errors", "grid", "models", "notices", "traits"},
     "tasks": {"accelerators", "errors", "grid", "imports", "models", "notices", "plan"},
     "legacy": {"errors", "files", "plan", "tasks"},
     "media": {"errors", "files"},

@@ -13,7 +13,8 @@ import yaml
 from pydantic import Field, ValidationError
 
 from wangp_cli.errors import ModelError, RequestError, nearest
-from wangp_cli.models import NO_ARCHITECTURE, Accepts, Entry, ModelSpec, Traits
+from wangp_cli.models import NO_ARCHITECTURE, Accepts, ModelSpec
+from wangp_cli.traits import Entry, Traits
 
 T = TypeVar("T")
 MAX_YAML_BYTES = 1 << 20

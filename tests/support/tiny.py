@@ -14,8 +14,9 @@ import torch
 
 from wangp_cli.catalogue import Catalogue, presets_dir
 from wangp_cli.media.clip import Clip
-from wangp_cli.models import ModelSpec, Source, Traits
+from wangp_cli.models import ModelSpec, Source
 from wangp_cli.tasks.shot import Shot
+from wangp_cli.traits import Traits
 
 T = TypeVar("T")
 

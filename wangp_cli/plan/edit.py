@@ -8,12 +8,12 @@ from fractions import Fraction
 
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
-from wangp_cli.models import Entry
 from wangp_cli.notices import Notice
 from wangp_cli.plan.fill import Gap, RunLimits
 from wangp_cli.plan.interleave import ClipRange, interleave_segments
 from wangp_cli.plan.join import sum_join_plan
 from wangp_cli.plan.model import JoinPlan
+from wangp_cli.traits import Entry
 
 
 class Portion(Entry):

@@ -7,11 +7,11 @@ from fractions import Fraction
 
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
-from wangp_cli.models import Entry
 from wangp_cli.notices import Notice
 from wangp_cli.plan.fill import Gap, RunLimits
 from wangp_cli.plan.interleave import ClipRange, interleave_segments
 from wangp_cli.plan.model import JoinPlan, KeptRange, Segment, broadcast
+from wangp_cli.traits import Entry
 
 
 class Bridge(Entry):

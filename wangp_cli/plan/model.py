@@ -9,9 +9,9 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator, PlainSerializer
 
 from wangp_cli.errors import RequestError
-from wangp_cli.models import Entry
 from wangp_cli.notices import Notice
 from wangp_cli.plan.timeline import GuideSpan
+from wangp_cli.traits import Entry
 
 T = TypeVar("T")
 

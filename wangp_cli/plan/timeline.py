@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Literal, NamedTuple
 
 from wangp_cli.errors import RequestError
-from wangp_cli.models import Entry
+from wangp_cli.traits import Entry
 
 Ending = Literal["hold", "loop", "off"]
 Timing = Literal["fit", "trim", "loop", "off"]

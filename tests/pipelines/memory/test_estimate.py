@@ -8,8 +8,8 @@ from diffusers import WanTransformer3DModel
 from torch.utils.flop_counter import FlopCounterMode
 
 from wangp_cli.grid import Grid
-from wangp_cli.models import Traits
 from wangp_cli.pipelines.memory.estimate import Model, pass_operations
+from wangp_cli.traits import Traits
 
 
 def test_operations_are_those_that_torch_counts() -> None:

@@ -17,9 +17,9 @@ from wangp_cli.plan.diffusion_forcing import round_up_to_block, steps_before_eac
 
 if TYPE_CHECKING:
     from wangp_cli.grid import Grid
-    from wangp_cli.models import Traits
     from wangp_cli.pipelines.base import Placement
     from wangp_cli.tasks.render import Render
+    from wangp_cli.traits import Traits
 
 FLOAT32_PARTS = ("image_encoder", "audio_encoder")
 """Small parts that always compute in float32."""
