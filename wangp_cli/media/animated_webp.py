@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -41,7 +42,7 @@ def webp_as_video(path: Path, most_pixels: int, most_bytes: int) -> str:
 
 @lru_cache(maxsize=4)
 def _converted(path: Path, identity: tuple[int, int, int], most_pixels: int, most_bytes: int) -> Any:  # noqa: ARG001 - of one version of the file
-    with Image.open(path, formats=("WEBP",)) as image:
+    with warnings.catch_warnings(action="ignore"), _opened(path) as image:
         pixels, frames = image.width * image.height, getattr(image, "n_frames", 1)
         if pixels > most_pixels or pixels * 4 * frames > most_bytes:
             raise MediaError(f"{path.name!r} is too large: {frames} frames of {image.width}x{image.height}")
@@ -50,6 +51,13 @@ def _converted(path: Path, identity: tuple[int, int, int], most_pixels: int, mos
         with av.open(file.name, "w", format="mov") as container:
             _write(container, image)
     return file
+
+
+def _opened(path: Path) -> Image.Image:
+    try:
+        return Image.open(path, formats=("WEBP",))
+    except Image.DecompressionBombError as error:
+        raise MediaError(f"{path.name!r} is too large: {error}") from error
 
 
 def _write(container: Any, image: Image.Image) -> None:
