@@ -212,6 +212,7 @@ def make(
         layers: tuple[Layer, ...] = (),
         adapters: Adapters = usual,
         tasks: TaskTypes = TASKS,
+        task_id: str | None = None,
         **given: Any,
     ) -> Made:
         events: list[Any] = []
@@ -222,7 +223,7 @@ def make(
         # The weakest layer, so that those of the caller replace its values.
         base = Layer(kind="preset", name="test", values=values)
         flags = Layer(kind="flag", values=given)
-        outcome = execute(lambda: [base, *layers, flags], session)
+        outcome = execute(lambda: [base, *layers, flags], session, task_id)
         session.pool.close()
         return Made(outcome, events)
 

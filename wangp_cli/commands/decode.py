@@ -37,8 +37,8 @@ class DecodeOptions(RunOptions, Latents):
 def run_decode(values: dict[str, Any], options: DecodeOptions) -> None:
     """Decode a file of latents and exit with the run's code."""
     from wangp_cli.runtime.execute import execute
-    from wangp_cli.runtime.latents import request_of
     from wangp_cli.runtime.outcome import Attempt
+    from wangp_cli.runtime.workspace.latents import request_of
     from wangp_cli.value_layers import Layer
 
     file = options.latents

@@ -1,4 +1,4 @@
-"""A hash of values by their content."""
+"""A hash of values by their content, and what identifies weights."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 from pydantic import BaseModel
+
+from wangp_cli.pipelines.base import Weights
 
 
 def content_hash(value: Any) -> str:
@@ -41,3 +43,10 @@ def _feed(add: Callable[[Any], None], value: Any) -> None:
         case _:
             raise TypeError(f"no content is known of {type(value).__name__}")
     add(b")")
+
+
+def file_identities(weights: Weights) -> list[tuple[str, int, int]]:
+    """Names, sizes and times of the files of weights, which are too large to be hashed."""
+    files = [*sorted(weights.folder.rglob("*")), *(file for _, several in weights.files for file in several)]
+    stats = [(file, file.stat()) for file in files if file.is_file()]
+    return [(str(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats]

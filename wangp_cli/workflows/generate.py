@@ -14,11 +14,12 @@ from typing import Any
 from wangp_cli.media.clip import Audio, Frames, as_float
 from wangp_cli.pipelines.base import Decoded, Pipeline
 from wangp_cli.pipelines.memory.placement import choose
+from wangp_cli.runtime.events.types import Log
 from wangp_cli.runtime.job import RenderJob
 from wangp_cli.runtime.workspace.segments_cache import remove_empty
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.tasks.stages import Stage
-from wangp_cli.workflows.decoding import decode_within_memory, load_latents, save_latents
+from wangp_cli.workflows.decoding import decode_within_memory, find_latents, load_latents, save_latents
 from wangp_cli.workflows.inputs import read_inputs
 from wangp_cli.workflows.result import ResultWriter
 from wangp_cli.workflows.soundtrack import has_given_audio, shot_audio
@@ -43,11 +44,14 @@ def run(job: RenderJob) -> Iterator[Stage]:
     load = partial(job.pipeline, job.request.spec, choose(task), job.loras())
     if task.preload_policy == "start":
         load()
-    conditioning, continued = _encode(job, load)
+    kept = [job.latents or find_latents(job, task, index) for index in range(len(job.request.outputs))]
+    conditioning, continued = _encode(job, load, decodes_only=all(kept))
     for index, path in enumerate(job.request.outputs):
-        file = job.latents
-        if file:
+        if file := kept[index]:
             latents: Any = load_latents(file)
+            if not job.latents:
+                text = f"latents of result {index + 1} are there already"
+                job.emit(Log(level="info", message=text))
         else:
             yield "denoise"
             job.progress.begin(index + 1)
@@ -97,12 +101,14 @@ class _ContinuedVideo:
     audio: Audio | None
 
 
-def _encode(job: RenderJob, load: Callable[[], Pipeline]) -> tuple[Any, _ContinuedVideo]:
+def _encode(
+    job: RenderJob, load: Callable[[], Pipeline], *, decodes_only: bool
+) -> tuple[Any, _ContinuedVideo]:
     """The model's conditioning; the inputs are not kept, as many tasks may wait here at once."""
     task = _task(job)
     prepared = read_inputs(task, job.request.spec, job.request.facts)
     audio = shot_audio(task, prepared.before, prepared.overlap, job.request.frames - prepared.overlap)
-    conditioning = None if job.latents else load().encode(task, prepared.inputs, job.progress)
+    conditioning = None if decodes_only else load().encode(task, prepared.inputs, job.progress)
     return conditioning, _ContinuedVideo(before=prepared.before, overlap=prepared.overlap, audio=audio)
 
 

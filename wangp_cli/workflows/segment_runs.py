@@ -19,7 +19,7 @@ from wangp_cli.errors import MediaError
 from wangp_cli.files.atomic import atomic_file
 from wangp_cli.media.clip import Audio
 from wangp_cli.media.spool import Shape, Spool, write_spool
-from wangp_cli.pipelines.base import Decoded, Inputs, Lora, Weights
+from wangp_cli.pipelines.base import Decoded, Inputs, Lora
 from wangp_cli.pipelines.memory.placement import choose
 from wangp_cli.plan.model import Segment
 from wangp_cli.runtime.events.types import Log
@@ -29,7 +29,7 @@ from wangp_cli.runtime.weights.locate import locate
 from wangp_cli.runtime.workspace.segments_cache import folder_beside, remove_empty, store_seed
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.shot import Shot
-from wangp_cli.workflows.content_hash import content_hash
+from wangp_cli.workflows.content_hash import content_hash, file_identities
 from wangp_cli.workflows.decoding import decode_within_memory
 from wangp_cli.workflows.segment_audio import audio_file, read_cached_audio, write_audio
 
@@ -148,12 +148,5 @@ class SegmentRuns:
             (self._job.checksums[portable_name(str(lora.path), request, folder)], lora.strength)
             for lora in loras
         ]
-        weights = _file_identities(locate(request.spec, request.models_dir))
+        weights = file_identities(locate(request.spec, request.models_dir))
         return content_hash([versions(), request.spec, weights, placement, adapters, shot, inputs])
-
-
-def _file_identities(weights: Weights) -> list[tuple[str, int, int]]:
-    """Names, sizes and times of the files, which are too large to be hashed."""
-    files = [*sorted(weights.folder.rglob("*")), *(file for _, several in weights.files for file in several)]
-    stats = [(file, file.stat()) for file in files if file.is_file()]
-    return [(str(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats]

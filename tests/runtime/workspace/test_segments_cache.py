@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import time
 from pathlib import Path
@@ -11,7 +13,13 @@ from safetensors.numpy import save_file
 
 from wangp_cli.errors import ConflictError
 from wangp_cli.files.locks import lock
-from wangp_cli.runtime.workspace.segments_cache import FOLDER, MAX_AGE_SECONDS, store_seed, sweep_work
+from wangp_cli.runtime.workspace.segments_cache import (
+    FOLDER,
+    IGNORED_FIELDS,
+    MAX_AGE_SECONDS,
+    store_seed,
+    sweep_work,
+)
 from wangp_cli.tasks.generate import Generate
 
 
@@ -83,3 +91,12 @@ def test_a_work_folder_that_is_a_link_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / FOLDER).symlink_to(tmp_path / "theirs")
     sweep_work(tmp_path)
     assert old.exists()
+
+
+def test_a_seed_is_found_whatever_the_order_of_the_fields(tmp_path: Path) -> None:
+    task = Generate(model="starter", prompt="a", seed=7)
+    left_out = {"seed", *IGNORED_FIELDS}
+    values = {name: value for name, value in task.model_dump(mode="json").items() if name not in left_out}
+    text = json.dumps(dict(reversed(values.items())), sort_keys=True)
+    with store_seed(task, tmp_path) as file:
+        assert Path(file.name).stem == hashlib.sha256(text.encode()).hexdigest()

@@ -12,6 +12,7 @@ from wangp_cli.notices import Notice
 from wangp_cli.pipelines.memory.cpu_dtypes import is_cpu, is_slow
 from wangp_cli.runtime.request.check_inputs import check_animation, check_mask_length
 from wangp_cli.runtime.request.output_paths import output_folder
+from wangp_cli.runtime.workspace.latents import kept_seed
 from wangp_cli.runtime.workspace.segments_cache import find_interrupted_seed
 from wangp_cli.tasks.fields import MAX_FRAMES, MAX_RATE, MAX_SIDE, MIN_SIDE, frame_count, size_of
 from wangp_cli.tasks.shot import Length
@@ -163,7 +164,8 @@ def settle_seed(draft: Draft) -> Draft:
     task = draft.settled_task
     if task.seed != -1:
         return draft
-    before = find_interrupted_seed(task, output_folder(task)) if draft.plan else None
+    folder = output_folder(task)
+    before = find_interrupted_seed(task, folder) if draft.plan else kept_seed(task, folder)
     if before is None:
         return draft.with_value("seed", secrets.randbelow(DRAWN_SEEDS), DRAWN)
     notice = Notice(field="seed", text=f"{before}, {DRAWN_BEFORE}")

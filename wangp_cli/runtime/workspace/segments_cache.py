@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import time
@@ -95,8 +96,9 @@ def _open_or_create(path: str, flags: int) -> int:
 
 
 def _seed_file(task: Render, work: Path) -> Path:
-    values = task.model_dump_json(exclude={"seed", *IGNORED_FIELDS})
-    return work / f"{hashlib.sha256(values.encode()).hexdigest()}.seed"
+    values = task.model_dump(mode="json", exclude={"seed", *IGNORED_FIELDS})
+    text = json.dumps(values, sort_keys=True)
+    return work / f"{hashlib.sha256(text.encode()).hexdigest()}.seed"
 
 
 def work_size(folder: Path) -> int:
