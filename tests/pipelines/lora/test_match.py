@@ -231,6 +231,23 @@ def test_a_second_tensor_for_one_place_is_refused_by_name(network: Any, tmp_path
 
 
 @pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (f"{DOWN}.one.weight", f"{UP}.two.weight"),
+        (f"transformer.{DOWN}.weight", f"diffusion_model.{UP}.weight"),
+        (f"{DOWN}.weight", f"{UP}.default.weight"),
+        ("blocks.0.attn1.to_q.lora_A.weight", "blocks.0.self_attn.q.lora_B.weight"),
+    ],
+)
+def test_factors_of_two_adapters_make_no_pair(
+    network: Any, pair: Any, tmp_path: Path, first: str, second: str
+) -> None:
+    lora = saved(tmp_path, {first: pair[0], second: pair[1]})
+    with pytest.raises(ModelError, match="is of another adapter than"):
+        read(lora.path, network)
+
+
+@pytest.mark.parametrize(
     ("tensors", "reason"),
     [
         ({f"{Q}.lokr_w1_a": torch.ones(90000, 1), f"{Q}.lokr_w1_b": torch.ones(1, 90000),

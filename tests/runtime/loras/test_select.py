@@ -12,7 +12,7 @@ from safetensors.numpy import save
 from tests.conftest import Make, Run
 from tests.support.hub_server import Hub, serving
 from tests.support.lora_hub import tensors
-from wangp_cli.runtime.loras.select import LoraUse, download_notices
+from wangp_cli.runtime.loras.select import LoraUse, source_notices
 from wangp_cli.runtime.loras.source import LoraSource
 from wangp_cli.tasks.lora_strength import Strength
 
@@ -47,8 +47,18 @@ def test_only_missing_loras_are_announced_as_downloads(tmp_path: Path) -> None:
         LoraUse(source=LoraSource(name=name, path=tmp_path / f"{name}.safetensors"), strength=Strength())
         for name in ("ink", "chalk")
     ]
-    [notice] = download_notices(uses)
+    [notice] = source_notices(uses)
     assert str(notice) == f"loras: chalk will be fetched to {tmp_path / 'chalk.safetensors'}"
+
+
+def test_an_alpha_that_is_not_there_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "adapter_model.safetensors"
+    path.write_bytes(b"")
+    uses = [LoraUse(source=LoraSource(name="ink", path=path), strength=Strength())]
+    [notice] = source_notices(uses)
+    assert "its alpha is taken to be its rank" in str(notice)
+    path.with_name("adapter_config.json").write_text("{}")
+    assert source_notices(uses) == []
 
 
 def test_a_strength_with_more_phases_than_the_run_is_refused(make: Make, tmp_path: Path) -> None:

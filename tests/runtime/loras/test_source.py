@@ -13,7 +13,8 @@ from tests.conftest import Make, Run
 from tests.support.hub_server import Hub, serving
 from tests.support.lora_hub import HUB, tensors
 from wangp_cli.errors import RequestError
-from wangp_cli.runtime.loras.source import find_source
+from wangp_cli.runtime.loras.source import fetch_source, find_source
+from wangp_cli.runtime.weights.hub import Hub as HubSettings
 
 PAGE = "https://huggingface.co/ada/ink"
 
@@ -140,6 +141,18 @@ def test_what_cannot_be_fetched_fails_the_task(
     assert made.outcome.error is not None
     assert (made.outcome.error.exit_code, message in made.outcome.error.message) == (3, True)
     assert not list(home.rglob("ink*.safetensors"))
+
+
+@pytest.mark.parametrize("name", ["ada/ink", "ada/ink:more/adapter_model.safetensors"])
+def test_the_alphas_of_peft_are_fetched_with_a_lora(hub: Hub, folder: Path, name: str) -> None:
+    config = b'{"lora_alpha": 4}'
+    files = {"adapter_model.safetensors": save(tensors()), "adapter_config.json": config}
+    hub.put("ada/ink", {f"more/{file}": content for file, content in files.items()} if ":" in name else files)
+    source = fetch_source(
+        find_source(name, folder), HubSettings(endpoint=hub.url, offline=False), lambda *_: None
+    )
+    assert source.path.name == "adapter_model.safetensors"
+    assert source.path.with_name("adapter_config.json").read_bytes() == config
 
 
 def test_a_lora_of_the_hub_is_fetched_and_checked(

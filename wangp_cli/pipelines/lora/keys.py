@@ -57,7 +57,7 @@ MODULATION_KEY = "diff_m"
 """The end of a key that names a block; it is the difference of the block's modulation table."""
 _PART = re.compile(
     rf"(?:\.|_(?=lora))({'|'.join(sorted(map(re.escape, PARTS), key=len, reverse=True))})"
-    rf"(?:\.(?!(?:weight|bias|{'|'.join(QUANTIZATION_KEYS)})$)[\w-]+)?(?:\.(weight|bias))?"
+    rf"(?:\.(?!(?:weight|bias|{'|'.join(QUANTIZATION_KEYS)})$)([\w-]+))?(?:\.(weight|bias))?"
 )
 _KEY = re.compile(rf"(.+?){_PART.pattern}")
 _EXPERT = re.compile(rf"(?:{'|'.join(map(re.escape, PREFIXES))})*transformer_([12])[._]")
@@ -114,9 +114,15 @@ def split_key(key: str) -> tuple[str, str]:
     layer, part = bare_name(match[1]), PARTS[match[2]]
     if match[2] == MODULATION_KEY and not layer.endswith("modulation"):
         layer = f"{layer}.modulation"
-    if match[3] == "bias":
+    if match[4] == "bias":
         return layer, "up_bias" if part == "up" else ""
     return layer, part
+
+
+def adapter_of(key: str) -> tuple[str, str | None]:
+    """What the keys of all factors of a layer have in common: all before the part, and the adapter's name."""
+    match = _KEY.fullmatch(key)
+    return (match[1], match[3]) if match else (key, None)
 
 
 def by_transformer(keys: Iterable[str]) -> dict[str, int | None]:

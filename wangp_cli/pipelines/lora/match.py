@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from wangp_cli.pipelines.checkpoints.network_classes import key_names
-from wangp_cli.pipelines.lora.keys import TEXT_ENCODERS, aliases, flat, split_key
+from wangp_cli.pipelines.lora.keys import PARTS, TEXT_ENCODERS, adapter_of, aliases, flat, split_key
 from wangp_cli.pipelines.lora.parse import LoraMismatchError, change_of, shape_text
 
 if TYPE_CHECKING:
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 CONVOLUTIONS = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
 WEIGHT, BIAS, SET_WEIGHT = "weight", "bias", "set_weight"
 """Parts that change a whole parameter: they are added to it, or replace it."""
+FACTORS = (
+    "down",
+    "up",
+    "up_bias",
+    *(part for part in PARTS.values() if part[0] in "wh" and part[1].isdigit()),
+)
+"""Parts that only make sense together."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,6 +100,7 @@ def match_tensors(
             name = layers.own_name(raw)
             if first := keys.get((name, part)):
                 raise LoraMismatchError(f"is for the same part of {name} as {first}")
+            _check_adapter(key, name, part, keys)
         except LoraMismatchError as mismatch:
             content.rejected[key] = str(mismatch)
         else:
@@ -105,6 +113,20 @@ def match_tensors(
             except LoraMismatchError as mismatch:
                 content.rejected[keys[name, next(iter(group))]] = str(mismatch)
     return content
+
+
+def _check_adapter(key: str, name: str, part: str, keys: Mapping[tuple[str, str], str]) -> None:
+    """Check that a factor is of the same adapter as the other factors of its layer.
+
+    Raises:
+        LoraMismatchError: it is not.
+    """
+    if part not in FACTORS:
+        return
+    for other in FACTORS:
+        first = keys.get((name, other))
+        if first and adapter_of(first) != adapter_of(key):
+            raise LoraMismatchError(f"is of another adapter than {first}")
 
 
 def _groups(parts: Mapping[str, torch.Tensor]) -> list[dict[str, torch.Tensor]]:

@@ -12,7 +12,7 @@ from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.notices import Notice
 from wangp_cli.runtime.events.types import DownloadProgress
 from wangp_cli.runtime.loras.header import check_lora
-from wangp_cli.runtime.loras.source import LoraSource, fetch_source, find_source
+from wangp_cli.runtime.loras.source import PEFT_CONFIG, PEFT_NAME, LoraSource, fetch_source, find_source
 from wangp_cli.tasks.lora_strength import Strength
 
 if TYPE_CHECKING:
@@ -108,12 +108,16 @@ def _check_phases(task: Render, name: str, strength: Strength) -> None:
         raise RequestError("loras", f"{name}: {error}") from None
 
 
-def download_notices(loras: Sequence[LoraUse]) -> list[Notice]:
-    """A notice for each LoRA that will be downloaded."""
-    missing = (lora.source for lora in loras if not lora.source.is_local)
-    return [
-        Notice(field="loras", text=f"{source.name} will be fetched to {source.path}") for source in missing
-    ]
+def source_notices(loras: Sequence[LoraUse]) -> list[Notice]:
+    """A notice for each LoRA that will be downloaded, and each whose alpha is in a file that is not there."""
+    notices = []
+    for source in (lora.source for lora in loras):
+        if not source.is_local:
+            notices.append(Notice(field="loras", text=f"{source.name} will be fetched to {source.path}"))
+        elif source.path.name == PEFT_NAME and not source.path.with_name(PEFT_CONFIG).is_file():
+            text = f"there is no {PEFT_CONFIG} beside {source.path}, so its alpha is taken to be its rank"
+            notices.append(Notice(field="loras", text=text))
+    return notices
 
 
 def fetch_loras(loras: Sequence[LoraUse], hub: Hub, emit: Emit, check: Callable[[], None]) -> list[LoraUse]:

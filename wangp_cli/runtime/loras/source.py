@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -25,7 +25,9 @@ _HUB = re.compile(
 )
 _HUB_PATH = re.compile(r"/(?P<repository>[^/]+/[^/]+)/(?:resolve|blob)/(?P<revision>[^/]+)/(?P<file>.+)")
 LARGER_DISK_HINT = "set loras_dir to a folder on a larger disk (wangp settings path)"
-STANDARD_NAMES = ("pytorch_lora_weights.safetensors", "adapter_model.safetensors")
+PEFT_NAME, PEFT_CONFIG = "adapter_model.safetensors", "adapter_config.json"
+"""File of a LoRA that peft saved, and the file beside it with its alphas."""
+STANDARD_NAMES = ("pytorch_lora_weights.safetensors", PEFT_NAME)
 """File names of LoRAs that tools save in a folder each."""
 GENERIC_NAME = re.compile(r"(high_noise_model|low_noise_model|adapter_model|pytorch_lora_weights|model)\b")
 """File names that many LoRAs share, so that the name alone identifies none."""
@@ -187,7 +189,9 @@ def fetch_source(source: LoraSource, hub: Hub, report: Callable[[int, int], None
 
     with hub_errors(source.name):
         if source.repository:
-            remote = _remote_file(source, source.repository, hub)
+            *configs, remote = _remote_files(source, source.repository, hub)
+            for config in configs:
+                download(config, lambda _: None)
         else:
             remote = request_file_facts(str(source.address), source.path, source.sha256)
         check_download_space(
@@ -203,8 +207,8 @@ def fetch_source(source: LoraSource, hub: Hub, report: Callable[[int, int], None
     return replace(source, path=remote.path)
 
 
-def _remote_file(source: LoraSource, repository: str, hub: Hub) -> RemoteFile:
-    """The file to download from a repository."""
+def _remote_files(source: LoraSource, repository: str, hub: Hub) -> list[RemoteFile]:
+    """The files to download from a repository: peft's configuration if there is one, and the LoRA."""
     from wangp_cli.runtime.weights.hub import files_of
 
     local = source.path.parents[source.file.count("/")] if source.file else source.path
@@ -216,4 +220,6 @@ def _remote_file(source: LoraSource, repository: str, hub: Hub) -> RemoteFile:
         have = ", ".join(loras[:8]) or "no safetensors file"
         problem = f"has no file {source.file!r}" if source.file else "does not hold one LoRA alone"
         raise ModelError(f"{repository} {problem}", hint=f"name one as {repository}:FILE; it has: {have}")
-    return files[wanted[0]]
+    config = str(PurePosixPath(wanted[0]).with_name(PEFT_CONFIG))
+    with_config = PurePosixPath(wanted[0]).name == PEFT_NAME and config in files
+    return [*([files[config]] if with_config else []), files[wanted[0]]]

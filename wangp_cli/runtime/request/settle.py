@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.notices import Notice
 from wangp_cli.runtime.loras.experts import pair_by_name
-from wangp_cli.runtime.loras.select import LoraUse, download_notices, find_loras
+from wangp_cli.runtime.loras.select import LoraUse, find_loras, source_notices
 from wangp_cli.runtime.request.check_apart import check_files_apart
 from wangp_cli.runtime.request.check_inputs import check_inputs, rate_notices, speech_notices
 from wangp_cli.runtime.request.check_model import check_model, check_recamera, vocabulary_notices
@@ -139,7 +139,7 @@ def _render_request(
         *rate_notices(task, draft.facts, draft.plan, draft.rate),
         *speech_notices(draft.facts, draft.plan, frames, draft.rate),
         *vocabulary_notices(task.all_prompts, spec),
-        *download_notices(loras),
+        *source_notices(loras),
     ]
     return RenderRequest(
         task=task,
