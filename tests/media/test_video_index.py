@@ -142,6 +142,19 @@ def test_transport_streams_one_behind_another_are_one_video(counted: Path, tmp_p
 
 
 @pytest.mark.slow
+def test_a_long_gap_in_the_pictures_alone_is_no_restart_of_the_clock(tmp_path: Path) -> None:
+    path = tmp_path / "gap.ts"
+    ffmpeg(
+        "-f lavfi -i testsrc2=s=64x64:r=8:d=20,select='lt(n,20)+gt(n,139)' -f lavfi -i sine=d=20:r=16000",
+        "-vsync vfr -c:v mpeg2video -c:a mp2", path,
+    )  # fmt: skip
+    assert probe(path).seconds == pytest.approx(20)
+    sound = read_video(path).audio
+    assert sound is not None
+    assert sound.seconds == pytest.approx(20, abs=0.1)
+
+
+@pytest.mark.slow
 def test_a_stream_whose_clock_overflows_is_read_on(counted: Path, tmp_path: Path) -> None:
     path = tmp_path / "wrap.ts"
     ffmpeg("-i", counted, "-c copy -output_ts_offset 95441.5", path)

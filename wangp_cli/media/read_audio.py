@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import count, groupby
@@ -24,7 +24,7 @@ from wangp_cli.media.clip import Audio
 from wangp_cli.media.complete import check_complete
 from wangp_cli.media.decoding import audio_streams, has_video
 from wangp_cli.media.opening import check_file, open_container
-from wangp_cli.media.video_index import video_index
+from wangp_cli.media.video_index import VideoIndex, video_index
 from wangp_cli.media.wav import states_wrong_length
 
 _MAX_VALUES = 2**33
@@ -140,17 +140,19 @@ def _open(path: Path) -> AbstractContextManager[InputContainer]:
 
 def _in_place(opened: InputContainer, stream: Any, path: Path, seconds: Fraction | None) -> Iterator[Audio]:
     """The blocks of a stream with silence where time stamps leave a gap, from the first frame on."""
-    zero = _start_of_frames(opened, path)
-    timed = zero is not None and opened.format.name not in _UNTIMED
-    restarts = opened.format.name in _RESTARTING
-    earliest, latest = (-_MAX_OVERLAP, _MAX_CLOCK_STEP) if restarts else (-_MAX_GAP, _MAX_GAP)
+    index = _index_of_video(opened, path)
+    zero = None if index is None else index.times.start
+    timed = index is not None and opened.format.name not in _UNTIMED
+    earliest = latest = _MAX_GAP
+    if opened.format.name in _RESTARTING:
+        earliest, latest = _MAX_OVERLAP, index.longest_gap if index else _MAX_CLOCK_STEP
     position, values = Fraction(0), 0
     for begin, block in _Blocks(opened, stream):
         audio = block
         if zero is None:
             zero = begin or Fraction(0)
         drift = Fraction(0) if begin is None else begin - zero - position
-        if position and not earliest <= drift <= latest:
+        if position and not -earliest <= drift <= latest:
             # The clock of the file was set anew.
             zero, drift = zero + drift, Fraction(0)
         elif abs(drift) > _MAX_GAP:
@@ -240,12 +242,8 @@ def _concatenated(pieces: list[Audio]) -> Audio:
     return Audio(samples=np.concatenate([one.samples for one in samples]), rate=rate, layout=layout)
 
 
-def _start_of_frames(opened: InputContainer, path: Path) -> Fraction | None:
-    """When the first frame of a video is shown, in seconds of the file's clock; None for audio alone."""
-    if not has_video(opened):
-        return None
-    try:
-        return video_index(path).times.start
-    except MediaError:
-        # A video of which no frame decodes is read as audio.
-        return None
+def _index_of_video(opened: InputContainer, path: Path) -> VideoIndex | None:
+    """Where the frames of a video are; None for audio alone, and a video of which no frame decodes."""
+    with suppress(MediaError):
+        return video_index(path) if has_video(opened) else None
+    return None

@@ -14,12 +14,14 @@ from typing import Any
 import av
 
 from wangp_cli.errors import MediaError
-from wangp_cli.media.decoding import declared_rates, decode_frames, video_stream
+from wangp_cli.media.decoding import audio_streams, declared_rates, decode_frames, video_stream
 from wangp_cli.media.frame_times import FrameTimes, constant_times
 from wangp_cli.media.opening import open_container
 
-_LONGEST_STEP_SECONDS = 10
-"""Between the parts of a transport stream; FFmpeg takes longer steps for a new clock, too."""
+_LONGEST_GAP = Fraction(7200)
+"""Seconds between pictures of a file."""
+_CLOCK_STEP = Fraction(10)
+"""Seconds that FFmpeg, too, takes for the step of a clock that starts again."""
 _STREAMED = frozenset({"mpegts", "mpeg"})
 """Containers without an index, whose clock may start again."""
 
@@ -34,6 +36,7 @@ class VideoIndex:
         by_stamp: decoded pictures carry these stamps; else they are counted from the start of the file.
         keys: stamps of pictures from which decoding may start, in order.
         seeks: stamps to seek for each of them.
+        longest_gap: seconds beyond which the clock of the file has started again.
     """
 
     times: FrameTimes
@@ -41,6 +44,7 @@ class VideoIndex:
     by_stamp: bool
     keys: Sequence[int]
     seeks: Sequence[int]
+    longest_gap: Fraction
 
     def keys_before(self, picture: int) -> int:
         """How many pictures up to this one may be sought; 0 where pictures are counted."""
@@ -90,48 +94,80 @@ class _Packet:
     shown: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Stream:
+    container: str
+    tick: Fraction
+    rates: Sequence[Fraction]
+    delay: int
+    packets: Sequence[_Packet]
+    longest_gap: Fraction
+    error: str
+
+
 @lru_cache(maxsize=64)
 def _read_index(path: Path, identity: tuple[int, int, int]) -> VideoIndex:  # noqa: ARG001 - of one version of the file
-    with open_container(path) as opened:
-        stream = video_stream(opened, path)
-        container, tick, rates = opened.format.name, stream.time_base, declared_rates(stream)
-        delay = stream.codec_context.reorder_depth
-        packets: list[_Packet] = []
-        error = ""
-        try:
-            packets.extend(_packet(packet, stream) for packet in opened.demux(stream) if _has_time(packet))
-        except av.FFmpegError as caught:
-            error = caught.strerror
-    stamps = None
-    if not (container == "avi" and delay):
-        stamps = _packet_stamps(path, packets, container, tick)
+    stream = _read_stream(path)
+    packets, tick = stream.packets, stream.tick
+    stamps = None if stream.container == "avi" and stream.delay else _packet_stamps(path, stream)
     by_stamp = stamps is not None
-    if stamps is None and container == "avi":
-        stamps = _avi_stamps(packets, delay)
+    if stamps is None and stream.container == "avi":
+        stamps = _avi_stamps(packets, stream.delay)
     if stamps is None:
-        stamps = _decoded_stamps(path, container, tick, rates)
+        stamps = _decoded_stamps(path, stream)
     if not stamps:
         raise MediaError(f"{path.name!r} has no frames that can be decoded")
-    if error:
+    if stream.error:
         raise MediaError(
-            f"{path.name!r} cannot be read to its end: {error}, {len(stamps)} frames are there",
+            f"{path.name!r} cannot be read to its end: {stream.error}, {len(stamps)} frames are there",
             hint="ffmpeg -i FILE -c copy whole.mkv keeps these frames",
         )
     last = next((packet.duration for packet in packets if packet.pts == stamps[-1]), None)
     # Streams without an index are sought by decoding times, others by presentation times.
-    by_dts = container in _STREAMED
+    by_dts = stream.container in _STREAMED
     keys = sorted(
         (packet.pts, packet.dts if by_dts and packet.dts is not None else packet.pts)
         for packet in packets
         if packet.key and packet.pts is not None
     )
     return VideoIndex(
-        times=constant_times(stamps, tick, rates, last),
+        times=constant_times(stamps, tick, stream.rates, last),
         stamps=stamps,
         by_stamp=by_stamp,
         keys=[pts for pts, _ in keys],
         seeks=[seek for _, seek in keys],
+        longest_gap=stream.longest_gap,
     )
+
+
+def _read_stream(path: Path) -> _Stream:
+    """The packets of the video stream, and what its header says."""
+    packets: list[_Packet] = []
+    heard: list[int] = []
+    error = ""
+    with open_container(path) as opened:
+        stream = video_stream(opened, path)
+        others = audio_streams(opened)[:1] if opened.format.name in _STREAMED else []
+        try:
+            for packet in opened.demux([stream, *others]):
+                if packet.stream_index != stream.index:
+                    heard += [] if packet.dts is None else [packet.dts]
+                elif _has_time(packet):
+                    packets.append(_packet(packet, stream))
+        except av.FFmpegError as caught:
+            error = caught.strerror
+        # A gap in the video alone is a gap, one of all streams at once is a clock that starts again.
+        clock = [_CLOCK_STEP / other.time_base for other in others]
+        jumps = any(after - before > clock[0] for before, after in pairwise(heard))
+        return _Stream(
+            container=opened.format.name,
+            tick=stream.time_base,
+            rates=declared_rates(stream),
+            delay=stream.codec_context.reorder_depth,
+            packets=packets,
+            longest_gap=_CLOCK_STEP if jumps else _LONGEST_GAP,
+            error=error,
+        )
 
 
 def _has_time(packet: av.Packet) -> bool:
@@ -152,15 +188,16 @@ def _packet(packet: av.Packet, stream: Any) -> _Packet:
     )
 
 
-def _packet_stamps(
-    path: Path, packets: Sequence[_Packet], container: str, tick: Fraction
-) -> list[int] | None:
+def _packet_stamps(path: Path, stream: _Stream) -> list[int] | None:
     """Sorted stamps of the pictures that packets give; None if packets do not tell them.
 
     GIF has packets of comments alone.
     """
+    packets = stream.packets
     shown = [packet for packet in packets if packet.shown]
-    if not shown or container == "gif" or (container in _STREAMED and _clock_restarts(packets, tick)):
+    if not shown or stream.container == "gif":
+        return None
+    if stream.container in _STREAMED and _clock_restarts(packets, stream.longest_gap / stream.tick):
         return None
     first = packets[0]
     stamps = [packet.pts for packet in shown if packet.pts is not None]
@@ -169,9 +206,9 @@ def _packet_stamps(
     return found if found and len(set(found)) == len(found) else None
 
 
-def _clock_restarts(packets: Sequence[_Packet], tick: Fraction) -> bool:
+def _clock_restarts(packets: Sequence[_Packet], longest: Fraction) -> bool:
     times = [packet.dts for packet in packets if packet.dts is not None]
-    return any(not 0 <= (after - before) * tick <= _LONGEST_STEP_SECONDS for before, after in pairwise(times))
+    return any(not 0 <= after - before <= longest for before, after in pairwise(times))
 
 
 def _stamps_from_first_key(path: Path, packets: Sequence[_Packet]) -> list[int] | None:
@@ -207,17 +244,17 @@ def _avi_stamps(packets: Sequence[_Packet], delay: int) -> list[int] | None:
     return shown + [shown[-1] + place for place in head]
 
 
-def _decoded_stamps(path: Path, container: str, tick: Fraction, rates: Sequence[Fraction]) -> list[int]:
+def _decoded_stamps(path: Path, stream: _Stream) -> list[int]:
     """Stamps of all decoded pictures; missing ones and those of a restarted clock follow the last."""
-    step = 1 / (rates[0] * tick) if rates else Fraction(1)
-    longest = _LONGEST_STEP_SECONDS / tick
+    step = 1 / (stream.rates[0] * stream.tick) if stream.rates else Fraction(1)
+    longest = stream.longest_gap / stream.tick
     stamps: list[Fraction] = []
     offset = shown = Fraction(0)
     with open_container(path) as opened:
         for frame in decode_frames(opened, video_stream(opened, path)):
             expected = stamps[-1] + shown if stamps else Fraction(0)
             stamp = expected if frame.pts is None else frame.pts + offset
-            if stamps and container in _STREAMED and not 0 < stamp - stamps[-1] < longest:
+            if stamps and stream.container in _STREAMED and not 0 < stamp - stamps[-1] < longest:
                 offset, stamp = offset + expected - stamp, expected
             elif stamps and stamp <= stamps[-1]:
                 stamp = stamps[-1] + 1
