@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from wangp_cli.runtime import bootstrap
 from wangp_cli.workflows.content_hash import content_hash
 
 
@@ -58,3 +59,9 @@ def test_other_content_has_another_hash(one: Any, other: Any) -> None:
 def test_values_without_known_content_are_refused() -> None:
     with pytest.raises(TypeError, match="object"):
         content_hash([object()])
+
+
+def test_every_model_of_the_catalogue_has_a_hash() -> None:
+    catalogue = bootstrap.catalogue(bootstrap.user_folders({"WANGP_CONFIG_DIR": "/nonexistent"}))
+    hashes = {content_hash(spec) for spec in catalogue.models.values()}
+    assert len(hashes) == len(catalogue.models) > 30

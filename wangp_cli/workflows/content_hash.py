@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def _feed(add: Callable[[Any], None], value: Any) -> None:
         case list() | tuple() | frozenset():
             for item in sorted(value) if isinstance(value, frozenset) else value:
                 _feed(add, item)
-        case None | bool() | int() | float() | str() | Fraction() | Path():
+        case None | bool() | int() | float() | str() | Fraction() | Path() | date():
             add(repr(value).encode())
         case _ if dataclasses.is_dataclass(value):
             _feed(add, {field.name: getattr(value, field.name) for field in dataclasses.fields(value)})

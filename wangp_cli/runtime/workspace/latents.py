@@ -45,9 +45,10 @@ def kept_seed(task: Render, folder: Path) -> int | None:
     for index in range(task.results):
         with suppress(RequestError):
             request = request_of(latents_file(task, index, folder))
-            seed: Any = request.get("seed")
-            is_seed = isinstance(seed, int) and not isinstance(seed, bool) and index <= seed <= MAX_SEED
-            if is_seed and is_same_request(request, latents_request(task, index)):
+            seed = request.get("seed")
+            if not isinstance(seed, int) or isinstance(seed, bool) or not index <= seed <= MAX_SEED:
+                continue
+            if is_same_request(request, latents_request(task, index)):
                 return seed - index
     return None
 
