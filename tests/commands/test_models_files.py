@@ -23,6 +23,7 @@ from wangp_cli.commands._models_add import _single_match
 from wangp_cli.commands.models import app
 from wangp_cli.pipelines.base import Placement, Weights
 from wangp_cli.pipelines.wan.load import load
+from wangp_cli.runtime import bootstrap
 
 Call = Callable[..., Result]
 
@@ -73,6 +74,26 @@ def test_a_file_is_recognised_added_used_and_converted(
         f" accepts: [], defaults: {json.dumps(shown['defaults'])}, text_length: {shown['text_length']}}}}}"
     )
     assert np.array_equal(make("again", dtype="float32").frames, frames)
+
+
+def test_a_model_definition_of_wangp_is_added_with_its_loras_and_defaults(
+    wangp: Call, file: Path, tmp_path: Path, config: Path
+) -> None:
+    model = {"name": "Fox", "architecture": "tiny_t2v", "URLs": [str(file)], "loras": ["a.safetensors"]}
+    definition = tmp_path / "fox.json"
+    definition.write_text(json.dumps({"model": model | {"new_key": 1}, "flow_shift": 2}))
+    added = wangp("add", "fox", definition, "--json").json()
+    assert (added["like"], len(added["notices"])) == ("tiny_t2v", 1)
+    shown = wangp("show", "fox", "--json").json()
+    assert (shown["title"], shown["defaults"]["flow_shift"], shown["present"]) == ("Fox", 2, True)
+    assert shown["defaults"]["accelerator"] == "fox"
+    session = models_context()
+    variant = bootstrap.accelerators(session.folders).variant("fox", session.catalogue.get("fox"))
+    assert [(lora.file, lora.strength) for lora in variant.loras] == [("a.safetensors", "1")]
+    wangp("add", "fox", definition, "--overwrite")
+    definition.write_text(json.dumps({"model": model | {"architecture": "hunyuan"}}))
+    assert "no model here has" in wangp("add", "hare", definition, code=3).stderr
+    assert not (config / "models" / "hare.yaml").exists()
 
 
 def test_a_file_is_converted_without_an_entry(wangp: Call, file: Path, tmp_path: Path) -> None:

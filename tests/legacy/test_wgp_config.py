@@ -56,3 +56,24 @@ def test_another_file_is_an_error(tmp_path: Path, text: str, fault: str) -> None
         translated(tmp_path, text)
     with pytest.raises(RequestError, match="cannot read"):
         translate_wgp_config(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"settings_version": 2.5, "prompt": "a"}, "holds settings of one generation"),
+        ({"activated_loras": [], "num_inference_steps": 4}, "holds settings of one generation"),
+        ({"model": {"architecture": "t2v"}}, "holds the definition of a model"),
+        ({"infer_steps": 4, "target_video_length": 81}, "holds a configuration of LightX2V"),
+        ({"task_type": "t2v", "prompt": "a"}, "holds a task of the older worker"),
+        ({}, "has no setting that is known here"),
+        ({"UI_theme": "default", "boost": 3}, "has no setting that is known here"),
+    ],
+)
+def test_a_file_without_settings_of_the_program_says_what_it_is(
+    tmp_path: Path, document: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(RequestError, match=said) as refused:
+        translated(tmp_path, document)
+    assert refused.value.hint
+    assert "{" not in str(refused.value)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,12 +16,13 @@ from wangp_cli.catalogue import read_yaml
 from wangp_cli.commands import _complete
 from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._models import Json, ModelsContext, models_context
+from wangp_cli.commands._models_definition import DefinedModel, find_definition
 from wangp_cli.commands._table import write_json
 from wangp_cli.errors import ConflictError, ModelError, NoSpaceError, RequestError
 from wangp_cli.files.atomic import write_atomic
 from wangp_cli.models import ModelSpec
 from wangp_cli.runtime import bootstrap
-from wangp_cli.runtime.events.messages import write_line
+from wangp_cli.runtime.events.messages import show_note, write_line
 
 AllowPickle = Annotated[
     bool, typer.Option("--allow-pickle", help="Read .pt, .pth, .bin and .ckpt too; no code in them runs.")
@@ -54,7 +56,8 @@ def add_command(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="Files of the transformer, such as a base and a VACE module; or hf://owner/name/path."
+            help="Files of the transformer, such as a base and a VACE module; or hf://owner/name/path; or a "
+            "model definition of WanGP (JSON)."
         ),
     ],
     second: Annotated[
@@ -80,21 +83,69 @@ def add_command(
             raise ConflictError(f"name: there is a model {name!r} already", hint=hint)
         if os.path.lexists(entry_file) and not is_sole_model:
             raise ConflictError(f"name: {entry_file} holds other models", hint="take another name")
-        base = base_model(local, files, second or [], like, allow_pickle=allow_pickle)
-        source: dict[str, Any] = {"file": absolute(files), "components": base.name}
-        source |= {"file_2": absolute(second)} if second else {}
-        source |= {"allow_pickle": True} if allow_pickle else {}
-        entry = base.model_dump(mode="json", include=set(COPIED_KEYS), exclude_defaults=True)
-        assert base.network
-        entry |= {"title": name, "network": base.network.name, "source": source, "status": "converted"}
-        entry |= {key: sorted(entry[key]) for key in ("accepts", "requires") if key in entry}
-        _write_entry(
-            entry_file, yaml.safe_dump({"family": base.family, "models": {name: entry}}, sort_keys=False)
-        )
+        added = _added(local, name, files, second or [], like, allow_pickle=allow_pickle)
+        if added.loras:
+            _write_accelerator(local, name, added.loras)
+        _write_yaml(entry_file, {"family": added.base.family, "models": {name: _entry(added, name)}})
         if json:
-            write_json({"model": name, "like": base.name, "entry": str(entry_file)})
-        else:
-            write_line(f"{name} works as {base.name}; its entry is {entry_file}")
+            notices = {"notices": list(added.notices)} if added.notices else {}
+            write_json({"model": name, "like": added.base.name, "entry": str(entry_file), **notices})
+            return
+        for notice in added.notices:
+            show_note(notice)
+        write_line(f"{name} works as {added.base.name}; its entry is {entry_file}")
+
+
+def _added(
+    local: ModelsContext,
+    name: str,
+    files: list[str],
+    second: list[str],
+    like: str | None,
+    *,
+    allow_pickle: bool,
+) -> DefinedModel:
+    """The model that files are, or that a definition describes; local files are checked."""
+    pickles = {"allow_pickle": True} if allow_pickle else {}
+    if defined := find_definition(files, like, local.catalogue):
+        own = defined.source.get("file", ())
+        if own and not any(file.startswith("hf://") for file in own):
+            seconds = defined.source.get("file_2", ())
+            base_model(local, own, seconds, defined.base.name, allow_pickle=allow_pickle)
+        return replace(defined, source={**defined.source, **pickles})
+    base = base_model(local, files, second, like, allow_pickle=allow_pickle)
+    source: dict[str, Any] = {"file": absolute(files), "components": base.name, **pickles}
+    source |= {"file_2": absolute(second)} if second else {}
+    return DefinedModel(base=base, title=name, source=source, defaults=base.defaults)
+
+
+def _entry(added: DefinedModel, name: str) -> dict[str, Any]:
+    """The catalogue entry of a model: what it has of its own, the rest of the model it works as."""
+    base = added.base
+    assert base.network
+    entry = base.model_dump(mode="json", include=set(COPIED_KEYS), exclude_defaults=True)
+    entry |= {"title": added.title, "network": base.network.name, "status": "converted"}
+    entry |= {"source": dict(added.source), "defaults": dict(added.defaults)}
+    if added.loras:
+        entry["defaults"]["accelerator"] = name
+    return entry | {key: sorted(entry[key]) for key in ("accepts", "requires") if key in entry}
+
+
+def _write_accelerator(local: ModelsContext, name: str, loras: Sequence[tuple[str, str]]) -> None:
+    """Write the LoRAs that a model always uses as an accelerator of its name.
+
+    Raises:
+        ConflictError: an accelerator that ships has this name.
+    """
+    if name in bootstrap.accelerators(local.folders).all and name not in local.catalogue.models:
+        raise ConflictError(f"name: there is an accelerator {name!r} already", hint="take another name")
+    variant = {
+        "models": [name],
+        "loras": [{"file": file, "strength": strength} for file, strength in loras],
+        "source": "the model definition",
+    }
+    document = {"title": name, "description": f"LoRAs of the model {name}.", "variants": [variant]}
+    _write_yaml(local.folders.config / "accelerators" / f"{name}.yaml", document)
 
 
 def _models_of(entry: Path) -> list[str]:
@@ -103,11 +154,11 @@ def _models_of(entry: Path) -> list[str]:
     return list(models) if isinstance(models, dict) else []
 
 
-def _write_entry(entry_file: Path, text: str) -> None:
+def _write_yaml(file: Path, document: Mapping[str, Any]) -> None:
     try:
-        write_atomic(entry_file, text)
+        write_atomic(file, yaml.safe_dump(document, sort_keys=False))
     except OSError as error:
-        raise unwritable(entry_file, error) from None
+        raise unwritable(file, error) from None
 
 
 def unwritable(path: Path, error: OSError) -> NoSpaceError:

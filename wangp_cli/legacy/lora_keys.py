@@ -74,9 +74,7 @@ def _name_of_object(item: Mapping[str, Any]) -> str:
     paths = [item[key] for key in _NAMES_OF_PATH if isinstance(item.get(key), str) and item[key]]
     scales = [item[key] for key in _NAMES_OF_STRENGTH if item.get(key) is not None]
     if not paths or item.keys() - {*_NAMES_OF_PATH, *_NAMES_OF_STRENGTH}:
-        raise RequestError(
-            "loras", f"{quote_value(dict(item))} is no LoRA, such as {{'path': ..., 'scale': 1}}"
-        )
+        raise RequestError("loras", f"{quote_value(dict(item))} is no LoRA with a path and a scale")
     return f"{paths[0]}@{strengths(scales[0], 1)[0]}" if scales else paths[0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable
@@ -17,8 +18,8 @@ MAX_ITEMS = 1000
 
 
 def quote_value(value: Any) -> str:
-    """A value for a message, shortened."""
-    text = repr(value)
+    """A value for a message, shortened; objects and lists as JSON."""
+    text = json.dumps(value, default=str) if isinstance(value, dict | list) else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from wangp_cli.errors import RequestError
 from wangp_cli.files import strict_json
 from wangp_cli.files.open_input import read_input
+from wangp_cli.legacy.documents import DocumentKind, kind_of
 from wangp_cli.tasks.runtime import ATTENTION
 
 _CODECS = {
@@ -44,6 +45,13 @@ _TABLES: dict[str, tuple[str, dict[Any, Any]]] = {
     ),
 }
 """Name of the setting and its value by old value, by old key."""
+_INSTEAD: Mapping[DocumentKind, tuple[str, str]] = {
+    "wangp": ("settings of one generation", "wangp generate --settings-file FILE"),
+    "lightx2v": ("a configuration of LightX2V", "wangp generate --settings-file FILE"),
+    "worker": ("a task of the older worker", "wangp batch FILE"),
+    "definition": ("the definition of a model", "wangp models add NAME FILE"),
+}
+"""What other documents of older tools hold, and the command that takes them."""
 _POLICIES = {(): "task", ("P",): "start", ("U",): "unload"}
 
 
@@ -59,7 +67,7 @@ def translate_wgp_config(file: Path) -> tuple[dict[str, Any], list[str]]:
         the settings that could be translated, and the names of the other keys, sorted.
 
     Raises:
-        RequestError: the file cannot be read, or is not a JSON object.
+        RequestError: the file cannot be read, or is no such configuration.
     """
     try:
         data = strict_json.loads(read_input(file, strict_json.MAX_BYTES))
@@ -69,6 +77,9 @@ def translate_wgp_config(file: Path) -> tuple[dict[str, Any], list[str]]:
         raise RequestError("file", f"{file}: {error}") from None
     if not isinstance(data, dict):
         raise RequestError("file", f"{file} holds no JSON object")
+    if (kind := kind_of(data)) in _INSTEAD:
+        what, command = _INSTEAD[kind]
+        raise RequestError("file", f"{file} holds {what}, no settings of the program", hint=command)
     values: dict[str, Any] = {}
     rest: list[str] = []
     for key, value in data.items():
@@ -77,6 +88,10 @@ def translate_wgp_config(file: Path) -> tuple[dict[str, Any], list[str]]:
             values[known[0]] = known[1]
         else:
             rest.append(key)
+    if not values:
+        raise RequestError(
+            "file", f"{file} has no setting that is known here", hint="give the wgp_config.json of WanGP"
+        )
     return values, sorted(rest)
 
 

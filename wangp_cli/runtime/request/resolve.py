@@ -73,7 +73,9 @@ def _find_model(task_type: type[Task], given: MergedLayers, session: Session) ->
     usual = session.settings.model if field.is_required() else field.default
     if not (name := given.values.get("model") or usual):
         raise RequestError("model", "none is named", hint="name one; `wangp models` lists them")
-    return session.catalogue.get(str(name))
+    if not isinstance(name, str):
+        raise RequestError("model", "the name of a model is wanted", hint="`wangp models` lists them")
+    return session.catalogue.get(name)
 
 
 def _model_layers(
