@@ -18,9 +18,14 @@ MAX_ITEMS = 1000
 
 
 def quote_value(value: Any) -> str:
-    """A value for a message, shortened; objects and lists as JSON."""
-    text = json.dumps(value, default=str) if isinstance(value, dict | list) else repr(value)
+    """A value for a message, shortened; objects as JSON, also those in a list."""
+    holds_object = isinstance(value, dict) or (isinstance(value, list) and any(map(_is_object, value)))
+    text = json.dumps(value, default=str) if holds_object else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
 
 
 def any_value(value: Any) -> Any:
