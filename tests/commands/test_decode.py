@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import Make, Run
+from tests.support.latents import latents_of
+from wangp_cli.commands.decode import values_of
+from wangp_cli.errors import RequestError
 from wangp_cli.media.read_video import read_video
 from wangp_cli.pipelines.wan.pipeline import Wan
 from wangp_cli.runtime.workspace.scratch import Scratch
@@ -75,6 +78,46 @@ def test_a_file_without_latents_is_refused(run: Run, tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_bytes(b"\x02" + b"\0" * 7 + b"{}")
     assert "holds no latents" in run("decode", "x.safetensors", code=2).stderr
     assert "cannot read" in run("decode", "gone.safetensors", code=2).stderr
+
+
+def test_a_request_in_moved_latents_decides_neither_where_it_writes_nor_what_it_reads(
+    run: Run, tmp_path: Path
+) -> None:
+    theirs, outside = tmp_path / "theirs", tmp_path / "moved" / "a.mp4"
+    request = {"model": "starter", "prompt": "a", "output": str(theirs / "a.mp4"), "overwrite": True}
+    file = latents_of(tmp_path / "moved", **request, image_start="/etc/hostname")
+    assert "image_start: '/etc/hostname' is outside" in run("decode", file, code=2).stderr
+    latents_of(tmp_path / "moved", **request)
+    outside.write_text("mine")
+    assert "a.mp4 exists" in run("decode", file, code=5).stderr
+    assert outside.read_text() == "mine"
+    assert not theirs.exists()
+
+
+@pytest.mark.parametrize(
+    ("folder", "output"),
+    [("out/.wangp-work", "out/clip.mp4"), ("moved", "moved/clip.mp4")],
+)
+def test_the_result_goes_beside_the_latents_and_replaces_nothing(
+    tmp_path: Path, folder: str, output: str
+) -> None:
+    file = latents_of(
+        tmp_path / folder,
+        output="/etc/cron.d/clip.mp4",
+        output_dir="/etc",
+        overwrite=True,
+        skip_existing=True,
+        keep_intermediates=True,
+        task_id="../x",
+    )
+    expected = {"type": "generate", "seed": 7, "output": str(tmp_path / output)}
+    assert values_of(file) == expected
+
+
+@pytest.mark.parametrize("output", ["a\nb.mp4", ".hidden.mp4", "x" * 250 + ".mp4", "/etc/..", "con.mp4"])
+def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, output: str) -> None:
+    with pytest.raises(RequestError, match="the name of the result"):
+        values_of(latents_of(tmp_path, output=output))
 
 
 def test_weights_of_dead_processes_go(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def find_loras(task: Render, origin: Origins, spec: ModelSpec, session: Session)
         source = lora.source
         if source.is_local:
             check_lora(source.path)
-        elif lora.own and origin["loras"].kind == "line":
+        elif lora.own and origin["loras"].kind in ("line", "latents"):
             raise RequestError(
                 "loras",
                 f"{source.name!r} is not on this machine, task files name local files",
