@@ -160,28 +160,3 @@ def test_a_wrong_choice_is_said_plainly(words: list[str], said: str) -> None:
     result = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
     assert result.exit_code == 2
     assert said in result.output
-
-
-INTERRUPTED = """
-import os, signal, sys
-from wangp_cli.__main__ import main
-
-class Interrupt:
-    def find_spec(name, *rest):
-        if name == {name!r}:
-            os.kill(os.getpid(), signal.SIGINT)
-
-sys.meta_path.insert(0, Interrupt)
-sys.argv = ["wangp", "batch", "tasks.jsonl"]
-main()
-"""
-
-
-@pytest.mark.parametrize("name", ["typer", "wangp_cli.commands.batch", "wangp_cli.runtime.bootstrap"])
-def test_ctrl_c_while_modules_are_imported_ends_without_a_traceback(name: str, home: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED.format(name=name)],
-        env=clean_environment(home), capture_output=True, text=True, check=False, cwd=home,
-    )  # fmt: skip
-    assert done.returncode == 130
-    assert "Traceback" not in done.stderr

@@ -159,8 +159,6 @@ def main() -> NoReturn:
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except KeyboardInterrupt:
-        code = 130
     sys.stdout.flush()
     if stdout.error is not None and code == 0:
         show_error(f"cannot write to standard output: {stdout.error.strerror}")
