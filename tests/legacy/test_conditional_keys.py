@@ -72,7 +72,8 @@ def test_letters_and_fields_that_a_model_does_not_read_are_dropped(
 def test_masks_references_and_control_need_their_letters() -> None:
     letters = {"VNA": "VNA", "VXN": "V", "NA": "", "KF": "", "VKI": "VKI", "UVA": "UV", "PD": ""}
     for written, counted in letters.items():
-        assert drop_unused_keys({"video_prompt_type": written}, None)["video_prompt_type"] == counted
+        kept, _ = drop_unused_keys({"video_prompt_type": written}, None)
+        assert kept["video_prompt_type"] == counted
 
 
 def test_without_letters_the_inputs_stand_for_them() -> None:
@@ -80,3 +81,42 @@ def test_without_letters_the_inputs_stand_for_them() -> None:
     assert "control_strength" not in translate_values(document)
     assert translate_values(document | {"video_guide": "a.mp4"})["control_strength"] == 0.5
     assert translate(document, given=["video_guide"]).values["control_strength"] == 0.5
+
+
+def test_values_about_windows_count_where_there_may_be_windows() -> None:
+    document = {"settings_version": 2.5, "model_type": "vace_14B", "sliding_window_overlap": 9}
+    one_run = document | {"video_length": 81, "sliding_window_size": 129}
+    assert "sliding_window_overlap" not in translate_values(one_run)
+    assert translate_values(one_run)["sliding_window_size"] == 129
+    for longer in ({"video_length": 161}, {"image_prompt_type": "V", "video_source": "a.mp4"}):
+        assert translate_values(one_run | longer)["sliding_window_overlap"] == 9
+    assert translate(one_run, given=["frames"]).values["sliding_window_overlap"] == 9
+    assert translate_values(document)["sliding_window_overlap"] == 9
+
+
+def test_values_of_which_a_part_is_done_are_told() -> None:
+    document = GUIDE | {"settings_version": 2.5, "force_fps": "control"}
+    assert translate(document).notices == (
+        "force_fps: the rate of the control video is not taken over, give fps",
+    )
+    still = {"settings_version": 2.5, "image_mode": 1, "video_prompt_type": "I", "image_refs": ["a.png"]}
+    notices = translate(still | {"min_frames_if_references": 9, "remove_background_images_ref": 0}).notices
+    assert notices == ("min_frames_if_references: 9 is not served, one frame is made",)
+
+
+def test_files_that_nothing_uses_are_told() -> None:
+    document = {"settings_version": 2.5, "audio_source": "a.wav", "postprocess_audio": "", "image_mode": 0}
+    made = translate(document | {"image_guide": "a.png", "video_guide2": None})
+    assert made.values == {}
+    assert made.notices == (
+        "image_guide: not used, nothing in the document uses it",
+        "audio_source: not used, nothing in the document uses it",
+    )
+    by_hand = {"model_type": "vace_14B", "image_guide": "a.png", "image_mask": "m.png"}
+    assert translate_values(by_hand).keys() == {"model", "image_guide", "image_mask"}
+
+
+def test_a_video_to_start_from_keeps_its_strength() -> None:
+    document = {"task_type": "t2v", "prompt": "a", "vid2vid_init_video": "a.mp4", "denoising_strength": 0.5}
+    values = translate_values(document)
+    assert (values["video_initial"], values["denoising_strength"]) == ("a.mp4", 0.5)

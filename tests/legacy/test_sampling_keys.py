@@ -165,3 +165,9 @@ def test_the_mode_of_a_skyreels_model_is_the_lag_of_its_blocks() -> None:
     assert translate_values({"model_type": "t2v", "sliding_window_overlap_noise": 20}) == {"model": "t2v"}
     with pytest.raises(RequestError, match="model_mode: 5 is not served"):
         translate_values({"model_type": "t2v", "model_mode": 5})
+
+
+def test_numbers_of_phases_out_of_order_are_told() -> None:
+    parts = [{"phase": 2}, {"phase": 1}]
+    notices = translate({"phase_config": config(2, 2, phases=parts)}).notices
+    assert notices == ("phase_config: phases are read in the order of the list, whatever their numbers",)

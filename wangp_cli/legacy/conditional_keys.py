@@ -24,6 +24,19 @@ _INPUT_OF_LETTER: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     AUDIO: {"A": ("audio_guide",), "B": ("audio_guide2",)},
 }
 """Inputs that stand for a letter where a document has no letter code."""
+_FILES = (
+    "image_guide",
+    "image_mask",
+    "video_guide",
+    "video_mask",
+    "video_guide2",
+    "audio_guide2",
+    "audio_source",
+    "replace_voice_sample",
+    "replace_voice_sample2",
+    "seedvc_voice_sample",
+)
+"""Keys in `_CONDITIONS` that name files."""
 _OF_CONTROL = frozenset("POLDESCBHMRQUGATNXYWZ+-|&#0123456789")
 """Letters about the control video, without effect where there is none."""
 
@@ -39,6 +52,7 @@ class _Document:
         audio: letters of `audio_prompt_type` that count.
         still: it makes images.
         settings: all its keys.
+        given: fields that have a value from elsewhere.
     """
 
     model: str
@@ -47,6 +61,17 @@ class _Document:
     audio: str
     still: bool
     settings: Mapping[str, Any]
+    given: Collection[str]
+
+    @property
+    def has_windows(self) -> bool:
+        """Whether the video may be made in windows; a given length or window may change that."""
+        if self.still or not wangp_models.has_windows(self.model):
+            return False
+        length, window = self.settings.get("video_length"), self.settings.get("sliding_window_size")
+        fits = isinstance(length, int) and isinstance(window, int) and length <= window
+        one_run = fits and not set(self.image) & set("VL")
+        return not one_run or bool({"frames", "sliding_window_size"} & set(self.given))
 
     @property
     def has_mask(self) -> bool:
@@ -77,7 +102,6 @@ class _Document:
 
 
 _WINDOW_KEYS = (
-    "sliding_window_size",
     "sliding_window_overlap",
     "sliding_window_discard_last_frames",
     "sliding_window_overlap_noise",
@@ -85,7 +109,7 @@ _WINDOW_KEYS = (
     "sliding_window_trim_first_frames",
 )
 _CONDITIONS: Mapping[str, Callable[[_Document], Any]] = {
-    "denoising_strength": lambda it: "G" in it.video,
+    "denoising_strength": lambda it: "G" in it.video or it.has("vid2vid_init_video"),
     "masking_strength": lambda it: it.has_mask and "G" in it.video,
     "mask_expand": lambda it: it.has_mask,
     "keep_frames_video_guide": lambda it: (
@@ -100,11 +124,12 @@ _CONDITIONS: Mapping[str, Callable[[_Document], Any]] = {
     "video_guide2": lambda it: "+" in it.video,
     "video_guide": lambda it: not it.still,
     "video_mask": lambda it: not it.still,
-    "image_guide": lambda it: it.still,
-    "image_mask": lambda it: it.still,
+    "image_guide": lambda it: it.still or "image_mode" not in it.settings,
+    "image_mask": lambda it: it.still or "image_mode" not in it.settings,
     "batch_size": lambda it: it.still,
     "min_frames_if_references": lambda it: it.still and set(it.video) & set("VI"),
-    **dict.fromkeys(_WINDOW_KEYS, lambda it: not it.still and wangp_models.has_windows(it.model)),
+    "sliding_window_size": lambda it: not it.still and wangp_models.has_windows(it.model),
+    **dict.fromkeys(_WINDOW_KEYS, lambda it: it.has_windows),
     "audio_guide2": lambda it: "B" in it.audio,
     "audio_guidance_scale": lambda it: set(it.audio) & set("AB"),
     "audio_scale": lambda it: set(it.audio) & set("AB"),
@@ -126,20 +151,29 @@ _CONDITIONS: Mapping[str, Callable[[_Document], Any]] = {
 """Whether a key counts, for keys that do not always count."""
 
 
-def drop_unused_keys(settings: Mapping[str, Any], given: Collection[str] | None) -> dict[str, Any]:
+def drop_unused_keys(
+    settings: Mapping[str, Any], given: Collection[str] | None
+) -> tuple[dict[str, Any], list[str]]:
     """A document of WanGP without the keys that have no effect, and with the letters that have one.
 
     Args:
         settings: the document.
         given: input fields that have a value from elsewhere; None if that is not known yet.
+
+    Returns:
+        the document, and a notice for each file that is not used.
     """
     document = _read(settings, given or ())
-    kept = {
-        key: value for key, value in settings.items() if key not in _CONDITIONS or _CONDITIONS[key](document)
-    }
+    unused = {key for key in settings.keys() & _CONDITIONS if not _CONDITIONS[key](document)}
+    notices = [
+        f"{key}: not used, nothing in the document uses it"
+        for key in _FILES
+        if key in unused and settings[key]
+    ]
+    kept = {key: value for key, value in settings.items() if key not in unused}
     letters = {IMAGE: document.image, VIDEO: document.video, AUDIO: document.audio}
     # What is no letter code is left for the reader of letters, which refuses it.
-    return kept | {key: text for key, text in letters.items() if _is_code(key, settings.get(key))}
+    return kept | {key: text for key, text in letters.items() if _is_code(key, settings.get(key))}, notices
 
 
 def _is_code(key: str, value: Any) -> bool:
@@ -169,6 +203,7 @@ def _read(settings: Mapping[str, Any], given: Collection[str]) -> _Document:
         audio=audio if settings.get(AUDIO) is None else _audio_letters(audio, video, model),
         still=still,
         settings=settings,
+        given=given,
     )
 
 

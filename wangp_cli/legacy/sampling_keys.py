@@ -43,7 +43,7 @@ MAX_STEPS = 500
 
 _LORA: ValueParser[Any] = object_of(url=text, path=text, multiplier=any_value)
 _PHASE: ValueParser[Any] = object_of(
-    frozenset({"phase", "name", "id"}), guidance_scale=number, loras=list_of(_LORA)
+    frozenset({"name", "id"}), phase=any_value, guidance_scale=number, loras=list_of(_LORA)
 )
 _PHASE_CONFIG: ValueParser[Any] = object_of(
     frozenset({"mode", "name"}),
@@ -181,6 +181,8 @@ def phase_config(
         fields = {**fields, "mode": "svi"}
     parts: list[dict[str, Any]] = config.get("phases", [])
     lengths = _lengths(config, len(parts), notices)
+    if any(part.get("phase", number) != number for number, part in enumerate(parts, start=1)):
+        notices.append(f"{CONFIG}: phases are read in the order of the list, whatever their numbers")
     steps = sum(lengths)
     if fields.get("steps") not in (None, steps):
         raise RequestError(CONFIG, f"{lengths} are {steps} steps, but steps says {fields['steps']}")

@@ -89,11 +89,10 @@ def translate(
             "the document defines a model of WanGP and is no task",
             hint="`wangp models add NAME FILE` adds the model, --settings-file FILE takes its settings",
         )
-    if kind == "wangp":
-        settings = drop_unused_keys(settings, given)
     payload = unpack_config(settings, given or ()) if kind == "lightx2v" else unpack(settings)
-    if kind == "worker" and task_type_of(settings) not in PAYLOADS:
-        payload.values = drop_unused_keys(payload.values, given)
+    if kind in ("wangp", "worker") and task_type_of(settings) not in PAYLOADS:
+        payload.values, unused_files = drop_unused_keys(payload.values, given)
+        payload.notices += unused_files
     given_as = payload.given_as
     try:
         fields, renamed_from = rename_keys(payload.values, kind, tasks, task)
@@ -152,7 +151,7 @@ def _translated(
     if foreign and not fields.get("audio_guide"):
         fields = {name: value for name, value in fields.items() if name not in AUDIO_SCALE_KEYS}
     if foreign:
-        notices += _window_notices(fields, settings)
+        notices += [*_window_notices(fields, settings), *_approximations(fields, settings)]
     _accelerate(fields, settings)
     if fields.get("cache") == "fbcache" and "skip_steps_multiplier" in settings:
         # For this cache the multiplier is the threshold.
@@ -186,6 +185,16 @@ def _window_notices(fields: Mapping[str, Any], settings: Mapping[str, Any]) -> l
         for key in UNSERVED_OF_WINDOWS
         if settings.get(key)
     ]
+
+
+def _approximations(fields: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
+    """A notice for each value of which only a part is done."""
+    notices = []
+    if fields.get("fps") in ("auto", "control") and fields.get("video_guide"):
+        notices.append("force_fps: the rate of the control video is not taken over, give fps")
+    if (frames := settings.get("min_frames_if_references", 1)) not in (0, 1, 1001) and "image_mode" in fields:
+        notices.append(f"min_frames_if_references: {quote_value(frames)} is not served, one frame is made")
+    return notices
 
 
 def _accelerate(fields: dict[str, Any], settings: Mapping[str, Any]) -> None:

@@ -120,3 +120,7 @@ def test_a_model_that_is_not_in_the_catalogue_is_said_to_be_one(tmp_path: Path) 
     ) as refused:
         load_settings_file(file, given=(), models=["t2v"])
     assert f"wangp models add fox {file}" in str(refused.value.hint)
+    lacking = write(tmp_path, {"model": {"architecture": "hunyuan"}}, "hunyuan.json")
+    with pytest.raises(RequestError, match="of architecture 'hunyuan'") as refused:
+        load_settings_file(lacking, given=(), models=["t2v"])
+    assert "no model here has this architecture" in str(refused.value.hint)

@@ -90,13 +90,16 @@ def _settings_of_definition(
     Raises:
         RequestError: that model is not in the catalogue, and no other is given.
     """
-    architecture = quote_for_message(str(document["model"].get("architecture", "")))
     if path.stem not in models and "model" not in given:
+        architecture = str(document["model"].get("architecture", ""))
+        hint = f"`wangp models add {path.stem} {path}` adds it, or name another with --model"
+        if not {architecture, f"{architecture}_2_2"} & set(models):
+            hint = "no model here has this architecture; `wangp models` lists those that are here"
         raise RequestError(
             "model",
-            f"{path.name} defines the model {quote_for_message(path.stem)} of architecture {architecture}, "
-            "which is not in the catalogue",
-            hint=f"`wangp models add {path.stem} {path}` adds it, or name another with --model",
+            f"{path.name} defines the model {quote_for_message(path.stem)} of architecture "
+            f"{quote_for_message(architecture)}, which is not in the catalogue",
+            hint=hint,
         )
     settings = {key: value for key, value in document.items() if key != "model"}
     if path.stem in models:
