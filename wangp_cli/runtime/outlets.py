@@ -15,6 +15,7 @@ from wangp_cli.runtime.control.state import STDOUT_CLOSED
 from wangp_cli.runtime.events.console import ConsoleSink
 from wangp_cli.runtime.events.events_file import open_events_file
 from wangp_cli.runtime.events.jsonl import JsonLines
+from wangp_cli.runtime.events.stderr import discard_when_stopped
 from wangp_cli.runtime.events.stream import Event, Sink, Stream
 from wangp_cli.runtime.events.types import Log
 from wangp_cli.runtime.run_options import RunOptions
@@ -63,6 +64,7 @@ class Outlets:
         self._console.attach(session.control)
         for lines in filter(None, (self.lines, self.copy)):
             lines.stopping = lambda: session.control.stopped
+        discard_when_stopped(lambda: session.control.stopped)
         if self.lines:
             self.lines.on_failure = partial(self._stdout_closed, session)
         if self.copy:
