@@ -142,6 +142,17 @@ def test_transport_streams_one_behind_another_are_one_video(counted: Path, tmp_p
 
 
 @pytest.mark.slow
+def test_frames_of_intra_refresh_are_whole_wherever_reading_starts(tmp_path: Path) -> None:
+    path = tmp_path / "refresh.ts"
+    ffmpeg(
+        f"-f lavfi -i testsrc2=s=64x64:r=24:d=2 {X264} -x264-params keyint=12:intra-refresh=1:bframes=0", path
+    )
+    frames = read_video(path).frames
+    numbers = [45, 31, 17, 20, 29]
+    assert np.array_equal(read_frames(path, numbers), frames[numbers])
+
+
+@pytest.mark.slow
 def test_a_long_gap_in_the_pictures_alone_is_no_restart_of_the_clock(tmp_path: Path) -> None:
     path = tmp_path / "gap.ts"
     ffmpeg(

@@ -157,7 +157,7 @@ def _pictures(path: Path, index: VideoIndex, pictures: Sequence[int]) -> Iterato
 def _from(path: Path, index: VideoIndex, first: int) -> Iterator[tuple[int, av.VideoFrame]]:
     """Progressive frames with the numbers of their pictures, from number `first` or an earlier one on."""
     # Deinterlacing looks at the picture before, too.
-    for seek in [*index.seeks_before(max(first - 1, 0)), None]:
+    for key, seek in [*index.seeks_before(max(first - 1, 0)), (0, None)]:
         with open_container(path) as opened:
             stream = video_stream(opened, path)
             if seek is not None:
@@ -165,7 +165,8 @@ def _from(path: Path, index: VideoIndex, first: int) -> Iterator[tuple[int, av.V
             frames = deinterlace(decode_frames(opened, stream), stream_field_order(stream))
             numbered = index.numbered(frames)
             begin = next(numbered, None)
-            if begin is not None and (seek is None or begin[0] <= first):
+            # Intra refresh builds its key picture up, and gives later ones before they are whole.
+            if begin is not None and (seek is None or begin[0] <= key):
                 yield begin
                 yield from numbered
                 return

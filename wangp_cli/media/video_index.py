@@ -50,11 +50,12 @@ class VideoIndex:
         """How many pictures up to this one may be sought; 0 where pictures are counted."""
         return bisect_right(self.keys, self.stamps[picture]) if self.by_stamp else 0
 
-    def seeks_before(self, picture: int) -> list[int]:
-        """Stamps to seek before a picture is decoded, the nearest first; none at the start of the file."""
+    def seeks_before(self, picture: int) -> list[tuple[int, int]]:
+        """Key pictures before a picture with the stamps to seek, the nearest first; none at the start."""
         nearest = self.keys_before(picture)
         # With a poor index a seek may land after the picture; then it is tried from two key pictures before.
-        return [self.seeks[key - 1] for key in (nearest, nearest - 2) if key > 1]
+        found = [key - 1 for key in (nearest, nearest - 2) if key > 1]
+        return [(bisect_left(self.stamps, self.keys[key]), self.seeks[key]) for key in found]
 
     def numbered(self, frames: Iterator[av.VideoFrame]) -> Iterator[tuple[int, av.VideoFrame]]:
         """Decoded frames with the numbers of their pictures.
@@ -227,10 +228,10 @@ def _stamps_from_first_key(path: Path, packets: Sequence[_Packet]) -> list[int] 
     if not pictures:
         return None
     # In decoding order all packets after the first one behind the pictures seen are behind them, too.
-    after = next((i for i, packet in enumerate(packets) if (packet.pts or 0) > pictures[-1]), len(packets))
-    rest = [packet.pts for packet in packets[after:] if packet.shown]
-    later = [pts for pts in rest if pts is not None and pts > pictures[-1]]
-    return None if None in rest else pictures + sorted(later)
+    stamps = [packet.pts for packet in packets if packet.shown]
+    later = [pts for pts in stamps if pts is not None and pts > pictures[-1]]
+    first = stamps.index(later[0]) if later else len(stamps)
+    return None if None in stamps[first:] else pictures + sorted(later)
 
 
 def _avi_stamps(packets: Sequence[_Packet], delay: int) -> list[int] | None:
