@@ -152,8 +152,8 @@ def test_a_command_that_does_not_exist_is_refused_with_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["generate", "--dtype", "half"], "Invalid value for '--dtype': 'half' is not one of 'auto',"),
-        (["batch", "--order", "any"], "Invalid value for '--order': 'any' is not one of 'given',"),
+        (["generate", "--dtype", "half"], "--dtype: 'half' is not one of 'auto',"),
+        (["batch", "--order", "any"], "--order: 'any' is not one of 'given',"),
     ],
 )
 def test_a_wrong_choice_is_said_plainly(words: list[str], said: str) -> None:

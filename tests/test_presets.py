@@ -34,7 +34,7 @@ def test_a_later_folder_replaces_a_preset_of_an_earlier_one(tmp_path: Path) -> N
     [
         ("- a", "is not a mapping"),
         ("values: {}", "values: "),
-        ("value: {steps: 4}", "mine.yaml: values: Field required"),
+        ("value: {steps: 4}", "mine.yaml: values: is needed"),
     ],
 )
 def test_a_file_that_is_no_preset_is_named(tmp_path: Path, text: str, message: str) -> None:

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from wangp_cli.errors import ModelError, RequestError, nearest
 from wangp_cli.models import NO_ARCHITECTURE, Accepts, ModelSpec
 from wangp_cli.traits import Entry, Traits
+from wangp_cli.validation import fault_message
 
 T = TypeVar("T")
 MAX_YAML_BYTES = 1 << 20
@@ -203,8 +204,7 @@ def _lookup(known: Mapping[str, T], name: str, what: str) -> T:
 def _invalid(file: Any, name: str, error: ValidationError) -> ModelError:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    return ModelError(f"catalogue file {file}: {name}: {where}: {message[:1].lower()}{message[1:]}")
+    return ModelError(f"catalogue file {file}: {name}: {where}: {fault_message(first)}")
 
 
 def read_yaml(file: Any) -> Any:

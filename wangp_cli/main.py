@@ -16,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from wangp_cli import __version__
 from wangp_cli.commands._help import PanelCommand, PlainGroup
-from wangp_cli.commands._renamed_flags import explain_renamed_flags
+from wangp_cli.commands._usage_errors import report_usage_errors
 from wangp_cli.errors import ResourceError
 from wangp_cli.runtime.events.messages import show_error, write_line
 from wangp_cli.runtime.events.stderr import escape_stderr
@@ -43,8 +43,6 @@ COMMANDS = {
     "docs": "Generate docs/CLI.md.",
 }
 """The commands by name, each in the module of its name, with the first line of its help."""
-_RUN_WITHOUT_ARGUMENTS = frozenset({"report", "doctor", "docs"})
-"""Commands that run when they are called without arguments; all others then show their help."""
 
 
 class _LazyCommands(Mapping[str, Any]):
@@ -72,10 +70,7 @@ def _load(name: str) -> Any:
             command.cls = PanelCommand
         part.add_typer(module.app, name=name, cls=PlainGroup)
     else:
-        runs_without_arguments = name in _RUN_WITHOUT_ARGUMENTS
-        part.command(name, cls=PanelCommand, no_args_is_help=not runs_without_arguments)(
-            getattr(module, name)
-        )
+        part.command(name, cls=PanelCommand)(getattr(module, name))
     group = typer.main.get_command(part)
     assert isinstance(group, TyperGroup)
     return group.commands[name]
@@ -94,17 +89,13 @@ class _Commands(PlainGroup):
 
     def make_context(self, *arguments: Any, **settings: Any) -> Any:
         """Parse the flags before the command."""
-        with explain_renamed_flags():
+        with report_usage_errors():
             return super().make_context(*arguments, **settings)
 
     def invoke(self, ctx: Any) -> Any:
-        """Parse the command's flags and run it; messages about values come without pydantic's prefix."""
-        try:
-            with explain_renamed_flags():
-                return super().invoke(ctx)
-        except typer.BadParameter as error:
-            error.message = error.message.removeprefix("Value error, ")
-            raise
+        """Parse the command's flags and run it."""
+        with report_usage_errors():
+            return super().invoke(ctx)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help with the list of commands."""

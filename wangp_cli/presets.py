@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wangp_cli.catalogue import read_yaml
 from wangp_cli.errors import ModelError, RequestError, nearest
+from wangp_cli.validation import fault_message
 
 
 class NamedEntry(BaseModel):
@@ -73,7 +74,7 @@ class NamedEntries(Generic[N]):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
-            raise ModelError(f"{self._field} file {file}: {where}: {first['msg']}") from None
+            raise ModelError(f"{self._field} file {file}: {where}: {fault_message(first)}") from None
 
 
 class Presets(NamedEntries[Preset]):

@@ -45,7 +45,7 @@ def test_portions_are_in_frames_or_seconds(run: Run, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "portions: is needed"),
+        ([], "--portion: is needed"),
         (["--portion", "9-5"], "--portion: 9-5 is not within 0-39"),
         (["--portion", "30-40"], "--portion: 30-40 is not within 0-39"),
         (["--portion", "5-9", "--portion", "9-12"], "--portion: 5-9 and 9-12 overlap"),

@@ -71,4 +71,4 @@ def test_a_flag_that_exists_is_not_refused_for_a_key_of_that_name() -> None:
 def test_an_unknown_flag_is_refused_as_ever() -> None:
     result = CliRunner().invoke(app, ["generate", "x", "--unheard-of"])
     assert result.exit_code == 2
-    assert "No such option" in result.output
+    assert "--unheard-of: there is no such option" in result.output

@@ -35,7 +35,7 @@ def test_without_a_file_and_variables_all_are_defaults(folders: Folders) -> None
     [
         ("modle: t2v", "unknown key 'modle'"),
         ("- a", "holds no mapping"),
-        ("log_level: LOUD", "'LOUD' from settings"),
+        ("log_level: LOUD", "'LOUD' is not one of"),
     ],
 )
 def test_a_wrong_file_is_refused(folders: Folders, text: str, message: str) -> None:

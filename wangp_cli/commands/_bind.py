@@ -18,13 +18,17 @@ from wangp_cli.errors import RequestError
 from wangp_cli.tasks.fields import Flag, Spec
 from wangp_cli.tasks.flags import flag_of, flags
 from wangp_cli.tasks.task import Task
+from wangp_cli.validation import fault_message
 
 METAVARS = {bool: "", Path: "FILE", list[Path]: "FILE", str: "TEXT"}
 Options = TypeVar("Options", bound=Spec)
 
 
 def cli_type(annotation: Any) -> Any:
-    """The type Typer parses: scalars, paths and literals as they are, sequences as lists, else text."""
+    """The type Typer parses: booleans, paths and literals as they are, sequences as lists, else text.
+
+    The task checks numbers, so that they are refused in the same words from a flag and from a file.
+    """
     origin, args = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return cli_type(args[0])
@@ -35,7 +39,7 @@ def cli_type(annotation: Any) -> Any:
     if origin in (Union, UnionType):
         kinds = [arg for arg in args if arg is not type(None)]
         return cli_type(kinds[0]) if len(kinds) == 1 else str
-    return annotation if origin is Literal or annotation in (bool, int, float, str, Path) else str
+    return annotation if origin is Literal or annotation in (bool, Path) else str
 
 
 def option(name: str, field: FieldInfo, flag: Flag, panel: str) -> inspect.Parameter:
@@ -117,7 +121,7 @@ def parse_options(options: type[Options], values: Mapping[str, Any]) -> Options:
         name = str(first["loc"][0])
         flag = flag_of(options, name)
         label = name if flag is None or flag.positional else flag.option(name)
-        raise RequestError(label, f"{first['input']!r}: {first['msg'].lower()}") from None
+        raise RequestError(label, fault_message(first)) from None
 
 
 def bind(

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
-import typer
-
 REPLACEMENTS = {
     "--list-loras": "`wangp loras`",
     "--list-lora-presets": "`wangp loras presets`",
@@ -38,21 +33,3 @@ def replacement(flag: str) -> str | None:
     field = RENAMED.get(key) or setting_of_key(key) or key
     options = (task_flag.option(field) for task in TASKS.values() if (task_flag := flag_of(task, field)))
     return next(options, None)
-
-
-@contextlib.contextmanager
-def explain_renamed_flags() -> Iterator[None]:
-    """Exit with 2 and name the replacement where the block meets an unknown flag that was renamed."""
-    try:
-        yield
-    except typer.BadParameter:
-        raise
-    except Exception as error:
-        # Typer does not export the class of this error.
-        name = getattr(error, "option_name", None) if type(error).__name__ == "NoSuchOption" else None
-        if not name or not (use := replacement(name)):
-            raise
-        from wangp_cli.runtime.events.messages import show_error
-
-        show_error(f"{name}: there is no such flag any more", f"use {use}")
-        raise SystemExit(2) from None

@@ -16,6 +16,7 @@ from wangp_cli.files.atomic import write_atomic
 from wangp_cli.tasks.fields import Flag
 from wangp_cli.tasks.runtime import Runtime
 from wangp_cli.tasks.task import METADATA_MODE, NAME, OUTPUT_DIR, Encoding, MetadataMode, Output
+from wangp_cli.validation import fault_message
 from wangp_cli.value_layers import Origin
 
 ENVIRONMENT_PREFIX = "WANGP_"
@@ -116,7 +117,7 @@ def _validate(values: dict[str, Any], origin: Mapping[str, Origin], folders: Fol
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        raise RequestError(name, f"{first['input']!r} from {origin[name]}: {first['msg'].lower()}") from None
+        raise RequestError(name, f"{fault_message(first)} ({origin[name]})") from None
 
 
 def save(folders: Folders, values: Mapping[str, Any]) -> Path:

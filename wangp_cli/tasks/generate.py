@@ -137,7 +137,7 @@ class Generate(MediaInputs, CameraOptions, SeamOptions, WindowOptions, Shot, Ren
     @model_validator(mode="after")
     def _prompt_is_not_blank(self) -> Self:
         if not self.prompt.strip():
-            raise ValueError("prompt: blank, say what to show")
+            raise ValueError('prompt: blank, say what to show, such as "a red circle"')
         return self
 
     @model_validator(mode="after")

@@ -151,9 +151,9 @@ def _described(task: type[Task], schema: dict[str, Any]) -> dict[str, Any]:
         schema["properties"][name]["description"] = flag.help
     for part in schema["properties"].values():
         part.pop("title", None)
-    for name, field in names_of_flags(task).items():
-        of_field = schema["properties"][field]
-        schema["properties"][name] = of_field | {"description": f"The same as {field}."}
+    for name, listed in names_of_flags(task).items():
+        of_field = schema["properties"][listed]
+        schema["properties"][name] = of_field | {"description": f"The same as {listed}."}
     schema["required"] = ["type"]
     return schema
 

@@ -15,6 +15,7 @@ from wangp_cli.runtime.request.request import Request
 from wangp_cli.runtime.request.settle import settle
 from wangp_cli.tasks.flags import flag_of
 from wangp_cli.tasks.task import Task
+from wangp_cli.validation import fault_message
 from wangp_cli.value_layers import DEFAULT, SINGLE_TASK, Layer, MergedLayers, Origins, merge
 
 if TYPE_CHECKING:
@@ -138,8 +139,11 @@ def validate(merged: MergedLayers, task_type: type[Task], origin: Origins) -> Ta
 
 
 def field_label(field: str, origin: Origins, task: type[Task]) -> str:
-    """The name of a field as the user gave it: the option if a flag set it, else the key."""
-    flag = flag_of(task, field) if field in origin and origin[field].kind == "flag" else None
+    """The name of a field as the user gave it, or would give it: the key of a document, else the option."""
+    documents = any(each.kind in SINGLE_TASK for each in origin.values())
+    kind = origin[field].kind if field in origin else "default"
+    is_key = kind in SINGLE_TASK or (documents and kind != "flag")
+    flag = None if is_key else flag_of(task, field)
     return flag.option(field) if flag else field
 
 
@@ -149,39 +153,15 @@ def with_field_label(error: RequestError, origin: Origins, task: type[Task]) -> 
 
 
 def _explain(fault: Any, known: list[str], origin: Origins) -> tuple[str, str, str | None]:
-    field = str(fault["loc"][0]) if fault["loc"] else ""
-    value, context = fault.get("input"), fault.get("ctx", {})
-    text = fault["msg"][:1].lower() + fault["msg"][1:]
-    match fault["type"]:
-        case "value_error":
-            text = str(context["error"])
-            if not field:
-                # A rule about several fields names the first of them.
-                field, _, text = text.partition(": ")
-        case "missing":
-            text = "is needed"
-        case "extra_forbidden" if len(fault["loc"]) > 1:
-            text = "there is no such key"
-        case "extra_forbidden":
-            return field, f"there is no such key ({origin[field]})", nearest(field, known) or None
-        case "greater_than_equal" | "greater_than":
-            text = f"{value!r} is too small, must be {_limit(fault)}"
-        case "less_than_equal" | "less_than":
-            text = f"{value!r} is too large, must be {_limit(fault)}"
-        case "literal_error":
-            text = f"{value!r} is not one of {context['expected'].replace(' or ', ', ')}"
-        case "finite_number":
-            text = f"{value!r} is not a finite number"
-        case _:
-            shown = repr(value) if len(repr(value)) <= 80 else repr(value)[:77] + "..."
-            text = f"{shown}: {text}"
-    inner = [key for key in fault["loc"][1:] if isinstance(key, str)]
+    """The field of a fault, its message, and a hint."""
+    place = fault["loc"]
+    field, text = str(place[0]) if place else "", fault_message(fault)
+    if fault["type"] == "extra_forbidden" and len(place) == 1:
+        return field, f"{text} ({origin[field]})", nearest(field, known) or None
+    if not field:
+        # A rule about several fields names the first of them.
+        field, _, text = text.partition(": ")
+    inner = [key for key in place[1:] if isinstance(key, str)]
     # pydantic also lists the members of a union that it tried.
     named = [key for key in inner if key.isidentifier()]
     return field, ": ".join([*named, text]), None
-
-
-def _limit(fault: Any) -> str:
-    context = fault["ctx"]
-    words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
-    return next(f"{words[key]} {context[key]}" for key in words if key in context)
