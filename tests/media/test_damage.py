@@ -67,3 +67,10 @@ def test_a_video_of_which_most_does_not_decode_is_refused_with_its_inputs(clip: 
     with pytest.raises(RequestError, match="is damaged") as caught:
         check_inputs(task, [], {})
     assert caught.value.field == "clips"
+
+
+def test_a_file_is_checked_once_until_it_changes(clip: Path) -> None:
+    facts = checked_facts(clip)
+    assert checked_facts(clip) is facts
+    wipe(clip, [5])
+    assert checked_facts(clip).notices != facts.notices

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +27,7 @@ from wangp_cli.media.read_audio import audio_facts
 from wangp_cli.media.sniff import media_suffix
 from wangp_cli.media.square import ratio_text
 from wangp_cli.media.stills import is_still
-from wangp_cli.media.video_index import video_index
+from wangp_cli.media.video_index import file_version, video_index
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,9 +83,16 @@ class MediaFacts:
 def checked_facts(path: Path | str) -> MediaFacts:
     """The facts of a file of which all frames are decoded once, with a notice of damage in a video.
 
+    They are kept for the files that were checked last: the tasks of a batch often share inputs.
+
     Raises:
         MediaError: as `probe`, or most of a video does not decode.
     """
+    return _checked_facts(path, file_version(check_file(path, "media")))
+
+
+@lru_cache(maxsize=256)
+def _checked_facts(path: Path | str, version: tuple[int, ...]) -> MediaFacts:  # noqa: ARG001 - the key of the cache
     facts = probe(path)
     if facts.kind == "video" and (damage := damage_notice(check_file(path, "video"))):
         return replace(facts, notices=(*facts.notices, damage))

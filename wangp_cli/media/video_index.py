@@ -82,8 +82,13 @@ def video_index(path: Path) -> VideoIndex:
     Raises:
         MediaError: it has no pictures, or none that can be decoded.
     """
+    return _read_index(path, file_version(path))
+
+
+def file_version(path: Path) -> tuple[int, ...]:
+    """What tells a file from another of its name, and from itself after a change."""
     status = path.stat()
-    return _read_index(path, (status.st_ino, status.st_size, status.st_mtime_ns))
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +112,7 @@ class _Stream:
 
 
 @lru_cache(maxsize=64)
-def _read_index(path: Path, identity: tuple[int, int, int]) -> VideoIndex:  # noqa: ARG001 - of one version of the file
+def _read_index(path: Path, version: tuple[int, ...]) -> VideoIndex:  # noqa: ARG001 - the key of the cache
     stream = _read_stream(path)
     packets, tick = stream.packets, stream.tick
     stamps = None if stream.container == "avi" and stream.delay else _packet_stamps(path, stream)
