@@ -103,6 +103,14 @@ def test_loras_are_its_own_or_the_accelerator_of_the_model_it_names(
     assert (same.loras, same.defaults["accelerator"]) == ((), "cocktail")
 
 
+@pytest.mark.parametrize("module", ["multitalk", "t2v"])
+def test_a_module_that_is_not_here_is_refused(catalogue: Catalogue, tmp_path: Path, module: str) -> None:
+    with pytest.raises(RequestError, match=module):
+        find(
+            catalogue, tmp_path, {"architecture": "vace_14B", "URLs": [OWN], "modules": ["vace_14B", module]}
+        )
+
+
 def test_a_model_that_is_not_here_is_said_to_be_one(catalogue: Catalogue, tmp_path: Path) -> None:
     hunyuan = {"architecture": "hunyuan", "URLs": [OWN], "text_encoder_URLs": ["x"]}
     with pytest.raises(ModelError, match="architecture 'hunyuan', which no model here has"):

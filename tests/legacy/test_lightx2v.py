@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.support.payloads import JUNK
 from wangp_cli.errors import RequestError
 from wangp_cli.legacy import translate
 from wangp_cli.plan.phases import phase_lengths, timesteps_of
@@ -99,3 +102,13 @@ def test_a_value_that_asks_for_what_is_not_served_is_refused_by_name(key: str, v
 def test_weights_of_its_own_are_those_of_the_model_that_is_named() -> None:
     document = PLAIN | {"dit_original_ckpt": "own.safetensors"}
     assert translate(document, given=["model"]).values == translate(PLAIN).values
+
+
+@given(st.dictionaries(st.sampled_from([*DISTILLED, "zz", "fps", "boundary"]), JUNK, max_size=5))
+def test_whatever_a_key_holds_the_answer_is_values_or_an_error_that_names_it(junk: dict[str, Any]) -> None:
+    named = None
+    try:
+        translate(DISTILLED | junk)
+    except RequestError as refused:
+        named = refused.field
+    assert named is None or named in DISTILLED | junk

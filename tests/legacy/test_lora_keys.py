@@ -118,6 +118,13 @@ def test_loras_beside_a_phase_config_keep_their_source() -> None:
     assert translate_values(document)["loras"] == [f"{HIGH}@1", f"{OTHER}@1;0"]
 
 
+def test_a_phase_config_keeps_the_address_of_a_lora() -> None:
+    phases = [{"loras": [{"path": "style.safetensors", "multiplier": "0.5"}]}, {"loras": []}]
+    config = {"num_phases": 2, "steps_per_phase": [2, 2], "phases": phases}
+    document = {"task_type": "t2v", "prompt": "a", "activated_loras": [PLAIN], "phase_config": config}
+    assert translate_values(document)["loras"] == [f"{PLAIN}@0.5;0"]
+
+
 def test_recorded_addresses_stay_where_file_names_do_not_tell_them_apart() -> None:
     both = [f"{PLAIN}@1", "https://h/y/style.safetensors@0.5"]
     assert recorded_file_names(both) == both

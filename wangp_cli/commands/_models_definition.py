@@ -174,7 +174,7 @@ def _module_files(name: str, base: ModelSpec, catalogue: Catalogue, folder: Path
     if _is_file(name):
         return [_absolute(name, folder)]
     for spec in catalogue.models.values():
-        if spec.network == base.network and len(spec.source.file) > 1:
+        if spec.network == base.network == catalogue.get(name).network and len(spec.source.file) > 1:
             return list(spec.source.file[1:])
     raise RequestError("modules", f"{name!r} is not in a file of its own here", hint="name the file")
 

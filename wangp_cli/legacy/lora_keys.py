@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -99,6 +99,22 @@ def _merged_loras(loras: Sequence[str], stated: int, more: Mapping[str, str | No
             kept = f"@{strength}"
         merged[same] = (name if _is_address(name) else source) + kept
     return merged
+
+
+def with_address(lora: str, others: Iterable[str]) -> str:
+    """A LoRA under the address of the same one among others, if only that has one."""
+    source = without_strength(lora)
+    if _is_address(source):
+        return lora
+    address = next(
+        (
+            name
+            for other in others
+            if _is_address(name := without_strength(other)) and is_same_lora(name, source)
+        ),
+        source,
+    )
+    return address + lora.removeprefix(source)
 
 
 def is_same_lora(one: str, other: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from wangp_cli.errors import RequestError
 from wangp_cli.legacy.letter_codes import VIDEO
-from wangp_cli.legacy.lora_keys import is_same_lora
+from wangp_cli.legacy.lora_keys import is_same_lora, with_address
 from wangp_cli.legacy.value_parsers import (
     ValueParser,
     any_value,
@@ -211,12 +211,11 @@ def phase_config(
         made["model_switch_phase"] = switch
     if loras := _loras(parts, lengths):
         # The strengths given here win over those of other keys.
+        given_loras = fields.get("loras", ())
         others = [
-            lora
-            for lora in fields.get("loras", ())
-            if not any(is_same_lora(lora, configured) for configured in loras)
+            lora for lora in given_loras if not any(is_same_lora(lora, configured) for configured in loras)
         ]
-        made["loras"] = [*others, *loras]
+        made["loras"] = [*others, *(with_address(lora, given_loras) for lora in loras)]
     return made
 
 
