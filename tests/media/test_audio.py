@@ -76,3 +76,19 @@ def test_a_silent_clip_between_two_loud_ones_stays_silent() -> None:
 def test_silence_and_padding_are_zero() -> None:
     assert not silence(5, "stereo", 8000).samples.any()
     assert fit_samples(tone(0.1, 8000), 900).samples[800:].any() == np.False_
+
+
+def test_a_part_of_one_channel_is_heard_in_the_centre_of_surround() -> None:
+    mono = Audio(samples=np.ones((800, 1), np.float32), rate=8000)
+    surround = Audio(samples=np.full((800, 6), 0.5, np.float32), rate=8000, layout="5.1(side)")
+    sound = join([(mono, 1), (surround, 1)], Fraction(10))
+    assert sound is not None
+    assert sound.layout == "5.1(side)"
+    assert sound.samples[0].tolist() == [0, 0, 1, 0, 0, 0]
+    assert sound.samples[800].tolist() == [0.5] * 6
+
+
+def test_cuts_rates_and_padding_keep_the_layout() -> None:
+    three = Audio(samples=np.ones((800, 3), np.float32), rate=8000, layout="3.0")
+    for changed in (cut(three, Fraction(10)), fit_frames(three, 3, Fraction(10)), resample(three, 16000)):
+        assert changed.layout == "3.0"

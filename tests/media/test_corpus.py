@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -106,5 +105,5 @@ def _pictures(path: Path, filters: str, like: Frames) -> Frames:
     # ffmpeg's own decoders of VP8 and VP9 drop the alpha channel.
     libvpx = {"alpha8": "-c:v libvpx", "alpha9": "-c:v libvpx-vp9"}.get(path.stem, "")
     raw = ffmpeg(libvpx, "-i", path, "-map 0:v:0 -vsync passthrough -vf", chain, "-f rawvideo -")
-    frames: Any = np.frombuffer(raw, "<u2" if deep else np.uint8)
-    return frames.reshape(-1, *like.shape[1:])
+    frames: Frames = np.frombuffer(raw, "<u2" if deep else np.uint8).reshape(-1, *like.shape[1:])
+    return frames

@@ -73,6 +73,17 @@ def test_a_wav_is_read_to_its_end_whatever_length_it_states(
     assert probe(tmp_path / "a.wav").seconds == SECONDS
 
 
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_audio_that_is_cut_off_is_read_and_told(suffix: str, master: Path, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{suffix}"
+    ffmpeg("-i", master, "-c:a", {"wav": "pcm_s16le", "flac": "flac"}[suffix], path)
+    assert probe(path).notices == ()
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    seconds = read_audio(path).seconds
+    assert 0.3 < seconds < 1
+    assert f"audio ends after {seconds:.2f} s, where the file is cut off" in probe(path).notices
+
+
 def test_what_follows_the_samples_of_a_wav_is_not_heard(master: Path, tmp_path: Path) -> None:
     for tail in (b"LIST" + (6000).to_bytes(4, "little") + b"\x7f" * 6000, b"TAG" + b"\xff" * 125):
         (tmp_path / "a.wav").write_bytes(master.read_bytes() + tail)

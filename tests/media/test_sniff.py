@@ -36,7 +36,7 @@ def test_a_video_is_known_by_what_it_holds(tmp_path: Path, suffix: str, codec: s
     assert suffix_from_content(tmp_path / f"a{suffix}") == suffix
 
 
-@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3"])
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3", ".aiff", ".caf", ".au", ".w64"])
 def test_sound_is_known_by_what_it_holds(tmp_path: Path, suffix: str) -> None:
     soundfile.write(tmp_path / f"a{suffix}", np.zeros(8000, np.float32), 8000)
     assert suffix_from_content(tmp_path / f"a{suffix}") == suffix

@@ -15,10 +15,10 @@ from wangp_cli.workflows.segment_audio import audio_file, read_cached_audio, wri
 def test_audio_is_read_back_bit_for_bit_and_goes_when_there_is_none(tmp_path: Path) -> None:
     file = audio_file(tmp_path / "segment.npy")
     samples = np.random.default_rng(1).uniform(-1, 1, (500, 2)).astype(np.float32)
-    write_audio(file, Audio(samples=samples, rate=44_100))
+    write_audio(file, Audio(samples=samples, rate=44_100, layout="downmix"))
     audio = read_cached_audio(file)
     assert audio is not None
-    assert audio.rate == 44_100
+    assert (audio.rate, audio.layout) == (44_100, "downmix")
     assert np.array_equal(audio.samples, samples)
     write_audio(file, None)
     assert read_cached_audio(file) is None

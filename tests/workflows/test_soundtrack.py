@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -121,3 +122,14 @@ def test_a_segment_without_generated_audio_is_filled_from_its_neighbours() -> No
     assert sound is not None
     assert (sound.samples[at(5) : at(10)] == 0.5).all()
     assert np.array_equal(sound.samples[at(20) :], audio.samples[at(20) :])
+
+
+def test_the_widest_layout_is_kept_and_one_channel_goes_to_its_centre() -> None:
+    plan = joined("insert")
+    (mono, _), (surround, _) = tone(20, 0), tone(30, 1, channels=6)
+    side = replace(surround, layout="5.1(side)")
+    sound = plan_audio(plan, [(mono, 20), (side, 30)], "silence")
+    assert sound is not None
+    assert sound.layout == "5.1(side)"
+    assert np.array_equal(sound.samples[: at(10), 2], mono.samples[: at(10), 0])
+    assert not sound.samples[: at(10), [0, 1, 3, 4, 5]].any()

@@ -27,7 +27,8 @@ _FORMATS = (
     "wv,ape,tta,tak,mpc,mpc8,dsf"
 )
 _SPELLED_WITH_VOWEL = "aefhilmnorsx"
-_WORDS = frozenset({".flac"})
+_USUAL = "use an image, a video or audio, such as .png, .jpg, .mp4, .mkv, .wav or .mp3"
+_WORDS = frozenset({".flac", ".heic", ".heif", ".mpeg", ".mpg", ".jfif"})
 _NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")
 
@@ -64,7 +65,7 @@ def check_file(path: Path | str, kind: str) -> Path:
     if other is not None:
         raise MediaError(
             f"{named!r} is not {_expected(Path(named).suffix)} but {other}",
-            hint="git lfs pull" if "LFS" in other else f"use {', '.join(sorted(MEDIA_SUFFIXES))}",
+            hint="git lfs pull" if "LFS" in other else _USUAL,
         )
     return file
 

@@ -25,7 +25,7 @@ from wangp_cli.media.complete import check_complete
 from wangp_cli.media.decoding import audio_streams, has_video
 from wangp_cli.media.opening import check_file, open_container
 from wangp_cli.media.video_index import VideoIndex, video_index
-from wangp_cli.media.wav import states_wrong_length
+from wangp_cli.media.wav import is_cut_off, states_wrong_length
 
 _MAX_VALUES = 2**33
 """Samples of all channels that are kept in memory."""
@@ -39,6 +39,8 @@ _MAX_OVERLAP = Fraction(1, 2)
 """Seconds by which blocks may overlap before a clock that may restart has done so."""
 _RESTARTING = frozenset({"mpegts", "mpeg", "ogg"})
 """Formats whose clock may restart on the way."""
+_EXACT = frozenset({"flac", "aiff", "wv", "tta", "ape"})
+"""Formats that state how many samples they hold."""
 _UNTIMED = frozenset({"avi"})
 """Formats whose time stamps of audio are computed from bytes."""
 
@@ -112,9 +114,10 @@ def audio_facts(path: Path) -> AudioFacts | None:
                 layout = layout or layout_of(block)
             if seconds := sum(samples / rate for rate, samples in counts.items()):
                 context = blocks.stream.codec_context
+                notices = tuple(_notices(opened, blocks, path, seconds))
                 return AudioFacts(
                     codec=context.codec.canonical_name, rate=context.sample_rate, layout=layout,
-                    channels=context.channels, seconds=seconds, notices=tuple(_notices(blocks, seconds)),
+                    channels=context.channels, seconds=seconds, notices=notices,
                 )  # fmt: skip
         number += 1
 
@@ -211,9 +214,13 @@ class _Blocks:
                 self.damaged += 1
 
 
-def _notices(blocks: _Blocks, seconds: float) -> Iterator[str]:
+def _notices(opened: InputContainer, blocks: _Blocks, path: Path, seconds: float) -> Iterator[str]:
     if (channels := blocks.stream.codec_context.channels) > MAX_CHANNELS:
         yield f"{channels} channels of audio, mixed to stereo"
+    stream: Any = blocks.stream
+    stated = stream.duration * stream.time_base if stream.duration else 0
+    if is_cut_off(path) or (opened.format.name in _EXACT and stated > seconds + _MAX_DRIFT):
+        yield f"audio ends after {seconds:.2f} s, where the file is cut off"
     if blocks.broken is not None:
         yield f"audio ends after {seconds:.2f} s, where the file is cut off or broken: {blocks.broken}"
     if blocks.damaged:

@@ -37,6 +37,15 @@ _VIDEOS_AND_AUDIO: tuple[tuple[bytes, str], ...] = (
     (rb"FLV\x01", ".flv"),
     (rb"0&\xb2u\x8ef\xcf\x11", ".wmv"),
     (rb"#!AMR", ".amr"),
+    (rb"riff\x2e\x91\xcf\x11", ".w64"),
+    (rb"\.snd", ".au"),
+    (rb"wvpk", ".wv"),
+    (rb"TTA[12]", ".tta"),
+    (rb"MAC ", ".ape"),
+    (rb"\x0bw", ".ac3"),
+    (rb"\x7f\xfe\x80\x01", ".dts"),
+    (rb"YUV4MPEG2 ", ".y4m"),
+    (rb".{0,64}\x06\x0e\x2b\x34\x02\x05\x01\x01", ".mxf"),
     (rb"\0\0\x01[\xb3\xba]", ".mpg"),
     (rb"G.{187}G.{187}G", ".ts"),
     (rb".{4}G.{191}G.{191}G", ".mts"),
@@ -44,8 +53,12 @@ _VIDEOS_AND_AUDIO: tuple[tuple[bytes, str], ...] = (
     (rb"\xff[\xf0\xf1\xf8\xf9]", ".aac"),
 )
 _XML = rb"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*"
-MEDIA_SUFFIXES = frozenset(suffix for _, suffix in _IMAGES + _VIDEOS_AND_AUDIO)
-"""Suffixes of the types that are known by their first bytes; files with others are read as well."""
+_OTHER_SUFFIXES = (
+    ".jpeg .jfif .apng .tiff .heif .pgm .m4v .mpeg .m2ts .m2v .vob .3g2 .ogv .asf .divx "
+    ".oga .opus .mka .wma .aif .weba"
+)
+MEDIA_SUFFIXES = frozenset(suffix for _, suffix in _IMAGES + _VIDEOS_AND_AUDIO) | {*_OTHER_SUFFIXES.split()}
+"""Suffixes that people give to the types that are read; files with others are read as well."""
 _OTHERS: tuple[tuple[bytes, str], ...] = (
     (rb"(?i)" + _XML + rb"<(!doctype\s+html|html|head|body|script|meta|title)\b", "a web page"),
     (rb"version https://git-lfs\.github\.com/", "a Git LFS pointer, without the file it stands for"),

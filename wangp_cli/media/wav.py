@@ -7,6 +7,8 @@ from typing import BinaryIO
 
 _LEAST_BYTES = 4096
 """Some programs append tags that are no chunks; they are shorter than this."""
+_PLACEHOLDERS = 2**31 - 2**16
+"""Programs that write to a pipe state 0, or about the most that 31 or 32 bits hold."""
 
 
 def states_wrong_length(path: Path) -> bool:
@@ -15,16 +17,29 @@ def states_wrong_length(path: Path) -> bool:
     A length of 0 or past the end of the file counts as right: FFmpeg reads to the end then.
     """
     with path.open("rb") as file:
-        total, head = path.stat().st_size, file.read(12)
-        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
-            return False
-        while len(header := file.read(8)) == 8:
-            size = int.from_bytes(header[4:], "little")
-            end = file.tell() + size + size % 2
-            if header[:4] == b"data":
-                return size > 0 and total - end > _LEAST_BYTES and not _are_chunks(file, end, total)
-            file.seek(end)
-    return False
+        total, (start, size) = path.stat().st_size, _samples(file)
+        end = start + size + size % 2
+        return size > 0 and total - end > _LEAST_BYTES and not _are_chunks(file, end, total)
+
+
+def is_cut_off(path: Path) -> bool:
+    """Whether a file is WAV and ends before the length that its header states."""
+    with path.open("rb") as file:
+        start, size = _samples(file)
+    return 0 < size < _PLACEHOLDERS and start + size > path.stat().st_size
+
+
+def _samples(file: BinaryIO) -> tuple[int, int]:
+    """Where the samples begin and how many bytes of them are stated; 0 for other files."""
+    head = file.read(12)
+    if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+        return 0, 0
+    while len(header := file.read(8)) == 8:
+        size = int.from_bytes(header[4:], "little")
+        if header[:4] == b"data":
+            return file.tell(), size
+        file.seek(size + size % 2, 1)
+    return 0, 0
 
 
 def _are_chunks(file: BinaryIO, start: int, total: int) -> bool:
