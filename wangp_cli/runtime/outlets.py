@@ -8,7 +8,7 @@ import stat
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from wangp_cli.errors import ResourceError
 from wangp_cli.runtime.control.state import STDOUT_CLOSED
@@ -19,7 +19,10 @@ from wangp_cli.runtime.events.stderr import discard_when_stopped
 from wangp_cli.runtime.events.stream import Event, Sink, Stream
 from wangp_cli.runtime.events.types import Log
 from wangp_cli.runtime.run_options import RunOptions
-from wangp_cli.runtime.session import Session
+
+# Before the first words are shown, only what they need is imported.
+if TYPE_CHECKING:
+    from wangp_cli.runtime.session import Session
 
 
 class Outlets:
