@@ -75,3 +75,18 @@ def test_frames_of_an_animated_webp_are_converted(tmp_path: Path) -> None:
     path = tmp_path / "moving.webp"
     frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True, icc_profile=display_p3())
     assert np.abs(read_video(path).frames[0, 8, 8].astype(int) - (255, 0, 0)).max() <= 12
+
+
+def test_adobe_rgb_of_cameras_is_named_in_exif_alone(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0xA005] = {1: "R03", 2: b"0100"}
+    # A grey, and the green and the red of sRGB in Adobe RGB.
+    for stored, wanted in (
+        ((128,) * 3, (128,) * 3),
+        ((144, 255, 60), (0, 255, 0)),
+        ((219, 0, 0), (255, 0, 0)),
+    ):
+        photo = Image.new("RGB", (32, 32), stored)
+        photo.save(tmp_path / "photo.jpg", exif=exif, quality=100, subsampling=0)
+        assert np.abs(read_image(tmp_path / "photo.jpg")[0, 16, 16].astype(int) - wanted).max() <= 16
+    assert "Adobe RGB (1998)" in probe(tmp_path / "photo.jpg").notices[0]

@@ -117,9 +117,9 @@ def test_libraries_do_not_write_to_stderr(tmp_path: Path, capfd: pytest.CaptureF
     noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
     for compression in ("tiff_lzw", "tiff_adobe_deflate"):
         Image.fromarray(noise).save(path, compression=compression)
-        content = bytearray(path.read_bytes())
-        content[4000:4100] = (byte ^ 0x5A for byte in content[4000:4100])
-        path.write_bytes(content)
+        damaged = bytearray(path.read_bytes())
+        damaged[4000:4100] = (byte ^ 0x5A for byte in damaged[4000:4100])
+        path.write_bytes(damaged)
         with pytest.raises(MediaError, match=r"damaged\.tif"):
             probe(path)
     path.write_bytes(b"II*\0\xff\0\0\0" + bytes(200))

@@ -19,7 +19,7 @@ from PIL import Image, UnidentifiedImageError
 from wangp_cli.errors import MediaError
 from wangp_cli.media.clip import Frames, as_uint8
 from wangp_cli.media.hdr import differs_from_bt709, is_hdr
-from wangp_cli.media.icc import to_srgb
+from wangp_cli.media.icc import profile_of, to_srgb
 from wangp_cli.media.image_tags import ColourTags, colour_tags, pixel_aspect_of
 from wangp_cli.media.normalise import Normaliser, StoredPicture
 from wangp_cli.media.opening import check_pixels, media_errors, open_container
@@ -129,7 +129,7 @@ def _pixels(path: Path, image: Image.Image) -> tuple[Frames, ColourTags, str | N
         return _from_numbers(path, image), tags, None
     codec = _deep_codec(path, image)
     pixels = _rgb(image) if codec is None else _decode_deep(path, codec)
-    profile = image.info.get("icc_profile")
+    profile = profile_of(image)
     if not profile or converted:
         return pixels, tags, None
     # Pillow converts 8 bits only.
