@@ -162,3 +162,16 @@ def test_the_default_stream_is_read_and_no_commentary(tmp_path: Path) -> None:
     ):
         ffmpeg(sources, maps, flags, "-default_mode passthrough", path)
         assert read_audio(path).samples.mean() == pytest.approx(wanted, abs=0.001), flags
+
+
+def test_audio_that_would_fill_the_memory_is_refused(master: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wangp_cli.media.read_audio._MAX_VALUES", 44100)
+    with pytest.raises(MediaError, match="is too long"):
+        read_audio(master)
+
+
+def test_facts_of_audio_are_read_anew_after_the_file_changes(master: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    for seconds in (0.1, 0.2):
+        soundfile.write(path, tone(seconds, 8000).samples, 8000)
+        assert probe(path).seconds == seconds

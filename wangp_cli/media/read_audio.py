@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from itertools import count, groupby
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,11 @@ from wangp_cli.media.channels import MAX_CHANNELS, fold, layout_of, remix, usual
 from wangp_cli.media.clip import Audio
 from wangp_cli.media.complete import check_complete
 from wangp_cli.media.decoding import audio_streams, has_video
-from wangp_cli.media.opening import check_file, open_container
-from wangp_cli.media.video_index import VideoIndex, video_index
+from wangp_cli.media.opening import MAX_CLIP_BYTES, check_file, open_container
+from wangp_cli.media.video_index import VideoIndex, file_version, video_index
 from wangp_cli.media.wav import is_cut_off, states_wrong_length
 
-_MAX_VALUES = 2**33
+_MAX_VALUES = MAX_CLIP_BYTES // 4
 """Samples of all channels that are kept in memory."""
 _MAX_DRIFT = Fraction(1, 20)
 """Seconds by which time stamps may differ from the count of samples: containers round them."""
@@ -98,9 +99,16 @@ def audio_of_frames(path: Path | str, fps: Fraction, start: int, frames: int) ->
 def audio_facts(path: Path) -> AudioFacts | None:
     """Facts of the audio of a checked file; None if it has none, or only streams without a sample.
 
+    All of it is decoded once; the facts of the files that were read last are kept.
+
     Raises:
         MediaError: the file does not open.
     """
+    return _read_facts(path, file_version(path))
+
+
+@lru_cache(maxsize=64)
+def _read_facts(path: Path, version: tuple[int, ...]) -> AudioFacts | None:  # noqa: ARG001 - the key of the cache
     number = 0
     while True:
         with _open(path) as opened:
@@ -170,7 +178,11 @@ def _in_place(opened: InputContainer, stream: Any, path: Path, seconds: Fraction
             yield audio
         position += Fraction(len(audio.samples), audio.rate)
         values += audio.samples.size
-        if values > _MAX_VALUES or (seconds is not None and position > seconds):
+        if values > _MAX_VALUES:
+            raise MediaError(
+                f"the audio of {path.name!r} is too long: more than {float(position):.0f} seconds"
+            )
+        if seconds is not None and position > seconds:
             return
 
 
