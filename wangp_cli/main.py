@@ -36,7 +36,7 @@ COMMANDS = {
     "models": "List, show, fetch and check models.",
     "loras": "List, show, check and fetch LoRAs.",
     "presets": "List and show presets.",
-    "settings": "Show and import the settings of this user.",
+    "settings": "Show, change and import the settings of this user.",
     "control": "Control a running command: status, pause, resume, cancel a task, drain, abort.",
     "doctor": "Check python, torch, device, memory, disk, attention, folders, hub and versions.",
     "schema": "Print a JSON Schema.",

@@ -12,4 +12,4 @@ def test_help_groups_options_by_panel_and_shows_every_line_whole() -> None:
     assert all(line in " ".join(pages[()].split()) for line in COMMANDS.values())
     headings = [line for line in pages[("generate",)].splitlines() if line.endswith(":") and line[0] != " "]
     assert headings[:3] == ["Arguments:", "Task:", "Prompt:"]
-    assert headings[-2:] == ["Command:", "Help:"]
+    assert headings[-3:] == ["Command:", "Environment:", "Help:"]

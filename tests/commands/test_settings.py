@@ -86,3 +86,18 @@ def test_a_broken_config_of_the_older_app_is_refused(run: Run, tmp_path: Path, t
     (tmp_path / "wgp_config.json").write_text(text)
     assert "wgp_config.json" in run("settings", "import", "wgp_config.json", code=2).stderr
     assert run("settings", "import", "gone.json", code=2).stderr.startswith("error: file")
+
+
+def test_a_setting_is_set_and_unset(run: Run, tmp_path: Path) -> None:
+    file, env = tmp_path / "config" / "settings.yaml", {"WANGP_CONFIG_DIR": str(tmp_path / "config")}
+    run("settings", "set", "crf", "20", env=env, code=0)
+    shown = run("settings", "set", "allow_url", "a.com,b.com", "--json", env=env, code=0).json()
+    assert shown["allow_url"] == {"value": ["a.com", "b.com"], "origin": f"settings {file}"}
+    assert file.read_text() == "allow_url:\n- a.com\n- b.com\ncrf: 20\n"
+    for words in (("set", "crf", "many"), ("set", "crff", "2"), ("unset", "crff")):
+        assert run("settings", *words, env=env, code=2).stderr.startswith("error: ")
+    assert "hint: did you mean crf?" in run("settings", "set", "crff", "2", env=env, code=2).stderr
+    assert "default" in run("settings", "unset", "crf", env=env, code=0).stdout
+    assert file.read_text() == "allow_url:\n- a.com\n- b.com\n"
+    over = run("settings", "set", "codec", "hevc", env={**env, "WANGP_CODEC": "av1"}, code=0).stdout
+    assert "WANGP_CODEC" in over

@@ -33,7 +33,7 @@ def test_without_a_file_and_variables_all_are_defaults(folders: Folders) -> None
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("modle: t2v", "unknown key 'modle'"),
+        ("modle: t2v", "there is no setting 'modle'"),
         ("- a", "holds no mapping"),
         ("log_level: LOUD", "'LOUD' is not one of"),
     ],

@@ -82,6 +82,12 @@ def runs(_incomplete: str) -> Iterable[str]:
     return [*found, "last"]
 
 
+def among(names: Iterable[str]) -> Completer:
+    """A completer of some names."""
+    listed = list(names)
+    return _names(lambda _incomplete: listed)
+
+
 BY_NAME: dict[str, Completer] = {
     "models": models,
     "presets": presets,
@@ -96,7 +102,7 @@ def completer(flag: Flag, annotation: Any) -> Completer | None:
     if flag.complete:
         return BY_NAME[flag.complete]
     choices = flag.choices or _choices_of_items(annotation)
-    return _names(lambda _incomplete: choices) if choices else None
+    return among(choices) if choices else None
 
 
 def _choices_of_items(annotation: Any) -> tuple[str, ...]:

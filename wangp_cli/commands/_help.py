@@ -8,6 +8,8 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+ENVIRONMENT = "Settings may be given as variables, such as WANGP_DEVICE; `wangp settings show` lists them."
+
 
 def panels(command: Any) -> dict[str, list[Any]]:
     """The visible parameters of a command by the name of their panel, in the order of the command line."""
@@ -45,6 +47,9 @@ class PanelCommand(TyperCommand):
         for panel, params in panels(self).items():
             with formatter.section(panel):
                 formatter.write_dl([record for param in params if (record := _record(param, ctx))])
+        if "Runtime" in panels(self):
+            with formatter.section("Environment"):
+                formatter.write_text(ENVIRONMENT)
         if (help_option := self.get_help_option(ctx)) and (record := help_option.get_help_record(ctx)):
             with formatter.section("Help"):
                 formatter.write_dl([record])

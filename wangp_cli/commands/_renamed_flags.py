@@ -11,7 +11,6 @@ REPLACEMENTS = {
     "--bf16": "--dtype bfloat16",
     "--task-type": "the name of the command",
     "--gpu": "--device",
-    "--verbose": "--log-level",
     "--tea-cache-level": "--cache magcache",
     "--tea-cache-start-perc": "--cache magcache",
     "--preload-model": "--preload-policy start",

@@ -1,4 +1,4 @@
-"""`wangp settings`: show, path, import."""
+"""`wangp settings`: show, set, unset, path, import."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from wangp_cli.commands import _complete
 from wangp_cli.commands._errors import report_errors
-from wangp_cli.commands._table import write_json, write_table
+from wangp_cli.commands._table import write_facts, write_json, write_table
 from wangp_cli.legacy.wgp_config import translate_wgp_config
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime import settings as settings_files
@@ -18,12 +19,15 @@ from wangp_cli.value_layers import DEFAULT
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-app = typer.Typer(help="Show and import the settings of this user.", no_args_is_help=True)
+app = typer.Typer(help="Show, change and import the settings of this user.", no_args_is_help=True)
 
 
 @app.command()
 def show(json: Json = False) -> None:
-    """Show every setting and the origin of its value."""
+    """Show every setting and the origin of its value.
+
+    Each may also be given by an environment variable: WANGP_ and its name, such as WANGP_DEVICE.
+    """
     with report_errors():
         settings, origin, folders = bootstrap.load_settings()
         values = settings.model_dump(mode="json") | {
@@ -44,6 +48,38 @@ def show(json: Json = False) -> None:
             ],
             no_wrap=["setting"],
         )
+
+
+Key = Annotated[
+    str, typer.Argument(help="Name of the setting.", autocompletion=_complete.among(Settings.model_fields))
+]
+
+
+@app.command(name="set")
+def set_(key: Key, value: Annotated[str, typer.Argument(help="Its new value.")], json: Json = False) -> None:
+    """Set one setting."""
+    with report_errors():
+        settings_files.check_name(key)
+        written = settings_files.save(bootstrap.user_folders(), {key: value})
+        _tell_changed(key, written, json)
+
+
+@app.command()
+def unset(key: Key, json: Json = False) -> None:
+    """Set one setting back to its default."""
+    with report_errors():
+        written = settings_files.remove(bootstrap.user_folders(), key)
+        _tell_changed(key, written, json)
+
+
+def _tell_changed(key: str, file: Path, json: bool) -> None:
+    """Print the setting that holds now; a variable of the environment is above the file."""
+    settings, origin, _ = bootstrap.load_settings()
+    value, source = settings.model_dump(mode="json")[key], str(origin.get(key, DEFAULT))
+    if json:
+        write_json({"settings": str(file), key: {"value": value, "origin": source}})
+        return
+    write_facts({"setting": key, "value": "none" if value is None else value, "from": source})
 
 
 @app.command()

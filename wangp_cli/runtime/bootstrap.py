@@ -135,7 +135,7 @@ def start(
     """
     options = options or RunOptions()
     settings, origin, folders = load_settings()
-    start_logging(folders, options.log_level or settings.log_level)
+    start_logging(folders, options.log_level or settings.log_level, verbose=options.verbose)
     prepare_libraries()
     control = Control()
     weights = models_dir(settings, folders, options.models_dir)
@@ -160,8 +160,8 @@ def start(
     )
 
 
-def start_logging(folders: Folders, level: str) -> None:
-    """Log to a rotating file; with the level DEBUG to stderr as well.
+def start_logging(folders: Folders, level: str, *, verbose: bool = False) -> None:
+    """Log to a rotating file; with the level DEBUG or if `verbose` to stderr as well.
 
     Raises:
         RequestError: the level is unknown.
@@ -176,13 +176,14 @@ def start_logging(folders: Folders, level: str) -> None:
         root.removeHandler(handler)
         handler.close()
     console = logging.StreamHandler(sys.stderr)
-    console.setLevel(logging.DEBUG if level.upper() == "DEBUG" else logging.CRITICAL)
+    shown = verbose or level.upper() == "DEBUG"
+    console.setLevel(logging.DEBUG if shown else logging.CRITICAL)
     handlers: list[logging.Handler] = [console]
     try:
         folders.state.mkdir(parents=True, exist_ok=True)
         handlers.append(RotatingFileHandler(folders.state / "wangp.log", maxBytes=LOG_BYTES, backupCount=3))
     except OSError as error:
-        console.setLevel(logging.WARNING)
+        console.setLevel(min(console.level, logging.WARNING))
         logging.getLogger(__name__).warning("no log file in %s: %s", folders.state, error.strerror)
     for handler in handlers:
         handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))

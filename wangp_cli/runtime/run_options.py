@@ -21,9 +21,20 @@ class RunOptions(Spec):
         False
     )
     quiet: Annotated[bool, Flag("Print only paths and errors.", "-q", negative="")] = False
-    manifest_path: Annotated[Path | None, Flag("File of the run history.")] = None
+    verbose: Annotated[bool, Flag("Also print the messages of the log on stderr.", "-v", negative="")] = False
+    manifest_path: Annotated[
+        Path | None,
+        Flag("File of the run history.", default="manifests/run_history.jsonl in the output folder"),
+    ] = None
     models_dir: Annotated[Path | None, Flag("Folder of the models' weights.", metavar="FOLDER")] = None
-    log_level: Annotated[str | None, Flag("DEBUG, INFO, WARNING or ERROR.", metavar="LEVEL")] = None
+    log_level: Annotated[
+        str | None,
+        Flag(
+            "Least level of the log: DEBUG, INFO, WARNING or ERROR.",
+            metavar="LEVEL",
+            choices=("DEBUG", "INFO", "WARNING", "ERROR"),
+        ),
+    ] = None
     events_file: Annotated[Path | None, Flag("Append the events to a file, too.")] = None
     event_format: Annotated[Literal["plain", "cloudevents"], Flag("Format of the event lines.")] = "plain"
     progress_interval: Annotated[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -109,9 +108,7 @@ def _file_origin(folders: Folders) -> Origin:
 
 def _validate(values: dict[str, Any], origin: Mapping[str, Origin], folders: Folders) -> Settings:
     for name in values:
-        if name not in Settings.model_fields:
-            hint = nearest(name, list(Settings.model_fields)) or "`wangp settings show` lists the keys"
-            raise RequestError("settings", f"unknown key {name!r} in {folders.settings}", hint=hint)
+        check_name(name, f" ({_file_origin(folders)})")
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -120,11 +117,44 @@ def _validate(values: dict[str, Any], origin: Mapping[str, Origin], folders: Fol
         raise RequestError(name, f"{fault_message(first)} ({origin[name]})") from None
 
 
+def check_name(name: str, source: str = "") -> None:
+    """Refuse a name that no setting has; `source` says where it was found.
+
+    Raises:
+        RequestError: the hint has the nearest names.
+    """
+    if name not in Settings.model_fields:
+        hint = nearest(name, list(Settings.model_fields)) or "`wangp settings show` lists them"
+        raise RequestError("settings", f"there is no setting {name!r}{source}", hint=hint)
+
+
 def save(folders: Folders, values: Mapping[str, Any]) -> Path:
-    """Merge values into the settings file and return its path."""
+    """Merge values into the settings file and return its path.
+
+    Raises:
+        RequestError: a key or a value is wrong, or those in the file are.
+    """
+    return _write(folders, {**_in_file(folders), **values})
+
+
+def remove(folders: Folders, name: str) -> Path:
+    """Take a value out of the settings file and return its path.
+
+    Raises:
+        RequestError: there is no such setting, or the file is wrong.
+    """
+    check_name(name)
+    return _write(folders, {key: value for key, value in _in_file(folders).items() if key != name})
+
+
+def _in_file(folders: Folders) -> dict[str, Any]:
     data = read_yaml(folders.settings) if folders.settings.is_file() else None
-    merged = {**(data or {}), **values}
-    _validate(dict(merged), dict.fromkeys(merged, _file_origin(folders)), folders)
-    text = yaml.safe_dump(json.loads(json.dumps(merged, default=str)), sort_keys=True)
-    write_atomic(folders.settings, text)
+    return dict(data or {})
+
+
+def _write(folders: Folders, values: Mapping[str, Any]) -> Path:
+    """Validate values and write them, as numbers and lists where they are such."""
+    checked = _validate(dict(values), dict.fromkeys(values, _file_origin(folders)), folders)
+    typed = checked.model_dump(mode="json", include=set(values))
+    write_atomic(folders.settings, yaml.safe_dump(typed, sort_keys=True))
     return folders.settings

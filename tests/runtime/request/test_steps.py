@@ -138,3 +138,9 @@ def test_a_seed_is_drawn_only_where_none_is_given() -> None:
     assert 0 <= drawn.settled_task.seed < 2**32
     given = draft(seed=7)
     assert settle_seed(given) is given
+
+
+def test_a_drawn_seed_is_told_where_no_file_name_shows_it() -> None:
+    assert notices(settle_seed(draft(seed=-1))) == []
+    drawn = settle_seed(draft(seed=-1, output=Path("a.mp4")))
+    assert notices(drawn) == [f"seed: drawn, makes {drawn.values['seed']}"]

@@ -167,6 +167,8 @@ def settle_seed(draft: Draft) -> Draft:
     folder = output_folder(task)
     before = find_interrupted_seed(task, folder) if draft.plan else kept_seed(task, folder)
     if before is None:
-        return draft.with_value("seed", secrets.randbelow(DRAWN_SEEDS), DRAWN)
+        # A name that the user gave does not show the seed.
+        hidden = task.output is not None
+        return draft.with_value("seed", secrets.randbelow(DRAWN_SEEDS), DRAWN, notice=hidden)
     notice = Notice(field="seed", text=f"{before}, {DRAWN_BEFORE}")
     return draft.with_value("seed", before, DRAWN_BEFORE).with_notices([notice])
