@@ -75,6 +75,17 @@ def test_jitter_of_a_recording_is_left_aside() -> None:
     assert times.notice is None
 
 
+def test_a_rate_averaged_over_jitter_gives_way_to_a_standard_one() -> None:
+    stamps = [i * 3000 + (-1) ** i * 400 for i in range(60)]
+    assert constant_times(stamps, MPEG, [Fraction(301, 10), Fraction(30)]).fps == 30
+
+
+def test_a_rate_that_is_no_standard_is_kept_where_it_fits() -> None:
+    assert constant_times(
+        rounded(Fraction(239, 10), 3, MILLISECOND), MILLISECOND, [Fraction(239, 10)]
+    ).fps == Fraction(239, 10)
+
+
 def test_a_first_frame_that_came_early_does_not_shift_the_rounding() -> None:
     stamps = [0, *(round((i + 0.45) * 100 / 3) + i % 3 for i in range(1, 100))]
     assert list(constant_times(stamps, MILLISECOND, []).pictures) == list(range(100))

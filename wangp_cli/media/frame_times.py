@@ -15,7 +15,7 @@ _RATES = [Fraction(rate * 1000, 1001) for rate in (24, 30, 48, 60, 120)]
 _COARSEST_ROUNDING = Fraction(1, 100)
 """Seconds: a container with a longer tick than GIF counts frames, so its stamps are not rounded times."""
 _LONG_STEP = 1.75
-_JITTER = 0.25
+_JITTER = 0.3
 """Share of a step by which others may differ and still be the same: soft telecine has 0.8 and 1.2."""
 _NEARLY_ALL = 0.9
 _MOST_FRAMES = 10_000_000
@@ -149,9 +149,9 @@ def _fitting_rate(times: Steps, places: Steps, tick: Fraction, declared: Sequenc
     measured = Fraction(int(places[-1])) / (Fraction(int(times[-1])) * tick)
     spread = _spread(times, places, measured, tick)
     standard = _standard_rates(measured)
-    # The likeliest claim may be any rate; others are guesses and have to be standard ones.
-    claimed = [*declared[:1], *(rate for rate in declared if rate in standard)]
-    for rate in [*claimed, *standard, measured.limit_denominator(1001)]:
+    claimed = [rate for rate in declared if rate in standard]
+    # The likeliest claim may be any rate that fits exactly; others are guesses.
+    for rate in [*declared[:1], *claimed, *standard, measured.limit_denominator(1001)]:
         step = 1 / (rate * tick)
         # Times rounded to ticks never differ from each other by more than this.
         if _spread(times, places, rate, tick) < 1 - 1 / step.denominator + 1e-3:
