@@ -172,18 +172,22 @@ def _in_place(opened: InputContainer, stream: Any, path: Path, seconds: Fraction
             lacking = round(drift * audio.rate)
             audio = replace(audio, samples=audio.samples[max(-lacking, 0) :])
             if lacking > 0:
+                values += lacking * audio.samples.shape[1]
+                _check_values(values, path)
                 yield silence(lacking, layout_of(audio), audio.rate)
                 position += Fraction(lacking, audio.rate)
+        values += audio.samples.size
+        _check_values(values, path)
         if len(audio.samples):
             yield audio
         position += Fraction(len(audio.samples), audio.rate)
-        values += audio.samples.size
-        if values > _MAX_VALUES:
-            raise MediaError(
-                f"the audio of {path.name!r} is too long: more than {float(position):.0f} seconds"
-            )
         if seconds is not None and position > seconds:
             return
+
+
+def _check_values(values: int, path: Path) -> None:
+    if values > _MAX_VALUES:
+        raise MediaError(f"the audio of {path.name!r} is too long: more than {_MAX_VALUES} samples")
 
 
 class _Blocks:
