@@ -16,6 +16,8 @@ from tests.support.terminals import Terminal, screen
 from wangp_cli.runtime.events import display
 from wangp_cli.runtime.events.display import Display
 from wangp_cli.runtime.events.run_state import RunState
+from wangp_cli.runtime.events.stream import Stream
+from wangp_cli.runtime.events.types import RunStarted, TaskAccepted, TaskProgress, TaskStage
 
 
 @pytest.fixture
@@ -147,3 +149,24 @@ def test_a_pipe_whose_reader_left_stops_nothing(monkeypatch: pytest.MonkeyPatch)
 
 def test_the_screen_of_tests_is_what_a_terminal_shows() -> None:
     assert screen("one\r\ntwo\r\n\x1b[1A\x1b[2Kthree\x1b[31m!\x1b[0m\r\n") == ["one", "three!"]
+
+
+def test_events_of_many_tasks_are_noted_while_lines_are_redrawn(
+    open_terminal: Callable[..., Terminal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(display, "REDRAW_SECONDS", 0.001)
+    terminal = open_terminal()
+    state = RunState()
+    shown = Display(state)
+    stream = Stream("run", [shown.note])
+    shown.start()
+    stream.emit(RunStarted(version="1", command="batch", host="h", pid=1, planned=300))
+    for number in range(300):
+        task = f"t{number}"
+        stream.emit(TaskAccepted(request={}, origin={}), task=task)
+        stream.emit(TaskStage(stage="denoise", label="denoising", result=1, results=1), task=task)
+        stream.emit(TaskProgress(stage="denoise", step=1, total=2, fraction=0.5), task=task)
+    assert shown._thread is not None
+    assert shown._thread.is_alive()
+    shown.stop()
+    terminal.close()

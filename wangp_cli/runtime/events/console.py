@@ -64,9 +64,7 @@ class ConsoleSink:
         if self._hidden:
             return
         data, task = event.data, event.task
-        self._state.note(event)
-        if self._control is not None:
-            self._state.planned = self._control.planned
+        self._display.note(event, self._control.planned if self._control is not None else None)
         match event.type:
             case "log" if not self._quiet:
                 self._show_log(data, task)

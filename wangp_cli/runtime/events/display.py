@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rich.console import ConsoleRenderable
 
     from wangp_cli.runtime.events.run_state import RunState
+    from wangp_cli.runtime.events.stream import Event
 
 REDRAW_SECONDS = 0.2
 PLAIN_SECONDS = 5.0
@@ -97,6 +98,13 @@ class Display:
             finally:
                 if drawn:
                     self._redraw()
+
+    def note(self, event: Event, planned: int | None = None) -> None:
+        """Update the state by an event, and the number of tasks where it is known, while nothing is drawn."""
+        with self._lock:
+            self._state.note(event)
+            if planned is not None:
+                self._state.planned = planned
 
     def print(self, text: Text) -> None:
         """Write a line that stays."""
