@@ -120,3 +120,11 @@ def test_a_video_to_start_from_keeps_its_strength() -> None:
     document = {"task_type": "t2v", "prompt": "a", "vid2vid_init_video": "a.mp4", "denoising_strength": 0.5}
     values = translate_values(document)
     assert (values["video_initial"], values["denoising_strength"]) == ("a.mp4", 0.5)
+
+
+def test_a_variant_reads_what_its_base_model_reads() -> None:
+    document = {"settings_version": 2.5, "model_type": "my_fox", "motion_amplitude": 1.2}
+    assert translate_values(document | {"base_model_type": "t2v"}) == {"model": "my_fox"}
+    for base in ({"base_model_type": "i2v"}, {}):
+        with pytest.raises(RequestError, match="motion_amplitude"):
+            translate(document | base)

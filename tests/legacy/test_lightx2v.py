@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.payloads import JUNK
@@ -104,6 +104,7 @@ def test_weights_of_its_own_are_those_of_the_model_that_is_named() -> None:
     assert translate(document, given=["model"]).values == translate(PLAIN).values
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.sampled_from([*DISTILLED, "zz", "fps", "boundary"]), JUNK, max_size=5))
 def test_whatever_a_key_holds_the_answer_is_values_or_an_error_that_names_it(junk: dict[str, Any]) -> None:
     named = None

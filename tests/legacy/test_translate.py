@@ -288,7 +288,7 @@ def test_unknown_keys_of_another_version_are_named_in_one_notice_and_left() -> N
         translate(document | {"temporal_upsampling": "rife2"})
 
 
-@pytest.mark.parametrize("key", ["pace", "new_slider", "temperature", "help"])
+@pytest.mark.parametrize("key", ["pace", "new_slider", "temperature", "help", "enhanced_prompt"])
 def test_documents_of_our_own_stay_strict(key: str) -> None:
     for ours in (
         {"type": "generate", "model_type": "t2v"},
@@ -370,3 +370,10 @@ def test_the_name_of_a_flag_and_its_field_must_agree() -> None:
 
 def test_documents_of_other_tools_do_not_have_the_names_of_flags() -> None:
     assert "loras" not in translate({"settings_version": 2.5, "lora": "a"}).values
+
+
+@pytest.mark.parametrize("kind", [{"settings_version": 2.5}, {"task_type": "t2v"}])
+def test_an_enhanced_prompt_is_the_one_that_was_used(kind: dict[str, Any]) -> None:
+    made = translate(kind | {"prompt": "fox", "enhanced_prompt": "a red fox", "prompt_enhancer": "T"})
+    assert (made.prompts or (made.values["prompt"],)) == ("a red fox",)
+    assert made.notices == ("prompt: the text that the prompt enhancer made of it is used",)

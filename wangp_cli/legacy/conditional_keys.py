@@ -14,6 +14,8 @@ from wangp_cli.legacy import wangp_models
 from wangp_cli.legacy.letter_codes import AUDIO, IMAGE, VIDEO
 from wangp_cli.legacy.text_syntax import is_enhanced
 
+MODEL_KEYS = ("model_type", "model", "model_name", "base_model_type")
+"""Keys that name the model; the last one is that of WanGP of which the model is a variant."""
 _INPUT_OF_LETTER: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     IMAGE: {"S": ("image_start",), "E": ("image_end",), "V": ("video_source",)},
     VIDEO: {
@@ -186,7 +188,7 @@ def _is_old_number(value: Any) -> bool:
 
 
 def _read(settings: Mapping[str, Any], given: Collection[str]) -> _Document:
-    model = _text(settings.get("model_type") or settings.get("base_model_type"))
+    model = wangp_models.known_name(_text(settings.get(key)) for key in MODEL_KEYS)
     still = settings.get("image_mode") in (1, 2)
     image, video, audio = (_letters(key, settings, given) for key in (IMAGE, VIDEO, AUDIO))
     allowed = wangp_models.image_letters(model)

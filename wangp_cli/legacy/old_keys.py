@@ -47,7 +47,7 @@ RENAMED = {
 
 READ_ELSEWHERE = frozenset(
     """
-    additional_loras apg_switch audio_prompt_type cfg_star_switch cfg_zero_step enhanced_prompt
+    additional_loras apg_switch audio_prompt_type cfg_star_switch cfg_zero_step
     full_prompt image_prompt_type
     model_mode multi_prompts_gen_type NAG_alpha NAG_scale NAG_tau perturbation_end_perc perturbation_layers
     perturbation_start_perc perturbation_switch phase_config remove_background_images_ref slg_end_perc
@@ -67,7 +67,8 @@ IGNORED = frozenset(
     custom_setting_slider_4 custom_setting_slider_5 custom_settings
     deepy_auto_cancel_queue_tasks deepy_default_speech_from_description_generator
     deepy_default_speech_from_sample_generator deepy_default_video_with_speech_generator
-    duration_seconds embedded_guidance_scale enable_sync_mode enhanced_alt_prompt exaggeration
+    duration_seconds embedded_guidance_scale enable_sync_mode enhanced_alt_prompt enhanced_prompt
+    exaggeration
     film_grain_saturation flashvsr_topk_ratio generation_time help hires_denoise hires_steps
     hires_upscale_method
     image_mask_guide image_quality image_refs_relative_size input_video_strength
@@ -92,7 +93,8 @@ IGNORED = frozenset(
     """.split()  # noqa: SIM905 - a list of words reads better as words
 )
 """Keys of older tools without effect here: bookkeeping, keys of models of other kinds, such as speech, or
-values of features that a switch in `NEUTRAL` turns off. In documents of wangp they are unknown."""
+values of features that a switch in `NEUTRAL` turns off. In documents of wangp they are unknown. The text of
+`enhanced_prompt` replaces the prompt."""
 
 NEUTRAL: dict[str, tuple[Any, ...]] = {
     "tea_cache_setting": (0,),

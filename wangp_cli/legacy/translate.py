@@ -242,12 +242,13 @@ def _prompts(
     fields: dict[str, Any], settings: Mapping[str, Any], kind: DocumentKind, notices: list[str]
 ) -> tuple[str, ...]:
     """The prompts of a document whose prompt is a text by WanGP's rules; also sets those of windows."""
+    enhanced = settings.get("enhanced_prompt")
+    if kind != "own" and isinstance(enhanced, str) and enhanced.strip():
+        notices.append("prompt: the text that the prompt enhancer made of it is used")
+        fields["prompt"] = enhanced
     text, mode = fields.get("prompt"), settings.get("multi_prompts_gen_type")
     if not isinstance(text, str) or (mode is None and kind != "wangp" and "settings_version" not in settings):
         return ()
-    if isinstance(enhanced := settings.get("enhanced_prompt"), str) and enhanced.strip():
-        notices.append("prompt: the text that the prompt enhancer made of it is used")
-        text = enhanced
     mode = PROMPT_MODES.get(str(mode), str(mode)) if mode is not None else "PG"
     if not has_windows(str(fields.get("model"))):
         mode = mode.replace("W", "G")

@@ -5,6 +5,8 @@ Models that are not listed count as reading everything, so that no value of thei
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 _T2V = frozenset({"t2v", "t2v_1.3B", "t2v_2_2", "t2v_fusionix", "t2v_sf", "moviigen"})
 _I2V = frozenset(
     {
@@ -49,6 +51,12 @@ _IMAGE_LETTERS = {
     **dict.fromkeys(_PHANTOM | {RECAMMASTER, "t2v_1.3B"}, ""),
     "fantasy": "SVL",
 }
+
+
+def known_name(names: Iterable[str]) -> str:
+    """The first of several names of a model that is listed, else the first one; "" without any."""
+    given = [name for name in names if name]
+    return next((name for name in given if name in _KNOWN), given[0] if given else "")
 
 
 def image_letters(model: str) -> str | None:
