@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -95,3 +96,12 @@ def test_private_copies_of_untrusted_inputs_are_named_as_given(batches: Batches,
     assert line["inputs"]["checksums"] == {"in.png": sha256_of(outside / "in.png")}
     home = Path(batches.environment["HOME"])
     assert not list(home.rglob("inputs-*"))
+
+
+def test_a_folder_whose_name_is_no_utf_8_serves_as_well(batches: Batches) -> None:
+    batches.out = Path(os.fsdecode(bytes(batches.folder) + b"/caf\xe9"))
+    tasks = batches.tasks(B)
+    assert ends(batches.run(tasks)) == {"b": "completed"}
+    assert ends(batches.run(tasks, "--resume")) == {"b": "skipped"}
+    [line] = batches.history()
+    assert line["output_dir"] == str(batches.out)

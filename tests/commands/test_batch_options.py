@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from pydantic import ValidationError
+
 from wangp_cli.commands._batch_options import BatchOptions
 from wangp_cli.runtime.intake.watch_list import failed_path
 
@@ -24,3 +27,10 @@ def test_a_folder_is_used_if_the_events_could_become_a_prompt_of_it() -> None:
     folder = Path("images")
     assert folder in BatchOptions(each_image=folder, events_file=Path("images/a.txt")).files_used()
     assert folder not in BatchOptions(each_image=folder, events_file=Path("images/a.log")).files_used()
+
+
+@pytest.mark.parametrize("option", ["poll_interval", "task_timeout"])
+@pytest.mark.parametrize("seconds", [1e-300, 0, 1e308, float("inf")])
+def test_a_time_that_no_clock_counts_is_refused(option: str, seconds: float) -> None:
+    with pytest.raises(ValidationError, match=option):
+        BatchOptions(**{option: seconds})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
+
 import pytest
 import typer
 
@@ -23,3 +26,27 @@ def test_an_exit_keeps_its_code() -> None:
     with pytest.raises(typer.Exit) as caught, report_errors():
         raise typer.Exit(7)
     assert caught.value.exit_code == 7
+
+
+def test_an_unexpected_error_is_in_the_log_that_the_hint_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("XDG_STATE_HOME", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    try:
+        with pytest.raises(typer.Exit), report_errors():
+            raise ZeroDivisionError("odd\x1b")
+    finally:
+        for handler in set(root.handlers) - set(before):
+            root.removeHandler(handler)
+            handler.close()
+        root.setLevel(level)
+    told = capsys.readouterr().err
+    [log] = tmp_path.rglob("wangp.log")
+    assert told.splitlines()[-1] == f"hint: this is a bug of wangp; the log has the details: {log}"
+    assert "Traceback" not in told
+    text = log.read_text()
+    assert "ZeroDivisionError: odd\\x1b" in text
+    assert "Traceback" in text

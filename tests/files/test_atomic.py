@@ -259,3 +259,33 @@ def test_no_other_module_gives_files_their_names() -> None:
     }
     # A scratch folder has a random name and is renamed within.
     assert found == {"runtime/workspace/scratch.py: unlocked.rename(self._path / LOCK)"}
+
+
+def test_an_exclusive_rename_that_fails_leaves_no_empty_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "not here")
+
+    monkeypatch.setattr(os, "link", refused)
+    monkeypatch.setattr(os, "replace", refused)
+    monkeypatch.setattr(atomic, "_rename_exclusively", lambda *_: False)
+    with pytest.raises(NoSpaceError):
+        write(tmp_path / "a.txt", "ours")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nobody_leads_a_result_out_of_its_folder(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "in", tmp_path / "out"
+    outside.mkdir()
+    with atomic_file(inside / "deep" / "a.txt", overwrite=False, inside=inside) as partial:
+        (inside / "deep").rename(inside / "gone")
+        (inside / "deep").symlink_to(outside)
+        partial.write_text("whole")
+    assert (inside / "gone" / "a.txt").read_text() == "whole"
+    with (
+        pytest.raises(ConflictError, match="leads out"),
+        atomic_file(inside / "deep" / "b" / "a.txt", overwrite=False, inside=inside),
+    ):
+        pass
+    assert list(outside.iterdir()) == []

@@ -34,3 +34,17 @@ def test_only_what_has_our_content_is_removed(tmp_path: Path, kind: str) -> None
             path.write_text(kind)
     remove_with_checksum(path, ours)
     assert os.path.lexists(path) == (kind != "ours")
+
+
+def test_the_sum_of_a_huge_file_can_be_given_up(tmp_path: Path) -> None:
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(1 << 40)
+    asked: list[int] = []
+
+    def stop() -> None:
+        asked.append(1)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sha256_of(tmp_path / "huge", stop)

@@ -68,3 +68,10 @@ def test_hostile_texts_are_refused_fast() -> None:
         with pytest.raises(ValueError):  # noqa: PT011 - any of them
             loads(text)
     assert time.perf_counter() - start < 2
+
+
+def test_bytes_of_file_names_are_allowed_on_request() -> None:
+    assert loads('"caf\\udce9"', file_names=True) == "caf\udce9"
+    for text in ('"\\ud800"', '"\\udc00"'):
+        with pytest.raises(ValueError, match="half a surrogate"):
+            loads(text, file_names=True)

@@ -6,7 +6,14 @@ import errno
 
 import pytest
 
-from wangp_cli.errors import ConflictError, DiskError, NoSpaceError, OutOfMemoryError, WangpError
+from wangp_cli.errors import (
+    ConflictError,
+    DiskError,
+    NoSpaceError,
+    OutOfMemoryError,
+    ResourceError,
+    WangpError,
+)
 from wangp_cli.runtime.error_mapping import to_wangp_error
 
 
@@ -21,7 +28,10 @@ from wangp_cli.runtime.error_mapping import to_wangp_error
         ),
         (OSError(errno.ESTALE, "Stale file handle", "/a/b"), DiskError, "/a/b: Stale file handle"),
         (OSError(errno.ENOSPC, "No space", "/a/b"), NoSpaceError, "the disk of /a is full"),
-        (OSError(errno.ENOSPC, "No space"), WangpError, "OSError: [Errno 28] No space"),
+        (OSError(errno.ENOSPC, "No space"), NoSpaceError, "a disk is full"),
+        (OSError(errno.EFBIG, "File too large"), NoSpaceError, "a disk is full"),
+        (OSError(errno.EMFILE, "Too many open files", "/a"), ResourceError, "too many files are open"),
+        (OSError(errno.ENOSPC, "No space", b"/a\xff/b"), NoSpaceError, "the disk of /a\udcff is full"),
         (ValueError("odd"), WangpError, "ValueError: odd"),
     ],
 )

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from wangp_cli.plan.phases import sigmas_of
 from wangp_cli.tasks.generate import Generate
-from wangp_cli.tasks.shot import Phases, Sampling, Shot, shot_of
+from wangp_cli.tasks.shot import LEAST_FLOW_SHIFT, Phases, Sampling, Shot, shot_of
 
 THREE: dict[str, Any] = {"guidance_phases": 3, "switch_threshold": 900, "switch_threshold2": 500}
 
@@ -49,3 +50,10 @@ def test_a_shot_has_the_values_of_its_task_and_the_changes() -> None:
     shot = shot_of(task, frames=33)
     assert type(shot) is Shot
     assert (shot.prompt, shot.steps, shot.frames) == ("a fox", 7, 33)
+
+
+@pytest.mark.parametrize("shift", [1e-300, 5e-324, 0, -1, 1e308, float("inf"), float("nan")])
+def test_a_flow_shift_that_no_schedule_stands_is_refused(shift: float) -> None:
+    with pytest.raises(ValidationError, match="flow_shift"):
+        Shot(flow_shift=shift)
+    assert min(sigmas_of("unipc", 500, LEAST_FLOW_SHIFT)) > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -94,7 +95,7 @@ def _roots(options: BatchOptions, folder: Path, session: Session) -> list[Path]:
 
 def _shard(text: str) -> tuple[int, int]:
     index, _, count = text.partition("/")
-    if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+    if not re.fullmatch("[0-9]{1,6}/[0-9]{1,6}", text) or not 1 <= int(index) <= int(count):
         raise RequestError("--shard", f"{text!r} is not I/N, such as 2/8")
     return int(index), int(count)
 

@@ -13,7 +13,7 @@ from wangp_cli.runtime.run_options import RunOptions
 from wangp_cli.tasks.fields import Flag, Order
 
 AtLeastOne = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0.001, le=1e8, allow_inf_nan=False)]
 
 
 class BatchOptions(RunOptions, StartOptions):

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import typer
 
+from wangp_cli.errors import WangpError
+
 
 @contextlib.contextmanager
 def report_errors() -> Iterator[None]:
@@ -16,10 +18,13 @@ def report_errors() -> Iterator[None]:
     except typer.Exit:
         raise
     except Exception as error:  # noqa: BLE001 - outermost handler of a command
-        # Here, because rich takes longer to import than most commands take.
+        # Here, because they take longer to import than most commands take.
+        from wangp_cli.runtime import bootstrap
         from wangp_cli.runtime.error_mapping import to_wangp_error
         from wangp_cli.runtime.events.messages import show_error
 
+        if not isinstance(error, WangpError):
+            bootstrap.ensure_logging()
         reported = to_wangp_error(error)
         show_error(reported.message, reported.hint)
         raise typer.Exit(reported.exit_code) from None

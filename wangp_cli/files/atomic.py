@@ -21,6 +21,7 @@ from wangp_cli.files.checksum import is_name_of, open_regular, remove_open, sha2
 from wangp_cli.files.folders import open_folder, sync_folder
 from wangp_cli.files.locks import lock
 
+RENAME_NOREPLACE = 1
 PARTIAL = re.compile(r"\..*\.[0-9a-f]{32}\.partial(\.\w+)?", re.DOTALL)
 """Names of partial files."""
 
@@ -205,12 +206,39 @@ def _rename(old: str, new: str, folder: int, *, overwrite: bool) -> None:
         except FileExistsError:
             raise
         except OSError:
-            # Some file systems have no hard links.
-            os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=folder))
+            # Some file systems have no hard links, or refuse this one.
+            if not _rename_exclusively(old, new, folder):
+                _replace_placeholder(old, new, folder)
         else:
             os.unlink(old, dir_fd=folder)
-            return
+        return
     os.replace(old, new, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _rename_exclusively(old: str, new: str, folder: int) -> bool:
+    """Rename a file by the call of Linux that replaces nothing; False where there is none."""
+    import ctypes
+
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    if rename(folder, os.fsencode(old), folder, os.fsencode(new), RENAME_NOREPLACE) == 0:
+        return True
+    if (number := ctypes.get_errno()) == errno.EEXIST:
+        raise FileExistsError(number, os.strerror(number), new)
+    return False
+
+
+def _replace_placeholder(old: str, new: str, folder: int) -> None:
+    """Take a name with an empty file and replace that; the empty file does not stay."""
+    placeholder = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=folder)
+    try:
+        os.replace(old, new, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError:
+        remove_open(placeholder, new, folder)
+        raise
+    finally:
+        os.close(placeholder)
 
 
 def disk_error(error: OSError, path: Path) -> Exception:

@@ -5,17 +5,29 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from wangp_cli.files.open_input import is_inside, real_path
 
+CHUNK = 1 << 22
 
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file, in hex."""
+
+def sha256_of(path: Path, check: Callable[[], None] | None = None) -> str:
+    """The sha256 of a file, in hex.
+
+    Args:
+        path: of the file.
+        check: called again and again; what it raises ends the reading of a huge file.
+    """
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while chunk := file.read(CHUNK):
+            if check:
+                check()
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def sha256_of_open(file: int) -> str:

@@ -15,12 +15,13 @@ MAX_DIGITS = 40
 _MARK = re.compile(r'["\\\[\]{}]')
 
 
-def loads(text: str | bytes, *, limit: int = MAX_BYTES) -> Any:
+def loads(text: str | bytes, *, limit: int = MAX_BYTES, file_names: bool = False) -> Any:
     """Parse a JSON text.
 
     Args:
         text: UTF-8, with or without a byte order mark.
         limit: largest length, in bytes or characters.
+        file_names: allow the surrogates that stand for bytes of file names that are not UTF-8.
 
     Raises:
         ValueError: with one sentence that says what is wrong and where.
@@ -49,7 +50,7 @@ def loads(text: str | bytes, *, limit: int = MAX_BYTES) -> Any:
         place = f"line {error.lineno} column {error.colno}" if "\n" in text else f"column {error.colno}"
         raise ValueError(f"not JSON: {error.msg} at {place}") from None
     if "\\u" in text or not text.isascii():
-        _check_texts(value)
+        _check_texts(value, "surrogateescape" if file_names else "strict")
     return value
 
 
@@ -71,13 +72,13 @@ def _check_depth(text: str) -> None:
             raise ValueError(f"nested too deeply, at most {MAX_DEPTH} levels are read")
 
 
-def _check_texts(value: Any) -> None:
+def _check_texts(value: Any, errors: str) -> None:
     for key, text in _texts(value, ""):
         place = f" of {quote_for_message(key)}" if key else ""
         if "\0" in text:
             raise ValueError(f"the value{place} holds a NUL character")
         try:
-            text.encode("utf-8")
+            text.encode("utf-8", errors)
         except UnicodeEncodeError:
             raise ValueError(f"the value{place} holds half a surrogate pair") from None
 

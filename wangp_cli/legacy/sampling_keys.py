@@ -23,6 +23,7 @@ from wangp_cli.legacy.value_parsers import (
 from wangp_cli.legacy.wangp_models import RECAMMASTER
 from wangp_cli.plan.phases import thresholds_between, timesteps_of
 from wangp_cli.tasks.lora_strength import Strength, with_points
+from wangp_cli.tasks.shot import LEAST_FLOW_SHIFT
 
 KEYS_OF_PHASE = {
     2: {"guidance2_scale", "switch_threshold"},
@@ -189,8 +190,8 @@ def phase_config(
     given = config.get("sample_solver", parse_value("sampler", text, fields.get("sampler", DEFAULT_SAMPLER)))
     sampler = given or "unipc"
     shift = parse_value("flow_shift", number, config.get("flow_shift", fields.get("flow_shift", 5.0)))
-    if shift <= 0:
-        raise RequestError("flow_shift", f"{shift} is too small, must be more than 0")
+    if shift < LEAST_FLOW_SHIFT:
+        raise RequestError("flow_shift", f"{shift} is too small, must be at least {LEAST_FLOW_SHIFT}")
     thresholds = thresholds_between(timesteps_of(sampler, steps, shift), lengths)
     kept = {
         key: value for key, value in fields.items() if not any(key in keys for keys in KEYS_OF_PHASE.values())

@@ -190,6 +190,12 @@ def start_logging(folders: Folders, level: str, *, verbose: bool = False) -> Non
         root.addHandler(handler)
 
 
+def ensure_logging() -> None:
+    """Start to log to the file, in a command that does not do so from its start."""
+    if not any(isinstance(handler.formatter, _OneLine) for handler in logging.getLogger().handlers):
+        start_logging(user_folders(), "INFO")
+
+
 class _OneLine(logging.Formatter):
     """Formatter that escapes control characters, so that no prompt can draw on a terminal or forge a line."""
 

@@ -96,6 +96,9 @@ def run_in_stages(
         request = resolve([*get_layers(), Layer(kind="run", values={"task_id": task_id})], session)
         if attempt.check_request:
             attempt.check_request(request)
+    except Cancelled as stop:
+        # A task that has not started has no end; a later run takes it.
+        return Outcome(status="cancelled", error=stop, reason=session.control.stop_reason(task_id))
     except Exception as error:  # noqa: BLE001 - the boundary
         known = to_wangp_error(error)
         emit(TaskRejected(line=attempt.line, error=Fault.of(known)))
@@ -171,7 +174,7 @@ class _Work:
     def run(self) -> Generator[Stage, None, dict[str, Any]]:
         """Run it; yield before each stage. Returns the manifest."""
         request, session = self._request, self._session
-        folder = request.outputs[0].parent
+        folder, task_id = request.outputs[0].parent, request.task.task_id or ""
         history = session.manifest_path or folder / HISTORY
         notices = [str(notice) for notice in request.notices]
         facts: dict[str, Any] = {"run_id": session.stream.run, "checksums": {}, "notices": notices}
@@ -184,7 +187,7 @@ class _Work:
                 session.swept.add(folder)
             name_of = partial(portable_name, request=request, folder=folder)
             with private_inputs(request, self._attempt.private_roots, session, name_of) as private:
-                facts["checksums"] = input_checksums(private, folder)
+                facts["checksums"] = input_checksums(private, folder, lambda: session.control.check(task_id))
                 yield from self._stages(private, facts["checksums"])
         except Cancelled:
             _try_append(

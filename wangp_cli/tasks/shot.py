@@ -16,6 +16,8 @@ from wangp_cli.tasks.guidance import Guidance
 MODELS = "the model's"
 Sampler = Literal["unipc", "euler", "euler_ancestral", "dpm++", "causvid", "lcm"]
 MOST_PHASES = 3
+LEAST_FLOW_SHIFT = 0.01
+"""Below, a schedule of float32 has steps of no length, and at last a division by zero."""
 Threshold = Annotated[float, FINITE, Field(ge=0, le=1000)]
 
 
@@ -115,7 +117,7 @@ class SamplerOptions(Spec):
     flow_shift: Annotated[
         float,
         FINITE,
-        Field(gt=0, le=100),
+        Field(ge=LEAST_FLOW_SHIFT, le=100),
         Flag("Shift of the noise schedule towards high noise.", metavar="X", default=MODELS),
     ] = 5.0
     sampler: Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -158,3 +159,29 @@ def test_a_port_in_use_is_a_clear_error_and_leaves_nothing(folder: Path) -> None
         with pytest.raises(ConflictError, match="control_port"):
             ControlServer(Control(), "run-1", [folder], port=taken.getsockname()[1])
     assert list(folder.iterdir()) == []
+
+
+def test_a_server_that_ran_out_of_descriptors_answers_later(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [errno.EMFILE, errno.ENFILE, errno.ECONNABORTED]
+    accept = socket.socket.accept
+
+    def exhausted(listener: socket.socket) -> Any:
+        if failures:
+            raise OSError(failures.pop(), "short")
+        return accept(listener)
+
+    monkeypatch.setattr("wangp_cli.runtime.control.server.EXHAUSTED_SECONDS", 0.01)
+    monkeypatch.setattr(socket.socket, "accept", exhausted)
+    control = Control()
+    with serving(control, folder):
+        assert client.call(client.find("run", [folder]), "status")["run"] == "run-1"
+    assert failures == []
+
+
+def test_a_run_is_found_by_a_folder_whose_name_is_no_utf_8(folder: Path, tmp_path: Path) -> None:
+    name = Path(os.fsdecode(bytes(tmp_path) + b"/caf\xe9"))
+    with serving(Control(), folder) as server:
+        server.record.add_folder(name)
+        assert client.find(str(name), [folder]).run == "run-1"

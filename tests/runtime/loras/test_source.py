@@ -183,3 +183,9 @@ def test_the_working_directory_is_searched_on_request_only(
     with pytest.raises(RequestError, match="there is no file"):
         find_source("mine.safetensors", folder, here=False)
     assert find_source(str(tmp_path / "mine.safetensors"), folder, here=False).is_local
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a/" + "b" * 300 + "/c"])
+def test_a_name_that_no_system_has_is_refused(folder: Path, name: str) -> None:
+    with pytest.raises(RequestError, match="too long"):
+        find_source(name, folder)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from tests.support.report_pages import NASTY, clip, history, line, written
 from wangp_cli.errors import ConflictError, RequestError
-from wangp_cli.runtime.history.log import HISTORY
+from wangp_cli.runtime.history.log import HISTORY, append_lines
 from wangp_cli.runtime.report import page as pages
 from wangp_cli.runtime.report.page import Page
 from wangp_cli.runtime.report.read_history import read_history
@@ -159,3 +160,29 @@ def test_a_page_that_exists_is_kept_unless_told(tmp_path: Path) -> None:
     with pytest.raises(ConflictError, match="exists"):
         page.write(found, overwrite=False)
     assert [file.name for file in tmp_path.glob(".*")] == []
+
+
+@pytest.mark.parametrize("name", [b"a@data@b", b"caf\xe9 $x ${title}", b"<b>&amp;\x1b"])
+def test_any_name_of_a_folder_gives_a_page(tmp_path: Path, name: bytes) -> None:
+    folder = Path(os.fsdecode(bytes(tmp_path) + b"/" + name))
+    clip(folder / "a.mp4")
+    append_lines(folder / HISTORY, [line("a", folder, folder / "a.mp4")])
+    found = read_history(folder / HISTORY, folder)
+    assert (found.skipped, [entry.results[0].file for entry in found.entries]) == (0, [folder / "a.mp4"])
+    page = Page(path=folder / "report.html", run_dir=folder)
+    assert page.write(found, overwrite=False)["linked"] == 1
+    assert page.path.read_text(encoding="utf-8").count('{"tasks":[') == 1
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_a_history_that_is_no_file_is_refused_without_waiting(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "h.jsonl"
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "device":
+            path.symlink_to("/dev/zero")
+        case "folder":
+            path.mkdir()
+    with pytest.raises(RequestError, match="no regular file"):
+        read_history(path, tmp_path)

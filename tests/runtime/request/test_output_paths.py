@@ -147,3 +147,12 @@ def test_a_link_in_the_place_of_a_sidecar_is_not_replaced(tmp_path: Path) -> Non
     (tmp_path / "a.json").symlink_to(tmp_path / "gone")
     with pytest.raises(ConflictError, match=r"a\.json"):
         plan_outputs(task(tmp_path, name="a", metadata_mode="sidecar", overwrite=True), 5, SIZE, set())
+
+
+@pytest.mark.parametrize(("name", "fault"), [("x" * 300, "is too long"), ("a\0b", "NUL")])
+@pytest.mark.parametrize("field", ["output", "output_dir"])
+def test_a_place_that_no_system_has_is_refused(tmp_path: Path, field: str, name: str, fault: str) -> None:
+    place = {"output_dir": tmp_path} | {field: tmp_path / name / "a.mp4"}
+    made = Generate(model="m", prompt="a", **place)
+    with pytest.raises(RequestError, match=f"^{field}: .*{fault}"):
+        plan_outputs(made, 5, SIZE, set())

@@ -70,7 +70,7 @@ class Record:
 def read(file: Path) -> Record | None:
     """The record in a file; None if there is no valid one."""
     try:
-        body = strict_json.loads(file.read_bytes())
+        body = strict_json.loads(file.read_bytes(), file_names=True)
         return Record(
             folder=file.parent,
             run=file.stem,

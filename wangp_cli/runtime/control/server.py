@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hmac
 import math
 import os
@@ -24,6 +25,11 @@ from wangp_cli.runtime.events.stream import Event
 HELLO_SECONDS = 5.0
 MAX_CONNECTIONS = 32
 LONGEST_PATH = 107
+EXHAUSTED = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ECONNABORTED, errno.EPROTO, errno.EINTR}
+)
+"""errno of a call that may be accepted later, or of one that is lost alone."""
+EXHAUSTED_SECONDS = 0.1
 """Bytes that Linux keeps for the path of a socket, without its final zero."""
 
 
@@ -108,8 +114,12 @@ class ControlServer:
         while not self._closing:
             try:
                 connection, _ = listener.accept()
-            except OSError:
-                return
+            except OSError as error:
+                if error.errno not in EXHAUSTED:
+                    return
+                # Descriptors or memory are short for now; callers wait in the queue.
+                time.sleep(EXHAUSTED_SECONDS)
+                continue
             with self._lock:
                 # Counted for each listener: other users at the port cannot use up those of the socket.
                 full = list(self._open.values()).count(listener) >= MAX_CONNECTIONS
@@ -119,7 +129,13 @@ class ControlServer:
                 connection.close()
                 continue
             serve = self._serve_with_token if needs_token else self._serve_peer
-            threading.Thread(target=self._run, args=(serve, connection), daemon=True).start()
+            try:
+                threading.Thread(target=self._run, args=(serve, connection), daemon=True).start()
+            except RuntimeError:
+                # No more threads: this caller is refused, others are not.
+                connection.close()
+                with self._lock:
+                    self._open.pop(connection, None)
 
     def _run(self, serve: Callable[[socket.socket], None], connection: socket.socket) -> None:
         # A peer that goes away, at any moment, ends its own connection and nothing else.

@@ -216,6 +216,11 @@ class Control:
         if self.stop_reason(task_id):
             raise Cancelled("stopped by the user")
 
+    def check_stopped(self) -> None:
+        """Raise `Cancelled` if the run must stop."""
+        if self.stopped:
+            raise Cancelled("stopped by the user")
+
     def must_hold(self, task_id: str) -> bool:
         """Whether a running task must hold now."""
         return self._pause == "now" and self.stop_reason(task_id) is None

@@ -25,7 +25,11 @@ def append_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
         NoSpaceError: the disk is full or the folder cannot be written; a part that was written is removed.
     """
     text = b"".join(
-        json.dumps(record, sort_keys=True, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        # Bytes of file names that are not UTF-8 become JSON escapes.
+        json.dumps(record, sort_keys=True, ensure_ascii=False, allow_nan=False).encode(
+            "utf-8", "backslashreplace"
+        )
+        + b"\n"
         for record in records
     )
     try:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -54,11 +54,19 @@ def _lora_name(lora: LoraUse, request: Request, folder: Path) -> str:
     return lora.source.name if lora.source.repository else portable_name(str(lora.path), request, folder)
 
 
-def input_checksums(request: Request, folder: Path) -> dict[str, str]:
-    """The sha256 of every input and LoRA file, by `portable_name`."""
+def input_checksums(
+    request: Request, folder: Path, check: Callable[[], None] | None = None
+) -> dict[str, str]:
+    """The sha256 of every input and LoRA file, by `portable_name`.
+
+    Args:
+        request: names the files.
+        folder: of the results.
+        check: called again and again while files are read; what it raises ends that.
+    """
     media = [path for paths in request.task.media().values() for path in paths]
     files = [*media, *(lora.path for lora in request.loras)]
-    return {portable_name(str(path), request, folder): sha256_of(path) for path in files}
+    return {portable_name(str(path), request, folder): sha256_of(path, check) for path in files}
 
 
 def embedded_document(request: Request, index: int, folder: Path, checksums: dict[str, str]) -> str:

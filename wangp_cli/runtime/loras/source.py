@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from wangp_cli.errors import ModelError, RequestError
+from wangp_cli.files.safe_text import quote_for_message
 from wangp_cli.runtime.loras.header import ENDINGS, check_lora
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _HUB = re.compile(
     r"(?:hf:(?://)?)?(?P<repository>[\w-][\w.-]*/[\w-][\w.-]*)(?::(?P<file>[^@]+))?(?:@(?P<revision>[\w./-]+))?"
 )
 _HUB_PATH = re.compile(r"/(?P<repository>[^/]+/[^/]+)/(?:resolve|blob)/(?P<revision>[^/]+)/(?P<file>.+)")
+LONGEST_NAME = 255
 LARGER_DISK_HINT = "set loras_dir to a folder on a larger disk (wangp settings path)"
 PEFT_NAME, PEFT_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 """File of a LoRA that peft saved, and the file beside it with its alphas."""
@@ -74,6 +76,8 @@ def find_source(name: str, folder: Path, *, here: bool = True) -> LoraSource:
     """
     if re.match(r"https?://", name, re.IGNORECASE):
         return _url_source(name, folder)
+    if max(map(len, re.split(r"[/\\]", name))) > LONGEST_NAME:
+        raise RequestError("loras", f"{quote_for_message(name)} is no name of a LoRA, it is too long")
     local = [Path(name).expanduser()] if here else []
     local += [folder / name, *(folder / f"{name}{ending}" for ending in ENDINGS)]
     for path in local:

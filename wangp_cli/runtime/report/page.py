@@ -59,9 +59,7 @@ class Page:
         """
         if self.path.exists() and not overwrite:
             raise ConflictError(f"output: {self.path} exists", hint="--overwrite replaces it")
-        head, tail = _template(escape_control_characters(self.run_dir.name or str(self.run_dir))).split(
-            "@data@"
-        )
+        head, tail = _around_data(escape_control_characters(self.run_dir.name or str(self.run_dir)))
         with (
             atomic_file(self.path, overwrite=overwrite) as partial,
             partial.open("w", encoding="utf-8") as out,
@@ -123,16 +121,24 @@ def _json(value: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _template(title: str) -> str:
-    """The whole page, with `@data@` in place of the data."""
+def _around_data(title: str) -> tuple[str, str]:
+    """The page before and after its data."""
     style = _static("style.css")
     script = '(() => {\n"use strict";\n' + "\n".join(map(_static, SCRIPTS)) + "})();\n"
     policy = (
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
         "img-src 'self' file: data:; media-src 'self' file: data:; base-uri 'none'; form-action 'none'"
     )
-    page = Template(_static("template.html"))
-    return page.substitute(mark=MARK, policy=policy, title=html.escape(title), style=style, script=script)
+    values = {
+        "mark": MARK,
+        "policy": policy,
+        "title": html.escape(title),
+        "style": style,
+        "script": script,
+    }
+    # Cut first: the title may be anything.
+    head, tail = _static("template.html").split("@data@")
+    return Template(head).substitute(values), Template(tail).substitute(values)
 
 
 def _static(name: str) -> str:

@@ -132,7 +132,7 @@ def read_history(path: Path, run_dir: Path) -> History:
 def _parse_line(text: bytes) -> dict[str, Any] | None:
     """Parse a line; None if it is no line of a run history."""
     try:
-        line = strict_json.loads(text)
+        line = strict_json.loads(text, file_names=True)
     except ValueError:
         return None
     if not isinstance(line, dict):

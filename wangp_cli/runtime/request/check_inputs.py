@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,13 +29,19 @@ AS_LONG_AS_GUIDE = ("video_mask", "video_face", "video_background")
 """Videos that must have as many frames as the control video."""
 
 
-def check_inputs(task: Task, loras: Sequence[Path], checksums: Mapping[str, str]) -> InputFacts:
+def check_inputs(
+    task: Task,
+    loras: Sequence[Path],
+    checksums: Mapping[str, str],
+    check: Callable[[], None] | None = None,
+) -> InputFacts:
     """Probe and check every input file.
 
     Args:
         task: names the files.
         loras: its LoRA files on this machine.
         checksums: sha256 that a file must have, by path.
+        check: called again and again while files are read; what it raises ends that.
 
     Raises:
         RequestError: a file is missing, unreadable, of the wrong kind or length, or has changed.
@@ -45,10 +51,10 @@ def check_inputs(task: Task, loras: Sequence[Path], checksums: Mapping[str, str]
         for path in paths:
             if "poses" not in task.inputs()[field].kinds:
                 probed[field] = (*probed.get(field, ()), (path, _check_media(task, field, path)))
-            _check_unchanged(field, path, checksums)
+            _check_unchanged(field, path, checksums, check)
     facts = InputFacts(probed)
     for path in loras:
-        _check_unchanged("loras", path, checksums)
+        _check_unchanged("loras", path, checksums, check)
     for field in AS_LONG_AS_GUIDE:
         for guide, video in zip(facts.lengths_of("video_guide"), facts.lengths_of(field), strict=False):
             if guide.fps and video.beside(guide).at(guide.fps) != guide.frames:
@@ -149,9 +155,11 @@ def check_animation(task: Render, spec: ModelSpec, facts: InputFacts, rate: Frac
             )
 
 
-def _check_unchanged(field: str, path: Path, checksums: Mapping[str, str]) -> None:
+def _check_unchanged(
+    field: str, path: Path, checksums: Mapping[str, str], check: Callable[[], None] | None
+) -> None:
     wanted = checksums.get(os.path.normpath(path.absolute()))
-    if wanted and sha256_of(path) != wanted:
+    if wanted and sha256_of(path, check) != wanted:
         raise RequestError(field, f"{path} is not the file this request was made with", hint="restore it")
 
 

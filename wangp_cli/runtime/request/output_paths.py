@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import math
-import os
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -12,12 +12,12 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
-from wangp_cli.errors import ConflictError, MediaError, NoSpaceError, RequestError, nearest
-from wangp_cli.files import strict_json
+from wangp_cli.errors import MediaError, NoSpaceError, RequestError, nearest
 from wangp_cli.files.folders import check_free_space, nearest_existing
-from wangp_cli.files.open_input import read_input
+from wangp_cli.files.safe_text import quote_for_message
 from wangp_cli.media.codecs import CODECS, choose_codec
 from wangp_cli.plan.model import Plan
+from wangp_cli.runtime.request.existing_files import check_free, check_sidecar
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.render import Pixels, Render
 from wangp_cli.tasks.task import Task
@@ -28,7 +28,6 @@ FREE_TEXT = ("prompt", "input")
 """Template fields with free text, which is turned into a slug."""
 SIDECAR_SUFFIX = ".json"
 LONGEST_NAME = 200
-LONGEST_FILE_NAME = 255
 BYTES_PER_PIXEL = 0.25
 """Upper estimate for compressed video, so that a full disk is found before hours of work."""
 SEGMENT_BYTES_PER_PIXEL = 6
@@ -132,38 +131,9 @@ def _check_all_free(task: Task, paths: Sequence[Path]) -> None:
     replaces = task.overwrite or task.skip_existing
     for path in paths:
         for file in result_files(task, path):
-            _check_free(file, overwrite=replaces, named_by="--output" if task.output else "--name")
+            check_free(file, overwrite=replaces, named_by="--output" if task.output else "--name")
             if file.suffix == SIDECAR_SUFFIX and not (task.skip_existing and path.exists()):
-                _check_sidecar(file)
-
-
-def _check_free(path: Path, *, overwrite: bool, named_by: str) -> None:
-    if len(path.name.encode(errors="surrogateescape")) > LONGEST_FILE_NAME:
-        raise RequestError("output", f"{path.name[:40]!r}... is too long, at most {LONGEST_FILE_NAME} bytes")
-    if path.is_dir():
-        raise RequestError("output", f"{path} is a folder", hint="use --output-dir for folders")
-    if path.exists() and not overwrite:
-        raise ConflictError(
-            f"output: {path} exists",
-            hint=f"--overwrite replaces it, --skip-existing keeps it, {named_by} picks another",
-        )
-
-
-def _check_sidecar(path: Path) -> None:
-    """Check that a file beside a result, which the user did not name, may be replaced."""
-    if not os.path.lexists(path):
-        return
-    try:
-        # An empty file has nothing to lose.
-        document = strict_json.loads(read_input(path, strict_json.MAX_BYTES) or b'{"wangp": {}}')
-    except (OSError, ValueError):
-        document = None
-    if isinstance(document, dict) and ("wangp" in document or "WanGP" in str(document.get("type"))):
-        return
-    raise ConflictError(
-        f"output: {path} exists and is no request of a result",
-        hint="--metadata-mode embed needs no file beside the result; or pick another name",
-    )
+                check_sidecar(file)
 
 
 def _check_codec(task: Render, size: Pixels, suffix: str) -> None:
@@ -204,9 +174,16 @@ def _result_path(task: Task, index: int, suffixes: Suffixes, facts: Mapping[str,
 
 def _expand_home(field: str, path: Path) -> Path:
     try:
-        return path.expanduser().absolute()
+        expanded = path.expanduser().absolute()
+        expanded.lstat()
     except RuntimeError:
         raise RequestError(field, f"{str(path)!r} starts with ~ and no user of that name is known") from None
+    except ValueError:
+        raise RequestError(field, f"{quote_for_message(str(path))} holds a NUL character") from None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise RequestError(field, f"{quote_for_message(str(path))} is too long") from None
+    return expanded
 
 
 def expand_name(task: Task, index: int, facts: Mapping[str, Any]) -> str:

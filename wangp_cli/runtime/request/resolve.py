@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from wangp_cli.models import ModelSpec
     from wangp_cli.runtime.session import Session
 
+PATH_FIELDS = ("output", "output_dir")
+"""Fields of every task that hold paths, besides inputs."""
 DEFAULT_TYPE = "generate"
 """The task type where no layer has one."""
 
@@ -130,12 +133,30 @@ def validate(merged: MergedLayers, task_type: type[Task], origin: Origins) -> Ta
         RequestError: names the field of the first wrong value; its message goes on with the others.
     """
     try:
-        return task_type.model_validate(merged.values)
+        return task_type.model_validate(_with_foreign_paths(merged.values, task_type))
     except ValidationError as error:
         faults = [_explain(fault, list(task_type.model_fields), origin) for fault in error.errors()]
         (field, message, hint), *rest = faults
         more = "".join(f"; {field_label(other, origin, task_type)}: {text}" for other, text, _ in rest)
         raise RequestError(field, message + more, hint=hint) from None
+
+
+def _with_foreign_paths(values: Mapping[str, Any], task_type: type[Task]) -> dict[str, Any]:
+    """Values with paths in place of texts that are not UTF-8, which pydantic takes for no path."""
+    changed = {
+        field: _as_path(values[field])
+        for field in (*task_type.inputs(), *PATH_FIELDS)
+        if values.get(field) is not None
+    }
+    return {**values, **changed}
+
+
+def _as_path(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_as_path(item) for item in value]
+    if isinstance(value, str) and any("\udc80" <= letter <= "\udcff" for letter in value):
+        return Path(value)
+    return value
 
 
 def field_label(field: str, origin: Origins, task: type[Task]) -> str:

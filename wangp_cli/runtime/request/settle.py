@@ -60,7 +60,7 @@ def settle(task: Task, merged: MergedLayers, session: Session) -> Request:
             raise RequestError(role, f"model {spec.name!r} is of kind {spec.kind}, wanted {kind}")
     if isinstance(task, Render):
         return _settle_render(task, merged, models, session)
-    facts = check_inputs(task, [], merged.checksums)
+    facts = check_inputs(task, [], merged.checksums, session.control.check_stopped)
     _check_manifest_folder(session)
     outputs = plan_plain_outputs(task, session.writable)
     check_files_apart(task, outputs, [], session)
@@ -97,7 +97,12 @@ def _settle_render(
     task, of_pairs = pair_by_name(task, spec)
     notices += of_pairs
     loras = find_loras(task, merged.origin, spec, session)
-    facts = check_inputs(task, [lora.path for lora in loras if lora.source.is_local], merged.checksums)
+    facts = check_inputs(
+        task,
+        [lora.path for lora in loras if lora.source.is_local],
+        merged.checksums,
+        session.control.check_stopped,
+    )
     _check_manifest_folder(session)
     notices += facts.notices
     notices += task.check_shapes(facts.shapes, sized=merged.origin["size"].is_explicit)
