@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
+from wangp_cli.errors import Cancelled
 from wangp_cli.imports import import_object
 
 
@@ -32,3 +34,29 @@ def test_no_garbage_is_collected_during_an_import(
         assert gc.isenabled() is enabled
     finally:
         gc.enable()
+
+
+def test_a_signal_stops_an_import_after_its_handler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "is_stopped.py").write_text(
+        "import os, signal\n"
+        "try:\n    os.kill(os.getpid(), signal.SIGTERM)\nexcept Exception:\n    pass\n"
+        "raise AssertionError('went on')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    seen: list[int] = []
+
+    def once(number: int, _frame: object) -> None:
+        seen.append(number)
+        signal.signal(number, signal.SIG_DFL)
+
+    before = signal.signal(signal.SIGTERM, once)
+    try:
+        with pytest.raises(Cancelled):
+            import_object("is_stopped:name")
+        assert seen == [signal.SIGTERM]
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        signal.signal(signal.SIGTERM, once)
+        assert import_object("math:pi") > 3
+        assert signal.getsignal(signal.SIGTERM) is once
+    finally:
+        signal.signal(signal.SIGTERM, before)

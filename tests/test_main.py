@@ -160,3 +160,21 @@ def test_a_wrong_choice_is_said_plainly(words: list[str], said: str) -> None:
     result = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
     assert result.exit_code == 2
     assert said in result.output
+
+
+def test_ctrl_c_during_the_start_prints_no_traceback(home: Path) -> None:
+    code = """
+import builtins, os, signal, sys
+from wangp_cli.__main__ import start
+real = builtins.__import__
+def slow(name, *rest, **more):
+    if name == "typer":
+        os.kill(os.getpid(), signal.SIGINT)
+    return real(name, *rest, **more)
+builtins.__import__ = slow
+start()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=clean_environment(home), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-2, "", "")
