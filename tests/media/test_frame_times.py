@@ -160,6 +160,13 @@ def test_dropped_frames_leave_the_rate_exact(lost: float) -> None:
     assert times.stored == len(set(times.pictures)) == len(kept)
 
 
+def test_pictures_a_millisecond_apart_do_not_make_the_rate() -> None:
+    stamps = [0, *accumulate([1, 82] * 40)]
+    times = constant_times(stamps, MILLISECOND, [])
+    assert times.fps == pytest.approx(12, rel=0.02)
+    assert len(times.pictures) / times.fps == pytest.approx(stamps[-1] / 1000, abs=0.2)
+
+
 @pytest.mark.parametrize("stamps", [[0, 1, 10**13], [5, 5, 5]])
 def test_impossible_stamps_are_an_error(stamps: list[int]) -> None:
     with pytest.raises(MediaError):

@@ -18,6 +18,8 @@ _LONG_STEP = 1.75
 _JITTER = 0.3
 """Share of a step by which others may differ and still be the same: soft telecine has 0.8 and 1.2."""
 _NEARLY_ALL = 0.9
+_SHORTEST_STEP, _LONGEST_STEP = 1 / 250, 900
+"""Seconds from one picture to the next at the usual rate."""
 _MOST_FRAMES = 10_000_000
 
 Steps = NDArray[np.float64]
@@ -101,8 +103,13 @@ def _at_usual_step(
     times: Steps, steps: Steps, rounding: float, tick: Fraction, declared: Sequence[Fraction]
 ) -> tuple[Fraction, Sequence[int | None]]:
     """The rate of the usual step, and the frame of each picture; None for a picture to drop."""
-    frequent = _frequent_step(steps, rounding)
-    for step in (_mean_step(steps, rounding), frequent):
+    # Pictures that follow each other faster than any screen shows them do not make the rate.
+    slow = steps[steps * float(tick) > _SHORTEST_STEP]
+    shown = slow if len(slow) else steps[steps > 0]
+    frequent = _frequent_step(shown, rounding)
+    if (seconds := frequent * float(tick)) > _LONGEST_STEP:
+        raise MediaError(f"the pictures of the video are {seconds:.0f} seconds apart")
+    for step in (_mean_step(shown, rounding), frequent):
         places = _places(steps, step, rounding)
         if places is not None:
             fps = _fitting_rate(times, places, tick, declared)
@@ -121,13 +128,12 @@ def _shown(last: int | None, tick: Fraction, fps: Fraction) -> int:
 
 def _mean_step(steps: Steps, rounding: float) -> float:
     """The mean of all steps but gaps."""
-    positive = steps[steps > 0]
-    return float(positive[positive <= _LONG_STEP * np.median(positive) + rounding].mean())
+    return float(steps[steps <= _LONG_STEP * np.median(steps) + rounding].mean())
 
 
 def _frequent_step(steps: Steps, rounding: float) -> float:
     """The mean of the largest group of about equal steps; of two groups of the shorter ones."""
-    ordered = np.sort(steps[steps > 0])
+    ordered = np.sort(steps)
     values = np.unique(ordered)
     slack = np.maximum(0.1 * values, rounding)
     sizes = np.searchsorted(ordered, values + slack, "right") - np.searchsorted(ordered, values - slack)
