@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from wangp_cli.media.clip import Frames, as_float
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read_audio import read_audio
 from wangp_cli.media.read_video import read_video
+from wangp_cli.media.stills import read_image
 
 pytestmark = pytest.mark.slow
 
@@ -95,6 +97,51 @@ def test_a_file_without_its_end_is_refused(case: Case, masters: Path, tmp_path: 
     for read in (probe, read_video):
         with pytest.raises(MediaError, match=r"is cut off|cannot read"):
             read(path)
+
+
+DAMAGED = (
+    "h264.mp4",
+    "hevc.mkv",
+    "vp9.webm",
+    "av1.mp4",
+    "mpeg2.ts",
+    "mpeg4.avi",
+    "theora.ogv",
+    "wmv2.wmv",
+    "loop.gif",
+)
+DAMAGED_AUDIO = (
+    "libmp3lame.mp3",
+    "flac.flac",
+    "libvorbis.ogg",
+    "aac.m4a",
+    "pcm_s16le.wav",
+    "libopus.opus",
+    "aac.aac",
+)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [case for case in (*PICTURES, *AUDIO) if case.name in DAMAGED + DAMAGED_AUDIO],
+    ids=lambda case: case.name,
+)
+def test_libraries_write_nothing_to_stderr_about_damage(
+    case: Case, masters: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = case.write(masters, tmp_path)
+    whole = path.read_bytes()
+    capfd.readouterr()
+    for seed in range(8):
+        random = np.random.default_rng(seed)
+        content = bytearray(whole)
+        for at in random.integers(40 * seed, len(content), 20):
+            content[at] = random.integers(256)
+        path.write_bytes(content)
+        for read in (probe, read_video, read_audio, read_image):
+            with suppress(MediaError):
+                read(path)
+    assert capfd.readouterr().err == ""
 
 
 def _pictures(path: Path, filters: str, like: Frames) -> Frames:

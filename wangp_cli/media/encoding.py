@@ -21,7 +21,8 @@ _OPUS_RATES = frozenset({8000, 12000, 16000, 24000, 48000})
 _AAC_LAYOUTS = ("mono", "stereo", "3.0", "3.0(back)", "2.1", "4.0", "quad", "5.0", "5.1", "7.1")
 _OPUS_LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 """Channel layouts whose names the codecs store, by number of channels."""
-_LOSSY_AUDIO_BITS = 192_000
+_LOSSY_AUDIO_BITS = 96_000
+"""Per second and channel; one channel gets as many as two."""
 _PROGRESSIVE = 1
 """FFmpeg's AVFieldOrder."""
 _X265_DELAY = 2
@@ -118,7 +119,7 @@ class AudioStreamEncoder:
         options = {"mapping_family": "1"} if encoder == "libopus" and audio.samples.shape[1] > 2 else {}
         self.stream = container.add_stream(encoder, rate=self.audio.rate, layout=self.layout, options=options)
         if encoder in {"aac", "libopus"}:
-            self.stream.bit_rate = _LOSSY_AUDIO_BITS
+            self.stream.bit_rate = _LOSSY_AUDIO_BITS * max(self.audio.samples.shape[1], 2)
         if encoder == "flac":
             self.stream.format = "s32"
 
