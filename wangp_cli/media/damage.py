@@ -10,8 +10,8 @@ from wangp_cli.media.decoding import decode_frames, video_stream
 from wangp_cli.media.opening import open_container
 from wangp_cli.media.video_index import video_index
 
-_MOST_PIXELS = 2**32
-"""Longer videos are not decoded for a check alone: this is 2000 frames of 1920x1080."""
+_MOST_PIXELS = 2**31
+"""Longer videos are not decoded for a check alone: this is 1000 frames of 1920x1080."""
 
 
 def damage_notice(path: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""Frame numbers at a constant rate, from the time stamps of frames that may have any."""
+"""Frames at a constant rate, from the time stamps of pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from wangp_cli.errors import MediaError
 _RATES = [Fraction(rate * 1000, 1001) for rate in (24, 30, 48, 60, 120)]
 _COARSEST_ROUNDING = Fraction(1, 100)
 """Seconds: a container with a longer tick than GIF counts frames, so its stamps are not rounded times."""
-_LONG_STEP = 1.75
+_GAP = 1.75
+"""Usual steps from which on a longer one is a gap."""
 _JITTER = 0.3
 """Share of a step by which others may differ and still be the same: soft telecine has 0.8 and 1.2."""
 _NEARLY_ALL = 0.9
@@ -123,12 +124,12 @@ def _at_usual_step(
 def _shown(last: int | None, tick: Fraction, fps: Fraction) -> int:
     """Frames for which the last picture is shown."""
     frames = (last or 0) * tick * fps
-    return round(frames) if frames > _LONG_STEP else 1
+    return round(frames) if frames > _GAP else 1
 
 
 def _mean_step(steps: Steps, rounding: float) -> float:
     """The mean of all steps but gaps."""
-    return float(steps[steps <= _LONG_STEP * np.median(steps) + rounding].mean())
+    return float(steps[steps <= _GAP * np.median(steps) + rounding].mean())
 
 
 def _frequent_step(steps: Steps, rounding: float) -> float:
@@ -191,18 +192,14 @@ def _standard_rates(rate: Fraction) -> list[Fraction]:
 def _numbers(exact: Steps) -> list[int | None]:
     """The frame of each picture, given its exact place; None for a picture that has to be dropped."""
     numbers: list[int | None] = []
-    latest = None
-    first = int(np.floor(exact[0] + 0.5))
-    for place in (exact - first).tolist():
-        number = int(np.floor(place + 0.5))
-        if latest is not None and number <= latest:
-            # One frame late is in time.
-            if latest + 1 - place >= 1:
-                numbers.append(None)
-                continue
-            number = latest + 1
-        numbers.append(number)
-        latest = number
+    latest = -1
+    for place in exact.tolist():
+        number = max(int(place + 0.5), latest + 1)
+        if number - place < 1:
+            latest = number
+            numbers.append(number)
+        else:
+            numbers.append(None)
     return numbers
 
 
