@@ -129,6 +129,18 @@ def test_any_frame_is_found_by_its_number(suffix: str, counted: Path, tmp_path: 
         assert np.array_equal(next(stream_video(path, start=start)), frames[start : start + 16])
 
 
+def test_pictures_whose_stamps_follow_the_order_of_decoding_are_shown_in_their_own(tmp_path: Path) -> None:
+    source, raw, path = (tmp_path / name for name in ("source.mp4", "raw.h264", "raw.mp4"))
+    ffmpeg(f"-f lavfi -i testsrc2=s=64x64:r=24 -frames:v 16 {X264} -bf 3", source)
+    ffmpeg("-i", source, "-c copy -bsf:v h264_mp4toannexb", raw)
+    ffmpeg("-r 24 -i", raw, "-c copy", path)
+    whole, frames = read_video(source).frames.astype(int), read_video(path).frames
+    assert len(frames) == decoded_frames(path)
+    order = [int(np.abs(whole - frame).mean(axis=(1, 2, 3)).argmin()) for frame in frames]
+    assert order == sorted(set(order))
+    assert np.array_equal(read_frames(path, [7, 3]), frames[[7, 3]])
+
+
 def test_transport_streams_one_behind_another_are_one_video(counted: Path, tmp_path: Path) -> None:
     path = tmp_path / "twice.ts"
     path.write_bytes(counted.read_bytes() * 2)

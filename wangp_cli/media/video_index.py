@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ _LONGEST_GAP = Fraction(7200)
 """Seconds between pictures of a file."""
 _CLOCK_STEP = Fraction(10)
 """Seconds that FFmpeg, too, takes for the step of a clock that starts again."""
+_SAMPLE = 16
+"""Pictures that tell whether stamps are in order."""
 _STREAMED = frozenset({"mpegts", "mpeg"})
 """Containers without an index, whose clock may start again."""
 
@@ -115,10 +117,9 @@ class _Stream:
 def _read_index(path: Path, version: tuple[int, ...]) -> VideoIndex:  # noqa: ARG001 - the key of the cache
     stream = _read_stream(path)
     packets, tick = stream.packets, stream.tick
-    stamps = None if stream.container == "avi" and stream.delay else _packet_stamps(path, stream)
-    by_stamp = stamps is not None
-    if stamps is None and stream.container == "avi":
-        stamps = _avi_stamps(packets, stream.delay)
+    coded = _in_decoding_order(path, stream)
+    stamps = _places(packets, stream.delay) if coded else _packet_stamps(path, stream)
+    by_stamp = stamps is not None and not coded
     if stamps is None:
         stamps = _decoded_stamps(path, stream)
     if not stamps:
@@ -136,8 +137,12 @@ def _read_index(path: Path, version: tuple[int, ...]) -> VideoIndex:  # noqa: AR
         for packet in packets
         if packet.key and packet.pts is not None
     )
+    times = constant_times(stamps, tick, stream.rates, last)
+    if stream.container == "avi" and packets[0].dts is not None:
+        # AVI counts frames, in which FFmpeg's presentation times are late.
+        times = replace(times, start=packets[0].dts * tick)
     return VideoIndex(
-        times=constant_times(stamps, tick, stream.rates, last),
+        times=times,
         stamps=stamps,
         by_stamp=by_stamp,
         keys=[pts for pts, _ in keys],
@@ -239,8 +244,24 @@ def _stamps_from_first_key(path: Path, packets: Sequence[_Packet]) -> list[int] 
     return None if None in stamps[first:] else pictures + sorted(later)
 
 
-def _avi_stamps(packets: Sequence[_Packet], delay: int) -> list[int] | None:
-    """AVI counts frames in the order of decoding, `delay` of them before the picture shown first."""
+def _in_decoding_order(path: Path, stream: _Stream) -> bool:
+    """Whether stamps follow the order of decoding, though pictures are shown in another: AVI has no other."""
+    given = (packet.dts if packet.pts is None else packet.pts for packet in stream.packets if packet.shown)
+    stamps = [stamp for stamp in given if stamp is not None]
+    if (
+        not stream.delay
+        or len(stamps) < sum(p.shown for p in stream.packets)
+        or stamps != sorted(set(stamps))
+    ):
+        return False
+    with open_container(path) as opened:
+        frames = decode_frames(opened, video_stream(opened, path))
+        shown = [-1 if frame.pts is None else frame.pts for frame in islice(frames, _SAMPLE)]
+    return any(after <= before for before, after in pairwise(shown))
+
+
+def _places(packets: Sequence[_Packet], delay: int) -> list[int] | None:
+    """Stamps in the order of display, with decoding `delay` pictures ahead; None if some are missing."""
     places = sorted(packet.dts for packet in packets if packet.shown and packet.dts is not None)
     if len(places) != len(set(places)) or len(places) != sum(packet.shown for packet in packets):
         return None
