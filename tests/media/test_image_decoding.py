@@ -122,9 +122,16 @@ def test_libraries_do_not_write_to_stderr(tmp_path: Path, capfd: pytest.CaptureF
         path.write_bytes(damaged)
         with pytest.raises(MediaError, match=r"damaged\.tif"):
             probe(path)
-    path.write_bytes(b"II*\0\xff\0\0\0" + bytes(200))
-    with pytest.raises(MediaError, match=r"damaged\.tif"):
-        probe(path)
+    write_tiff(path, (RAMP * 255).astype(np.uint8), UNSIGNED)
+    whole = path.read_bytes()
+    too_many_channels = whole.replace(
+        struct.pack("<HHII", 277, 4, 1, 1), struct.pack("<HHII", 277, 4, 1, 999)
+    )
+    second_page_without_size = whole[:130] + struct.pack("<IH", 130, 0) + whole[134:]
+    for content in (b"II*\0\xff\0\0\0" + bytes(200), too_many_channels, second_page_without_size):
+        path.write_bytes(content)
+        with pytest.raises(MediaError, match=r"damaged\.tif"):
+            probe(path)
     assert capfd.readouterr() == ("", "")
 
 

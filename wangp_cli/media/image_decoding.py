@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import logging
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -59,7 +61,7 @@ def open_image(path: Path) -> Iterator[Image.Image]:
     Raises:
         MediaError: not an image of a known format, or too large.
     """
-    _silence_libtiff()
+    _silence_libraries()
     formats = (*_READ, _heif_format(path)) if media_suffix(path) == ".heic" else _READ
     with media_errors(path, "image"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -74,9 +76,18 @@ def open_image(path: Path) -> Iterator[Image.Image]:
                 f"{str(path)!r} is a broken picture, or one of a kind that is not supported",
                 hint="save it as a PNG",
             ) from error
-        with image:
+        with image, _header_errors(path):
             check_pixels(image.width, image.height, path)
             yield image
+
+
+@contextmanager
+def _header_errors(path: Path) -> Iterator[None]:
+    """A context for errors that Pillow raises where it takes the header of a broken file for sound."""
+    try:
+        yield
+    except (TypeError, AttributeError, struct.error) as error:
+        raise MediaError(f"{str(path)!r} is a broken picture: {error}") from error
 
 
 def decode_image(path: Path) -> StoredImage:
@@ -221,8 +232,9 @@ def _deep_codec(path: Path, image: Image.Image) -> str | None:
 
 
 @cache
-def _silence_libtiff() -> None:
-    """Keep libtiff from writing to stderr; Pillow tells its errors as exceptions."""
+def _silence_libraries() -> None:
+    """Keep libtiff and Pillow's own log from writing to stderr; errors are raised as well."""
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
     with suppress(OSError, AttributeError):
         library = ctypes.CDLL(PIL._imaging.__file__)
         for set_handler in (library.TIFFSetErrorHandler, library.TIFFSetWarningHandler):

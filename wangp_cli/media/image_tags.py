@@ -38,7 +38,7 @@ def colour_tags(path: Path, image: Image.Image) -> ColourTags:
             return ColourTags(context.color_trc, context.color_primaries)
     if (profile := image.info.get("nclx_profile")) is not None:
         return ColourTags(profile["transfer_characteristics"], profile["color_primaries"])
-    if (code := _icc_code_points(image.info.get("icc_profile", b""))) is not None:
+    if (code := _icc_code_points(image.info.get("icc_profile") or b"")) is not None:
         return code
     return _png_tags(path, image) if image.format == "PNG" else ColourTags()
 
@@ -46,7 +46,7 @@ def colour_tags(path: Path, image: Image.Image) -> ColourTags:
 def _png_tags(path: Path, image: Image.Image) -> ColourTags:
     if (chunk := _png_chunk(path, b"cICP")) is not None and len(chunk) >= 2:
         return ColourTags(chunk[1], chunk[0])
-    if "icc_profile" in image.info or "srgb" in image.info:
+    if image.info.get("icc_profile") or "srgb" in image.info:
         return ColourTags()
     # Other gammas than 1 are that of sRGB or mean it: programs disagree on how to write BT.709.
     linear = image.info.get("gamma", 0) > 0.9
