@@ -13,8 +13,10 @@ from typing import Any, BinaryIO
 from wangp_cli.commands._batch_options import BatchOptions
 from wangp_cli.commands._table import write_json
 from wangp_cli.errors import RequestError, WangpError
+from wangp_cli.files.same_file import is_same_file
 from wangp_cli.runtime.events import stdin
 from wangp_cli.runtime.events.types import Fault, Log
+from wangp_cli.runtime.history.log import HISTORY
 from wangp_cli.runtime.intake import TaskLine, Watcher, each_image, each_video, read_lines
 from wangp_cli.runtime.intake.folder_tasks import PLACEHOLDER
 from wangp_cli.runtime.intake.url_fetch import UrlFetcher
@@ -39,6 +41,7 @@ def batch_plan(values: Mapping[str, Any], options: BatchOptions, session: Sessio
     """
     folder = Path(values.get("output_dir") or session.settings.output_dir).expanduser().absolute()
     shard = _shard(options.shard)
+    _check_history_apart(options, session.manifest_path or folder / HISTORY)
     defaults = [Layer(kind="command", values={"type": "generate"})]
     defaults += [
         Layer(kind="preset", name=name, values=session.presets.get(name).values) for name in options.preset
@@ -65,6 +68,17 @@ def batch_plan(values: Mapping[str, Any], options: BatchOptions, session: Sessio
         resume=options.resume or options.watch is not None,
         bounded=options.is_stream or options.watch is not None,
     )
+
+
+def _check_history_apart(options: BatchOptions, history: Path) -> None:
+    """Refuse to read tasks from the file to which their manifests are appended."""
+    for name, path in (("tasks", options.tasks and Path(options.tasks)), ("watch", options.watch)):
+        if path and is_same_file(path, history):
+            raise RequestError(
+                name,
+                f"{path} is the run history, which this run appends to",
+                hint="use another --output-dir, or name another history by --manifest-path",
+            )
 
 
 def url_fetcher(options: BatchOptions, folder: Path, session: Session) -> UrlFetcher:

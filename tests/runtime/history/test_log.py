@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -88,3 +90,23 @@ def test_the_name_of_a_new_history_reaches_the_disk(tmp_path: Path, monkeypatch:
     synced.clear()
     append_lines(history, [{"b": 2}])
     assert synced == [history]
+
+
+def test_a_history_that_cannot_be_written_is_found_before_the_work() -> None:
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    history = folder / "history"
+    history.write_text('{"task_id": "a", "status": "success"}\n')
+    history.chmod(0o444)
+    # Root may write everything.
+    if is_root := os.geteuid() == 0:
+        os.seteuid(65534)
+    try:
+        for use in (check_history, lambda path: append_lines(path, [{"a": 1}])):
+            with pytest.raises(NoSpaceError, match=r"manifest_path: .*history cannot be written") as caught:
+                use(history)
+            assert "--manifest-path" in str(caught.value.hint)
+    finally:
+        if is_root:
+            os.seteuid(0)
+        shutil.rmtree(folder)

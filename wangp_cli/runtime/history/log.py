@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from wangp_cli.errors import NoSpaceError, RequestError
-from wangp_cli.files.atomic import disk_error
+from wangp_cli.files.atomic import disk_error, reason_of
 from wangp_cli.files.folders import make_folder, sync_folder
 from wangp_cli.files.locks import lock
 
@@ -57,28 +57,33 @@ def append_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
         finally:
             os.close(handle)
     except OSError as error:
-        raise disk_error(error, path) from None
+        known = disk_error(error, path)
+        raise _unwritable(path, error) if isinstance(known, NoSpaceError) else known from None
+
+
+def _unwritable(path: Path, error: OSError) -> NoSpaceError:
+    return NoSpaceError(
+        f"manifest_path: {path} cannot be written: {reason_of(error)}",
+        hint="--manifest-path picks another file",
+    )
 
 
 def check_history(path: Path) -> None:
-    """Check that a file to append to is missing, empty or a run history.
+    """Check that a file to append to is missing, or can be written and is empty or a run history.
 
     Raises:
         RequestError: it has other content, or is no file.
-        NoSpaceError: it cannot be read.
+        NoSpaceError: it cannot be written.
     """
     if not path.exists():
         return
     if not path.is_file():
         raise RequestError("manifest_path", f"{path} is not a file")
     try:
-        with path.open("rb") as file:
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND), "rb") as file:
             first = file.readline(LONGEST_LINE)
     except OSError as error:
-        raise NoSpaceError(
-            f"manifest_path: {path} cannot be read: {error.strerror}",
-            hint="--manifest-path picks another file",
-        ) from None
+        raise _unwritable(path, error) from None
     if first and not _is_history_line(first):
         raise RequestError(
             "manifest_path", f"{path} holds something other than a run history", hint="name another file"

@@ -10,7 +10,7 @@ from wangp_cli.errors import RequestError
 from wangp_cli.files.same_file import is_same_file, lies_in
 from wangp_cli.runtime.events.events_file import check_apart
 from wangp_cli.runtime.history.log import HISTORY, check_history
-from wangp_cli.runtime.request.output_paths import result_files
+from wangp_cli.runtime.request.output_paths import check_writable, result_files
 
 if TYPE_CHECKING:
     from wangp_cli.runtime.session import Session
@@ -43,6 +43,7 @@ def check_files_apart(task: Task, outputs: Sequence[Path], loras: Sequence[Path]
                 raise RequestError(field, f"{path} lies in {folder}, whose files are replaced", hint=hint)
     for path in session.files_used:
         _check_not_replaced(written, path, "a file that this run reads")
+    check_writable("manifest_path", history.parent, session.writable)
     check_history(history)
     if session.events_file:
         check_apart(session.events_file, [*results, history])
