@@ -9,7 +9,7 @@ from accelerate import init_empty_weights
 
 from tests.conftest import Make, Run
 from wangp_cli.catalogue import Catalogue, presets_dir, read_yaml
-from wangp_cli.errors import ModelError
+from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.models import Network
 from wangp_cli.pipelines.checkpoints.network_classes import network_class
 from wangp_cli.tasks.generate import Generate
@@ -145,3 +145,10 @@ def test_every_shipped_model_has_what_a_shot_needs() -> None:
         assert spec.grid.size(width, height) == (width, height), spec.name
         assert spec.grid.frames(spec.defaults["frames"]) == spec.defaults["frames"], spec.name
         assert spec.requires <= spec.accepts, spec.name
+
+
+@pytest.mark.parametrize("name", ["a.safetensors", "x/y.GGUF", "./workflow.json", "C:\\x.pth"])
+def test_the_name_of_a_file_is_no_model(name: str) -> None:
+    with pytest.raises(RequestError, match="there is no model") as caught:
+        Catalogue().get(name)
+    assert caught.value.hint == f"`wangp models add NAME {name}` makes a model of weight files"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,8 @@ from wangp_cli.traits import Entry, Traits
 from wangp_cli.validation import fault_message
 
 T = TypeVar("T")
+FILE_NAME = re.compile(r"[/\\]|\.(safetensors|sft|gguf|pth?|bin|ckpt|json)$", re.IGNORECASE)
+"""Matches what is the name of a file, and of no model."""
 MAX_YAML_BYTES = 1 << 20
 MAX_YAML_DEPTH = 100
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -57,7 +60,12 @@ class Catalogue:
         by_alias = {alias: spec for spec in self.models.values() for alias in spec.aliases}
         if name in by_alias:
             return by_alias[name]
-        hint = nearest(name, [*self.models, *by_alias]) or "`wangp models` lists them"
+        # The disk is not asked: a task line must not learn which files there are.
+        hint = (
+            f"`wangp models add NAME {name}` makes a model of weight files"
+            if FILE_NAME.search(name)
+            else nearest(name, [*self.models, *by_alias]) or "`wangp models` lists them"
+        )
         raise RequestError("model", f"there is no model {name!r}", hint=hint)
 
     @cached_property

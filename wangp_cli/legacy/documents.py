@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from wangp_cli.errors import RequestError
+from wangp_cli.files import comfyui
 from wangp_cli.legacy.old_keys import ONLY_LIGHTX2V_KEYS, ONLY_OLD_KEYS, ONLY_WORKER_KEYS
 from wangp_cli.legacy.task_types import is_old_type, task_type_of
 from wangp_cli.tasks import TASKS, TaskTypes
@@ -34,10 +35,10 @@ def kind_of(settings: Mapping[str, Any], tasks: TaskTypes = TASKS) -> DocumentKi
 
 
 def _kind_by_keys(settings: Mapping[str, Any]) -> DocumentKind:
-    if _is_comfyui(settings):
+    if kind := comfyui.describe(settings):
         raise RequestError(
             "document",
-            "it is a workflow of ComfyUI, which is not read",
+            f"it is {kind}, which is not read",
             hint="give its prompt and its values as flags or as keys of a task",
         )
     # A task without a type may use old keys beside our own names; it stays a document of ours.
@@ -59,10 +60,3 @@ def is_wangp_type(name: Any) -> bool:
 def is_definition(settings: Mapping[str, Any]) -> bool:
     """Whether a document defines a model of WanGP; its other keys are the model's default settings."""
     return isinstance(settings.get("model"), dict)
-
-
-def _is_comfyui(settings: Mapping[str, Any]) -> bool:
-    if isinstance(settings.get("nodes"), list) and isinstance(settings.get("links"), list):
-        return True
-    nodes = [value for value in settings.values() if isinstance(value, dict) and "class_type" in value]
-    return bool(nodes) and len(nodes) == len(settings)

@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from wangp_cli.errors import ModelError, first_line
+from wangp_cli.files.comfyui import describe_file
 from wangp_cli.files.shard_index import INDEX_ENDING, shards_of
 from wangp_cli.pipelines.checkpoints import gguf_header
 
@@ -28,7 +29,6 @@ GGUF = (".gguf",)
 PICKLES = (".pt", ".pth", ".bin", ".ckpt")
 WRAPPERS = ("state_dict", "model", "module", "generator_ema", "generator")
 """Keys of a pickle under which training tools nest the state dict."""
-SNIFFED_BYTES = 1 << 20
 SHARD = re.compile(r"-\d+-of-\d+\.")
 """In names of files that hold one network together."""
 OTHER_PARTS = {
@@ -101,20 +101,8 @@ def open_weights(path: Path, *, allow_pickle: bool = False) -> WeightFile:
             return _Pickle(path)
     raise ModelError(
         f"{path} is not a weight file of a supported format: .safetensors, .sft or .gguf"
-        + (f"; it is {_kind_of_json(path)}" if kind == ".json" else "")
+        + (f"; it is {found}" if (found := describe_file(path)) else "")
     )
-
-
-def _kind_of_json(path: Path) -> str:
-    """What a JSON file is that was given for weights."""
-    try:
-        with path.open("rb") as file:
-            text = file.read(SNIFFED_BYTES)
-    except OSError:
-        return "a JSON file"
-    if b'"class_type"' in text:
-        return "an API prompt of ComfyUI"
-    return "a workflow of ComfyUI" if b'"nodes"' in text and b'"links"' in text else "a JSON file"
 
 
 def open_network(paths: Sequence[Path], *, allow_pickle: bool = False) -> list[WeightFile]:
