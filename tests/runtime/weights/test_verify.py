@@ -34,11 +34,24 @@ def test_wrong_files_are_found_and_removed_from_the_receipt(tmp_path: Path) -> N
     assert list(left.files) == ["vae/same.safetensors"]
 
 
+def test_files_without_a_checksum_are_read_for_values_that_are_not_finite(tmp_path: Path) -> None:
+    folder = tiny.save("t2v", tmp_path)
+    [file] = (folder / "transformer").glob("*.safetensors")
+    weights = load_file(file)
+    weights["proj_out.bias"][3] = float("nan")
+    save_file(weights, file)
+    readable, broken = verify(tiny.spec("t2v", source=Source(folder=folder)), tmp_path, lambda _: None)
+    assert (readable.state, broken.path, broken.state) == ("readable", file, "broken")
+    assert broken.note == "proj_out.bias has values that are not finite"
+
+
 def test_weights_that_a_run_could_not_load_are_broken(tmp_path: Path) -> None:
     folder = tiny.save("t2v", tmp_path)
     spec = tiny.spec("t2v", source=Source(folder=folder))
-    [finding] = verify(spec, tmp_path, print)
+    read: list[Path] = []
+    [finding] = verify(spec, tmp_path, read.append)
     assert (finding.path, finding.state) == (folder, "readable")
+    assert {path.parent.name for path in read} == {"text_encoder", "transformer", "vae"}
     [file] = (folder / "vae").glob("*.safetensors")
     weights = load_file(file)
     weights.popitem()

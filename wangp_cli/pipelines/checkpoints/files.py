@@ -105,6 +105,16 @@ def open_weights(path: Path, *, allow_pickle: bool = False) -> WeightFile:
     )
 
 
+def first_not_finite(path: Path, *, allow_pickle: bool = False) -> str | None:
+    """The key of the first tensor of a file that has infinite values or NaN; reads the whole file.
+
+    Raises:
+        ModelError: as for `open_weights`.
+    """
+    file = open_weights(path, allow_pickle=allow_pickle)
+    return next((key for key in file.tensor_info if not torch.isfinite(file.tensor(key).float()).all()), None)
+
+
 def open_network(paths: Sequence[Path], *, allow_pickle: bool = False) -> list[WeightFile]:
     """Open the files of one network.
 

@@ -12,7 +12,7 @@ from wangp_cli.models import ModelSpec, Source
 from wangp_cli.pipelines.base import Weights
 from wangp_cli.runtime.weights.download import checksums
 from wangp_cli.runtime.weights.fetch import needed_repositories
-from wangp_cli.runtime.weights.locate import expected, folder_of, missing_file
+from wangp_cli.runtime.weights.locate import INDEX, expected, folder_of, missing_file
 from wangp_cli.runtime.weights.receipt import Receipt
 
 State = Literal["ok", "readable", "missing", "changed", "broken"]
@@ -34,7 +34,7 @@ def verify(spec: ModelSpec, models_dir: Path, report: Callable[[Path], None]) ->
     Args:
         spec: the model.
         models_dir: folder of all weights.
-        report: called with each file before its checksum is computed.
+        report: called with each file before it is read.
     """
     findings = []
     if missing := missing_file(spec, models_dir):
@@ -46,7 +46,31 @@ def verify(spec: ModelSpec, models_dir: Path, report: Callable[[Path], None]) ->
     _remove_from_receipts(spec, models_dir, bad)
     if not bad:
         findings.append(_readable(spec, models_dir))
+    if findings[-1].state == "readable":
+        weights, known = expected(spec, models_dir), {finding.path for finding in findings}
+        for file in _weight_files(weights):
+            if file not in known:
+                report(file)
+                findings += _broken_numbers(file, weights)
     return findings
+
+
+def _weight_files(weights: Weights) -> list[Path]:
+    """The weight files that a run reads."""
+    single = [file for _, files in weights.files for file in files if file.suffix != ".json"]
+    in_parts = weights.folder.glob("*/*.safetensors") if (weights.folder / INDEX).is_file() else ()
+    return [*single, *sorted(in_parts)]
+
+
+def _broken_numbers(file: Path, weights: Weights) -> list[Finding]:
+    """A finding for the first tensor of a file without checksum that has values which are not finite."""
+    from wangp_cli.pipelines.checkpoints.files import first_not_finite
+
+    try:
+        key = first_not_finite(file, allow_pickle=weights.allow_pickle)
+    except ModelError as error:
+        return [Finding(path=file, state="broken", note=error.message)]
+    return [Finding(path=file, state="broken", note=f"{key} has values that are not finite")] if key else []
 
 
 def _remove_from_receipts(spec: ModelSpec, models_dir: Path, bad: set[Path]) -> None:
