@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from wangp_cli.grid import Grid
+from wangp_cli.trained import Trained
 from wangp_cli.traits import Entry, Traits
 
 Accepts = Literal[
@@ -166,6 +167,7 @@ class ModelSpec(Entry):
         most_references: most reference images of a run; None for any number.
         means: unusual meanings of inputs, by input.
         defaults: default values by field of the task.
+        trained: what it was trained on; None if it generalises.
         text_length: length of the prompt in tokens.
         parameters: published number of parameters of an auxiliary network.
         licence_note: restrictions of the licence.
@@ -193,6 +195,7 @@ class ModelSpec(Entry):
     means: dict[Accepts, str] = Field(default_factory=dict)
     grid: Grid = Field(default_factory=Grid)
     defaults: dict[str, Any] = Field(default_factory=dict)
+    trained: Trained | None = None
     text_length: int = 512
     parameters: int | None = None
     licence: str = "unknown"

@@ -36,6 +36,7 @@ def test_a_plan_needs_neither_weights_nor_torch(folder: Path, home: Path) -> Non
 
 def test_portions_are_in_frames_or_seconds(run: Run, folder: Path) -> None:
     words = ["--portion", "0.25s-0.5s:a: b", "--portion", "20-29", "--gap", 4, "--gap", 12]
+    words += ["--sliding-window-size", "0"]
     plan = run("edit", "a.mp4", *words, "--plan", "--json", code=0).json()
     assert [(s["start"], s["frames"], s["removed"]) for s in plan["segments"]] == [(4, 4, 4), (20, 12, 10)]
     assert (plan["total"], plan["removed"], plan["gap"]) == (42, 14, 16)

@@ -49,9 +49,10 @@ def test_the_model_says_how_long_parts_are_where_nobody_does(run: Run, folder: P
     assert (plan["total"], plan["anchors"], plan["fps"]) == (34, [0, 16, 33], "8")
     assert not plan["notices"]
     assert folder
-    # The starter does not know the words that stand in for a prompt, but nobody has said them.
+    # The words that stand in for a prompt are not named: nobody has said them.
     notices = run("travel", *IMAGES, "--dry-run", code=0).json()["notices"]
-    assert not [notice for notice in notices if "trained" in notice]
+    assert any(notice.startswith("prompt: there is none, and starter needs a shape") for notice in notices)
+    assert not [notice for notice in notices if "smooth" in notice]
 
 
 @pytest.mark.parametrize(

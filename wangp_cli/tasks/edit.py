@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -75,6 +75,13 @@ class Edit(EditContext, OverlapOptions, EditedPortions, Planned):
     keep_ends: Annotated[
         bool, Flag("Keep the first and the last frame of each portion, and crossfade none.")
     ] = False
+
+    @classmethod
+    def model_defaults(cls, spec: ModelSpec) -> Mapping[str, Any]:
+        """Those of the model, with runs of the length that it was trained on."""
+        if (trained := spec.trained) is None:
+            return spec.defaults
+        return {"sliding_window_size": trained.frames, "context": trained.context, **spec.defaults}
 
     @property
     def videos(self) -> tuple[Path, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -62,6 +62,18 @@ class Generate(MediaInputs, CameraOptions, SeamOptions, WindowOptions, Shot, Ren
     count: Annotated[
         int, Field(ge=1, le=1000), Flag("Results to make, with consecutive seeds.", metavar="N")
     ] = 1
+
+    @classmethod
+    def model_defaults(cls, spec: ModelSpec) -> Mapping[str, Any]:
+        """Those of the model, with windows as long as the clips that it was trained on."""
+        if spec.trained is None or not spec.continues:
+            return spec.defaults
+        return {"sliding_window_size": spec.trained.frames, **spec.defaults}
+
+    @property
+    def prompts_of_runs(self) -> tuple[str, ...]:
+        """The prompt, or those of the windows."""
+        return self.window_prompts or (self.prompt,)
 
     @property
     def all_prompts(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -113,6 +113,13 @@ class Inpaint(InpaintContext, RunLength, InpaintRegion, Planned):
         "832x480"
     )
     fps: Annotated[Rate, Flag("Frames per second of the file.", metavar="RATE", default="the video's")] = "16"
+
+    @classmethod
+    def model_defaults(cls, spec: ModelSpec) -> Mapping[str, Any]:
+        """Those of the model, with context for runs of the length that it was trained on."""
+        if (trained := spec.trained) is None:
+            return spec.defaults
+        return {"frames": trained.frames, "context": trained.context, **spec.defaults}
 
     @property
     def videos(self) -> tuple[Path, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,9 @@ from wangp_cli.plan.model import JoinPlan, broadcast
 from wangp_cli.tasks.fields import MANY, Counts, Flag, Input, Rate, Size, Spec
 from wangp_cli.tasks.planned import Fit, OverlapOptions, Planned, Sound
 from wangp_cli.tasks.render import Shape
+
+DEFAULT_GAP = 53
+"""New frames of a join: with the default context they fill 69 frames, one run of most models."""
 
 
 class JoinInputs(Spec):
@@ -43,7 +46,14 @@ class JoinOptions(Spec):
             metavar="insert|replace",
         ),
     ] = ("insert",)
-    gap: Annotated[Counts, Flag("New frames of a join; repeatable, one for each.", metavar="N")] = (53,)
+    gap: Annotated[
+        Counts,
+        Flag(
+            "New frames of a join; repeatable, one for each.",
+            metavar="N",
+            default=f"{DEFAULT_GAP}, or what one run of the model has room for",
+        ),
+    ] = (DEFAULT_GAP,)
     context: Annotated[
         Counts,
         Flag(
@@ -79,6 +89,15 @@ class Join(JoinOptions, OverlapOptions, JoinInputs, Planned):
         Rate,
         Flag("Frames per second of the file; clips are fitted.", metavar="RATE", default="the first clip's"),
     ] = "16"
+
+    @classmethod
+    def model_defaults(cls, spec: ModelSpec) -> Mapping[str, Any]:
+        """Those of the model, with a gap and context that fill one run of the length it was trained on."""
+        if (trained := spec.trained) is None:
+            return spec.defaults
+        gap = max(1, min(DEFAULT_GAP, trained.frames - 2 * trained.context))
+        windows = {"sliding_window_size": trained.frames, "context": trained.context, "gap": gap}
+        return {**windows, **spec.defaults}
 
     @property
     def videos(self) -> tuple[Path, ...]:

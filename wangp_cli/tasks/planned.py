@@ -144,6 +144,11 @@ class Planned(PartLoraOptions, PartPhases, PartNoise, SeamOptions, DebugOutputs,
         return self.prompt
 
     @property
+    def prompts_of_runs(self) -> tuple[str, ...]:
+        """The prompt of each part, with the text around it."""
+        return tuple(_join_texts(self.text_before, prompt, self.text_after) for prompt in self.prompts)
+
+    @property
     def all_prompts(self) -> str:
         """All prompts as one text."""
         return _join_texts(self.text_before, *self.prompts, self.text_after)

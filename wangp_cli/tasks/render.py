@@ -89,6 +89,11 @@ class Render(Runtime, Encoding, LoraOptions, Sampling, Canvas, Task, ModelChoice
         } | super().name_fields(index)
 
     @property
+    def prompts_of_runs(self) -> tuple[str, ...]:
+        """The prompt of each run of the model; a single one where it is the same for all."""
+        return ()
+
+    @property
     def all_prompts(self) -> str:
         """All prompts as one text."""
         return ""

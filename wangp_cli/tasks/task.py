@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
-from wangp_cli.models import Kind
+from wangp_cli.models import Kind, ModelSpec
 from wangp_cli.tasks.fields import MANY, Flag, Input, Spec
 from wangp_cli.tasks.stages import TASK_STAGES, StageShare
 
@@ -187,6 +187,11 @@ class Task(Output, Identity):
         """The fields that name input files."""
         marks = ((name, mark) for name, field in cls.model_fields.items() for mark in field.metadata)
         return {name: mark for name, mark in marks if isinstance(mark, Input)}
+
+    @classmethod
+    def model_defaults(cls, spec: ModelSpec) -> Mapping[str, Any]:
+        """The values that fields have by default with a model."""
+        return spec.defaults
 
     def media(self) -> dict[str, tuple[Path, ...]]:
         """Paths of the input files that are given, by field."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -111,6 +111,11 @@ class Travel(AdjustmentOptions, StructureOptions, TravelOptions, PartLengths, Tr
     size_inputs: ClassVar[tuple[str, ...]] = ("video_source", "images")
     rate_inputs: ClassVar[tuple[str, ...]] = ("video_source",)
     type: Literal["travel"] = "travel"
+
+    @classmethod
+    def model_defaults(cls, spec: ModelSpec) -> Mapping[str, Any]:
+        """Those of the model, without overlap where a part fills a run of the length it was trained on."""
+        return spec.defaults if spec.trained is None else {"overlap": 0, **spec.defaults}
 
     @property
     def videos(self) -> tuple[Path, ...]:

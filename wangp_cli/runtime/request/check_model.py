@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from itertools import starmap
 from typing import TYPE_CHECKING
@@ -11,10 +10,8 @@ from wangp_cli.accelerators import NO_ACCELERATOR
 from wangp_cli.errors import RequestError
 from wangp_cli.notices import Notice
 from wangp_cli.runtime.request.camera_poses import frame_poses
-from wangp_cli.runtime.weights.locate import shipped_vocabulary
 from wangp_cli.tasks.camera import CameraOptions
 from wangp_cli.tasks.flags import flag_of
-from wangp_cli.tasks.planned import UNPROMPTED
 from wangp_cli.tasks.runtime import MASKLESS
 
 if TYPE_CHECKING:
@@ -198,17 +195,3 @@ def _option_or_field(field: str, task: type[Render]) -> str:
     """The command line option of a field; the field's name if it has none."""
     flag = flag_of(task, field)
     return flag.option(field) if flag else field
-
-
-def vocabulary_notices(prompt: str, spec: ModelSpec) -> list[Notice]:
-    """A notice of the words in a prompt that a model of the package was not trained on."""
-    vocabulary = shipped_vocabulary(spec.source.package) if spec.source.package else None
-    if not vocabulary:
-        return []
-    known = vocabulary | set(UNPROMPTED.split())
-    unknown = [word for word in re.findall(r"[^\W\d_]+", prompt.lower()) if word not in known]
-    if not unknown:
-        return []
-    words = ", ".join(dict.fromkeys(unknown))
-    text = f"{spec.name} was not trained on: {words}; for anything else use a real model, see `wangp models`"
-    return [Notice(field=None, text=text)]

@@ -88,7 +88,7 @@ def _model_layers(
     """The layers of the model and, above it, of the accelerator."""
     if spec is None:
         return []
-    of_model = Layer(kind="model", name=spec.name, values=spec.defaults)
+    of_model = Layer(kind="model", name=spec.name, values=task_type.model_defaults(spec))
     if "accelerator" not in task_type.model_fields:
         return [of_model]
     return [of_model, *_accelerator_layers(layers, spec, session)]

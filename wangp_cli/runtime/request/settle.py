@@ -10,7 +10,7 @@ from wangp_cli.runtime.loras.experts import pair_by_name
 from wangp_cli.runtime.loras.select import LoraUse, find_loras, source_notices
 from wangp_cli.runtime.request.check_apart import check_files_apart
 from wangp_cli.runtime.request.check_inputs import check_inputs, rate_notices, speech_notices
-from wangp_cli.runtime.request.check_model import check_model, check_recamera, vocabulary_notices
+from wangp_cli.runtime.request.check_model import check_model, check_recamera
 from wangp_cli.runtime.request.draft import Draft
 from wangp_cli.runtime.request.output_paths import (
     check_writable,
@@ -25,6 +25,7 @@ from wangp_cli.runtime.request.steps import (
     settle_seed,
     settle_size,
 )
+from wangp_cli.runtime.request.trained_range import trained_range_notices
 from wangp_cli.runtime.request.unused_values import Run, unused_values
 from wangp_cli.tasks.fields import MAX_SEED, size_of
 from wangp_cli.tasks.render import Render
@@ -143,7 +144,7 @@ def _render_request(
         *unused_values(Run(task=task, spec=spec, frames=frames, plan=draft.plan), draft.origin),
         *rate_notices(task, draft.facts, draft.plan, draft.rate),
         *speech_notices(draft.facts, draft.plan, frames, draft.rate),
-        *vocabulary_notices(task.all_prompts, spec),
+        *trained_range_notices(task, spec, draft.facts, frames, draft.plan),
         *source_notices(loras),
     ]
     return RenderRequest(
