@@ -96,7 +96,7 @@ def test_every_line_of_the_cookbook_can_be_resolved(
             continue
         asked, output = made["request"], Path(made["outputs"][0])
         if output.suffix == ".png":
-            shutil.copy(SAMPLES / "cookbook" / "star.png", output)
+            shutil.copy(SAMPLES / "cookbook" / "left.png", output)
             continue
         frames = made["plan"]["total"] if "plan" in made else asked["frames"]
         write_video(

@@ -14,6 +14,7 @@ from wangp_cli.models import ModelSpec
 from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.runtime.request.trained_range import trained_range_notices
 from wangp_cli.tasks import TASKS
+from wangp_cli.tasks.generate import Generate
 
 PROMPT = "a red circle moves right on a blue background"
 FILE = Path("/in.mp4")
@@ -26,7 +27,8 @@ def catalogue() -> Catalogue:
 
 def told(spec: ModelSpec, task: str = "generate", *, size: str = "96x96", **values: Any) -> dict[str, str]:
     """The notices of a task by field, planned as `settle` does."""
-    made = TASKS[task](model=spec.name, **{"prompt": PROMPT, "size": size, **values})
+    kind: Any = TASKS[task]
+    made = kind(model=spec.name, **{"prompt": PROMPT, "size": size, **values})
     width, height = map(int, size.split("x"))
     own = video(frames=17, width=width, height=height, fps=Fraction(8))
     fields = [name for name in made.inputs() if getattr(made, name)]
@@ -102,7 +104,7 @@ def test_models_that_generalise_are_given_anything(catalogue: Catalogue) -> None
 
 def test_an_input_of_another_size_is_told(catalogue: Catalogue) -> None:
     spec = catalogue.get("starter")
-    task = TASKS["generate"](model="starter", prompt=PROMPT, size="96x96", image_start=FILE)
+    task = Generate(model="starter", prompt=PROMPT, size="96x96", image_start=FILE)
     photo = video(width=1920, height=1080, kind="image", fps=None)
     [notice] = trained_range_notices(task, spec, InputFacts({"image_start": ((FILE, photo),)}), 17, None)
     content = "one flat shape on a plain background"
