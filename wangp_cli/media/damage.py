@@ -11,7 +11,7 @@ from wangp_cli.media.opening import open_container
 from wangp_cli.media.video_index import video_index
 
 _MOST_PIXELS = 2**31
-"""Longer videos are not decoded for a check alone: this is 1000 frames of 1920x1080."""
+"""Of longer videos the rest is not decoded for a check alone: this is 1000 frames of 1920x1080."""
 
 
 def damage_notice(path: Path) -> str | None:
@@ -21,14 +21,16 @@ def damage_notice(path: Path) -> str | None:
         MediaError: less than half of it decodes.
     """
     index = video_index(path)
-    total = len(index.stamps)
-    lost, flawed = set(range(total)), set()
     with open_container(path) as opened:
         stream = video_stream(opened, path)
-        # An empty packet of Theora is no damage but a picture shown again.
-        if stream.codec_context.name == "theora" or stream.width * stream.height * total > _MOST_PIXELS:
+        if stream.codec_context.name == "theora":
+            # An empty packet of Theora is no damage but a picture shown again.
             return None
+        total = min(len(index.stamps), _MOST_PIXELS // (stream.width * stream.height))
+        lost, flawed = set(range(total)), set()
         for number, frame in index.numbered(decode_frames(opened, stream)):
+            if number >= total:
+                break
             lost.discard(number)
             if frame.is_corrupt:
                 flawed.add(number)
