@@ -98,3 +98,12 @@ def test_a_video_whose_index_is_lost_has_no_frames(source: Path, tmp_path: Path)
     with pytest.raises(MediaError, match=r"is cut off: .* with 0 frames") as caught:
         probe(path)
     assert caught.value.hint is None
+
+
+def test_audio_that_is_cut_off_is_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "clip.ogg"
+    ffmpeg("-f lavfi -i sine=d=2 -c:a libvorbis", path)
+    path.write_bytes(path.read_bytes()[:-1500])
+    facts = probe(path)
+    assert facts.kind == "audio"
+    assert 1 < facts.seconds < 2

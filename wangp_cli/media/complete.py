@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wangp_cli.errors import MediaError
-from wangp_cli.media.opening import media_errors
+from wangp_cli.media.decoding import has_video
+from wangp_cli.media.opening import media_errors, open_container
 from wangp_cli.media.video_index import video_index
 
 _MOV_BOXES = frozenset({b"ftyp", b"styp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"uuid"})
@@ -20,6 +21,8 @@ _TAIL_BYTES = 1 << 18
 def check_complete(path: Path) -> None:
     """Check that the container of a media file ends where it says; containers that do not say pass.
 
+    Audio alone passes, too, but in MP4: it is read to its end.
+
     Raises:
         MediaError: the file is cut off; says how many frames are there.
     """
@@ -29,14 +32,25 @@ def check_complete(path: Path) -> None:
         wanted = next((end(file, total) for known, end in _CONTAINERS if known(head)), 0)
     if wanted <= total:
         return
-    try:
-        frames = len(video_index(path).times.pictures)
-    except MediaError:
-        frames = 0
+    frames = _frames(path)
+    if frames is None and head[4:8] not in _MOV_BOXES:
+        return
+    there = "" if frames is None else f", with {frames} frames"
     raise MediaError(
-        f"{path.name!r} is cut off: {total} of at least {wanted} bytes are there, with {frames} frames",
+        f"{path.name!r} is cut off: {total} of at least {wanted} bytes are there{there}",
         hint="ffmpeg -i FILE -c copy whole.mkv keeps these frames" if frames else None,
     )
+
+
+def _frames(path: Path) -> int | None:
+    """Frames of a video that is cut off, 0 if it cannot be read at all; None for audio alone."""
+    try:
+        with open_container(path) as opened:
+            if not has_video(opened):
+                return None
+        return len(video_index(path).times.pictures)
+    except MediaError:
+        return 0
 
 
 def _mov_end(file: BinaryIO, total: int) -> int:
