@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -12,6 +13,7 @@ import soundfile
 from tests.support.clips import moving, tone
 from tests.support.ffmpeg import ffmpeg
 from wangp_cli.errors import MediaError
+from wangp_cli.media.channels import to_audio_frame
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read_audio import read_audio
 from wangp_cli.media.write import write_video
@@ -113,6 +115,39 @@ def test_channels_keep_the_names_that_a_file_gives_them(layout: str, tmp_path: P
     path = tmp_path / "a.mkv"
     ffmpeg(f"-f lavfi -i anullsrc=channel_layout={layout}:sample_rate=8000 -t 0.1 -c:a flac", path)
     assert read_audio(path).layout == probe(path).audio_layout == layout
+
+
+@pytest.mark.parametrize(
+    ("mask", "channels", "layout"), [(0x9, 2, "stereo"), (0x30, 2, "stereo"), (0x8, 1, "mono")]
+)
+def test_positions_that_cannot_be_mixed_are_those_of_their_number(
+    mask: int, channels: int, layout: str, tmp_path: Path
+) -> None:
+    """As programs write that know no positions: front left and subwoofer, rear channels, subwoofer."""
+    path = tmp_path / "a.wav"
+    soundfile.write(path, tone(0.1, 8000, channels).samples, 8000, format="WAVEX")
+    content = bytearray(path.read_bytes())
+    at = content.index(b"fmt ") + 8 + 20
+    content[at : at + 4] = mask.to_bytes(4, "little")
+    path.write_bytes(content)
+    audio = read_audio(path)
+    assert (audio.layout, audio.samples.shape) == (layout, (800, channels))
+    write_video(tmp_path / "a.mp4", [moving(2)], fps=Fraction(20), audio=audio)
+    assert read_audio(tmp_path / "a.mp4").layout == layout
+
+
+def test_ambisonic_audio_is_read_as_mono(tmp_path: Path) -> None:
+    path = tmp_path / "a.opus"
+    with av.open(str(path), "w", format="ogg") as opened:
+        options = {"mapping_family": "2"}
+        stream = opened.add_stream("libopus", rate=48000, layout="ambisonic 1", options=options)
+        frame = to_audio_frame(tone(0.2, 48000, 4).samples, "ambisonic 1", 48000)
+        frame.pts, frame.time_base = 0, Fraction(1, 48000)
+        opened.mux([*stream.encode(frame), *stream.encode(None)])
+    audio, facts = read_audio(path), probe(path)
+    assert (audio.layout, audio.samples.shape[1]) == ("mono", 1)
+    assert np.abs(audio.samples).max() == pytest.approx(0.5, abs=0.1)
+    assert facts.notices == ("ambisonic audio, read as mono",)
 
 
 def test_audio_of_a_video_reads_in_step(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
+import av
 import numpy as np
 from av import AudioFrame, AudioLayout, AudioResampler
 from numpy.typing import NDArray
@@ -25,6 +26,17 @@ def usual_layout(channels: int) -> str:
     if channels not in _USUAL:
         raise MediaError(f"audio: {channels} channels, must be 1 to {MAX_CHANNELS}")
     return _USUAL[channels]
+
+
+def is_known(layout: str) -> bool:
+    """Whether the channels of a layout have positions from which they can be mixed."""
+    if "NONE" in _positions(layout):
+        return False
+    try:
+        mixing_matrix(layout, "stereo")
+    except (ValueError, av.FFmpegError):
+        return False
+    return True
 
 
 def layout_of(audio: Audio) -> str:

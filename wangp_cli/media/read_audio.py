@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from wangp_cli.errors import MediaError
 from wangp_cli.media.audio import fit_samples, resample, samples_at, silence
-from wangp_cli.media.channels import MAX_CHANNELS, fold, layout_of, remix, usual_layout, widest
+from wangp_cli.media.channels import MAX_CHANNELS, fold, is_known, layout_of, remix, usual_layout, widest
 from wangp_cli.media.clip import Audio
 from wangp_cli.media.complete import check_complete
 from wangp_cli.media.decoding import audio_streams, has_video
@@ -42,6 +42,7 @@ _RESTARTING = frozenset({"mpegts", "mpeg", "ogg"})
 """Formats whose clock may restart on the way."""
 _EXACT = frozenset({"flac", "aiff", "wv", "tta", "ape"})
 """Formats that state how many samples they hold."""
+_AMBISONIC = "ambisonic"
 _UNTIMED = frozenset({"avi"})
 """Formats whose time stamps of audio are computed from bytes."""
 
@@ -231,9 +232,11 @@ class _Blocks:
 
 
 def _notices(opened: InputContainer, blocks: _Blocks, path: Path, seconds: float) -> Iterator[str]:
-    if (channels := blocks.stream.codec_context.channels) > MAX_CHANNELS:
-        yield f"{channels} channels of audio, mixed to stereo"
     stream: Any = blocks.stream
+    if stream.codec_context.layout.name.startswith(_AMBISONIC):
+        yield "ambisonic audio, read as mono"
+    elif (channels := stream.codec_context.channels) > MAX_CHANNELS:
+        yield f"{channels} channels of audio, mixed to stereo"
     stated = stream.duration * stream.time_base if stream.duration else 0
     if is_cut_off(path) or (opened.format.name in _EXACT and stated > seconds + _MAX_DRIFT):
         yield f"audio ends after {seconds:.2f} s, where the file is cut off"
@@ -244,12 +247,15 @@ def _notices(opened: InputContainer, blocks: _Blocks, path: Path, seconds: float
 
 
 def _with_layout(samples: NDArray[np.float32], frame: AudioFrame) -> Audio:
-    channels = samples.shape[1]
-    positioned = all(channel.name != "NONE" for channel in frame.layout.channels)
-    name = frame.layout.name if positioned else None
+    """Samples as one of at most 8 channels, with the name of a layout that can be mixed into others."""
+    channels, rate, name = samples.shape[1], frame.sample_rate, frame.layout.name
+    if channels == 1 or name.startswith(_AMBISONIC):
+        # The first channel of ambisonics is the sound from all around.
+        return Audio(samples=samples[:, :1], rate=rate, layout="mono")
+    positioned = is_known(name)
     if channels > MAX_CHANNELS:
-        return Audio(samples=fold(samples, name), rate=frame.sample_rate, layout="stereo")
-    return Audio(samples=samples, rate=frame.sample_rate, layout=name or usual_layout(channels))
+        return Audio(samples=fold(samples, name if positioned else None), rate=rate, layout="stereo")
+    return Audio(samples=samples, rate=rate, layout=name if positioned else usual_layout(channels))
 
 
 def _concatenated(pieces: list[Audio]) -> Audio:
