@@ -54,3 +54,21 @@ def test_large_files_are_told_apart_by_the_name_a_hub_cache_gives_them(
         weights.symlink_to(blob)
     first, second = (Checkpoint(folder).identity("vae") for folder in folders)
     assert first == second
+
+
+@pytest.mark.parametrize(
+    ("kind", "has"),
+    [
+        (["transformers", "CLIPVisionModel"], True),
+        ([None, None], False),
+        (True, False),
+        ("x", False),
+        (None, False),
+    ],
+)
+def test_a_part_is_there_if_the_index_names_its_class(
+    pair: tuple[Checkpoint, Path], kind: object, has: bool
+) -> None:
+    file = pair[1] / "model_index.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"image_encoder": kind}))
+    assert Checkpoint(pair[1]).has("image_encoder") == has

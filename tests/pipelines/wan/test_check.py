@@ -114,6 +114,9 @@ DAMAGE: dict[str, tuple[Change, str]] = {
         text("transformer/diffusion_pytorch_model.safetensors.index.json", '{"weight_map": {"a": "x"}}'),
         "x is missing|not a weight file",
     ),
+    "endless layers": (setting("transformer/config.json", num_layers=1 << 70), "num_layers is 118"),
+    "endless shapes": (setting("vae/config.json", dim_mult=[1, 1 << 40]), "dim_mult is 109"),
+    "endless tokens": (setting("tokenizer/tokenizer_config.json", extra_ids=1 << 30), "extra_ids is 107"),
     "other index": (
         text("text_encoder/pytorch_model.bin.index.json", '{"weight_map": {"a": "/etc/passwd"}}'),
         "names '/etc/passwd'",

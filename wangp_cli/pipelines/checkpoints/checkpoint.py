@@ -65,7 +65,8 @@ class Checkpoint:
 
     def has(self, part: str) -> bool:
         """Whether the index has a class for this part, or there are single files of it."""
-        return part in self._files or bool((self.index.get(part) or [None])[0])
+        kind = self.index.get(part)
+        return part in self._files or (isinstance(kind, list) and kind[:1] not in ([], [None]))
 
     def config(self, part: str) -> dict[str, Any]:
         """The part's `config.json`; for a transformer in single files, the configuration in the catalogue."""
@@ -81,7 +82,7 @@ class Checkpoint:
         """
         import torch
 
-        with torch.device("meta"), self._load_errors(part):
+        with torch.device(META), self._load_errors(part, META):
             return kind.from_config(self.config(part))
 
     def check(self, parts: Iterable[str]) -> None:
@@ -219,7 +220,7 @@ class Checkpoint:
         Raises:
             ModelError: a file is missing or broken.
         """
-        with self._load_errors(part):
+        with self._load_errors(part, META):
             return _from_pretrained(kind, self._folder(part))
 
     def _folder(self, part: str) -> Path:
@@ -232,7 +233,7 @@ class Checkpoint:
         folder = self._folder(part)
         if device == META:
             options["device_map"] = META
-        with self._load_errors(part):
+        with self._load_errors(part, device):
             model, loading_info = _from_pretrained(kind, folder, output_loading_info=True, **options)
         for word in ("missing", "unexpected", "mismatched"):
             if keys := sorted(set(map(_key_name, loading_info.get(f"{word}_keys", ()))) - set(unused)):
@@ -244,14 +245,15 @@ class Checkpoint:
         return model.to(device).eval().requires_grad_(False)
 
     @contextmanager
-    def _load_errors(self, part: str) -> Iterator[None]:
+    def _load_errors(self, part: str, device: str) -> Iterator[None]:
         """A context that turns what libraries raise for the files of a part into `ModelError`."""
         try:
             yield
         except ModelError:
             raise
         except Exception as error:
-            if "DefaultCPUAllocator" in str(error):  # Out of memory: the files are not broken.
+            # Out of memory: the files are not broken. On the meta device only absurd sizes need memory.
+            if "DefaultCPUAllocator" in str(error) and device != META:
                 raise
             raise ModelError(f"{self._folder(part)} cannot be loaded: {first_line(error)}") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from wangp_cli.errors import ModelError, first_line
@@ -19,6 +20,11 @@ CODE_KEYS = ("auto_map", "custom_pipeline", "custom_pipelines", "quantization_co
 """Keys that make transformers or diffusers import code from the folder, a hub or another library."""
 KERNEL_KEYS = ("attn_implementation", "_attn_implementation", "_attn_implementation_internal")
 """Keys whose value is a repository if it has a slash; transformers downloads and runs its kernel."""
+MOST_LAYERS, MOST = 1000, 1 << 24
+"""Largest number of layers or extra tokens, and largest number of any other kind, in a configuration."""
+LAYERS = re.compile(r"layers|blocks|extra_ids")
+UNBOUNDED = ("model_max_length", "max_length", "rope_theta")
+"""Keys that may have any number, such as 1e30 for no limit."""
 LIBRARIES = ("diffusers", "transformers")
 TOKENIZERS = ("PreTrainedTokenizerFast", "T5Tokenizer", "T5TokenizerFast", "TokenizersBackend")
 """Tokenizer classes of Wan checkpoints; other classes of transformers import further packages."""
@@ -106,12 +112,23 @@ def _check_configurations(folder: Path) -> None:
         read_shards(index)
     for file in sorted(folder.glob("*config.json")):
         data = read_json(file)
+        _check_numbers(file, data)
         # If peft is installed, transformers loads the base model that this file refers to, from any place.
         if file.name == "adapter_config.json":
             raise _refused(file, "base_model_name_or_path", data.get("base_model_name_or_path"))
         kind = data.get("tokenizer_class")
         if folder.name == "tokenizer" and kind is not None and kind not in TOKENIZERS:
             raise _refused(file, "tokenizer_class", kind)
+
+
+def _check_numbers(file: Path, data: Mapping[str, Any]) -> None:
+    """Refuse numbers with which a library would build a network or a vocabulary without end."""
+    for key, value in _entries(data):
+        most = MOST_LAYERS if LAYERS.search(key) else MOST
+        numbers = value if isinstance(value, list) else [value]
+        absurd = next((n for n in numbers if isinstance(n, int | float) and abs(n) > most), None)
+        if absurd and key not in UNBOUNDED:
+            raise ModelError(f"{file} is broken: {key} is {absurd}", hint="get it again")
 
 
 def _entries(data: Any) -> Iterator[tuple[str, Any]]:
