@@ -46,7 +46,7 @@ def open_folder(folder: Path, inside: Path | None = None) -> int:
     opened = os.open(inside, os.O_RDONLY | os.O_DIRECTORY)
     try:
         # Folder by folder, so that none is made outside, whoever puts links there meanwhile.
-        for part in folder.relative_to(inside).parts:
+        for part in _parts_below(folder, inside):
             with suppress(FileExistsError):
                 os.mkdir(part, dir_fd=opened)
                 os.fsync(opened)
@@ -54,13 +54,24 @@ def open_folder(folder: Path, inside: Path | None = None) -> int:
             os.close(opened)
             opened = below
             if not is_inside(real_path(opened, folder), [inside]):
-                raise ConflictError(
-                    f"output: {folder} leads out of {inside} through a link", hint="remove it"
-                )
+                raise _leads_out(folder, inside)
     except BaseException:
         os.close(opened)
         raise
     return opened
+
+
+def _parts_below(folder: Path, inside: Path) -> tuple[str, ...]:
+    """The names that lead from one folder to another, which may be spelled through other links."""
+    if not folder.is_relative_to(inside):
+        folder, inside = folder.resolve(), inside.resolve()
+    if not folder.is_relative_to(inside):
+        raise _leads_out(folder, inside)
+    return folder.relative_to(inside).parts
+
+
+def _leads_out(folder: Path, inside: Path) -> ConflictError:
+    return ConflictError(f"output: {folder} leads out of {inside} through a link", hint="remove it")
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -33,4 +34,13 @@ def test_a_receipt_without_one_of_its_files_is_incomplete() -> None:
 def test_a_broken_receipt_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / RECEIPT).write_text(text)
     with pytest.raises(ModelError, match=r"wangp\.json cannot be read"):
+        Receipt.of(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../../a", "/etc/passwd", "a/../../b", ".hidden"])
+def test_a_receipt_that_names_files_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    entry = {"size": 1, "sha256": "0" * 64}
+    text = json.dumps({"repository": "a/b", "revision": "c", "files": {"vae/a.json": entry, name: entry}})
+    (tmp_path / RECEIPT).write_text(text)
+    with pytest.raises(ModelError, match="names"):
         Receipt.of(tmp_path)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from wangp_cli.errors import RequestError, WangpError
+from wangp_cli.files.open_input import open_input
 from wangp_cli.files.strict_json import MAX_BYTES
 from wangp_cli.runtime.intake.folder_tasks import natural_order
 from wangp_cli.runtime.intake.json_stream import (
@@ -165,7 +166,7 @@ class _TaskFolder:
             stamp = file_stamp(file)
             if self._stamps.get(file.name) == stamp:
                 return
-            with file.open("rb") as stream:
+            with open_input(file) as stream:
                 text = stream.read(MAX_DOCUMENT + 1)
         except OSError as error:
             self.problem = f"{file.name} cannot be read: {error.strerror}"

@@ -47,7 +47,8 @@ def _files_of(job: StoredJob) -> dict[Path, set[str]]:
         files = job.result["artifacts"]
     checksums: dict[Path, set[str]] = {}
     for file in files:
-        checksums.setdefault(Path(file["path"]), set()).add(file["sha256"])
+        if isinstance(path := file.get("path"), str) and isinstance(sha256 := file.get("sha256"), str):
+            checksums.setdefault(Path(path), set()).add(sha256)
     return checksums
 
 

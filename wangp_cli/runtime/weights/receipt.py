@@ -10,8 +10,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from wangp_cli.errors import ModelError
 from wangp_cli.files.atomic import write_atomic
+from wangp_cli.files.open_input import read_input
+from wangp_cli.files.safe_names import path_fault
+from wangp_cli.files.safe_text import quote_for_message
 
 RECEIPT = "wangp.json"
+MAX_BYTES = 16 << 20
 
 
 class ReceiptEntry(BaseModel):
@@ -47,7 +51,7 @@ class Receipt(BaseModel):
             ModelError: it is broken.
         """
         try:
-            return cls.model_validate_json((folder / RECEIPT).read_bytes())
+            receipt = cls.model_validate_json(read_input(folder / RECEIPT, MAX_BYTES))
         except FileNotFoundError:
             return None
         except (OSError, ValidationError) as error:
@@ -55,6 +59,12 @@ class Receipt(BaseModel):
                 f"{folder / RECEIPT} cannot be read: {str(error).splitlines()[0]}",
                 hint="delete it, and fetch again: complete files are kept",
             ) from None
+        if wrong := next((name for name in receipt.files if path_fault(name)), None):
+            raise ModelError(
+                f"{folder / RECEIPT} names {quote_for_message(wrong)}, which {path_fault(wrong)}",
+                hint="delete it, and fetch again: complete files are kept",
+            )
+        return receipt
 
     def save(self, folder: Path) -> None:
         """Write the receipt into a folder, atomically."""
