@@ -8,7 +8,7 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-ENVIRONMENT = "Settings may be given as variables, such as WANGP_DEVICE; `wangp settings show` lists them."
+ENVIRONMENT = ("WANGP_NAME", "A setting, such as WANGP_DEVICE; `wangp settings show` lists them.")
 
 
 def panels(command: Any) -> dict[str, list[Any]]:
@@ -49,7 +49,7 @@ class PanelCommand(TyperCommand):
                 formatter.write_dl([record for param in params if (record := _record(param, ctx))])
         if "Runtime" in panels(self):
             with formatter.section("Environment"):
-                formatter.write_text(ENVIRONMENT)
+                formatter.write_dl([ENVIRONMENT])
         if (help_option := self.get_help_option(ctx)) and (record := help_option.get_help_record(ctx)):
             with formatter.section("Help"):
                 formatter.write_dl([record])
