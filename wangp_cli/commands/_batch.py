@@ -52,7 +52,7 @@ def batch_plan(values: Mapping[str, Any], options: BatchOptions, session: Sessio
             folder=folder,
             defaults=[*defaults, Layer(kind="flag", values=flags | {"output_dir": folder})],
             roots=_roots(options, folder, session),
-            only=frozenset(options.only),
+            only=tuple(dict.fromkeys(options.only)),
             shard=shard,
             names_by_id=session.settings.name is None,
             untrusted=options.untrusted,

@@ -52,7 +52,9 @@ class BatchOptions(RunOptions, StartOptions):
     ] = 0
     task_timeout: Annotated[Seconds | None, Flag("Give up a task after this time.", metavar="SECONDS")] = None
     limit: Annotated[AtLeastOne | None, Flag("Run at most so many tasks.", metavar="N")] = None
-    only: Annotated[tuple[str, ...], Flag("Run only the task of this id; repeatable.", metavar="ID")] = ()
+    only: Annotated[
+        tuple[str, ...], Flag("Run only the task of this id; repeatable, in order.", metavar="ID")
+    ] = ()
     shard: Annotated[str, Flag("Run part I of N, for job arrays.", metavar="I/N")] = "1/1"
     allow_path: Annotated[
         tuple[Path, ...], Flag("Folder whose files tasks may read; repeatable.", metavar="DIR")

@@ -249,6 +249,7 @@ class Batch:
 
     def _report_missing(self) -> None:
         if self._plan.limit is None:
-            for task_id in sorted(self._plan.rules.only - self._admission.seen):
-                self._reject(None, task_id, RequestError("--only", f"there is no task {task_id!r}"))
+            for task_id in self._plan.rules.only:
+                if task_id not in self._admission.seen:
+                    self._reject(None, task_id, RequestError("--only", f"there is no task {task_id!r}"))
         self._rejected.append()

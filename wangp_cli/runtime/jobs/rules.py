@@ -21,7 +21,7 @@ class AdmissionRules:
         folder: the output folder; every result lies in it.
         defaults: layers under every line: presets, then flags.
         roots: folders whose files lines may name.
-        only: task ids to run; empty for all.
+        only: task ids to run, in this order; empty for all.
         shard: which of how many, counted from 1.
         names_by_id: result files are named after their task unless a line says otherwise.
         fetcher: fetches the files of URLs that lines may name.
@@ -31,7 +31,7 @@ class AdmissionRules:
     folder: Path
     defaults: Sequence[Layer]
     roots: Sequence[Path]
-    only: frozenset[str] = frozenset()
+    only: tuple[str, ...] = ()
     shard: tuple[int, int] = (1, 1)
     names_by_id: bool = True
     fetcher: UrlFetcher | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Self
 
@@ -27,7 +27,7 @@ class WorkLoop:
         order: `given`: by priority and age; `model`: first the jobs that the loaded model can run; `phase`:
             also each stage of a group of jobs before the next stage.
         group: how many jobs at most go through their stages together.
-        only: task ids to run; all if it is empty.
+        only: task ids to run, in this order; all if it is empty.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class WorkLoop:
         *,
         order: Order = "given",
         group: int = 64,
-        only: frozenset[str] = frozenset(),
+        only: Sequence[str] = (),
     ) -> None:
         self._store = store
         self._worker = worker
@@ -86,7 +86,7 @@ class WorkLoop:
     def _claim(self, limit: int | None) -> list[StoredJob]:
         store = self._store
         if self._only:
-            chosen = (store.claim_task(task_id, due=True) for task_id in sorted(self._only))
+            chosen = (store.claim_task(task_id, due=True) for task_id in self._only)
             return list(islice(filter(None, chosen), 1))
         first = store.claim(None if self._order == "given" else self._affinity)
         jobs = [] if first is None else [first]
