@@ -94,6 +94,7 @@ PIXELS = [
     *cases("pgray.mp4 pgray.mkv", f"{X264} -pix_fmt gray -an"),
     *cases("pgray10.mkv", "-c:v ffv1 -pix_fmt gray10le -an", source="deep"),
     *cases("pgray16.mkv", "-c:v ffv1 -pix_fmt gray16le -an", source="deep"),
+    *cases("p411.mkv", "-c:v ffv1 -pix_fmt yuv411p -an"),
     *cases("p440.mkv", "-c:v ffv1 -pix_fmt yuv440p -an"),
     *cases("p16.mkv", "-c:v ffv1 -pix_fmt gbrp16le -an", source="deep"),
     *cases("p14.mkv", "-c:v ffv1 -pix_fmt yuv444p14le -an", source="deep"),

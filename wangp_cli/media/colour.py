@@ -90,7 +90,7 @@ def from_decoder(frame: VideoFrame) -> Converter:
     result = rgb_format(frame)
     siting = (
         ":in_chroma_loc=left"
-        if any(layout in frame.format.name for layout in ("420", "422", "p010", "nv12"))
+        if any(layout in frame.format.name for layout in ("420", "422", "411", "p010", "nv12"))
         else ""
     )
     scale = f"out_range=pc{siting}:{_KEEP_LIGHT}:flags={_EXACT}"
