@@ -206,7 +206,7 @@ class Payload:
             return True
         if RENAMED.get(name, name) in TASKS[self.task].model_fields:
             return True
-        if name not in RENAMED and is_misspelt(name, self._names_of_keys):
+        if is_misspelt(name, self._names_of_keys):
             key = name if name.isprintable() else ascii(name)
             raise RequestError(key, "there is no such key", hint=nearest(name, self._names_of_keys) or None)
         return False

@@ -15,8 +15,8 @@ MOST_NAMES = 20
 
 
 def is_misspelt(key: str, known: Collection[str]) -> bool:
-    """Whether a key that is not known is almost a known one."""
-    return bool(get_close_matches(key, list(known), n=1, cutoff=MISSPELT))
+    """Whether a key is not a known one, but almost."""
+    return key not in known and bool(get_close_matches(key, list(known), n=1, cutoff=MISSPELT))
 
 
 def unknown_keys_notice(keys: Sequence[str], known: Collection[str]) -> str:
