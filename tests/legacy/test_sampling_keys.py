@@ -171,3 +171,11 @@ def test_numbers_of_phases_out_of_order_are_told() -> None:
     parts = [{"phase": 2}, {"phase": 1}]
     notices = translate({"phase_config": config(2, 2, phases=parts)}).notices
     assert notices == ("phase_config: phases are read in the order of the list, whatever their numbers",)
+
+
+def test_fields_of_guidance_are_named_by_their_keys() -> None:
+    document = {"task_type": "t2v", "NAG_scale": 24, "slg_switch": 1, "slg_layers": [3]}
+    given_as = translate(document).given_as
+    assert given_as["nag_scale"] == "NAG_scale"
+    assert given_as["skip_layers"] == "slg_layers"
+    assert "nag_tau" not in given_as

@@ -18,7 +18,6 @@ from wangp_cli.legacy.task_types import (
     hint_for_key,
     is_old_type,
     task_type_of,
-    to_generate_task,
     unpack,
 )
 from wangp_cli.tasks import TASKS
@@ -37,7 +36,7 @@ def test_the_tables_do_not_contradict_each_other() -> None:
 def test_an_unsupported_type_says_why_and_what_to_use_instead(kind: str) -> None:
     assert is_old_type(kind)
     with pytest.raises(RequestError, match=f"type: '{kind}' ") as told:
-        to_generate_task(kind, {})
+        unpack({"task_type": kind, "style_reference_image": "a.png"})
     assert told.value.hint == INSTEAD.get(kind)
 
 
@@ -181,3 +180,9 @@ def test_a_misspelt_old_type_has_a_near_match() -> None:
         assert error is not None
         assert error.field == "type"
         assert near in str(error.hint)
+
+
+def test_a_key_gives_way_to_the_one_that_the_older_worker_prefers() -> None:
+    made = translate({"task_type": "t2v", "prompt": "a", "steps": 20, "num_inference_steps": 6})
+    assert made.values["steps"] == 6
+    assert made.notices == ("steps: not used, num_inference_steps is given",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from wangp_cli.errors import RequestError
@@ -40,6 +40,21 @@ DIFFUSION_FORCING = "sky_df"
 """Prefix of the names of diffusion forcing models."""
 SKYREELS_BLOCK = 5
 CONFIG = "phase_config"
+KEYS_OF_FIELD = {
+    "cfg_zero": ("cfg_star_switch",),
+    "zero_init_steps": ("cfg_zero_step",),
+    "apg": ("apg_switch",),
+    "skip_layers": ("perturbation_layers", "slg_layers", "perturbation_switch", "slg_switch"),
+    "skip_layer_start": ("perturbation_start_perc", "slg_start_perc"),
+    "skip_layer_stop": ("perturbation_end_perc", "slg_end_perc"),
+    "nag_scale": ("NAG_scale",),
+    "nag_tau": ("NAG_tau",),
+    "nag_alpha": ("NAG_alpha",),
+    "camera": ("model_mode",),
+    "ar_step": ("model_mode",),
+    "addnoise_condition": ("sliding_window_overlap_noise",),
+}
+"""Keys that give a field of `guidance` and `model_mode`."""
 MAX_STEPS = 500
 
 _LORA: ValueParser[Any] = object_of(url=text, path=text, multiplier=any_value)
@@ -151,6 +166,16 @@ def model_mode(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         if noise
         else {}
     )
+
+
+def keys_given(fields: Collection[str], settings: Mapping[str, Any]) -> dict[str, str]:
+    """The key by which each field of `guidance` and `model_mode` was given."""
+    return {
+        field: key
+        for field in fields
+        for key in reversed(KEYS_OF_FIELD.get(field, ()))
+        if settings.get(key) is not None
+    }
 
 
 def _switched(key: str, settings: Mapping[str, Any]) -> bool:

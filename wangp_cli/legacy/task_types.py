@@ -105,20 +105,19 @@ def unpack(settings: Mapping[str, Any]) -> UnpackedPayload:
         return PAYLOADS[kind].unpack(settings)
     if not is_old_type(kind):
         return UnpackedPayload(values=dict(settings))
-    values = flatten(settings)
-    return UnpackedPayload(
-        values={key: value for key, value in values.items() if key not in BOOKKEEPING}, is_old=True
-    )
+    if kind in UNSUPPORTED:
+        raise RequestError("type", f"{kind!r} {UNSUPPORTED[kind]}", hint=INSTEAD.get(kind))
+    values = {key: value for key, value in flatten(settings).items() if key not in BOOKKEEPING}
+    payload = UnpackedPayload(values=values, is_old=True)
+    for key, other in (("steps", "num_inference_steps"), ("frames", "video_length")):
+        if key in values and other in values:
+            payload.notices.append(f"{key}: not used, {other} is given")
+            del values[key]
+    return payload
 
 
 def to_generate_task(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of the `generate` task that stands for an old type.
-
-    Raises:
-        RequestError: the type is unsupported.
-    """
-    if kind in UNSUPPORTED:
-        raise RequestError("type", f"{kind!r} {UNSUPPORTED[kind]}", hint=INSTEAD.get(kind))
+    """Values of the `generate` task that stands for one of `MODELS`."""
     fields = {"model": MODELS[kind], **values, "type": "generate"}
     if kind == "flux" and "frames" in fields:
         # For this model video_length is the number of images.

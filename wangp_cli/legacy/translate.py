@@ -168,7 +168,9 @@ def _translated(
     before = fields
     fields = sampling_keys.phase_config(fields, settings, notices)
     given_as |= {name: sampling_keys.CONFIG for name, value in fields.items() if value != before.get(name)}
-    fields |= sampling_keys.guidance(settings) | sampling_keys.model_mode(str(fields.get("model")), settings)
+    guided = sampling_keys.guidance(settings) | sampling_keys.model_mode(str(fields.get("model")), settings)
+    fields |= guided
+    given_as |= sampling_keys.keys_given(guided, settings)
     texts = _prompts(fields, settings, kind, notices)
     return Translation(values=fields, prompts=texts, notices=tuple(notices), given_as=given_as)
 
