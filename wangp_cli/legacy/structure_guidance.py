@@ -195,6 +195,9 @@ def _videos(
         raise RequestError(
             "structure_canny_intensity", f"{block['canny_intensity']} is not served", hint="edges are white"
         )
+    for place, one in enumerate(block["videos"]):
+        if "path" not in one:
+            raise RequestError(key, f"video {place} has no path, name a file")
     timings = {one.get("treatment", "adjust") for one in block["videos"]}
     if len(timings) > 1:
         raise RequestError(key, "videos with treatment adjust and clip are not served together")
@@ -203,7 +206,7 @@ def _videos(
     _check_ranges(block["videos"], "structure_videos" if key == "structure_type" else key)
     videos = sorted(block["videos"], key=lambda one: int(one.get("start_frame", 0)))
     return {
-        "video_guide": [one.get("path", "") for one in videos],
+        "video_guide": [one["path"] for one in videos],
         "guide_kind": GUIDE_KINDS[kind],
         "guide_timing": timing if policy == "fit" else policy,
         "guide_range": _ranges(videos, frames, overlaps),

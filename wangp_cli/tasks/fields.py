@@ -94,6 +94,16 @@ class Spec(BaseModel):
             raise ValueError(f"{str(value).lower()} is neither a number nor a text")
         return value
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_empty_paths(cls, value: Any, info: ValidationInfo) -> Any:
+        """An empty path would be the current folder."""
+        metadata = cls.model_fields[str(info.field_name)].metadata
+        names = value if isinstance(value, list | tuple) else [value]
+        if "" in names and any(isinstance(mark, Input) for mark in metadata):
+            raise ValueError("an empty path, name a file or leave it out")
+        return value
+
     def replace(self, **changes: Any) -> Self:
         """A validated copy with some values changed; itself if none does."""
         if all(getattr(self, name) == value for name, value in changes.items()):

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from wangp_cli.errors import RequestError
 from wangp_cli.models import Accepts, ModelSpec
+from wangp_cli.notices import Notice
 from wangp_cli.plan.model import Plan, Segment, broadcast, value_of_unit
 from wangp_cli.tasks.fields import FINITE, MANY, MAX_FRAMES, Flag, Spec
 from wangp_cli.tasks.lora_strength import Strength
@@ -198,6 +199,19 @@ class Planned(PartLoraOptions, PartPhases, PartNoise, SeamOptions, DebugOutputs,
                     f"{strength}, but segment {segment.index} replaces no frames to start from",
                     hint="leave it out to start from noise",
                 )
+
+    def plan_notices(self, plan: Plan) -> list[Notice]:
+        """Values of parts that one run of the model makes together: it has those of the first."""
+        merged = [segment for segment in plan.segments if len(segment.portions) > 1]
+        notices = []
+        for field in ("part_seeds", "part_phases", "part_lora_factors"):
+            values = getattr(self, field)
+            for segment in merged if len(values) > 1 else ():
+                first, *rest = segment.portions
+                if any(values[part] != values[first] for part in rest):
+                    text = f"that of part {first + 1} serves {len(rest)} more, which one run makes together"
+                    notices.append(Notice(field=field, text=text))
+        return notices
 
     def check_parts(self, parts: int, unit: str) -> None:
         """Check that lists have one value for each part.

@@ -135,6 +135,10 @@ class Render(Runtime, Encoding, LoraOptions, Sampling, Canvas, Task, ModelChoice
             RequestError: names the field.
         """
 
+    def plan_notices(self, plan: Plan) -> list[Notice]:  # noqa: ARG002 - for subclasses
+        """Notices of values that a plan does not use in full."""
+        return []
+
     def plan(self, lengths: Mapping[str, Sequence[int]], spec: ModelSpec, rate: Fraction) -> Plan | None:  # noqa: ARG002 - for subclasses
         """The plan of a task that needs several runs of the model; None for a single run.
 

@@ -17,6 +17,7 @@ from wangp_cli.plan.travel import Mode, plan_travel
 from wangp_cli.tasks.adjustments import AdjustmentOptions
 from wangp_cli.tasks.fields import MANY, MAX_FRAMES, Counts, Flag, FrameCount, Input, Spec, frame_count
 from wangp_cli.tasks.planned import Fit, Planned, Sound
+from wangp_cli.tasks.portions import frames_of
 from wangp_cli.tasks.shot import MODELS
 from wangp_cli.tasks.structure import StructureOptions
 
@@ -173,6 +174,16 @@ class Travel(AdjustmentOptions, StructureOptions, TravelOptions, PartLengths, Tr
             text = "svi without a LoRA that was made for it, such as --accelerator svi"
             notices += (Notice(field="mode", text=text),)
         return plan.model_copy(update={"guides": guides, "notices": notices})
+
+    def plan_notices(self, plan: Plan) -> list[Notice]:
+        """Values of merged parts, and ranges of control videos that end after the result."""
+        ends = [frames_of("guide_range", text, plan.fps).last for text in self.guide_range]
+        late = [
+            Notice(field="guide_range", text=f"{text!r} ends with the result, at frame {plan.total - 1}")
+            for text, end in zip(self.guide_range, ends, strict=True)
+            if end >= plan.total
+        ]
+        return [*super().plan_notices(plan), *late]
 
     def _mode(self, spec: ModelSpec) -> Mode:
         usual: Mode = "svi" if "anchor" in spec.requires else "independent"

@@ -26,6 +26,13 @@ def test_a_name_is_joined_to_the_folder_of_its_file(
     assert join(name, Path("/tasks")) == path
 
 
+def test_an_empty_name_stays_empty() -> None:
+    assert absolute({"video_guide": ["", "a.mp4"], "image_start": ""}, Path("/tasks")) == {
+        "video_guide": ["", "/tasks/a.mp4"],
+        "image_start": "",
+    }
+
+
 @pytest.mark.parametrize(
     ("lora", "parts"),
     [

@@ -65,7 +65,7 @@ def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return change(value) if value else value
     if isinstance(value, list | tuple):
-        return [change(item) if isinstance(item, str) else item for item in value]
+        return [change(item) if isinstance(item, str) and item else item for item in value]
     return value
 
 

@@ -155,7 +155,15 @@ def _check_run(task: Sampling, spec: ModelSpec) -> list[Notice]:
     task.check_guidance(spec)
     if phases == 1:
         return []
-    return [Notice(field="phases", text=", ".join(starmap(_step_range, task.phase_spans)))]
+    spans = task.phase_spans
+    idle = [number for number, (_, steps) in enumerate(spans, 1) if not steps]
+    return [
+        Notice(field="phases", text=", ".join(starmap(_step_range, spans))),
+        *(
+            Notice(field="guidance_phases", text=f"phase {number} never runs, its values are not used")
+            for number in idle
+        ),
+    ]
 
 
 def _check_forcing(task: Render, spec: ModelSpec, catalogue: Catalogue) -> None:

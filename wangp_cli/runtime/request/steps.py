@@ -73,7 +73,7 @@ def settle_frames(draft: Draft) -> Draft:
             for notice in plan.notices
             if notice.field not in ADAPTED or draft.origin.get(notice.field, DEFAULT).is_explicit
         ]
-        plan = plan.model_copy(update={"notices": tuple(told)})
+        plan = plan.model_copy(update={"notices": (*told, *task.plan_notices(plan))})
         return replace(draft, frames=plan.total, plan=plan).with_notices(plan.notices)
     assert isinstance(task, Length)
     frames, origin = _frames_on_grid(draft, task, spec.grid)
