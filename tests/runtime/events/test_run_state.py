@@ -80,7 +80,7 @@ def test_it_tells_what_happens_now(events: list[tuple[Data, str | None]], text: 
 def test_a_run_of_one_task_names_results_and_not_the_task() -> None:
     stage = TaskStage(stage="denoise", label="denoising", result=2, results=5)
     state = after(accepted("uuid"), (stage, "uuid"), (HALF, "uuid"), command="generate", planned=1)
-    assert state.now_text() == "denoising 2 of 5 4/8, 2.00 it/s, 1:02 left"
+    assert state.now_text() == "denoising 4/8 (2 of 5), 2.00 it/s, 1:02 left"
     assert state.head() == ""
     assert state.fraction == 0.5
 

@@ -38,6 +38,7 @@ class RunState:
     _position: str = ""
     _speed: str = ""
     _stage: str = ""
+    _result: str = ""
     _fractions: dict[str, float] = field(default_factory=dict)
     _task_began: dict[str, float] = field(default_factory=dict)
     _work_began: float | None = None
@@ -58,9 +59,9 @@ class RunState:
             case "task.accepted" | "task.started" if event.task is not None:
                 self._begin(event.task)
             case "task.stage":
-                results = f" {data['result']} of {data['results']}" if data["results"] > 1 else ""
-                self.task, self._stage = event.task, f"{data['label']}{results}"
-                self._do(self._stage)
+                self._result = f" ({data['result']} of {data['results']})" if data["results"] > 1 else ""
+                self.task, self._stage = event.task, data["label"]
+                self._do(self._stage, self._result)
             case "task.progress":
                 self.task = event.task
                 self._progress(data)
@@ -71,7 +72,7 @@ class RunState:
             case "task.paused":
                 self._do("paused", f" at {data['step']}/{data['total']}")
             case "task.resumed":
-                self._do(self._stage)
+                self._do(self._stage, self._result)
             case "task.retrying":
                 self._end(event.task)
                 pause = f" in {data['delay_s']:.0f} s" if data["delay_s"] >= 1 else ""
@@ -94,7 +95,8 @@ class RunState:
             self._fractions[self.task] = data["fraction"]
         speed = f", {data['it_s']:.2f} it/s" if data["it_s"] else ""
         left = f", {duration(data['eta_s'])} left" if (data["eta_s"] or 0) >= 1 else ""
-        self._do(self._stage, f" {data['step']}/{data['total']}" if data["total"] > 1 else "", speed + left)
+        steps = f" {data['step']}/{data['total']}" if data["total"] > 1 else ""
+        self._do(self._stage, steps + self._result, speed + left)
 
     def _end(self, task: str | None) -> None:
         if task is not None:
