@@ -18,6 +18,7 @@ from tests.support import tiny, tiny_fantasy_talking
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.base import Weights
 from wangp_cli.pipelines.checkpoints.checkpoint import Checkpoint
+from wangp_cli.pipelines.checkpoints.foreign_code import check_code, read_index
 
 PACKAGE = Path(__file__).resolve().parents[3] / "wangp_cli"
 CONFIGURATIONS = {
@@ -207,3 +208,8 @@ def test_a_question_of_ours_is_answered_on_standard_input() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], input="y\n", capture_output=True, text=True)  # noqa: PLW1510
     assert done.returncode == 0, done.stderr
+
+
+def test_the_weights_of_the_package_are_accepted() -> None:
+    folder = PACKAGE / "starter"
+    check_code(folder, read_index(folder / "model_index.json"), {})

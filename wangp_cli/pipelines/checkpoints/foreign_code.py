@@ -23,8 +23,8 @@ KERNEL_KEYS = ("attn_implementation", "_attn_implementation", "_attn_implementat
 MOST_LAYERS, MOST = 1000, 1 << 24
 """Largest number of layers or extra tokens, and largest number of any other kind, in a configuration."""
 LAYERS = re.compile(r"layers|blocks|extra_ids")
-UNBOUNDED = ("model_max_length", "max_length", "rope_theta")
-"""Keys that may have any number, such as 1e30 for no limit."""
+UNBOUNDED = ("model_max_length", "max_length", "rope_theta", "lambda_min_clipped")
+"""Keys that may have any number, such as 1e30 or minus infinity for no limit."""
 LIBRARIES = ("diffusers", "transformers")
 TOKENIZERS = ("PreTrainedTokenizerFast", "T5Tokenizer", "T5TokenizerFast", "TokenizersBackend")
 """Tokenizer classes of Wan checkpoints; other classes of transformers import further packages."""
