@@ -81,6 +81,8 @@ def test_without_letters_the_inputs_stand_for_them() -> None:
     assert "control_strength" not in translate_values(document)
     assert translate_values(document | {"video_guide": "a.mp4"})["control_strength"] == 0.5
     assert translate(document, given=["video_guide"]).values["control_strength"] == 0.5
+    worker = {"task_type": "vace_21", "prompt": "a", "control_net_weight": 0.5, "video_guide_path": "a.mp4"}
+    assert translate_values(worker)["control_strength"] == 0.5
 
 
 def test_values_about_windows_count_where_there_may_be_windows() -> None:
@@ -128,3 +130,10 @@ def test_a_variant_reads_what_its_base_model_reads() -> None:
     for base in ({"base_model_type": "i2v"}, {}):
         with pytest.raises(RequestError, match="motion_amplitude"):
             translate(document | base)
+
+
+def test_the_first_steps_are_skipped_too_which_is_told() -> None:
+    document = {"settings_version": 2.5, "skip_steps_cache_type": "mag", "skip_steps_start_step_perc": 20}
+    assert any("skip_steps_start_step_perc: not used" in notice for notice in translate(document).notices)
+    off = document | {"skip_steps_cache_type": ""}
+    assert translate(off).notices == ()

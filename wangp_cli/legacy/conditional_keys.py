@@ -12,6 +12,7 @@ from typing import Any
 
 from wangp_cli.legacy import wangp_models
 from wangp_cli.legacy.letter_codes import AUDIO, IMAGE, VIDEO
+from wangp_cli.legacy.old_keys import RENAMED
 from wangp_cli.legacy.text_syntax import is_enhanced
 
 MODEL_KEYS = ("model_type", "model", "model_name", "base_model_type")
@@ -220,12 +221,8 @@ def _letters(key: str, settings: Mapping[str, Any], given: Collection[str]) -> s
         return "SE" if letters else "S"
     if letters is not None:
         return _text(letters)
-    inputs = _INPUT_OF_LETTER[key]
-    return "".join(
-        letter
-        for letter, fields in inputs.items()
-        if any(settings.get(name) or name in given for name in fields)
-    )
+    named = {RENAMED.get(name, name) for name, value in settings.items() if value}.union(given)
+    return "".join(letter for letter, fields in _INPUT_OF_LETTER[key].items() if named.intersection(fields))
 
 
 def _video_letters(letters: str) -> str:

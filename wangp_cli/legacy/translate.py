@@ -153,11 +153,7 @@ def _translated(
     if foreign:
         notices += [*_window_notices(fields, settings), *_approximations(fields, settings)]
     _accelerate(fields, settings)
-    if fields.get("cache") == "fbcache" and "skip_steps_multiplier" in settings:
-        # For this cache the multiplier is the threshold.
-        fields["cache"] = f"fbcache={settings['skip_steps_multiplier']}"
-    elif fields.get("cache") == "magcache":
-        notices.append("skip_steps_multiplier: not read, magcache keeps its usual threshold")
+    notices += _set_step_cache(fields, settings)
     if foreign or settings.keys() & OLD_LORA_KEYS:
         combine_loras(fields, settings)
     _one_of(fields)
@@ -173,6 +169,19 @@ def _translated(
     given_as |= sampling_keys.keys_given(guided, settings)
     texts = _prompts(fields, settings, kind, notices)
     return Translation(values=fields, prompts=texts, notices=tuple(notices), given_as=given_as)
+
+
+def _set_step_cache(fields: dict[str, Any], settings: Mapping[str, Any]) -> list[str]:
+    """Set the threshold of the step cache; notices of what it does not take."""
+    notices = []
+    if fields.get("cache") == "fbcache" and "skip_steps_multiplier" in settings:
+        # For this cache the multiplier is the threshold.
+        fields["cache"] = f"fbcache={settings['skip_steps_multiplier']}"
+    elif fields.get("cache") == "magcache":
+        notices.append("skip_steps_multiplier: not read, magcache keeps its usual threshold")
+    if fields.get("cache") and settings.get("skip_steps_start_step_perc"):
+        notices.append("skip_steps_start_step_perc: not used, steps are skipped from the first one on")
+    return notices
 
 
 def _window_notices(fields: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
