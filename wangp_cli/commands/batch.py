@@ -78,7 +78,9 @@ def _run(run: Run, values: Mapping[str, Any], options: BatchOptions) -> None:
         counts = session.stream.counts
         failed = counts["failed"] + counts["rejected"] + counts["cancelled"]
         run.finish(NoSpaceError.exit_code if batch.out_of_room else int(failed > 0), stopped=stopped)
-        show_summary(folder, history, options, complete=complete and not counts["rejected"])
+        # A limit may have left lines unread.
+        complete = complete and not counts["rejected"] and options.limit is None
+        show_summary(folder, history, options, complete=complete)
 
 
 batch = bind(Generate, run_batch, BatchOptions, leave_out=("output", "task_id"))
