@@ -224,6 +224,18 @@ def test_keyframes_are_put_together_into_longer_runs() -> None:
     check(plan, WAN)
 
 
+def test_a_run_may_have_images_at_the_ends_of_latent_frames_alone() -> None:
+    plan = travel(5, [9, 9, 9, 13], [0], WAN, longest=81, images_end_latents=True)
+    assert [segment.portions for segment in plan.segments] == [(0, 1), (2, 3)]
+    assert plan.anchors == (0, 8, 17, 26, 39)
+    assert [[picture.at for picture in segment.pictures] for segment in plan.segments] == [
+        [0, 8, 17], [0, 8, 21],
+    ]  # fmt: skip
+    check(plan, WAN)
+    with_context = travel(4, [9], [4], WAN, longest=81, images_end_latents=True)
+    assert [segment.portions for segment in with_context.segments] == [(0, 1), (2,)]
+
+
 def test_another_grid_plans_by_the_same_rule() -> None:
     plan = travel(3, [97], [10], LTX)
     assert column(plan, "generate") == [97, 113]

@@ -31,6 +31,7 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
     before: int = 0,
     loop: bool = False,
     longest: int | None = None,
+    images_end_latents: bool = False,
 ) -> Plan:
     """Plan a video that passes `images` images.
 
@@ -61,6 +62,8 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
         before: frames of the video to continue, which comes first in the output.
         loop: travel back to the first image. The frame that would repeat it at the end is cut off.
         longest: generate several segments in one run, with images inside, of at most this many frames.
+        images_end_latents: the model draws an image well only as the last frame of a latent frame, so a run
+            has no images at other places inside it.
 
     Raises:
         RequestError: too few images, or lists of the wrong length.
@@ -77,7 +80,7 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
     neighbours = [before, *lengths] if before else lengths
     seams = _seams(mode, overlaps, neighbours, grid, notices)
     leads = seams if before else [0, *seams]
-    runs = _runs(lengths, leads, grid, longest if mode == "chained" else None)
+    runs = _runs(lengths, leads, grid, longest if mode == "chained" else None, images_end_latents)
     made: list[Segment] = []
     start = before
     for run in runs:
@@ -175,13 +178,17 @@ def _even_overlaps(overlaps: list[int], lengths: list[int], notices: list[Notice
     return result
 
 
-def _runs(lengths: list[int], leads: list[int], grid: Grid, longest: int | None) -> list[list[int]]:
+def _runs(
+    lengths: list[int], leads: list[int], grid: Grid, longest: int | None, images_end_latents: bool
+) -> list[list[int]]:
     """The segments that each run of the model generates together."""
     runs: list[list[int]] = []
     for index, length in enumerate(lengths):
         if runs and longest:
-            together = leads[runs[-1][0]] + sum(lengths[i] for i in runs[-1]) + length
-            if grid.cover(together) <= longest:
+            lead, before = leads[runs[-1][0]], sum(lengths[i] for i in runs[-1])
+            # With context the run ends on the grid, so that the image before its last segment does not.
+            ends_latent = not lead and grid.cover(before) == before
+            if grid.cover(lead + before + length) <= longest and (ends_latent or not images_end_latents):
                 runs[-1].append(index)
                 continue
         runs.append([index])

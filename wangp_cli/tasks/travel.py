@@ -165,6 +165,7 @@ class Travel(AdjustmentOptions, StructureOptions, TravelOptions, PartLengths, Tr
             before=sum(lengths.get("video_source", ())),
             loop=self.loop,
             longest=self.longest,
+            images_end_latents=spec.trained is not None,
         )
         self.check_parts(sum(len(segment.portions) for segment in plan.segments), "part")
         kept = sum(part.frames for part in plan.kept)
