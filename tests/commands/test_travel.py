@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from tests.conftest import Run, clean_environment
+from tests.support.clips import psnr
 from wangp_cli.commands.travel import read_prompts
 from wangp_cli.errors import RequestError
 from wangp_cli.media.clip import as_float
 from wangp_cli.media.read_video import read_video
-from wangp_cli.media.stills import write_image
+from wangp_cli.media.stills import read_image, write_image
 
 IMAGES = ["--image", "0.png", "--image", "1.png", "--image", "2.png"]
 
@@ -163,3 +164,19 @@ def test_a_file_of_prompts_has_comments_and_macros(tmp_path: Path) -> None:
     file.write_text("! broken")
     with pytest.raises(RequestError, match="--prompts-file: macro"):
         read_prompts(file)
+
+
+@pytest.mark.slow
+def test_the_starter_draws_every_image_of_a_travel(run: Run, tmp_path: Path) -> None:
+    samples = Path(__file__).resolve().parents[2] / "docs" / "samples"
+    images = [samples / f"circle-{number}.png" for number in (1, 2, 3, 2)]
+    words = [word for image in images for word in ("--image", image)]
+    prompt = "a red circle moves right on a blue background"
+    words += ["--frames", 9, "--longest", 41, "--prompt", prompt, "--codec", "ffv1", "--output", "t.mkv"]
+    run("travel", *words, "--seed", 1, code=0)
+    frames = as_float(read_video(tmp_path / "t.mkv").frames)
+    for at, image in zip((0, 8, 17, 26), images, strict=True):
+        assert psnr(frames[at], as_float(read_image(image))[0]) >= 25
+    # The plain background keeps its colour throughout.
+    corners = frames[:, 2:8, 2:8].mean(axis=(1, 2)) * 255
+    assert np.abs(corners - [25, 51, 230]).max() < 5
