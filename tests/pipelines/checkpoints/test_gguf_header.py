@@ -79,7 +79,7 @@ def test_a_damaged_file_is_one_clear_message(tmp_path: Path, case: str) -> None:
 def test_every_cut_of_a_file_is_refused_or_complete(tmp_path: Path) -> None:
     [path], _ = checkpoint_layouts.LAYOUTS["GGUF Q8_0"](tiny.transformer().state_dict(), tmp_path)
     data = path.read_bytes()
-    for size in [*range(0, 4000, 37), len(data) // 2, len(data) - 1000]:
+    for size in [*range(0, 3000, 211), len(data) // 2, len(data) - 1000]:
         path.write_bytes(data[:size])
         with pytest.raises(ModelError, match="is broken"):
             open_weights(path)
