@@ -29,7 +29,10 @@ AsDtype = Annotated[Dtype, typer.Option("--dtype", help="Dtype of the transforme
 
 def convert_command(
     model: Annotated[
-        str, typer.Argument(help="Name of a model in files, or a file.", autocompletion=_complete.models)
+        str,
+        typer.Argument(
+            help="Name of a model in files, a file, or a folder of files.", autocompletion=_complete.models
+        ),
     ],
     folder: Annotated[Path, typer.Argument(help="Folder to write.")],
     like: Like = None,
@@ -81,8 +84,8 @@ def _is_empty(folder: Path) -> bool:
 
 
 def _model_or_file(local: ModelsContext, model: str, like: str | None, *, allow_pickle: bool) -> ModelSpec:
-    """The model of a name, or a model made from a file of that path."""
-    if model in local.catalogue.models or not Path(model).is_file():
+    """The model of a name, or a model made from the file, or the files of the folder, of that path."""
+    if model in local.catalogue.names or not Path(model).exists():
         return local.catalogue.get(model)
     base = base_model(local, [model], [], like, allow_pickle=allow_pickle)
     parts = base.source.components or base.source

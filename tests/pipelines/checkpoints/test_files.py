@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -121,6 +122,12 @@ def test_the_weights_of_an_average_are_found_in_a_pickle(tmp_path: Path) -> None
     torch.save({"generator": other, "generator_ema": state, "step": 5}, path)
     files = TransformerFiles(checkpoint_layouts.network_of(model), [path], allow_pickle=True)
     assert same(files.build(torch.float32, "cpu"), model.state_dict())
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.safetensors")
+    with pytest.raises(ModelError, match="is not a file"):
+        open_weights(tmp_path / "a.safetensors")
 
 
 def test_a_pickle_of_an_old_version_is_read(tmp_path: Path) -> None:

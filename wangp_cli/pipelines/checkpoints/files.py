@@ -88,6 +88,8 @@ def open_weights(path: Path, *, allow_pickle: bool = False) -> WeightFile:
         ModelError: it is missing, broken, or of an unsupported format.
     """
     kind = path.suffix.lower()
+    if path.exists() and not path.is_file():  # Opening a pipe would wait for its writer.
+        raise ModelError(f"{path} is not a file")
     if kind in PICKLES and not allow_pickle:
         raise ModelError(
             f"{path} is a pickle, which can contain code", hint="--allow-pickle, or a safetensors file"
