@@ -118,9 +118,9 @@ def _read_facts(path: Path, version: tuple[int, ...]) -> AudioFacts | None:  # n
             blocks = _Blocks(opened, streams[number])
             counts: Counter[int] = Counter()
             layout = ""
-            for _, block in blocks:
-                counts[block.rate] += len(block.samples)
-                layout = layout or layout_of(block)
+            for frame in blocks.frames():
+                counts[frame.sample_rate] += frame.samples
+                layout = layout or _layout_read(frame)
             if seconds := sum(samples / rate for rate, samples in counts.items()):
                 context = blocks.stream.codec_context
                 notices = tuple(_notices(opened, blocks, path, seconds))
@@ -205,7 +205,7 @@ class _Blocks:
 
     def __iter__(self) -> Iterator[tuple[Fraction | None, Audio]]:
         setup: tuple[str, str, int] | None = None
-        for frame in self._frames():
+        for frame in self.frames():
             if setup != (setup := (frame.format.name, frame.layout.name, frame.sample_rate)):
                 resampler = AudioResampler(format="flt")
             stamped = frame.pts is not None and frame.time_base is not None
@@ -213,9 +213,10 @@ class _Blocks:
             for part in resampler.resample(frame):
                 channels = part.layout.nb_channels
                 samples = part.to_ndarray().reshape(-1, channels).astype(np.float32, copy=False)
-                yield begin, _with_layout(samples, part)
+                yield begin, _as_read(samples, part)
 
-    def _frames(self) -> Iterator[AudioFrame]:
+    def frames(self) -> Iterator[AudioFrame]:
+        """The decoded frames of FFmpeg."""
         packets = self._opened.demux(self.stream)
         while True:
             try:
@@ -246,16 +247,25 @@ def _notices(opened: InputContainer, blocks: _Blocks, path: Path, seconds: float
         yield f"packets of audio that do not decode are left out: {blocks.damaged}"
 
 
-def _with_layout(samples: NDArray[np.float32], frame: AudioFrame) -> Audio:
-    """Samples as one of at most 8 channels, with the name of a layout that can be mixed into others."""
-    channels, rate, name = samples.shape[1], frame.sample_rate, frame.layout.name
-    if channels == 1 or name.startswith(_AMBISONIC):
+def _as_read(samples: NDArray[np.float32], frame: AudioFrame) -> Audio:
+    """The samples of a frame, of at most 8 channels."""
+    layout, name = _layout_read(frame), frame.layout.name
+    if layout == "mono":
         # The first channel of ambisonics is the sound from all around.
-        return Audio(samples=samples[:, :1], rate=rate, layout="mono")
-    positioned = is_known(name)
+        return Audio(samples=samples[:, :1], rate=frame.sample_rate, layout=layout)
+    if samples.shape[1] > MAX_CHANNELS:
+        samples = fold(samples, name if is_known(name) else None)
+    return Audio(samples=samples, rate=frame.sample_rate, layout=layout)
+
+
+def _layout_read(frame: AudioFrame) -> str:
+    """The layout as which a frame is read: one that can be mixed into others, of at most 8 channels."""
+    channels, name = frame.layout.nb_channels, frame.layout.name
+    if channels == 1 or name.startswith(_AMBISONIC):
+        return "mono"
     if channels > MAX_CHANNELS:
-        return Audio(samples=fold(samples, name if positioned else None), rate=rate, layout="stereo")
-    return Audio(samples=samples, rate=rate, layout=name if positioned else usual_layout(channels))
+        return "stereo"
+    return name if is_known(name) else usual_layout(channels)
 
 
 def _concatenated(pieces: list[Audio]) -> Audio:
