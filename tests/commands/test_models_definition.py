@@ -103,6 +103,11 @@ def test_loras_are_its_own_or_the_accelerator_of_the_model_it_names(
     assert (same.loras, same.defaults["accelerator"]) == ((), "cocktail")
 
 
+def test_loras_of_a_model_without_any_are_refused(catalogue: Catalogue, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="loras: model 't2v' has none here"):
+        find(catalogue, tmp_path, {"architecture": "t2v", "URLs": [OWN], "loras": "t2v"})
+
+
 @pytest.mark.parametrize("module", ["multitalk", "t2v"])
 def test_a_module_that_is_not_here_is_refused(catalogue: Catalogue, tmp_path: Path, module: str) -> None:
     with pytest.raises(RequestError, match=module):

@@ -13,7 +13,7 @@ from wangp_cli.files import strict_json
 from wangp_cli.files.open_input import read_input
 from wangp_cli.files.safe_text import quote_for_message
 from wangp_cli.legacy import is_definition
-from wangp_cli.legacy.definition import ModelDefinition, architecture_of, read_definition
+from wangp_cli.legacy.definition import ModelDefinition, architecture_of, is_file_name, read_definition
 from wangp_cli.models import ModelSpec
 
 MAX_INDEX = 64 << 20
@@ -101,9 +101,10 @@ def _defined(
     loras: tuple[tuple[str, str], ...] = ()
     defaults = {**base.defaults, **definition.defaults}
     if isinstance(definition.loras, str):
-        other = catalogue.get(definition.loras)
-        if accelerator := other.defaults.get("accelerator"):
-            defaults["accelerator"] = accelerator
+        accelerator = catalogue.get(definition.loras).defaults.get("accelerator")
+        if accelerator is None:
+            raise RequestError("loras", f"model {definition.loras!r} has none here", hint="name the files")
+        defaults["accelerator"] = accelerator
     else:
         loras = definition.loras
     return DefinedModel(
@@ -120,10 +121,10 @@ def _base(definition: ModelDefinition, names: Sequence[str], catalogue: Catalogu
     experts = 2 if definition.transformer_2 else 1
     known = [catalogue.get(name) for name in names]
     base = next((spec for spec in known if spec.experts == experts), None)
-    if base is None and known and not _is_file(definition.transformer):
+    if base is None and known and not is_file_name(definition.transformer):
         # Its second transformer is that of the model whose weights it has.
         base = known[0]
-    if base is None or not base.network or base.status == "unsupported":
+    if base is None or not base.network:
         count = "two transformers" if experts == 2 else "one transformer"
         raise ModelError(
             f"it defines a model of {count}, but {names[0]!r} has {known[0].experts}",
@@ -132,22 +133,18 @@ def _base(definition: ModelDefinition, names: Sequence[str], catalogue: Catalogu
     return base
 
 
-def _is_file(name: str) -> bool:
-    return "/" in name or "\\" in name or name.endswith((".safetensors", ".sft", ".gguf"))
-
-
 def _source(
     definition: ModelDefinition, base: ModelSpec, catalogue: Catalogue, folder: Path
 ) -> dict[str, Any]:
     """The source of the entry: files of its own, or those of the models that it names."""
-    other = None if _is_file(definition.transformer) else catalogue.get(definition.transformer)
+    other = None if is_file_name(definition.transformer) else catalogue.get(definition.transformer)
     if other and not other.source.file:
         # Whole weights of another model; with modules, the base is made of them.
         whole = base if definition.modules else other
         return whole.source.model_dump(mode="json", exclude_defaults=True)
     first = list(other.source.file) if other else [_absolute(definition.transformer, folder)]
     second = list(other.source.file_2) if other else []
-    if definition.transformer_2 and _is_file(definition.transformer_2):
+    if definition.transformer_2 and is_file_name(definition.transformer_2):
         second = [_absolute(definition.transformer_2, folder)]
     elif definition.transformer_2 and not other:
         second = list(catalogue.get(definition.transformer_2).source.file_2)
@@ -171,7 +168,7 @@ def _module_files(name: str, base: ModelSpec, catalogue: Catalogue, folder: Path
     Raises:
         RequestError: the catalogue has no model with the module in a file.
     """
-    if _is_file(name):
+    if is_file_name(name):
         return [_absolute(name, folder)]
     for spec in catalogue.models.values():
         if spec.network == base.network == catalogue.get(name).network and len(spec.source.file) > 1:

@@ -132,7 +132,7 @@ def _module(value: Any) -> tuple[str, str]:
 def _file(key: str, value: Any) -> str:
     """The file of the best precision, or the name of a model."""
     if isinstance(value, str) and value.strip():
-        return value if not _is_file(value) else _source(key, value)
+        return value if not is_file_name(value) else _source(key, value)
     urls: list[str] = parse_value(key, list_of(_TEXT), value)
     readable = [url for url in urls if url and not _UNREADABLE.search(url)]
     if not readable:
@@ -144,7 +144,8 @@ def _file(key: str, value: Any) -> str:
 _TEXT: ValueParser[str] = text
 
 
-def _is_file(name: str) -> bool:
+def is_file_name(name: str) -> bool:
+    """Whether a source is a file, not the name of a model."""
     return "/" in name or "\\" in name or name.lower().endswith((".safetensors", ".sft", ".gguf"))
 
 
