@@ -17,7 +17,7 @@ from wangp_cli.errors import ModelError, RequestError, WangpError
 from wangp_cli.models import ModelSpec, Network
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.events.messages import write_line, write_path, write_text
-from wangp_cli.runtime.loras.header import Header, check_lora
+from wangp_cli.runtime.loras.header import Header, check_lora, check_usable
 from wangp_cli.runtime.loras.source import fetch_source, find_source, lora_files
 from wangp_cli.runtime.weights import locate
 from wangp_cli.runtime.weights.hub import Hub
@@ -246,7 +246,7 @@ def _facts(path: Path, name: str, networks: list[tuple[Network, int]]) -> dict[s
     facts: dict[str, Any] = {"name": name, "path": str(path)}
     try:
         facts["bytes"] = path.stat().st_size
-        header = check_lora(path)
+        header = check_usable(path)
     except WangpError as error:
         return facts | {"error": error.message}
     except OSError as error:

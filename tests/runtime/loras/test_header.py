@@ -13,7 +13,7 @@ from safetensors.numpy import save, save_file
 from tests.support.lora_hub import tensors
 from wangp_cli.errors import ModelError
 from wangp_cli.models import Network
-from wangp_cli.runtime.loras.header import Header, check_lora
+from wangp_cli.runtime.loras.header import Header, check_lora, check_usable
 
 
 @pytest.mark.parametrize(
@@ -127,6 +127,27 @@ def test_a_scale_of_a_factor_is_no_layer_of_its_own() -> None:
     shapes = {key: value.shape for key, value in tensors().items()}
     scaled = shapes | {next(iter(shapes)).replace(".weight", ".scale_weight"): (1,)}
     assert Header(shapes=scaled, metadata={}).layers == 1
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        "diffusion_model.blocks.0.self_attn.q.lora_A.other.weight",
+        "transformer.blocks.0.self_attn.q.lora_A.weight",
+        "diffusion_model.blocks.0.self_attn.q.lora_down.weight",
+        "lora_unet_blocks_0_self_attn_q.lora_down.weight",
+    ],
+)
+def test_two_tensors_for_one_place_are_refused_before_a_run(tmp_path: Path, second: str) -> None:
+    save_file(tensors() | {second: np.zeros((2, 48), np.float32)}, tmp_path / "a.safetensors")
+    with pytest.raises(ModelError, match="two tensors for one place") as caught:
+        check_usable(tmp_path / "a.safetensors")
+    assert second in caught.value.message
+    halves = {
+        f"diffusion_model.transformer_{n}.x.lora_A.weight": np.zeros((2, 48), np.float32) for n in (1, 2)
+    }
+    save_file(halves | tensors(), tmp_path / "b.safetensors")
+    assert check_usable(tmp_path / "b.safetensors").kinds == ("LoRA",)
 
 
 def _file(header: object, size: int = 0) -> bytes:

@@ -82,6 +82,20 @@ class Header:
         return 2 if any(by_transformer(self.shapes).values()) else 1
 
     @cached_property
+    def twice(self) -> tuple[str, str] | None:
+        """Two keys for the same part of a layer, which do not say how to combine them; None without any.
+
+        Names that are equal only in a certain network are compared with that network.
+        """
+        numbers, places = by_transformer(self.shapes), dict[tuple[int | None, str, str], str]()
+        for key in self.shapes:
+            layer, part = split_key(key)
+            first = places.setdefault((numbers[key], flat(layer), part), key)
+            if part and first != key:
+                return first, key
+        return None
+
+    @cached_property
     def title(self) -> str:
         """Title in the metadata."""
         return self.metadata.get("modelspec.title") or self.metadata.get("ss_output_name") or ""
@@ -203,6 +217,21 @@ def read_header(path: Path) -> Header:
             hint="fetch it again",
         )
     return Header(shapes=shapes, metadata=metadata)
+
+
+def check_usable(path: Path) -> Header:
+    """Read the header of a LoRA file that a run is to use.
+
+    Raises:
+        ModelError: the file is broken, holds no LoRA, or two tensors for the same part of a layer.
+    """
+    header = check_lora(path)
+    if header.twice:
+        raise ModelError(
+            f"LoRA {path} holds two tensors for one place: {' and '.join(header.twice)}",
+            hint="save one adapter in a file",
+        )
+    return header
 
 
 def check_lora(path: Path) -> Header:

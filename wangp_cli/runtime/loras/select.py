@@ -11,7 +11,7 @@ from wangp_cli.accelerators import NO_ACCELERATOR
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.notices import Notice
 from wangp_cli.runtime.events.types import DownloadProgress
-from wangp_cli.runtime.loras.header import check_lora
+from wangp_cli.runtime.loras.header import check_usable
 from wangp_cli.runtime.loras.source import PEFT_CONFIG, PEFT_NAME, LoraSource, fetch_source, find_source
 from wangp_cli.tasks.lora_strength import Strength
 
@@ -70,7 +70,7 @@ def find_loras(task: Render, origin: Origins, spec: ModelSpec, session: Session)
     for lora in loras:
         source = lora.source
         if source.is_local:
-            check_lora(source.path)
+            check_usable(source.path)
         elif lora.own and origin["loras"].kind in ("line", "latents"):
             raise RequestError(
                 "loras",
