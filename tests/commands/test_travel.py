@@ -172,7 +172,7 @@ def test_the_starter_draws_every_image_of_a_travel(run: Run, tmp_path: Path) -> 
     images = [samples / f"circle-{number}.png" for number in (1, 2, 3, 2)]
     words = [word for image in images for word in ("--image", image)]
     prompt = "a red circle moves right on a blue background"
-    words += ["--frames", 9, "--longest", 41, "--prompt", prompt, "--codec", "ffv1", "--output", "t.mkv"]
+    words += ["--frames", "9", "--longest", "41", "--prompt", prompt, "--codec", "ffv1", "--output", "t.mkv"]
     run("travel", *words, "--seed", 1, code=0)
     frames = as_float(read_video(tmp_path / "t.mkv").frames)
     for at, image in zip((0, 8, 17, 26), images, strict=True):
