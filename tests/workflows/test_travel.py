@@ -280,7 +280,7 @@ def test_one_value_of_phases_serves_all_parts(echo: Travel, images: list[Path], 
     ("phases", "message"),
     [
         (["steps=3"] * 2, "--part-phases: 2 values, wanted 1 or 3, one for each part"),
-        (["steps=0"], "--part-phases: steps: '0' is too small, must be at least 1"),
+        (["steps=0"], "--part-phases: steps: 0 is too small, must be at least 1"),
         (["stps=3"], "--part-phases: stps: there is no such key"),
         (["steps"], "--part-phases: 'steps' is not KEY=VALUE, such as steps=8"),
         (["guidance_phases=2"], "--part-phases: number 0: switch_threshold: is needed for 2 phases"),
