@@ -377,3 +377,9 @@ def test_an_enhanced_prompt_is_the_one_that_was_used(kind: dict[str, Any]) -> No
     made = translate(kind | {"prompt": "fox", "enhanced_prompt": "a red fox", "prompt_enhancer": "T"})
     assert (made.prompts or (made.values["prompt"],)) == ("a red fox",)
     assert made.notices == ("prompt: the text that the prompt enhancer made of it is used",)
+
+
+def test_a_task_without_a_prompt_takes_none() -> None:
+    document = {"settings_version": 2.5, "prompt": "a\n\nb"}
+    made = translate(document, tasks={"extract-frame": ExtractFrame}, task="extract-frame")
+    assert (made.values, made.prompts) == ({}, ())

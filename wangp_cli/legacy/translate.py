@@ -124,6 +124,7 @@ def _without_unknown_keys(made: Translation, kind: DocumentKind, known: Collecti
     return replace(
         made,
         values={name: value for name, value in made.values.items() if name in known},
+        prompts=made.prompts if "prompt" in known else (),
         notices=(*made.notices, unknown_keys_notice(unknown, names)),
     )
 

@@ -124,3 +124,10 @@ def test_a_model_that_is_not_in_the_catalogue_is_said_to_be_one(tmp_path: Path) 
     with pytest.raises(RequestError, match="of architecture 'hunyuan'") as refused:
         load_settings_file(lacking, given=(), models=["t2v"])
     assert "no model here has this architecture" in str(refused.value.hint)
+
+
+def test_a_prompt_that_is_given_replaces_those_of_windows(tmp_path: Path) -> None:
+    document = WANGP | {"prompt": "one\ntwo", "multi_prompts_gen_type": "W"}
+    file = write(tmp_path, document)
+    assert load_settings_file(file, given=()).values["window_prompts"] == ["one", "two"]
+    assert "window_prompts" not in load_settings_file(file, given=["prompt"]).values

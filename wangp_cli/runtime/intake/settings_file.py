@@ -52,7 +52,11 @@ def load_settings_file(
     ]
     line = replace(_the_one(lines, path, context), number=0)
     # A task that starts from another one's values is not that task.
-    return line.layer({name: value for name, value in (line.values or {}).items() if name != "task_id"})
+    left_out = {"task_id"}
+    if given and "prompt" in given and "window_prompts" not in given:
+        # They would win over the prompt that is given.
+        left_out.add("window_prompts")
+    return line.layer({name: value for name, value in (line.values or {}).items() if name not in left_out})
 
 
 def _the_one(lines: list[TaskLine], path: Path, context: LineContext) -> TaskLine:
