@@ -162,19 +162,27 @@ def test_a_wrong_choice_is_said_plainly(words: list[str], said: str) -> None:
     assert said in result.output
 
 
-def test_ctrl_c_during_the_start_prints_no_traceback(home: Path) -> None:
-    code = """
-import builtins, os, signal, sys
+INTERRUPTED = """
+import os, signal, sys
 from wangp_cli.__main__ import start
-real = builtins.__import__
-def slow(name, *rest, **more):
-    if name == "typer":
-        os.kill(os.getpid(), signal.SIGINT)
-    return real(name, *rest, **more)
-builtins.__import__ = slow
+class Interrupt:
+    def find_spec(name, *rest):
+        if name == {name!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt)
+sys.argv = ["wangp", "batch", "tasks.jsonl"]
 start()
 """
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("typer", -2), ("wangp_cli.commands.batch", 130), ("wangp_cli.runtime.bootstrap", 130)],
+)
+def test_ctrl_c_while_modules_are_imported_ends_without_a_traceback(name: str, code: int, home: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", code], env=clean_environment(home), capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (-2, "", "")
+        [sys.executable, "-c", INTERRUPTED.format(name=name)],
+        env=clean_environment(home), capture_output=True, text=True, check=False, cwd=home,
+    )  # fmt: skip
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr

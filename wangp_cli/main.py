@@ -148,6 +148,8 @@ def main() -> NoReturn:
     try:
         app()
         code = 0
+    except KeyboardInterrupt:
+        code = 130
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     sys.stdout.flush()
