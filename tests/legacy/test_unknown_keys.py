@@ -10,7 +10,9 @@ KNOWN = ["video_length", "resolution", "prompt"]
 def test_a_key_is_misspelt_where_it_is_almost_a_known_one() -> None:
     assert is_misspelt("video_lenght", KNOWN)
     assert is_misspelt("resolutions", KNOWN)
-    assert not any(is_misspelt(key, KNOWN) for key in ("video_length", "video", "new_slider", ""))
+    assert not any(
+        is_misspelt(key, KNOWN) for key in ("video_length", "video", "new_slider", "_video_length", "")
+    )
 
 
 def test_one_notice_names_all_keys_with_similar_ones_and_without_control_characters() -> None:

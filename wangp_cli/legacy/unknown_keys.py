@@ -15,8 +15,12 @@ MOST_NAMES = 20
 
 
 def is_misspelt(key: str, known: Collection[str]) -> bool:
-    """Whether a key is not a known one, but almost."""
-    return key not in known and bool(get_close_matches(key, list(known), n=1, cutoff=MISSPELT))
+    """Whether a key is not a known one, but almost; programs write those that begin with `_`."""
+    return (
+        key not in known
+        and not key.startswith("_")
+        and bool(get_close_matches(key, list(known), n=1, cutoff=MISSPELT))
+    )
 
 
 def unknown_keys_notice(keys: Sequence[str], known: Collection[str]) -> str:
