@@ -99,6 +99,24 @@ def test_files_one_after_another_are_read_to_their_end(suffix: str, master: Path
     assert probe(tmp_path / f"two.{suffix}").seconds == pytest.approx(2 * SECONDS, abs=0.1)
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("-c:a libvorbis -q:a 1", "-c:a libvorbis -q:a 9"), ("-c:a libopus -ac 1", "-c:a libvorbis -ar 32000")],
+)
+def test_each_link_of_an_ogg_chain_is_decoded_by_its_own_headers(
+    first: str, second: str, master: Path, tmp_path: Path
+) -> None:
+    ffmpeg("-i", master, first, "-f ogg", tmp_path / "1", second, "-f ogg", tmp_path / "2")
+    path = tmp_path / "chain.ogg"
+    path.write_bytes((tmp_path / "1").read_bytes() + (tmp_path / "2").read_bytes())
+    audio, facts = read_audio(path), probe(path)
+    assert audio.seconds == facts.seconds == pytest.approx(2 * SECONDS, abs=0.01)
+    assert (audio.layout, facts.notices) == ("stereo", ())
+    left = audio.samples[-round(0.6 * audio.rate) :, 0]
+    assert np.abs(np.fft.rfft(left)).argmax() / 0.6 == pytest.approx(330, abs=4)
+    assert np.abs(left).max() == pytest.approx(0.5, abs=0.05)
+
+
 def test_more_than_eight_channels_are_mixed_to_stereo_with_a_notice(tmp_path: Path) -> None:
     many = np.zeros((800, 16), np.float32)
     many[:, 3] = 0.5

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import groupby
 
 import numpy as np
 from av import AudioLayout, AudioResampler
@@ -64,6 +65,22 @@ def resample(audio: Audio, rate: int) -> Audio:
     wanted = round(Fraction(len(audio.samples) * rate, audio.rate))
     samples = flat.reshape(-1, audio.samples.shape[1]).astype(np.float32)
     return fit_samples(replace(audio, samples=samples, rate=rate), wanted)
+
+
+def concatenate(pieces: Sequence[Audio]) -> Audio:
+    """Pieces one after another, at the highest rate and in the widest layout among them.
+
+    Args:
+        pieces: at least one.
+    """
+    rate, layout = max(piece.rate for piece in pieces), widest(pieces)
+    parts = []
+    # Neighbours of one rate are resampled together, so that no seam is heard.
+    for _, alike in groupby(pieces, key=lambda piece: (piece.rate, layout_of(piece))):
+        first, *rest = alike
+        part = replace(first, samples=np.concatenate([first.samples, *(piece.samples for piece in rest)]))
+        parts.append(remix(resample(part, rate), layout).samples)
+    return Audio(samples=np.concatenate(parts), rate=rate, layout=layout)
 
 
 def join(parts: Sequence[tuple[Audio | None, int]], fps: Fraction) -> Audio | None:

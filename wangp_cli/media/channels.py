@@ -15,6 +15,7 @@ from wangp_cli.media.clip import Audio
 
 _USUAL = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 MAX_CHANNELS = 8
+AMBISONIC = "ambisonic"
 
 
 def usual_layout(channels: int) -> str:
@@ -37,6 +38,15 @@ def is_known(layout: str) -> bool:
     except (ValueError, av.FFmpegError):
         return False
     return True
+
+
+def read_as(layout: AudioLayout) -> str:
+    """The layout as which audio is read: one that can be mixed into others, of at most 8 channels."""
+    if layout.nb_channels == 1 or layout.name.startswith(AMBISONIC):
+        return "mono"
+    if layout.nb_channels > MAX_CHANNELS:
+        return "stereo"
+    return layout.name if is_known(layout.name) else usual_layout(layout.nb_channels)
 
 
 def layout_of(audio: Audio) -> str:

@@ -91,7 +91,10 @@ def media_errors(path: Path | str, kind: str) -> Iterator[None]:
 
 @contextmanager
 def open_container(
-    path: Path | str, kind: str = "video", options: Mapping[str, str] = _NO_OPTIONS
+    path: Path | str,
+    kind: str = "video",
+    options: Mapping[str, str] = _NO_OPTIONS,
+    part: tuple[int, int] | None = None,
 ) -> Iterator[InputContainer]:
     """A context with an open container, in which errors of decoders become MediaErrors.
 
@@ -99,14 +102,17 @@ def open_container(
         path: a checked file; see `check_file`.
         kind: for messages.
         options: FFmpeg's, for its demuxer.
+        part: bytes of the file at which it begins and ends; None for the whole file.
     """
+    protocols = "file" if part is None else "file,subfile"
     with (
         media_errors(path, kind),
         av.open(
-            _video_name(Path(path).resolve()),
+            ("" if part is None else f"subfile,,start,{part[0]},end,{part[1]},,:")
+            + _video_name(Path(path).resolve()),
             # Freeform atoms of other tools are not UTF-8.
             metadata_errors="ignore",
-            options={**options, "protocol_whitelist": "file", "format_whitelist": _FORMATS},
+            options={**options, "protocol_whitelist": protocols, "format_whitelist": _FORMATS},
         ) as opened,
     ):
         yield opened

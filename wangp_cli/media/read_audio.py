@@ -8,9 +8,8 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
-from itertools import count, groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import av
 import numpy as np
@@ -19,11 +18,12 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from wangp_cli.errors import MediaError
-from wangp_cli.media.audio import fit_samples, resample, samples_at, silence
-from wangp_cli.media.channels import MAX_CHANNELS, fold, is_known, layout_of, remix, usual_layout, widest
+from wangp_cli.media.audio import concatenate, fit_samples, samples_at, silence
+from wangp_cli.media.channels import AMBISONIC, MAX_CHANNELS, fold, is_known, layout_of, read_as
 from wangp_cli.media.clip import Audio
 from wangp_cli.media.complete import check_complete
 from wangp_cli.media.decoding import audio_streams, has_video
+from wangp_cli.media.ogg import chain_links
 from wangp_cli.media.opening import MAX_CLIP_BYTES, check_file, open_container
 from wangp_cli.media.video_index import VideoIndex, file_version, video_index
 from wangp_cli.media.wav import is_cut_off, states_wrong_length
@@ -42,7 +42,8 @@ _RESTARTING = frozenset({"mpegts", "mpeg", "ogg"})
 """Formats whose clock may restart on the way."""
 _EXACT = frozenset({"flac", "aiff", "wv", "tta", "ape"})
 """Formats that state how many samples they hold."""
-_AMBISONIC = "ambisonic"
+_Link: TypeAlias = tuple[int, int] | None
+"""Bytes of a file at which a link of an Ogg chain begins and ends; None for the whole file."""
 _UNTIMED = frozenset({"avi"})
 """Formats whose time stamps of audio are computed from bytes."""
 
@@ -110,9 +111,17 @@ def audio_facts(path: Path) -> AudioFacts | None:
 
 @lru_cache(maxsize=64)
 def _read_facts(path: Path, version: tuple[int, ...]) -> AudioFacts | None:  # noqa: ARG001 - the key of the cache
+    links = [facts for link in _links(path) if (facts := _facts_of_link(path, link)) is not None]
+    if not links:
+        return None
+    notices = dict.fromkeys(notice for facts in links for notice in facts.notices)
+    return replace(links[0], seconds=sum(facts.seconds for facts in links), notices=tuple(notices))
+
+
+def _facts_of_link(path: Path, link: _Link) -> AudioFacts | None:
     number = 0
     while True:
-        with _open(path) as opened:
+        with _open(path, link) as opened:
             if number == len(streams := audio_streams(opened)):
                 return None
             blocks = _Blocks(opened, streams[number])
@@ -120,7 +129,7 @@ def _read_facts(path: Path, version: tuple[int, ...]) -> AudioFacts | None:  # n
             layout = ""
             for frame in blocks.frames():
                 counts[frame.sample_rate] += frame.samples
-                layout = layout or _layout_read(frame)
+                layout = layout or read_as(frame.layout)
             if seconds := sum(samples / rate for rate, samples in counts.items()):
                 context = blocks.stream.codec_context
                 notices = tuple(_notices(opened, blocks, path, seconds))
@@ -133,21 +142,39 @@ def _read_facts(path: Path, version: tuple[int, ...]) -> AudioFacts | None:  # n
 
 def _decode_audio(path: Path, seconds: Fraction | None) -> Audio:
     """The audio of a file, aligned to the start of the video; at most `seconds` of it."""
-    for number in count():
-        with _open(path) as opened:
+    pieces: list[Audio] = []
+    for link in _links(path):
+        pieces += _decode_link(path, link, seconds)
+        _check_values(sum(piece.samples.size for piece in pieces), path)
+    if not pieces:
+        raise MediaError(f"{path.name!r} has no audio")
+    audio = concatenate(pieces)
+    limit = len(audio.samples) if seconds is None else int(seconds * audio.rate) + 1
+    return fit_samples(audio, min(len(audio.samples), limit))
+
+
+def _decode_link(path: Path, link: _Link, seconds: Fraction | None) -> list[Audio]:
+    number = 0
+    while True:
+        with _open(path, link) as opened:
             if number == len(streams := audio_streams(opened)):
-                break
-            pieces = list(_in_place(opened, streams[number], path, seconds))
-        if pieces:
-            audio = _concatenated(pieces)
-            limit = len(audio.samples) if seconds is None else int(seconds * audio.rate) + 1
-            return fit_samples(audio, min(len(audio.samples), limit))
-    raise MediaError(f"{path.name!r} has no audio")
+                return []
+            if pieces := list(_in_place(opened, streams[number], path, seconds)):
+                return pieces
+        number += 1
 
 
-def _open(path: Path) -> AbstractContextManager[InputContainer]:
+def _links(path: Path) -> list[_Link]:
+    """The parts that are decoded one by one: FFmpeg takes all links of a chain for streams like the first."""
+    if len(links := chain_links(path)) < 2:
+        return [None]
+    with open_container(path, "audio") as opened:
+        return [None] if has_video(opened) else [*links]
+
+
+def _open(path: Path, link: _Link) -> AbstractContextManager[InputContainer]:
     options = {"ignore_length": "1"} if states_wrong_length(path) else {}
-    return open_container(path, "audio", options)
+    return open_container(path, "audio", options, part=link)
 
 
 def _in_place(opened: InputContainer, stream: Any, path: Path, seconds: Fraction | None) -> Iterator[Audio]:
@@ -234,7 +261,7 @@ class _Blocks:
 
 def _notices(opened: InputContainer, blocks: _Blocks, path: Path, seconds: float) -> Iterator[str]:
     stream: Any = blocks.stream
-    if stream.codec_context.layout.name.startswith(_AMBISONIC):
+    if stream.codec_context.layout.name.startswith(AMBISONIC):
         yield "ambisonic audio, read as mono"
     elif (channels := stream.codec_context.channels) > MAX_CHANNELS:
         yield f"{channels} channels of audio, mixed to stereo"
@@ -249,36 +276,13 @@ def _notices(opened: InputContainer, blocks: _Blocks, path: Path, seconds: float
 
 def _as_read(samples: NDArray[np.float32], frame: AudioFrame) -> Audio:
     """The samples of a frame, of at most 8 channels."""
-    layout, name = _layout_read(frame), frame.layout.name
+    layout, name = read_as(frame.layout), frame.layout.name
     if layout == "mono":
         # The first channel of ambisonics is the sound from all around.
         return Audio(samples=samples[:, :1], rate=frame.sample_rate, layout=layout)
     if samples.shape[1] > MAX_CHANNELS:
         samples = fold(samples, name if is_known(name) else None)
     return Audio(samples=samples, rate=frame.sample_rate, layout=layout)
-
-
-def _layout_read(frame: AudioFrame) -> str:
-    """The layout as which a frame is read: one that can be mixed into others, of at most 8 channels."""
-    channels, name = frame.layout.nb_channels, frame.layout.name
-    if channels == 1 or name.startswith(_AMBISONIC):
-        return "mono"
-    if channels > MAX_CHANNELS:
-        return "stereo"
-    return name if is_known(name) else usual_layout(channels)
-
-
-def _concatenated(pieces: list[Audio]) -> Audio:
-    """Pieces one after another, at the highest rate and in the widest layout among them."""
-    rate, layout = max(piece.rate for piece in pieces), widest(pieces)
-    alike = groupby(pieces, key=lambda piece: (piece.rate, layout_of(piece)))
-    samples = [
-        remix(
-            resample(replace(group[0], samples=np.concatenate([one.samples for one in group])), rate), layout
-        )
-        for group in (list(members) for _, members in alike)
-    ]
-    return Audio(samples=np.concatenate([one.samples for one in samples]), rate=rate, layout=layout)
 
 
 def _index_of_video(opened: InputContainer, path: Path) -> VideoIndex | None:
