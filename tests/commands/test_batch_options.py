@@ -34,3 +34,10 @@ def test_a_folder_is_used_if_the_events_could_become_a_prompt_of_it() -> None:
 def test_a_time_that_no_clock_counts_is_refused(option: str, seconds: float) -> None:
     with pytest.raises(ValidationError, match=option):
         BatchOptions(**{option: seconds})
+
+
+@pytest.mark.parametrize("option", ["phase_group", "limit", "retries"])
+@pytest.mark.parametrize("count", [-1, 2**63, 10**30])
+def test_a_count_that_nothing_holds_is_refused(option: str, count: int) -> None:
+    with pytest.raises(ValidationError, match=option):
+        BatchOptions(**{option: count})

@@ -12,7 +12,7 @@ from wangp_cli.runtime.events import stdin
 from wangp_cli.runtime.run_options import RunOptions
 from wangp_cli.tasks.fields import Flag, Order
 
-AtLeastOne = Annotated[int, Field(ge=1)]
+AtLeastOne = Annotated[int, Field(ge=1, le=10**9)]
 Seconds = Annotated[float, Field(ge=0.001, le=1e8, allow_inf_nan=False)]
 
 
@@ -48,7 +48,7 @@ class BatchOptions(RunOptions, StartOptions):
     ] = 64
     fail_fast: Annotated[bool, Flag("Stop after the first failure.", negative="keep_going")] = False
     retries: Annotated[
-        int, Field(ge=0), Flag("Further attempts after memory ran out or a disk error.", metavar="N")
+        int, Field(ge=0, le=1000), Flag("Further attempts after memory ran out or a disk error.", metavar="N")
     ] = 0
     task_timeout: Annotated[Seconds | None, Flag("Give up a task after this time.", metavar="SECONDS")] = None
     limit: Annotated[AtLeastOne | None, Flag("Run at most so many tasks.", metavar="N")] = None
