@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from wangp_cli.imports import import_object
@@ -24,10 +25,7 @@ class _LazyTaskTypes(Mapping[str, "type[Task]"]):
     """
 
     def __getitem__(self, name: str) -> type[Task]:
-        # Looked up before the import, so that an unknown type is a KeyError, as of any mapping.
-        class_name = _CLASSES[name]
-        task: type[Task] = import_object(f"wangp_cli.tasks.{name}:{class_name}")
-        return task
+        return _load(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(_CLASSES)
@@ -37,6 +35,14 @@ class _LazyTaskTypes(Mapping[str, "type[Task]"]):
 
     def __contains__(self, name: object) -> bool:
         return name in _CLASSES
+
+
+@cache
+def _load(name: str) -> type[Task]:
+    # Looked up before the import, so that an unknown type is a KeyError, as of any mapping.
+    class_name = _CLASSES[name]
+    task: type[Task] = import_object(f"wangp_cli.tasks.{name}:{class_name}")
+    return task
 
 
 TASKS: TaskTypes = _LazyTaskTypes()

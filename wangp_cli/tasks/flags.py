@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 
 from pydantic.fields import FieldInfo
 
@@ -49,6 +50,7 @@ def flag_of(spec: type[Spec], field: str) -> Flag | None:
     return next((flag for name, _, flag, _ in flags(spec) if name == field), None)
 
 
-def names_of_flags(spec: type[Spec]) -> dict[str, str]:
+@cache
+def names_of_flags(spec: type[Spec]) -> Mapping[str, str]:
     """The field of each name that a flag has beside the field's own, such as `image` for `images`."""
     return {name: field for field, _, flag, _ in flags(spec) for name in (flag.name, *flag.aliases) if name}
