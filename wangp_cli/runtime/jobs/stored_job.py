@@ -69,7 +69,7 @@ class LeaseLostError(WangpError):
 
 
 def stored_job(row: Any) -> StoredJob:
-    """The job of a row of the job table."""
+    """The job of a row of the job table; a result, an error and files that are none of ours prove nothing."""
     return StoredJob(
         id=row.id,
         task_id=row.task_id,
@@ -82,9 +82,13 @@ def stored_job(row: Any) -> StoredJob:
         worker=row.worker,
         lease_until=row.lease_until,
         payload=row.payload,
-        # Old stores have planned names here, which prove nothing.
-        files=row.files and [file for file in row.files if isinstance(file, dict)],
-        result=row.result,
-        error=row.error,
+        files=None if row.files is None else _files(row.files),
+        result=row.result if isinstance(row.result, dict) else None,
+        error=row.error if isinstance(row.error, dict) else None,
         created_at=row.created_at,
     )
+
+
+def _files(stored: Any) -> list[dict[str, str]]:
+    # Old stores have planned names here.
+    return [file for file in stored if isinstance(file, dict)] if isinstance(stored, list) else []
