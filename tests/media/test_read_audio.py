@@ -201,6 +201,7 @@ def test_a_stream_without_a_sample_is_no_audio(tmp_path: Path) -> None:
     ffmpeg("-f lavfi -i color=s=64x64:r=10:d=0.5 -f lavfi -i anullsrc -t 0.5 -c:a aac", tmp_path / "a.mp4")
     ffmpeg("-i", tmp_path / "a.mp4", "-map 0 -c copy -bsf:a noise=drop=1", path)
     assert probe(path).audio_codec is None
+    assert "its audio stream is empty or cannot be decoded, it counts as silent" in probe(path).notices
     with pytest.raises(MediaError, match="has no audio"):
         read_audio(path)
 

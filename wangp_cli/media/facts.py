@@ -144,6 +144,8 @@ def _container_facts(opened: av.container.InputContainer, path: Path) -> MediaFa
     webp = media_suffix(path) == ".webp"
     container = "webp" if webp else _container_name(opened, path)
     shared: dict[str, Any] = {"container": container, "bytes": path.stat().st_size}
+    if audio is None and opened.streams.audio:
+        shared["notices"] = ("its audio stream is empty or cannot be decoded, it counts as silent",)
     if audio is not None:
         shared |= {
             "audio_codec": audio.codec, "audio_rate": audio.rate, "audio_channels": audio.channels,

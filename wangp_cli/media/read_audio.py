@@ -255,7 +255,7 @@ class _Blocks:
                 return
             try:
                 yield from packet.decode()
-            except av.InvalidDataError:
+            except av.FFmpegError:
                 self.damaged += 1
 
 
