@@ -34,15 +34,12 @@ def test_an_unexpected_error_is_in_the_log_that_the_hint_names(
     for name in ("XDG_STATE_HOME", "HOME"):
         monkeypatch.setenv(name, str(tmp_path))
     root = logging.getLogger()
-    before, level = list(root.handlers), root.level
-    try:
-        with pytest.raises(typer.Exit), report_errors():
-            raise ZeroDivisionError("odd\x1b")
-    finally:
-        for handler in set(root.handlers) - set(before):
-            root.removeHandler(handler)
-            handler.close()
-        root.setLevel(level)
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(root, "level", root.level)
+    with pytest.raises(typer.Exit), report_errors():
+        raise ZeroDivisionError("odd\x1b")
+    for handler in root.handlers:
+        handler.close()
     told = capsys.readouterr().err
     [log] = tmp_path.rglob("wangp.log")
     assert told.splitlines()[-1] == f"hint: this is a bug of wangp; the log has the details: {log}"
