@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from wangp_cli.errors import RequestError
 from wangp_cli.files.open_input import copy_input, is_inside
-from wangp_cli.runtime.request.input_facts import InputFacts
 
 if TYPE_CHECKING:
     from wangp_cli.runtime.request.request import Request
@@ -74,7 +73,7 @@ def private_inputs(
         yield replace(
             request,
             task=request.task.model_copy(update=values),
-            facts=InputFacts(facts),
+            facts=replace(request.facts, by_field=facts),
             loras=loras,
             addresses={**request.addresses, **{str(copies[path]): name_of(str(path)) for path in copies}},
         )

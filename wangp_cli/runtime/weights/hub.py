@@ -126,7 +126,7 @@ def files_of(repository: str, revision: str | None, folder: Path, hub: Hub) -> t
     from huggingface_hub import constants
     from huggingface_hub.utils import build_hf_headers
 
-    if hub.offline or constants.is_offline_mode():
+    if hub.offline or constants.HF_HUB_OFFLINE:
         raise _Offline
     endpoint = (hub.endpoint or constants.ENDPOINT).rstrip("/")
     # Who can read what is sent could take the token.
