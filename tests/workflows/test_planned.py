@@ -77,6 +77,10 @@ def test_clips_keep_a_size_off_the_grid_of_the_model(
     made = join(make, clips, gap=3)
     assert made.frames.shape[1:3] == (30, 46)
     assert unchanged(made, clips) == (18, 18)
+    # A codec of even sizes takes that of the model.
+    odd = [clip(tmp_path, "odd", 11, size=47, height=31)] * 2
+    made = make("tiny_vace", type="join", clips=odd, gap=3, context=2, codec="h264", name="odd")
+    assert made.frames.shape[1:3] == (16, 32)
 
 
 Kept = dict[int, tuple[int, range]]

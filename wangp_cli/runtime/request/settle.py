@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from wangp_cli.tasks.task import Task
     from wangp_cli.value_layers import MergedLayers
 
+TAKES_ODD_SIZES = ("h264-444", "ffv1")
+"""Codecs of frames with an odd number of rows or columns."""
+
 
 def settle(task: Task, merged: MergedLayers, session: Session) -> Request:
     """Check a task against its models and inputs, then settle the values of a render, and decide its outputs.
@@ -122,6 +125,16 @@ def _settle_render(
     return _render_request(draft, models, loras, merged, session)
 
 
+def _result_size(draft: Draft) -> tuple[int, int]:
+    """Width and height of the result: new frames are fitted into an input whose size it keeps exactly."""
+    task = draft.settled_task
+    if not (task.splices or (task.keeps_size and draft.origin["size"].kind == "input")):
+        return size_of(task.size)
+    width, height = draft.facts.shapes[task.size_inputs[0]][0][:2]
+    odd = (width % 2 or height % 2) and task.codec not in TAKES_ODD_SIZES
+    return size_of(task.size) if odd and not task.splices else (width, height)
+
+
 def _render_request(
     draft: Draft,
     models: Mapping[str, ModelSpec],
@@ -133,9 +146,7 @@ def _render_request(
     task, spec, frames = draft.settled_task, draft.spec, draft.frames
     if task.seed + task.results - 1 > MAX_SEED:
         raise RequestError("seed", f"{task.seed} leaves no room for {task.results} results")
-    # New frames are fitted into the input, whose size the result keeps exactly.
-    keeps = task.splices or (task.keeps_size and draft.origin["size"].kind == "input")
-    size = draft.facts.shapes[task.size_inputs[0]][0][:2] if keeps else size_of(task.size)
+    size = _result_size(draft)
     outputs = plan_outputs(task, frames, size, session.writable, draft.plan)
     local_loras = [lora.path for lora in loras if lora.source.is_local]
     check_files_apart(task, outputs, local_loras, session)
