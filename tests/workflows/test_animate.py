@@ -125,7 +125,7 @@ def test_a_character_is_shown_whole_a_face_by_its_middle_and_poses_stand_still_b
 @pytest.mark.parametrize(
     ("change", "message", "hint"),
     [
-        ({"video_face": None}, "video_face: model 'tiny_animate' needs a face video", "give --video-face"),
+        ({"video_face": None}, "--video-face: model 'tiny_animate' needs a face video", "give --video-face"),
         ({"image_refs": []}, "needs a reference image", "give --image-ref"),
         ({"frames": 21}, "17 frames, but 21 are asked for", "--frames 17"),
         ({"frames": "2s"}, "17 frames, but 32 are asked for", "--frames 17"),
@@ -170,7 +170,7 @@ def test_the_shipped_model_says_what_other_tools_make_and_shows_one_character(
 ) -> None:
     error = make("animate", image_refs=files["image_refs"]).outcome.error
     assert error is not None
-    assert "video_guide: model 'animate' needs a pose video, drawn by another tool" in error.message
+    assert "--video-guide: model 'animate' needs a pose video, drawn by another tool" in error.message
     error = make("animate", **files | {"image_refs": files["image_refs"] * 2}).outcome.error
     assert error is not None
     assert "--image-ref: 2 images, but model 'animate' takes at most 1" in error.message

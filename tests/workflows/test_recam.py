@@ -38,7 +38,7 @@ def test_the_result_is_as_fast_as_the_video(make: Make, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "frames", "said", "message"),
     [
-        ("tiny_recam", 0, {"camera": "pan-left"}, "video_guide: model 'tiny_recam' needs a control video"),
+        ("tiny_recam", 0, {"camera": "pan-left"}, "--video-guide: model 'tiny_recam' needs a control video"),
         ("tiny_recam", 5, {}, "camera: model 'tiny_recam' needs a camera path"),
         ("tiny_recam", 5, {"camera": "left"}, "--camera: 'left' is not one of pan-right"),
         ("recam_1.3B", 40, {}, "--video-guide: 40 frames, but model 'recam_1.3B' re-renders 81"),
