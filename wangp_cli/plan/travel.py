@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Literal
 
 from wangp_cli.errors import RequestError
 from wangp_cli.grid import Grid
 from wangp_cli.notices import Notice
 from wangp_cli.plan.model import KeptRange, PlacedImage, Plan, Segment, broadcast
+from wangp_cli.plan.travel_lengths import Mode, lengths_on_grid, seam_overlaps, segment_count
 
-Mode = Literal["chained", "independent", "svi"]
 SVI_LATENTS = 2
 """Latent frames after the first that are encoded of the segment before; SVI is conditioned on the last of
 them.
@@ -74,11 +73,11 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
             f"{images}, but SVI takes {most} with a model that takes no end image",
             hint="--mode independent, or a model that takes one",
         )
-    segments = _segment_count(images, len(frames), before, loop, ends)
+    segments = segment_count(images, len(frames), before, loop, ends)
     notices: list[Notice] = []
-    lengths = _on_grid(broadcast("frames", frames, segments, "segment"), grid, notices)
+    lengths = lengths_on_grid(broadcast("frames", frames, segments, "segment"), grid, notices)
     neighbours = [before, *lengths] if before else lengths
-    seams = _seams(mode, overlaps, neighbours, grid, notices)
+    seams = seam_overlaps(mode, overlaps, neighbours, grid, notices)
     leads = seams if before else [0, *seams]
     runs = _runs(lengths, leads, grid, longest if mode == "chained" else None, images_end_latents)
     made: list[Segment] = []
@@ -111,71 +110,6 @@ def plan_travel(  # noqa: PLR0913 - the numbers of one request
 
 ImageOffset = tuple[int, int]
 """An image, and the count of new frames before its place; -1 is the frame before the first new one."""
-
-
-def _segment_count(images: int, values: int, before: int, loop: bool, ends: bool) -> int:
-    if before < 0:
-        raise RequestError("video_source", f"{before} frames")
-    if before and loop:
-        raise RequestError("loop", "a continued video cannot loop back to its first image")
-    if images < 1 and not before:
-        raise RequestError("images", "none, wanted 1 or more", hint="--image FILE for each")
-    if loop and not ends:
-        raise RequestError("loop", "the model takes no end image")
-    if images == 0 or (images == 1 and not before and not loop):
-        return max(values, 1)
-    return images + bool(before or loop) - ends
-
-
-def _on_grid(frames: list[int], grid: Grid, notices: list[Notice]) -> list[int]:
-    for count in frames:
-        if count < 2:
-            raise RequestError("frames", f"{count}, a segment has 2 or more")
-    lengths = [grid.frames(count) for count in frames]
-    for requested, given in dict.fromkeys(zip(frames, lengths, strict=True)):
-        if requested != given:
-            notices.append(
-                Notice(field="frames", text=f"{requested} became {given}, which the model can make")
-            )
-    return lengths
-
-
-def _seams(
-    mode: Mode, overlaps: Sequence[int], neighbours: list[int], grid: Grid, notices: list[Notice]
-) -> list[int]:
-    """The overlap of each seam."""
-    count = len(neighbours) - 1
-    if mode == "chained" and count:
-        return _even_overlaps(broadcast("overlap", overlaps, count, "seam"), neighbours, notices)
-    if mode == "svi" and count:
-        if any(overlap not in (0, grid.step) for overlap in overlaps):
-            notices.append(Notice(field="overlap", text=f"{grid.step} in each seam, as SVI has it"))
-        return [grid.step] * count
-    if any(overlaps):
-        alone = "independent segments have none" if mode == "independent" else "one segment has no seam"
-        notices.append(Notice(field="overlap", text=alone))
-    return [0] * count
-
-
-def _even_overlaps(overlaps: list[int], lengths: list[int], notices: list[Notice]) -> list[int]:
-    """Overlaps rounded down to even numbers, then limited to the length of the shorter neighbour."""
-    result = []
-    for seam, requested in enumerate(overlaps):
-        if requested < 0:
-            raise RequestError("overlap", f"{requested}, must be 0 or more")
-        even = requested // 2 * 2
-        shorter = min(lengths[seam], lengths[seam + 1])
-        if even > shorter:
-            notices.append(
-                Notice(
-                    field="overlap", text=f"{requested} became {shorter}, the length of the shorter neighbour"
-                )
-            )
-        elif even != requested:
-            notices.append(Notice(field="overlap", text=f"{requested} became {even}, an even number"))
-        result.append(min(even, shorter))
-    notices[:] = dict.fromkeys(notices)
-    return result
 
 
 def _runs(

@@ -13,7 +13,8 @@ from wangp_cli.accelerators import NO_ACCELERATOR
 from wangp_cli.models import Accepts, ModelSpec
 from wangp_cli.notices import Notice
 from wangp_cli.plan.model import Plan
-from wangp_cli.plan.travel import Mode, plan_travel
+from wangp_cli.plan.travel import plan_travel
+from wangp_cli.plan.travel_lengths import Mode
 from wangp_cli.tasks.adjustments import AdjustmentOptions
 from wangp_cli.tasks.fields import MANY, MAX_FRAMES, Counts, Flag, FrameCount, Input, Spec, frame_count
 from wangp_cli.tasks.planned import Fit, Planned, Sound
