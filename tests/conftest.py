@@ -105,6 +105,26 @@ def run(tmp_path: Path, home: Path) -> Run:
     return call
 
 
+@pytest.fixture
+def shown(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """The command line in this process, in an empty folder, for calls that run nothing."""
+    for name, value in clean_environment(home).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object, code: int) -> Any:
+        from typer.testing import CliRunner
+
+        from wangp_cli.main import app
+
+        result = CliRunner().invoke(app, [str(word) for word in arguments], prog_name="wangp")
+        assert "Traceback" not in result.stderr, result.stderr
+        assert result.exit_code == code, result.stderr
+        return result
+
+    return call
+
+
 TINY = """family: wan
 models:
 """

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,12 +64,14 @@ def test_portions_are_in_frames_or_seconds(run: Run, folder: Path) -> None:
         (["--portion", "5-6", "--video", "a.mp4"], "given twice: "),
     ],
 )  # fmt: skip
-def test_a_bad_request_names_its_flag(run: Run, folder: Path, words: list[str], message: str) -> None:
-    result = run("edit", "a.mp4", *words, "--plan", code=2)
+def test_a_bad_request_names_its_flag(
+    shown: Callable[..., Any], folder: Path, words: list[str], message: str
+) -> None:
+    result = shown("edit", "a.mp4", *words, "--plan", code=2)
     assert message in result.stderr
     assert folder
 
 
-def test_what_is_no_video_is_refused(run: Run, folder: Path) -> None:
-    assert "--video: " in run("edit", "notes.txt", "--portion", "5-6", "--plan", code=2).stderr
+def test_what_is_no_video_is_refused(shown: Callable[..., Any], folder: Path) -> None:
+    assert "--video: " in shown("edit", "notes.txt", "--portion", "5-6", "--plan", code=2).stderr
     assert folder

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,6 +48,7 @@ def test_a_region_of_a_long_video_goes_in_windows(run: Run, folder: Path) -> Non
     assert folder
 
 
+@pytest.mark.slow
 def test_a_batch_inpaints(run: Run, tiny_env: dict[str, str], folder: Path) -> None:
     line = {"type": "inpaint", "video": "a.mp4", "portion": "20-23", "prompt": "x", "seed": 1, "context": 2}
     (folder / "tasks.jsonl").write_text(json.dumps(line) + "\n")
@@ -58,7 +61,7 @@ def test_a_batch_inpaints(run: Run, tiny_env: dict[str, str], folder: Path) -> N
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "portion: neither it nor a mask is given"),
+        ([], "--portion: neither it nor a mask is given"),
         (["--portion", "9-5"], "--portion: 9-5 is not within 0-39"),
         (["--portion", "30-40"], "--portion: 30-40 is not within 0-39"),
         (["--portion", "0-39"], "--portion: covers all 40 frames"),
@@ -77,8 +80,10 @@ def test_a_batch_inpaints(run: Run, tiny_env: dict[str, str], folder: Path) -> N
         (["--portion", "5-6", "--model", "i2v"], "--model: model 'i2v' takes no control video"),
     ],
 )  # fmt: skip
-def test_a_bad_request_names_its_flag(run: Run, folder: Path, words: list[str], message: str) -> None:
-    result = run("inpaint", "a.mp4", "-p", "x", *words, code=2)
+def test_a_bad_request_names_its_flag(
+    shown: Callable[..., Any], folder: Path, words: list[str], message: str
+) -> None:
+    result = shown("inpaint", "a.mp4", "-p", "x", *words, "--plan", code=2)
     assert f"error: {message}" in result.stderr
     assert not list(folder.glob("outputs/*.mp4"))
 
@@ -88,10 +93,12 @@ def test_a_bad_request_names_its_flag(run: Run, folder: Path, words: list[str], 
     [
         (["notes.txt", "-p", "x", "--portion", "5-6"], "--video: "),
         (["mask.png", "-p", "x", "--portion", "5-6"], "--video: mask.png is an image, a video is wanted"),
-        (["a.mp4", "--portion", "5-6"], "prompt: is needed"),
-        (["odd.mkv", "-p", "x", "--portion", "5-6"], "codec: h264 takes even sizes, not 63x47"),
+        (["a.mp4", "--portion", "5-6"], "--prompt: is needed"),
+        (["odd.mkv", "-p", "x", "--portion", "5-6"], "--codec: h264 takes even sizes, not 63x47"),
     ],
 )
-def test_what_cannot_be_painted_is_named(run: Run, folder: Path, words: list[str], message: str) -> None:
-    assert f"error: {message}" in run("inpaint", *words, code=2).stderr
+def test_what_cannot_be_painted_is_named(
+    shown: Callable[..., Any], folder: Path, words: list[str], message: str
+) -> None:
+    assert f"error: {message}" in shown("inpaint", *words, "--plan", code=2).stderr
     assert folder

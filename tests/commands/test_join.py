@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import wave
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,13 +84,15 @@ def test_a_dry_run_shows_the_request_with_its_plan(run: Run, clips: Path) -> Non
         (["a.mp4", "b.mp4", "--mode", "insert", "--mode", "replace"], "--mode: 2 values, wanted 1"),
         (["a.mp4", "b.mp4", "--denoising-strength", "0.5"], "--denoising-strength: 0.5, but segment 0"),
         (["a.mp4", "b.mp4", "--gap", "-1"], "--gap: -1 is too small, must be at least 0"),
-        (["a.mp4", "b.mp4", "--colour-match", "2"], "--colour-match: 2.0 is too large, must be at most 1"),
+        (["a.mp4", "b.mp4", "--colour-match", "2"], "--colour-match: 2 is too large, must be at most 1"),
         (["a.mp4", "b.mp4", "--model", "t2v_1.3B"], "--model: model 't2v_1.3B' takes no control video"),
         (["a.mp4", "b.mp4", "--output", "x.png"], "--output: 'x.png' does not end as a video does"),
     ],
 )  # fmt: skip
-def test_a_bad_request_names_its_flag(run: Run, clips: Path, words: list[str], message: str) -> None:
-    result = run("join", *words, "--plan", code=2)
+def test_a_bad_request_names_its_flag(
+    shown: Callable[..., Any], clips: Path, words: list[str], message: str
+) -> None:
+    result = shown("join", *words, "--plan", code=2)
     assert f"error: {message}" in result.stderr
     assert clips
 

@@ -55,6 +55,7 @@ def test_one_is_shown(run: Run, folder: Path) -> None:
     assert "is not on this machine" in run("loras", "show", "ada/ink", code=2).stderr
 
 
+@pytest.mark.slow
 def test_check_explains_every_key(run: Run, tiny_env: dict[str, str], folder: Path) -> None:
     assert (
         "tiny_t2v: fits; 1 layers"
@@ -68,6 +69,7 @@ def test_check_explains_every_key(run: Run, tiny_env: dict[str, str], folder: Pa
     assert "does not fit tiny_t2v" in done.stderr
 
 
+@pytest.mark.slow
 def test_check_compares_with_the_networks_of_its_width(run: Run, folder: Path) -> None:
     done = run("loras", "check", "wan/ink", "--json", code=0)
     found = {fit["network"]: fit["fits"] for fit in done.json()}

@@ -86,6 +86,7 @@ def test_a_dry_run_tells_of_the_weights_that_the_run_does_not_find(
     assert called(tasks[kind], tmp_path / "made", models_dir=tmp_path / "empty") == ModelError("").exit_code
 
 
+@pytest.mark.slow
 def test_a_batch_and_decode_use_the_weights_of_the_flag(
     run: Run, models: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -226,6 +226,7 @@ def test_prepared_weights_give_the_same_bits_and_are_mapped(
     assert file.is_file()
 
 
+@pytest.mark.slow
 def test_prepared_weights_serve_without_their_source(
     wangp: Call,
     tmp_path: Path,

@@ -10,7 +10,7 @@ from tests.conftest import Run
 from wangp_cli.media.facts import probe
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
-FRAMES = {"travel_payload.json": 34, "join_payload.json": 14 + 13 + 14}
+FRAMES = {"travel_payload.json": 30, "join_payload.json": 14 + 13 + 14}
 
 
 @pytest.mark.parametrize("name", FRAMES)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,7 +92,7 @@ def test_prompts_come_from_a_file(run: Run, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--frames", "9"], "images: none, wanted 1 or more"),
+        (["--frames", "9"], "--image: none, wanted 1 or more"),
         (["--image", "gone.png"], "--image: "),
         (["--image", "two.txt"], "--image: "),
         ([*IMAGES, "--frames", "9", "--frames", "9", "--frames", "9"], "--frames: 3 values, wanted 1 or 2"),
@@ -128,8 +130,10 @@ def test_prompts_come_from_a_file(run: Run, folder: Path) -> None:
         ([*IMAGES, "--audio", "0.png"], "--audio: 0.png is an image, audio is wanted"),
     ],
 )
-def test_a_bad_request_names_its_flag(run: Run, folder: Path, words: list[str], message: str) -> None:
-    result = run("travel", *words, "--plan", code=2)
+def test_a_bad_request_names_its_flag(
+    shown: Callable[..., Any], folder: Path, words: list[str], message: str
+) -> None:
+    result = shown("travel", *words, "--plan", code=2)
     assert f"error: {message}" in result.stderr
     assert folder
 

@@ -25,6 +25,7 @@ def vae(clips: torch.Tensor) -> AutoencoderKLWan:
     return build_autoencoder(clips).requires_grad_(False).eval()
 
 
+@pytest.mark.slow
 def test_encoding_at_once_equals_the_chunked_path(vae: AutoencoderKLWan, clips: torch.Tensor) -> None:
     chunked = vae.encode(clips[:2]).latent_dist.mode()
     assert (encode_clip(vae, clips[:2]) - chunked).abs().max() < 1e-4

@@ -191,7 +191,7 @@ def with_files(studio: Studio, request: dict[str, Any]) -> dict[str, Any]:
 REQUESTS = joins() | travels() | edits() | inpaints()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(request=REQUESTS)
 def test_the_file_is_the_plan_for_a_model_that_gives_back_its_guide(
     studio: Studio, request: dict[str, Any]

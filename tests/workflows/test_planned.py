@@ -168,6 +168,7 @@ def test_a_result_makes_itself_again(make: Make, tmp_path: Path) -> None:
     assert np.array_equal(read_audio(first.path).samples, read_audio(again.path).samples)
 
 
+@pytest.mark.slow
 def test_a_batch_joins_clips(run: Run, tiny_env: dict[str, str], tmp_path: Path) -> None:
     clip(tmp_path, "a", 9)
     clip(tmp_path, "b", 9)

@@ -156,6 +156,7 @@ def stopped_at(stage: str, result: int, command: list[str], env: dict[str, str],
     return events
 
 
+@pytest.mark.slow
 def test_a_killed_travel_ends_in_the_same_pixels(
     make: Make, images: list[Path], tmp_path: Path, home: Path, tiny_env: dict[str, str]
 ) -> None:

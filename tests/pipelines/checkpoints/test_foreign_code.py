@@ -74,6 +74,7 @@ LINES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["tokenizer", "feature_extractor"])
 def test_a_batch_from_standard_input_refuses_and_loses_no_line(
     place: tuple[Path, dict[str, str]], home: Path, tmp_path: Path, part: str

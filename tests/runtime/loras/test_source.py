@@ -155,6 +155,7 @@ def test_the_alphas_of_peft_are_fetched_with_a_lora(hub: Hub, folder: Path, name
     assert source.path.with_name("adapter_config.json").read_bytes() == config
 
 
+@pytest.mark.slow
 def test_a_lora_of_the_hub_is_fetched_and_checked(
     run: Run, tiny_env: dict[str, str], hub: Hub, folder: Path
 ) -> None:

@@ -182,7 +182,9 @@ def _expand_home(field: str, path: Path) -> Path:
         raise RequestError(field, f"{quote_for_message(str(path))} holds a NUL character") from None
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
-            raise RequestError(field, f"{quote_for_message(str(path))} is too long") from None
+            raise RequestError(
+                field, f"{quote_for_message(str(path))} is too long, a name has at most 255 bytes"
+            ) from None
     return expanded
 
 
