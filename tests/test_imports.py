@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,26 @@ def test_no_garbage_is_collected_during_an_import(
         assert gc.isenabled() is enabled
     finally:
         gc.enable()
+
+
+def test_what_was_made_before_an_import_can_be_freed_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Model:
+        """A network, which its hooks refer to."""
+
+        own: Model
+
+    (tmp_path / "is_new.py").write_text("value = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    model = Model()
+    model.own = model
+    alive = weakref.ref(model)
+    for place in ("is_new:value", "is_new:value"):
+        assert import_object(place) == 1
+    del model
+    gc.collect()
+    assert alive() is None
 
 
 def test_a_signal_stops_an_import_after_its_handler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

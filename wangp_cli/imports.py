@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ def import_object(place: str) -> Any:
         Cancelled: a signal came during the import, and its handler returned.
     """
     module, _, name = place.partition(":")
+    if module in sys.modules:
+        return getattr(import_module(module), name)
     collects = gc.isenabled()
     gc.disable()
     try:
@@ -33,8 +36,6 @@ def import_object(place: str) -> Any:
             return getattr(import_module(module), name)
     finally:
         if collects:
-            # Modules stay until the process ends, so later collections need not search them.
-            gc.freeze()
             gc.enable()
 
 
