@@ -34,7 +34,7 @@ class FrameTimes:
     Args:
         fps: frames per second, exact.
         pictures: for each frame the number of a decoded picture, in display order; never decreasing.
-        start: time of the first picture on the clock of the file, in seconds.
+        start: time stamp of the first picture, in seconds.
         stored: decoded pictures of the file.
     """
 

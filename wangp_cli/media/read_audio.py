@@ -192,7 +192,7 @@ def _in_place(opened: InputContainer, stream: Any, path: Path, seconds: Fraction
             zero = begin or Fraction(0)
         drift = Fraction(0) if begin is None else begin - zero - position
         if position and not -earliest <= drift <= latest:
-            # The clock of the file was set anew.
+            # The time stamps start again.
             zero, drift = zero + drift, Fraction(0)
         elif abs(drift) > _MAX_GAP:
             raise MediaError(f"the audio of {path.name!r} starts {float(drift):.0f} seconds after its frames")

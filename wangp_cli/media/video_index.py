@@ -38,7 +38,7 @@ class VideoIndex:
         by_stamp: decoded pictures carry these stamps; else they are counted from the start of the file.
         keys: stamps of pictures from which decoding may start, in order.
         seeks: stamps to seek for each of them.
-        longest_gap: seconds beyond which the clock of the file has started again.
+        longest_gap: seconds beyond which the time stamps have started again.
     """
 
     times: FrameTimes

@@ -26,7 +26,7 @@ from wangp_cli.runtime.request.steps import (
     settle_size,
 )
 from wangp_cli.runtime.request.trained_range import trained_range_notices
-from wangp_cli.runtime.request.unused_values import Run, unused_values
+from wangp_cli.runtime.request.unused_values import SettledRender, unused_values
 from wangp_cli.tasks.fields import MAX_SEED, size_of
 from wangp_cli.tasks.render import Render
 
@@ -152,7 +152,7 @@ def _render_request(
     check_files_apart(task, outputs, local_loras, session)
     notices = [
         *draft.notices,
-        *unused_values(Run(task=task, spec=spec, frames=frames, plan=draft.plan), draft.origin),
+        *unused_values(SettledRender(task=task, spec=spec, frames=frames, plan=draft.plan), draft.origin),
         *rate_notices(task, draft.facts, draft.plan, draft.rate),
         *speech_notices(draft.facts, draft.plan, frames, draft.rate),
         *trained_range_notices(task, spec, draft.facts, frames, draft.plan),

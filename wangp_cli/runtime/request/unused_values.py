@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class SettledRender:
     """A settled render, as far as it decides which fields are read.
 
     Args:
@@ -41,11 +41,11 @@ class Run:
         return all(map(holds, self.task.samplings))
 
 
-Reason = Callable[[Run], str | None]
+Reason = Callable[[SettledRender], str | None]
 """Why a run does not read a field; None if it does."""
 
 
-def unused_values(run: Run, origin: Origins) -> list[Notice]:
+def unused_values(run: SettledRender, origin: Origins) -> list[Notice]:
     """A notice for each value that the user chose and the run does not read, in the order of the fields."""
     notices = []
     for field in type(run.task).model_fields:
@@ -54,7 +54,7 @@ def unused_values(run: Run, origin: Origins) -> list[Notice]:
     return notices
 
 
-def _is_chosen(run: Run, field: str, origin: Origins) -> bool:
+def _is_chosen(run: SettledRender, field: str, origin: Origins) -> bool:
     """Whether the user chose the value; documents list all values, so only unusual ones of theirs count."""
     if field not in origin or not origin[field].is_explicit:
         return False
@@ -65,18 +65,18 @@ def _is_chosen(run: Run, field: str, origin: Origins) -> bool:
     return not empty and (origin[field].kind == "flag" or value not in usual)
 
 
-def _without_guidance(run: Run) -> str | None:
+def _without_guidance(run: SettledRender) -> str | None:
     return "the guidance scale is 1" if run.every(lambda part: not part.uses_guidance) else None
 
 
-def _without_negative_prompt(run: Run) -> str | None:
+def _without_negative_prompt(run: SettledRender) -> str | None:
     return "the guidance scale is 1" if run.every(lambda part: not part.uses_negative_prompt) else None
 
 
 def _without(field: str, reason: str) -> Reason:
     """The reason where a field of the sampling is at the value that turns it off."""
 
-    def check(run: Run) -> str | None:
+    def check(run: SettledRender) -> str | None:
         off = type(run.task).model_fields[field].default
         return reason if run.every(lambda part: getattr(part, field) == off) else None
 
@@ -89,7 +89,7 @@ def _first(*reasons: Reason) -> Reason:
 
 
 def _fewer_phases_than(wanted: int) -> Reason:
-    def check(run: Run) -> str | None:
+    def check(run: SettledRender) -> str | None:
         most = max(part.guidance_phases for part in run.task.samplings)
         if most >= wanted:
             return None
@@ -98,11 +98,11 @@ def _fewer_phases_than(wanted: int) -> Reason:
     return check
 
 
-def _one_transformer(run: Run) -> str | None:
+def _one_transformer(run: SettledRender) -> str | None:
     return f"model {run.spec.name!r} has one transformer" if run.spec.experts == 1 else None
 
 
-def _fixed_schedule(run: Run) -> str | None:
+def _fixed_schedule(run: SettledRender) -> str | None:
     causvid = run.every(lambda part: part.sampler == "causvid")
     return "the sampler causvid has timesteps of its own" if causvid else None
 
@@ -110,7 +110,7 @@ def _fixed_schedule(run: Run) -> str | None:
 def _guidance_pass(field: str) -> Reason:
     """A scale of an additional pass: other models refuse it."""
 
-    def check(run: Run) -> str | None:
+    def check(run: SettledRender) -> str | None:
         traits = run.spec.traits
         return _without_guidance(run) if traits.guidance_field == field and traits.fixed_guidance else None
 
@@ -127,7 +127,7 @@ def _no_input(*fields: str) -> Reason:
     return lambda run: None if any(run.value(field) for field in fields) else f"there is no {names}"
 
 
-def _one_run(run: Run) -> str | None:
+def _one_run(run: SettledRender) -> str | None:
     """Whether no gap is filled by more than one run of the model."""
     plan = run.plan
     if run.task.type == "generate":
@@ -137,37 +137,37 @@ def _one_run(run: Run) -> str | None:
     return "the model makes all frames in one run" if single else None
 
 
-def _no_seam(run: Run) -> str | None:
+def _no_seam(run: SettledRender) -> str | None:
     return "the video is made in one run" if run.plan is None else None
 
 
-def _no_context(run: Run) -> str | None:
+def _no_context(run: SettledRender) -> str | None:
     segments = run.plan.segments if run.plan else ()
     return None if any(segment.context for segment in segments) else "no part has frames of a previous one"
 
 
-def _one_part(run: Run) -> str | None:
+def _one_part(run: SettledRender) -> str | None:
     parts = len(run.plan.segments) if run.plan else 1
     return "there is one part" if parts == 1 else None
 
 
-def _is_image(run: Run) -> str | None:
+def _is_image(run: SettledRender) -> str | None:
     return "the result is an image" if run.frames == 1 else None
 
 
-def _is_video(run: Run) -> str | None:
+def _is_video(run: SettledRender) -> str | None:
     return "the result is a video" if run.frames > 1 else None
 
 
-def _has_output(run: Run) -> str | None:
+def _has_output(run: SettledRender) -> str | None:
     return "the output is given" if run.task.output is not None else None
 
 
-def _continues_nothing(run: Run) -> str | None:
+def _continues_nothing(run: SettledRender) -> str | None:
     return _no_input("video_source")(run) if run.task.type == "travel" else None
 
 
-def _overlap_of_windows(run: Run) -> str | None:
+def _overlap_of_windows(run: SettledRender) -> str | None:
     return None if run.value("video_source") else _one_run(run)
 
 
