@@ -73,6 +73,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "tasks": {"accelerators", "errors", "grid", "imports", "models", "notices", "plan"},
     "legacy": {"errors", "files", "plan", "tasks"},
     "media": {"errors", "files"},
+    "motion": {"errors", "files", "media", "notices"},
     "networks": {"errors", "files", "media"},
     "pipelines": VOCABULARY | {"media", "networks"},
     "pipelines.base": VOCABULARY,
@@ -80,6 +81,8 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "pipelines.checkpoints": VOCABULARY | {"networks", "pipelines.base"},
     "pipelines.memory": VOCABULARY | {"pipelines.base"},
     "pipelines.lora": VOCABULARY | {"pipelines.base", "pipelines.checkpoints", "pipelines.memory"},
+    "pipelines.tools": VOCABULARY
+    | {"media", "motion", "networks", "pipelines.base", "pipelines.checkpoints", "pipelines.memory"},
     "pipelines.wan": VOCABULARY
     | {
         "media",
@@ -144,6 +147,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     | SPINE
     | {
         "media",
+        "motion",
         "networks",
         "pipelines.base",
         "pipelines.denoise",

@@ -1,0 +1,1 @@
+"""Motion between frames without weights: optical flow, frames in between, scene cuts."""
