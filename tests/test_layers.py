@@ -73,16 +73,25 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "tasks": {"accelerators", "errors", "grid", "imports", "models", "notices", "plan"},
     "legacy": {"errors", "files", "plan", "tasks"},
     "media": {"errors", "files"},
+    "matting": {"errors", "files", "media", "motion", "notices"},
     "motion": {"errors", "files", "media", "notices"},
     "networks": {"errors", "files", "media"},
-    "pipelines": VOCABULARY | {"media", "networks"},
+    "pipelines": VOCABULARY | {"matting", "media", "networks"},
     "pipelines.base": VOCABULARY,
     "pipelines.denoise": VOCABULARY | {"media", "pipelines.base"},
     "pipelines.checkpoints": VOCABULARY | {"networks", "pipelines.base"},
     "pipelines.memory": VOCABULARY | {"pipelines.base"},
     "pipelines.lora": VOCABULARY | {"pipelines.base", "pipelines.checkpoints", "pipelines.memory"},
     "pipelines.tools": VOCABULARY
-    | {"media", "motion", "networks", "pipelines.base", "pipelines.checkpoints", "pipelines.memory"},
+    | {
+        "matting",
+        "media",
+        "motion",
+        "networks",
+        "pipelines.base",
+        "pipelines.checkpoints",
+        "pipelines.memory",
+    },
     "pipelines.wan": VOCABULARY
     | {
         "media",
@@ -146,6 +155,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "workflows": VOCABULARY
     | SPINE
     | {
+        "matting",
         "media",
         "motion",
         "networks",

@@ -1,0 +1,1 @@
+"""Mattes: the alpha of a subject in every frame, from its mask in a few."""
