@@ -1,0 +1,1 @@
+"""Networks that no library has; their weights come from the files of their authors."""
