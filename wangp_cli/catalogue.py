@@ -140,7 +140,7 @@ class _CatalogueFile(Entry):
                 other = _lookup(declared.models, model, "model").get("source", {})
                 entry["source"] = source | {"components": other.get("components", other)}
             spec = ModelSpec.model_validate(entry)
-            if spec.architecture == NO_ARCHITECTURE:
+            if not spec.is_diffusion or spec.architecture == NO_ARCHITECTURE:
                 return spec
             traits = _lookup(declared.traits.get(spec.family, {}), spec.architecture, "architecture")
             for part in spec.source.modules:

@@ -157,7 +157,8 @@ class ModelSpec(Entry):
     Args:
         kind: other kinds than `video` and `image` are auxiliary networks, without family and grid.
         family: model family, which selects the pipeline adapter.
-        architecture: one of the family's architectures; `none` for unsupported models.
+        architecture: one of the family's architectures, or that of an auxiliary network; `none` for
+            unsupported models.
         traits: traits of the architecture.
         network: its transformer; None if only its weights have a configuration.
         experts: number of transformers, each for a range of noise levels.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wangp_cli.errors import ModelError, nearest
 from wangp_cli.imports import import_object
@@ -12,6 +12,7 @@ from wangp_cli.imports import import_object
 if TYPE_CHECKING:
     from wangp_cli.models import ModelSpec
     from wangp_cli.pipelines.base import Pipeline, Weights
+    from wangp_cli.tasks.runtime import Dtype
 
 Load = Callable[..., "Pipeline"]
 """`load(spec, weights, placement, loras, components, progress)`, as `pipelines/wan/load.py` has it."""
@@ -21,6 +22,12 @@ Check = Callable[["ModelSpec", "Weights"], None]
 """`check(spec, weights)`, beside each `load`."""
 ADAPTERS: Mapping[str, str] = MappingProxyType({"wan": "wangp_cli.pipelines.wan.load:load"})
 """The families that wangp ships with."""
+LoadTool = Callable[["ModelSpec", "Weights", str, "Dtype"], Any]
+"""`load(spec, weights, device, dtype)` of an auxiliary network, such as an interpolator."""
+Tools = Mapping[str, str | LoadTool]
+"""The `load` of each architecture of auxiliary networks, or its place as `module:function`."""
+TOOLS: Mapping[str, str] = MappingProxyType({})
+"""The architectures of auxiliary networks that wangp ships with."""
 
 
 def adapter(family: str, adapters: Adapters) -> Load:
@@ -36,6 +43,22 @@ def adapter(family: str, adapters: Adapters) -> Load:
     if not isinstance(found, str):
         return found
     load: Load = import_object(found)
+    return load
+
+
+def tool_loader(architecture: str, tools: Tools) -> LoadTool:
+    """The `load` of an architecture of auxiliary networks.
+
+    Raises:
+        ModelError: nothing loads it.
+    """
+    if architecture not in tools:
+        hint = nearest(architecture, list(tools)) or None
+        raise ModelError(f"there is no loader for the architecture {architecture!r}", hint=hint)
+    found = tools[architecture]
+    if not isinstance(found, str):
+        return found
+    load: LoadTool = import_object(found)
     return load
 
 

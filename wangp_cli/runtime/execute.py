@@ -32,13 +32,13 @@ from wangp_cli.runtime.events.types import (
 )
 from wangp_cli.runtime.history.log import HISTORY, append_lines
 from wangp_cli.runtime.history.manifest import history_record, input_checksums, portable_name
-from wangp_cli.runtime.job import Job, RenderJob
+from wangp_cli.runtime.job import Job, RenderJob, ToolJob
 from wangp_cli.runtime.loras.select import LoraUse, fetch_loras
 from wangp_cli.runtime.outcome import Attempt, Outcome, retry_with_less_memory
 from wangp_cli.runtime.progress import ProgressReporter
 from wangp_cli.runtime.request.prepared import changed_values, prepared_request
 from wangp_cli.runtime.request.private_inputs import private_inputs
-from wangp_cli.runtime.request.request import RenderRequest, Request
+from wangp_cli.runtime.request.request import RenderRequest, Request, ToolRequest
 from wangp_cli.runtime.request.resolve import field_label, resolve
 from wangp_cli.runtime.session import Session
 from wangp_cli.runtime.weights.hub import Hub
@@ -241,11 +241,14 @@ class _Work:
             "root": attempt.root,
             "given": self._request.task,
         }
-        job = (
-            RenderJob(request=request, latents=attempt.latents, **shared)
-            if isinstance(request, RenderRequest)
-            else Job(request=request, **shared)
-        )
+        job: Job
+        match request:
+            case RenderRequest():
+                job = RenderJob(request=request, latents=attempt.latents, **shared)
+            case ToolRequest():
+                job = ToolJob(request=request, **shared)
+            case _:
+                job = Job(request=request, **shared)
         if task.prepare and task.needs_preparing:
             prepared = yield from self._steps(import_object(task.prepare)(job), progress)
             self._request = prepared_request(self._request, prepared)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wangp_cli.files.atomic import atomic_file
 from wangp_cli.files.checksum import sha256_of
 from wangp_cli.pipelines.base import Lora
 from wangp_cli.runtime.events.types import ArtifactCreated
+from wangp_cli.tasks.runtime import Compute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Pipeline, Placement
     from wangp_cli.runtime.events.types import Emit
     from wangp_cli.runtime.progress import ProgressReporter
-    from wangp_cli.runtime.request.request import RenderRequest, Request
+    from wangp_cli.runtime.request.request import RenderRequest, Request, ToolRequest
     from wangp_cli.runtime.session import Session
     from wangp_cli.tasks.lora_strength import Strength
     from wangp_cli.tasks.render import Render
@@ -109,6 +110,30 @@ class Job:
             progress=self.progress,
             emit=self.emit,
         )
+
+    def tool(self, role: str) -> Any:
+        """The auxiliary network of a model's role, loaded; it may stay so for later tasks.
+
+        Args:
+            role: in the request's models; that of an engine is the field that names it.
+
+        Raises:
+            ModelError: weights are missing or broken, or do not fit.
+            ResourceError: the device does not exist.
+        """
+        from wangp_cli.pipelines.memory.placement import choose_device
+
+        task = self.request.task
+        assert isinstance(task, Compute)
+        device, dtype = choose_device(task)
+        return self.session.pool.tool(self.request.models[role], device, dtype, self.emit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolJob(Job):
+    """The job of a tool."""
+
+    request: ToolRequest
 
 
 @dataclass(frozen=True, kw_only=True)

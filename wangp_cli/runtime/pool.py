@@ -1,4 +1,4 @@
-"""Keep the last loaded pipeline between tasks, and share equal parts with the next one."""
+"""Keep the last loaded pipeline and auxiliary networks between tasks, and share equal parts of pipelines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from wangp_cli.pipelines.registry import ADAPTERS, adapter
+from wangp_cli.pipelines.registry import ADAPTERS, TOOLS, adapter, tool_loader
 from wangp_cli.runtime.events.types import LoraLoaded, ModelLoaded, ModelLoading
 from wangp_cli.runtime.weights.locate import locate
 
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
     from wangp_cli.models import ModelSpec
     from wangp_cli.pipelines.base import Lora, Pipeline, Placement, Progress
-    from wangp_cli.pipelines.registry import Adapters
+    from wangp_cli.pipelines.registry import Adapters, Tools
     from wangp_cli.runtime.events.types import Emit
-    from wangp_cli.tasks.runtime import Profile
+    from wangp_cli.tasks.runtime import Dtype, Profile
 
 T = TypeVar("T")
+MAX_TOOLS = 4
+"""Auxiliary networks that stay loaded: a matte may take a segmenter and a matting network."""
 
 
 class SharedComponents:
@@ -64,11 +66,14 @@ class Pool:
     Args:
         models_dir: folder of all weights.
         adapters: loaders by model family.
+        tools: loaders of auxiliary networks by architecture.
     """
 
-    def __init__(self, models_dir: Path, adapters: Adapters = ADAPTERS) -> None:
+    def __init__(self, models_dir: Path, adapters: Adapters = ADAPTERS, tools: Tools = TOOLS) -> None:
         self._models_dir = models_dir
         self._adapters = adapters
+        self._tool_loaders = tools
+        self._tools: dict[tuple[ModelSpec, str, Dtype], Any] = {}
         self._components = SharedComponents()
         self._key: Any = None
         self._pipeline: Pipeline | None = None
@@ -117,6 +122,41 @@ class Pool:
             )
         return pipeline
 
+    def tool(self, spec: ModelSpec, device: str, dtype: Dtype, emit: Emit) -> Any:
+        """An auxiliary network, such as an interpolator, loaded unless it is one of the last ones used.
+
+        Args:
+            spec: the model.
+            device: where it computes.
+            dtype: of its weights.
+            emit: called with events of loading.
+
+        Raises:
+            ModelError: weights are missing or broken, or do not fit.
+        """
+        key = (spec, device, dtype)
+        if key in self._tools:
+            # Moved to the end: the first one is the longest unused.
+            self._tools[key] = self._tools.pop(key)
+            return self._tools[key]
+        weights = locate(spec, self._models_dir)
+        load = tool_loader(spec.architecture, self._tool_loaders)
+        if len(self._tools) >= MAX_TOOLS:
+            self._tools.pop(next(iter(self._tools)))
+        emit(ModelLoading(model=spec.name))
+        began = time.monotonic()
+        self._tools[key] = load(spec, weights, device, dtype)
+        emit(
+            ModelLoaded(
+                model=spec.name,
+                seconds=round(time.monotonic() - began, 3),
+                device=device,
+                dtype=dtype,
+                parts={spec.kind: "loaded"},
+            )
+        )
+        return self._tools[key]
+
     def _load(
         self, spec: ModelSpec, placement: Placement, loras: Sequence[Lora], progress: Progress, emit: Emit
     ) -> Pipeline:
@@ -164,8 +204,9 @@ class Pool:
         self._pipeline, self._key = None, None
 
     def free(self) -> None:
-        """Free the pipeline and all cached parts."""
+        """Free the pipeline, all cached parts and the auxiliary networks."""
         self._components = SharedComponents()
+        self._tools.clear()
         self.close()
         # Networks and their hooks are reference cycles.
         gc.collect()

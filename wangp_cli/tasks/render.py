@@ -25,11 +25,12 @@ Pixels = tuple[int, int]
 
 
 class Shape(NamedTuple):
-    """Width and height of an input file in pixels, and frames per second of a video."""
+    """Width and height of an input file in pixels, frames per second of a video, and its frames."""
 
     width: int
     height: int
     fps: Fraction | None = None
+    frames: int = 1
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"
@@ -70,8 +71,8 @@ class Render(Runtime, Encoding, LoraOptions, Sampling, Canvas, Task, ModelChoice
     name: Annotated[str, NAME] = "{model}_seed{seed}_{prompt}"
 
     def models(self) -> Mapping[str, str]:
-        """The diffusion model, as `model`."""
-        return {"model": self.model}
+        """The diffusion model, as `model`, and those of engines."""
+        return {"model": self.model, **super().models()}
 
     @property
     def frees_models(self) -> bool:

@@ -96,8 +96,8 @@ def _cache(value: str | None) -> str | None:
     return f"{name}={float(threshold):g}"
 
 
-class Runtime(Spec):
-    """Device, dtypes, memory and speed."""
+class Compute(Spec):
+    """Device and dtype of networks."""
 
     panel: ClassVar[str] = "Runtime"
     device: Annotated[
@@ -107,6 +107,15 @@ class Runtime(Spec):
             "Device: auto, cpu, cuda, cuda:1 or mps.", metavar="NAME", choices=("auto", "cpu", "cuda", "mps")
         ),
     ] = "auto"
+    dtype: Annotated[
+        Literal["auto", Dtype],
+        Flag("Dtype of networks: auto, float32, bfloat16 or float16.", metavar="TYPE"),
+    ] = "auto"
+
+
+class Runtime(Compute):
+    """Device, dtypes, memory and speed."""
+
     dtype: Annotated[
         Literal["auto", Dtype],
         Flag("Dtype of transformer and text encoder: auto, float32, bfloat16 or float16.", metavar="TYPE"),

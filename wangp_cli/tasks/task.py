@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from wangp_cli.models import Kind, ModelSpec
+from wangp_cli.tasks.engines import AUTO, EngineChoice
 from wangp_cli.tasks.fields import MANY, Flag, Input, Spec
 from wangp_cli.tasks.stages import TASK_STAGES, StageShare
 
@@ -200,9 +201,17 @@ class Task(Output, Identity):
             name: value if isinstance(value, tuple) else (value,) for name, value in values.items() if value
         }
 
-    def models(self) -> Mapping[str, str]:
-        """Names of the catalogue entries it uses, by role; their weights must be there before it starts."""
+    def engines(self) -> Mapping[str, EngineChoice]:
+        """The engines that fields name, by field; only of those that the task will use."""
         return {}
+
+    def models(self) -> Mapping[str, str]:
+        """Names of the catalogue entries it uses, by role; their weights must be there before it starts.
+
+        The role of an engine is the field that names it.
+        """
+        names = ((field, getattr(self, field), choice.builtin) for field, choice in self.engines().items())
+        return {field: name for field, name, builtin in names if name not in (AUTO, builtin)}
 
     @property
     def results(self) -> int:

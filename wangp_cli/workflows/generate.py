@@ -60,7 +60,7 @@ def run(job: RenderJob) -> Iterator[Stage]:
             )
             file = save_latents(job, task, index, latents)
         yield "decode"
-        write = partial(_write, ResultWriter(job=job, index=index, path=path), continued)
+        write = partial(_write, job, ResultWriter(job=job, index=index, path=path), continued)
         with _log_kept_latents(file):
             decode_within_memory(load, latents, job, write)
         if file:
@@ -68,13 +68,13 @@ def run(job: RenderJob) -> Iterator[Stage]:
             remove_empty(file.parent)
 
 
-def _write(result: ResultWriter, continued: _ContinuedVideo, decoded: Decoded) -> None:
-    count = result.job.request.frames
+def _write(job: RenderJob, result: ResultWriter, continued: _ContinuedVideo, decoded: Decoded) -> None:
+    count = job.request.frames
     if count == 1:
         result.write_image(next(decoded.frames))
         return
     audio = continued.audio
-    if decoded.audio is not None and not has_given_audio(task := _task(result.job)):
+    if decoded.audio is not None and not has_given_audio(task := _task(job)):
         new = count - continued.overlap
         audio = shot_audio(task, continued.before, continued.overlap, new, decoded.audio)
     stream, count = _prepend_source(decoded.frames, count, continued)

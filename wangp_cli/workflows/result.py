@@ -11,8 +11,10 @@ from wangp_cli.media.clip import Audio, Frames
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import WrittenVideo, write_video
 from wangp_cli.runtime.history.manifest import embedded_document
-from wangp_cli.runtime.job import RenderJob
+from wangp_cli.runtime.job import RenderJob, ToolJob
+from wangp_cli.runtime.request.request import ToolRequest
 from wangp_cli.tasks.planned import visualization_path
+from wangp_cli.tasks.render import Render
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +27,18 @@ class ResultWriter:
         path: of the file.
     """
 
-    job: RenderJob
+    job: RenderJob | ToolJob
     index: int
     path: Path
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames per second of the video."""
+        request = self.job.request
+        if isinstance(request, ToolRequest):
+            assert request.shape.fps is not None
+            return request.shape.fps
+        return Fraction(request.task.fps)
 
     def write_image(self, frames: Frames) -> None:
         """Write the first of `[T, H, W, C]` frames as an image."""
@@ -44,7 +55,7 @@ class ResultWriter:
             GenerationError: there are more or fewer frames.
         """
         task = self.job.request.task
-        rate = Fraction(task.fps)
+        rate = self.rate
         with self.job.new_file(self.path) as partial:
             written = write_video(
                 partial,
@@ -61,7 +72,7 @@ class ResultWriter:
 
     def write_visualization(self, stream: Iterable[Frames], count: int) -> None:
         """Write the video that shows how the result was made, beside it."""
-        path, rate = visualization_path(self.path), Fraction(self.job.request.task.fps)
+        path, rate = visualization_path(self.path), self.rate
         with self.job.new_file(path) as partial:
             written = write_video(partial, stream, fps=rate, frames=count)
         self.job.publish(path, "visualization", **_video_facts(written, count, rate))
@@ -71,7 +82,8 @@ class ResultWriter:
         task = self.job.request.task
         sidecar = self._write_sidecar() if task.metadata_mode == "sidecar" else None
         name = str(sidecar) if sidecar else None
-        self.job.publish(self.path, role, seed=task.seed + self.index, metadata_sidecar=name, **facts)
+        seed = {"seed": task.seed + self.index} if isinstance(task, Render) else {}
+        self.job.publish(self.path, role, metadata_sidecar=name, **seed, **facts)
         if sidecar:
             self.job.publish(sidecar, "sidecar")
 

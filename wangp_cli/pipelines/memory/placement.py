@@ -12,9 +12,21 @@ from wangp_cli.pipelines.base import Placement
 from wangp_cli.pipelines.memory.cpu_dtypes import is_slow
 
 if TYPE_CHECKING:
-    from wangp_cli.tasks.runtime import Dtype, Runtime
+    from wangp_cli.tasks.runtime import Compute, Dtype, Runtime
 
 log = logging.getLogger(__name__)
+
+
+def choose_device(task: Compute) -> tuple[str, Dtype]:
+    """The device and the dtype of a task, with `auto` replaced by the best of this machine.
+
+    Raises:
+        ResourceError: the device does not exist.
+    """
+    device = best_device() if task.device == "auto" else task.device
+    _check(device)
+    wanted = best_dtype(device) if task.dtype == "auto" else task.dtype
+    return device, _dtype(wanted, device, free=task.device == "auto")
 
 
 def choose(task: Runtime) -> Placement:
@@ -27,11 +39,12 @@ def choose(task: Runtime) -> Placement:
     """
     device = best_device() if task.device == "auto" else task.device
     _check(device)
+    free = task.device == "auto" and not task.exact
     return Placement(
         device=device,
-        dtype=_dtype(task, best_dtype(device) if task.dtype == "auto" else task.dtype, device),
+        dtype=_dtype(best_dtype(device) if task.dtype == "auto" else task.dtype, device, free=free),
         mixed_precision=task.mixed_precision,
-        vae_dtype=_dtype(task, task.vae_dtype, device),
+        vae_dtype=_dtype(task.vae_dtype, device, free=free),
         transformer_quantization=task.transformer_quantization,
         text_encoder_quantization=task.text_encoder_quantization,
         profile=task.profile,
@@ -45,12 +58,12 @@ def choose(task: Runtime) -> Placement:
     )
 
 
-def _dtype(task: Runtime, wanted: Dtype, device: str) -> Dtype:
-    """The wanted dtype, or float32 if it is slow on the CPU that `auto` stands for.
+def _dtype(wanted: Dtype, device: str, *, free: bool) -> Dtype:
+    """The wanted dtype, or float32 if it is slow on the CPU that `auto` stands for, where one is `free`.
 
     Most such tasks have float32 already: that the device is the CPU is usually known without torch.
     """
-    if task.device != "auto" or task.exact or device != "cpu" or not is_slow(wanted):
+    if not free or device != "cpu" or not is_slow(wanted):
         return wanted
     log.warning("this CPU has no instructions for %s: float32 takes its place", wanted)
     return "float32"

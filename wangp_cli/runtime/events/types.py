@@ -109,7 +109,10 @@ class ModelLoading(Data):
 
 
 class ModelLoaded(Data):
-    """A model is loaded; `why` its profile was chosen, `parts` which were loaded and which shared."""
+    """A model is loaded; `why` its profile was chosen, `parts` which were loaded and which shared.
+
+    Auxiliary networks, such as interpolators, have no profile, no VAE and no quantization.
+    """
 
     type = "model.loaded"
     scope = "either"
@@ -117,13 +120,13 @@ class ModelLoaded(Data):
     seconds: float
     device: str
     dtype: str
-    attention: str
-    vae_dtype: str
-    profile: str
-    why: str
-    transformer_quantization: str
-    text_encoder_quantization: str
-    compiled: bool
+    attention: str | None = None
+    vae_dtype: str | None = None
+    profile: str | None = None
+    why: str | None = None
+    transformer_quantization: str | None = None
+    text_encoder_quantization: str | None = None
+    compiled: bool = False
     parts: dict[str, Literal["loaded", "shared"]]
 
 

@@ -61,9 +61,9 @@ class InputFacts:
 
     @property
     def shapes(self) -> dict[str, list[Shape]]:
-        """Sides and frame rate of each file, by field."""
+        """Sides, frame rate and frames of each file, by field."""
         return {
-            field: [Shape(facts.width, facts.height, facts.fps) for _, facts in files]
+            field: [Shape(facts.width, facts.height, facts.fps, facts.frames) for _, facts in files]
             for field, files in self.by_field.items()
         }
 

@@ -21,6 +21,7 @@ from wangp_cli.runtime.request.existing_files import check_free, check_sidecar
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.render import Pixels, Render
 from wangp_cli.tasks.task import Task
+from wangp_cli.tasks.tool import ResultShape, Tool
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -32,6 +33,9 @@ BYTES_PER_PIXEL = 0.25
 """Upper estimate for compressed video, so that a full disk is found before hours of work."""
 SEGMENT_BYTES_PER_PIXEL = 6
 """Of segments in the work folder: three channels of 16 bits."""
+
+
+OTHER_DISK = "free some space, or pick another disk with --output-dir"
 
 
 def plan_outputs(
@@ -65,7 +69,24 @@ def plan_outputs(
         paths[0].parent,
         int(results) + math.prod(size_of(task.size)) * segment_frames * SEGMENT_BYTES_PER_PIXEL,
         field="output_dir",
-        hint="free some space, or pick another disk with --output-dir",
+        hint=OTHER_DISK,
+    )
+    return paths
+
+
+def plan_tool_outputs(task: Tool, shape: ResultShape, writable: set[Path]) -> list[Path]:
+    """Decide the path of the result of a tool; raises as `plan_outputs` does."""
+    is_image = shape.fps is None
+    suffixes = _image_suffixes(task) if is_image else _video_suffixes(task)
+    paths = _result_paths(task, suffixes, writable, {"frames": shape.frames})
+    if not is_image:
+        _check_codec(task, shape.size, paths[0].suffix)
+    _check_all_free(task, paths)
+    check_free_space(
+        paths[0].parent,
+        int(math.prod(shape.size) * shape.frames * BYTES_PER_PIXEL),
+        field="output_dir",
+        hint=OTHER_DISK,
     )
     return paths
 
@@ -105,11 +126,11 @@ class Suffixes(NamedTuple):
     of: str
 
 
-def _image_suffixes(task: Render) -> Suffixes:
+def _image_suffixes(task: Render | Tool) -> Suffixes:
     return Suffixes(usual=f".{task.image_format}", allowed=IMAGE_SUFFIXES, of="an image")
 
 
-def _video_suffixes(task: Render) -> Suffixes:
+def _video_suffixes(task: Render | Tool) -> Suffixes:
     usual = CODECS[task.codec].suffixes[0] if task.codec else ".mp4"
     return Suffixes(usual=usual, allowed=VIDEO_SUFFIXES, of="a video")
 
@@ -136,7 +157,7 @@ def _check_all_free(task: Task, paths: Sequence[Path]) -> None:
                 check_sidecar(file)
 
 
-def _check_codec(task: Render, size: Pixels, suffix: str) -> None:
+def _check_codec(task: Render | Tool, size: Pixels, suffix: str) -> None:
     try:
         codec = choose_codec(task.codec, suffix)
     except MediaError as error:

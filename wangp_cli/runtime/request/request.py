@@ -15,6 +15,7 @@ from wangp_cli.runtime.weights.locate import locate
 from wangp_cli.tasks.render import Pixels, Render
 from wangp_cli.tasks.runtime import Runtime
 from wangp_cli.tasks.task import Task
+from wangp_cli.tasks.tool import ResultShape, Tool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +57,7 @@ class Request:
 
     @property
     def spec(self) -> ModelSpec | None:
-        """The model that `model` names, if the task has one."""
+        """The diffusion model, if the task has one."""
         return self.models.get("model")
 
     @property
@@ -112,6 +113,29 @@ class Request:
     def wangp_settings(self, index: int) -> dict[str, Any]:  # noqa: ARG002 - for subclasses
         """The settings in the form of WanGP that are embedded in result `index`."""
         return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolRequest(Request):
+    """A settled task that makes one video or image of input files.
+
+    Args:
+        shape: of the result.
+    """
+
+    task: Tool
+    shape: ResultShape
+
+    @property
+    def frames(self) -> int:
+        """Frames of the result."""
+        return self.shape.frames
+
+    def inputs(self) -> dict[str, Any]:
+        """The facts that the run history lists under `inputs`, besides checksums."""
+        engines = {field: getattr(self.task, field) for field in self.task.engines()}
+        licences = {spec.name: spec.licence for spec in self.models.values()}
+        return {"engines": engines, "licences": licences, **super().inputs()}
 
 
 @dataclass(frozen=True, kw_only=True)

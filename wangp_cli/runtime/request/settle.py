@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.notices import Notice
@@ -12,12 +13,14 @@ from wangp_cli.runtime.request.check_apart import check_files_apart
 from wangp_cli.runtime.request.check_inputs import check_inputs, rate_notices, speech_notices
 from wangp_cli.runtime.request.check_model import check_model, check_recamera
 from wangp_cli.runtime.request.draft import Draft
+from wangp_cli.runtime.request.engines import choose_engines
 from wangp_cli.runtime.request.output_paths import (
     check_writable,
     plan_outputs,
     plan_plain_outputs,
+    plan_tool_outputs,
 )
-from wangp_cli.runtime.request.request import RenderRequest, Request
+from wangp_cli.runtime.request.request import RenderRequest, Request, ToolRequest
 from wangp_cli.runtime.request.steps import (
     settle_dtypes,
     settle_frames,
@@ -29,9 +32,10 @@ from wangp_cli.runtime.request.trained_range import trained_range_notices
 from wangp_cli.runtime.request.unused_values import SettledRender, unused_values
 from wangp_cli.tasks.fields import MAX_SEED, size_of
 from wangp_cli.tasks.render import Render
+from wangp_cli.tasks.tool import Tool
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from wangp_cli.models import ModelSpec
     from wangp_cli.runtime.session import Session
@@ -56,6 +60,9 @@ def settle(task: Task, merged: MergedLayers, session: Session) -> Request:
         ConflictError: an output exists.
         NoSpaceError: the output folder cannot take the result.
     """
+    engines = choose_engines(task, session)
+    task = task.replace(**engines.values)
+    merged = replace(merged, origin={**merged.origin, **engines.origin})
     models = {role: session.catalogue.get(name) for role, name in task.models().items()}
     for role, spec in models.items():
         _check_supported(spec)
@@ -63,21 +70,27 @@ def settle(task: Task, merged: MergedLayers, session: Session) -> Request:
         if spec.kind != kind:
             raise RequestError(role, f"model {spec.name!r} is of kind {spec.kind}, wanted {kind}")
     if isinstance(task, Render):
-        return _settle_render(task, merged, models, session)
+        return _settle_render(task, merged, models, session, engines.notices)
     facts = check_inputs(task, [], merged.checksums, session.control.check_stopped)
     _check_manifest_folder(session)
+    notices = [*map(Notice.parse, merged.notices), *engines.notices, *facts.notices]
+    common: dict[str, Any] = {
+        "origin": merged.origin,
+        "models": models,
+        "facts": facts,
+        "addresses": merged.addresses,
+        "models_dir": session.models_dir,
+    }
+    if isinstance(task, Tool):
+        given = frozenset(name for name, origin in merged.origin.items() if origin.is_explicit)
+        notices += task.check_inputs(facts.shapes, given)
+        shape = task.result_shape(facts.shapes)
+        outputs = plan_tool_outputs(task, shape, session.writable)
+        check_files_apart(task, outputs, [], session)
+        return ToolRequest(task=task, outputs=outputs, notices=notices, shape=shape, **common)
     outputs = plan_plain_outputs(task, session.writable)
     check_files_apart(task, outputs, [], session)
-    return Request(
-        task=task,
-        origin=merged.origin,
-        models=models,
-        facts=facts,
-        outputs=outputs,
-        notices=[*map(Notice.parse, merged.notices), *facts.notices],
-        addresses=merged.addresses,
-        models_dir=session.models_dir,
-    )
+    return Request(task=task, outputs=outputs, notices=notices, **common)
 
 
 def _check_supported(spec: ModelSpec) -> None:
@@ -94,10 +107,14 @@ def _check_manifest_folder(session: Session) -> None:
 
 
 def _settle_render(
-    task: Render, merged: MergedLayers, models: Mapping[str, ModelSpec], session: Session
+    task: Render,
+    merged: MergedLayers,
+    models: Mapping[str, ModelSpec],
+    session: Session,
+    engine_notices: Sequence[Notice],
 ) -> RenderRequest:
     spec = models["model"]
-    notices = check_model(task, spec, session.catalogue)
+    notices = [*engine_notices, *check_model(task, spec, session.catalogue)]
     task, of_pairs = pair_by_name(task, spec)
     notices += of_pairs
     loras = find_loras(task, merged.origin, spec, session)

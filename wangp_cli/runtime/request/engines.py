@@ -1,0 +1,99 @@
+"""Choose the engines of a task: those that it names, or the best whose weights are on this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from wangp_cli.errors import RequestError, nearest
+from wangp_cli.notices import Notice
+from wangp_cli.runtime.weights.locate import present
+from wangp_cli.tasks.engines import AUTO, EngineChoice
+from wangp_cli.value_layers import Origin
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wangp_cli.catalogue import Catalogue
+    from wangp_cli.models import ModelSpec
+    from wangp_cli.runtime.session import Session
+    from wangp_cli.tasks.task import Task
+
+
+class ChosenEngines(NamedTuple):
+    """The engines of a task.
+
+    Args:
+        values: name of each engine, by field.
+        origin: of the names that replaced `auto`.
+        notices: of those.
+    """
+
+    values: dict[str, str]
+    origin: dict[str, Origin]
+    notices: list[Notice]
+
+
+def choose_engines(task: Task, session: Session) -> ChosenEngines:
+    """The engine of each field of `task.engines()`; none of them is `auto`.
+
+    Raises:
+        RequestError: there is no such engine; names the field.
+    """
+    chosen = ChosenEngines({}, {}, [])
+    for field, choice in task.engines().items():
+        name = getattr(task, field)
+        if name != AUTO:
+            chosen.values[field] = _named(field, name, choice, session.catalogue)
+            continue
+        engine, reason = _best(choice, session.catalogue, session.models_dir)
+        chosen.values[field] = engine
+        chosen.origin[field] = Origin("machine", reason)
+        chosen.notices.append(Notice(field=field, text=f"{engine}, {reason}"))
+    return chosen
+
+
+def fitting(choice: EngineChoice, catalogue: Catalogue) -> list[ModelSpec]:
+    """The supported models that fit a choice, the best first: by architecture, then in catalogue order."""
+    models = [
+        spec
+        for spec in catalogue.models.values()
+        if spec.kind == choice.kind
+        and spec.status != "unsupported"
+        and (not choice.architectures or spec.architecture in choice.architectures)
+    ]
+    order = choice.architectures
+    return sorted(models, key=lambda spec: order.index(spec.architecture) if order else 0)
+
+
+def _named(field: str, name: str, choice: EngineChoice, catalogue: Catalogue) -> str:
+    """The canonical name of an engine."""
+    if name == choice.builtin:
+        return name
+    known = [
+        *([choice.builtin] if choice.builtin else []),
+        *(spec.name for spec in fitting(choice, catalogue)),
+    ]
+    if name not in catalogue.names:
+        hint = nearest(name, known) or f"one of auto, {', '.join(known)}"
+        raise RequestError(field, f"there is no engine {name!r}", hint=hint)
+    spec = catalogue.get(name)
+    # A model that is not supported is refused with its own reason, where all models are.
+    if spec.name not in known and (spec.kind != choice.kind or spec.status != "unsupported"):
+        raise RequestError(
+            field, f"model {spec.name!r} cannot do this, it is a {spec.kind} model", hint=", ".join(known)
+        )
+    return spec.name
+
+
+def _best(choice: EngineChoice, catalogue: Catalogue, models_dir: Path) -> tuple[str, str]:
+    """The name of the engine that `auto` stands for, and why it is chosen."""
+    models = fitting(choice, catalogue)
+    if here := next((spec for spec in models if present(spec, models_dir)), None):
+        return here.name, "the best whose weights are on this machine"
+    if choice.builtin is None:
+        # Its weights are missing, which the run reports before anything is made.
+        return models[0].name, "the best"
+    if not models:
+        return choice.builtin, "which needs no weights"
+    better = models[0].name
+    return choice.builtin, f"which needs no weights; `wangp models fetch {better}` gets a better engine"

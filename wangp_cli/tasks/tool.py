@@ -1,0 +1,65 @@
+"""The base class of tasks that make one video or image of input files, without a diffusion model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import ClassVar, NamedTuple
+
+from wangp_cli.notices import Notice
+from wangp_cli.tasks.render import Pixels, Shape
+from wangp_cli.tasks.runtime import Compute
+from wangp_cli.tasks.stages import StageShare
+from wangp_cli.tasks.task import Encoding, Task
+
+TOOL_STAGES = (
+    StageShare("load", 5, "loading"),
+    StageShare("process", 90, "processing"),
+    StageShare("write", 5, "writing"),
+)
+"""Frames are read, processed and encoded as a stream, so that `process` takes nearly all of the time."""
+
+
+class ResultShape(NamedTuple):
+    """The result that a tool makes.
+
+    Args:
+        size: width and height in pixels.
+        frames: their number.
+        fps: frames per second; None if the result is an image.
+        alpha: it has an alpha channel, which its codec must hold.
+    """
+
+    size: Pixels
+    frames: int = 1
+    fps: Fraction | None = None
+    alpha: bool = False
+
+
+class Tool(Compute, Encoding, Task):
+    """A task that makes one video or image of input files; settling it fixes the shape of the result."""
+
+    stages: ClassVar[tuple[StageShare, ...]] = TOOL_STAGES
+
+    def result_shape(self, inputs: Mapping[str, Sequence[Shape]]) -> ResultShape:
+        """The shape of the result.
+
+        Args:
+            inputs: shapes of each input file, by field.
+
+        Raises:
+            RequestError: the values do not fit the files; names the field.
+        """
+        raise NotImplementedError
+
+    def check_inputs(self, inputs: Mapping[str, Sequence[Shape]], given: frozenset[str]) -> list[Notice]:  # noqa: ARG002 - for subclasses
+        """Check that input files fit the task; notices of what is changed, or of values that are not used.
+
+        Args:
+            inputs: shapes of each input file, by field.
+            given: fields whose values the user chose for this task.
+
+        Raises:
+            RequestError: names the field of those that do not fit.
+        """
+        return []
