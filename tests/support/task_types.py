@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+import torch
 from pydantic import Field
+from safetensors.torch import load_file
 
+from wangp_cli.media.clip import as_float
 from wangp_cli.media.read_video import read_video
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import write_video
-from wangp_cli.models import Kind
-from wangp_cli.pipelines.base import Inputs
+from wangp_cli.models import Kind, ModelSpec
+from wangp_cli.pipelines.base import Inputs, Weights
 from wangp_cli.pipelines.memory.placement import choose
 from wangp_cli.runtime.history.manifest import embedded_document
-from wangp_cli.runtime.job import Job
+from wangp_cli.runtime.job import Job, ToolJob
 from wangp_cli.tasks import TASKS
+from wangp_cli.tasks.engines import EngineChoice, EngineName
 from wangp_cli.tasks.fields import Flag, Input
 from wangp_cli.tasks.generate import Generate
+from wangp_cli.tasks.render import Shape
 from wangp_cli.tasks.runtime import Runtime
 from wangp_cli.tasks.shot import Shot
 from wangp_cli.tasks.stages import RENDER_STAGES, Stage, StageShare
 from wangp_cli.tasks.task import Task
+from wangp_cli.tasks.tool import ResultShape, Tool
+from wangp_cli.workflows.tool_stream import input_audio, stream_frames, write_result
 
 
 class ExtractFrame(Task):
@@ -131,11 +138,52 @@ def use_both(job: Job) -> Iterator[Stage]:
     job.publish(path, "video", frames=10)
 
 
+class Invert(Tool):
+    """Invert the colours of a video or image by a network, or by subtraction without weights."""
+
+    run: ClassVar[str] = f"{__name__}:invert"
+    type: Literal["invert"] = "invert"
+    video: Annotated[Path, Input(("video", "image")), Flag("Video or image to invert.")]
+    engine: Annotated[EngineName, Flag("Engine: auto, classic or a model.")] = "auto"
+
+    def engines(self) -> Mapping[str, EngineChoice]:
+        """A network of the architecture `inverter`, or subtraction."""
+        return {"engine": EngineChoice("upscaler", ("inverter",), "classic")}
+
+    def result_shape(self, inputs: Mapping[str, Sequence[Shape]]) -> ResultShape:
+        """That of the input."""
+        [video] = inputs["video"]
+        return ResultShape((video.width, video.height), video.frames, video.fps)
+
+
+def invert(job: ToolJob) -> Iterator[Stage]:
+    """The workflow of `Invert`."""
+    task = job.request.task
+    assert isinstance(task, Invert)
+    yield "load"
+    network = job.tool("engine") if task.engine != "classic" else lambda frames: 1 - frames
+    yield "process"
+    frames = (network(as_float(piece[..., :3])) for piece in stream_frames(job, task.video))
+    write_result(job, frames, input_audio(job, task.video))
+
+
+def load_inverter(_spec: ModelSpec, weights: Weights, device: str, dtype: str) -> Any:
+    """The loader of the architecture `inverter`: a 1x1 convolution from the first file of the weights."""
+    [(_, [file])] = weights.files
+    network = torch.nn.Conv2d(3, 3, 1)
+    network.load_state_dict(load_file(file))
+    network.to(device, getattr(torch, dtype)).requires_grad_(requires_grad=False)
+    return lambda frames: network(torch.from_numpy(frames).movedim(-1, 1)).movedim(1, -1).float().numpy()
+
+
+TOOLS: Mapping[str, Any] = {"inverter": load_inverter}
+"""Loaders of the auxiliary networks of these task types."""
 TASK_TYPES: Mapping[str, type[Task]] = {
     **TASKS,
     "extract-frame": ExtractFrame,
     "enhanced": Enhanced,
     "overreaching": Overreaching,
     "two-models": TwoModels,
+    "invert": Invert,
 }
 """The shipped task types and these."""

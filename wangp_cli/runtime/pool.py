@@ -73,7 +73,7 @@ class Pool:
         self._models_dir = models_dir
         self._adapters = adapters
         self._tool_loaders = tools
-        self._tools: dict[tuple[ModelSpec, str, Dtype], Any] = {}
+        self._tools: list[tuple[tuple[ModelSpec, str, Dtype], Any]] = []
         self._components = SharedComponents()
         self._key: Any = None
         self._pipeline: Pipeline | None = None
@@ -135,17 +135,20 @@ class Pool:
             ModelError: weights are missing or broken, or do not fit.
         """
         key = (spec, device, dtype)
-        if key in self._tools:
-            # Moved to the end: the first one is the longest unused.
-            self._tools[key] = self._tools.pop(key)
-            return self._tools[key]
+        if (index := next((i for i, (each, _) in enumerate(self._tools) if each == key), None)) is None:
+            network = self._load_tool(spec, device, dtype, emit)
+        else:
+            network = self._tools.pop(index)[1]
+        # The first one is the longest unused.
+        self._tools = [*self._tools, (key, network)][-MAX_TOOLS:]
+        return network
+
+    def _load_tool(self, spec: ModelSpec, device: str, dtype: Dtype, emit: Emit) -> Any:
         weights = locate(spec, self._models_dir)
         load = tool_loader(spec.architecture, self._tool_loaders)
-        if len(self._tools) >= MAX_TOOLS:
-            self._tools.pop(next(iter(self._tools)))
         emit(ModelLoading(model=spec.name))
         began = time.monotonic()
-        self._tools[key] = load(spec, weights, device, dtype)
+        network = load(spec, weights, device, dtype)
         emit(
             ModelLoaded(
                 model=spec.name,
@@ -155,7 +158,7 @@ class Pool:
                 parts={spec.kind: "loaded"},
             )
         )
-        return self._tools[key]
+        return network
 
     def _load(
         self, spec: ModelSpec, placement: Placement, loras: Sequence[Lora], progress: Progress, emit: Emit

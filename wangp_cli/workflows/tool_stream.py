@@ -1,0 +1,63 @@
+"""Frames of input files in, frames of a tool's result out, as streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from wangp_cli.media.audio import fit_frames
+from wangp_cli.media.clip import Audio, Frames
+from wangp_cli.media.read_audio import read_audio
+from wangp_cli.media.read_video import stream_video
+from wangp_cli.media.stills import read_image
+from wangp_cli.runtime.job import ToolJob
+from wangp_cli.workflows.result import ResultWriter
+
+
+def stream_frames(job: ToolJob, path: Path, *, start: int = 0, count: int | None = None) -> Iterator[Frames]:
+    """The frames of an input video or image, in pieces `[t, H, W, 3 or 4]`.
+
+    Args:
+        job: its request knows the facts of the file.
+        path: of an input file.
+        start: first frame.
+        count: frames; None for all from `start` on.
+    """
+    if job.request.facts.of_file(path).fps is None:
+        yield read_image(path)
+        return
+    yield from stream_video(path, start=start, count=count)
+
+
+def input_audio(job: ToolJob, path: Path) -> Audio | None:
+    """The audio of an input video, exactly as long as its frames; None if it has none."""
+    facts = job.request.facts.of_file(path)
+    if facts.fps is None or not facts.audio_codec:
+        return None
+    return fit_frames(read_audio(path), facts.frames, facts.fps)
+
+
+def write_result(job: ToolJob, stream: Iterable[Frames], audio: Audio | None = None) -> None:
+    """Write and publish the result: a video as the frames come, or an image.
+
+    Args:
+        job: its request has the shape of the result.
+        stream: exactly the frames of the result, in pieces.
+        audio: of a video; it is cut or padded to the length of the frames.
+    """
+    [path] = job.request.outputs
+    writer = ResultWriter(job=job, index=0, path=path)
+    reported = _report_frames(job, stream)
+    if job.request.shape.fps is None:
+        writer.write_image(next(reported))
+    else:
+        writer.write_video(reported, job.request.shape.frames, audio)
+
+
+def _report_frames(job: ToolJob, stream: Iterable[Frames]) -> Iterator[Frames]:
+    """The pieces of a stream; each is reported as progress of `process` once it is there."""
+    done, total = 0, job.request.shape.frames
+    for piece in stream:
+        done += len(piece)
+        job.progress("process", min(done, total), total)
+        yield piece
