@@ -111,7 +111,7 @@ def test_weights_that_are_here_are_used_and_stay_loaded(
     ]
     session.pool.free()
     inverter.unlink()
-    with pytest.raises(ModelError, match="inverter.safetensors is missing"):
+    with pytest.raises(ModelError, match=r"inverter\.safetensors is missing"):
         session.pool.check(session.catalogue.get("inverter"))
 
 
