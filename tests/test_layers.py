@@ -76,7 +76,8 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "matting": {"errors", "files", "media", "motion", "notices"},
     "motion": {"errors", "files", "media", "notices"},
     "networks": {"errors", "files", "media"},
-    "pipelines": VOCABULARY | {"matting", "media", "networks"},
+    "preprocess": {"errors", "files", "media", "motion", "notices"},
+    "pipelines": VOCABULARY | {"matting", "media", "networks", "preprocess"},
     "pipelines.base": VOCABULARY,
     "pipelines.denoise": VOCABULARY | {"media", "pipelines.base"},
     "pipelines.checkpoints": VOCABULARY | {"networks", "pipelines.base"},
@@ -91,6 +92,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "pipelines.base",
         "pipelines.checkpoints",
         "pipelines.memory",
+        "preprocess",
     },
     "pipelines.wan": VOCABULARY
     | {
@@ -162,6 +164,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "pipelines.base",
         "pipelines.denoise",
         "pipelines.memory",
+        "preprocess",
         "runtime.events",
         "runtime.history",
         "runtime.history.log",

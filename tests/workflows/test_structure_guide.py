@@ -12,10 +12,10 @@ import pytest
 
 from tests.conftest import Make
 from tests.support.echo import use_echo
-from wangp_cli.media.canny import canny
 from wangp_cli.media.clip import as_float
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import write_video
+from wangp_cli.preprocess.canny import canny
 
 Travel = Callable[..., Any]
 SIDE = 32

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from wangp_cli.media.canny import canny
 from wangp_cli.media.clip import Frames, as_float, to_rgb
 from wangp_cli.media.resize import fit
 from wangp_cli.plan.model import Plan, Segment
+from wangp_cli.preprocess.canny import canny
 from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.tasks.planned import Fit
 from wangp_cli.tasks.structure import StructureOptions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.support.clips import moving
-from wangp_cli.media.canny import canny
+from wangp_cli.preprocess.canny import canny
 
 
 def square(inside: int = 255) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Tests of `wangp_cli/networks/line_art`."""
