@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import clean_environment
-from wangp_cli.pipelines.registry import ADAPTERS
+from wangp_cli.pipelines.registry import ADAPTERS, TOOLS
 from wangp_cli.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -316,7 +316,11 @@ def test_the_workflow_of_every_task_is_there(name: str) -> None:
 def test_the_adapter_of_every_family_is_there(family: str) -> None:
     module, _, function = ADAPTERS[family].partition(":")
     assert callable(getattr(import_module(module), function))
-    module, _, function = ADAPTERS[family].partition(":")
+
+
+@pytest.mark.parametrize("architecture", TOOLS)
+def test_the_loader_of_every_tool_is_there(architecture: str) -> None:
+    module, _, function = TOOLS[architecture].partition(":")
     assert callable(getattr(import_module(module), function))
 
 

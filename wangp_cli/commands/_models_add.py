@@ -25,7 +25,7 @@ from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.events.messages import show_note, write_line
 
 AllowPickle = Annotated[
-    bool, typer.Option("--allow-pickle", help="Read .pt, .pth, .bin and .ckpt too; no code in them runs.")
+    bool, typer.Option("--allow-pickle", help="Read .pt, .pth, .pkl, .bin and .ckpt too.")
 ]
 Like = Annotated[
     str | None,

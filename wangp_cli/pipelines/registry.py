@@ -26,7 +26,11 @@ LoadTool = Callable[["ModelSpec", "Weights", str, "Dtype"], Any]
 """`load(spec, weights, device, dtype)` of an auxiliary network, such as an interpolator."""
 Tools = Mapping[str, str | LoadTool]
 """The `load` of each architecture of auxiliary networks, or its place as `module:function`."""
-TOOLS: Mapping[str, str] = MappingProxyType({})
+TOOLS: Mapping[str, str] = MappingProxyType(
+    {
+        "rife": "wangp_cli.pipelines.tools.rife:load",
+    }
+)
 """The architectures of auxiliary networks that wangp ships with."""
 
 

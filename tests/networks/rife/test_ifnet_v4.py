@@ -66,6 +66,8 @@ def test_flows_add_up_and_the_last_mask_blends() -> None:
 def test_bfloat16_weights_give_nearly_the_same_frame(network: IFNetV4) -> None:
     first, second = moving_frames(64, 64)
     frame = network(first, second, 0.5)
-    half = deepcopy(network).to(torch.bfloat16)(first.bfloat16(), second.bfloat16(), 0.5)
-    assert half.dtype == torch.bfloat16
-    assert (half.float() - frame).abs().mean() < 0.02
+    half = deepcopy(network).to(torch.bfloat16)(first, second, 0.5)
+    assert half.dtype == torch.float32
+    assert (half - frame).abs().mean() < 0.02
+    # The pixels themselves are warped and blended in float32, where bfloat16 has 8 bits.
+    assert not torch.equal(half, half.bfloat16().float())

@@ -36,23 +36,26 @@ class IFNetV3(nn.Module):  # type: ignore[misc] # torch has no types here
     def forward(
         self, first_B3HW: torch.Tensor, second_B3HW: torch.Tensor, scale: float = 1.0
     ) -> torch.Tensor:
-        """The frame in the middle, `[B, 3, H, W]`, not clamped.
+        """The frame in the middle, float32 `[B, 3, H, W]`, not clamped.
 
         Args:
-            first_B3HW: in [0, 1], in the dtype of the network.
+            first_B3HW: float32, in [0, 1].
             second_B3HW: the frame that comes after it.
             scale: of the flow: 0.5 finds twice as large motion, in half the detail; a power of two.
         """
         height, width = first_B3HW.shape[2:]
         multiple = max(1, round(MULTIPLE / scale))
         first, second = (pad_to_multiple(frame, multiple) for frame in (first_B3HW, second_B3HW))
+        dtype = self.block0.conv2[0].weight.dtype
         one, two = first, second
         mask = first.new_zeros((len(first), 1, *first.shape[2:]))
         flow = torch.zeros((len(first), 4, *first.shape[2:]), device=first.device)
         for block, reduction in zip((self.block0, self.block1, self.block2), REDUCTIONS, strict=True):
             # Each block sees the frames in both orders, so that time has no direction.
-            forth, mask_forth = block(torch.cat((one, two, mask), dim=1), flow, reduction / scale)
-            back, mask_back = block(torch.cat((two, one, -mask), dim=1), _swapped(flow), reduction / scale)
+            forth, mask_forth = block(torch.cat((one, two, mask), dim=1).to(dtype), flow, reduction / scale)
+            back, mask_back = block(
+                torch.cat((two, one, -mask), dim=1).to(dtype), _swapped(flow), reduction / scale
+            )
             flow = flow + (forth + _swapped(back)) / 2
             mask = mask + (mask_forth - mask_back) / 2
             one, two = warp(first, flow[:, :2]), warp(second, flow[:, 2:])
@@ -88,7 +91,7 @@ class _Block(nn.Module):  # type: ignore[misc] # torch has no types here
             hidden = layers(hidden) + hidden
         # In float32: the flows of all blocks are added, and float16 has no fractions of pixels from 1024 on.
         change = resize(self.conv1(hidden), reduction).float() * reduction
-        return change, resize(self.conv2(hidden), reduction)
+        return change, resize(self.conv2(hidden), reduction).float()
 
 
 def _convolution(channels: int, width: int, stride: int) -> nn.Sequential:

@@ -44,10 +44,10 @@ class IFNetV4(nn.Module):  # type: ignore[misc] # torch has no types here
     def forward(
         self, first_B3HW: torch.Tensor, second_B3HW: torch.Tensor, time: float, scale: float = 1.0
     ) -> torch.Tensor:
-        """The frame at a time, `[B, 3, H, W]`, not clamped.
+        """The frame at a time, float32 `[B, 3, H, W]`, not clamped.
 
         Args:
-            first_B3HW: the frame at time 0, in [0, 1], in the dtype of the network.
+            first_B3HW: the frame at time 0, float32, in [0, 1].
             second_B3HW: the frame at time 1.
             time: 0 to 1.
             scale: of the flow: 0.5 finds twice as large motion, in half the detail; a power of two.
@@ -56,18 +56,20 @@ class IFNetV4(nn.Module):  # type: ignore[misc] # torch has no types here
         multiple = max(1, round(MULTIPLE / scale))
         first, second = (pad_to_multiple(frame, multiple) for frame in (first_B3HW, second_B3HW))
         time_B1HW = first.new_full((len(first), 1, *first.shape[2:]), time)
-        features = [self.encode(first), self.encode(second)]
+        dtype = self.encode.cnn0.weight.dtype
+        features = [self.encode(first.to(dtype)), self.encode(second.to(dtype))]
         flow: torch.Tensor | None = None
         state = [first, second, *features, time_B1HW]
         for index, reduction in enumerate(REDUCTIONS):
             block = getattr(self, f"block{index}")
-            change, mask, passed_on = block(torch.cat(state, dim=1), flow, reduction / scale)
+            inputs = torch.cat([part.to(dtype) for part in state], dim=1)
+            change, mask, passed_on = block(inputs, flow, reduction / scale)
             flow = change if flow is None else flow + change
             warped = [warp(first, flow[:, :2]), warp(second, flow[:, 2:])]
             if index + 1 < len(REDUCTIONS):
                 warped_features = [warp(features[0], flow[:, :2]), warp(features[1], flow[:, 2:])]
                 state = [*warped, *warped_features, time_B1HW, mask, passed_on]
-        weight = torch.sigmoid(mask)
+        weight = torch.sigmoid(mask.float())
         blended: torch.Tensor = warped[0] * weight + warped[1] * (1 - weight)
         return blended[:, :, :height, :width]
 

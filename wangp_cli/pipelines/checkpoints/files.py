@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 SAFETENSORS = (".safetensors", ".sft")
 GGUF = (".gguf",)
-PICKLES = (".pt", ".pth", ".bin", ".ckpt")
-WRAPPERS = ("state_dict", "model", "module", "generator_ema", "generator")
+PICKLES = (".pt", ".pth", ".pkl", ".bin", ".ckpt")
+WRAPPERS = ("state_dict", "model", "module", "generator_ema", "generator", "params_ema", "params")
 """Keys of a pickle under which training tools nest the state dict."""
 SHARD = re.compile(r"-\d+-of-\d+\.")
 """In names of files that hold one network together."""

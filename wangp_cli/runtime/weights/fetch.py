@@ -18,7 +18,7 @@ from wangp_cli.runtime.weights.receipt import Receipt, ReceiptEntry
 
 SUFFIXES = (".json", ".safetensors", ".model", ".txt")
 NETWORK_SUFFIXES = (".onnx", ".sft")
-PICKLES = (".pt", ".pth", ".bin", ".ckpt")
+PICKLES = (".pt", ".pth", ".pkl", ".bin", ".ckpt")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+
+from wangp_cli.pipelines.tools.known_networks import name_of_network
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("transformer.blocks.0.attn1.to_q.lora_A.weight", "a LoRA"),
+        ("object_transformer.query_emb.weight", "MatAnyone"),
+        ("module.block0.conv0.0.0.weight", "RIFE"),
+        ("module.fnet.conv1.weight", "RAFT"),
+        ("memory_attention.layers.0.norm1.weight", "SAM 2"),
+        ("image_encoder.patch_embed.proj.weight", "SAM"),
+        ("depth_head.projects.0.weight", "Depth Anything"),
+        ("body.0.rdb1.conv1.weight", "an ESRGAN network"),
+        ("model.1.sub.0.RDB1.conv1.0.weight", "an ESRGAN network"),
+        ("blocks.0.self_attn.q.weight", "a diffusion transformer"),
+        ("decoder.conv1.weight", "a VAE"),
+        ("blocks.0.attn.q.weight", "a text encoder"),
+        ("layer.weight", None),
+    ],
+)
+def test_a_network_is_named_by_its_keys(key: str, name: str | None) -> None:
+    assert name_of_network(["other.bias", key]) == name

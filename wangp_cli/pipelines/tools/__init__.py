@@ -1,0 +1,1 @@
+"""Networks of tools: each module loads one kind of network from its checkpoint."""

@@ -1,0 +1,30 @@
+"""Names of networks by the keys of their checkpoints, to tell what a file is that was taken for another."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+PATTERNS = {
+    "a LoRA": r"lora_(A|B|up|down|unet)",
+    "MatAnyone": r"object_transformer\.|mask_encoder\.sensory",
+    "SAM 2": r"memory_attention\.|sam_mask_decoder\.|memory_encoder\.",
+    "SAM": r"image_encoder\.patch_embed|vision_encoder\.patch_embed|prompt_encoder\.",
+    "VitMatte": r"decoder\.convstream|backbone\.pos_embed$",
+    "RIFE": r"block0\.conv0\.|block_tea\.|encode\.(0|cnn0)\.weight",
+    "RAFT": r"update_block\.|fnet\.",
+    "Depth Anything": r"depth_head\.|neck\.reassemble|head\.conv3\.",
+    "an ESRGAN network": r"(conv_first|model\.1\.sub\.0\.RDB1|body\.0\.rdb1|RRDB_trunk)",
+    "a diffusion transformer": r"(transformer_)?blocks\.0\.(self_attn|cross_attn|attn1|modulation)",
+    "a VAE": r"(encoder|decoder)\.(conv1|conv_in|mid_block)\b",
+    "a text encoder": r"(encoder\.block\.0\.layer\.0|shared\.weight|blocks\.0\.attn\.q\.)",
+}
+"""Regular expressions that are searched in each key; the first that is found gives the name."""
+
+
+def name_of_network(keys: Iterable[str]) -> str | None:
+    """What a checkpoint with these keys is, such as "SAM 2" or "a VAE"; None if it is not known."""
+    keys = list(keys)
+    return next(
+        (name for name, pattern in PATTERNS.items() if any(re.search(pattern, key) for key in keys)), None
+    )

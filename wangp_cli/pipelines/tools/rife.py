@@ -1,0 +1,140 @@
+"""RIFE as an interpolator: load an official checkpoint, and make frames between two frames."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+
+from wangp_cli.errors import ModelError
+from wangp_cli.media.clip import Frames, as_float
+from wangp_cli.networks.rife.ifnet_v3 import IFNetV3
+from wangp_cli.networks.rife.ifnet_v4 import IFNetV4
+from wangp_cli.pipelines.checkpoints.files import WeightFile
+from wangp_cli.pipelines.tools.known_networks import name_of_network
+from wangp_cli.pipelines.tools.rife_versions import V3, V4, rife_version
+from wangp_cli.pipelines.tools.single_file import fill, open_single
+
+if TYPE_CHECKING:
+    from wangp_cli.models import ModelSpec
+    from wangp_cli.pipelines.base import Weights
+    from wangp_cli.tasks.runtime import Dtype
+
+PREFIX = "module."
+"""What the keys of official files begin with."""
+ONLY_FOR_TRAINING = ("teacher.", "caltime.")
+"""Beginnings of further keys of official files, of networks that only training uses."""
+FINEST = 1 / 64
+"""RIFE 3 bisects until a frame is less than this away from the time that it is for."""
+
+
+class Rife(ABC):
+    """A loaded RIFE network; an `Interpolator`.
+
+    Args:
+        network: the network.
+        version: such as "4.25 or 4.26".
+        scale: of the flow, a power of two: 0.5 for large frames, because it finds twice as large motion.
+    """
+
+    def __init__(self, network: nn.Module, version: str, scale: float = 1.0) -> None:
+        self.network, self.version, self.scale = network, version, scale
+
+    def with_scale(self, scale: float) -> Rife:
+        """The same network with another scale of the flow."""
+        return type(self)(self.network, self.version, scale)
+
+    def between(self, first: Frames, second: Frames, times: Sequence[float]) -> Iterator[Frames]:
+        """The frames at the given times; see `Interpolator`."""
+        for frame in self._between(self._tensor(first), self._tensor(second), times):
+            yield frame.clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
+
+    @abstractmethod
+    def _between(
+        self, first: torch.Tensor, second: torch.Tensor, times: Sequence[float]
+    ) -> Iterator[torch.Tensor]:
+        """Frames `[1, 3, H, W]` between two of them."""
+
+    def _tensor(self, frame: Frames) -> torch.Tensor:
+        device = next(self.network.parameters()).device
+        return torch.from_numpy(np.ascontiguousarray(as_float(frame))).permute(0, 3, 1, 2).to(device)
+
+    def _run(self, *inputs: object) -> torch.Tensor:
+        with torch.inference_mode():
+            frame: torch.Tensor = self.network(*inputs, scale=self.scale)
+        return frame
+
+
+class RifeV4(Rife):
+    """RIFE 4: makes the frame at any time."""
+
+    def _between(
+        self, first: torch.Tensor, second: torch.Tensor, times: Sequence[float]
+    ) -> Iterator[torch.Tensor]:
+        return (self._run(first, second, time) for time in times)
+
+
+class RifeV3(Rife):
+    """RIFE 3: makes the frame in the middle; other times come from halves of halves."""
+
+    def _between(
+        self, first: torch.Tensor, second: torch.Tensor, times: Sequence[float]
+    ) -> Iterator[torch.Tensor]:
+        return self._within(first, second, times, 0, 1)
+
+    def _within(
+        self, first: torch.Tensor, second: torch.Tensor, times: Sequence[float], start: float, end: float
+    ) -> Iterator[torch.Tensor]:
+        """The frames at ascending times between two frames, which stand at times `start` and `end`."""
+        if not times:
+            return
+        middle = (start + end) / 2
+        frame = self._run(first, second)
+        before = [time for time in times if time <= middle - FINEST]
+        after = [time for time in times if time >= middle + FINEST]
+        yield from self._within(first, frame, before, start, middle)
+        for _ in range(len(times) - len(before) - len(after)):
+            yield frame
+        yield from self._within(frame, second, after, middle, end)
+
+
+CLASSES: Mapping[str, tuple[type[Rife], type[nn.Module]]] = {V3: (RifeV3, IFNetV3), V4: (RifeV4, IFNetV4)}
+
+
+def load(spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> Rife:
+    """Load an official checkpoint of RIFE, or a conversion of it to safetensors.
+
+    Raises:
+        ModelError: the file cannot be read, is of another network or of a version that there is no code for,
+            or lacks tensors.
+    """
+    file = open_single(weights)
+    keys = inference_keys(file)
+    version = _supported_version(file, keys)
+    kind, network_class = CLASSES[version]
+    with torch.device("meta"):
+        network = network_class()
+    fill(network, file, keys, f"RIFE {version}", device, getattr(torch, dtype))
+    return kind(network.eval().requires_grad_(False), version)
+
+
+def inference_keys(file: WeightFile) -> dict[str, str]:
+    """Keys of a file by the names of the network's parameters; without those that only training uses."""
+    names = {key.removeprefix(PREFIX): key for key in file.tensor_info}
+    return {name: key for name, key in names.items() if not name.startswith(ONLY_FOR_TRAINING)}
+
+
+def _supported_version(file: WeightFile, keys: Mapping[str, str]) -> str:
+    version = rife_version({name: file.tensor_info[key].shape for name, key in keys.items()})
+    if version in CLASSES:
+        return str(version)
+    hint = f"use RIFE {V4}, or {V3}; `wangp models` lists them"
+    if version is None:
+        name = name_of_network(keys) or "another network"
+        raise ModelError(f"{file.path} is {name}, not RIFE", hint=hint)
+    what = f"RIFE {version}" if version else "an unknown version of RIFE"
+    raise ModelError(f"{file.path} is {what}, which is not supported", hint=hint)
