@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from wangp_cli.errors import ConflictError
-from wangp_cli.files.atomic_folder import atomic_folder
+from wangp_cli.files.atomic_folder import atomic_folder, new_folder
+from wangp_cli.files.checksum import sha256_of
 
 
 class StoppedError(Exception):
@@ -78,3 +79,58 @@ def test_only_what_may_be_replaced_is_replaced(tmp_path: Path) -> None:
     fill(tmp_path / "made", "two", replace=True)
     assert names(tmp_path / "made") == {"marker", "one", "two"}
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+def test_a_new_folder_takes_its_name_when_it_is_complete(tmp_path: Path) -> None:
+    told: list[tuple[Path, str]] = []
+    target = tmp_path / "made" / "frames"
+    with new_folder(
+        target, may_replace=lambda _: False, before_rename=lambda *told_of: told.append(told_of)
+    ) as partial:
+        (partial / "one").write_text("1")
+        assert not target.exists()
+    assert names(target) == {"one"}
+    assert told == [(target, sha256_of(target))]
+    assert [path.name for path in target.parent.iterdir()] == ["frames"]
+
+
+def test_a_new_folder_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    with suppress(StoppedError), new_folder(tmp_path / "frames", may_replace=lambda _: False) as partial:
+        (partial / "one").write_text("1")
+        raise StoppedError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_only_replaced_where_it_may_be(tmp_path: Path) -> None:
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "theirs").touch()
+    with pytest.raises(ConflictError), new_folder(tmp_path / "frames", may_replace=lambda _: False) as new:
+        (new / "ours").touch()
+    assert names(tmp_path / "frames") == {"theirs"}
+    with new_folder(tmp_path / "frames", may_replace=lambda _: True) as new:
+        (new / "ours").touch()
+    assert names(tmp_path / "frames") == {"ours"}
+
+
+def test_what_killed_runs_left_of_a_new_folder_is_removed(tmp_path: Path) -> None:
+    left = tmp_path / f".frames.{0:032x}.partial"
+    left.mkdir()
+    (left / "one").touch()
+    with new_folder(tmp_path / "frames", may_replace=lambda _: True) as held:
+        assert not left.exists()
+        with new_folder(tmp_path / "frames", may_replace=lambda _: True):
+            assert held.is_dir()
+
+
+def test_a_new_folder_does_not_lead_out_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "root" / "link").symlink_to(tmp_path / "elsewhere")
+    with (
+        pytest.raises(ConflictError, match="leads out"),
+        new_folder(
+            tmp_path / "root" / "link" / "frames", may_replace=lambda _: True, inside=tmp_path / "root"
+        ),
+    ):
+        pass
+    assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from tests.support.clips import moving, numbered, psnr, tone
+from tests.support.ffmpeg import ffmpeg, ffprobe
 from wangp_cli.errors import MediaError
-from wangp_cli.media.clip import as_float, chunks
+from wangp_cli.media.clip import as_float, as_uint8, chunks
 from wangp_cli.media.codecs import CODECS, choose_codec
 from wangp_cli.media.facts import probe
+from wangp_cli.media.mask import threshold
 from wangp_cli.media.read_video import read_video
 from wangp_cli.media.write import write_video
 
@@ -102,6 +104,40 @@ def test_alpha_survives(codec: str, suffix: str, least_alpha: float, tmp_path: P
     assert psnr(back[..., 3], frames[..., 3]) >= least_alpha
 
 
+def test_prores_gives_back_eight_bits_of_alpha_exactly(tmp_path: Path) -> None:
+    frames = np.full((1, 32, 256, 4), 128, np.uint8)
+    frames[..., 3] = np.arange(256)
+    write_video(tmp_path / "clip.mov", [frames], fps=FILM, codec="prores4444")
+    alpha = read_video(tmp_path / "clip.mov").frames[..., 3]
+    assert (alpha.min(), alpha.max()) == (0, 65535)
+    assert np.array_equal(as_uint8(alpha), frames[..., 3])
+
+
+def test_other_programs_read_the_alpha_of_vp9(tmp_path: Path) -> None:
+    frames = moving(3, channels=4)
+    write_video(tmp_path / "clip.webm", [frames], fps=FILM)
+    [stream] = ffprobe(tmp_path / "clip.webm")["streams"]
+    assert (stream["codec_name"], stream["tags"]["alpha_mode"]) == ("vp9", "1")
+    decoded = ffmpeg("-c:v libvpx-vp9 -i", tmp_path / "clip.webm", "-f rawvideo -pix_fmt rgba -")
+    theirs = np.frombuffer(decoded, np.uint8).reshape(frames.shape)
+    assert np.array_equal(theirs[..., 3], read_video(tmp_path / "clip.webm").frames[..., 3])
+
+
+@pytest.mark.parametrize(("codec", "suffix"), [("h264", ".mp4"), ("ffv1", ".mkv"), ("h264-lossless", ".mkv")])
+def test_a_mask_stays_black_and_white(codec: str, suffix: str, tmp_path: Path) -> None:
+    mask = np.zeros((4, 48, 64, 1), np.uint8)
+    for number, frame in enumerate(mask):
+        frame[10:30, 12 + number : 40 + number] = 255
+    write_video(tmp_path / f"mask{suffix}", [mask], fps=FILM, codec=codec)
+    back = read_video(tmp_path / f"mask{suffix}").frames
+    assert np.array_equal(threshold(back), mask)
+    if codec == "h264":
+        # Ringing stays within some pixels of an edge; flat parts keep their value exactly.
+        assert (np.unique(back[:, :2]).tolist(), np.unique(back[:, 18:22, 24:28]).tolist()) == ([0], [255])
+    else:
+        assert np.array_equal(back, np.repeat(mask, 3, axis=3))
+
+
 @pytest.mark.parametrize("codec", [name for name, codec in CODECS.items() if codec.alpha_pixels is None])
 def test_alpha_is_never_dropped_silently(codec: str, tmp_path: Path) -> None:
     path = tmp_path / f"clip{CODECS[codec].suffixes[0]}"
@@ -109,6 +145,26 @@ def test_alpha_is_never_dropped_silently(codec: str, tmp_path: Path) -> None:
         write_video(path, [moving(2, channels=4)], fps=FILM, codec=codec)
     assert "prores4444" in str(caught.value.hint)
     assert not path.exists()
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".mov", "prores4444"), (".mkv", "ffv1"), (".webm", "vp9")])
+def test_the_usual_codec_of_a_container_is_one_with_alpha_where_there_is_some(
+    suffix: str, codec: str, tmp_path: Path
+) -> None:
+    assert choose_codec(None, suffix, alpha=True).name == codec
+    path = tmp_path / f"clip{suffix}"
+    assert write_video(path, [moving(1, channels=4)], fps=FILM).codec == codec
+    assert read_video(path).frames.shape == (1, 48, 64, 4)
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix", "words"),
+    [(None, ".mp4", "output: '.mp4' has no alpha"), ("hevc", ".mov", "codec: hevc has no alpha")],
+)
+def test_alpha_is_refused_by_name_before_there_are_frames(codec: str, suffix: str, words: str) -> None:
+    with pytest.raises(MediaError, match=words) as caught:
+        choose_codec(codec, suffix, alpha=True)
+    assert caught.value.hint
 
 
 def test_hevc_is_tagged_for_players_of_apple(tmp_path: Path) -> None:

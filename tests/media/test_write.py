@@ -17,12 +17,12 @@ import pytest
 from tests.support.clips import moving, numbered, numbers, psnr
 from wangp_cli.errors import Cancelled, GenerationError, MediaError
 from wangp_cli.media import write
-from wangp_cli.media.clip import Frames
+from wangp_cli.media.clip import Frames, chunks
 from wangp_cli.media.codecs import CODECS
 from wangp_cli.media.facts import MediaFacts, probe
 from wangp_cli.media.metadata import read_comment
 from wangp_cli.media.read_video import read_video
-from wangp_cli.media.write import write_video
+from wangp_cli.media.write import VideoWriter, write_video
 
 FPS = Fraction(24)
 LONG = '{"prompt":"' + 'a naïve 🐉 \\n \\u001b[31m \\"quoted\\" ' * 1600 + '"}\nand a\x1b second line'
@@ -210,3 +210,26 @@ def test_the_index_of_an_mp4_comes_first_for_streaming(tmp_path: Path) -> None:
     write_video(tmp_path / "clip.mp4", [moving(2)], fps=FPS)
     content = (tmp_path / "clip.mp4").read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")
+
+
+def test_writers_share_one_stream_of_frames(tmp_path: Path) -> None:
+    with (
+        VideoWriter(tmp_path / "colour.mp4", fps=FPS) as colour,
+        VideoWriter(tmp_path / "alpha.mkv", fps=FPS, codec="ffv1") as alpha,
+    ):
+        for piece in chunks(moving(5, channels=4), 2):
+            colour.add(piece[..., :3])
+            alpha.add(piece[..., 3:])
+        assert colour.finish().codec == "h264"
+        alpha.finish(5)
+    assert len(read_video(tmp_path / "colour.mp4")) == 5
+    back = read_video(tmp_path / "alpha.mkv").frames
+    assert np.array_equal(back[..., :1], moving(5, channels=4)[..., 3:])
+
+
+def test_a_writer_that_is_not_finished_leaves_no_file(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "a.mp4", fps=FPS) as writer:
+        writer.add(moving(2))
+    with VideoWriter(tmp_path / "b.mp4", fps=FPS):
+        pass
+    assert list(tmp_path.iterdir()) == []

@@ -13,11 +13,13 @@ import soundfile
 
 from tests.support.planned_videos import clip
 from wangp_cli.errors import ConflictError
+from wangp_cli.media.image_sequence import FolderWriter, is_sequence
 from wangp_cli.media.read_audio import read_audio
 from wangp_cli.media.read_video import read_video
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.job import Job
+from wangp_cli.runtime.jobs.cleanup import is_intact
 from wangp_cli.runtime.outcome import Outcome
 from wangp_cli.tasks import TASKS
 from wangp_cli.tasks.fields import Flag, Input
@@ -27,7 +29,7 @@ from wangp_cli.value_layers import Layer
 
 
 class SplitVideo(Task):
-    """Write the audio of a video, and a mask of its bright pixels beside it."""
+    """Write the audio of a video, and beside it a mask of its bright pixels and its frames as pictures."""
 
     run: ClassVar[str] = f"{__name__}:split_video"
     suffixes: ClassVar[tuple[str, ...]] = (".wav",)
@@ -49,6 +51,12 @@ def split_video(job: Job) -> Iterator[Stage]:
     with job.new_file(masks) as partial:
         np.savez(partial, mask=read_video(task.video).frames.mean(axis=3) > 127)
     job.publish(masks)
+    frames = path.with_suffix("")
+    with job.new_folder(frames, may_replace=is_sequence) as folder:
+        writer = FolderWriter(folder)
+        writer.add(read_video(task.video).frames)
+        written = writer.finish()
+    job.publish(frames, frames=written.frames)
 
 
 @pytest.fixture
@@ -64,7 +72,7 @@ def split(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return call
 
 
-def test_audio_and_an_archive_of_masks_are_results(split: Any, tmp_path: Path) -> None:
+def test_audio_an_archive_of_masks_and_a_folder_are_results(split: Any, tmp_path: Path) -> None:
     events: list[Any] = []
     outcome = split(events)
     assert outcome.error is None
@@ -72,10 +80,16 @@ def test_audio_and_an_archive_of_masks_are_results(split: Any, tmp_path: Path) -
     assert [(Path(one["path"]).name, one["role"], one["mime"]) for one in created] == [
         ("a.wav", "audio", "audio/wav"),
         ("a.npz", "result", "application/zip"),
+        ("a", "result", "inode/directory"),
     ]
     assert [one["path"] for one in outcome.manifest["artifacts"]] == [one["path"] for one in created]
-    for one in created:
+    for one in created[:2]:
         assert one["sha256"] == hashlib.sha256(Path(one["path"]).read_bytes()).hexdigest()
+    assert created[2]["bytes"] == sum(file.stat().st_size for file in (tmp_path / "out" / "a").iterdir())
+    assert len(list((tmp_path / "out" / "a").iterdir())) == 9
+    assert is_intact(outcome.manifest)
+    (tmp_path / "out" / "a" / "frame_000003.png").unlink()
+    assert not is_intact(outcome.manifest)
     assert len(read_audio(tmp_path / "out" / "a.wav").samples) == 9 * 1000
     assert np.load(tmp_path / "out" / "a.npz")["mask"].shape == (9, 32, 32)
 
@@ -89,3 +103,18 @@ def test_a_file_of_the_user_is_replaced_only_where_the_task_says_so(split: Any, 
     assert [path.name for path in (tmp_path / "out").glob(".*")] == []
     assert split([], overwrite=True).error is None
     assert np.load(mine)["mask"].any()
+
+
+def test_only_a_folder_of_frames_is_replaced_and_only_where_the_task_says_so(
+    split: Any, tmp_path: Path
+) -> None:
+    frames = tmp_path / "out" / "a"
+    assert split([]).error is None
+    for made in ("a.wav", "a.npz"):
+        (tmp_path / "out" / made).unlink()
+    assert isinstance(split([]).error, ConflictError)
+    assert split([], overwrite=True).error is None
+    (frames / "notes.txt").write_text("mine")
+    assert isinstance(split([], overwrite=True).error, ConflictError)
+    assert (frames / "notes.txt").read_text() == "mine"
+    assert [path.name for path in (tmp_path / "out").glob(".*")] == []

@@ -1,7 +1,7 @@
-"""Fill a folder over several runs, so that it takes its name when it is complete.
+"""Fill a folder, so that it takes its name when it is complete.
 
-The partial folder lies beside the final one, has a random name and is locked while it is filled. It holds a
-marker file, by whose content a later run knows that it may go on with it.
+The partial folder lies beside the final one, has a random name and is locked while it is filled. One that is
+filled over several runs holds a marker file, by whose content a later run knows that it may go on with it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from wangp_cli.errors import ConflictError
-from wangp_cli.files.atomic import sweep, write_atomic
-from wangp_cli.files.folders import make_folder, sync_folder
+from wangp_cli.files.atomic import disk_error, sweep, write_atomic
+from wangp_cli.files.checksum import sha256_of
+from wangp_cli.files.folders import make_folder, open_folder, sync_folder
 from wangp_cli.files.locks import lock
 
 
@@ -51,8 +52,51 @@ def atomic_folder(
         os.close(descriptor)
 
 
-def _resume(target: Path, marker: str, content: str) -> tuple[Path, int] | None:
-    """The partial folder to go on with, and its locked descriptor."""
+@contextmanager
+def new_folder(
+    target: Path,
+    *,
+    may_replace: Callable[[Path], bool],
+    inside: Path | None = None,
+    before_rename: Callable[[Path, str], None] | None = None,
+) -> Iterator[Path]:
+    """Give an empty partial folder to fill; on success it takes its final name, else it is removed.
+
+    Args:
+        target: the final folder.
+        may_replace: asked at the end whether a folder that is at `target` may be removed.
+        inside: a folder that it must lie in, links resolved; None for any place.
+        before_rename: called with `target` and the `sha256_of` the complete folder; what it raises leaves
+            `target` as it is.
+
+    Raises:
+        ConflictError: something that may not be replaced is at `target`, or it leads out of `inside`.
+        NoSpaceError: the disk is full or the folder cannot be written.
+    """
+    try:
+        os.close(open_folder(target.parent, inside))
+        _remove_partials(target)
+        partial, descriptor = _create(target)
+        try:
+            yield partial
+            _sync_tree(partial)
+            if before_rename:
+                before_rename(target, sha256_of(partial))
+            _take_name(partial, target, may_replace)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+            os.close(descriptor)
+    except OSError as error:
+        raise disk_error(error, target) from None
+
+
+def _remove_partials(target: Path) -> None:
+    """Remove the partial folders of `target` that killed processes left."""
+    _resume(target, marker="", content=None)
+
+
+def _resume(target: Path, marker: str, content: str | None) -> tuple[Path, int] | None:
+    """The partial folder to go on with, and its locked descriptor; with no content there is none."""
     name = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{32}}\.partial", re.DOTALL)
     for folder in sorted(target.parent.glob(f".{glob.escape(target.name)}.*.partial")):
         if not name.fullmatch(folder.name):
@@ -60,7 +104,7 @@ def _resume(target: Path, marker: str, content: str) -> tuple[Path, int] | None:
         with suppress(OSError):
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             locked = lock(descriptor)
-            if locked is not False and _read(folder / marker) == content:
+            if content is not None and locked is not False and _read(folder / marker) == content:
                 for parent, _, _ in os.walk(folder):
                     sweep(Path(parent))
                 return folder, descriptor

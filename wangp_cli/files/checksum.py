@@ -1,9 +1,11 @@
-"""Checksums of files, and removal of files that are known by their checksum."""
+"""Checksums of files and folders, and removal of those that are known by their checksum."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -15,13 +17,22 @@ CHUNK = 1 << 22
 
 
 def sha256_of(path: Path, check: Callable[[], None] | None = None) -> str:
-    """The sha256 of a file, in hex.
+    """The sha256 of a file, in hex; of a folder of files that of what `sha256sum *` prints in it.
 
     Args:
-        path: of the file.
+        path: of the file or folder.
         check: called again and again; what it raises ends the reading of a huge file.
+
+    Raises:
+        OSError: it cannot be read, or a folder holds anything but regular files.
     """
     digest = hashlib.sha256()
+    if path.is_dir():
+        for member in sorted(path.iterdir(), key=os.fsencode):
+            if not stat.S_ISREG(member.lstat().st_mode):
+                raise OSError(errno.EINVAL, "it is no regular file", str(member))
+            digest.update(sha256_of(member, check).encode() + b"  " + os.fsencode(member.name) + b"\n")
+        return digest.hexdigest()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             if check:
@@ -59,17 +70,26 @@ def open_regular(
         os.close(file)
 
 
+def bytes_of(path: Path) -> int:
+    """The size of a file, or of all files of a folder."""
+    return sum(file.stat().st_size for file in path.iterdir()) if path.is_dir() else path.stat().st_size
+
+
 def has_checksum(path: Path, checksums: Collection[str]) -> bool:
-    """Whether a path is a regular file with one of these sha256."""
+    """Whether a path, itself no link, is a regular file or a folder with one of these sha256."""
+    if path.is_dir() and not path.is_symlink():
+        with suppress(OSError):
+            return sha256_of(path) in checksums
+        return False
     with open_regular(path) as file:
         return file is not None and sha256_of_open(file) in checksums
 
 
 def remove_with_checksum(path: Path, checksums: Collection[str], inside: Path | None = None) -> None:
-    """Remove a regular file that has one of these sha256; anything else stays.
+    """Remove a regular file or a folder of files that has one of these sha256; anything else stays.
 
     Args:
-        path: of the file.
+        path: of the file or folder.
         checksums: of what may be removed.
         inside: a folder that it must lie in, links resolved; None for any place.
     """
@@ -77,6 +97,10 @@ def remove_with_checksum(path: Path, checksums: Collection[str], inside: Path | 
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             if inside and not is_inside(real_path(folder, path.parent), [inside]):
+                return
+            if path.is_dir():
+                if has_checksum(path, checksums):
+                    shutil.rmtree(path)
                 return
             with open_regular(path.name, folder=folder) as file:
                 if file is not None and sha256_of_open(file) in checksums:

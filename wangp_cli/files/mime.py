@@ -23,3 +23,5 @@ MIME = {
     ".zip": "application/zip",
 }
 """By the suffix in lower case."""
+FOLDER = "inode/directory"
+"""Of a folder, as the shared MIME database of desktops names it."""

@@ -147,17 +147,20 @@ _TABLE = (
 )  # fmt: skip
 CODECS: dict[str, Codec] = {codec.name: codec for codec in _TABLE}
 _DEFAULTS = {".mp4": "h264", ".mov": "h264", ".mkv": "h264", ".webm": "vp9"}
+_ALPHA_DEFAULTS = {".mov": "prores4444", ".mkv": "ffv1", ".webm": "vp9"}
 
 
-def choose_codec(codec: str | None, suffix: str) -> Codec:
+def choose_codec(codec: str | None, suffix: str, *, alpha: bool = False) -> Codec:
     """The codec of a name, or the default one of a container.
 
     Args:
         codec: a name of `CODECS`; None for the container's default.
         suffix: `.mp4`, in any case.
+        alpha: it must have an alpha channel; by default ProRes 4444 in `.mov`, FFV1 in `.mkv` and VP9
+            in `.webm`.
 
     Raises:
-        MediaError: the codec is unknown, or cannot go into the container.
+        MediaError: the codec is unknown, cannot go into the container, or has no alpha channel.
     """
     suffix = suffix.lower()
     if codec is None:
@@ -166,7 +169,11 @@ def choose_codec(codec: str | None, suffix: str) -> Codec:
                 f"output: {suffix or 'no suffix'!r} is not a video we write",
                 hint=f"use {', '.join(_DEFAULTS)}",
             )
-        return CODECS[_DEFAULTS[suffix]]
+        if alpha and suffix not in _ALPHA_DEFAULTS:
+            raise MediaError(
+                f"output: {suffix!r} has no alpha channel", hint=f"use {', '.join(_ALPHA_DEFAULTS)}"
+            )
+        return CODECS[(_ALPHA_DEFAULTS if alpha else _DEFAULTS)[suffix]]
     if codec not in CODECS:
         known = list(CODECS)
         raise MediaError(
@@ -178,6 +185,8 @@ def choose_codec(codec: str | None, suffix: str) -> Codec:
             f"codec: {codec} cannot go into {suffix or 'a file without suffix'!r}",
             hint=f"name the file {' or '.join(chosen.suffixes)}",
         )
+    if alpha:
+        chosen.pixel_format(alpha=True, deep=False)
     return chosen
 
 

@@ -105,6 +105,24 @@ def rgb_format(frame: VideoFrame) -> str:
     return ("rgba64le" if deep else "rgba") if alpha else ("rgb48le" if deep else "rgb24")
 
 
+def with_full_alpha(pixels: Frames, frame: VideoFrame) -> Frames:
+    """Pixels of a decoded frame, whose alpha is widened so that opaque is 65535.
+
+    FFmpeg widens alpha of 9 to 15 bits by a shift, which makes what is opaque a little transparent.
+
+    Args:
+        pixels: uint16 `[H, W, 4]` as converted from the frame; others are returned as they are.
+        frame: tells how many bits its alpha has.
+    """
+    parts: Any = frame.format.components
+    bits = next((part.bits for part in parts if part.is_alpha), 0)
+    if not 8 < bits < 16:
+        return pixels
+    pixels = pixels.copy()
+    pixels[..., 3] |= pixels[..., 3] >> bits
+    return pixels
+
+
 def source_frames(frames: Frames, *, deep: bool) -> tuple[Frames, str]:
     """Frames as RGB or RGBA of 8 or 16 bits, with the name of their pixel format.
 

@@ -136,7 +136,7 @@ class Normaliser:
         # The decoder does not always repeat the tags of the container.
         frame.colorspace, frame.color_range = picture.matrix, picture.range
         pixels: Frames = self._converters[key].convert(frame).to_ndarray()
-        return pixels
+        return colour.with_full_alpha(pixels, frame)
 
     def _colours(self, frame: VideoFrame) -> tuple[int, int, int]:
         """Primaries, transfer and matrix, as codes of ITU-T H.273."""

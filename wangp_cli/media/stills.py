@@ -68,7 +68,21 @@ def write_image(
         MediaError: another suffix, alpha in JPEG, 16 bits outside PNG, or a comment over 64 KB in JPEG.
         OSError: the disk is full, or the folder cannot be written; no file is left.
     """
-    suffix = path.suffix.lower()
+    content = encode_image(path.suffix, frame, comment=comment, quality=quality, bits=bits)
+    file = path.open("wb")
+    try:
+        with file:
+            file.write(content)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def encode_image(
+    suffix: str, frame: Frames, *, comment: str | None = None, quality: int = 95, bits: Literal[8, 16] = 8
+) -> bytes:
+    """The content of an image file of the format of `suffix`; the rest is as `write_image` takes it."""
+    suffix = suffix.lower()
     frame = frame[0] if frame.ndim == 4 else frame
     if suffix not in _WRITTEN:
         raise MediaError(
@@ -78,14 +92,7 @@ def write_image(
         raise MediaError("output: JPEG has no alpha channel", hint="use .png or .webp")
     if bits == 16 and suffix != ".png":
         raise MediaError(f"output: {suffix!r} has no 16 bits", hint="use .png")
-    content = _encode_png(frame, comment) if bits == 16 else _encode(suffix, frame, comment, quality)
-    file = path.open("wb")
-    try:
-        with file:
-            file.write(content)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+    return _encode_png(frame, comment) if bits == 16 else _encode(suffix, frame, comment, quality)
 
 
 def encode_user_comment(text: str) -> bytes:

@@ -5,12 +5,12 @@ PyAV is used directly: imageio's plugin for it has no constant quality, colour t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import av
 import numpy as np
@@ -54,61 +54,118 @@ def write_video(
 ) -> WrittenVideo:
     """Encode a stream of frames, then reopen the file and check it.
 
-    Colour is BT.709, converted and tagged. 16 bit and float frames keep the precision that the codec has; one
-    channel becomes grey.
-
     Args:
-        path: the file to make or replace; its suffix is the container.
+        path, fps, codec, crf, audio, comment: as `VideoWriter` takes them.
         chunks: `[T, H, W, C]` each, all of one H, W and C.
-        fps: frames per second, exact.
-        codec: a key of `codecs.CODECS`; None for the container's default.
-        crf: constant quality; None for the codec's own.
-        audio: from the first frame on; cut to the frames, or padded with silence.
-        comment: text for the container's comment tag.
         frames: expected number of frames.
 
     Raises:
-        MediaError: the codec or container cannot store the size, alpha, quality or comment.
-        GenerationError: no frames, values that are not finite, or the file read back differs.
-        OSError: the disk is full or the folder cannot be written. The file is deleted after any error.
+        MediaError, GenerationError, OSError: as `VideoWriter` does.
     """
-    chosen = choose_codec(codec, path.suffix)
-    quality = chosen.quality(crf)
-    _check_comment(path, comment)
-    target = path.absolute()
-    source = iter(chunks)
-    first = _checked(next(source, None), None, 0)
-    options = {"fflags": "+bitexact"} | ({"movflags": "+faststart"} if _is_mov(path) else {})
-    with _encoder_errors(chosen, first):
-        container = av.open(str(target), "w", container_options=options)
-    try:
-        if comment is not None:
-            container.metadata["comment"] = comment
-        with _encoder_errors(chosen, first):
-            encoder = VideoStreamEncoder(container, chosen, quality, first, fps)
-            audio_encoder = (
-                None
-                if audio is None
-                else AudioStreamEncoder(container, chosen, path.suffix.lower(), audio, fps)
-            )
-        for chunk in _same(first, source):
-            with _encoder_errors(chosen, first):
-                encoder.add(chunk)
-                if audio_encoder is not None:
-                    audio_encoder.encode_until(encoder.count)
-        with _encoder_errors(chosen, first):
-            encoder.finish()
-            if audio_encoder is not None:
-                audio_encoder.finish()
-            container.close()
-        facts = _verified(target, encoder, fps, frames, comment)
-    except BaseException:
+    with VideoWriter(path, fps=fps, codec=codec, crf=crf, audio=audio, comment=comment) as writer:
+        for chunk in chunks:
+            writer.add(chunk)
+        return writer.finish(frames)
+
+
+class VideoWriter:
+    """Encodes frames into a video file as they are added; several writers can share one stream of frames.
+
+    A context: if it is left before `finish` has returned, the file is deleted.
+
+    Colour is BT.709, converted and tagged. 16 bit and float frames keep the precision that the codec has; one
+    channel becomes grey. Alpha is straight: the colour of a pixel is not multiplied by its alpha.
+
+    Args:
+        path: the file to make or replace; its suffix is the container.
+        fps: frames per second, exact.
+        codec: a key of `codecs.CODECS`; None for the container's default, for RGBA frames one with alpha.
+        crf: constant quality; None for the codec's own.
+        audio: from the first frame on; cut to the frames, or padded with silence.
+        comment: text for the container's comment tag.
+
+    Raises:
+        MediaError: the codec or container cannot store the size, alpha, quality or comment; of alpha and size
+            when the first frames are added.
+        GenerationError: no frames, values that are not finite, or the file read back differs.
+        OSError: the disk is full or the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        fps: Fraction,
+        codec: str | None = None,
+        crf: int | None = None,
+        audio: Audio | None = None,
+        comment: str | None = None,
+    ) -> None:
+        choose_codec(codec, path.suffix).quality(crf if codec else None)
+        _check_comment(path, comment)
+        self._path, self._fps, self._codec, self._crf = path.absolute(), fps, codec, crf
+        self._audio, self._comment = audio, comment
+        self._first: Frames | None = None
+        self._container: Any = None
+        self._finished = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._container is None or self._finished:
+            return
         # Closing writes a trailer, which fails again on a full disk; the first error is to be raised.
         with suppress(Exception):
-            container.close()
-        target.unlink(missing_ok=True)
-        raise
-    return WrittenVideo(width=facts.width, height=facts.height, codec=chosen.name)
+            self._container.close()
+        self._path.unlink(missing_ok=True)
+
+    def add(self, chunk: Frames) -> None:
+        """Encode the next frames, `[T, H, W, C]`, all of the H, W, C and dtype of the first."""
+        _check_frames(chunk, self._first, 0 if self._first is None else self._encoder.count)
+        if self._first is None:
+            self._open(chunk)
+        with self._errors:
+            self._encoder.add(chunk)
+            if self._audio_encoder is not None:
+                self._audio_encoder.encode_until(self._encoder.count)
+
+    def finish(self, frames: int | None = None) -> WrittenVideo:
+        """Complete the file, read it back and check it.
+
+        Args:
+            frames: expected number of frames; None for any.
+        """
+        if self._first is None:
+            raise GenerationError("there are no frames to write")
+        with self._errors:
+            self._encoder.finish()
+            if self._audio_encoder is not None:
+                self._audio_encoder.finish()
+            self._container.close()
+        facts = _verified(self._path, self._encoder, self._fps, frames, self._comment)
+        self._finished = True
+        return WrittenVideo(width=facts.width, height=facts.height, codec=self._encoder.codec.name)
+
+    def _open(self, first: Frames) -> None:
+        chosen = choose_codec(self._codec, self._path.suffix, alpha=first.shape[3] == 4)
+        quality = chosen.quality(self._crf)
+        self._errors = _encoder_errors(chosen, first)
+        options = {"fflags": "+bitexact"} | ({"movflags": "+faststart"} if _is_mov(self._path) else {})
+        with self._errors:
+            self._container = av.open(str(self._path), "w", container_options=options)
+            if self._comment is not None:
+                self._container.metadata["comment"] = self._comment
+            self._encoder = VideoStreamEncoder(self._container, chosen, quality, first, self._fps)
+            self._audio_encoder = (
+                None
+                if self._audio is None
+                else AudioStreamEncoder(
+                    self._container, chosen, self._path.suffix.lower(), self._audio, self._fps
+                )
+            )
+        # All others have its size and dtype; its pixels are not kept.
+        self._first = np.empty((0, *first.shape[1:]), first.dtype)
 
 
 class _encoder_errors:  # noqa: N801 - a context manager, used like a function
@@ -142,8 +199,8 @@ def _check_comment(path: Path, comment: str | None) -> None:
         )
 
 
-def _checked(chunk: Frames | None, first: Frames | None, count: int) -> Frames:
-    if chunk is None or (first is None and not len(chunk)):
+def _check_frames(chunk: Frames, first: Frames | None, count: int) -> None:
+    if first is None and not len(chunk):
         raise GenerationError("there are no frames to write")
     if chunk.ndim != 4 or chunk.shape[3] not in {1, 3, 4}:
         raise GenerationError(f"frames have shape {chunk.shape}, must be [T, H, W, 1, 3 or 4]")
@@ -154,15 +211,6 @@ def _checked(chunk: Frames | None, first: Frames | None, count: int) -> Frames:
     if chunk.dtype.kind == "f" and not np.isfinite(chunk).all():
         bad = int(np.flatnonzero(~np.isfinite(chunk).all(axis=(1, 2, 3)))[0])
         raise GenerationError(f"frame {count + bad} has values that are not finite")
-    return chunk
-
-
-def _same(first: Frames, rest: Iterator[Frames]) -> Iterator[Frames]:
-    yield first
-    count = len(first)
-    for chunk in rest:
-        yield _checked(chunk, first, count)
-        count += len(chunk)
 
 
 def _verified(

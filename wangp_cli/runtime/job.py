@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from wangp_cli.files.atomic import atomic_file
-from wangp_cli.files.checksum import sha256_of
+from wangp_cli.files.atomic_folder import new_folder
+from wangp_cli.files.checksum import bytes_of, sha256_of
+from wangp_cli.files.mime import FOLDER
 from wangp_cli.pipelines.base import Lora
 from wangp_cli.runtime.events.types import ArtifactCreated
 from wangp_cli.tasks.runtime import Compute
@@ -67,19 +69,42 @@ class Job:
         ) as partial:
             yield partial
 
-    def publish(self, path: Path, role: str = "result", **facts: object) -> None:
-        """Announce a complete file, which the manifest of the task then lists.
+    @contextmanager
+    def new_folder(self, path: Path, *, may_replace: Callable[[Path], bool] | None = None) -> Iterator[Path]:
+        """Give a hidden partial folder to fill with files; complete, it takes the name `path`.
 
         Args:
-            path: the file under its final name.
+            path: the final name.
+            may_replace: whether what is there is an earlier result, which a task that overwrites may remove;
+                by default only an empty folder is replaced.
+
+        Raises:
+            ConflictError: the folder is there and may not be replaced.
+            NoSpaceError: the disk is full or the folder cannot be written.
+        """
+        task = self.request.task
+
+        def replaced(folder: Path) -> bool:
+            if not folder.is_dir() or folder.is_symlink():
+                return False
+            ours = task.overwrite or task.skip_existing
+            return not any(folder.iterdir()) or (ours and may_replace is not None and may_replace(folder))
+
+        with new_folder(
+            path, may_replace=replaced, inside=self.root, before_rename=self.record_file
+        ) as partial:
+            yield partial
+
+    def publish(self, path: Path, role: str = "result", **facts: object) -> None:
+        """Announce a complete file or folder, which the manifest of the task then lists.
+
+        Args:
+            path: of it, under its final name.
             role: what it is, such as `video`, `image`, `audio`, `sidecar` or `intermediate`.
             facts: other fields of `ArtifactCreated`.
         """
-        known = {
-            "sha256": sha256_of(path),
-            "bytes": path.stat().st_size,
-            "container": path.suffix[1:] or None,
-        }
+        known = {"sha256": sha256_of(path), "bytes": bytes_of(path)}
+        known |= {"mime": FOLDER} if path.is_dir() else {"container": path.suffix[1:] or None}
         self.emit(ArtifactCreated.model_validate({"role": role, "path": str(path), **known, **facts}))
 
     def pipeline(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.task_types import ExtractFrame
+from tests.support.task_types import ExtractFrame, Invert
 from wangp_cli.errors import ConflictError, NoSpaceError, RequestError
 from wangp_cli.runtime.request import output_paths
 from wangp_cli.runtime.request.output_paths import (
@@ -15,10 +17,12 @@ from wangp_cli.runtime.request.output_paths import (
     expand_name,
     plan_outputs,
     plan_plain_outputs,
+    plan_tool_outputs,
     result_files,
     slug,
 )
 from wangp_cli.tasks.generate import Generate
+from wangp_cli.tasks.tool import ResultShape
 
 SIZE = (64, 32)
 
@@ -156,3 +160,34 @@ def test_a_place_that_no_system_has_is_refused(tmp_path: Path, field: str, name:
     made = Generate(model="m", prompt="a", **place)
     with pytest.raises(RequestError, match=f"^{field}: .*{fault}"):
         plan_outputs(made, 5, SIZE, set())
+
+
+def with_alpha(folder: Path, fps: int | None, **values: Any) -> str:
+    """The ending of the result of a tool that has alpha."""
+    tool = Invert(video=folder / "a.mp4", output_dir=folder, **values)
+    shape = ResultShape(SIZE, frames=3, fps=Fraction(fps) if fps else None, alpha=True)
+    return plan_tool_outputs(tool, shape, set())[0].suffix
+
+
+def test_a_result_with_alpha_has_a_usual_ending_that_holds_it(tmp_path: Path) -> None:
+    assert with_alpha(tmp_path, 8) == ".mov"
+    assert with_alpha(tmp_path, 8, codec="vp9") == ".webm"
+    assert with_alpha(tmp_path, None) == ".png"
+    assert with_alpha(tmp_path, 8, output=tmp_path / "a.mkv") == ".mkv"
+
+
+@pytest.mark.parametrize(
+    ("values", "fps", "words"),
+    [
+        ({"codec": "h264"}, 8, "codec: h264 has no alpha channel"),
+        ({"output": "a.mp4"}, 8, "output: '.mp4' has no alpha channel"),
+        ({"output": "a.jpg"}, None, "'a.jpg' does not end as an image with alpha does"),
+        ({"image_format": "jpg"}, None, "image_format: JPEG has no alpha channel"),
+    ],
+)
+def test_what_holds_no_alpha_is_refused_by_name(
+    tmp_path: Path, values: dict[str, Any], fps: int | None, words: str
+) -> None:
+    with pytest.raises(RequestError, match=re.escape(words)) as caught:
+        with_alpha(tmp_path, fps, **values)
+    assert caught.value.hint

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wangp_cli.files.checksum import has_checksum, remove_with_checksum, sha256_of
+from wangp_cli.files.checksum import has_checksum, remove_with_checksum
 from wangp_cli.runtime.events.types import ACCOMPANYING
 from wangp_cli.runtime.jobs.payload import unpack
 from wangp_cli.runtime.request.output_paths import result_files
@@ -75,8 +75,7 @@ def remove_results(job: StoredJob, folder: Path | None) -> None:
 
 
 def _is_unchanged(artifact: Mapping[str, Any]) -> bool:
-    path = Path(artifact["path"])
-    return path.is_file() and sha256_of(path) == artifact["sha256"]
+    return has_checksum(Path(artifact["path"]).resolve(), [artifact["sha256"]])
 
 
 def find_finished_manifests(jobs: Sequence[StoredJob], history: Path) -> dict[str, dict[str, Any]]:

@@ -12,11 +12,12 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
-from wangp_cli.errors import MediaError, NoSpaceError, RequestError, nearest
+from wangp_cli.errors import NoSpaceError, RequestError, nearest
 from wangp_cli.files.folders import check_free_space, nearest_existing
 from wangp_cli.files.safe_text import quote_for_message
-from wangp_cli.media.codecs import CODECS, choose_codec
+from wangp_cli.media.codecs import CODECS
 from wangp_cli.plan.model import Plan
+from wangp_cli.runtime.request.check_codec import check_codec
 from wangp_cli.runtime.request.existing_files import check_free, check_sidecar
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.render import Pixels, Render
@@ -60,7 +61,7 @@ def plan_outputs(
     suffixes = _image_suffixes(task) if is_image else _video_suffixes(task)
     paths = _result_paths(task, suffixes, writable, {"frames": frames})
     if not is_image:
-        _check_codec(task, size, paths[0].suffix)
+        check_codec(task, size, paths[0].suffix)
     _check_all_free(task, paths)
     width, height = size
     results = width * height * frames * task.results * BYTES_PER_PIXEL
@@ -77,10 +78,11 @@ def plan_outputs(
 def plan_tool_outputs(task: Tool, shape: ResultShape, writable: set[Path]) -> list[Path]:
     """Decide the path of the result of a tool; raises as `plan_outputs` does."""
     is_image = shape.fps is None
-    suffixes = _image_suffixes(task) if is_image else _video_suffixes(task)
+    alpha = shape.alpha
+    suffixes = _image_suffixes(task, alpha=alpha) if is_image else _video_suffixes(task, alpha=alpha)
     paths = _result_paths(task, suffixes, writable, {"frames": shape.frames})
     if not is_image:
-        _check_codec(task, shape.size, paths[0].suffix)
+        check_codec(task, shape.size, paths[0].suffix, alpha=alpha)
     _check_all_free(task, paths)
     check_free_space(
         paths[0].parent,
@@ -126,12 +128,16 @@ class Suffixes(NamedTuple):
     of: str
 
 
-def _image_suffixes(task: Render | Tool) -> Suffixes:
-    return Suffixes(usual=f".{task.image_format}", allowed=IMAGE_SUFFIXES, of="an image")
+def _image_suffixes(task: Render | Tool, *, alpha: bool = False) -> Suffixes:
+    if not alpha:
+        return Suffixes(usual=f".{task.image_format}", allowed=IMAGE_SUFFIXES, of="an image")
+    if task.image_format == "jpg" and task.output is None:
+        raise RequestError("image_format", "JPEG has no alpha channel", hint="--image-format png or webp")
+    return Suffixes(usual=f".{task.image_format}", allowed=(".png", ".webp"), of="an image with alpha")
 
 
-def _video_suffixes(task: Render | Tool) -> Suffixes:
-    usual = CODECS[task.codec].suffixes[0] if task.codec else ".mp4"
+def _video_suffixes(task: Render | Tool, *, alpha: bool = False) -> Suffixes:
+    usual = CODECS[task.codec].suffixes[0] if task.codec else ".mov" if alpha else ".mp4"
     return Suffixes(usual=usual, allowed=VIDEO_SUFFIXES, of="a video")
 
 
@@ -155,29 +161,6 @@ def _check_all_free(task: Task, paths: Sequence[Path]) -> None:
             check_free(file, overwrite=replaces, named_by="--output" if task.output else "--name")
             if file.suffix == SIDECAR_SUFFIX and not (task.skip_existing and path.exists()):
                 check_sidecar(file)
-
-
-def _check_codec(task: Render | Tool, size: Pixels, suffix: str) -> None:
-    try:
-        codec = choose_codec(task.codec, suffix)
-    except MediaError as error:
-        raise RequestError("codec", error.message.removeprefix("codec: "), hint=error.hint) from None
-    width, height = size
-    least_width, least_height = codec.smallest
-    if width < least_width or height < least_height:
-        least = f"{least_width}x{least_height}"
-        raise RequestError("size", f"{width}x{height} is too small, codec {codec.name} takes {least} or more")
-    step_x, step_y = codec.block(codec.deep_pixels)
-    if width % step_x or height % step_y:
-        raise RequestError(
-            "codec", f"{codec.name} takes even sizes, not {width}x{height}", hint="--codec h264-444 or ffv1"
-        )
-    if task.crf is not None:
-        if codec.crf is None:
-            raise RequestError("crf", f"codec {codec.name} has no such setting", hint="leave it out")
-        low, high = codec.crf_range
-        if not low <= task.crf <= high:
-            raise RequestError("crf", f"{task.crf} is out of range, {codec.name} takes {low} to {high}")
 
 
 def _result_path(task: Task, index: int, suffixes: Suffixes, facts: Mapping[str, Any]) -> Path:

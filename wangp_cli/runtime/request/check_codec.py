@@ -1,0 +1,47 @@
+"""Check the codec of a result before any model runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wangp_cli.errors import MediaError, RequestError
+from wangp_cli.media.codecs import choose_codec
+
+if TYPE_CHECKING:
+    from wangp_cli.tasks.render import Pixels, Render
+    from wangp_cli.tasks.tool import Tool
+
+
+def check_codec(task: Render | Tool, size: Pixels, suffix: str, *, alpha: bool = False) -> None:
+    """Check that the codec of a task can hold its video.
+
+    Args:
+        task: names the codec and its quality.
+        size: of the video.
+        suffix: of the file.
+        alpha: it has an alpha channel.
+
+    Raises:
+        RequestError: naming the field that does not fit.
+    """
+    try:
+        codec = choose_codec(task.codec, suffix, alpha=alpha)
+    except MediaError as error:
+        field, _, text = error.message.partition(": ")
+        raise RequestError(field, text, hint=error.hint) from None
+    width, height = size
+    least_width, least_height = codec.smallest
+    if width < least_width or height < least_height:
+        least = f"{least_width}x{least_height}"
+        raise RequestError("size", f"{width}x{height} is too small, codec {codec.name} takes {least} or more")
+    step_x, step_y = codec.block(codec.deep_pixels)
+    if width % step_x or height % step_y:
+        raise RequestError(
+            "codec", f"{codec.name} takes even sizes, not {width}x{height}", hint="--codec h264-444 or ffv1"
+        )
+    if task.crf is not None:
+        if codec.crf is None:
+            raise RequestError("crf", f"codec {codec.name} has no such setting", hint="leave it out")
+        low, high = codec.crf_range
+        if not low <= task.crf <= high:
+            raise RequestError("crf", f"{task.crf} is out of range, {codec.name} takes {low} to {high}")
