@@ -18,7 +18,8 @@ def randomize(network: N, seed: int = 0) -> N:
         size = 0.5 / weight[0].numel() ** 0.5 if weight.dim() > 1 else 0.1
         mean = 1.0 if name.endswith("beta") else 0.0
         weight.data = torch.randn(weight.shape, generator=generator) * size + mean
-    return network.eval().requires_grad_(False)
+    network.eval().requires_grad_(False)
+    return network
 
 
 def moving_frames(height: int, width: int, x: int = 5, y: int = 3) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from wangp_cli.motion.interpolator import Interpolator
 from wangp_cli.networks.rife.ifnet_v3 import IFNetV3
 from wangp_cli.networks.rife.ifnet_v4 import IFNetV4
 from wangp_cli.pipelines.base import Weights
-from wangp_cli.pipelines.tools.rife import Rife, RifeV3, load
+from wangp_cli.pipelines.tools.rife import NETWORKS, Rife, RifeV3, load
 
 SPEC = ModelSpec.model_validate(
     {
@@ -96,6 +97,32 @@ def test_version_3_bisects(v3_file: Path) -> None:
     assert np.abs(quarters[2] - right).max() < 0.01
 
 
+def test_keys_of_conversions_for_comfyui_are_read(tmp_path: Path) -> None:
+    state = {re.sub(r"^block(\d)", r"blocks.\1", key): value for key, value in IFNetV4().state_dict().items()}
+    save_file(state, tmp_path / "a.safetensors")
+    rife = load(SPEC, weights(tmp_path / "a.safetensors"), "cpu", "float32")
+    assert torch.equal(rife.network.block3.conv0[1][0].weight, state["blocks.3.conv0.1.0.weight"])
+
+
+@pytest.mark.parametrize(
+    ("version", "parameters", "pixel"),
+    [
+        ("4.25.lite", 5_622_700, [0.2139, 0.3165, 0.3281]),
+        ("4.25.heavy", 21_663_528, [0.3836, 0.6490, 0.3276]),
+        ("4.26.heavy", 5_723_156, [0.5738, 0.2838, 0.6348]),
+    ],
+)
+def test_other_sizes_of_version_4_are_those_of_the_reference_code(
+    version: str, parameters: int, pixel: list[float], tmp_path: Path
+) -> None:
+    network = randomize(NETWORKS[version]())
+    assert sum(value.numel() for value in network.parameters()) == parameters
+    frame = network(*moving_frames(72, 90), 0.3)
+    assert frame[0, :, 40, 50].tolist() == pytest.approx(pixel, abs=2e-4)
+    save_file(network.state_dict(), tmp_path / "a.safetensors")
+    assert load(SPEC, weights(tmp_path / "a.safetensors"), "cpu", "float32").version == version
+
+
 class _Mean(nn.Module):  # type: ignore[misc] # torch has no types here
     """Gives the mean of two frames, and counts its calls."""
 
@@ -138,12 +165,12 @@ def refused(path: Path) -> ModelError:
 
 def test_another_version_is_refused_by_its_name(tmp_path: Path) -> None:
     state = {"block0.conv0.0.0.weight": torch.zeros(192, 15, 3, 3)}
-    for index, width in enumerate((384, 256, 192, 128, 64)):
+    for index, width in enumerate((192, 128, 96, 64)):
         state[f"block{index}.conv0.1.0.weight"] = torch.zeros(width, 1, 1, 1)
-    state["block1.conv0.0.0.weight"] = torch.zeros(128, 28, 3, 3)
-    save_file(state, tmp_path / "heavy.safetensors")
-    error = refused(tmp_path / "heavy.safetensors")
-    assert "is RIFE 4.25.heavy, which is not supported" in error.message
+    state["block1.conv0.0.0.weight"] = torch.zeros(64, 20, 3, 3)
+    save_file(state, tmp_path / "old.safetensors")
+    error = refused(tmp_path / "old.safetensors")
+    assert "is RIFE 4.7, 4.8 or 4.9, which is not supported" in error.message
     assert "4.25 or 4.26" in str(error.hint)
     save_file({"block0.conv0.0.0.weight": torch.zeros(1, 1, 1, 1)}, tmp_path / "odd.safetensors")
     assert "is an unknown version of RIFE" in refused(tmp_path / "odd.safetensors").message

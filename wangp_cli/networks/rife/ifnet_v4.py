@@ -1,4 +1,4 @@
-"""The network of RIFE 4.25 and 4.26, which have the same architecture.
+"""The network of RIFE 4.25 and 4.26, which have the same architecture, in its published sizes.
 
 B batch, C channels, H height, W width. Flows have four channels: x and y from the frame in between to the
 first frame, then to the second.
@@ -6,6 +6,7 @@ first frame, then to the second.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -13,17 +14,24 @@ from torch import nn
 
 from wangp_cli.networks.rife.warp import pad_to_multiple, resize, warp
 
-WIDTHS = (192, 128, 96, 64, 32)
-"""Channels of the blocks."""
-REDUCTIONS = (16, 8, 4, 2, 1)
-"""How many times smaller than the frames the blocks compute, at scale 1."""
-HEAD = 4
-"""Channels of the features of a frame."""
 FEATURES = 8
 """Channels that a block hands to the next one, besides flow and mask."""
-MULTIPLE = 64
-"""Sides of frames are padded to multiples of it, at scale 1."""
 Leaky = partial(nn.LeakyReLU, 0.2)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The sizes of a network; the defaults are those of 4.25 and 4.26.
+
+    Args:
+        widths: channels of the blocks.
+        reductions: how many times smaller than the frames the blocks compute, at scale 1.
+        head: channels of the features of a frame.
+    """
+
+    widths: tuple[int, ...] = (192, 128, 96, 64, 32)
+    reductions: tuple[int, ...] = (16, 8, 4, 2, 1)
+    head: int = 4
 
 
 class IFNetV4(nn.Module):  # type: ignore[misc] # torch has no types here
@@ -31,14 +39,19 @@ class IFNetV4(nn.Module):  # type: ignore[misc] # torch has no types here
 
     Its state dict has the keys and shapes of the published files, without those of training.
 
+    Args:
+        sizes: of its layers.
+
     Source: the RIFE 4.25 reference code (MIT).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Sizes = Sizes()) -> None:
         super().__init__()
-        self.encode = _Head()
-        first, later = 6 + 2 * HEAD + 1, 6 + 2 * HEAD + 1 + 1 + FEATURES + 4
-        for index, width in enumerate(WIDTHS):
+        self.reductions = sizes.reductions
+        self.encode = _Head(sizes.head)
+        first = 2 * (3 + sizes.head) + 1
+        later = first + 1 + FEATURES + 4
+        for index, width in enumerate(sizes.widths):
             setattr(self, f"block{index}", _Block(later if index else first, width))
 
     def forward(
@@ -53,20 +66,21 @@ class IFNetV4(nn.Module):  # type: ignore[misc] # torch has no types here
             scale: of the flow: 0.5 finds twice as large motion, in half the detail; a power of two.
         """
         height, width = first_B3HW.shape[2:]
-        multiple = max(1, round(MULTIPLE / scale))
+        # A block halves the sides twice, after their reduction.
+        multiple = max(1, round(4 * max(self.reductions) / scale))
         first, second = (pad_to_multiple(frame, multiple) for frame in (first_B3HW, second_B3HW))
         time_B1HW = first.new_full((len(first), 1, *first.shape[2:]), time)
         dtype = self.encode.cnn0.weight.dtype
         features = [self.encode(first.to(dtype)), self.encode(second.to(dtype))]
         flow: torch.Tensor | None = None
         state = [first, second, *features, time_B1HW]
-        for index, reduction in enumerate(REDUCTIONS):
+        for index, reduction in enumerate(self.reductions):
             block = getattr(self, f"block{index}")
             inputs = torch.cat([part.to(dtype) for part in state], dim=1)
             change, mask, passed_on = block(inputs, flow, reduction / scale)
             flow = change if flow is None else flow + change
             warped = [warp(first, flow[:, :2]), warp(second, flow[:, 2:])]
-            if index + 1 < len(REDUCTIONS):
+            if index + 1 < len(self.reductions):
                 warped_features = [warp(features[0], flow[:, :2]), warp(features[1], flow[:, 2:])]
                 state = [*warped, *warped_features, time_B1HW, mask, passed_on]
         weight = torch.sigmoid(mask.float())
@@ -77,12 +91,12 @@ class IFNetV4(nn.Module):  # type: ignore[misc] # torch has no types here
 class _Head(nn.Module):  # type: ignore[misc] # torch has no types here
     """Features of a frame at its full size."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.cnn0 = nn.Conv2d(3, 16, 3, 2, 1)
         self.cnn1 = nn.Conv2d(16, 16, 3, 1, 1)
         self.cnn2 = nn.Conv2d(16, 16, 3, 1, 1)
-        self.cnn3 = nn.ConvTranspose2d(16, HEAD, 4, 2, 1)
+        self.cnn3 = nn.ConvTranspose2d(16, channels, 4, 2, 1)
         self.relu = Leaky()
 
     def forward(self, frame_B3HW: torch.Tensor) -> torch.Tensor:

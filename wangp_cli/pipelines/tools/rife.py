@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +15,17 @@ from torch import nn
 from wangp_cli.errors import ModelError
 from wangp_cli.media.clip import Frames, as_float
 from wangp_cli.networks.rife.ifnet_v3 import IFNetV3
-from wangp_cli.networks.rife.ifnet_v4 import IFNetV4
+from wangp_cli.networks.rife.ifnet_v4 import IFNetV4, Sizes
 from wangp_cli.pipelines.checkpoints.files import WeightFile
 from wangp_cli.pipelines.tools.known_networks import name_of_network
-from wangp_cli.pipelines.tools.rife_versions import V3, V4, rife_version
+from wangp_cli.pipelines.tools.rife_versions import (
+    V3,
+    V4,
+    V4_26_HEAVY,
+    V4_HEAVY,
+    V4_LITE,
+    rife_version,
+)
 from wangp_cli.pipelines.tools.single_file import fill, open_single
 
 if TYPE_CHECKING:
@@ -26,6 +35,8 @@ if TYPE_CHECKING:
 
 PREFIX = "module."
 """What the keys of official files begin with."""
+BLOCK = re.compile(r"^blocks\.(\d)\.")
+"""How conversions for ComfyUI name the blocks."""
 ONLY_FOR_TRAINING = ("teacher.", "caltime.")
 """Beginnings of further keys of official files, of networks that only training uses."""
 FINEST = 1 / 64
@@ -102,7 +113,14 @@ class RifeV3(Rife):
         yield from self._within(frame, second, after, middle, end)
 
 
-CLASSES: Mapping[str, tuple[type[Rife], type[nn.Module]]] = {V3: (RifeV3, IFNetV3), V4: (RifeV4, IFNetV4)}
+NETWORKS: Mapping[str, Callable[[], nn.Module]] = {
+    V3: IFNetV3,
+    V4: IFNetV4,
+    V4_LITE: partial(IFNetV4, Sizes(widths=(192, 128, 96, 64, 24), reductions=(32, 16, 8, 4, 1))),
+    V4_HEAVY: partial(IFNetV4, Sizes(widths=(384, 256, 192, 128, 64))),
+    V4_26_HEAVY: partial(IFNetV4, Sizes(head=16)),
+}
+"""Networks by the version of the checkpoint."""
 
 
 def load(spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> Rife:
@@ -115,24 +133,24 @@ def load(spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> Rife:
     file = open_single(weights)
     keys = inference_keys(file)
     version = _supported_version(file, keys)
-    kind, network_class = CLASSES[version]
     with torch.device("meta"):
-        network = network_class()
+        network = NETWORKS[version]()
     fill(network, file, keys, f"RIFE {version}", device, getattr(torch, dtype))
+    kind = RifeV3 if version == V3 else RifeV4
     return kind(network.eval().requires_grad_(False), version)
 
 
 def inference_keys(file: WeightFile) -> dict[str, str]:
     """Keys of a file by the names of the network's parameters; without those that only training uses."""
-    names = {key.removeprefix(PREFIX): key for key in file.tensor_info}
+    names = {BLOCK.sub(r"block\1.", key.removeprefix(PREFIX)): key for key in file.tensor_info}
     return {name: key for name, key in names.items() if not name.startswith(ONLY_FOR_TRAINING)}
 
 
 def _supported_version(file: WeightFile, keys: Mapping[str, str]) -> str:
     version = rife_version({name: file.tensor_info[key].shape for name, key in keys.items()})
-    if version in CLASSES:
+    if version in NETWORKS:
         return str(version)
-    hint = f"use RIFE {V4}, or {V3}; `wangp models` lists them"
+    hint = f"RIFE {V4}; `wangp models` lists what can be fetched"
     if version is None:
         name = name_of_network(keys) or "another network"
         raise ModelError(f"{file.path} is {name}, not RIFE", hint=hint)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import count, takewhile
 
-V4, V3 = "4.25 or 4.26", "3"
+V3, V4, V4_LITE, V4_HEAVY, V4_26_HEAVY = "3", "4.25 or 4.26", "4.25.lite", "4.25.heavy", "4.26.heavy"
 """The versions that there are networks of; 4.25 and 4.26 are of one architecture."""
 BY_SIZES = {
     ((192, 128, 96, 64, 32), 15, 28): V4,
-    ((192, 128, 96, 64, 24), 15, 28): "4.25.lite",
-    ((384, 256, 192, 128, 64), 15, 28): "4.25.heavy",
-    ((192, 128, 96, 64, 32), 39, 52): "4.26.heavy",
+    ((192, 128, 96, 64, 24), 15, 28): V4_LITE,
+    ((384, 256, 192, 128, 64), 15, 28): V4_HEAVY,
+    ((192, 128, 96, 64, 32), 39, 52): V4_26_HEAVY,
     ((192, 128, 96, 64), 15, 20): "4.7, 4.8 or 4.9",
     ((192, 128, 96, 64), 23, 28): "4.10 to 4.19, or 4.24",
     ((128, 96, 64, 48), 15, 20): "4.12.lite to 4.17.lite",
