@@ -84,9 +84,6 @@ class ChangeNetwork(nn.Module):
 class MatAnyone(nn.Module):
     """MatAnyone for one object; parameters have the names of its published files."""
 
-    pixel_mean: Tensor
-    pixel_std: Tensor
-
     def __init__(self) -> None:
         super().__init__()
         self.pixel_encoder = PixelEncoder()
@@ -102,8 +99,6 @@ class MatAnyone(nn.Module):
             {"sensory_aux": nn.ModuleDict({"projection": nn.Conv2d(WIDTH, WIDTH + 1, 1)})}
         )
         self.temp_sparity = ChangeNetwork()
-        self.register_buffer("pixel_mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("pixel_std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
 
     def encode_frame(self, image_B3HW: Tensor) -> FrameFeatures:
         """Features of a frame.
@@ -111,7 +106,8 @@ class MatAnyone(nn.Module):
         Args:
             image_B3HW: float32 RGB in [0, 1] at full resolution; height and width are multiples of 16.
         """
-        image_B3HW = (image_B3HW - self.pixel_mean) / self.pixel_std
+        mean, std = (image_B3HW.new_tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+        image_B3HW = (image_B3HW - mean) / std
         coarse, eighth, quarter, half = self.pixel_encoder(image_B3HW)
         key, shrinkage, selection = self.key_proj(coarse)
         return FrameFeatures(
