@@ -73,6 +73,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "tasks": {"accelerators", "errors", "grid", "imports", "models", "notices", "plan"},
     "legacy": {"errors", "files", "plan", "tasks"},
     "media": {"errors", "files"},
+    "finishing": {"errors", "files", "media", "motion", "notices"},
     "matting": {"errors", "files", "media", "motion", "notices"},
     "motion": {"errors", "files", "media", "notices"},
     "networks": {"errors", "files", "media"},
@@ -157,6 +158,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "workflows": VOCABULARY
     | SPINE
     | {
+        "finishing",
         "matting",
         "media",
         "motion",

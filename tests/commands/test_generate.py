@@ -379,7 +379,7 @@ def test_settings_of_wangp_are_understood(dry: Dry) -> None:
 @pytest.mark.parametrize(
     "asked",
     [{"video_prompt_type": "PV"}, {"sample_solver": "dpm++_sde"}, {"image_mode": 2},
-     {"spatial_upsampling": "lanczos2"}, {"audio_guide2": "voice.wav"}],
+     {"spatial_upsampling": "flashvsr2"}, {"audio_guide2": "voice.wav"}],
     ids=str,
 )  # fmt: skip
 def test_what_wangp_asks_and_we_do_not_serve_is_refused_by_name(

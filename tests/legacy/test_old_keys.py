@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from wangp_cli.errors import RequestError
 from wangp_cli.legacy.old_keys import (
     IGNORED,
     NEUTRAL,
@@ -10,6 +13,7 @@ from wangp_cli.legacy.old_keys import (
     RENAMED,
     RENAMED_VALUES,
 )
+from wangp_cli.legacy.translate import translate
 from wangp_cli.tasks import TASKS
 
 
@@ -26,3 +30,20 @@ def test_hints_and_values_are_of_keys_that_are_there() -> None:
 def test_a_renamed_key_is_a_field_of_a_task() -> None:
     fields = {field for task in TASKS.values() for field in task.model_fields}
     assert set(RENAMED.values()) <= fields
+
+
+def test_finishing_of_wangp_is_that_of_the_result() -> None:
+    finishing = {"spatial_upsampling": "lanczos1.5", "film_grain_intensity": 0.1, "film_grain_saturation": 1}
+    for document in (
+        {"settings_version": 2.4, "model_type": "t2v", "prompt": "a"},
+        {"task_type": "t2v", "prompt": "a"},
+    ):
+        made = translate(document | finishing).values
+        assert {name: made[name] for name in finishing} == finishing
+
+
+@pytest.mark.parametrize("word", ["vae2", "flashvsr2", "lanczos5", 2])
+def test_upsamplers_of_wangp_that_are_not_served_are_refused(word: object) -> None:
+    document = {"settings_version": 2.4, "model_type": "t2v", "prompt": "a", "spatial_upsampling": word}
+    with pytest.raises(RequestError, match=r"spatial_upsampling: .* is not served"):
+        translate(document)

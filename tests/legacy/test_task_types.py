@@ -163,7 +163,7 @@ def test_keys_of_the_older_worker_may_ask_for_nothing(key: str) -> None:
         ("output_format", "webm"),
         ("enable_base64_output", True),
         ("tea_cache_setting", 2),
-        ("film_grain_intensity", 0.1),
+        ("spatial_upsampling", "flashvsr2"),
     ],
 )
 def test_what_the_older_worker_does_and_is_not_served_is_refused(key: str, value: Any) -> None:

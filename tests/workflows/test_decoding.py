@@ -51,10 +51,11 @@ def messages(made: Any) -> list[str]:
 def test_a_run_that_goes_on_decodes_the_latents_of_an_interrupted_one(
     make: Make, interrupt: Callable[..., None], denoised: list[int], tmp_path: Path
 ) -> None:
-    whole = make(task_id="b", output=tmp_path / "whole.mkv").frames
+    grain = {"film_grain_intensity": 0.1}
+    whole = make(task_id="b", output=tmp_path / "whole.mkv", **grain).frames
     interrupt(frames=5)
     denoised.clear()
-    made = make(task_id="a", frames=5, overwrite=True)
+    made = make(task_id="a", frames=5, overwrite=True, **grain)
     assert denoised == []
     assert "latents of result 1 are there already" in messages(made)
     assert (made.frames == whole).all()

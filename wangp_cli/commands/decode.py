@@ -13,11 +13,17 @@ from wangp_cli.files.safe_text import quote_for_message
 from wangp_cli.runtime.run_options import RunOptions
 from wangp_cli.runtime.workspace.segments_cache import FOLDER
 from wangp_cli.tasks.fields import Flag, Spec
+from wangp_cli.tasks.finishing import Finishing
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.tasks.runtime import Runtime
 from wangp_cli.tasks.task import TASK_ID, Encoding, Output
 
-FIELDS = {*Output.model_fields, *Encoding.model_fields, *Runtime.model_fields}
+FIELDS = {
+    *Output.model_fields,
+    *Encoding.model_fields,
+    *Finishing.model_fields,
+    *Runtime.model_fields,
+}
 """The fields of the task that still have an effect when only decoding is left."""
 
 

@@ -69,7 +69,7 @@ IGNORED = frozenset(
     deepy_default_speech_from_sample_generator deepy_default_video_with_speech_generator
     duration_seconds embedded_guidance_scale enable_sync_mode enhanced_alt_prompt enhanced_prompt
     exaggeration
-    film_grain_saturation flashvsr_topk_ratio generation_time help hires_denoise hires_steps
+    flashvsr_topk_ratio generation_time help hires_denoise hires_steps
     hires_upscale_method
     image_mask_guide image_quality image_refs_relative_size input_video_strength
     keep_intermediate_sliding_windows
@@ -104,8 +104,6 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "video_guide_outpainting": ("", "#"),
     "video_guide_outpainting_ratio": ("",),
     "temporal_upsampling": ("",),
-    "spatial_upsampling": ("",),
-    "film_grain_intensity": (0,),
     "postprocess_audio": ("", "custom"),
     "replace_voice_method": ("",),
     "keep_frames_video_source": ("",),
@@ -138,6 +136,11 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "apply_reward_lora": (False,),
 }
 """Keys of unsupported features, and the values at which they have no effect."""
+
+SERVED_WORDS: dict[str, tuple[str, ...]] = {
+    "spatial_upsampling": ("", *(f"lanczos{factor}" for factor in ("1", "1.5", "2", "2.5", "3", "3.5", "4"))),
+}
+"""Keys that are fields here, and which of the older tools' words for them are served."""
 
 NEUTRAL_HINTS = {
     "apply_reward_lora": "name the LoRA in loras",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from wangp_cli.errors import RequestError
@@ -16,6 +16,7 @@ from wangp_cli.legacy.old_keys import (
     READ_ELSEWHERE,
     RENAMED,
     RENAMED_VALUES,
+    SERVED_WORDS,
 )
 from wangp_cli.legacy.task_types import is_old_type, task_type_of, to_generate_task
 from wangp_cli.legacy.value_parsers import quote_value
@@ -59,19 +60,21 @@ def rename_keys(
         elif key in IGNORED and kind != "own":
             continue
         elif key in NEUTRAL:
-            _check_neutral(key, value)
+            _check_served(key, value, NEUTRAL[key])
         elif key == "base_model_type":
             fields.setdefault("model", value)
             given_as.setdefault("model", key)
         elif key != "type" or not is_wangp_type(value):
+            if key in SERVED_WORDS and kind != "own":
+                _check_served(key, value, SERVED_WORDS[key])
             _set(RENAMED.get(key, key), key, value, fields, given_as)
     if is_old_type(name):
         fields = to_generate_task(name, fields)
     return fields, {field: key for field, key in given_as.items() if field != key}
 
 
-def _check_neutral(key: str, value: Any) -> None:
-    if value not in NEUTRAL[key]:
+def _check_served(key: str, value: Any, served: Collection[Any]) -> None:
+    if value not in served:
         raise RequestError(
             key, f"{quote_value(value)} is not served", hint=NEUTRAL_HINTS.get(key, f"leave {key} out")
         )

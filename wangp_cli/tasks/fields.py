@@ -29,6 +29,8 @@ MAX_SEED = 2**53 - 1
 """The largest integer that JSON readers keep exact."""
 # Digits are bounded: ten thousand of them, or an exponent, are a value that takes hours to compute.
 NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,18})?"
+Pixels = tuple[int, int]
+"""Width and height."""
 _COUNT = re.compile(r"[0-9]{1,9}")
 _SECONDS = re.compile(NUMBER + "s")
 _RATE = re.compile(NUMBER + "|[0-9]{1,18}/0*[1-9][0-9]{0,17}")
@@ -164,7 +166,7 @@ Rate = Annotated[str, BeforeValidator(_parse_rate)]
 """Frames per second, exact: `16` or `24000/1001`."""
 
 
-def size_of(size: str) -> tuple[int, int]:
+def size_of(size: str) -> Pixels:
     """Width and height in pixels."""
     width, height = size.split("x")
     return int(width), int(height)

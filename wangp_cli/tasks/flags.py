@@ -22,6 +22,7 @@ PANELS = (
     "Diffusion forcing",
     "Camera",
     "LoRA",
+    "Finishing",
     "Output",
     "Runtime",
     "Batch",

@@ -12,6 +12,7 @@ from wangp_cli.models import Accepts, ModelSpec
 from wangp_cli.notices import Notice
 from wangp_cli.plan.model import Plan
 from wangp_cli.tasks.fields import Flag, Spec
+from wangp_cli.tasks.finishing import Finishing
 from wangp_cli.tasks.loras import LoraOptions
 from wangp_cli.tasks.runtime import Runtime
 from wangp_cli.tasks.shot import Canvas, Sampling
@@ -20,8 +21,6 @@ from wangp_cli.tasks.task import NAME, Encoding, Task
 
 SAME_SHAPE = 0.02
 """Largest relative difference of two equal aspect ratios: sizes are rounded to whole pixels."""
-Pixels = tuple[int, int]
-"""Width and height."""
 
 
 class Shape(NamedTuple):
@@ -51,7 +50,7 @@ class ModelChoice(Spec):
     ]
 
 
-class Render(Runtime, Encoding, LoraOptions, Sampling, Canvas, Task, ModelChoice):
+class Render(Runtime, Encoding, Finishing, LoraOptions, Sampling, Canvas, Task, ModelChoice):
     """A task that a diffusion model renders.
 
     Attributes:

@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import ClassVar, NamedTuple
 
 from wangp_cli.notices import Notice
-from wangp_cli.tasks.render import Pixels, Shape
+from wangp_cli.tasks.fields import Pixels
+from wangp_cli.tasks.render import Shape
 from wangp_cli.tasks.runtime import Compute
 from wangp_cli.tasks.stages import StageShare
 from wangp_cli.tasks.task import Encoding, Task

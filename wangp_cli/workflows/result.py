@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from wangp_cli.finishing.stream import VideoStream
 from wangp_cli.media.clip import Audio, Frames
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import WrittenVideo, write_video
@@ -15,6 +16,7 @@ from wangp_cli.runtime.job import RenderJob, ToolJob
 from wangp_cli.runtime.request.request import ToolRequest
 from wangp_cli.tasks.planned import visualization_path
 from wangp_cli.tasks.render import Render
+from wangp_cli.workflows.finishing import finish
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +35,7 @@ class ResultWriter:
 
     @property
     def rate(self) -> Fraction:
-        """Frames per second of the video."""
+        """Frames per second of the video, before finishing."""
         request = self.job.request
         if isinstance(request, ToolRequest):
             assert request.shape.fps is not None
@@ -41,41 +43,47 @@ class ResultWriter:
         return Fraction(request.task.fps)
 
     def write_image(self, frames: Frames) -> None:
-        """Write the first of `[T, H, W, C]` frames as an image."""
+        """Finish the first of `[T, H, W, C]` frames and write it as an image."""
+        image = self._finish(VideoStream(frames=[frames[:1]], count=1, rate=Fraction(1)))
+        (frame,) = image.frames
         with self.job.new_file(self.path) as partial:
-            write_image(partial, frames[:1], comment=self._embedded_comment())
+            write_image(partial, frame, comment=self._embedded_comment())
         self.job.progress("write", 1, 1)
-        height, width = frames.shape[1:3]
+        height, width = frame.shape[1:3]
         self._publish(role="image", width=width, height=height, frames=1)
 
     def write_video(self, stream: Iterable[Frames], count: int, audio: Audio | None) -> None:
-        """Encode a video of `count` frames as they come, with audio cut or padded to exactly their length.
+        """Finish and encode a video of `count` frames as they come, with audio of exactly the file's length.
 
         Raises:
             GenerationError: there are more or fewer frames.
         """
         task = self.job.request.task
-        rate = self.rate
+        video = self._finish(VideoStream(frames=stream, count=count, rate=self.rate))
         with self.job.new_file(self.path) as partial:
             written = write_video(
                 partial,
-                stream,
-                fps=rate,
+                video.frames,
+                fps=video.rate,
                 codec=task.codec,
                 crf=task.crf,
                 audio=audio,
                 comment=self._embedded_comment(),
-                frames=count,
+                frames=video.count,
             )
-        self.job.progress("write", count, count)
-        self._publish(role="video", **_video_facts(written, count, rate))
+        self.job.progress("write", video.count, video.count)
+        self._publish(role="video", **_video_facts(written, video.count, video.rate))
 
     def write_visualization(self, stream: Iterable[Frames], count: int) -> None:
         """Write the video that shows how the result was made, beside it."""
-        path, rate = visualization_path(self.path), self.rate
+        path = visualization_path(self.path)
         with self.job.new_file(path) as partial:
-            written = write_video(partial, stream, fps=rate, frames=count)
-        self.job.publish(path, "visualization", **_video_facts(written, count, rate))
+            written = write_video(partial, stream, fps=self.rate, frames=count)
+        self.job.publish(path, "visualization", **_video_facts(written, count, self.rate))
+
+    def _finish(self, video: VideoStream) -> VideoStream:
+        task = self.job.request.task
+        return finish(video, task, seed=task.seed + self.index) if isinstance(task, Render) else video
 
     def _publish(self, role: str, **facts: object) -> None:
         """Publish the result, then its sidecar, which is complete before it."""

@@ -19,8 +19,8 @@ from wangp_cli.media.codecs import CODECS
 from wangp_cli.plan.model import Plan
 from wangp_cli.runtime.request.check_codec import check_codec
 from wangp_cli.runtime.request.existing_files import check_free, check_sidecar
-from wangp_cli.tasks.fields import size_of
-from wangp_cli.tasks.render import Pixels, Render
+from wangp_cli.tasks.fields import Pixels, size_of
+from wangp_cli.tasks.render import Render
 from wangp_cli.tasks.task import Task
 from wangp_cli.tasks.tool import ResultShape, Tool
 
@@ -46,8 +46,8 @@ def plan_outputs(
 
     Args:
         task: every value final.
-        frames: of each result; one frame without a plan is an image.
-        size: of each result.
+        frames: of each result before finishing; one frame without a plan is an image.
+        size: of each result before finishing.
         writable: folders known to be writable; those that are checked here are added.
         plan: of a task whose segments are kept on disk until the result is done.
 
@@ -58,13 +58,14 @@ def plan_outputs(
     """
     # A plan always makes a video, even of one frame.
     is_image = frames == 1 and plan is None
+    size, written = task.finished_size(size), task.finished_frames(frames)
     suffixes = _image_suffixes(task) if is_image else _video_suffixes(task)
     paths = _result_paths(task, suffixes, writable, {"frames": frames})
     if not is_image:
         check_codec(task, size, paths[0].suffix)
     _check_all_free(task, paths)
     width, height = size
-    results = width * height * frames * task.results * BYTES_PER_PIXEL
+    results = width * height * written * task.results * BYTES_PER_PIXEL
     segment_frames = sum(part.generate for part in plan.segments) if plan else 0
     check_free_space(
         paths[0].parent,

@@ -12,7 +12,8 @@ from wangp_cli.models import ModelSpec
 from wangp_cli.notices import Notice
 from wangp_cli.runtime.loras.select import LoraUse
 from wangp_cli.runtime.weights.locate import locate
-from wangp_cli.tasks.render import Pixels, Render
+from wangp_cli.tasks.fields import Pixels
+from wangp_cli.tasks.render import Render
 from wangp_cli.tasks.runtime import Runtime
 from wangp_cli.tasks.task import Task
 from wangp_cli.tasks.tool import ResultShape, Tool
@@ -143,8 +144,8 @@ class RenderRequest(Request):
     """A settled task that a diffusion model renders.
 
     Args:
-        frames: of each result.
-        size: of each result, width and height in pixels.
+        frames: of each result, before finishing.
+        size: of each result before finishing, width and height in pixels.
     """
 
     task: Render

@@ -159,6 +159,10 @@ def _is_video(run: SettledRender) -> str | None:
     return "the result is a video" if run.frames > 1 else None
 
 
+def _without_grain(run: SettledRender) -> str | None:
+    return "there is no film grain" if run.task.film_grain_intensity == 0 else None
+
+
 def _has_output(run: SettledRender) -> str | None:
     return "the output is given" if run.task.output is not None else None
 
@@ -204,6 +208,7 @@ REASONS: Mapping[str, Reason] = {
     "boost": _without_guidance,
     "sliding_window_overlap": _overlap_of_windows,
     "sliding_window_discard_last_frames": _one_run,
+    "film_grain_saturation": _without_grain,
     "colour_match": _no_seam,
     "sharpen": _no_seam,
     "sound": _continues_nothing,
@@ -233,7 +238,8 @@ ALWAYS_READ = frozenset(
         "denoising_strength", "guidance_scale", "nag_scale", "guidance_phases", "accelerator", "loras",
         "sliding_window_size", "loop", "longest", "fit", "mode", "gap", "context", "keep_ends", "portion",
         "portions", "images", "clips", "video", "fade_out", "fade_in", "part_seeds", "part_phases",
-        "part_lora_factors", "bridging",
+        "part_lora_factors", "bridging", "saturation", "brightness", "spatial_upsampling",
+        "film_grain_intensity",
         # Refused where they would not be read.
         "audio_guidance_scale", "ar_step", "causal_block_size", "addnoise_condition", "lora_multipliers",
         "window_prompts", "camera", "camera_file", "image_start", "image_end", "image_refs", "video_source",

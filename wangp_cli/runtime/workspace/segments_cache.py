@@ -16,13 +16,16 @@ from wangp_cli.files.checksum import open_regular, remove_open
 from wangp_cli.files.folders import make_folder
 from wangp_cli.files.locks import lock
 from wangp_cli.files.safetensors_header import read_header
+from wangp_cli.tasks.finishing import Finishing
 
 if TYPE_CHECKING:
     from wangp_cli.tasks.render import Render
 
 FOLDER = ".wangp-work"
-IGNORED_FIELDS = {"task_id", "overwrite", "skip_existing", "visualize", "keep_intermediates"}
-"""Fields that change neither the pixels nor the path of a result."""
+IGNORED_FIELDS = {
+    "task_id", "overwrite", "skip_existing", "visualize", "keep_intermediates", *Finishing.model_fields,
+}  # fmt: skip
+"""Fields that change neither what the model makes nor the path of a result."""
 LATENTS_KEY = "wangp"
 """Key of the request in the metadata of a file of latents."""
 OUR_NAMES = re.compile(r"[0-9a-f]{64}\.(npy|npz|seed)|[0-9a-f]{32}\..+", re.DOTALL)

@@ -1,0 +1,1 @@
+"""Changes of finished frames: upsampling, colours and film grain; streams in, streams out."""
