@@ -10,8 +10,9 @@ from accelerate import init_empty_weights
 from tests.conftest import Make, Run
 from wangp_cli.catalogue import Catalogue, presets_dir, read_yaml
 from wangp_cli.errors import ModelError, RequestError
-from wangp_cli.models import Network
+from wangp_cli.models import NO_ARCHITECTURE, Network
 from wangp_cli.pipelines.checkpoints.network_classes import network_class
+from wangp_cli.runtime.weights.fetch import needed_repositories
 from wangp_cli.tasks.generate import Generate
 
 SHIPPED = Catalogue(presets_dir() / "models").models
@@ -136,8 +137,8 @@ def test_signs_of_anchors_inside_a_text_are_read(tmp_path: Path) -> None:
     assert read_yaml(file) == {"prompt": "salt & pepper * 2"}
 
 
-def test_every_shipped_model_has_what_a_shot_needs() -> None:
-    for spec in Catalogue(presets_dir() / "models").models.values():
+def test_every_shipped_diffusion_model_has_what_a_shot_needs() -> None:
+    for spec in (spec for spec in SHIPPED.values() if spec.is_diffusion):
         assert {"size", "frames", "fps", "steps", "guidance_scale", "flow_shift"} <= set(spec.defaults), (
             spec.name
         )
@@ -145,6 +146,15 @@ def test_every_shipped_model_has_what_a_shot_needs() -> None:
         assert spec.grid.size(width, height) == (width, height), spec.name
         assert spec.grid.frames(spec.defaults["frames"]) == spec.defaults["frames"], spec.name
         assert spec.requires <= spec.accepts, spec.name
+
+
+def test_every_shipped_tool_tells_what_a_user_must_know() -> None:
+    for spec in (spec for spec in SHIPPED.values() if not spec.is_diffusion):
+        assert spec.licence != "unknown", spec.name
+        assert spec.parameters, spec.name
+        assert spec.architecture != NO_ARCHITECTURE, spec.name
+        assert "NC" not in spec.licence or "non-commercial" in spec.licence_note, spec.name
+        assert needed_repositories(spec), spec.name
 
 
 @pytest.mark.parametrize("name", ["a.safetensors", "x/y.GGUF", "./workflow.json", "C:\\x.pth"])

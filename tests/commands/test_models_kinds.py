@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ def test_a_matting_network_is_listed_fetched_verified_and_removed(
     wangp: Call, hub: Hub, models: Path
 ) -> None:
     folder = models / "owner--cutout"
-    assert "A matting network (matting)" in wangp().stdout
+    assert re.search(r"cutout +matting +A matting network +MIT +\S+ \S+ +to fetch", wangp().stdout)
     before = facts(wangp, "cutout")
     assert (before["kind"], before["present"], before["licence"]) == ("matting", False, "MIT")
     assert before["licence_note"] == "none of its weights may be sold"
@@ -144,6 +145,16 @@ def test_a_network_in_one_file_of_a_repository(wangp: Call, hub: Hub, models: Pa
     assert place.files == (("transformer", (models / "owner--several" / "flow" / "flow.safetensors",)),)
     wangp("remove", "flow", "--yes")
     assert not (models / "owner--several").exists()
+
+
+def test_the_list_can_be_of_one_kind(wangp: Call) -> None:
+    everything, some = wangp("list").stdout, wangp("list", "--kind", "interpolator").stdout
+    assert everything.index("vace_14B") < everything.index("rife-4.26") < everything.index("cutout")
+    assert "flow" in some
+    assert not re.search("vace_14B|cutout|inputs", some)
+    names = {entry["kind"] for entry in wangp("list", "--kind", "interpolator", "--json").json()}
+    assert names == {"interpolator"}
+    assert "invalid value for '--kind'" in wangp("list", "--kind", "x", code=2).stderr.lower()
 
 
 @pytest.mark.parametrize("command", ["prepare", "convert"])

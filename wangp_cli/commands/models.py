@@ -8,23 +8,17 @@ from typing import Any
 import typer
 
 from wangp_cli.commands._errors import report_errors
-from wangp_cli.commands._models import Json, ModelsDir, Name, models_context
+from wangp_cli.commands._models import Json, ModelsDir, Name, facts_of, models_context, place_of
 from wangp_cli.commands._models_add import add_command
 from wangp_cli.commands._models_files import convert_command, prepare_command
+from wangp_cli.commands._models_list import list_command
 from wangp_cli.commands._models_weights import fetch_command, remove_command, verify_command
 from wangp_cli.commands._table import write_facts, write_json, write_table
 from wangp_cli.files.units import format_bytes
-from wangp_cli.models import Accepts, ModelSpec
-from wangp_cli.runtime.events.messages import stdout_console, write_path, write_text
+from wangp_cli.models import ModelSpec
+from wangp_cli.runtime.events.messages import write_path, write_text
 from wangp_cli.runtime.weights import locate
 from wangp_cli.runtime.weights.sizes import BYTES_OF_16_BITS, memory_in_turns, part_sizes
-
-WEIGHTS = ("here", "to fetch", "unsupported")
-"""Where a model's weights are, in the order of the list."""
-WIDE = 120
-"""Columns of a terminal in which each fact of the list has a column."""
-NO_MEDIA: frozenset[Accepts] = frozenset({"lora", "negative", "initial", "audio"})
-"""What nearly all models accept, and is no input of its own kind."""
 
 app = typer.Typer(help="List, show, fetch and check models.", invoke_without_command=True)
 
@@ -33,40 +27,10 @@ app = typer.Typer(help="List, show, fetch and check models.", invoke_without_com
 def overview(context: typer.Context, json: Json = False, models_dir: ModelsDir = None) -> None:
     """List the models, or use one of the commands below."""
     if not context.invoked_subcommand:
-        list_models(json=json, models_dir=models_dir)
+        list_command(json=json, models_dir=models_dir)
 
 
-@app.command("list")
-def list_models(json: Json = False, models_dir: ModelsDir = None) -> None:
-    """List the models: inputs, size of the weights, memory, licence, and whether the weights are here."""
-    with report_errors():
-        local = models_context(models_dir)
-        specs, folder = list(local.catalogue.models.values()), local.models_dir
-        if json:
-            write_json([_facts(spec, folder) for spec in specs])
-            return
-        specs.sort(key=lambda spec: WEIGHTS.index(_weights(spec, folder)))
-        wide = stdout_console().width >= WIDE
-        rows = [_row(spec, folder, wide=wide) for spec in specs]
-        texts = ("what it is", "inputs", "licence")
-        columns = ("model", *texts) if wide else (f"model: {', '.join(texts)}",)
-        numbers = ("size", "memory", "weights")
-        write_table((*columns, *numbers), rows, no_wrap=("model", *numbers))
-        write_text("memory: of the largest part in 16 bits; `--estimate` counts a whole task")
-
-
-def _row(spec: ModelSpec, folder: Path, *, wide: bool) -> list[object]:
-    """The cells of a model; in a narrow table its texts are one cell."""
-    sizes = part_sizes(spec, folder)
-    inputs = ", ".join(sorted(spec.accepts - NO_MEDIA)) or "text alone"
-    texts = [_title(spec), inputs, spec.licence]
-    narrow = [f"  {line}" for line in (texts[0], f"inputs: {inputs}", f"licence: {spec.licence}")]
-    size, memory = sum(part.bytes for part in sizes.values()), memory_in_turns(sizes)
-    return [
-        *([spec.name, *texts] if wide else [[spec.name, *narrow]]),
-        *(format_bytes(count) if count else "unknown" for count in (size, memory)),
-        _weights(spec, folder),
-    ]
+app.command("list")(list_command)
 
 
 @app.command()
@@ -75,7 +39,7 @@ def show(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
     with report_errors():
         local = models_context(models_dir)
         spec = local.catalogue.get(name)
-        facts = _facts(spec, local.models_dir)
+        facts = facts_of(spec, local.models_dir)
         if json:
             write_json(facts)
             return
@@ -103,7 +67,7 @@ def _architecture(spec: ModelSpec) -> str:
 
 def _known_run(spec: ModelSpec, folder: Path) -> dict[str, str]:
     """Where the weights are, and what is known of a run with them."""
-    place = f"{locate.expected(spec, folder).folder} ({_weights(spec, folder)})"
+    place = f"{locate.expected(spec, folder).folder} ({place_of(spec, folder)})"
     if not (run := spec.weights_run):
         return {"folder": place, "weights": "never run"}
     text = (
@@ -169,33 +133,6 @@ app.command("remove")(remove_command)
 app.command("add")(add_command)
 app.command("convert")(convert_command)
 app.command("prepare")(prepare_command)
-
-
-def _facts(spec: ModelSpec, folder: Any) -> dict[str, Any]:
-    facts: dict[str, Any] = spec.model_dump(mode="json")
-    facts["accepts"] = sorted(spec.accepts)
-    facts["requires"] = sorted(spec.requires)
-    sizes = part_sizes(spec, folder)
-    facts["parameters"] = {part: size.weights for part, size in sizes.items() if size.weights}
-    facts["bytes"] = sum(size.bytes for size in sizes.values())
-    if card := locate.card(spec):
-        facts["card"] = card
-    return facts | {
-        "weights": str(locate.expected(spec, folder).folder),
-        "present": locate.present(spec, folder),
-    }
-
-
-def _title(spec: ModelSpec) -> str:
-    """A model's title, with its kind where that is not the usual one."""
-    return spec.title if spec.kind == "video" else f"{spec.title} ({spec.kind})"
-
-
-def _weights(spec: ModelSpec, folder: Any) -> str:
-    here, absent, unsupported = WEIGHTS
-    if spec.status == "unsupported":
-        return unsupported
-    return here if locate.present(spec, folder) else absent
 
 
 def _cell(value: Any) -> str:
