@@ -50,6 +50,12 @@ class MediaError(WangpError):
     exit_code = 2
 
 
+class DamagedMediaError(WangpError):
+    """An input breaks off; what is intact of it has been processed."""
+
+    kind = "damaged"
+
+
 class ModelError(WangpError):
     """A model or its weights are missing or broken."""
 

@@ -143,7 +143,7 @@ class Invert(Tool):
 
     run: ClassVar[str] = f"{__name__}:invert"
     type: Literal["invert"] = "invert"
-    video: Annotated[Path, Input(("video", "image")), Flag("Video or image to invert.")]
+    video: Annotated[Path, Input(("video", "image"), until_damage=True), Flag("Video or image to invert.")]
     engine: Annotated[EngineName, Flag("Engine: auto, classic or a model.")] = "auto"
 
     def engines(self) -> Mapping[str, EngineChoice]:

@@ -26,10 +26,7 @@ def check_complete(path: Path) -> None:
     Raises:
         MediaError: the file is cut off; says how many frames are there.
     """
-    with media_errors(path, "media"), path.open("rb") as file:
-        total = path.stat().st_size
-        head = file.read(16)
-        wanted = next((end(file, total) for known, end in _CONTAINERS if known(head)), 0)
+    total, wanted, head = _sizes(path)
     if wanted <= total:
         return
     frames = _frames(path)
@@ -40,6 +37,20 @@ def check_complete(path: Path) -> None:
         f"{path.name!r} is cut off: {total} of at least {wanted} bytes are there{there}",
         hint="ffmpeg -i FILE -c copy whole.mkv keeps these frames" if frames else None,
     )
+
+
+def is_complete(path: Path) -> bool:
+    """Whether the container of a media file ends where it says, or does not say where."""
+    total, wanted, _ = _sizes(path)
+    return wanted <= total
+
+
+def _sizes(path: Path) -> tuple[int, int, bytes]:
+    """Bytes of a file, bytes that its container says it has at least, and its first bytes."""
+    with media_errors(path, "media"), path.open("rb") as file:
+        total = path.stat().st_size
+        head = file.read(16)
+        return total, next((end(file, total) for known, end in _CONTAINERS if known(head)), 0), head
 
 
 def _frames(path: Path) -> int | None:

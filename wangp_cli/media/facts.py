@@ -13,7 +13,7 @@ import av
 from wangp_cli.errors import MediaError
 from wangp_cli.media import colour
 from wangp_cli.media.complete import check_complete
-from wangp_cli.media.damage import damage_notice
+from wangp_cli.media.damage import damage_notice, intact_part
 from wangp_cli.media.decoding import decode_frames, has_video, video_stream
 from wangp_cli.media.image_decoding import decode_image
 from wangp_cli.media.normalise import Normaliser, StoredPicture
@@ -53,6 +53,7 @@ class MediaFacts:
         audio_seconds: length as decoded; None without audio.
         bytes: size of the file.
         notices: what is changed of the file on reading, a sentence each.
+        damage: what is damaged behind `frames`, as the end of a sentence; None if they are the whole file.
     """
 
     kind: Literal["video", "image", "audio"]
@@ -78,29 +79,51 @@ class MediaFacts:
     audio_seconds: float | None = None
     bytes: int = 0
     notices: tuple[str, ...] = ()
+    damage: str | None = None
 
 
-def checked_facts(path: Path | str) -> MediaFacts:
+def checked_facts(path: Path | str, *, until_damage: bool = False) -> MediaFacts:
     """The facts of a file of which all frames are decoded once, with a notice of damage in a video.
 
     They are kept for the files that were checked last: the tasks of a batch often share inputs.
 
+    Args:
+        path: of the file.
+        until_damage: of a video that is damaged or cut off, count the frames before that, and tell `damage`.
+
     Raises:
-        MediaError: as `probe`, or most of a video does not decode.
+        MediaError: as `probe`, or most of a video does not decode; until damage, its first frame does not.
     """
-    return _checked_facts(path, file_version(check_file(path, "media")))
+    return _checked_facts(path, file_version(check_file(path, "media")), until_damage)
 
 
 @lru_cache(maxsize=256)
-def _checked_facts(path: Path | str, version: tuple[int, ...]) -> MediaFacts:  # noqa: ARG001 - the key of the cache
-    facts = probe(path)
-    if facts.kind == "video" and (damage := damage_notice(check_file(path, "video"))):
-        return replace(facts, notices=(*facts.notices, damage))
-    return facts
+def _checked_facts(path: Path | str, _version: tuple[int, ...], until_damage: bool) -> MediaFacts:
+    facts = probe(path, whole=not until_damage)
+    if facts.kind != "video":
+        return facts
+    file = check_file(path, "video")
+    if not until_damage:
+        damage = damage_notice(file)
+        return replace(facts, notices=(*facts.notices, damage)) if damage else facts
+    if (intact := intact_part(file)) is None:
+        return facts
+    assert facts.fps is not None
+    return replace(
+        facts,
+        frames=intact.frames,
+        seconds=float(intact.frames / facts.fps),
+        notices=(*facts.notices, f"it {intact.end}, the frames before are processed"),
+        damage=intact.end,
+    )
 
 
-def probe(path: Path | str) -> MediaFacts:
+def probe(path: Path | str, *, whole: bool = True) -> MediaFacts:
     """The facts of a file; the first frame is decoded, the others are only counted.
+
+    Args:
+        path: of the file.
+        whole: refuse a file that is cut off.
 
     Raises:
         MediaError: the file is missing, empty, of an unknown kind, or does not decode.
@@ -108,9 +131,10 @@ def probe(path: Path | str) -> MediaFacts:
     file = check_file(path, "media")
     if is_still(file):
         return _image_facts(file)
-    check_complete(file)
+    if whole:
+        check_complete(file)
     with open_container(file, "media") as opened:
-        return _container_facts(opened, file)
+        return _container_facts(opened, file, whole=whole)
 
 
 def _image_facts(path: Path) -> MediaFacts:
@@ -139,7 +163,7 @@ def _picture_facts(picture: StoredPicture, notices: tuple[str, ...]) -> dict[str
     }  # fmt: skip
 
 
-def _container_facts(opened: av.container.InputContainer, path: Path) -> MediaFacts:
+def _container_facts(opened: av.container.InputContainer, path: Path, *, whole: bool) -> MediaFacts:
     audio = audio_facts(path)
     webp = media_suffix(path) == ".webp"
     container = "webp" if webp else _container_name(opened, path)
@@ -165,7 +189,7 @@ def _container_facts(opened: av.container.InputContainer, path: Path) -> MediaFa
         check_pixels(*picture.size, path)
         # What cannot be converted is refused here, not after a model has run.
         normaliser.to_array(frame)
-    times = video_index(path).times
+    times = video_index(path, whole=whole).times
     told = (times.notice,) if times.notice else ()
     notices = (*told, *picture.notices, *shared.pop("notices", ()))
     return MediaFacts(

@@ -53,16 +53,24 @@ def read_video(path: Path | str, *, start: int = 0, count: int | None = None, au
 
 
 def stream_video(
-    path: Path | str, *, start: int = 0, count: int | None = None, chunk: int = 16
+    path: Path | str, *, start: int = 0, count: int | None = None, chunk: int = 16, whole: bool = True
 ) -> Iterator[Frames]:
-    """The frames of `read_video` as a stream, in pieces of at most `chunk`.
+    """The frames of `read_video` as a stream.
+
+    Args:
+        path: of the video.
+        start: first frame.
+        count: number of frames; None reads to the end.
+        chunk: most frames of a piece.
+        whole: refuse a file that is cut off.
 
     Raises:
         MediaError: as `read_video`; of checks before the first piece, of decoding at the broken frame.
     """
     file = check_file(path, "video")
-    check_complete(file)
-    index = video_index(file)
+    if whole:
+        check_complete(file)
+    index = video_index(file, whole=whole)
     total = len(index.times.pictures)
     wanted = total - start if count is None else count
     if start < 0 or wanted < 1 or start + wanted > total:

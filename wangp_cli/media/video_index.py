@@ -39,6 +39,7 @@ class VideoIndex:
         keys: stamps of pictures from which decoding may start, in order.
         seeks: stamps to seek for each of them.
         longest_gap: seconds beyond which the time stamps have started again.
+        error: why the file cannot be read to its end; empty if it can.
     """
 
     times: FrameTimes
@@ -47,6 +48,7 @@ class VideoIndex:
     keys: Sequence[int]
     seeks: Sequence[int]
     longest_gap: Fraction
+    error: str
 
     def keys_before(self, picture: int) -> int:
         """How many pictures up to this one may be sought; 0 where pictures are counted."""
@@ -75,16 +77,26 @@ class VideoIndex:
                     yield number, frame
 
 
-def video_index(path: Path) -> VideoIndex:
+def video_index(path: Path, *, whole: bool = True) -> VideoIndex:
     """The index of a checked video file, kept for the files that were read last.
 
     Packets are read to the end of the file. They are decoded only where they do not tell whether they give
     a picture: before the first key frame is complete, or throughout where stamps are missing or start again.
 
+    Args:
+        path: of the file.
+        whole: refuse a file that cannot be read to its end.
+
     Raises:
         MediaError: it has no pictures, or none that can be decoded.
     """
-    return _read_index(path, file_version(path))
+    index = _read_index(path, file_version(path))
+    if whole and index.error:
+        raise MediaError(
+            f"{path.name!r} cannot be read to its end: {index.error}, {len(index.stamps)} frames are there",
+            hint="ffmpeg -i FILE -c copy whole.mkv keeps these frames",
+        )
+    return index
 
 
 def file_version(path: Path) -> tuple[int, ...]:
@@ -124,11 +136,6 @@ def _read_index(path: Path, version: tuple[int, ...]) -> VideoIndex:  # noqa: AR
         stamps = _decoded_stamps(path, stream)
     if not stamps:
         raise MediaError(f"{path.name!r} has no frames that can be decoded")
-    if stream.error:
-        raise MediaError(
-            f"{path.name!r} cannot be read to its end: {stream.error}, {len(stamps)} frames are there",
-            hint="ffmpeg -i FILE -c copy whole.mkv keeps these frames",
-        )
     last = next((packet.duration for packet in packets if packet.pts == stamps[-1]), None)
     # Streams without an index are sought by decoding times, others by presentation times.
     by_dts = stream.container in _STREAMED
@@ -148,6 +155,7 @@ def _read_index(path: Path, version: tuple[int, ...]) -> VideoIndex:  # noqa: AR
         keys=[pts for pts, _ in keys],
         seeks=[seek for _, seek in keys],
         longest_gap=stream.longest_gap,
+        error=stream.error,
     )
 
 

@@ -10,13 +10,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from wangp_cli.errors import Cancelled, RequestError, WangpError
+from wangp_cli.errors import Cancelled, DamagedMediaError, RequestError, WangpError
 from wangp_cli.files.atomic import sweep
 from wangp_cli.files.checksum import sha256_of
 from wangp_cli.imports import import_object
 from wangp_cli.runtime.error_mapping import to_wangp_error
 from wangp_cli.runtime.events.types import (
-    ACCOMPANYING,
     ArtifactCreated,
     Data,
     Fault,
@@ -34,7 +33,7 @@ from wangp_cli.runtime.history.log import HISTORY, append_lines
 from wangp_cli.runtime.history.manifest import history_record, input_checksums, portable_name
 from wangp_cli.runtime.job import Job, RenderJob, ToolJob
 from wangp_cli.runtime.loras.select import LoraUse, fetch_loras
-from wangp_cli.runtime.outcome import Attempt, Outcome, retry_with_less_memory
+from wangp_cli.runtime.outcome import Attempt, Outcome, listed, retry_with_less_memory
 from wangp_cli.runtime.progress import ProgressReporter
 from wangp_cli.runtime.request.prepared import changed_values, prepared_request
 from wangp_cli.runtime.request.private_inputs import private_inputs
@@ -189,6 +188,7 @@ class _Work:
             with private_inputs(request, self._attempt.private_roots, session, name_of) as private:
                 facts["checksums"] = input_checksums(private, folder, lambda: session.control.check(task_id))
                 yield from self._stages(private, facts["checksums"])
+            request.check_intact()
         except Cancelled:
             _try_append(
                 history, history_record(self._request, facts | {"status": "cancelled"}, self._seconds)
@@ -196,14 +196,13 @@ class _Work:
             raise
         except Exception as error:
             known = to_wangp_error(error)
-            ending = {"status": "error", "error": Fault.of(known).model_dump(mode="json")}
+            ending: dict[str, Any] = {"status": "error", "error": Fault.of(known).model_dump(mode="json")}
+            if isinstance(known, DamagedMediaError):
+                ending["artifacts"] = listed(self.artifacts)
             _try_append(history, history_record(self._request, facts | ending, self._seconds))
             raise known from error
-        # Readers of the first file expect a result.
-        ordered = sorted(self.artifacts, key=lambda artifact: artifact.role in ACCOMPANYING)
-        made = [artifact.model_dump(mode="json", exclude_none=True) for artifact in ordered]
         manifest = history_record(
-            self._request, facts | {"status": "success", "artifacts": made}, self._seconds
+            self._request, facts | {"status": "success", "artifacts": listed(self.artifacts)}, self._seconds
         )
         append_lines(history, [manifest])
         if request.task.frees_models:

@@ -100,11 +100,14 @@ class Job:
 
         Args:
             path: of it, under its final name.
-            role: what it is, such as `video`, `image`, `audio`, `sidecar` or `intermediate`.
+            role: what it is, such as `video`, `image`, `audio`, `sidecar` or `intermediate`; where an input
+                is damaged, each file is `partial`.
             facts: other fields of `ArtifactCreated`.
         """
         known = {"sha256": sha256_of(path), "bytes": bytes_of(path)}
         known |= {"mime": FOLDER} if path.is_dir() else {"container": path.suffix[1:] or None}
+        if self.request.facts.damage:
+            role = "partial"
         self.emit(ArtifactCreated.model_validate({"role": role, "path": str(path), **known, **facts}))
 
     def pipeline(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from wangp_cli.errors import OutOfMemoryError, WangpError
-from wangp_cli.runtime.events.types import ArtifactCreated
+from wangp_cli.runtime.events.types import ACCOMPANYING, ArtifactCreated
 from wangp_cli.tasks.runtime import LESS_MEMORY
 from wangp_cli.value_layers import Layer
 
@@ -82,6 +82,12 @@ class Attempt:
     check_request: Callable[[Request], None] | None = None
     root: Path | None = None
     private_roots: Sequence[Path] | None = None
+
+
+def listed(artifacts: Sequence[ArtifactCreated]) -> list[dict[str, Any]]:
+    """The artifacts as the run history lists them: results first, as readers of the first file expect."""
+    ordered = sorted(artifacts, key=lambda artifact: artifact.role in ACCOMPANYING)
+    return [artifact.model_dump(mode="json", exclude_none=True) for artifact in ordered]
 
 
 def retry_with_less_memory(session: Session, error: WangpError) -> Retry | None:

@@ -77,10 +77,13 @@ class Input:
     Args:
         kinds: of files that are accepted, the usual one first.
         ability: the input that a model must accept for it.
+        until_damage: a video that is damaged or cut off is processed up to there, and then the task fails;
+            elsewhere broken frames repeat the one before, and what is cut off is refused.
     """
 
     kinds: tuple[FileKind, ...]
     ability: Accepts | None = None
+    until_damage: bool = False
 
 
 class Spec(BaseModel):

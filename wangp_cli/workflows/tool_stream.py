@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wangp_cli.media.audio import fit_frames
 from wangp_cli.media.clip import Audio, Frames
-from wangp_cli.media.read_audio import read_audio
+from wangp_cli.media.read_audio import audio_of_frames
 from wangp_cli.media.read_video import stream_video
 from wangp_cli.media.stills import read_image
 from wangp_cli.runtime.job import ToolJob
@@ -17,16 +17,21 @@ from wangp_cli.workflows.result import ResultWriter
 def stream_frames(job: ToolJob, path: Path, *, start: int = 0, count: int | None = None) -> Iterator[Frames]:
     """The frames of an input video or image, in pieces `[t, H, W, 3 or 4]`.
 
+    Of a damaged video these are the intact ones before the damage.
+
     Args:
         job: its request knows the facts of the file.
         path: of an input file.
         start: first frame.
         count: frames; None for all from `start` on.
     """
-    if job.request.facts.of_file(path).fps is None:
+    facts = job.request.facts.of_file(path)
+    if facts.fps is None:
         yield read_image(path)
         return
-    yield from stream_video(path, start=start, count=count)
+    if count is None:
+        count = facts.frames - start
+    yield from stream_video(path, start=start, count=count, whole=facts.damage is None)
 
 
 def input_audio(job: ToolJob, path: Path) -> Audio | None:
@@ -34,7 +39,7 @@ def input_audio(job: ToolJob, path: Path) -> Audio | None:
     facts = job.request.facts.of_file(path)
     if facts.fps is None or not facts.audio_codec:
         return None
-    return fit_frames(read_audio(path), facts.frames, facts.fps)
+    return fit_frames(audio_of_frames(path, facts.fps, 0, facts.frames), facts.frames, facts.fps)
 
 
 def write_result(job: ToolJob, stream: Iterable[Frames], audio: Audio | None = None) -> None:

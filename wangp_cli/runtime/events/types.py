@@ -188,7 +188,8 @@ class ArtifactCreated(Data):
     """A file was written completely and durably; `uri` and `mime` follow from its path.
 
     `role` is `video` or `image` of a result, `visualization` of the video that shows how a result was made,
-    `sidecar` of the request beside a result, `intermediate` of a part that is kept on request.
+    `sidecar` of the request beside a result, `intermediate` of a part that is kept on request, `partial` of a
+    file that ends where an input is damaged.
     """
 
     type = "artifact.created"

@@ -166,11 +166,11 @@ def _check_unchanged(
 def _check_media(task: Task, field: str, path: Path) -> MediaFacts:
     from wangp_cli.media.facts import checked_facts
 
+    kinds, until_damage = task.inputs()[field].kinds, task.inputs()[field].until_damage
     try:
-        facts = checked_facts(path)
+        facts = checked_facts(path, until_damage=until_damage)
     except MediaError as error:
         raise RequestError(field, error.message, hint=error.hint) from None
-    kinds = task.inputs()[field].kinds
     if facts.kind not in kinds and not ("audio" in kinds and facts.audio_codec):
         other = next((name for name in task.inputs() if name == field.replace(kinds[0], facts.kind)), None)
         hint = f"{other} takes it" if other else None

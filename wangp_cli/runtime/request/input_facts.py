@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wangp_cli.notices import Notice
 from wangp_cli.plan.timeline import ClipLength
@@ -16,6 +16,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wangp_cli.media.facts import MediaFacts
+
+
+class Damage(NamedTuple):
+    """A video that is processed up to its damage.
+
+    Args:
+        field: that names it.
+        path: of the file.
+        frames: that are intact.
+        text: what is damaged, as the end of a sentence.
+    """
+
+    field: str
+    path: Path
+    frames: int
+    text: str
 
 
 @dataclass(frozen=True)
@@ -58,6 +74,17 @@ class InputFacts:
             for text in facts.notices
         )
         return list(dict.fromkeys(told))
+
+    @property
+    def damage(self) -> Damage | None:
+        """What is damaged of the first file that is processed only up to there."""
+        damaged = (
+            Damage(field, path, facts.frames, facts.damage)
+            for field, files in self.by_field.items()
+            for path, facts in files
+            if facts.damage
+        )
+        return next(damaged, None)
 
     @property
     def shapes(self) -> dict[str, list[Shape]]:

@@ -76,14 +76,25 @@ def plan_outputs(
     return paths
 
 
-def plan_tool_outputs(task: Tool, shape: ResultShape, writable: set[Path]) -> list[Path]:
-    """Decide the path of the result of a tool; raises as `plan_outputs` does."""
+def plan_tool_outputs(
+    task: Tool, shape: ResultShape, writable: set[Path], *, partial: bool = False
+) -> list[Path]:
+    """Decide the path of the result of a tool; raises as `plan_outputs` does.
+
+    Args:
+        task: every value final.
+        shape: of the result.
+        writable: folders known to be writable; those that are checked here are added.
+        partial: an input is damaged, so that the result ends there and takes a name of its own.
+    """
     is_image = shape.fps is None
     alpha = shape.alpha
     suffixes = _image_suffixes(task, alpha=alpha) if is_image else _video_suffixes(task, alpha=alpha)
     paths = _result_paths(task, suffixes, writable, {"frames": shape.frames})
     if not is_image:
         check_codec(task, shape.size, paths[0].suffix, alpha=alpha)
+    if partial:
+        paths = _partial_names(paths)
     _check_all_free(task, paths)
     check_free_space(
         paths[0].parent,
@@ -94,12 +105,19 @@ def plan_tool_outputs(task: Tool, shape: ResultShape, writable: set[Path]) -> li
     return paths
 
 
-def plan_plain_outputs(task: Task, writable: set[Path]) -> list[Path]:
-    """Decide the path of each result of a task that is no render; raises as `plan_outputs` does."""
+def plan_plain_outputs(task: Task, writable: set[Path], *, partial: bool = False) -> list[Path]:
+    """Decide the path of each result of another task; as `plan_tool_outputs`."""
     suffixes = Suffixes(usual=task.suffixes[0], allowed=task.suffixes, of=f"the result of {task.type}")
     paths = _result_paths(task, suffixes, writable, {})
+    if partial:
+        paths = _partial_names(paths)
     _check_all_free(task, paths)
     return paths
+
+
+def _partial_names(paths: Sequence[Path]) -> list[Path]:
+    """Names of results that end where an input is damaged: nobody takes them for those of a whole input."""
+    return [path.with_stem(f"{path.stem}_partial") for path in paths]
 
 
 def result_files(task: Task, result: Path) -> list[Path]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wangp_cli import __version__
-from wangp_cli.errors import ModelError
+from wangp_cli.errors import DamagedMediaError, ModelError
 from wangp_cli.models import ModelSpec
 from wangp_cli.notices import Notice
 from wangp_cli.runtime.loras.select import LoraUse
@@ -83,8 +83,21 @@ class Request:
 
     @property
     def skipped(self) -> bool:
-        """Whether every result is there already and is to be kept."""
-        return self.task.skip_existing and all(path.exists() for path in self.outputs)
+        """Whether every result is there already and is to be kept; that of a damaged input is none."""
+        there = all(path.exists() for path in self.outputs)
+        return self.task.skip_existing and there and self.facts.damage is None
+
+    def check_intact(self) -> None:
+        """Fail, after the work, a request whose results end where an input is damaged.
+
+        Raises:
+            DamagedMediaError: names the field, the file, the frame and the result.
+        """
+        if damage := self.facts.damage:
+            kept = f"what is made of the {damage.frames} frames before is kept in {self.outputs[0]}"
+            raise DamagedMediaError(
+                f"{damage.field}: {damage.path.name!r} {damage.text}, {kept}", hint="give a whole copy of it"
+            )
 
     def document(self) -> dict[str, Any]:
         """The JSON object that a dry run prints; missing weights are one of its notices."""

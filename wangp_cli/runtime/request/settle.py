@@ -85,10 +85,10 @@ def settle(task: Task, merged: MergedLayers, session: Session) -> Request:
         given = frozenset(name for name, origin in merged.origin.items() if origin.is_explicit)
         notices += task.check_inputs(facts.shapes, given)
         shape = task.result_shape(facts.shapes)
-        outputs = plan_tool_outputs(task, shape, session.writable)
+        outputs = plan_tool_outputs(task, shape, session.writable, partial=facts.damage is not None)
         check_files_apart(task, outputs, [], session)
         return ToolRequest(task=task, outputs=outputs, notices=notices, shape=shape, **common)
-    outputs = plan_plain_outputs(task, session.writable)
+    outputs = plan_plain_outputs(task, session.writable, partial=facts.damage is not None)
     check_files_apart(task, outputs, [], session)
     return Request(task=task, outputs=outputs, notices=notices, **common)
 
