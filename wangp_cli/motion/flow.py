@@ -78,12 +78,13 @@ def reliability(first: Tensor, second: Tensor, forward: Tensor, backward: Tensor
     return torch.exp(-12 * difference - 0.5 * returned.norm(dim=1, keepdim=True))
 
 
-def warp(pictures: Tensor, flow: Tensor) -> Tensor:
-    """Pictures whose pixels come from where the flow points: bilinear, with the border repeated.
+def warp(pictures: Tensor, flow: Tensor, *, smooth: bool = False) -> Tensor:
+    """Pictures whose pixels come from where the flow points, with the border repeated.
 
     Args:
         pictures: float32 `[N, C, H, W]`.
         flow: float32 `[N, 2, H, W]`, pixels to the right and down.
+        smooth: interpolate bicubic, which keeps detail and may overshoot, instead of bilinear.
     """
     height, width = flow.shape[2:]
     across = torch.arange(width, dtype=flow.dtype, device=flow.device)
@@ -91,7 +92,8 @@ def warp(pictures: Tensor, flow: Tensor) -> Tensor:
     x = (across + flow[:, 0]) * (2 / max(width - 1, 1)) - 1
     y = (down + flow[:, 1]) * (2 / max(height - 1, 1)) - 1
     grid = torch.stack([x, y], dim=-1)
-    return functional.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=True)
+    mode = "bicubic" if smooth else "bilinear"
+    return functional.grid_sample(pictures, grid, mode=mode, padding_mode="border", align_corners=True)
 
 
 def blur(pictures: Tensor, sigma: float) -> Tensor:
@@ -128,21 +130,19 @@ def _doubled(flow: Tensor, height: int, width: int) -> Tensor:
 
 def _searched(first: Tensor, second: Tensor, flow: Tensor, *, reach: int) -> Tensor:
     """The flow moved by the integer offset, at most `reach`, at which the window of each pixel fits best."""
-    best = cost_of_best = None
-    # From the nearest offset on: of equally good ones the first is kept.
-    for right, below in sorted(
-        product(range(-reach, reach + 1), repeat=2), key=lambda at: abs(at[0]) + abs(at[1])
-    ):
-        offset = torch.tensor([right, below], dtype=flow.dtype, device=flow.device)[None, :, None, None]
-        difference = (warp(second, flow + offset) - first).abs().mean(dim=1, keepdim=True)
-        cost = blur(difference, 1.5) + _PER_PIXEL_OFFSET * (abs(right) + abs(below))
-        if best is None or cost_of_best is None:
-            best, cost_of_best = offset.expand_as(flow), cost
-        else:
-            better = cost < cost_of_best
-            best, cost_of_best = torch.where(better, offset, best), torch.where(better, cost, cost_of_best)
-    assert best is not None
-    return _median(flow + best)
+    offsets = torch.tensor(list(product(range(-reach, reach + 1), repeat=2)), device=flow.device).to(flow)
+    costs = torch.cat([_costs(first, second, flow, row) for row in offsets.split(2 * reach + 1)])
+    best = offsets[costs.argmin(dim=0)]
+    return _median(flow + best.movedim(-1, 1))
+
+
+def _costs(first: Tensor, second: Tensor, flow: Tensor, offsets: Tensor) -> Tensor:
+    """`[O, N, H, W]`: how badly the pictures fit at each of `[O, 2]` offsets added to the flow."""
+    count = len(offsets)
+    moved = (flow + offsets[:, None, :, None, None]).flatten(0, 1)
+    difference = (warp(second.repeat(count, 1, 1, 1), moved) - first.repeat(count, 1, 1, 1)).abs()
+    smooth = blur(difference.mean(dim=1, keepdim=True), 1.5).unflatten(0, (count, -1))[:, :, 0]
+    return smooth + _PER_PIXEL_OFFSET * offsets.abs().sum(dim=1)[:, None, None, None]
 
 
 def _refined(first: Tensor, second: Tensor, flow: Tensor) -> Tensor:
