@@ -29,6 +29,7 @@ Tools = Mapping[str, str | LoadTool]
 TOOLS: Mapping[str, str] = MappingProxyType(
     {
         "matanyone": "wangp_cli.pipelines.tools.matanyone:load",
+        "raft": "wangp_cli.pipelines.tools.raft:load",
         "rife": "wangp_cli.pipelines.tools.rife:load",
     }
 )

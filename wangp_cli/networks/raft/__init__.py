@@ -1,0 +1,1 @@
+"""RAFT: optical flow between two frames."""
