@@ -181,7 +181,7 @@ def test_one_place_lets_libraries_read_folders() -> None:
                 called[file.name] = called.get(file.name, 0) + 1
             if isinstance(node, ast.Call):
                 assert ast.unparse(node.func) not in ("input", "torch.hub.load", "pickle.load"), file
-    assert called == {"checkpoint.py": 1}
+    assert called == {"pretrained.py": 1}
 
 
 def test_libraries_find_standard_input_empty() -> None:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from safetensors import safe_open
 
-from wangp_cli.errors import ModelError, first_line
+from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.base import TRANSFORMERS, Weights
 from wangp_cli.pipelines.checkpoints import part_files
 from wangp_cli.pipelines.checkpoints.foreign_code import FETCH, check_code, read_index, read_json
-from wangp_cli.pipelines.checkpoints.key_names import SHOWN_KEYS, KeyNames
+from wangp_cli.pipelines.checkpoints.key_names import KeyNames
+from wangp_cli.pipelines.checkpoints.pretrained import META, from_pretrained, load_errors, load_model
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
     import torch
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-META = "meta"
-"""The device whose tensors have no numbers: loading onto it reads headers alone."""
 PREPROCESSOR_FILES = {
     "tokenizer": ("tokenizer.json", "spiece.model"),
     "image_processor": ("preprocessor_config.json",),
@@ -82,7 +80,7 @@ class Checkpoint:
         """
         import torch
 
-        with torch.device(META), self._load_errors(part, META):
+        with torch.device(META), load_errors(self._folder(part), META):
             return kind.from_config(self.config(part))
 
     def check(self, parts: Iterable[str]) -> None:
@@ -193,7 +191,7 @@ class Checkpoint:
         # Tensors in unprepared files are misaligned: CPU kernels are slower and round differently.
         must_copy = device == "cpu" and not self._weights.mapped and not temporary
         options = {"dtype": dtype, "disable_mmap": must_copy, "use_safetensors": True}
-        return self._load(part, kind, device, options)
+        return load_model(kind, self._folder(part), device, **options)
 
     def encoder(
         self, part: str, kind: Any, dtype: torch.dtype, device: str, *, unused: Collection[str] = ()
@@ -212,7 +210,7 @@ class Checkpoint:
         """
         # Keys of other shapes are then named in `loading_info`, and refused as those that are missing.
         options = {"dtype": dtype, "use_safetensors": True, "ignore_mismatched_sizes": True}
-        return self._load(part, kind, device, options, unused)
+        return load_model(kind, self._folder(part), device, unused=unused, **options)
 
     def preprocessor(self, part: str, kind: Any) -> Any:
         """A tokenizer, or a processor of images or audio.
@@ -220,42 +218,12 @@ class Checkpoint:
         Raises:
             ModelError: a file is missing or broken.
         """
-        with self._load_errors(part, META):
-            return _from_pretrained(kind, self._folder(part))
+        with load_errors(self._folder(part), META):
+            return from_pretrained(kind, self._folder(part))
 
     def _folder(self, part: str) -> Path:
         """The folder with the configuration of a part."""
         return self._files[part][0].parent if part in self._files else self.folder / part
-
-    def _load(
-        self, part: str, kind: Any, device: str, options: dict[str, Any], unused: Collection[str] = ()
-    ) -> Any:
-        folder = self._folder(part)
-        if device == META:
-            options["device_map"] = META
-        with self._load_errors(part, device):
-            model, loading_info = _from_pretrained(kind, folder, output_loading_info=True, **options)
-        for word in ("missing", "unexpected", "mismatched"):
-            if keys := sorted(set(map(_key_name, loading_info.get(f"{word}_keys", ()))) - set(unused)):
-                raise ModelError(
-                    f"{folder} has {len(keys)} {word} keys: {', '.join(keys[:SHOWN_KEYS])}",
-                    hint="the files are of another model, or in another layout than that of diffusers",
-                )
-        log.info("loaded %s on %s", folder, device)
-        return model.to(device).eval().requires_grad_(False)
-
-    @contextmanager
-    def _load_errors(self, part: str, device: str) -> Iterator[None]:
-        """A context that turns what libraries raise for the files of a part into `ModelError`."""
-        try:
-            yield
-        except ModelError:
-            raise
-        except Exception as error:
-            # Out of memory: the files are not broken. On the meta device only absurd sizes need memory.
-            if "DefaultCPUAllocator" in str(error) and device != META:
-                raise
-            raise ModelError(f"{self._folder(part)} cannot be loaded: {first_line(error)}") from error
 
     def _transformer(self, part: str) -> TransformerFiles:
         """The single files of a transformer; cached, because reading large headers takes long."""
@@ -279,19 +247,3 @@ class Checkpoint:
         if part in self._files:
             return [file for file in self._files[part] if file.suffix == ".safetensors"]
         return part_files.tensor_files(self.folder / part)
-
-
-def _key_name(key: Any) -> str:
-    """The key in an entry of `loading_info`; keys of other shapes come with both shapes."""
-    return str(key[0] if isinstance(key, tuple) else key)
-
-
-def _from_pretrained(kind: Any, folder: Path, **options: Any) -> Any:
-    """Call `from_pretrained` without access to a hub and without running code from the folder.
-
-    Every load of a folder by diffusers or transformers goes through here.
-    """
-    # Only transformers has this argument; classes of diffusers never load code.
-    if kind.__module__.startswith("transformers."):
-        options["trust_remote_code"] = False
-    return kind.from_pretrained(folder, local_files_only=True, **options)

@@ -85,11 +85,11 @@ def check_code(folder: Path, index: Mapping[str, Any], files: Mapping[str, Seque
     for part in (name for name, kind in index.items() if isinstance(kind, list) and name not in files):
         if code := next((folder / part).rglob("*.py"), None):
             raise ModelError(f"{code} is code", hint=NO_CODE)
-        _check_configurations(folder / part)
+        check_configurations(folder / part)
     # For a single configuration file, transformers reads the whole folder that it is in.
     configurations = [file for several in files.values() for file in several if file.suffix == ".json"]
     for parent in {file.parent for file in configurations}:
-        _check_configurations(parent)
+        check_configurations(parent)
 
 
 def read_shards(index: Path) -> list[Path]:
@@ -106,7 +106,12 @@ def read_shards(index: Path) -> list[Path]:
         raise ModelError(f"{index} is broken: {first_line(error)}", hint="get it again") from None
 
 
-def _check_configurations(folder: Path) -> None:
+def check_configurations(folder: Path) -> None:
+    """Refuse a folder whose configurations refer to code or other folders, or have absurd numbers.
+
+    Raises:
+        ModelError: the message names the file.
+    """
     # Libraries open every file that an index names.
     for index in sorted(folder.glob(f"*{INDEX_ENDING}")):
         read_shards(index)

@@ -11,8 +11,9 @@ import torch
 
 from wangp_cli.errors import ModelError, nearest
 from wangp_cli.pipelines.base import TRANSFORMERS
-from wangp_cli.pipelines.checkpoints.checkpoint import META, Checkpoint
+from wangp_cli.pipelines.checkpoints.checkpoint import Checkpoint
 from wangp_cli.pipelines.checkpoints.network_classes import network_class
+from wangp_cli.pipelines.checkpoints.pretrained import META
 from wangp_cli.pipelines.denoise import attention, step_cache
 from wangp_cli.pipelines.lora import adapters as lora_adapters
 from wangp_cli.pipelines.memory import compiled, profiles

@@ -9,7 +9,7 @@ import diffusers
 import torch
 from transformers import AutoTokenizer, UMT5EncoderModel
 
-from wangp_cli.pipelines.checkpoints.checkpoint import META
+from wangp_cli.pipelines.checkpoints.pretrained import META
 from wangp_cli.pipelines.wan.fantasy_talking import speech_module_files
 from wangp_cli.pipelines.wan.uni3c import control_network_files
 
