@@ -31,6 +31,8 @@ TOOLS: Mapping[str, str] = MappingProxyType(
         "matanyone": "wangp_cli.pipelines.tools.matanyone:load",
         "raft": "wangp_cli.pipelines.tools.raft:load",
         "rife": "wangp_cli.pipelines.tools.rife:load",
+        "sam2": "wangp_cli.pipelines.tools.sam.load:load",
+        "sam3": "wangp_cli.pipelines.tools.sam.load:load",
     }
 )
 """The architectures of auxiliary networks that wangp ships with."""
