@@ -78,7 +78,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "motion": {"errors", "files", "media", "notices"},
     "networks": {"errors", "files", "media"},
     "preprocess": {"errors", "files", "media", "motion", "notices"},
-    "pipelines": VOCABULARY | {"matting", "media", "networks", "preprocess"},
+    "pipelines": VOCABULARY | {"finishing", "matting", "media", "networks", "preprocess"},
     "pipelines.base": VOCABULARY,
     "pipelines.denoise": VOCABULARY | {"media", "pipelines.base"},
     "pipelines.checkpoints": VOCABULARY | {"networks", "pipelines.base"},
@@ -86,6 +86,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "pipelines.lora": VOCABULARY | {"pipelines.base", "pipelines.checkpoints", "pipelines.memory"},
     "pipelines.tools": VOCABULARY
     | {
+        "finishing",
         "matting",
         "media",
         "motion",

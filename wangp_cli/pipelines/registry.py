@@ -28,6 +28,7 @@ Tools = Mapping[str, str | LoadTool]
 """The `load` of each architecture of auxiliary networks, or its place as `module:function`."""
 TOOLS: Mapping[str, str] = MappingProxyType(
     {
+        "esrgan": "wangp_cli.pipelines.tools.esrgan:load",
         "matanyone": "wangp_cli.pipelines.tools.matanyone:load",
         "raft": "wangp_cli.pipelines.tools.raft:load",
         "rife": "wangp_cli.pipelines.tools.rife:load",

@@ -8,7 +8,8 @@ from wangp_cli.errors import MediaError, RequestError
 from wangp_cli.media.codecs import choose_codec
 
 if TYPE_CHECKING:
-    from wangp_cli.tasks.render import Pixels, Render
+    from wangp_cli.tasks.fields import Pixels
+    from wangp_cli.tasks.render import Render
     from wangp_cli.tasks.tool import Tool
 
 

@@ -1,0 +1,1 @@
+"""Networks of the ESRGAN family, which make pictures larger: RRDBNet and SRVGGNetCompact."""
