@@ -21,7 +21,7 @@ LEAST_SCORE = 0.3
 MEAN, DEVIATION = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 """Of red, green and blue, as in training."""
 _BOX_MARGIN = 1.25
-_CELLS_PER_PIXEL = 2
+CELLS_PER_PIXEL = 2
 """SimCC split ratio."""
 _NECK = 17
 _SHOULDERS = (5, 6)
@@ -84,7 +84,7 @@ def decode_simcc(across: Array, down: Array) -> Array:
 
     Source: Li et al. 2022, SimCC, arXiv:2107.03332.
     """
-    places = np.stack([across.argmax(axis=2), down.argmax(axis=2)], axis=2) / _CELLS_PER_PIXEL
+    places = np.stack([across.argmax(axis=2), down.argmax(axis=2)], axis=2) / CELLS_PER_PIXEL
     scores = np.minimum(across.max(axis=2), down.max(axis=2))[..., None]
     return np.concatenate([places, scores], axis=2).astype(np.float32)
 

@@ -1,0 +1,64 @@
+"""Line drawings by the generator of Informative Drawings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from wangp_cli.errors import ModelError
+from wangp_cli.media.clip import Frames, as_float
+from wangp_cli.networks.line_art import LineArt
+from wangp_cli.pipelines.tools.known_networks import name_of_network
+from wangp_cli.pipelines.tools.single_file import fill, open_single
+
+if TYPE_CHECKING:
+    from wangp_cli.models import ModelSpec
+    from wangp_cli.pipelines.base import Weights
+    from wangp_cli.tasks.runtime import Dtype
+
+TITLE = "network of Informative Drawings"
+STRIDE = 4
+"""Sides of pictures are multiples of it."""
+PREFIX = "module."
+
+
+def load(_spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> LineDrawer:
+    """Load the published file, or a conversion of it to safetensors.
+
+    Raises:
+        ModelError: the file cannot be read, is of another network, or lacks tensors.
+    """
+    file = open_single(weights)
+    keys = {key.removeprefix(PREFIX): key for key in file.tensor_info}
+    if "model0.1.weight" not in keys and (name := name_of_network(keys)):
+        raise ModelError(f"{file.path} is {name}, not a {TITLE}")
+    with torch.device("meta"):
+        network = LineArt()
+    fill(network, file, keys, TITLE, device, getattr(torch, dtype))
+    return LineDrawer(network)
+
+
+class LineDrawer:
+    """Draws pictures as lines; a `LineNetwork`."""
+
+    def __init__(self, network: LineArt) -> None:
+        self._network = network.eval().requires_grad_(requires_grad=False)
+
+    def lines(self, frames: Frames) -> NDArray[np.float32]:
+        """The lines of RGB frames `[t, H, W, 3]`: `[t, H, W]` in [0, 1], 0 is a line, 1 is paper."""
+        return np.concatenate([self._lines(frames[at : at + 1]) for at in range(len(frames))])
+
+    def _lines(self, frame: Frames) -> NDArray[np.float32]:
+        height, width = frame.shape[1:3]
+        weight = next(self._network.parameters())
+        with torch.inference_mode():
+            pixels = torch.from_numpy(np.ascontiguousarray(as_float(frame))).permute(0, 3, 1, 2)
+            padding = (0, -width % STRIDE, 0, -height % STRIDE)
+            padded = functional.pad(pixels, padding, mode="replicate")
+            drawn = self._network(padded.to(weight.device, weight.dtype))
+            lines: NDArray[np.float32] = drawn[:, 0, :height, :width].float().cpu().numpy()
+        return lines
