@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -98,14 +98,32 @@ def _required(name: str, annotation: Any) -> inspect.Parameter:
 
 
 def _argument(task: type[Task], field: str) -> inspect.Parameter:
-    """The parameter `words`: the field `field`, given without its flag."""
+    """The parameter `words_FIELD`: the field, given without its flag."""
     kind, flag = cli_type(task.model_fields[field].annotation), flag_of(task, field)
     assert flag is not None
     metavar = flag.option(field)[2:].upper()
     typer_parameter = typer.Argument(
         help=f"The same as {flag.option(field)}.", show_default=False, metavar=metavar
     )
-    return _optional("words", Annotated[kind | None, typer_parameter])
+    return _optional(_argument_name(field), Annotated[kind | None, typer_parameter])
+
+
+def _argument_name(field: str) -> str:
+    return f"words_{field}"
+
+
+def _merge_arguments(task: type[Task], positional: Sequence[str], values: dict[str, Any]) -> None:
+    """Move the values of arguments to the fields that they stand for."""
+    for field in positional:
+        if (words := values.pop(_argument_name(field), None)) is None:
+            continue
+        if field in values:
+            flag = flag_of(task, field)
+            assert flag is not None
+            raise typer.BadParameter(
+                f"given twice: as {str(words)!r} and by {flag.option(field)}", param_hint=field
+            )
+        values[field] = words
 
 
 def parse_options(options: type[Options], values: Mapping[str, Any]) -> Options:
@@ -129,7 +147,7 @@ def bind(
     call: Callable[[dict[str, Any], Options], None],
     options: type[Options],
     *,
-    positional: str | None = None,
+    positional: str | tuple[str, ...] = (),
     leave_out: Collection[str] = (),
 ) -> Callable[..., None]:
     """Make the function that Typer registers for `task`.
@@ -139,23 +157,16 @@ def bind(
         call: called with the given values of the task and with the command's options; its errors are shown
             as messages.
         options: the options of the command that are not the task's.
-        positional: the field of the task that may also be given without its flag.
+        positional: the fields of the task that may also be given without their flags, in this order.
         leave_out: fields of the task that get no flag.
     """
     params = [option(*field) for field in flags(task) if field[0] not in leave_out]
-    if positional:
-        params.insert(0, _argument(task, positional))
+    arguments = (positional,) if isinstance(positional, str) else positional
+    params = [*(_argument(task, field) for field in arguments), *params]
 
     def command(**given: Any) -> None:
         values = {name: value for name, value in given.items() if value is not None and value != []}
-        if positional and (words := values.pop("words", None)) is not None:
-            if positional in values:
-                flag = flag_of(task, positional)
-                assert flag is not None
-                raise typer.BadParameter(
-                    f"given twice: as {words!r} and by {flag.option(positional)}", param_hint=positional
-                )
-            values[positional] = words
+        _merge_arguments(task, arguments, values)
         with report_errors():
             own = {name: values.pop(name) for name in options.model_fields if name in values}
             call(values, parse_options(options, own))

@@ -11,7 +11,14 @@ from wangp_cli.imports import import_object
 if TYPE_CHECKING:
     from wangp_cli.tasks.task import Task
 
-_CLASSES = {"generate": "Generate", "travel": "Travel", "join": "Join", "edit": "Edit", "inpaint": "Inpaint"}
+_CLASSES = {
+    "generate": "Generate",
+    "travel": "Travel",
+    "join": "Join",
+    "edit": "Edit",
+    "inpaint": "Inpaint",
+    "preprocess": "Preprocess",
+}
 
 
 TaskTypes: TypeAlias = Mapping[str, "type[Task]"]

@@ -21,8 +21,10 @@ class EngineChoice(NamedTuple):
         kind: of the models of the catalogue.
         architectures: of the models that fit, the best first; empty allows all of the kind.
         builtin: name of the method that needs no weights; None if there is none.
+        by_name_only: models are used only where they are named, as their results differ in kind.
     """
 
     kind: Kind
     architectures: tuple[str, ...] = ()
     builtin: str | None = None
+    by_name_only: bool = False

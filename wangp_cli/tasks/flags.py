@@ -16,6 +16,7 @@ PANELS = (
     "Size and length",
     "Seams",
     "Guides",
+    "Control pictures",
     "Sampling",
     "Guidance",
     "Phases",

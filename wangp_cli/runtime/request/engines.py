@@ -87,7 +87,7 @@ def _named(field: str, name: str, choice: EngineChoice, catalogue: Catalogue) ->
 
 def _best(choice: EngineChoice, catalogue: Catalogue, models_dir: Path) -> tuple[str, str]:
     """The name of the engine that `auto` stands for, and why it is chosen."""
-    models = fitting(choice, catalogue)
+    models = [] if choice.by_name_only else fitting(choice, catalogue)
     if here := next((spec for spec in models if present(spec, models_dir)), None):
         return here.name, "the best whose weights are on this machine"
     if choice.builtin is None:

@@ -1,0 +1,93 @@
+"""Control pictures: their kinds, how they look, and the engines that make them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from wangp_cli.tasks.engines import EngineChoice
+from wangp_cli.tasks.fields import FINITE, MANY, Flag, Spec
+
+PictureKind = Literal["canny", "depth", "flow", "pose", "scribble", "gray"]
+GuideKind = Literal["raw", PictureKind]
+"""Control pictures, or the frames as they are."""
+CLASSIC = "classic"
+"""The method without weights of kinds that have one."""
+_LINE_ART = ("line_art",)
+ENGINES: Mapping[str, EngineChoice] = {
+    # The network draws other edges, which do not take the place of Canny's because its weights are there.
+    "canny": EngineChoice("preprocessor", _LINE_ART, CLASSIC, by_name_only=True),
+    "depth": EngineChoice("preprocessor", ("depth_anything",)),
+    "flow": EngineChoice("preprocessor", ("raft",), CLASSIC),
+    "pose": EngineChoice("preprocessor", ("dwpose",)),
+    "scribble": EngineChoice("preprocessor", _LINE_ART),
+}
+"""The engines of each kind that has some."""
+Factor = Annotated[float, FINITE, Field(ge=0, le=100)]
+
+
+class PictureOptions(Spec):
+    """How control pictures look."""
+
+    panel: ClassVar[str] = "Control pictures"
+    canny_low: Annotated[
+        float,
+        FINITE,
+        Field(ge=0, le=2040),
+        Flag("Canny: least gradient of a pixel of an edge, 0 to 2040.", metavar="X"),
+    ] = 100
+    canny_high: Annotated[
+        float,
+        FINITE,
+        Field(ge=0, le=2040),
+        Flag("Canny: least gradient of at least one pixel of each edge.", metavar="X"),
+    ] = 200
+    canny_intensity: Annotated[Factor, Flag("Canny: brightness of edges, 1 is white.", metavar="X")] = 1
+    depth_range: Annotated[
+        Literal["clip", "frame"],
+        Flag(
+            "Depth: black and white are the farthest and the nearest pixel of the clip, or of each frame, "
+            "which flickers."
+        ),
+    ] = "clip"
+    depth_contrast: Annotated[
+        Factor, Flag("Depth: factor on the distance from middle grey.", metavar="X")
+    ] = 1
+    motion_strength: Annotated[
+        Factor,
+        Flag("Flow: factor on the motion; at 1 the fastest of the clip has pure colours.", metavar="X"),
+    ] = 1
+    pose_parts: Annotated[
+        tuple[Literal["body", "hands", "face"], ...],
+        MANY,
+        Field(min_length=1),
+        Flag(
+            "Pose: what is drawn of people: body, hands, face; repeatable.",
+            name="pose_part",
+            metavar="PART",
+            choices=("body", "hands", "face"),
+        ),
+    ] = ("body", "face")
+
+
+READ_BY: Mapping[str, str] = {
+    "canny_low": "canny",
+    "canny_high": "canny",
+    "canny_intensity": "canny",
+    "depth_range": "depth",
+    "depth_contrast": "depth",
+    "motion_strength": "flow",
+    "pose_parts": "pose",
+}
+"""The kind that reads each field of `PictureOptions`."""
+
+
+def unread(field: str, kind: str, engine: str) -> str | None:
+    """Why pictures of a kind by an engine do not depend on a field of `PictureOptions`; None if they do."""
+    if READ_BY[field] != kind:
+        return f"it is for {READ_BY[field]}, not for {kind}"
+    if field in ("canny_low", "canny_high") and engine != CLASSIC:
+        return f"engine {engine!r} has no thresholds"
+    return None
