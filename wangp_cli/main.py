@@ -29,7 +29,7 @@ COMMANDS = {
     "join": "Join clips with generated frames.",
     "edit": "Regenerate portions of a video; all other frames stay unchanged.",
     "inpaint": "Inpaint a range of frames or a masked region; every other pixel stays unchanged.",
-    "preprocess": "Make control pictures of a video or image: edges, depth, optical flow, poses, line drawings or luma.",
+    "preprocess": "Make control pictures of a video or image: edges, depth, flow, poses, lines or luma.",
     "decode": "Decode latents that were kept when the decoding of a result failed.",
     "batch": "Run many tasks with models kept loaded; flags are defaults for all.",
     "show": "Show the facts of a file and the request it was made with.",

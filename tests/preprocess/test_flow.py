@@ -53,6 +53,10 @@ def test_noise_of_a_still_clip_is_pale() -> None:
     assert to_the_right([0.1]) == [[255, 229, 229]] * 2
 
 
+def test_a_single_frame_does_not_move() -> None:
+    assert to_the_right([]) == [[255, 255, 255]]
+
+
 def test_strength_changes_the_pictures() -> None:
     t, y, x = np.mgrid[:3, :48, :64]
     # All of it moves to the right by two pixels per frame.

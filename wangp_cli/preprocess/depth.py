@@ -42,12 +42,12 @@ def depth_pictures(
     if range_of == "frame":
         yield from (_picture(one, float(one.min()), float(one.max()), contrast) for one in maps)
         return
-    with MapSpool(scratch, np.float32) as spool:
-        low, high = np.inf, -np.inf
-        for one in maps:
-            low, high = min(low, float(one.min())), max(high, float(one.max()))
-            spool.add(one)
-        yield from (_picture(one, low, high, contrast) for one in spool)
+    spool = MapSpool(scratch, np.float32)
+    low, high = np.inf, -np.inf
+    for one in maps:
+        low, high = min(low, float(one.min())), max(high, float(one.max()))
+        spool.add(one)
+    yield from (_picture(one, low, high, contrast) for one in spool)
 
 
 def _picture(depth: NDArray[np.float32], low: float, high: float, contrast: float) -> NDArray[np.uint8]:

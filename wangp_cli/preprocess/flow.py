@@ -39,7 +39,7 @@ def flow_pictures(
     `strength` changes them; motion that is faster than that is drawn as that.
 
     Args:
-        pieces: `[t, H, W, 3]` each; together at least two frames.
+        pieces: `[t, H, W, 3]` each; a single frame has no motion.
         flow_between: gives the flow between two of them.
         strength: factor on every vector.
         scratch: folder for the flow of the clip.
@@ -47,26 +47,32 @@ def flow_pictures(
     Yields:
         uint8 `[1, H, W, 3]`, one for each frame.
     """
-    with MapSpool(scratch, np.float16) as flows:
-        reference = SLOWEST_REFERENCE
-        for flow in _flows(pieces, flow_between):
-            speeds = np.hypot(flow[..., 0], flow[..., 1])
-            reference = max(reference, float(np.percentile(speeds, FASTEST_SHARE)))
-            flows.add(flow)
-        for index, flow in enumerate(flows):
-            picture = flow_colours(flow * np.float32(strength / reference))[None]
-            if index == 0:
-                yield picture
-            yield picture
+    flows = MapSpool(scratch, np.float16)
+    reference = SLOWEST_REFERENCE
+    for flow in _flows(pieces, flow_between):
+        speeds = np.hypot(flow[..., 0], flow[..., 1])
+        reference = max(reference, float(np.percentile(speeds, FASTEST_SHARE)))
+        flows.add(flow)
+    for flow in flows:
+        yield flow_colours(flow.astype(np.float32) * np.float32(strength / reference))[None]
 
 
 def _flows(pieces: Iterable[Frames], flow_between: FlowBetween) -> Iterator[Flow]:
+    """One flow for each frame: to it from the one before; that of the second also for the first."""
     before: Frames | None = None
+    count = 0
     for frame in (frame for piece in pieces for frame in piece):
         if before is not None:
             still = np.array_equal(before, frame)
-            yield np.zeros((*frame.shape[:2], 2), np.float32) if still else flow_between(before, frame)
-        before = frame
+            flow = _no_flow(frame) if still else flow_between(before, frame)
+            yield from [flow] * (2 if count == 1 else 1)
+        before, count = frame, count + 1
+    if before is not None and count == 1:
+        yield _no_flow(before)
+
+
+def _no_flow(frame: Frames) -> Flow:
+    return np.zeros((*frame.shape[:2], 2), np.float32)
 
 
 def flow_colours(flow: Flow) -> NDArray[np.uint8]:

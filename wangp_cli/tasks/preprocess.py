@@ -15,7 +15,6 @@ from wangp_cli.tasks.engines import AUTO, EngineChoice, EngineName
 from wangp_cli.tasks.fields import Flag, Input, Rate, Size, Spec, size_of
 from wangp_cli.tasks.planned import Fit
 from wangp_cli.tasks.render import Shape
-from wangp_cli.tasks.task import NAME
 from wangp_cli.tasks.tool import ResultShape, Tool
 
 
@@ -52,11 +51,13 @@ class PictureShape(Spec):
 
 
 class Preprocess(PictureOptions, PictureShape, PictureInput, Tool):
-    """Make control pictures of a video or image: edges, depth, optical flow, poses, line drawings or luma."""
+    """Make control pictures of a video or image: edges, depth, flow, poses, lines or luma."""
 
     run: ClassVar[str] = "wangp_cli.workflows.preprocess:run"
     type: Literal["preprocess"] = "preprocess"
-    name: Annotated[str, NAME] = "{input}_{kind}"
+    name: Annotated[
+        str, Flag("Template of file names: {input} {kind} {index} {date} ...", metavar="TEMPLATE")
+    ] = "{input}_{kind}"
 
     def name_fields(self, index: int) -> dict[str, Any]:
         """What the template of the file name may hold."""

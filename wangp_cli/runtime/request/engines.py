@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from wangp_cli.errors import RequestError, nearest
+from wangp_cli.errors import ModelError, RequestError, nearest
 from wangp_cli.notices import Notice
 from wangp_cli.runtime.weights.locate import present
 from wangp_cli.tasks.engines import AUTO, EngineChoice
@@ -38,6 +38,7 @@ def choose_engines(task: Task, session: Session) -> ChosenEngines:
 
     Raises:
         RequestError: there is no such engine; names the field.
+        ModelError: no model of the catalogue fits, and there is no method without weights.
     """
     chosen = ChosenEngines({}, {}, [])
     for field, choice in task.engines().items():
@@ -91,6 +92,11 @@ def _best(choice: EngineChoice, catalogue: Catalogue, models_dir: Path) -> tuple
     if here := next((spec for spec in models if present(spec, models_dir)), None):
         return here.name, "the best whose weights are on this machine"
     if choice.builtin is None:
+        if not models:
+            raise ModelError(
+                f"the catalogue has no {choice.kind} of {' or '.join(choice.architectures)}",
+                hint="wangp models add NAME FILE",
+            )
         # Its weights are missing, which the run reports before anything is made.
         return models[0].name, "the best"
     if not models:
