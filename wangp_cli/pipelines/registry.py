@@ -28,7 +28,9 @@ Tools = Mapping[str, str | LoadTool]
 """The `load` of each architecture of auxiliary networks, or its place as `module:function`."""
 TOOLS: Mapping[str, str] = MappingProxyType(
     {
+        "dwpose": "wangp_cli.pipelines.tools.pose:load",
         "esrgan": "wangp_cli.pipelines.tools.esrgan:load",
+        "line_art": "wangp_cli.pipelines.tools.line_art:load",
         "matanyone": "wangp_cli.pipelines.tools.matanyone:load",
         "raft": "wangp_cli.pipelines.tools.raft:load",
         "rife": "wangp_cli.pipelines.tools.rife:load",

@@ -65,8 +65,8 @@ def test_safetensors_and_keys_of_wrapped_networks_serve_as_well(
     path = tmp_path / "lines.safetensors"
     save_file({f"module.{key}": value for key, value in network.state_dict().items()}, path)
     frames = moving(1, 32, 32)
-    lines = [load(SPEC, weights(each), "cpu", "float32").lines(frames) for each in (file, path)]
-    assert np.array_equal(*lines)
+    first, second = (load(SPEC, weights(each), "cpu", "float32").lines(frames) for each in (file, path))
+    assert np.array_equal(first, second)
 
 
 def test_files_of_other_networks_are_refused(network: LineArt, file: Path, tmp_path: Path) -> None:
