@@ -13,9 +13,10 @@ import torch
 
 from tests.conftest import Run
 from tests.support.clips import moving
+from tests.support.damaged_files import intra_clip, wipe
 from tests.support.media_files import picture
 from tests.support.planned_videos import clip
-from wangp_cli.errors import ModelError, RequestError
+from wangp_cli.errors import DamagedMediaError, ModelError, RequestError
 from wangp_cli.media.clip import as_uint8
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read_video import read_video
@@ -100,6 +101,16 @@ def test_size_and_rate_change_before_the_pictures_are_made(session: Session, los
     assert (facts.width, facts.height, facts.frames, facts.fps) == (32, 32, 3, Fraction(8))
     # The bars above and below are edges, so they were there before.
     assert read_video(output).frames[0, 4].any()
+
+
+@pytest.mark.parametrize("rate", [None, "4"])
+def test_frames_before_damage_are_kept(session: Session, tmp_path: Path, rate: str | None) -> None:
+    video = intra_clip(tmp_path / "a.mp4", 24)
+    wipe(video, [20, 22])
+    outcome = made(session, kind="gray", input=video, output=tmp_path / "b.mkv", fps=rate)
+    assert isinstance(outcome.error, DamagedMediaError)
+    assert "'a.mp4' is damaged at frame 20" in outcome.error.message
+    assert probe(tmp_path / "b_partial.mkv").frames == (10 if rate else 20)
 
 
 def test_motion_is_drawn_by_its_strength(session: Session, lossless: Path) -> None:

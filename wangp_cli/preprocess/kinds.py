@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from wangp_cli.media.clip import Frames, as_float
 from wangp_cli.preprocess.canny import canny
 from wangp_cli.preprocess.depth import DepthRange, depth_pictures
-from wangp_cli.preprocess.flow import flow_pictures
+from wangp_cli.preprocess.flow import FlowBetween, flow_pictures
 from wangp_cli.preprocess.pose.draw import PosePart, draw_people
 from wangp_cli.preprocess.pose.keypoints import People
 
@@ -40,13 +40,6 @@ class LineNetwork(Protocol):
 
     def lines(self, frames: Frames) -> NDArray[np.float32]:
         """The lines of RGB frames `[t, H, W, 3]`: `[t, H, W]` in [0, 1], 0 is a line, 1 is paper."""
-
-
-class FlowNetwork(Protocol):
-    """Estimates optical flow."""
-
-    def flow(self, first: Frames, second: Frames) -> NDArray[np.float32]:
-        """The flow from one RGB frame `[H, W, 3]` to another: `[H, W, 2]`, pixels to the right and down."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,10 +117,9 @@ def _depth(
 
 
 def _flow(
-    pieces: Iterator[Frames], settings: PictureSettings, network: FlowNetwork | None, scratch: Path | None
+    pieces: Iterator[Frames], settings: PictureSettings, network: FlowBetween | None, scratch: Path | None
 ) -> Pictures:
-    between = _classic_flow if network is None else network.flow
-    return flow_pictures(pieces, between, strength=settings.motion_strength, scratch=scratch)
+    return flow_pictures(pieces, network or _classic_flow, strength=settings.motion_strength, scratch=scratch)
 
 
 def _classic_flow(first: Frames, second: Frames) -> NDArray[np.float32]:

@@ -29,7 +29,7 @@ class PictureInput(Spec):
             "(scribble) or luma (gray)."
         ),
     ]
-    input: Annotated[Path, Input(("video", "image")), Flag("Video or image.")]
+    input: Annotated[Path, Input(("video", "image"), until_damage=True), Flag("Video or image.")]
     engine: Annotated[
         EngineName,
         Flag("Engine: auto, classic (canny and flow) or a model.", metavar="NAME", complete="models"),

@@ -70,14 +70,20 @@ def clip_frames(
     numbers = list(range(first, end))
     if facts.fps is not None and facts.fps != fps:
         numbers = resample_frame_indices(facts.frames, facts.fps, end, fps, "hold")[first:]
-    for piece in frames_at(path, numbers):
+    for piece in frames_at(path, numbers, whole=facts.damage is None):
         yield fit(to_rgb(piece), *size, framing)
 
 
-def frames_at(path: Path, numbers: Sequence[int]) -> Iterator[Frames]:
-    """Frames of a video at non-decreasing indices, in pieces."""
+def frames_at(path: Path, numbers: Sequence[int], *, whole: bool = True) -> Iterator[Frames]:
+    """Frames of a video at non-decreasing indices, in pieces.
+
+    Args:
+        path: of the video.
+        numbers: indices, at least one.
+        whole: refuse a file that is cut off.
+    """
     position = numbers[0]
-    for piece in stream_video(path, start=position, count=numbers[-1] + 1 - position):
+    for piece in stream_video(path, start=position, count=numbers[-1] + 1 - position, whole=whole):
         own = [number - position for number in numbers if position <= number < position + len(piece)]
         position += len(piece)
         if own:
