@@ -14,6 +14,7 @@ import torch
 from tests.conftest import Run
 from tests.support.clips import moving
 from tests.support.damaged_files import intra_clip, wipe
+from tests.support.depth_anything import write_depth_anything
 from tests.support.media_files import picture
 from tests.support.planned_videos import clip
 from wangp_cli.errors import DamagedMediaError, ModelError, RequestError
@@ -141,6 +142,38 @@ def test_lines_are_drawn_by_the_network_of_the_catalogue(session: Session, lossl
     # That the network is there does not change what canny is.
     manifest = manifest_of(made(session, kind="canny", input=lossless, output=edges, overwrite=True))
     assert manifest["inputs"]["engines"] == {"engine": "classic"}
+
+
+def test_depth_and_poses_are_drawn_by_networks_of_a_user(
+    home: Path, lossless: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    from tests.support.onnx_pose import write_detector, write_estimator
+
+    write_depth_anything(home / "depth")
+    detector, estimator = write_detector(home / "d.onnx"), write_estimator(home / "p.onnx")
+    entries = {
+        "my-depth": {"architecture": "depth_anything", "source": {"folder": str(home / "depth")}},
+        "my-pose": {
+            "architecture": "dwpose",
+            "source": {"file": str(estimator), "modules": {"detector": [str(detector)]}},
+        },
+    }
+    models = {name: {"title": name, "kind": "preprocessor", **entry} for name, entry in entries.items()}
+    (home / "config" / "models").mkdir(parents=True)
+    (home / "config" / "models" / "mine.yaml").write_text(json.dumps({"models": models}))
+    monkeypatch.setenv("WANGP_CONFIG_DIR", str(home / "config"))
+    session = bootstrap.start([])
+    for kind in ("depth", "pose"):
+        output = lossless.with_name(f"{kind}.mkv")
+        # Those of the catalogue are not here, so `auto` takes the user's.
+        manifest = manifest_of(made(session, kind=kind, input=lossless, output=output))
+        assert manifest["inputs"]["engines"] == {"engine": f"my-{kind}"}
+        frames = read_video(output).frames
+        assert frames.shape == (6, 48, 64, 3)
+        # At this size limbs are finer than a pixel.
+        assert np.ptp(frames) > (100 if kind == "depth" else 10)
 
 
 @pytest.mark.parametrize(

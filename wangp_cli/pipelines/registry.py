@@ -28,6 +28,7 @@ Tools = Mapping[str, str | LoadTool]
 """The `load` of each architecture of auxiliary networks, or its place as `module:function`."""
 TOOLS: Mapping[str, str] = MappingProxyType(
     {
+        "depth_anything": "wangp_cli.pipelines.tools.depth:load",
         "dwpose": "wangp_cli.pipelines.tools.pose:load",
         "esrgan": "wangp_cli.pipelines.tools.esrgan:load",
         "line_art": "wangp_cli.pipelines.tools.line_art:load",
