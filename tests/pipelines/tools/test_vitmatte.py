@@ -1,0 +1,105 @@
+"""ViTMatte on a tiny checkpoint, against the stock model and its processor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers.models.vitmatte.image_processing_pil_vitmatte import VitMatteImageProcessorPil
+
+from tests.support import tiny_sam
+from wangp_cli.errors import ModelError
+from wangp_cli.matting.matter import Alpha, Mask
+from wangp_cli.media.clip import Frames
+from wangp_cli.models import ModelSpec, Source
+from wangp_cli.pipelines.base import Weights
+from wangp_cli.pipelines.tools import vitmatte
+from wangp_cli.pipelines.tools.vitmatte import RefinedMatter, Refiner, inputs, trimap
+
+HEIGHT, WIDTH = 72, 100
+SPEC = ModelSpec(name="tiny", title="Tiny", kind="matting", architecture="vitmatte", source=Source())
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny checkpoint."""
+    return tiny_sam.save("vitmatte", tmp_path_factory.mktemp("vitmatte"))
+
+
+@pytest.fixture(scope="session")
+def refiner(folder: Path) -> Refiner:
+    """The loaded checkpoint."""
+    return vitmatte.load(SPEC, Weights(folder=folder), "cpu", "float32")
+
+
+@pytest.fixture
+def frames() -> Frames:
+    """Noise of three frames."""
+    return np.random.default_rng(0).integers(0, 256, (3, HEIGHT, WIDTH, 3), dtype=np.uint8)
+
+
+def disc(radius: float = 22) -> Mask:
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    return (((x - 50) ** 2 + (y - 36) ** 2) < radius**2).astype(np.float32)
+
+
+def test_the_band_along_the_edge_is_unknown() -> None:
+    mask = np.zeros((20, 40), np.float32)
+    mask[:, 20:] = 1
+    expected = np.full(40, vitmatte.UNKNOWN)
+    expected[:17], expected[23:] = vitmatte.BACKGROUND, vitmatte.FOREGROUND
+    np.testing.assert_array_equal(trimap(mask, 3), np.tile(expected, (20, 1)))
+    mask[5, 35] = 0.5
+    assert (trimap(mask, 3)[2:9, 35] == vitmatte.UNKNOWN).all()
+
+
+def test_the_network_sees_what_the_stock_processor_gives(frames: Frames) -> None:
+    known = trimap(disc(), 3)
+    stock = VitMatteImageProcessorPil()(frames[0], known, return_tensors="pt").pixel_values
+    assert stock.shape == (1, 4, 96, 128)
+    torch.testing.assert_close(inputs(frames[0], known), stock.float(), atol=1e-6, rtol=0)
+
+
+def test_the_edge_is_the_networks_and_the_rest_is_certain(
+    refiner: Refiner, folder: Path, frames: Frames
+) -> None:
+    from transformers import VitMatteForImageMatting
+
+    alpha = refiner.refine(frames[0], disc())
+    known = trimap(disc(), round(HEIGHT / 48))
+    model = VitMatteForImageMatting.from_pretrained(folder).eval()
+    with torch.no_grad():
+        stock = model(inputs(frames[0], known)).alphas[0, 0, :HEIGHT, :WIDTH].numpy()
+    unknown = known == vitmatte.UNKNOWN
+    np.testing.assert_array_equal(alpha[unknown], stock[unknown])
+    assert set(np.unique(alpha[~unknown])) == {0, 1}
+    assert alpha[unknown].std() > 0.01
+    other = refiner.refine(frames[1], disc())
+    assert np.abs(other - alpha)[unknown].mean() > 0.01
+
+
+def test_a_frame_without_an_edge_stays_certain(refiner: Refiner, frames: Frames) -> None:
+    assert not refiner.refine(frames[0], np.zeros((HEIGHT, WIDTH), np.float32)).any()
+    assert refiner.refine(frames[0], np.ones((HEIGHT, WIDTH), np.float32)).all()
+
+
+def test_a_matter_is_refined_frame_by_frame(refiner: Refiner, frames: Frames) -> None:
+    class Growing:
+        """Discs that grow; it reads two frames ahead and gives several at once."""
+
+        def mattes(self, frames: Iterable[Frames], key_masks: Mapping[int, Mask]) -> Iterator[Alpha]:
+            count = sum(map(len, frames))
+            yield np.stack([disc(10 + 5 * number) for number in range(count)])[..., None]
+
+    got = list(RefinedMatter(Growing(), refiner).mattes([frames[:1], frames[1:]], {}))
+    expected = [refiner.refine(frame, disc(10 + 5 * number)) for number, frame in enumerate(frames)]
+    np.testing.assert_array_equal(np.concatenate(got)[..., 0], np.stack(expected))
+
+
+def test_a_folder_of_another_model_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "sam2_video"}')
+    with pytest.raises(ModelError, match="holds a model of type sam2_video; vitmatte is wanted"):
+        vitmatte.load(SPEC, Weights(folder=tmp_path), "cpu", "float32")

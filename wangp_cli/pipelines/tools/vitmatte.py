@@ -1,0 +1,129 @@
+"""ViTMatte: soft edges for a matte, frame by frame, from a band along its edge where nothing is certain."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from wangp_cli.errors import ModelError
+from wangp_cli.matting.matter import Alpha, Mask, Matter
+from wangp_cli.matting.morphology import erode
+from wangp_cli.media.clip import Frames, as_float
+from wangp_cli.pipelines.checkpoints.pretrained import load_tool, model_type
+
+if TYPE_CHECKING:
+    from wangp_cli.models import ModelSpec
+    from wangp_cli.pipelines.base import Weights
+    from wangp_cli.tasks.runtime import Dtype
+
+BACKGROUND, UNKNOWN, FOREGROUND = 0, 128, 255
+CERTAIN = 0.95
+"""From this alpha on, a pixel away from the edge is all foreground; below 1 minus this, all background."""
+BAND = 1 / 48
+"""How far the uncertain band reaches to each side of the edge, in parts of the shorter side of the frame."""
+STEP = 32
+"""Width and height of what the network sees are multiples of it."""
+
+
+def load(_spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> Refiner:
+    """The loader of the architecture `vitmatte`.
+
+    Raises:
+        ModelError: the folder holds another model, or its weights are missing or broken.
+    """
+    if (kind := model_type(weights.folder)) != "vitmatte":
+        raise ModelError(
+            f"{weights.folder} holds a model of type {kind}; vitmatte is wanted",
+            hint="a repository like hustvl/vitmatte-small-composition-1k",
+        )
+    from transformers import VitMatteForImageMatting
+
+    return Refiner(load_tool(VitMatteForImageMatting, weights.folder, getattr(torch, dtype), device))
+
+
+class Refiner:
+    """A loaded model.
+
+    Args:
+        model: `VitMatteForImageMatting`.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def refine(self, frame: NDArray[Any], alpha: Mask) -> Mask:
+        """The alpha of one frame with the model's values along its edge.
+
+        Args:
+            frame: `[H, W, 3]`, any dtype of `Frames`.
+            alpha: float32 `[H, W]` in [0, 1], a mask or a matte.
+
+        Returns:
+            float32 `[H, W]` in [0, 1]: 0 and 1 away from the edge.
+        """
+        known = trimap(alpha, max(1, round(min(alpha.shape) * BAND)))
+        certain = (known == FOREGROUND).astype(np.float32)
+        unknown = known == UNKNOWN
+        if not unknown.any():
+            return certain
+        height, width = alpha.shape
+        with torch.inference_mode():
+            pixels = inputs(frame, known).to(self._model.device, self._model.dtype)
+            found = self._model(pixels).alphas[0, 0, :height, :width].float().cpu().numpy()
+        return np.where(unknown, found, certain).astype(np.float32)
+
+
+class RefinedMatter:
+    """A `Matter` whose alpha is refined, frame by frame."""
+
+    def __init__(self, matter: Matter, refiner: Refiner) -> None:
+        self._matter, self._refiner = matter, refiner
+
+    def mattes(self, frames: Iterable[Frames], key_masks: Mapping[int, Mask]) -> Iterator[Alpha]:
+        """Alpha of every frame; see `Matter`."""
+        waiting: deque[NDArray[Any]] = deque()
+
+        def remembered() -> Iterator[Frames]:
+            for piece in frames:
+                waiting.extend(piece)
+                yield piece
+
+        for alphas in self._matter.mattes(remembered(), key_masks):
+            for alpha in alphas[..., 0]:
+                yield self._refiner.refine(waiting.popleft(), alpha)[None, :, :, None]
+
+
+def trimap(alpha: Mask, band: int) -> NDArray[np.uint8]:
+    """What of a frame is foreground, background and unknown.
+
+    Args:
+        alpha: float32 `[H, W]` in [0, 1].
+        band: pixels to each side of the edge that are unknown.
+
+    Returns:
+        uint8 `[H, W]` of `FOREGROUND`, `BACKGROUND` and `UNKNOWN`.
+    """
+    size = 2 * band + 1
+    foreground = erode((alpha >= CERTAIN).astype(np.float32), size)
+    background = erode((alpha <= 1 - CERTAIN).astype(np.float32), size)
+    known = np.where(foreground > 0, FOREGROUND, np.where(background > 0, BACKGROUND, UNKNOWN))
+    return known.astype(np.uint8)
+
+
+def inputs(frame: NDArray[Any], known: NDArray[np.uint8]) -> torch.Tensor:
+    """A frame and its trimap as the network takes them.
+
+    Returns:
+        float32 `[1, 4, H, W]`: RGB in [-1, 1] and the trimap in [0, 1], padded with zeros at the right and at
+        the bottom to multiples of `STEP`.
+    """
+    rgb = torch.from_numpy(as_float(frame)).permute(2, 0, 1) * 2 - 1
+    pixels = torch.cat([rgb, torch.from_numpy(known)[None].float() / 255])[None]
+    height, width = known.shape
+    return functional.pad(pixels, (0, -width % STEP, 0, -height % STEP))
