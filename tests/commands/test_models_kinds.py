@@ -109,6 +109,18 @@ def test_a_matting_network_is_listed_fetched_verified_and_removed(
     assert not facts(wangp, "cutout")["present"]
 
 
+def test_a_folder_of_transformers_is_fetched_without_other_forms_of_its_weights(
+    wangp: Call, hub: Hub, models: Path
+) -> None:
+    names = ["config.json", "merges.txt", "model.safetensors", "processor_config.json", "tokenizer.json"]
+    layout = {name: WEIGHTS if name.endswith("safetensors") else b"{}" for name in names}
+    hub.put("facebook/sam3", layout | {"sam3.pt": b"no", "README.md": b"no"})
+    wangp("fetch", "sam3")
+    assert sorted(hub.downloads()) == names
+    assert wangp("show", "sam3", "--json").json()["licence_note"]
+    assert (models / "facebook--sam3" / "tokenizer.json").read_bytes() == b"{}"
+
+
 def test_a_changed_file_is_found_and_fetched_again(wangp: Call, hub: Hub, models: Path) -> None:
     wangp("fetch", "cutout")
     file = models / "owner--cutout" / "cutout.safetensors"

@@ -37,6 +37,7 @@ TOOLS: Mapping[str, str] = MappingProxyType(
         "rife": "wangp_cli.pipelines.tools.rife:load",
         "sam2": "wangp_cli.pipelines.tools.sam.load:load",
         "sam3": "wangp_cli.pipelines.tools.sam.load:load",
+        "vitmatte": "wangp_cli.pipelines.tools.vitmatte:load",
     }
 )
 """The architectures of auxiliary networks that wangp ships with."""

@@ -43,7 +43,7 @@ def frames() -> Frames:
 
 def disc(radius: float = 22) -> Mask:
     y, x = np.mgrid[:HEIGHT, :WIDTH]
-    return (((x - 50) ** 2 + (y - 36) ** 2) < radius**2).astype(np.float32)
+    return np.asarray((x - 50) ** 2 + (y - 36) ** 2 < radius**2, np.float32)
 
 
 def test_the_band_along_the_edge_is_unknown() -> None:
@@ -88,13 +88,13 @@ def test_a_frame_without_an_edge_stays_certain(refiner: Refiner, frames: Frames)
 
 def test_a_matter_is_refined_frame_by_frame(refiner: Refiner, frames: Frames) -> None:
     class Growing:
-        """Discs that grow; it reads two frames ahead and gives several at once."""
+        """Discs that grow from the key mask on; it reads two frames ahead and gives several at once."""
 
         def mattes(self, frames: Iterable[Frames], key_masks: Mapping[int, Mask]) -> Iterator[Alpha]:
-            count = sum(map(len, frames))
-            yield np.stack([disc(10 + 5 * number) for number in range(count)])[..., None]
+            discs = [disc(10 + 5 * number) for number in range(1, sum(map(len, frames)))]
+            yield np.stack([key_masks[0], *discs])[..., None]
 
-    got = list(RefinedMatter(Growing(), refiner).mattes([frames[:1], frames[1:]], {}))
+    got = list(RefinedMatter(Growing(), refiner).mattes([frames[:1], frames[1:]], {0: disc(10)}))
     expected = [refiner.refine(frame, disc(10 + 5 * number)) for number, frame in enumerate(frames)]
     np.testing.assert_array_equal(np.concatenate(got)[..., 0], np.stack(expected))
 

@@ -68,7 +68,7 @@ class Refiner:
             float32 `[H, W]` in [0, 1]: 0 and 1 away from the edge.
         """
         known = trimap(alpha, max(1, round(min(alpha.shape) * BAND)))
-        certain = (known == FOREGROUND).astype(np.float32)
+        certain: Mask = (known == FOREGROUND).astype(np.float32)
         unknown = known == UNKNOWN
         if not unknown.any():
             return certain
@@ -76,7 +76,8 @@ class Refiner:
         with torch.inference_mode():
             pixels = inputs(frame, known).to(self._model.device, self._model.dtype)
             found = self._model(pixels).alphas[0, 0, :height, :width].float().cpu().numpy()
-        return np.where(unknown, found, certain).astype(np.float32)
+        certain[unknown] = found[unknown]
+        return certain
 
 
 class RefinedMatter:
