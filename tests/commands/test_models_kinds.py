@@ -169,10 +169,8 @@ def test_the_list_can_be_of_one_kind(wangp: Call) -> None:
     assert "invalid value for '--kind'" in wangp("list", "--kind", "x", code=2).stderr.lower()
 
 
-@pytest.mark.parametrize("command", ["prepare", "convert"])
-def test_only_diffusion_models_are_rewritten(wangp: Call, command: str, tmp_path: Path) -> None:
-    target = [tmp_path / "out"] if command == "convert" else []
-    assert "is of kind matting" in wangp(command, "cutout", *target, code=2).stderr
+def test_only_diffusion_models_are_prepared(wangp: Call) -> None:
+    assert "is of kind matting" in wangp("prepare", "cutout", code=2).stderr
 
 
 def test_a_network_of_a_tool_generates_nothing(make: Make, config: Path) -> None:

@@ -17,8 +17,9 @@ from wangp_cli.commands import _complete
 from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._models import Json, ModelsContext, models_context
 from wangp_cli.commands._models_definition import DefinedModel, find_definition
+from wangp_cli.commands._models_tools import find_tool, tool_entry, unwritable
 from wangp_cli.commands._table import write_json
-from wangp_cli.errors import ConflictError, ModelError, NoSpaceError, RequestError
+from wangp_cli.errors import ConflictError, ModelError, RequestError
 from wangp_cli.files.atomic import write_atomic
 from wangp_cli.models import ModelSpec
 from wangp_cli.runtime import bootstrap
@@ -57,7 +58,7 @@ def add_command(
         list[str],
         typer.Argument(
             help="Files of the transformer, such as a base and a VACE module; or hf://owner/name/path; or a "
-            "model definition of WanGP (JSON)."
+            "model definition of WanGP (JSON); or the file of a tool's network, such as flownet.pkl."
         ),
     ],
     second: Annotated[
@@ -83,6 +84,9 @@ def add_command(
             raise ConflictError(f"name: there is a model {name!r} already", hint=hint)
         if os.path.lexists(entry_file) and not is_sole_model:
             raise ConflictError(f"name: {entry_file} holds other models", hint="take another name")
+        if tool := find_tool(local, files, like, allow_pickle=allow_pickle):
+            _add_tool(tool, name, entry_file, second or [], json=json)
+            return
         added = _added(local, name, files, second or [], like, allow_pickle=allow_pickle)
         if added.loras:
             _write_accelerator(local, name, added.loras)
@@ -94,6 +98,17 @@ def add_command(
         for notice in added.notices:
             show_note(notice)
         write_line(f"{name} works as {added.base.name}; its entry is {entry_file}")
+
+
+def _add_tool(tool: ModelSpec, name: str, entry_file: Path, second: list[str], *, json: bool) -> None:
+    """Write the entry of a tool's network."""
+    if second:
+        raise RequestError("second", f"{tool.name!r} is of kind {tool.kind}, which has one network")
+    _write_yaml(entry_file, {"models": {name: tool_entry(tool, name)}})
+    if json:
+        write_json({"model": name, "like": tool.name, "entry": str(entry_file)})
+        return
+    write_line(f"{name} works as {tool.name}; its entry is {entry_file}")
 
 
 def _added(
@@ -159,12 +174,6 @@ def _write_yaml(file: Path, document: Mapping[str, Any]) -> None:
         write_atomic(file, yaml.safe_dump(document, sort_keys=False))
     except OSError as error:
         raise unwritable(file, error) from None
-
-
-def unwritable(path: Path, error: OSError) -> NoSpaceError:
-    return NoSpaceError(
-        f"{path} cannot be written: {error.strerror}", hint="name another folder, or free some space"
-    )
 
 
 def absolute(files: Sequence[str]) -> list[str]:

@@ -11,7 +11,8 @@ import typer
 from wangp_cli.commands import _complete
 from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._models import Json, ModelsContext, ModelsDir, Name, models_context
-from wangp_cli.commands._models_add import AllowPickle, Like, Overwrite, absolute, base_model, unwritable
+from wangp_cli.commands._models_add import AllowPickle, Like, Overwrite, absolute, base_model
+from wangp_cli.commands._models_tools import convert_tool, find_tool, unwritable
 from wangp_cli.commands._table import write_json
 from wangp_cli.commands._transfer import show_transfer
 from wangp_cli.errors import ConflictError, ModelError, RequestError
@@ -34,18 +35,31 @@ def convert_command(
             help="Name of a model in files, a file, or a folder of files.", autocompletion=_complete.models
         ),
     ],
-    folder: Annotated[Path, typer.Argument(help="Folder to write.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder to write; of the network of a tool, the .safetensors file.")
+    ],
     like: Like = None,
-    dtype: AsDtype = "bfloat16",
+    dtype: Annotated[
+        Dtype | None,
+        typer.Option(
+            "--dtype",
+            help="Dtype of the transformers and the text encoder, bfloat16 by default; of the network of a "
+            "tool, that of its file by default.",
+        ),
+    ] = None,
     allow_pickle: AllowPickle = False,
     overwrite: Overwrite = False,
     json: Json = False,
     models_dir: ModelsDir = None,
 ) -> None:
-    """Convert a model in files to a folder in diffusers layout; a second call resumes."""
+    """Convert a model in files to a folder in diffusers layout, or the network of a tool to safetensors."""
     with report_errors():
         local = models_context(models_dir)
         folder = folder.expanduser()
+        if tool := _tool_or_file(local, model, like, allow_pickle=allow_pickle):
+            convert_tool(tool, folder, dtype, local.models_dir, overwrite=overwrite)
+            _print_written(folder, json=json)
+            return
         if folder.exists() and not overwrite:
             raise ConflictError(f"folder: {folder} exists", hint="--overwrite replaces it")
         if folder.exists() and not _is_model_folder(folder):
@@ -53,15 +67,23 @@ def convert_command(
                 f"folder: {folder} is not a model in diffusers layout", hint="name another folder"
             )
         spec = _model_or_file(local, model, like, allow_pickle=allow_pickle)
-        if not spec.is_diffusion:
-            raise _not_diffusion(spec)
         if not spec.source.file:
             raise RequestError("model", f"{spec.name!r} is in diffusers layout already")
         weights = locate.locate(spec, local.models_dir)
         _check_outside(folder, weights)
         replace = _is_model_folder if overwrite else _is_empty
-        _convert(weights, folder.absolute(), dtype, may_replace=replace, all_parts=False)
-        _print_folder(folder, json=json)
+        _convert(weights, folder.absolute(), dtype or "bfloat16", may_replace=replace, all_parts=False)
+        _print_written(folder, json=json)
+
+
+def _tool_or_file(
+    local: ModelsContext, model: str, like: str | None, *, allow_pickle: bool
+) -> ModelSpec | None:
+    """The tool of a name, or that of the file of that path; None if it is none."""
+    if model in local.catalogue.names or not Path(model).expanduser().exists():
+        spec = local.catalogue.get(model)
+        return None if spec.is_diffusion else spec
+    return find_tool(local, [model], like, allow_pickle=allow_pickle)
 
 
 def _check_outside(folder: Path, weights: Weights) -> None:
@@ -115,19 +137,22 @@ def prepare_command(
         folder = prepared.folder_of(spec, local.models_dir, dtype)
         if overwrite or not prepared.find(spec, local.models_dir, dtype, weights):
             _convert(weights, folder, dtype, may_replace=prepared.is_prepared, all_parts=True)
-        _print_folder(folder, json=json)
+        _print_written(folder, json=json)
 
 
 def _not_diffusion(spec: ModelSpec) -> RequestError:
-    return RequestError("model", f"{spec.name!r} is of kind {spec.kind}, only diffusion models are converted")
+    return RequestError("model", f"{spec.name!r} is of kind {spec.kind}, only diffusion models are prepared")
 
 
-def _print_folder(folder: Path, *, json: bool) -> None:
-    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+def _print_written(path: Path, *, json: bool) -> None:
+    """Print the folder or file that was written."""
+    folder = path if path.is_dir() else None
+    files = folder.rglob("*") if folder else [path]
     if json:
-        write_json({"folder": str(folder.absolute()), "bytes": size})
+        size = sum(file.stat().st_size for file in files if file.is_file())
+        write_json({"folder" if folder else "file": str(path.absolute()), "bytes": size})
     else:
-        write_path(folder)
+        write_path(path)
 
 
 def _convert(

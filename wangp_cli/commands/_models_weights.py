@@ -15,7 +15,7 @@ from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.files.units import format_bytes
 from wangp_cli.models import ModelSpec
 from wangp_cli.runtime import bootstrap
-from wangp_cli.runtime.events.messages import show_line, write_line, write_path
+from wangp_cli.runtime.events.messages import show_line, show_note, write_line, write_path
 
 # Modules of a single command are imported when it runs, so that `wangp models` starts fast.
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ def fetch_command(
         bootstrap.prepare_libraries()
         if json:
             _fetch_with_events(spec, local, hub, update=update)
+        if spec.licence_note:
+            show_note(f"licence of {spec.name}: {spec.licence}, {spec.licence_note}")
         with show_transfer(f"fetch {name}", f"wangp models fetch {name}") as transfer:
 
             def show(step: FetchProgress) -> None:

@@ -21,7 +21,12 @@ from wangp_cli.pipelines.checkpoints.assemble import TransformerFiles
 from wangp_cli.pipelines.checkpoints.checkpoint import Checkpoint
 from wangp_cli.pipelines.checkpoints.files import open_weights
 from wangp_cli.pipelines.checkpoints.network_classes import network_class
-from wangp_cli.pipelines.checkpoints.safetensors_writer import GetTensor, TensorSpec, total_bytes, write_part
+from wangp_cli.pipelines.checkpoints.safetensors_writer import (
+    GetTensor,
+    TensorSpec,
+    total_bytes,
+    write_part,
+)
 
 MARKER = "rewritten.json"
 RUN_DTYPE_PARTS = (*TRANSFORMERS, "text_encoder")

@@ -73,7 +73,7 @@ def write_part(
         for index in range(count)
     ]
     for name, shard in zip(names, shards, strict=True):
-        _write(folder / name, shard, tensor, lambda size, done=done: report(done + size))  # type: ignore[misc]
+        write_file(folder / name, shard, tensor, lambda size, done=done: report(done + size), resume=True)  # type: ignore[misc]
         done += total_bytes(shard)
         report(done)
     if count > 1:
@@ -86,13 +86,13 @@ def write_part(
 
 
 def _shards(specs: Mapping[str, TensorSpec]) -> list[dict[str, TensorSpec]]:
-    """Split tensors into files of at most `SHARD_BYTES`, each sorted so that offsets are aligned."""
+    """Split tensors into files of at most `SHARD_BYTES`."""
     shards: list[dict[str, TensorSpec]] = [{}]
     for name, spec in specs.items():
         if shards[-1] and total_bytes(shards[-1]) + spec.size > SHARD_BYTES:
             shards.append({})
         shards[-1][name] = spec
-    return [dict(sorted(shard.items(), key=lambda item: -_alignment_of(item[1].size))) for shard in shards]
+    return shards
 
 
 def _alignment_of(size: int) -> int:
@@ -103,11 +103,26 @@ def _alignment_of(size: int) -> int:
     return min(size & -size, ALIGNMENT)
 
 
-def _write(
-    path: Path, specs: Mapping[str, TensorSpec], tensor: GetTensor, report: Callable[[int], None]
+def write_file(
+    path: Path,
+    specs: Mapping[str, TensorSpec],
+    tensor: GetTensor,
+    report: Callable[[int], None],
+    *,
+    resume: bool = False,
 ) -> None:
+    """Write tensors into one file, sorted so that offsets are aligned.
+
+    Args:
+        path: the file.
+        specs: dtype and shape of the tensors by name.
+        tensor: gives a tensor by its name; it must match its spec.
+        report: called with the bytes written so far, after each tensor.
+        resume: keep a complete file of the same keys, dtypes and shapes.
+    """
+    specs = dict(sorted(specs.items(), key=lambda item: -_alignment_of(item[1].size)))
     header = _header(specs)
-    if _complete(path, header, total_bytes(specs)):
+    if resume and _complete(path, header, total_bytes(specs)):
         return
     with open_atomic(path) as file:
         file.write(header)

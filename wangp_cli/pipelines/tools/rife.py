@@ -17,7 +17,7 @@ from wangp_cli.media.clip import Frames, as_float
 from wangp_cli.networks.rife.ifnet_v3 import IFNetV3
 from wangp_cli.networks.rife.ifnet_v4 import IFNetV4, Sizes
 from wangp_cli.pipelines.checkpoints.files import WeightFile
-from wangp_cli.pipelines.tools.known_networks import name_of_network
+from wangp_cli.pipelines.tools.known_networks import ONLY_FOR_TRAINING, PREFIX, name_of_network
 from wangp_cli.pipelines.tools.rife_versions import (
     V3,
     V4,
@@ -33,12 +33,8 @@ if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Weights
     from wangp_cli.tasks.runtime import Dtype
 
-PREFIX = "module."
-"""What the keys of official files begin with."""
 BLOCK = re.compile(r"^blocks\.(\d)\.")
 """How conversions for ComfyUI name the blocks."""
-ONLY_FOR_TRAINING = ("teacher.", "caltime.")
-"""Beginnings of further keys of official files, of networks that only training uses."""
 FINEST = 1 / 64
 """RIFE 3 bisects until a frame is less than this away from the time that it is for."""
 

@@ -57,7 +57,8 @@ def verify(spec: ModelSpec, models_dir: Path, report: Callable[[Path], None]) ->
 
 def _weight_files(weights: Weights) -> list[Path]:
     """The weight files that a run reads."""
-    single = [file for _, files in weights.files for file in files if file.suffix != ".json"]
+    others = (".json", ".onnx")
+    single = [file for _, files in weights.files for file in files if file.suffix not in others]
     in_parts = weights.folder.glob("*/*.safetensors") if (weights.folder / INDEX).is_file() else ()
     return [*single, *sorted(in_parts)]
 
@@ -109,16 +110,19 @@ def _readable(spec: ModelSpec, models_dir: Path) -> Finding:
     from wangp_cli.pipelines import registry
 
     weights = expected(spec, models_dir)
-    if not spec.is_diffusion:
-        return _readable_network(weights)
     try:
-        registry.check(spec.family)(spec, weights)
+        if spec.is_diffusion:
+            registry.check(spec.family)(spec, weights)
+        elif spec.architecture in registry.TOOLS:
+            registry.tool_loader(spec.architecture, registry.TOOLS)(spec, weights, "cpu", "float32")
+        else:
+            return _openable(weights)
     except ModelError as error:
         return Finding(path=weights.folder, state="broken", note=error.message)
     return Finding(path=weights.folder, state="readable")
 
 
-def _readable_network(weights: Weights) -> Finding:
+def _openable(weights: Weights) -> Finding:
     """Whether the safetensors files and allowed pickles of an auxiliary network can be opened."""
     from wangp_cli.pipelines.checkpoints.files import SAFETENSORS, open_weights
 
