@@ -30,6 +30,7 @@ COMMANDS = {
     "edit": "Regenerate portions of a video; all other frames stay unchanged.",
     "inpaint": "Inpaint a range of frames or a masked region; every other pixel stays unchanged.",
     "preprocess": "Make control pictures of a video or image: edges, depth, flow, poses, lines or luma.",
+    "extract-frame": "Write frames of a video as images, exactly as they are decoded.",
     "decode": "Decode latents that were kept when the decoding of a result failed.",
     "batch": "Run many tasks with models kept loaded; flags are defaults for all.",
     "show": "Show the facts of a file and the request it was made with.",
@@ -63,7 +64,8 @@ class _LazyCommands(Mapping[str, Any]):
 
 @cache
 def _load(name: str) -> Any:
-    module = import_module(f"wangp_cli.commands.{name}")
+    attribute = name.replace("-", "_")
+    module = import_module(f"wangp_cli.commands.{attribute}")
     part = typer.Typer(add_completion=False, rich_markup_mode=None)
     part.callback()(lambda: None)
     if hasattr(module, "app"):
@@ -71,7 +73,7 @@ def _load(name: str) -> Any:
             command.cls = PanelCommand
         part.add_typer(module.app, name=name, cls=PlainGroup)
     else:
-        part.command(name, cls=PanelCommand)(getattr(module, name))
+        part.command(name, cls=PanelCommand)(getattr(module, attribute))
     group = typer.main.get_command(part)
     assert isinstance(group, TyperGroup)
     return group.commands[name]

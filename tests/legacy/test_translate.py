@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.payloads import JUNK, KEYS
-from tests.support.task_types import ExtractFrame
 from tests.support.wangp_documents import INPUTS, MODEL_DEFAULTS, PROFILES, VERSIONS, settings
 from wangp_cli.errors import RequestError
 from wangp_cli.legacy import translate, translate_values
 from wangp_cli.legacy.old_keys import IGNORED, NEUTRAL
 from wangp_cli.legacy.task_types import MODELS, UNSUPPORTED
+from wangp_cli.tasks.extract_frame import ExtractFrame
 from wangp_cli.tasks.generate import Generate
 
 KEYS += ["type", "prompt", "loras", "image_mode", "full_prompt", "window_prompts", "video_initial"]

@@ -73,7 +73,7 @@ def test_a_tool_without_a_model_runs_is_announced_and_recorded(
     assert outcome.manifest is not None
     [artifact] = outcome.artifacts
     path = Path(artifact.path)
-    assert path == tmp_path / "out" / "extract-frame_clip.png"
+    assert path == tmp_path / "out" / "clip_frame_4.png"
     assert numbers(read_image(path)) == [4]
     for event in events:
         check_event(json.loads(event.line()))
@@ -101,7 +101,7 @@ def test_the_result_of_a_tool_given_back_as_settings_makes_it_again(session: Ses
 @pytest.mark.parametrize(
     ("values", "field", "message"),
     [
-        ({"frame": -1}, "--frame", "too small"),
+        ({"frame": -3}, "--frame", "-3, but the video has 2 frames in 0.12 s"),
         ({"prompt": "a"}, "--prompt", "there is no such key"),
         ({"output": "a.mp4"}, "--output", "does not end as the result of extract-frame does"),
         ({"video": "none.mkv"}, "--video", "none.mkv"),

@@ -9,17 +9,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from pydantic import Field
 from safetensors.torch import load_file
 
 from wangp_cli.media.clip import as_float
-from wangp_cli.media.read_video import read_video
-from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import write_video
 from wangp_cli.models import Kind, ModelSpec
 from wangp_cli.pipelines.base import Inputs, Weights
 from wangp_cli.pipelines.memory.placement import choose
-from wangp_cli.runtime.history.manifest import embedded_document
 from wangp_cli.runtime.job import Job, ToolJob
 from wangp_cli.tasks import TASKS
 from wangp_cli.tasks.engines import EngineChoice, EngineName
@@ -32,35 +28,6 @@ from wangp_cli.tasks.stages import RENDER_STAGES, Stage, StageShare
 from wangp_cli.tasks.task import Task
 from wangp_cli.tasks.tool import ResultShape, Tool
 from wangp_cli.workflows.tool_stream import input_audio, stream_frames, write_result
-
-
-class ExtractFrame(Task):
-    """Write one frame of a video as a picture; needs no model."""
-
-    run: ClassVar[str] = f"{__name__}:extract_frame"
-    stages: ClassVar[tuple[StageShare, ...]] = (
-        StageShare("read", 60, "reading"),
-        StageShare("write", 40, "writing"),
-    )
-    suffixes: ClassVar[tuple[str, ...]] = (".png",)
-    type: Literal["extract-frame"] = "extract-frame"
-    video: Annotated[Path, Input(("video",)), Flag("Video to take a frame of.")]
-    frame: Annotated[int, Field(ge=0), Flag("Which frame, from 0.")] = 0
-
-
-def extract_frame(job: Job) -> Iterator[Stage]:
-    """The workflow of `ExtractFrame`."""
-    task = job.request.task
-    assert isinstance(task, ExtractFrame)
-    yield "read"
-    picture = read_video(task.video).frames[task.frame : task.frame + 1]
-    job.progress("read", 1, 1)
-    yield "write"
-    [path] = job.request.outputs
-    with job.new_file(path) as partial:
-        write_image(partial, picture, comment=embedded_document(job.request, 0, path.parent, job.checksums))
-    job.progress("write", 1, 1)
-    job.publish(path, "image", height=picture.shape[1], width=picture.shape[2], frames=1)
 
 
 class Enhanced(Generate):
@@ -180,7 +147,6 @@ TOOLS: Mapping[str, Any] = {"inverter": load_inverter}
 """Loaders of the auxiliary networks of these task types."""
 TASK_TYPES: Mapping[str, type[Task]] = {
     **TASKS,
-    "extract-frame": ExtractFrame,
     "enhanced": Enhanced,
     "overreaching": Overreaching,
     "two-models": TwoModels,

@@ -18,6 +18,7 @@ _CLASSES = {
     "edit": "Edit",
     "inpaint": "Inpaint",
     "preprocess": "Preprocess",
+    "extract-frame": "ExtractFrame",
 }
 
 
@@ -48,7 +49,7 @@ class _LazyTaskTypes(Mapping[str, "type[Task]"]):
 def _load(name: str) -> type[Task]:
     # Looked up before the import, so that an unknown type is a KeyError, as of any mapping.
     class_name = _CLASSES[name]
-    task: type[Task] = import_object(f"wangp_cli.tasks.{name}:{class_name}")
+    task: type[Task] = import_object(f"wangp_cli.tasks.{name.replace('-', '_')}:{class_name}")
     return task
 
 

@@ -214,6 +214,11 @@ class Task(Output, Identity):
         return {field: name for field, name, builtin in names if name not in (AUTO, builtin)}
 
     @property
+    def usual_suffix(self) -> str:
+        """The ending of result files whose name is not given."""
+        return self.suffixes[0]
+
+    @property
     def results(self) -> int:
         """Number of result files."""
         return 1

@@ -37,7 +37,23 @@ class ResultShape(NamedTuple):
     alpha: bool = False
 
 
-class Tool(Compute, Encoding, Task):
+class Processing(Task):
+    """A task that makes files of input files, without a diffusion model."""
+
+    def check_inputs(self, inputs: Mapping[str, Sequence[Shape]], given: frozenset[str]) -> list[Notice]:  # noqa: ARG002 - for subclasses
+        """Check that input files fit the task; notices of what is changed, or of values that are not used.
+
+        Args:
+            inputs: shapes of each input file, by field.
+            given: fields whose values the user chose for this task.
+
+        Raises:
+            RequestError: names the field of those that do not fit.
+        """
+        return []
+
+
+class Tool(Compute, Encoding, Processing):
     """A task that makes one video or image of input files; settling it fixes the shape of the result."""
 
     stages: ClassVar[tuple[StageShare, ...]] = TOOL_STAGES
@@ -52,15 +68,3 @@ class Tool(Compute, Encoding, Task):
             RequestError: the values do not fit the files; names the field.
         """
         raise NotImplementedError
-
-    def check_inputs(self, inputs: Mapping[str, Sequence[Shape]], given: frozenset[str]) -> list[Notice]:  # noqa: ARG002 - for subclasses
-        """Check that input files fit the task; notices of what is changed, or of values that are not used.
-
-        Args:
-            inputs: shapes of each input file, by field.
-            given: fields whose values the user chose for this task.
-
-        Raises:
-            RequestError: names the field of those that do not fit.
-        """
-        return []

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from wangp_cli.media.clip import Audio, Frames
 from wangp_cli.plan.model import KeptRange, Plan, Segment
+from wangp_cli.runtime.request.request import RenderRequest
 from wangp_cli.workflows.result import ResultWriter
 from wangp_cli.workflows.seams import stitch
 from wangp_cli.workflows.segment_runs import SegmentRuns
@@ -41,7 +42,9 @@ def assemble(result: ResultWriter, parts: PlannedParts) -> None:
     Frames are encoded as they come. A file needs its audio before its first frame, so where the model
     generates audio, all segments are generated first and read again from disk.
     """
-    frames = result.job.request.frames
+    request = result.job.request
+    assert isinstance(request, RenderRequest)
+    frames = request.frames
     try:
         result.write_video(_frames_without_audio(parts), frames, parts.audio())
     except _AudioGenerated:

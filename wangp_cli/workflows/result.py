@@ -12,10 +12,11 @@ from wangp_cli.media.clip import Audio, Frames
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import WrittenVideo, write_video
 from wangp_cli.runtime.history.manifest import embedded_document
-from wangp_cli.runtime.job import RenderJob, ToolJob
-from wangp_cli.runtime.request.request import ToolRequest
+from wangp_cli.runtime.job import Job
+from wangp_cli.runtime.request.request import RenderRequest, ToolRequest
 from wangp_cli.tasks.planned import visualization_path
 from wangp_cli.tasks.render import Render
+from wangp_cli.tasks.task import Encoding
 from wangp_cli.workflows.finishing import finish
 
 
@@ -29,7 +30,7 @@ class ResultWriter:
         path: of the file.
     """
 
-    job: RenderJob | ToolJob
+    job: Job
     index: int
     path: Path
 
@@ -40,6 +41,7 @@ class ResultWriter:
         if isinstance(request, ToolRequest):
             assert request.shape.fps is not None
             return request.shape.fps
+        assert isinstance(request, RenderRequest)
         return Fraction(request.task.fps)
 
     def write_image(self, frames: Frames) -> None:
@@ -59,6 +61,7 @@ class ResultWriter:
             GenerationError: there are more or fewer frames.
         """
         task = self.job.request.task
+        assert isinstance(task, Encoding)
         video = self._finish(VideoStream(frames=stream, count=count, rate=self.rate))
         with self.job.new_file(self.path) as partial:
             written = write_video(

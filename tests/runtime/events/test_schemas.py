@@ -9,6 +9,6 @@ from wangp_cli.runtime.events import schemas
 def test_the_schema_of_tasks_has_those_of_a_session() -> None:
     schema = schemas.task_schema(TASK_TYPES)
     properties = schema["$defs"]["extract-frame"]["properties"]
-    assert properties["video"]["description"] == "Video to take a frame of."
+    assert properties["video"]["description"] == "Video to take frames of."
     assert "steps" not in properties
     assert {"$ref": "#/$defs/extract-frame"} in schema["oneOf"]

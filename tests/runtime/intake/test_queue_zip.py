@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import pytest
 
-from tests.support.task_types import ExtractFrame
 from wangp_cli.runtime.intake import TaskLine, read_lines
 from wangp_cli.tasks import TASKS
+from wangp_cli.tasks.extract_frame import ExtractFrame
 from wangp_cli.tasks.fields import Input
 
 

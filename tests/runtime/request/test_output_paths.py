@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.task_types import ExtractFrame, Invert
+from tests.support.task_types import Invert
 from wangp_cli.errors import ConflictError, NoSpaceError, RequestError
 from wangp_cli.runtime.request import output_paths
 from wangp_cli.runtime.request.output_paths import (
@@ -21,6 +21,7 @@ from wangp_cli.runtime.request.output_paths import (
     result_files,
     slug,
 )
+from wangp_cli.tasks.extract_frame import ExtractFrame
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.tasks.tool import ResultShape
 
@@ -97,7 +98,7 @@ def test_what_a_codec_cannot_write_is_refused(tmp_path: Path, values: dict[str, 
 
 def test_a_tool_has_the_suffix_that_it_declares(tmp_path: Path) -> None:
     paths = plan_plain_outputs(ExtractFrame(video=Path("clip.mkv"), output_dir=tmp_path), set())
-    assert paths == [tmp_path / "extract-frame_clip.png"]
+    assert paths == [tmp_path / "clip_frame_0.png"]
 
 
 @pytest.mark.parametrize("field", ["output", "output_dir", "manifest_path"])

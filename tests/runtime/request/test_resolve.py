@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.task_types import ExtractFrame
 from wangp_cli.errors import RequestError
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.request.resolve import resolve
+from wangp_cli.tasks.extract_frame import ExtractFrame
 from wangp_cli.value_layers import Layer
 
 
@@ -19,7 +19,7 @@ from wangp_cli.value_layers import Layer
     [
         ({}, "type: there is no task 'generate'"),
         ({"type": "extract"}, "type: there is no task 'extract'"),
-        ({"type": "extract-frame", "frame": -1, "video": "a.mkv"}, "--frame: -1 is too small"),
+        ({"type": "extract-frame", "frame": "x", "video": "a.mkv"}, "--frame: 'x' is neither"),
     ],
 )
 def test_a_session_without_the_default_task_names_the_wrong_field(

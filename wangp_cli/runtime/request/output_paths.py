@@ -107,7 +107,7 @@ def plan_tool_outputs(
 
 def plan_plain_outputs(task: Task, writable: set[Path], *, partial: bool = False) -> list[Path]:
     """Decide the path of each result of another task; as `plan_tool_outputs`."""
-    suffixes = Suffixes(usual=task.suffixes[0], allowed=task.suffixes, of=f"the result of {task.type}")
+    suffixes = Suffixes(usual=task.usual_suffix, allowed=task.suffixes, of=f"the result of {task.type}")
     paths = _result_paths(task, suffixes, writable, {})
     if partial:
         paths = _partial_names(paths)

@@ -32,7 +32,7 @@ from wangp_cli.runtime.request.trained_range import trained_range_notices
 from wangp_cli.runtime.request.unused_values import SettledRender, unused_values
 from wangp_cli.tasks.fields import MAX_SEED, size_of
 from wangp_cli.tasks.render import Render
-from wangp_cli.tasks.tool import Tool
+from wangp_cli.tasks.tool import Processing, Tool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,9 +81,10 @@ def settle(task: Task, merged: MergedLayers, session: Session) -> Request:
         "addresses": merged.addresses,
         "models_dir": session.models_dir,
     }
-    if isinstance(task, Tool):
+    if isinstance(task, Processing):
         given = frozenset(name for name, origin in merged.origin.items() if origin.is_explicit)
         notices += task.check_inputs(facts.shapes, given)
+    if isinstance(task, Tool):
         shape = task.result_shape(facts.shapes)
         outputs = plan_tool_outputs(task, shape, session.writable, partial=facts.damage is not None)
         check_files_apart(task, outputs, [], session)
