@@ -137,7 +137,7 @@ def test_masks_that_do_not_fit_the_frames_are_refused(key_masks: dict[int, Mask]
 def test_published_files_are_loaded(tmp_path: Path, suffix: str, prefix: str, usual: Alpha) -> None:
     state = {f"{prefix}{key}": value for key, value in random_matanyone().state_dict().items()}
     loaded = load(SPEC, saved(tmp_path / f"matanyone{suffix}", state), "cpu", "float32")
-    assert np.array_equal(alpha(loaded.with_settings(QUICK), frames=FRAMES[:1]), usual[:1])
+    np.testing.assert_allclose(alpha(loaded.with_settings(QUICK), frames=FRAMES[:1]), usual[:1], atol=1e-3)
 
 
 def test_a_pickle_is_only_read_where_that_is_allowed(tmp_path: Path) -> None:
