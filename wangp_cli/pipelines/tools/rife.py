@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
@@ -51,7 +51,7 @@ class Rife(ABC):
     def __init__(self, network: nn.Module, version: str, scale: float = 1.0) -> None:
         self.network, self.version, self.scale = network, version, scale
 
-    def with_scale(self, scale: float) -> Rife:
+    def with_scale(self, scale: float) -> Self:
         """The same network with another scale of the flow."""
         return type(self)(self.network, self.version, scale)
 
