@@ -36,9 +36,9 @@ class Check(BaseModel):
 
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Check python, torch, device, memory, disk, attention, folders, hub and versions."""
+    """Check python, torch, device, memory, disk, attention, folders, hub, engines and versions."""
     with report_errors():
-        checks = [*_software(), *_machine(), *_folders(), _hub(), _starter()]
+        checks = [*_software(), *_machine(), *_folders(), _hub(), _starter(), *_engines()]
         if json:
             from wangp_cli.runtime.history.manifest import versions
 
@@ -175,3 +175,21 @@ def _starter() -> Check:
         found="ships with this installation" if present else "its weights are missing",
         fix=None if present else "install wangp again",
     )
+
+
+def _engines() -> list[Check]:
+    """A check for each kind of tools: the networks whose weights are here, and how to get others."""
+    settings, _, folders = bootstrap.load_settings()
+    folder = bootstrap.models_dir(settings, folders)
+    specs = [spec for spec in bootstrap.catalogue(folders).models.values() if not spec.is_diffusion]
+    here = [spec for spec in specs if locate.present(spec, folder)]
+    checks = []
+    for kind in dict.fromkeys(spec.kind for spec in specs):
+        names = ", ".join(spec.name for spec in here if spec.kind == kind)
+        served = {spec.architecture for spec in here}
+        better = {spec.architecture: spec.name for spec in reversed(specs) if spec.kind == kind}
+        missing = [name for architecture, name in reversed(better.items()) if architecture not in served]
+        fix = f"`wangp models fetch NAME` gets {', '.join(missing)}" if missing else None
+        found = names or "no weights are here"
+        checks.append(Check(name=f"engines: {kind}", status="ok", found=found, fix=fix))
+    return checks

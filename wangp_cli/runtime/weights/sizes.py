@@ -17,7 +17,7 @@ from wangp_cli.runtime.weights.receipt import RECEIPT
 
 NETWORK = "network"
 """Name of the only part of an auxiliary network."""
-BYTES_OF_16_BITS = 2
+BYTES_OF_16_BITS, BYTES_OF_32_BITS = 2, 4
 ALWAYS = ("text_encoder", "vae")
 """Parts that every diffusion model has."""
 
@@ -28,7 +28,8 @@ class PartSize:
 
     Args:
         weights: number of parameters.
-        bytes: size of its files; two bytes per parameter if they are not on this machine.
+        bytes: size of its files; two bytes per parameter if they are not on this machine, four for an
+            auxiliary network.
         here: whether they are on this machine.
     """
 
@@ -69,13 +70,13 @@ def network_config(spec: ModelSpec, models_dir: Path) -> dict[str, Any]:
 
 
 def _of_auxiliary(spec: ModelSpec, places: Weights, *, here: bool) -> PartSize:
-    """The size of an auxiliary network: of all its files, or in half precision if it has none."""
+    """The size of an auxiliary network: of all its files, or in 32 bits, as most are published."""
     files = [file for _, several in places.files for file in several]
     if not files and here:
         files = [file for file in places.folder.rglob("*") if file.is_file() and file.name[:1] != "."]
     if not here:
         weights = spec.parameters or 0
-        return PartSize(weights=weights, bytes=BYTES_OF_16_BITS * weights, here=False)
+        return PartSize(weights=weights, bytes=BYTES_OF_32_BITS * weights, here=False)
     counts = [parameters_in(file) or 0 for file in files if file.suffix == ".safetensors"]
     return PartSize(
         weights=sum(counts) or spec.parameters or 0,
