@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from tests.support import cuda
 from tests.support.matanyone import random_matanyone
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.matting.matter import Alpha, Mask, Matter
@@ -138,6 +139,14 @@ def test_published_files_are_loaded(tmp_path: Path, suffix: str, prefix: str, us
     state = {f"{prefix}{key}": value for key, value in random_matanyone().state_dict().items()}
     loaded = load(SPEC, saved(tmp_path / f"matanyone{suffix}", state), "cpu", "float32")
     np.testing.assert_allclose(alpha(loaded.with_settings(QUICK), frames=FRAMES[:1]), usual[:1], atol=1e-3)
+
+
+def test_a_network_computes_on_its_device(tmp_path: Path, usual: Alpha) -> None:
+    stored = saved(tmp_path / "matanyone.safetensors", random_matanyone().state_dict())
+    with cuda.simulated():
+        loaded = load(SPEC, stored, "cuda", "float16").with_settings(QUICK)
+        half = alpha(loaded, frames=FRAMES[:1])
+    assert 0 < np.abs(half - usual[:1]).max() < 0.05
 
 
 def test_a_pickle_is_only_read_where_that_is_allowed(tmp_path: Path) -> None:

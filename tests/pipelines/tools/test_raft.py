@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from tests.support import cuda
 from tests.support.raft import random_raft
 from wangp_cli.errors import ModelError
 from wangp_cli.media.clip import Frames
@@ -77,6 +78,13 @@ def test_published_files_are_loaded(tmp_path: Path, suffix: str, prefix: str) ->
     state = {f"{prefix}{key}": value for key, value in random_raft().state_dict().items()}
     flow = load(SPEC, saved(tmp_path / f"raft{suffix}", state), "cpu", "bfloat16")
     assert np.array_equal(flow(FIRST, SECOND), RaftFlow(random_raft())(FIRST, SECOND))
+
+
+def test_a_network_computes_on_its_device(tmp_path: Path) -> None:
+    stored = saved(tmp_path / "raft.safetensors", random_raft().state_dict())
+    with cuda.simulated():
+        flow = load(SPEC, stored, "cuda", "float32")(FIRST, SECOND)
+    np.testing.assert_allclose(flow, RaftFlow(random_raft())(FIRST, SECOND), atol=1e-4)
 
 
 @pytest.mark.parametrize(

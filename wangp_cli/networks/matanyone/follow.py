@@ -1,4 +1,3 @@
-# mypy: allow-untyped-decorators
 """Inference of MatAnyone: follow one object from frame to frame."""
 
 # B batch (always 1 here), D channels of a feature, H height, W width
@@ -7,7 +6,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -37,7 +35,7 @@ class Follower:
     """Alpha of one object, frame by frame; memory does not grow with the number of frames.
 
     Args:
-        network: in evaluation mode.
+        network: in evaluation mode, with parameters that need no gradient.
         settings: how to follow.
     """
 
@@ -53,7 +51,6 @@ class Follower:
         self._settings = settings
         self._memory = PixelMemory(settings.memory_frames, settings.top_k)
 
-    @torch.inference_mode()
     def start(self, image_B3HW: Tensor, mask_B1HW: Tensor) -> Tensor:
         """Alpha of a key frame; all that was known of earlier frames is forgotten.
 
@@ -74,7 +71,6 @@ class Follower:
             self._remember_only(frame, alpha)
         return _crop(self._alpha, image_B3HW)
 
-    @torch.inference_mode()
     def step(self, image_B3HW: Tensor) -> Tensor:
         """Alpha of the next frame, which has the size of the key frame: float32 `[B, 1, H, W]` in [0, 1]."""
         frame = self._network.encode_frame(_pad(image_B3HW))

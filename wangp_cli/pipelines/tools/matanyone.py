@@ -34,7 +34,7 @@ class MatAnyoneMatter:
     """A loaded MatAnyone network; a `Matter` that starts anew at each key mask.
 
     Args:
-        network: in evaluation mode, float32.
+        network: in evaluation mode, float32, with parameters that need no gradient.
         dtype: that most layers compute in; similarities, recurrent updates and heads stay in float32.
         settings: how to follow.
         max_size: shorter sides of larger frames are reduced to so many pixels, and alpha is enlarged again;
