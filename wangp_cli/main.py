@@ -31,6 +31,7 @@ COMMANDS = {
     "inpaint": "Inpaint a range of frames or a masked region; every other pixel stays unchanged.",
     "preprocess": "Make control pictures of a video or image: edges, depth, flow, poses, lines or luma.",
     "extract-frame": "Write frames of a video as images, exactly as they are decoded.",
+    "upscale": "Make a video or image larger, match its colours, add film grain; sound is kept.",
     "decode": "Decode latents that were kept when the decoding of a result failed.",
     "batch": "Run many tasks with models kept loaded; flags are defaults for all.",
     "show": "Show the facts of a file and the request it was made with.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import pytest
 from tests.conftest import Make
 from tests.support.planned_videos import clip
 from wangp_cli.finishing.grain import add_grain
-from wangp_cli.finishing.stream import VideoStream
 from wangp_cli.media.clip import as_float
 from wangp_cli.media.facts import probe
 from wangp_cli.media.match import adjust
@@ -22,8 +20,6 @@ from wangp_cli.media.read_audio import read_audio
 from wangp_cli.media.read_video import read_video
 from wangp_cli.media.resize import fit
 from wangp_cli.media.stills import write_image
-from wangp_cli.tasks.finishing import Finishing
-from wangp_cli.workflows.finishing import finish
 
 GRAIN: dict[str, Any] = {"film_grain_intensity": 0.1}
 ALL = {"spatial_upsampling": "2", "saturation": 0.5, "brightness": 0.2, **GRAIN}
@@ -107,19 +103,3 @@ def test_a_codec_is_checked_for_the_size_of_the_file(make: Make) -> None:
     assert "too small" in outcome.error.message
     made = make(codec="dnxhr", name="b", spatial_upsampling="8")
     assert probe(made.path).width == 256
-
-
-def test_frames_are_finished_one_at_a_time() -> None:
-    taken: list[int] = []
-
-    def frames() -> Any:
-        for index in range(100):
-            taken.append(index)
-            yield np.full((1, 8, 8, 3), index, np.uint8)
-
-    video = VideoStream(frames=frames(), count=100, rate=Fraction(16))
-    finished = finish(video, Finishing(**ALL), seed=1)
-    assert (finished.count, finished.rate) == (100, Fraction(16))
-    for index, frame in enumerate(finished.frames):
-        assert frame.shape == (1, 16, 16, 3)
-        assert len(taken) == index + 1

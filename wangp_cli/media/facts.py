@@ -44,6 +44,7 @@ class MediaFacts:
         container: FFmpeg's or Pillow's name of the file format.
         codec: of video or image; None for audio.
         pixel_format: FFmpeg's or Pillow's name.
+        alpha: frames have an alpha channel.
         primaries, transfer, matrix, range: colour tags of the file, `unknown` where untagged.
         sample_aspect_ratio: width of a stored pixel by its height, `16:11`; `1:1` within 1 %.
         display_aspect_ratio: width of a frame by its height, as shown.
@@ -65,6 +66,7 @@ class MediaFacts:
     container: str = ""
     codec: str | None = None
     pixel_format: str | None = None
+    alpha: bool = False
     primaries: str = "unknown"
     transfer: str = "unknown"
     matrix: str = "unknown"
@@ -144,6 +146,7 @@ def _image_facts(path: Path) -> MediaFacts:
         check_pixels(*picture.size, path)
     return MediaFacts(
         kind="image", frames=1, container=image.format, codec=image.format, pixel_format=image.mode,
+        alpha=image.pixels.shape[2] == 4,
         bytes=path.stat().st_size, **_picture_facts(picture, (*picture.notices, *image.notices)),
     )  # fmt: skip
 
@@ -188,7 +191,7 @@ def _container_facts(opened: av.container.InputContainer, path: Path, *, whole: 
         picture = normaliser.describe(frame)
         check_pixels(*picture.size, path)
         # What cannot be converted is refused here, not after a model has run.
-        normaliser.to_array(frame)
+        alpha = normaliser.to_array(frame).shape[2] == 4
     times = video_index(path, whole=whole).times
     told = (times.notice,) if times.notice else ()
     notices = (*told, *picture.notices, *shared.pop("notices", ()))
@@ -196,6 +199,7 @@ def _container_facts(opened: av.container.InputContainer, path: Path, *, whole: 
         kind="video", frames=len(times.pictures), fps=times.fps,
         seconds=float(len(times.pictures) / times.fps),
         codec="webp" if webp else stream.codec_context.codec.canonical_name, pixel_format=frame.format.name,
+        alpha=alpha,
         **_picture_facts(picture, notices), **shared,
     )  # fmt: skip
 

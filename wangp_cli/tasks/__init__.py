@@ -19,6 +19,7 @@ _CLASSES = {
     "inpaint": "Inpaint",
     "preprocess": "Preprocess",
     "extract-frame": "ExtractFrame",
+    "upscale": "Upscale",
 }
 
 

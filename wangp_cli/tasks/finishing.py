@@ -11,9 +11,12 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from wangp_cli.errors import RequestError
 from wangp_cli.notices import Notice
+from wangp_cli.tasks.engines import AUTO, EngineChoice, EngineName
 from wangp_cli.tasks.fields import FINITE, MAX_SIDE, MIN_SIDE, NUMBER, Flag, Pixels, Spec
 
 LEAST_FACTOR, MOST_FACTOR = 1, 8
+UPSCALERS = EngineChoice("upscaler", builtin="lanczos")
+"""What makes frames larger."""
 _FACTOR = re.compile(NUMBER)
 _LANCZOS = re.compile(r"lanczos(1|1\.5|2|2\.5|3|3\.5|4)")
 _EVEN = 2
@@ -138,6 +141,21 @@ class Finishing(FrameFinishing):
             metavar="FACTOR",
         ),
     ] = ""
+
+    upscaler: Annotated[
+        EngineName,
+        Flag(
+            "Engine that makes frames larger: auto, lanczos or a model of kind upscaler.",
+            metavar="NAME",
+            choices=("auto", "lanczos"),
+        ),
+    ] = AUTO
+
+    @property
+    def finishing_engines(self) -> dict[str, EngineChoice]:
+        """The engines of the steps, by field; only of those that are used."""
+        used = self.upsampling is not None and not self.upsampling.is_lanczos
+        return {"upscaler": UPSCALERS} if used else {}
 
     @property
     def upsampling(self) -> Upsampling | None:

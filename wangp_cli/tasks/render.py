@@ -11,6 +11,7 @@ from pydantic import Field
 from wangp_cli.models import Accepts, ModelSpec
 from wangp_cli.notices import Notice
 from wangp_cli.plan.model import Plan
+from wangp_cli.tasks.engines import EngineChoice
 from wangp_cli.tasks.fields import Flag, Spec
 from wangp_cli.tasks.finishing import Finishing
 from wangp_cli.tasks.loras import LoraOptions
@@ -24,12 +25,13 @@ SAME_SHAPE = 0.02
 
 
 class Shape(NamedTuple):
-    """Width and height of an input file in pixels, frames per second of a video, and its frames."""
+    """Width and height of an input file in pixels, frames per second of a video, its frames, and alpha."""
 
     width: int
     height: int
     fps: Fraction | None = None
     frames: int = 1
+    alpha: bool = False
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"
@@ -68,6 +70,10 @@ class Render(Runtime, Encoding, Finishing, LoraOptions, Sampling, Canvas, Task, 
     keeps_size: ClassVar[bool] = False
     splices: ClassVar[bool] = False
     name: Annotated[str, NAME] = "{model}_seed{seed}_{prompt}"
+
+    def engines(self) -> Mapping[str, EngineChoice]:
+        """Those of finishing."""
+        return {**super().engines(), **self.finishing_engines}
 
     def models(self) -> Mapping[str, str]:
         """The diffusion model, as `model`, and those of engines."""

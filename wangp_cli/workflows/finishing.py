@@ -6,14 +6,15 @@ from dataclasses import replace
 
 from wangp_cli.finishing.grain import add_grain
 from wangp_cli.finishing.stream import VideoStream
+from wangp_cli.finishing.upsample import upsample
 from wangp_cli.media.clip import Frames, as_float
 from wangp_cli.media.match import adjust
-from wangp_cli.media.resize import fit
-from wangp_cli.tasks.finishing import Finishing, FrameFinishing
+from wangp_cli.runtime.job import RenderJob
+from wangp_cli.tasks.finishing import FrameFinishing
 
 
-def finish(video: VideoStream, task: Finishing, *, seed: int) -> VideoStream:
-    """The video with every step that a task asks for, in the fixed order; itself without any.
+def finish(video: VideoStream, job: RenderJob, *, seed: int) -> VideoStream:
+    """The video with every step that its task asks for, in the fixed order; itself without any.
 
     Values are float32 in between, so that they are rounded once, by the encoder. A step may change size, rate
     and number of frames: what it makes of them is known before anything runs, by `finished_size`,
@@ -21,33 +22,31 @@ def finish(video: VideoStream, task: Finishing, *, seed: int) -> VideoStream:
 
     Args:
         video: before finishing.
-        task: names the steps.
+        job: its task names the steps.
         seed: of the film grain.
     """
+    task = job.request.task
     if not task.finishing_fields:
         return video
     video = replace(video, frames=map(as_float, video.frames))
-    video = _adjust_colours(video, task)
-    video = _upsample(video, task)
-    return _add_grain(video, task, seed)
+    video = adjust_colours(video, task)
+    if task.upsampling:
+        video = _upsample(video, job)
+    return grain(video, task, seed)
 
 
-def _adjust_colours(video: VideoStream, task: FrameFinishing) -> VideoStream:
+def adjust_colours(video: VideoStream, task: FrameFinishing) -> VideoStream:
+    """The video with the saturation and the brightness of a task."""
+
     def change(frame: Frames, _: int) -> Frames:
         return adjust(frame, saturation=task.saturation, brightness=task.brightness)
 
     return video.map(change)
 
 
-def _upsample(video: VideoStream, task: Finishing) -> VideoStream:
-    def change(frame: Frames, _: int) -> Frames:
-        width, height = task.finished_size((frame.shape[2], frame.shape[1]))
-        return fit(frame, width, height, "stretch")
+def grain(video: VideoStream, task: FrameFinishing, seed: int) -> VideoStream:
+    """The video with the film grain of a task."""
 
-    return video.map(change)
-
-
-def _add_grain(video: VideoStream, task: FrameFinishing, seed: int) -> VideoStream:
     def change(frame: Frames, index: int) -> Frames:
         return add_grain(
             frame,
@@ -58,3 +57,16 @@ def _add_grain(video: VideoStream, task: FrameFinishing, seed: int) -> VideoStre
         )
 
     return video.map(change)
+
+
+def _upsample(video: VideoStream, job: RenderJob) -> VideoStream:
+    upscaler = job.tool("upscaler") if "upscaler" in job.request.models else None
+    if upscaler is not None:
+        # A network may take minutes for a frame: the user sees which one, and may stop it.
+        video = video.map(lambda frame, index: _reported(job, frame, index, video.count))
+    return upsample(video, *job.request.task.finished_size(job.request.size), upscaler)
+
+
+def _reported(job: RenderJob, frame: Frames, index: int, count: int) -> Frames:
+    job.progress("write", index, count)
+    return frame

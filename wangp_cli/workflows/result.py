@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
+
+import numpy as np
 
 from wangp_cli.finishing.stream import VideoStream
 from wangp_cli.media.clip import Audio, Frames
@@ -49,7 +52,10 @@ class ResultWriter:
         image = self._finish(VideoStream(frames=[frames[:1]], count=1, rate=Fraction(1)))
         (frame,) = image.frames
         with self.job.new_file(self.path) as partial:
-            write_image(partial, frame, comment=self._embedded_comment())
+            bits: Literal[8, 16] = (
+                16 if frame.dtype == np.uint16 and self.path.suffix.lower() == ".png" else 8
+            )
+            write_image(partial, frame, comment=self._embedded_comment(), bits=bits)
         self.job.progress("write", 1, 1)
         height, width = frame.shape[1:3]
         self._publish(role="image", width=width, height=height, frames=1)
@@ -85,8 +91,9 @@ class ResultWriter:
         self.job.publish(path, "visualization", **_video_facts(written, count, self.rate))
 
     def _finish(self, video: VideoStream) -> VideoStream:
-        task = self.job.request.task
-        return finish(video, task, seed=task.seed + self.index) if isinstance(task, Render) else video
+        if not isinstance(self.job, RenderJob):
+            return video
+        return finish(video, self.job, seed=self.job.request.task.seed + self.index)
 
     def _publish(self, role: str, **facts: object) -> None:
         """Publish the result, then its sidecar, which is complete before it."""

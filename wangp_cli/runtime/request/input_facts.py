@@ -88,9 +88,11 @@ class InputFacts:
 
     @property
     def shapes(self) -> dict[str, list[Shape]]:
-        """Sides, frame rate and frames of each file, by field."""
+        """Sides, frame rate, frames and alpha of each file, by field."""
         return {
-            field: [Shape(facts.width, facts.height, facts.fps, facts.frames) for _, facts in files]
+            field: [
+                Shape(facts.width, facts.height, facts.fps, facts.frames, facts.alpha) for _, facts in files
+            ]
             for field, files in self.by_field.items()
         }
 

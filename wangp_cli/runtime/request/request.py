@@ -124,6 +124,12 @@ class Request:
         """The facts that the run history lists under `inputs`, besides checksums."""
         return {"models": {role: spec.name for role, spec in self.models.items()}}
 
+    def engines(self) -> dict[str, Any]:
+        """The engines that the task uses, by field, and the licences of all models."""
+        engines = {field: getattr(self.task, field) for field in self.task.engines()}
+        licences = {spec.name: spec.licence for spec in self.models.values()}
+        return {"engines": engines, "licences": licences}
+
     def wangp_settings(self, index: int) -> dict[str, Any]:  # noqa: ARG002 - for subclasses
         """The settings in the form of WanGP that are embedded in result `index`."""
         return {}
@@ -147,9 +153,7 @@ class ToolRequest(Request):
 
     def inputs(self) -> dict[str, Any]:
         """The facts that the run history lists under `inputs`, besides checksums."""
-        engines = {field: getattr(self.task, field) for field in self.task.engines()}
-        licences = {spec.name: spec.licence for spec in self.models.values()}
-        return {"engines": engines, "licences": licences, **super().inputs()}
+        return {**self.engines(), **super().inputs()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,6 +188,7 @@ class RenderRequest(Request):
             "seeds": [task.seed + index for index in range(task.results)],
             "frames": self.frames,
             "model": self.spec.name,
+            **(self.engines() if task.engines() else {}),
             "runtime": task.model_dump(mode="json", include=set(Runtime.model_fields)),
         }
 

@@ -163,6 +163,13 @@ def _without_grain(run: SettledRender) -> str | None:
     return "there is no film grain" if run.task.film_grain_intensity == 0 else None
 
 
+def _without_upscaler(run: SettledRender) -> str | None:
+    upsampling = run.task.upsampling
+    if upsampling is None:
+        return "frames are not made larger"
+    return f"{run.task.spatial_upsampling} names the Lanczos filter" if upsampling.is_lanczos else None
+
+
 def _has_output(run: SettledRender) -> str | None:
     return "the output is given" if run.task.output is not None else None
 
@@ -209,6 +216,7 @@ REASONS: Mapping[str, Reason] = {
     "sliding_window_overlap": _overlap_of_windows,
     "sliding_window_discard_last_frames": _one_run,
     "film_grain_saturation": _without_grain,
+    "upscaler": _without_upscaler,
     "colour_match": _no_seam,
     "sharpen": _no_seam,
     "sound": _continues_nothing,
