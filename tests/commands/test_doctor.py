@@ -39,7 +39,7 @@ def test_engines_are_told_by_kind_with_the_names_of_better_ones(tmp_path: Path, 
     monkeypatch.setenv("WANGP_MODELS_DIR", str(tmp_path / "models"))
     before = {check.name: check for check in doctor._engines()}
     check = before["engines: interpolator"]
-    assert (check.found, check.fix) == ("what needs no weights", "`wangp models fetch NAME` gets rife-4.26")
+    assert (check.found, check.fix) == ("no weights are here", "`wangp models fetch NAME` gets rife-4.26")
     assert str(before["engines: preprocessor"].fix).endswith(
         "depth-anything-v2-small, dwpose, line-art, raft"
     )
