@@ -15,7 +15,7 @@ from wangp_cli.media.clip import Audio, Frames
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import WrittenVideo, write_video
 from wangp_cli.runtime.history.manifest import embedded_document
-from wangp_cli.runtime.job import Job
+from wangp_cli.runtime.job import Job, RenderJob
 from wangp_cli.runtime.request.request import RenderRequest, ToolRequest
 from wangp_cli.tasks.planned import visualization_path
 from wangp_cli.tasks.render import Render
