@@ -32,6 +32,7 @@ COMMANDS = {
     "preprocess": "Make control pictures of a video or image: edges, depth, flow, poses, lines or luma.",
     "extract-frame": "Write frames of a video as images, exactly as they are decoded.",
     "upscale": "Make a video or image larger, match its colours, add film grain; sound is kept.",
+    "rife": "Make frames in between: more frames per second, slow motion, or a video from two images.",
     "decode": "Decode latents that were kept when the decoding of a result failed.",
     "batch": "Run many tasks with models kept loaded; flags are defaults for all.",
     "show": "Show the facts of a file and the request it was made with.",

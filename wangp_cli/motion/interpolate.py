@@ -39,6 +39,10 @@ class ClassicInterpolator:
     def __init__(self, scale: float | None = None) -> None:
         self.scale = scale
 
+    def with_scale(self, scale: float) -> ClassicInterpolator:
+        """The same engine with another scale."""
+        return ClassicInterpolator(scale)
+
     def between(self, first: Frames, second: Frames, times: Sequence[float]) -> Iterator[Frames]:
         """The frames at the given times, as of `Interpolator`; between equal frames, the frame itself."""
         if np.array_equal(first, second):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 from wangp_cli.media.clip import Frames
 
@@ -22,4 +22,7 @@ class Interpolator(Protocol):
         Yields:
             float32 `[1, H, W, 3]` in [0, 1], one for each time.
         """
+
+    def with_scale(self, scale: float) -> Self:
+        """The same engine, with motion estimated at another size, relative to the frames."""
         ...

@@ -20,6 +20,7 @@ _CLASSES = {
     "preprocess": "Preprocess",
     "extract-frame": "ExtractFrame",
     "upscale": "Upscale",
+    "rife": "Rife",
 }
 
 

@@ -1,0 +1,54 @@
+"""The workflow of `rife`: a stream of frames and those in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wangp_cli.media.clip import Audio, Frames, to_rgb
+from wangp_cli.media.resize import fit
+from wangp_cli.media.stills import read_image
+from wangp_cli.motion.interpolate import ClassicInterpolator
+from wangp_cli.motion.interpolator import Interpolator
+from wangp_cli.motion.resample import replace_duplicates, resample
+from wangp_cli.runtime.job import ToolJob
+from wangp_cli.tasks.rife import CLASSIC, Rife
+from wangp_cli.tasks.stages import Stage
+from wangp_cli.workflows.tool_stream import input_audio, stream_frames, write_result
+
+
+def interpolate(job: ToolJob) -> Iterator[Stage]:
+    """Make the frames in between of a video or of two images."""
+    task = job.request.task
+    assert isinstance(task, Rife)
+    yield "load"
+    interpolator: Interpolator = ClassicInterpolator() if task.engine == CLASSIC else job.tool("engine")
+    if task.scale is not None:
+        interpolator = interpolator.with_scale(task.scale)
+    yield "process"
+    if task.video:
+        write_result(job, _of_video(job, task, interpolator), _audio(job, task))
+    else:
+        write_result(job, _of_images(job, task, interpolator))
+
+
+def _of_video(job: ToolJob, task: Rife, interpolator: Interpolator) -> Iterator[Frames]:
+    assert task.video is not None
+    source = job.request.facts.of_file(task.video)
+    frames: Iterator[Frames] = (to_rgb(piece) for piece in stream_frames(job, task.video))
+    if task.duplicates == "replace":
+        frames = replace_duplicates(frames, interpolator)
+    return resample(frames, task.step(source.fps), interpolator, hold_cuts=task.hold_cuts)
+
+
+def _of_images(job: ToolJob, task: Rife, interpolator: Interpolator) -> Iterator[Frames]:
+    assert task.image_start is not None
+    assert task.image_end is not None
+    width, height = job.request.shape.size
+    images = [fit(to_rgb(read_image(path)), width, height) for path in (task.image_start, task.image_end)]
+    return resample(images, task.step(None), interpolator, hold_cuts=False)
+
+
+def _audio(job: ToolJob, task: Rife) -> Audio | None:
+    """The audio of the video; in slow motion none."""
+    assert task.video is not None
+    return None if task.keep_fps else input_audio(job, task.video)
