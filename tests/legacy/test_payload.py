@@ -57,6 +57,7 @@ def test_what_is_said_at_the_top_beats_the_nests() -> None:
         ("join_clips_orchestrator", {"loop_first_clip": True}, "loop_first_clip", "not served"),
         ("join_clips_orchestrator", {"aspect_ratio": "1:1", "resolution": None}, "aspect_ratio", "without"),
         ("edit_video_orchestrator", {"portions_to_regenerate": [{}]}, "portions_to_regenerate", "has no"),
+        ("edit_video_orchestrator", {"source_video_fps": 24, "force_fps": 9}, "source_video_fps", "says 9"),
         ("join_clips_segment", {}, "starting_video_path", "another task"),
     ],
 )  # fmt: skip
@@ -130,7 +131,7 @@ def payloads(draw: st.DrawFn) -> dict[str, Any]:
 
 
 NEEDED = {"starting_video_path", "ending_video_path", "source_video_url", "video_path", "start_image_url"}
-NEEDED |= {"portions_to_regenerate", "inpaint_end_frame"}
+NEEDED |= {"portions_to_regenerate", "inpaint_end_frame", "video"}
 """Keys that an error may name though they are not there."""
 
 

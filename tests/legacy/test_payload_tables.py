@@ -22,6 +22,7 @@ BASES: dict[str, dict[str, Any]] = {
     "join_clips_segment": {"starting_video_path": "a.mp4", "ending_video_path": "b.mp4"},
     "edit_video_orchestrator": EDIT,
     "inpaint_frames": {"video_path": "a.mp4", "inpaint_start_frame": 4, "inpaint_end_frame": 9},
+    "extract_frame": {"video": "a.mp4"},
 }
 BESIDE: dict[str, dict[str, Any]] = {
     "svi_strength": {"use_svi": True},
@@ -67,7 +68,11 @@ SAMPLES: tuple[Any, ...] = (
 
 def result(kind: str, details: dict[str, Any]) -> Any:
     """The translation, or the error as a text."""
-    top = details if kind in ("join_clips_segment", "inpaint_frames") else {"orchestrator_details": details}
+    top = (
+        details
+        if kind in ("join_clips_segment", "inpaint_frames", "extract_frame")
+        else {"orchestrator_details": details}
+    )
     try:
         made = translate({"task_type": kind} | top)
     except RequestError as error:

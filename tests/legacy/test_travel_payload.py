@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.payloads import HIGH, LOW, PHASES, TRAVEL, line, row, task_of
 from wangp_cli.tasks import TASKS
+from wangp_cli.tasks.travel import Travel
 
 
 def test_a_travel_keeps_its_parts() -> None:
@@ -119,7 +120,9 @@ def test_svi_is_a_mode_and_an_accelerator(details: dict[str, Any], strengths: st
     said = found.values.get("lora_multipliers")
     assert (said.replace(" |", "|") if said else said) == strengths
     assert "overlap" not in found.values
-    assert len(task_of(found).accelerator_strengths()) == (4 if strengths else 0)
+    task = task_of(found)
+    assert isinstance(task, Travel)
+    assert len(task.accelerator_strengths()) == (4 if strengths else 0)
 
 
 def test_a_phase_config_may_ask_for_svi() -> None:

@@ -15,6 +15,7 @@ from wangp_cli.runtime.intake.task_line import TaskLine
 from wangp_cli.runtime.request.resolve import _class_defaults, validate
 from wangp_cli.tasks import TASKS
 from wangp_cli.tasks.render import Render
+from wangp_cli.tasks.task import Task
 from wangp_cli.value_layers import Layer, merge
 
 KEYS = [*RENAMED, *NEUTRAL, *READ_ELSEWHERE, *ONLY_OLD_KEYS]
@@ -104,18 +105,17 @@ def line(value: Any) -> TaskLine:
     return found
 
 
-def task_of(found: TaskLine) -> Render:
+def task_of(found: TaskLine) -> Task:
     """The task of a line, with a model if it names none; raises as a batch does."""
     assert found.values is not None
     task_type = TASKS[str(found.values["type"])]
+    model = {"model": "starter"} if issubclass(task_type, Render) else {}
     layers = [
-        Layer(kind="default", values=_class_defaults(task_type) | {"model": "starter"}),
+        Layer(kind="default", values=_class_defaults(task_type) | model),
         Layer(kind="line", values=found.values),
     ]
     merged = merge(layers)
     try:
-        task = validate(merged, task_type, merged.origin)
+        return validate(merged, task_type, merged.origin)
     except RequestError as error:
         raise found.relabel(error) from None
-    assert isinstance(task, Render)
-    return task

@@ -156,9 +156,10 @@ class Payload:
                 self._read_key(name, value, payload, parts)
         if unknown:
             payload.notices.append(unknown_keys_notice(unknown, self._names_of_keys))
+        part_of = {key.field: name for name in parts if isinstance(key := self.keys[name], CombinedKey)}
         for target, made in self.build(parts, payload.notices).items():
             if made not in (None, "", []):
-                payload.set_field(target, payload.given_as.get(target, target), made)
+                payload.set_field(target, payload.given_as.get(target, part_of.get(target, target)), made)
         taken = {RENAMED.get(name, name) for name in payload.values}
         payload.values |= {target: value for target, value in self.defaults.items() if target not in taken}
         return payload

@@ -10,6 +10,7 @@ from wangp_cli.legacy.edit_payload import EDIT, INPAINT
 from wangp_cli.legacy.join_payload import JOIN, JOIN_SEGMENT
 from wangp_cli.legacy.payload import BOOKKEEPING, Payload, UnpackedPayload, flatten
 from wangp_cli.legacy.segment_payload import INDIVIDUAL, SEGMENT
+from wangp_cli.legacy.tool_payloads import EXTRACT_FRAME
 from wangp_cli.legacy.travel_payload import TRAVEL
 
 MODELS = {
@@ -42,8 +43,9 @@ PAYLOADS: dict[str, Payload] = {
     "join_clips_segment": JOIN_SEGMENT,
     "edit_video_orchestrator": EDIT,
     "inpaint_frames": INPAINT,
+    "extract_frame": EXTRACT_FRAME,
 }
-"""Old types that consist of several model runs, and how each is read."""
+"""Old types that have keys of their own, and how each is read."""
 UNSUPPORTED = {
     "travel_stitch": "puts segments of other tasks together, which a travel_orchestrator here does itself",
     "different_perspective_orchestrator": "shows a pose from elsewhere, which is not served",
@@ -58,7 +60,6 @@ UNSUPPORTED = {
     "z_image_turbo_i2i": EDITS_PICTURES,
     "magic_edit": "runs on a paid service, which is not served",
     "create_visualization": "draws a film strip of inputs, which is not served yet",
-    "extract_frame": "takes a frame out of an earlier task, which is not served yet",
     "rife_interpolate_images": "interpolates pictures, which is not served yet",
     "generate_openpose": "draws poses of a picture, which is not served yet",
     "generate_depth": "draws the depth of a picture, which is not served yet",

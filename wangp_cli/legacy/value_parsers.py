@@ -57,6 +57,14 @@ def whole_number(value: Any) -> int:
     return int(count)
 
 
+def integer(value: Any) -> int:
+    """A whole number of either sign."""
+    count = number(value)
+    if count != int(count):
+        raise ValueError(f"{quote_value(value)} is no whole number")
+    return int(count)
+
+
 def number(value: Any) -> float | int:
     """A finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):

@@ -69,6 +69,12 @@ class ExtractFrame(Processing):
         """That of the format."""
         return f".{self.image_format}"
 
+    @classmethod
+    def asks_for_one(cls, values: Mapping[str, Any]) -> bool:
+        """Whether there is one frame."""
+        frame = values.get("frame")
+        return not isinstance(frame, list | tuple) or len(frame) == 1
+
     @property
     def results(self) -> int:
         """One image for each frame."""

@@ -137,6 +137,11 @@ class Generate(MediaInputs, CameraOptions, SeamOptions, WindowOptions, Shot, Ren
         """The negative prompt."""
         return self.negative_prompt
 
+    @classmethod
+    def asks_for_one(cls, values: Mapping[str, Any]) -> bool:
+        """Whether the count is 1."""
+        return bool(values.get("count", 1) == 1)
+
     @property
     def results(self) -> int:
         """Number of result files."""

@@ -218,6 +218,11 @@ class Task(Output, Identity):
         """The ending of result files whose name is not given."""
         return self.suffixes[0]
 
+    @classmethod
+    def asks_for_one(cls, values: Mapping[str, Any]) -> bool:  # noqa: ARG003 - for subclasses
+        """Whether values, not validated yet, ask for one result alone."""
+        return True
+
     @property
     def results(self) -> int:
         """Number of result files."""

@@ -151,8 +151,9 @@ class Admission:
         """The layers of a job, of which `own` is that of its line."""
         layers = [*self.rules.defaults, own, Layer(kind="run", values={"task_id": task_id})]
         if self.rules.names_by_id:
-            single = merge(layers).values.get("count", 1) == 1
-            name = "{task_id}" if single else "{task_id}-{index}"
+            values = merge(layers).values
+            task = self.session.tasks.get(str(values.get("type", "generate")))
+            name = "{task_id}" if task is None or task.asks_for_one(values) else "{task_id}-{index}"
             layers.insert(0, Layer(kind="default", values={"name": name}))
         return layers
 

@@ -1,0 +1,43 @@
+"""Payloads of tools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.payloads import line
+from wangp_cli.errors import RequestError
+from wangp_cli.legacy import translate
+
+
+def frame(**values: Any) -> dict[str, Any]:
+    return {"task_type": "extract_frame", **values}
+
+
+@pytest.mark.parametrize("index", [0, 12, -1])
+def test_a_frame_is_taken_of_a_file(index: int) -> None:
+    found = line(frame(video="a.mp4", frame_index=index)).values
+    assert found == {"type": "extract-frame", "video": "/in/a.mp4", "frame": index}
+
+
+def test_the_first_frame_is_the_default() -> None:
+    assert translate(frame(video="a.mp4", run_id="7")).values == {"type": "extract-frame", "video": "a.mp4"}
+
+
+def test_an_earlier_task_is_no_file() -> None:
+    with pytest.raises(RequestError) as told:
+        translate(frame(input_video_task_id="7f3a", frame_index=3))
+    assert told.value.message == (
+        "input_video_task_id: '7f3a' is a task of the older worker, whose video is not known here"
+    )
+    assert told.value.hint == "give its file as `video`"
+    made = translate(frame(input_video_task_id="7f3a", video="a.mp4"))
+    assert made.notices == ("input_video_task_id: not used, video is given",)
+
+
+@pytest.mark.parametrize(("key", "value"), [("frame_index", 1.5), ("frame_index", "x"), ("frame_indx", 1)])
+def test_a_wrong_value_or_key_is_named(key: str, value: object) -> None:
+    with pytest.raises(RequestError) as told:
+        translate(frame(video="a.mp4", **{key: value}))
+    assert told.value.field == key
