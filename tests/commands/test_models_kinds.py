@@ -93,6 +93,9 @@ def test_a_matting_network_is_listed_fetched_verified_and_removed(
     before = facts(wangp, "cutout")
     assert (before["kind"], before["present"], before["licence"]) == ("matting", False, "MIT")
     assert before["licence_note"] == "none of its weights may be sold"
+    shown = wangp("show", "cutout").stdout
+    assert "none of its weights may be sold" in shown
+    assert not re.search("experts|phases|grid|text_length", shown)
     assert (before["parameters"], before["bytes"]) == ({"network": 12}, 48)
     assert "wangp models fetch cutout" in wangp("verify", "cutout", code=3).stderr
 

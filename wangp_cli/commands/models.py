@@ -20,6 +20,11 @@ from wangp_cli.runtime.events.messages import write_path, write_text
 from wangp_cli.runtime.weights import locate
 from wangp_cli.runtime.weights.sizes import BYTES_OF_16_BITS, memory_in_turns, part_sizes
 
+TOLD_OTHERWISE = ("traits", "status", "weights_run", "bytes", "present", "weights")
+"""Facts that `show` prints in other words."""
+ONLY_DIFFUSION = ("experts", "phases", "grid", "text_length")
+"""Facts that networks of tools do not have."""
+
 app = typer.Typer(help="List, show, fetch and check models.", invoke_without_command=True)
 
 
@@ -44,11 +49,12 @@ def show(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
             write_json(facts)
             return
         card = facts.pop("card", None)
-        for key in ("traits", "status", "weights_run", "bytes", "present", "weights"):
+        for key in (*TOLD_OTHERWISE, *(() if spec.is_diffusion else ONLY_DIFFUSION)):
             del facts[key]
         lines = {
             key: _cell(facts[key])
             for key in ("source", "accepts", "requires", "means", "defaults", "aliases", "grid")
+            if key in facts
         }
         lines |= {"architecture": _architecture(spec), "network": spec.network.name if spec.network else ""}
         write_facts(facts | lines | _sizes(spec, local.models_dir) | _known_run(spec, local.models_dir))
