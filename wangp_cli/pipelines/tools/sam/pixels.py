@@ -28,13 +28,12 @@ class Preprocessing:
 
     def pixels(self, frame: NDArray[Any]) -> torch.Tensor:
         """A frame `[H, W, 3]`, any dtype of `Frames`, as float32 `[3, side, side]`."""
-        rgb = torch.from_numpy(np.ascontiguousarray(as_uint8(frame))).permute(2, 0, 1)[None].float()
+        rgb = torch.from_numpy(np.ascontiguousarray(as_uint8(frame))).permute(2, 0, 1)[None]
         shape = (self.side, self.side)
+        # The stock processors resize in 8 bits too.
         resized = functional.interpolate(rgb, shape, mode="bilinear", align_corners=False, antialias=True)
-        # The stock processors resize in 8 bits.
-        scaled = resized.round().clamp(0, 255) / 255
-        mean, deviation = (torch.tensor(values).view(3, 1, 1) for values in (self.mean, self.deviation))
-        return ((scaled - mean) / deviation)[0]
+        mean, deviation = (torch.tensor(values).view(3, 1, 1) * 255 for values in (self.mean, self.deviation))
+        return ((resized.float() - mean) / deviation)[0]
 
     def mask(self, mask: NDArray[np.float32]) -> torch.Tensor:
         """A mask `[H, W]` in [0, 1] as float32 `[1, 1, side, side]` of zeros and ones."""
