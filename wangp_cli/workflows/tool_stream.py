@@ -54,7 +54,9 @@ def write_result(job: ToolJob, stream: Iterable[Frames], audio: Audio | None = N
     writer = ResultWriter(job=job, index=0, path=path)
     reported = _report_frames(job, stream)
     if job.request.shape.fps is None:
-        writer.write_image(next(reported))
+        # To its end, where a stream completes what it has written itself.
+        [image] = reported
+        writer.write_image(image)
     else:
         writer.write_video(reported, job.request.shape.frames, audio)
 
