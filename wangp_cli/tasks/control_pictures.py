@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from wangp_cli.tasks.engines import EngineChoice
+from wangp_cli.tasks.engines import AUTO, EngineChoice, EngineName
 from wangp_cli.tasks.fields import FINITE, MANY, Flag, Spec
 
 PictureKind = Literal["canny", "depth", "flow", "pose", "scribble", "gray"]
@@ -82,6 +82,32 @@ READ_BY: Mapping[str, str] = {
     "pose_parts": "pose",
 }
 """The kind that reads each field of `PictureOptions`."""
+
+
+class GuideOptions(PictureOptions):
+    """What of a control video conditions the model: its frames, or control pictures made of them."""
+
+    panel: ClassVar[str] = "Guides"
+    guide_kind: Annotated[
+        GuideKind,
+        Flag(
+            "Condition on the frames of the control video as they are (raw), or on control pictures that are "
+            "made of them, as by `wangp preprocess`."
+        ),
+    ] = "raw"
+    guide_engine: Annotated[
+        EngineName,
+        Flag(
+            "Engine of the control pictures: auto, classic (canny and flow) or a model.",
+            metavar="NAME",
+            complete="models",
+        ),
+    ] = AUTO
+
+    def guide_engines(self, *guides: object) -> Mapping[str, EngineChoice]:
+        """The engine of the control pictures, if one of the guides is given and their kind has some."""
+        choice = ENGINES.get(self.guide_kind)
+        return {"guide_engine": choice} if choice and any(guides) else {}
 
 
 def unread(field: str, kind: str, engine: str) -> str | None:

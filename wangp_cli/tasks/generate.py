@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -15,8 +16,10 @@ from wangp_cli.notices import Notice
 from wangp_cli.plan.model import Plan, Segment
 from wangp_cli.plan.windows import plan_windows
 from wangp_cli.tasks.camera import CameraOptions
+from wangp_cli.tasks.control_pictures import GuideOptions
+from wangp_cli.tasks.engines import EngineChoice
 from wangp_cli.tasks.fields import MANY, MAX_FRAMES, Flag, frame_count
-from wangp_cli.tasks.planned import OverlapOptions, SeamOptions
+from wangp_cli.tasks.planned import Intermediates, OverlapOptions, SeamOptions, intermediates_folder
 from wangp_cli.tasks.render import Render, Shape
 from wangp_cli.tasks.shot import Shot, shot_of
 from wangp_cli.tasks.task import MediaInputs
@@ -45,7 +48,9 @@ class WindowOptions(OverlapOptions):
     ] = ()
 
 
-class Generate(MediaInputs, CameraOptions, SeamOptions, WindowOptions, Shot, Render):
+class Generate(
+    MediaInputs, CameraOptions, GuideOptions, Intermediates, SeamOptions, WindowOptions, Shot, Render
+):
     """Make a video from a prompt, images and videos; one frame makes an image."""
 
     run: ClassVar[str] = "wangp_cli.workflows.generate:run"
@@ -69,6 +74,14 @@ class Generate(MediaInputs, CameraOptions, SeamOptions, WindowOptions, Shot, Ren
         if spec.trained is None or not spec.continues:
             return spec.defaults
         return {"sliding_window_size": spec.trained.frames, **spec.defaults}
+
+    def engines(self) -> Mapping[str, EngineChoice]:
+        """Those of every render, and that of the control pictures."""
+        return {**super().engines(), **self.guide_engines(self.video_guide, self.image_guide)}
+
+    def folders_beside(self, result: Path) -> tuple[Path, ...]:
+        """The folder of intermediates, where they are kept."""
+        return (intermediates_folder(result),) if self.keep_intermediates else ()
 
     @property
     def prompts_of_runs(self) -> tuple[str, ...]:
@@ -121,6 +134,8 @@ class Generate(MediaInputs, CameraOptions, SeamOptions, WindowOptions, Shot, Ren
 
     def check_shapes(self, shapes: Mapping[str, Sequence[Shape]], *, sized: bool) -> list[Notice]:  # noqa: ARG002 - any size will do
         """Refuse control or mask of another shape than the background; note faces cropped to a square."""
+        if self.guide_kind == "flow" and "image_guide" in shapes:
+            raise RequestError("guide_kind", "flow, but an image does not move", hint="give --video-guide")
         for background in shapes.get("video_background", ()):
             for field in ("video_guide", "image_guide", "video_mask", "image_mask"):
                 for shape in shapes.get(field, ()):

@@ -112,17 +112,23 @@ def intermediates_folder(result: Path) -> Path:
     return result.with_name(f"{result.stem}_intermediates")
 
 
-class DebugOutputs(Spec):
+class Intermediates(Spec):
+    """What the model was conditioned on, as files."""
+
+    panel: ClassVar[str] = "Output"
+    keep_intermediates: Annotated[
+        bool,
+        Flag("Keep segments, guides and masks as lossless files in the folder RESULT_intermediates."),
+    ] = False
+
+
+class DebugOutputs(Intermediates):
     """Files that show how the result was made."""
 
     panel: ClassVar[str] = "Output"
     visualize: Annotated[
         bool,
         Flag("Also write RESULT_visualization.mp4: guide and result side by side, over a timeline."),
-    ] = False
-    keep_intermediates: Annotated[
-        bool,
-        Flag("Keep segments, guides and masks as lossless files in the folder RESULT_intermediates."),
     ] = False
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
@@ -13,13 +13,14 @@ from wangp_cli.errors import RequestError
 from wangp_cli.plan.edit import Portion
 from wangp_cli.plan.model import broadcast
 from wangp_cli.plan.timeline import GuideRange, GuideSpan, Timing, resolve_guide_spans
-from wangp_cli.tasks.fields import FINITE, MANY, Flag, Input, Spec
+from wangp_cli.tasks.control_pictures import GuideOptions
+from wangp_cli.tasks.fields import FINITE, MANY, Flag, Input
 from wangp_cli.tasks.portions import check_plain_portion, frames_of
 
 Portions = Annotated[tuple[Annotated[str, AfterValidator(check_plain_portion)], ...], MANY]
 
 
-class StructureOptions(Spec):
+class StructureOptions(GuideOptions):
     """Control videos: where each is used, which of its frames, and how strongly."""
 
     panel: ClassVar[str] = "Guides"
@@ -54,9 +55,6 @@ class StructureOptions(Spec):
             "(trim), repeat it (loop), refuse another length (off)."
         ),
     ] = "fit"
-    guide_kind: Annotated[
-        Literal["raw", "canny"], Flag("Condition on the frames as they are (raw), or on their edges (canny).")
-    ] = "raw"
     guide_strength: Annotated[
         float,
         FINITE,

@@ -16,6 +16,7 @@ from wangp_cli.plan.model import Plan
 from wangp_cli.plan.travel import plan_travel
 from wangp_cli.plan.travel_lengths import Mode
 from wangp_cli.tasks.adjustments import AdjustmentOptions
+from wangp_cli.tasks.engines import EngineChoice
 from wangp_cli.tasks.fields import MANY, MAX_FRAMES, Counts, Flag, FrameCount, Input, Spec, frame_count
 from wangp_cli.tasks.planned import Fit, Planned, Sound
 from wangp_cli.tasks.portions import frames_of
@@ -118,6 +119,10 @@ class Travel(AdjustmentOptions, StructureOptions, TravelOptions, PartLengths, Tr
     def model_defaults(cls, spec: ModelSpec) -> Mapping[str, Any]:
         """Those of the model, without overlap where a part fills a run of the length it was trained on."""
         return spec.defaults if spec.trained is None else {"overlap": 0, **spec.defaults}
+
+    def engines(self) -> Mapping[str, EngineChoice]:
+        """Those of every render, and that of the control pictures."""
+        return {**super().engines(), **self.guide_engines(self.video_guide)}
 
     @property
     def videos(self) -> tuple[Path, ...]:

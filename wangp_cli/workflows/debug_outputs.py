@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -28,14 +29,22 @@ def write_intermediates(job: RenderJob, segment: Segment, inputs: Inputs, made: 
     The files are `segment_000.mkv`, `control_000.mkv`, `mask_000.mkv` and so on, by the names of inputs,
     in the folder RESULT_intermediates. Each is published.
     """
-    folder = intermediates_folder(job.request.outputs[0])
     segments: Iterator[Frames] = (made[at : at + 16] for at in range(0, len(made), 16))
-    conditioning = ((name, chunks(clip.frames)) for name, clip in _clips(inputs))
-    for name, pieces in [("segment", segments), *conditioning]:
-        file = folder / f"{name}_{segment.index:03d}.mkv"
-        with job.new_file(file, overwrite=True) as partial:
-            write_video(partial, pieces, fps=plan.fps, codec="ffv1")
-        job.publish(file, "intermediate")
+    _write(job, f"segment_{segment.index:03d}", segments, plan.fps)
+    write_conditioning(job, inputs, plan.fps, segment.index)
+
+
+def write_conditioning(job: RenderJob, inputs: Inputs, fps: Fraction, run: int = 0) -> None:
+    """Write each clip that a run of the model is conditioned on, as `write_intermediates` does."""
+    for name, clip in _clips(inputs):
+        _write(job, f"{name}_{run:03d}", chunks(clip.frames), fps)
+
+
+def _write(job: RenderJob, name: str, pieces: Iterator[Frames], fps: Fraction) -> None:
+    file = intermediates_folder(job.request.outputs[0]) / f"{name}.mkv"
+    with job.new_file(file, overwrite=True) as partial:
+        write_video(partial, pieces, fps=fps, codec="ffv1")
+    job.publish(file, "intermediate")
 
 
 def _clips(inputs: Inputs) -> Iterator[tuple[str, Clip]]:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -19,6 +20,8 @@ from wangp_cli.runtime.job import RenderJob
 from wangp_cli.runtime.workspace.segments_cache import remove_empty
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.tasks.stages import Stage
+from wangp_cli.workflows.control_pictures import GuidePictures, guide_of
+from wangp_cli.workflows.debug_outputs import write_conditioning
 from wangp_cli.workflows.decoding import decode_within_memory, find_latents, load_latents, save_latents
 from wangp_cli.workflows.inputs import read_inputs
 from wangp_cli.workflows.result import ResultWriter
@@ -37,15 +40,16 @@ def run(job: RenderJob) -> Iterator[Stage]:
     """
     task = _task(job)
     yield "encode"
+    guide = guide_of(job)
     if job.request.plan is not None:
         for index, path in enumerate(job.request.outputs):
-            write_windows(job, index, path)
+            write_windows(job, index, path, guide)
         return
     load = partial(job.pipeline, job.request.spec, choose(task), job.loras())
     if task.preload_policy == "start":
         load()
     kept = [job.latents or find_latents(job, task, index) for index in range(len(job.request.outputs))]
-    conditioning, continued = _encode(job, load, decodes_only=all(kept))
+    conditioning, continued = _encode(job, load, None if all(kept) else guide, decodes_only=all(kept))
     for index, path in enumerate(job.request.outputs):
         if file := kept[index]:
             latents: Any = load_latents(file)
@@ -102,11 +106,13 @@ class _ContinuedVideo:
 
 
 def _encode(
-    job: RenderJob, load: Callable[[], Pipeline], *, decodes_only: bool
+    job: RenderJob, load: Callable[[], Pipeline], guide: GuidePictures | None, *, decodes_only: bool
 ) -> tuple[Any, _ContinuedVideo]:
     """The model's conditioning; the inputs are not kept, as many tasks may wait here at once."""
     task = _task(job)
-    prepared = read_inputs(task, job.request.spec, job.request.facts)
+    prepared = read_inputs(task, job.request.spec, job.request.facts, guide)
+    if task.keep_intermediates and not decodes_only:
+        write_conditioning(job, prepared.inputs, Fraction(task.fps))
     audio = shot_audio(task, prepared.before, prepared.overlap, job.request.frames - prepared.overlap)
     conditioning = None if decodes_only else load().encode(task, prepared.inputs, job.progress)
     return conditioning, _ContinuedVideo(before=prepared.before, overlap=prepared.overlap, audio=audio)

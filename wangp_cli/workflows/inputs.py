@@ -19,11 +19,13 @@ from wangp_cli.media.stills import read_image
 from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines.base import Inputs
 from wangp_cli.plan.model import Plan, Segment
+from wangp_cli.runtime.job import RenderJob
 from wangp_cli.runtime.request.camera_poses import frame_poses
 from wangp_cli.runtime.request.check_inputs import AS_LONG_AS_GUIDE
 from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.generate import Generate
+from wangp_cli.workflows.control_pictures import GuidePictures
 from wangp_cli.workflows.source_video import SourceVideo, frames_at
 
 WHITE = 1.0
@@ -44,13 +46,21 @@ class ShotInputs:
     overlap: int = 0
 
 
-def read_inputs(task: Generate, spec: ModelSpec, facts: InputFacts) -> ShotInputs:
+def read_inputs(
+    task: Generate, spec: ModelSpec, facts: InputFacts, guide: GuidePictures | None = None
+) -> ShotInputs:
     """Read and resize every input of a settled task.
+
+    Args:
+        task: settled.
+        spec: of its model.
+        facts: of its input files.
+        guide: control pictures, in the place of the frames of the guide.
 
     Raises:
         RequestError: a file does not decode.
     """
-    reader = _Reader(task, spec, facts, 0, int(task.frames))
+    reader = _Reader(task, spec, facts, range(int(task.frames)), guide)
     before = source_video(task, facts)
     overlap = 0
     start = reader.still("image_start")
@@ -71,24 +81,28 @@ def source_video(task: Generate, facts: InputFacts) -> SourceVideo | None:
 
 
 def read_window_inputs(
-    task: Generate, spec: ModelSpec, facts: InputFacts, segment: Segment, context: Frames | None, plan: Plan
+    job: RenderJob,
+    segment: Segment,
+    context: Frames | None,
+    plan: Plan,
+    guide: GuidePictures | None = None,
 ) -> Inputs:
     """Read and resize the inputs of one window: its part of every file, and the frames before it.
 
     Args:
-        task: settled.
-        spec: of its model.
-        facts: of its input files.
+        job: of a generation.
         segment: of its plan.
         context: `[segment.context, H, W, 3]`, the last frames of the output so far.
         plan: the windows.
+        guide: control pictures of the whole video, in the place of the frames of the guide.
 
     Raises:
         RequestError: a file does not decode.
     """
-    reader = _Reader(
-        task, spec, facts, segment.generate_start - plan.segments[0].generate_start, segment.generate
-    )
+    task, first = job.request.task, segment.generate_start - plan.segments[0].generate_start
+    assert isinstance(task, Generate)
+    places = range(first, first + segment.generate)
+    reader = _Reader(task, job.request.spec, job.request.facts, places, guide)
     before = None if context is None else Clip(frames=context, fps=plan.fps)
     return reader.inputs(
         before or (reader.still("image_start") if segment.index == 0 else None),
@@ -97,12 +111,14 @@ def read_window_inputs(
 
 
 class _Reader:
-    """Reads the files of one task at its size: `frames` frames of each from frame `first` on."""
+    """Reads the files of one task at its size, each at some places of the generated frames."""
 
-    def __init__(self, task: Generate, spec: ModelSpec, facts: InputFacts, first: int, frames: int) -> None:
-        self._task, self._spec, self._facts = task, spec, facts
+    def __init__(
+        self, task: Generate, spec: ModelSpec, facts: InputFacts, places: range, guide: GuidePictures | None
+    ) -> None:
+        self._task, self._spec, self._facts, self._guide = task, spec, facts, guide
         self._width, self._height = size_of(task.size)
-        self._first, self._frames = first, frames
+        self._first, self._frames = places.start, len(places)
         self._fps = Fraction(task.fps)
 
     def inputs(self, start: Clip | None, end: Clip | None) -> Inputs:
@@ -135,7 +151,14 @@ class _Reader:
 
     def _control(self) -> Clip | None:
         """The control video; missing frames have the fill value of the model."""
-        if (frames := self._video_or_image("video_guide", "image_guide")) is None:
+        if self._guide is not None:
+            first = min(self._first, len(self._guide) - 1)
+            frames: Frames | None = self._guide[first : self._first + self._frames]
+            if self._task.image_guide:
+                frames = match_length(self._guide[:1], self._frames, "hold")
+        else:
+            frames = self._video_or_image("video_guide", "image_guide")
+        if frames is None:
             return None
         return self._pad(self._fit(frames), "video_guide", self._spec.control_fill_value)
 

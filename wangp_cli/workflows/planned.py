@@ -105,7 +105,7 @@ class _PlannedVideo:
         self._images = _Images(task.pictures, clips.canvas, task.framing)
         self._structure: StructureGuide | None = None
         if isinstance(task, StructureOptions) and self.plan.guides:
-            self._structure = StructureGuide(task, self.plan, job.request.facts, clips.canvas, task.framing)
+            self._structure = StructureGuide(job, task, self.plan, clips.canvas, task.framing)
         self._previews: dict[int, GuidePreview] = {}
         self._debug_written: set[int] = set()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wangp_cli.notices import Notice
+from wangp_cli.tasks.control_pictures import ENGINES, READ_BY, unread
 
 if TYPE_CHECKING:
     from wangp_cli.models import ModelSpec
@@ -123,8 +124,27 @@ def _model_takes_no(ability: str, text: str) -> Reason:
 
 def _no_input(*fields: str) -> Reason:
     """The reason where none of the inputs is given."""
-    names = " or ".join(fields)
-    return lambda run: None if any(run.value(field) for field in fields) else f"there is no {names}"
+
+    def check(run: SettledRender) -> str | None:
+        if any(run.value(field) for field in fields):
+            return None
+        return f"there is no {' or '.join(field for field in fields if field in type(run.task).model_fields)}"
+
+    return check
+
+
+def _unread_by_pictures(field: str) -> Reason:
+    """The reason where the control pictures do not depend on a field, or where none are made."""
+
+    def check(run: SettledRender) -> str | None:
+        kind = run.value("guide_kind")
+        if kind == "raw":
+            return "the frames of the guide are used as they are"
+        if field == "guide_engine":
+            return None if kind in ENGINES else f"{kind} has one method"
+        return unread(field, kind, run.value("guide_engine"))
+
+    return _first(_no_input("video_guide", "image_guide"), check)
 
 
 def _one_run(run: SettledRender) -> str | None:
@@ -222,7 +242,8 @@ REASONS: Mapping[str, Reason] = {
     "sound": _continues_nothing,
     "overlap": lambda run: _one_run(run) if run.task.type == "inpaint" else None,
     "guide_timing": _no_input("video_guide"),
-    "guide_kind": _no_input("video_guide"),
+    "guide_kind": _no_input("video_guide", "image_guide"),
+    **{field: _unread_by_pictures(field) for field in ("guide_engine", *READ_BY)},
     "guide_strength": _no_input("video_guide"),
     "context_strength": _no_context,
     "context_saturation": _no_context,
