@@ -13,9 +13,11 @@ import pytest
 from tests.conftest import Make
 from tests.support.echo import use_echo
 from wangp_cli.media.clip import as_float
+from wangp_cli.media.read_video import read_video
 from wangp_cli.media.stills import write_image
 from wangp_cli.media.write import write_video
 from wangp_cli.preprocess.canny import canny
+from wangp_cli.preprocess.kinds import PictureSettings, control_pictures
 
 Travel = Callable[..., Any]
 SIDE = 32
@@ -92,6 +94,50 @@ def test_edges_and_strength(echo: Travel, images: list[Path], tmp_path: Path) ->
     write_video(tmp_path / "g.mkv", [pixels], fps=Fraction(16), codec="ffv1")
     made = echo(images[:1], video_guide=tmp_path / "g.mkv", guide_kind="canny", guide_strength=0.5)
     assert np.abs(as_float(made.frames)[3] - (0.25 + canny(pixels)[3] / 2)).max() < 0.01
+
+
+def sliding(path: Path, frames: int) -> Path:
+    """A video of a pattern that moves to the right by 1, 2, 3, ... pixels."""
+    y, x = np.mgrid[:SIDE, :SIDE]
+    places = np.cumsum(np.arange(frames))[:, None, None]
+    waves = 127 + 60 * np.sin((x - places) / 3) + 60 * np.cos(y / 4)
+    pixels = np.repeat(waves.astype(np.uint8)[..., None], 3, axis=3)
+    write_video(path, [pixels], fps=Fraction(16), codec="ffv1")
+    return path
+
+
+def test_flow_is_drawn_in_the_range_of_the_whole_guide(
+    echo: Travel, images: list[Path], tmp_path: Path
+) -> None:
+    guide = sliding(tmp_path / "g.mkv", 12)
+    made = echo(images, video_guide=guide, guide_range="0-11", guide_kind="flow")
+    pieces = iter([read_video(guide).frames])
+    whole = np.concatenate(list(control_pictures("flow", pieces, PictureSettings())))
+    # Frames 0 and 8 are images; both segments use the range of all twelve.
+    for frame in (1, 2, 7, 9, 11):
+        assert np.abs(as_float(made.frames)[frame] - as_float(whole)[frame]).max() < 0.01
+    assert made.outcome.manifest["inputs"]["engines"] == {"guide_engine": "classic"}
+    logged = [event.data.get("message", "") for event in made.events]
+    assert logged.count("made 12 control pictures (flow) of g.mkv") == 1
+
+
+def test_a_looped_guide_is_drawn_once(echo: Travel, images: list[Path], tmp_path: Path) -> None:
+    guide = sliding(tmp_path / "g.mkv", 4)
+    made = echo(images[:1], video_guide=guide, guide_kind="flow", guide_timing="loop")
+    frames = as_float(made.frames)
+    assert np.abs(frames[1:4] - frames[5:8]).max() < 0.01
+    assert np.abs(frames[1] - frames[3]).max() > 0.1
+
+
+def test_strength_and_intensity_reach_the_pictures(echo: Travel, images: list[Path], tmp_path: Path) -> None:
+    guide = sliding(tmp_path / "g.mkv", 9)
+    said: dict[str, Any] = {"video_guide": guide, "guide_kind": "flow"}
+    full, none = (
+        echo(images[:1], output=tmp_path / f"{strength}.mkv", motion_strength=strength, **said).frames
+        for strength in (1, 0)
+    )
+    assert as_float(none)[1:8].min() > 0.99
+    assert as_float(full)[1:8].min() < 0.5
 
 
 def test_a_window_of_steps_changes_a_real_travel(make: Make, images: list[Path], tmp_path: Path) -> None:
