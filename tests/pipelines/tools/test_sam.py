@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -297,8 +296,16 @@ def test_weights_that_miss_a_part_are_refused(folders: dict[str, Path], tmp_path
     save_file(kept, tmp_path / "model.safetensors", {"format": "pt"})
     with pytest.raises(ModelError, match=r"missing keys: memory_encoder"):
         Segmenter(tmp_path).first_mask(disc(1)[0], points=[INSIDE])
-    config = json.loads((tmp_path / "config.json").read_text())
-    assert config["model_type"] == "sam2_video"
     (tmp_path / "model.safetensors").write_bytes(b"broken")
-    with pytest.raises(ModelError, match="cannot be loaded"):
-        Segmenter(tmp_path).first_mask(disc(1)[0], points=[INSIDE])
+    with pytest.raises(ModelError, match=r"model\.safetensors"):
+        Segmenter(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match="has no safetensors file"):
+        Segmenter(tmp_path)
+
+
+def test_sam_3_without_its_tokenizer_is_refused(folders: dict[str, Path], tmp_path: Path) -> None:
+    shutil.copytree(folders["sam3"], tmp_path, dirs_exist_ok=True)
+    (tmp_path / "tokenizer.json").unlink()
+    with pytest.raises(ModelError, match=r"tokenizer\.json is missing"):
+        Segmenter(tmp_path)

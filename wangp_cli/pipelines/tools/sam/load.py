@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.matting.matter import Alpha, Mask
 from wangp_cli.media.clip import Frames
+from wangp_cli.pipelines.checkpoints.files import open_weights
+from wangp_cli.pipelines.checkpoints.part_files import check_any, tensor_files
 from wangp_cli.pipelines.checkpoints.pretrained import (
     from_pretrained,
     load_errors,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from wangp_cli.tasks.runtime import Dtype
 
 SAM2, SAM3 = "sam2_video", "sam3_video"
+TOKENIZER_FILES = ("tokenizer.json", "vocab.json")
 
 
 def load(_spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> Segmenter:
@@ -52,7 +55,7 @@ class Segmenter:
         device: where they compute.
 
     Raises:
-        ModelError: the folder is missing or holds another model.
+        ModelError: the folder is missing or holds another model, or a file of it is missing or broken.
     """
 
     def __init__(self, folder: Path, dtype: torch.dtype = torch.float32, device: str = "cpu") -> None:
@@ -63,6 +66,10 @@ class Segmenter:
                 f"{folder} holds a model of type {self.kind}; {SAM2} or {SAM3} is wanted",
                 hint="the repositories of Meta named facebook/sam2.1-hiera-... and facebook/sam3",
             )
+        for file in tensor_files(folder):
+            open_weights(file)
+        if self.reads_text:
+            check_any(folder, TOKENIZER_FILES)
 
     @property
     def reads_text(self) -> bool:
@@ -151,8 +158,6 @@ class Segmenter:
         from transformers.models.sam3_video import modeling_sam3_video as sam3
 
         model = self._load(sam3.Sam3VideoModel)
-        if not any((self.folder / name).is_file() for name in ("tokenizer.json", "vocab.json")):
-            raise ModelError(f"{self.folder / 'tokenizer.json'} is missing", hint="fetch the whole folder")
         with load_errors(self.folder):
             tokenizer = from_pretrained(CLIPTokenizer, self.folder)
         preprocessing = self._preprocessing(model, SAM3_COLOURS)
