@@ -39,7 +39,7 @@ def test_what_is_said_at_the_top_beats_the_nests() -> None:
         ("travel_orchestrator", {"segment_frames_expanded": [81] * 3}, "segment_frames_expanded", "3 values"),
         ("travel_orchestrator", {"input_image_paths_resolved": [1]}, "input_image_paths_resolved", "no file"),
         ("travel_orchestrator", {"num_new_segments_to_generate": 9999}, "num_new_segments_to_generate", ""),
-        ("travel_orchestrator", {"structure_videos": [{"path": "a.mp4"}]}, "structure_type", "'flow'"),
+        ("travel_orchestrator", {"structure_videos": [{"path": "a", "type": "x"}]}, "structure_type", "'x'"),
         ("travel_orchestrator", UNI3C, "structure_type", "uni3c"),
         ("travel_orchestrator", {"phase_config": {"phases": [{}]}}, "phase_config", "describes 1"),
         ("join_clips_orchestrator", {"phase_config": {"svi2pro": True}}, "phase_config", "svi2pro"),
@@ -131,7 +131,7 @@ def payloads(draw: st.DrawFn) -> dict[str, Any]:
 
 
 NEEDED = {"starting_video_path", "ending_video_path", "source_video_url", "video_path", "start_image_url"}
-NEEDED |= {"portions_to_regenerate", "inpaint_end_frame", "video"}
+NEEDED |= {"portions_to_regenerate", "inpaint_end_frame", "video", "input_image_path"}
 """Keys that an error may name though they are not there."""
 
 

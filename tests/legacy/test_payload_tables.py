@@ -23,6 +23,8 @@ BASES: dict[str, dict[str, Any]] = {
     "edit_video_orchestrator": EDIT,
     "inpaint_frames": {"video_path": "a.mp4", "inpaint_start_frame": 4, "inpaint_end_frame": 9},
     "extract_frame": {"video": "a.mp4"},
+    "generate_openpose": {"input_image_path": "a.png"},
+    "generate_depth": {"input_image_path": "a.png"},
 }
 BESIDE: dict[str, dict[str, Any]] = {
     "svi_strength": {"use_svi": True},
@@ -66,13 +68,15 @@ SAMPLES: tuple[Any, ...] = (
 """Values of all shapes that keys take."""
 
 
+AT_THE_TOP = (
+    "join_clips_segment", "inpaint_frames", "extract_frame", "generate_openpose", "generate_depth",
+)  # fmt: skip
+"""Types whose keys are not nested."""
+
+
 def result(kind: str, details: dict[str, Any]) -> Any:
     """The translation, or the error as a text."""
-    top = (
-        details
-        if kind in ("join_clips_segment", "inpaint_frames", "extract_frame")
-        else {"orchestrator_details": details}
-    )
+    top = details if kind in AT_THE_TOP else {"orchestrator_details": details}
     try:
         made = translate({"task_type": kind} | top)
     except RequestError as error:
@@ -114,7 +118,20 @@ def test_every_key_is_used_refused_or_told(kind: str, key: str) -> None:
         ({"strength": 0.5}, "strength 0.5 is not used"),
         ({"depth_contrast": 2}, "depth_contrast 2 is not used"),
         ({"preprocessing": "raw", "canny_intensity": 2}, "canny_intensity 2 is not used"),
-        ({"canny_intensity": 2}, "2 is not served"),
+        ({"preprocessing": "flow", "canny_intensity": 2}, "canny_intensity 2 is not used"),
+        ({"canny_intensity": -1}, "canny_intensity: -1, must be 0 or more"),
+        ({"canny_intensity": 101}, "canny_intensity: 101, must be 100 or less"),
+        ({"preprocessing": "pose"}, "'pose' is not served"),
+        (
+            {
+                "preprocessing": "flow",
+                "videos": [
+                    {"path": "a.mp4", "end_frame": 9},
+                    {"path": "b.mp4", "start_frame": 9, "motion_strength": 2},
+                ],
+            },
+            "motion_strength: 1 and 2 are not served together",
+        ),
         ({"step_window": [0.5]}, "is not \\[start, end\\]"),
         ({"target": "uni3c"}, "'uni3c' is not served"),
         ({"frame_policy": "other"}, "is not one of"),

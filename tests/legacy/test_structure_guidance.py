@@ -45,6 +45,38 @@ def test_every_form_says_the_same(more: dict[str, Any]) -> None:
     assert guide(more) == {"video_guide": ["/in/g.mp4"], "guide_kind": "raw", "guide_timing": "fit"}
 
 
+@pytest.mark.parametrize(
+    ("more", "field", "value"),
+    [
+        ({"structure_type": "canny", "structure_canny_intensity": 0.5}, "canny_intensity", 0.5),
+        ({"structure_type": "depth", "structure_depth_contrast": 1.5}, "depth_contrast", 1.5),
+        ({"structure_type": "flow", "structure_video_motion_strength": 2}, "motion_strength", 2),
+        ({"structure_video_motion_strength": 2}, "motion_strength", 2),
+        (
+            {
+                "structure_guidance": {
+                    "preprocessing": "flow",
+                    "strength": 3,
+                    "videos": [{"path": "g.mp4", "motion_strength": 2}],
+                }
+            },
+            "motion_strength",
+            2,
+        ),
+    ],
+)
+def test_strengths_reach_the_pictures_of_their_kind(more: dict[str, Any], field: str, value: float) -> None:
+    found = line(row("travel_orchestrator", TRAVEL | {"structure_video_path": "g.mp4"} | more))
+    assert found.values is not None, found.error
+    task = task_of(found)
+    assert found.values[field] == getattr(task, field) == value
+    kind = {"canny_intensity": "canny", "depth_contrast": "depth"}.get(field, "flow")
+    assert found.values["guide_kind"] == kind
+    assert not [
+        notice for notice in found.notices if "strength" in notice and "structure_guidance" not in more
+    ]
+
+
 def test_a_guide_that_was_made_is_shown_as_it_is() -> None:
     made = {"structure_guidance_video_url": "made.mp4", "structure_type": "flow"}
     assert guide(made) == {"video_guide": ["/in/made.mp4"], "guide_timing": "trim"}
@@ -83,9 +115,9 @@ def test_frames_move_with_the_pictures() -> None:
     ("more", "field"),
     [
         ({"structure_videos": [VIDEO, VIDEO | {"structure_type": "raw"}]}, "structure_type"),
-        ({"structure_videos": [VIDEO | {"structure_type": "depth"}]}, "structure_type"),
+        ({"structure_videos": [VIDEO | {"structure_type": "pose"}]}, "structure_type"),
         ({"structure_videos": [VIDEO | {"treatment": "bend"}]}, "structure_videos"),
-        ({"structure_videos": [VIDEO], "structure_canny_intensity": 2}, "structure_canny_intensity"),
+        ({"structure_videos": [VIDEO], "structure_canny_intensity": -2}, "structure_canny_intensity"),
         ({"structure_guidance": {"videos": [{"path": "a"}], "target": "uni3c"}}, "structure_guidance"),
         ({"structure_guidance": {"videos": [{"path": "a"}], "frame_policy": "x"}}, "structure_guidance"),
         ({"use_uni3c": True}, "use_uni3c"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.payloads import line
+from tests.support.payloads import line, task_of
 from wangp_cli.errors import RequestError
 from wangp_cli.legacy import translate
 
@@ -34,6 +34,21 @@ def test_an_earlier_task_is_no_file() -> None:
     assert told.value.hint == "give its file as `video`"
     made = translate(frame(input_video_task_id="7f3a", video="a.mp4"))
     assert made.notices == ("input_video_task_id: not used, video is given",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("generate_openpose", {"kind": "pose", "pose_parts": ["body", "hands", "face"]}),
+        ("generate_depth", {"kind": "depth"}),
+    ],
+)
+def test_control_pictures_are_of_a_file(kind: str, fields: dict[str, Any]) -> None:
+    found = line({"task_type": kind, "input_image_path": "a.png", "run_id": "7"})
+    assert found.values == {"type": "preprocess", "input": "/in/a.png", **fields}
+    assert task_of(found).type == "preprocess"
+    with pytest.raises(RequestError, match="'7f' is a task of the older worker, whose image is not known"):
+        translate({"task_type": kind, "input_image_task_id": "7f"})
 
 
 @pytest.mark.parametrize(("key", "value"), [("frame_index", 1.5), ("frame_index", "x"), ("frame_indx", 1)])

@@ -20,10 +20,11 @@ from wangp_cli.legacy.value_parsers import (
     text,
     whole_number,
 )
+from wangp_cli.tasks.control_pictures import MAX_FACTOR
 from wangp_cli.tasks.fields import MAX_FRAMES
 
-GUIDE_KINDS = {"raw": "raw", "none": "raw", "canny": "canny"}
-"""`guide_kind` by the older worker's preprocessing; its flow and depth are unsupported."""
+GUIDE_KINDS = {"raw": "raw", "none": "raw", "canny": "canny", "flow": "flow", "depth": "depth"}
+"""`guide_kind` by the older worker's preprocessing."""
 VIDEO = object_of(
     path=file_name,
     start_frame=whole_number,
@@ -42,6 +43,8 @@ STRENGTH_KEYS = {
     "depth_contrast": "structure_depth_contrast",
 }
 """The older flat key of each strength in a block."""
+STRENGTH_KINDS = {"strength": "flow", "canny_intensity": "canny", "depth_contrast": "depth"}
+"""The kind of guide that each strength has an effect on; a `motion_strength` of a video is a `strength`."""
 UNI3C = "needs use_uni3c, which is not served in a travel"
 GUIDE_BLOCK = object_of(
     # For Uni3C, which is not served in a travel; and where a guidance video came from.
@@ -68,9 +71,9 @@ GUIDE_KEYS: dict[str, Key] = {
     "structure_motion_video_url": CombinedKey(text, "video_guide"),
     "structure_guidance_frame_offset": CombinedKey(whole_number),
     "structure_motion_frame_offset": CombinedKey(whole_number),
-    "structure_canny_intensity": CombinedKey(number),
-    "structure_video_motion_strength": CombinedKey(number),
-    "structure_depth_contrast": CombinedKey(number),
+    "structure_canny_intensity": CombinedKey(number, "canny_intensity"),
+    "structure_video_motion_strength": CombinedKey(number, "motion_strength"),
+    "structure_depth_contrast": CombinedKey(number, "depth_contrast"),
     "structure_original_video_url": NoEffect(any_value, SOURCE),
     "structure_trimmed_video_url": NoEffect(any_value, SOURCE),
     "use_uni3c": CombinedKey(boolean),
@@ -115,9 +118,10 @@ def guidance(
     key = "structure_guidance" if parts.get("structure_guidance") else "structure_type"
     if block.get("target") == "uni3c":
         raise RequestError(key, "'uni3c' is not served", hint="generate with model uni3c and a video_guide")
-    if not made:
-        notices += _unused_strengths(block, key)
     fields = _window(block) | ({"video_guide": [made]} if made else _videos(block, key, frames, overlaps))
+    if not made:
+        notices += _unused_strengths(block, key, fields["guide_kind"])
+        fields |= _strengths(block, key, fields["guide_kind"])
     if made:
         # The video is of the whole travel; a segment would need a part of it.
         if first := block.get("_frame_offset", 0):
@@ -147,31 +151,51 @@ def _block_of_flat_keys(parts: Parts) -> dict[str, Any]:
     }
 
 
-def _unused_strengths(block: dict[str, Any], key: str) -> list[str]:
-    """A notice for each strength that has no effect on frames as they are or on their edges.
+def _unused_strengths(block: dict[str, Any], key: str, kind: str) -> list[str]:
+    """A notice for each strength that has no effect on the kind of guide.
 
     Raises:
-        RequestError: the strength is below 0.
+        RequestError: a strength is out of range.
     """
     flat = key != "structure_guidance"
-    strengths = [(STRENGTH_KEYS["strength"] if flat else key, "strength", block.get("strength", 1))]
+    strengths = [
+        (STRENGTH_KEYS[name] if flat else key, name, STRENGTH_KINDS[name], block.get(name, 1))
+        for name in STRENGTH_KEYS
+    ]
     strengths += [
-        ("structure_videos" if flat else key, "motion_strength", one.get("motion_strength", 1))
+        ("structure_videos" if flat else key, "motion_strength", "flow", one.get("motion_strength", 1))
         for one in block["videos"]
     ]
-    for name, part, value in strengths:
+    for name, part, _, value in strengths:
         if value < 0:
             raise RequestError(name, f"{part}: {value}, must be 0 or more")
-    names = ["depth_contrast"]
-    if block.get("preprocessing") in ("raw", "none"):
-        names.append("canny_intensity")
-    strengths += [(STRENGTH_KEYS[name] if flat else key, name, block.get(name, 1)) for name in names]
+        if value > MAX_FACTOR:
+            raise RequestError(name, f"{part}: {value}, must be {MAX_FACTOR} or less")
     unused = dict.fromkeys(
         f"{name}: {part} {value} is not used, it has no effect on this kind of guide"
-        for name, part, value in strengths
-        if value != 1
+        for name, part, used_by, value in strengths
+        if value != 1 and used_by != kind
     )
     return list(unused)
+
+
+def _strengths(block: dict[str, Any], key: str, kind: str) -> dict[str, Any]:
+    """The field of the strength that has an effect on the kind of guide, if it is not 1.
+
+    Raises:
+        RequestError: the videos have different ones.
+    """
+    usual = block.get("strength", 1)
+    motion = {one.get("motion_strength", usual) for one in block["videos"]}
+    if kind == "flow" and len(motion) > 1:
+        listed = " and ".join(map(str, sorted(motion)))
+        raise RequestError(key, f"motion_strength: {listed} are not served together, give one for all videos")
+    fields = {
+        "flow": {"motion_strength": max(motion)},
+        "canny": {"canny_intensity": block.get("canny_intensity", 1)},
+        "depth": {"depth_contrast": block.get("depth_contrast", 1)},
+    }.get(kind, {})
+    return {name: value for name, value in fields.items() if value != 1}
 
 
 def _window(block: dict[str, Any]) -> dict[str, Any]:
@@ -190,11 +214,8 @@ def _videos(
     kinds = {one.get("structure_type") or one.get("type") or kind for one in block["videos"]}
     if len(kinds) > 1 or (kind := kinds.pop()) not in GUIDE_KINDS:
         asked = " and ".join(map(repr, sorted(kinds))) if kinds else repr(kind)
-        raise RequestError(key, f"{asked} is not served", hint="raw and canny are, one for all videos")
-    if GUIDE_KINDS[kind] == "canny" and block.get("canny_intensity", 1) != 1:
-        raise RequestError(
-            "structure_canny_intensity", f"{block['canny_intensity']} is not served", hint="edges are white"
-        )
+        served = ", ".join(dict.fromkeys(GUIDE_KINDS.values()))
+        raise RequestError(key, f"{asked} is not served", hint=f"{served} are, one for all videos")
     for place, one in enumerate(block["videos"]):
         if "path" not in one:
             raise RequestError(key, f"video {place} has no path, name a file")

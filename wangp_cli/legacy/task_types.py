@@ -10,7 +10,7 @@ from wangp_cli.legacy.edit_payload import EDIT, INPAINT
 from wangp_cli.legacy.join_payload import JOIN, JOIN_SEGMENT
 from wangp_cli.legacy.payload import BOOKKEEPING, Payload, UnpackedPayload, flatten
 from wangp_cli.legacy.segment_payload import INDIVIDUAL, SEGMENT
-from wangp_cli.legacy.tool_payloads import EXTRACT_FRAME
+from wangp_cli.legacy.tool_payloads import DEPTH, EXTRACT_FRAME, OPENPOSE
 from wangp_cli.legacy.travel_payload import TRAVEL
 
 MODELS = {
@@ -44,6 +44,8 @@ PAYLOADS: dict[str, Payload] = {
     "edit_video_orchestrator": EDIT,
     "inpaint_frames": INPAINT,
     "extract_frame": EXTRACT_FRAME,
+    "generate_openpose": OPENPOSE,
+    "generate_depth": DEPTH,
 }
 """Old types that have keys of their own, and how each is read."""
 UNSUPPORTED = {
@@ -61,8 +63,6 @@ UNSUPPORTED = {
     "magic_edit": "runs on a paid service, which is not served",
     "create_visualization": "draws a film strip of inputs, which is not served yet",
     "rife_interpolate_images": "interpolates pictures, which is not served yet",
-    "generate_openpose": "draws poses of a picture, which is not served yet",
-    "generate_depth": "draws the depth of a picture, which is not served yet",
     "comfy": "runs a ComfyUI workflow, which is not served",
 }
 """Old types that are unsupported, and why."""

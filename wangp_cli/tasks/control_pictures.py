@@ -25,7 +25,8 @@ ENGINES: Mapping[str, EngineChoice] = {
     "scribble": EngineChoice("preprocessor", _LINE_ART),
 }
 """The engines of each kind that has some."""
-Factor = Annotated[float, FINITE, Field(ge=0, le=100)]
+MAX_FACTOR = 100
+Factor = Annotated[float, FINITE, Field(ge=0, le=MAX_FACTOR)]
 
 
 class PictureOptions(Spec):
