@@ -42,7 +42,7 @@ COMMANDS = {
     "presets": "List and show presets.",
     "settings": "Show, change and import the settings of this user.",
     "control": "Control a running command: status, pause, resume, cancel a task, drain, abort.",
-    "doctor": "Check python, torch, device, memory, disk, attention, folders, hub and versions.",
+    "doctor": "Check python, torch, device, memory, disk, attention, folders, hub, engines and versions.",
     "schema": "Print a JSON Schema.",
     "docs": "Generate docs/CLI.md.",
 }
