@@ -25,7 +25,7 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ({"batch_size": 4}, {"image_mode": 0}, {"image_mode": 1}),
     ({"motion_amplitude": 1.2}, {"model_type": "t2v"}, {"model_type": "i2v"}),
     ({"RIFLEx_setting": 1}, {"model_type": "recam_1.3B"}, {"model_type": "t2v"}),
-    ({"temporal_upsampling": "rife2"}, {"image_mode": 1}, {"image_mode": 0}),
+    ({"temporal_upsampling": "film2"}, {"image_mode": 1}, {"image_mode": 0}),
     ({"audio_guide2": "b.wav"}, {"audio_prompt_type": ""}, {"audio_prompt_type": "AB"}),
     ({"video_guide2": "b.mp4"}, GUIDE, GUIDE | {"video_prompt_type": "V+"}),
     ({"MMAudio_prompt": "birds"}, {"MMAudio_setting": 0}, {"MMAudio_setting": 1}),

@@ -33,7 +33,12 @@ def test_a_renamed_key_is_a_field_of_a_task() -> None:
 
 
 def test_finishing_of_wangp_is_that_of_the_result() -> None:
-    finishing = {"spatial_upsampling": "lanczos1.5", "film_grain_intensity": 0.1, "film_grain_saturation": 1}
+    finishing = {
+        "temporal_upsampling": "rife2",
+        "spatial_upsampling": "lanczos1.5",
+        "film_grain_intensity": 0.1,
+        "film_grain_saturation": 1,
+    }
     for document in (
         {"settings_version": 2.4, "model_type": "t2v", "prompt": "a"},
         {"task_type": "t2v", "prompt": "a"},

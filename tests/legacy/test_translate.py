@@ -284,8 +284,8 @@ def test_unknown_keys_of_another_version_are_named_in_one_notice_and_left() -> N
     assert notice.startswith(
         "not used, there are no such keys here: new_slider, video_lenght (did you mean video_l"
     )
-    with pytest.raises(RequestError, match="temporal_upsampling: 'rife2' is not served"):
-        translate(document | {"temporal_upsampling": "rife2"})
+    with pytest.raises(RequestError, match="temporal_upsampling: 'film2' is not served"):
+        translate(document | {"temporal_upsampling": "film2"})
 
 
 @pytest.mark.parametrize("key", ["pace", "new_slider", "temperature", "help", "enhanced_prompt"])

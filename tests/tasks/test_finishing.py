@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 from pydantic import ValidationError
 
@@ -56,12 +58,36 @@ def test_fields_without_effect_are_no_finishing() -> None:
 
 def test_a_change_of_size_and_of_kept_pixels_is_told() -> None:
     task = Finishing(film_grain_intensity=0.1, spatial_upsampling="lanczos1.5")
-    notices = task.finishing_notices((100, 60), keeps="inpaint")
+    notices = task.finishing_notices((100, 60), 9, Fraction(16), keeps="inpaint")
     assert [str(notice) for notice in notices] == [
         "spatial_upsampling: 100x60 becomes 144x96",
         "spatial_upsampling: changes every frame, also what inpaint leaves as it is",
     ]
-    assert Finishing().finishing_notices((100, 60), keeps="inpaint") == []
+    assert Finishing().finishing_notices((100, 60), 9, Fraction(16), keeps="inpaint") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "frames", "rate"),
+    [("", 9, 16), ("rife1", 9, 16), ("rife2", 17, 32), ("4", 33, 64), ("rife64", 513, 1024)],
+)
+def test_the_frames_and_the_rate_of_the_file_follow_from_the_words(
+    words: str, frames: int, rate: int
+) -> None:
+    task = Finishing(temporal_upsampling=words)
+    assert (task.finished_frames(9), task.finished_rate(Fraction(16))) == (frames, Fraction(rate))
+    assert task.finishing_fields == (("temporal_upsampling",) if frames > 9 else ())
+    assert set(task.finishing_engines) == ({"interpolator"} if frames > 9 else set())
+
+
+@pytest.mark.parametrize("words", ["rife", "rife0", "rife65", "0", "65", "film2", "1.5"])
+def test_words_that_are_no_interpolation_are_refused(words: str) -> None:
+    with pytest.raises(ValidationError, match=r"is not a factor|out of range"):
+        Finishing(temporal_upsampling=words)
+
+
+def test_a_change_of_the_rate_is_told() -> None:
+    notices = Finishing(temporal_upsampling="rife2").finishing_notices((64, 64), 81, Fraction(16), keeps=None)
+    assert list(map(str, notices)) == ["temporal_upsampling: 81 frames at 16 fps become 161 at 32 fps"]
 
 
 def test_a_number_is_a_factor_too() -> None:

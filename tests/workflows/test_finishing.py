@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,34 @@ def test_each_result_has_grain_of_its_own(make: Make) -> None:
     outcome = make(count=2, film_grain_intensity=1, brightness=-1, frames=1).outcome
     first, second = (Path(made.path).read_bytes() for made in outcome.artifacts)
     assert first != second
+
+
+def test_frames_in_between_raise_the_rate_of_the_file_and_the_request_keeps_its_own(make: Make) -> None:
+    plain = make(name="plain").frames
+    made = make(name="smooth", temporal_upsampling="rife4")
+    assert np.array_equal(made.frames[::4], plain)
+    facts, artifact = probe(made.path), made.outcome.artifacts[0]
+    assert (facts.frames, facts.fps) == (17, Fraction(64))
+    assert (artifact.frames, artifact.fps) == (17, "64")
+    request = json.loads(read_comment(made.path) or "")["wangp"]["request"]
+    assert (request["frames"], request["fps"], request["interpolator"]) == (5, "16", "classic")
+    assert made.outcome.manifest is not None
+    assert made.outcome.manifest["inputs"]["engines"] == {"interpolator": "classic"}
+    told = [notice for notice in made.outcome.manifest["notices"] if "temporal_upsampling" in notice]
+    assert told == ["temporal_upsampling: 5 frames at 16 fps become 17 at 64 fps"]
+
+
+def test_sound_lasts_as_long_as_the_frames_with_those_in_between(make: Make, tmp_path: Path) -> None:
+    clips = [clip(tmp_path, name, frames, sound=True) for name, frames in (("a", 12), ("b", 14))]
+    plain = make("tiny_vace", type="join", clips=clips, gap=4, context=4, name="plain")
+    made = make(
+        "tiny_vace", type="join", clips=clips, gap=4, context=4, name="b", temporal_upsampling="rife2"
+    )
+    facts, original = probe(made.path), probe(plain.path)
+    assert (facts.frames, facts.fps) == (2 * original.frames - 1, Fraction(32))
+    assert facts.audio_seconds == pytest.approx(facts.frames / 32, abs=1 / 16)
+    heard = read_audio(made.path).samples
+    np.testing.assert_allclose(heard, read_audio(plain.path).samples[: len(heard)], atol=1e-4)
 
 
 def test_an_image_is_finished(make: Make) -> None:

@@ -103,7 +103,6 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "mask_expand": (0,),
     "video_guide_outpainting": ("", "#"),
     "video_guide_outpainting_ratio": ("",),
-    "temporal_upsampling": ("",),
     "postprocess_audio": ("", "custom"),
     "replace_voice_method": ("",),
     "keep_frames_video_source": ("",),
@@ -138,6 +137,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
 """Keys of unsupported features, and the values at which they have no effect."""
 
 SERVED_WORDS: dict[str, tuple[str, ...]] = {
+    "temporal_upsampling": ("", "rife2", "rife4"),
     "spatial_upsampling": ("", *(f"lanczos{factor}" for factor in ("1", "1.5", "2", "2.5", "3", "3.5", "4"))),
 }
 """Keys that are fields here, and which of the older tools' words for them are served."""

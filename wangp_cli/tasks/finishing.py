@@ -17,8 +17,15 @@ from wangp_cli.tasks.fields import FINITE, MAX_SIDE, MIN_SIDE, NUMBER, Flag, Pix
 LEAST_FACTOR, MOST_FACTOR = 1, 8
 UPSCALERS = EngineChoice("upscaler", builtin="lanczos")
 """What makes frames larger."""
+CLASSIC = "classic"
+"""The interpolator that needs no weights."""
+INTERPOLATORS = EngineChoice("interpolator", ("rife",), CLASSIC)
+"""What makes frames in between."""
+MOST_FRAMES = 64
+"""How many times as many frames, at most."""
 _FACTOR = re.compile(NUMBER)
 _LANCZOS = re.compile(r"lanczos(1|1\.5|2|2\.5|3|3\.5|4)")
+_RIFE = re.compile("(?:rife)?([0-9]{1,2})")
 _EVEN = 2
 """Sides are multiples of it, as most codecs want them."""
 _WANGP_BLOCK = 16
@@ -81,12 +88,32 @@ def parse_upsampling(text: str) -> Upsampling | None:
     return Upsampling(factor=parse_factor(text))
 
 
+def parse_interpolation(text: str) -> int:
+    """How many times as many frames there shall be: a factor, or a word of WanGP such as `rife2`; 1 if empty.
+
+    Raises:
+        ValueError: it is neither, or out of range.
+    """
+    if not text:
+        return 1
+    if not (match := _RIFE.fullmatch(text)):
+        raise ValueError(f"{text!r} is not a factor, such as rife2 or 4")
+    if not 1 <= int(match[1]) <= MOST_FRAMES:
+        raise ValueError(f"{text!r} is out of range, must be 1 to {MOST_FRAMES}")
+    return int(match[1])
+
+
 def _number_as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) else value
 
 
 def _check_upsampling(value: str) -> str:
     parse_upsampling(value.strip())
+    return value.strip()
+
+
+def _check_interpolation(value: str) -> str:
+    parse_interpolation(value.strip())
     return value.strip()
 
 
@@ -124,13 +151,28 @@ class FrameFinishing(Spec):
 
 
 class Finishing(FrameFinishing):
-    """Size, colours and film grain of the result.
+    """Frame rate, size, colours and film grain of the result.
 
-    The steps are done in this order: saturation, brightness, upsampling, film grain. They change every frame
-    of the file, those of videos that it continues or keeps included; what the model makes stays the same.
+    The steps are done in this order: saturation, brightness, frames in between, upsampling, film grain. They
+    change every frame of the file, those of videos that it continues or keeps included; what the model makes
+    stays the same.
     """
 
     panel: ClassVar[str] = "Finishing"
+    temporal_upsampling: Annotated[
+        str,
+        BeforeValidator(_number_as_text),
+        AfterValidator(_check_interpolation),
+        Flag("Make frames in between: rife2 for twice as many, rife4, up to rife64.", metavar="rifeN"),
+    ] = ""
+    interpolator: Annotated[
+        EngineName,
+        Flag(
+            "Engine that makes frames in between: auto, classic or a model of kind interpolator.",
+            metavar="NAME",
+            choices=("auto", "classic"),
+        ),
+    ] = AUTO
     spatial_upsampling: Annotated[
         str,
         BeforeValidator(_number_as_text),
@@ -154,8 +196,15 @@ class Finishing(FrameFinishing):
     @property
     def finishing_engines(self) -> dict[str, EngineChoice]:
         """The engines of the steps, by field; only of those that are used."""
-        used = self.upsampling is not None and not self.upsampling.is_lanczos
-        return {"upscaler": UPSCALERS} if used else {}
+        enlarges = self.upsampling is not None and not self.upsampling.is_lanczos
+        used = {"interpolator": self.interpolation > 1, "upscaler": enlarges}
+        choices = {"interpolator": INTERPOLATORS, "upscaler": UPSCALERS}
+        return {field: choices[field] for field, is_used in used.items() if is_used}
+
+    @property
+    def interpolation(self) -> int:
+        """How many times as many frames there shall be."""
+        return parse_interpolation(self.temporal_upsampling)
 
     @property
     def upsampling(self) -> Upsampling | None:
@@ -168,6 +217,7 @@ class Finishing(FrameFinishing):
         changed = {
             "saturation": self.saturation != 1,
             "brightness": self.brightness != 0,
+            "temporal_upsampling": self.interpolation > 1,
             "spatial_upsampling": self.upsampling is not None,
             "film_grain_intensity": self.film_grain_intensity != 0,
         }
@@ -185,21 +235,28 @@ class Finishing(FrameFinishing):
             raise RequestError("spatial_upsampling", str(error)) from None
 
     def finished_frames(self, frames: int) -> int:
-        """Frames of the file, for `frames` before finishing."""
-        return frames
+        """Frames of the file, for `frames` before finishing: others are put between them."""
+        return (frames - 1) * self.interpolation + 1
 
     def finished_rate(self, rate: Fraction) -> Fraction:
         """Frames per second of the file, for `rate` before finishing."""
-        return rate
+        return rate * self.interpolation
 
-    def finishing_notices(self, size: Pixels, *, keeps: str | None) -> list[Notice]:
+    def finishing_notices(
+        self, size: Pixels, frames: int, rate: Fraction, *, keeps: str | None
+    ) -> list[Notice]:
         """Notices of what finishing changes.
 
         Args:
             size: of the frames, width and height.
+            frames: before finishing.
+            rate: frames per second before finishing.
             keeps: the task, if it otherwise leaves frames or pixels of its video unchanged.
         """
         notices = []
+        if (many := self.finished_frames(frames)) != frames:
+            text = f"{frames} frames at {rate} fps become {many} at {self.finished_rate(rate)} fps"
+            notices.append(Notice(field="temporal_upsampling", text=text))
         finished = self.finished_size(size)
         if finished != size:
             text = f"{size[0]}x{size[1]} becomes {finished[0]}x{finished[1]}"

@@ -14,13 +14,10 @@ from wangp_cli.errors import RequestError
 from wangp_cli.notices import Notice
 from wangp_cli.tasks.engines import EngineChoice, EngineName
 from wangp_cli.tasks.fields import Flag, FrameCount, Input, Rate, Size, Spec, frame_count, size_of
+from wangp_cli.tasks.finishing import INTERPOLATORS, MOST_FRAMES
 from wangp_cli.tasks.render import Shape
 from wangp_cli.tasks.tool import ResultShape, Tool
 
-CLASSIC = "classic"
-"""The engine that needs no weights."""
-INTERPOLATORS = EngineChoice("interpolator", ("rife",), CLASSIC)
-LARGEST_FACTOR = 64
 IMAGES_RATE = Fraction(16)
 """Frames per second of a video made of two images."""
 FOR_IMAGES = ("size",)
@@ -44,7 +41,7 @@ class Interpolation(Spec):
     ] = "auto"
     factor: Annotated[
         int | None,
-        Field(ge=1, le=LARGEST_FACTOR),
+        Field(ge=1, le=MOST_FRAMES),
         Flag("How many times as many frames, 1 to 64.", "-x", metavar="N", default="2"),
     ] = None
     fps: Annotated[

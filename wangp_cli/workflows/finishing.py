@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 from wangp_cli.finishing.grain import add_grain
 from wangp_cli.finishing.stream import VideoStream
 from wangp_cli.finishing.upsample import upsample
 from wangp_cli.media.clip import Frames, as_float
 from wangp_cli.media.match import adjust
+from wangp_cli.motion.resample import resample
 from wangp_cli.runtime.job import RenderJob
 from wangp_cli.tasks.finishing import FrameFinishing
+from wangp_cli.workflows.interpolator import interpolator_of
 
 
 def finish(video: VideoStream, job: RenderJob, *, seed: int) -> VideoStream:
@@ -30,6 +33,8 @@ def finish(video: VideoStream, job: RenderJob, *, seed: int) -> VideoStream:
         return video
     video = replace(video, frames=map(as_float, video.frames))
     video = adjust_colours(video, task)
+    if task.interpolation > 1:
+        video = _interpolate(video, job)
     if task.upsampling:
         video = _upsample(video, job)
     return grain(video, task, seed)
@@ -59,14 +64,23 @@ def grain(video: VideoStream, task: FrameFinishing, seed: int) -> VideoStream:
     return video.map(change)
 
 
+def _interpolate(video: VideoStream, job: RenderJob) -> VideoStream:
+    task = job.request.task
+    frames = resample(video.frames, Fraction(1, task.interpolation), interpolator_of(job, "interpolator"))
+    made = VideoStream(
+        frames=frames, count=task.finished_frames(video.count), rate=task.finished_rate(video.rate)
+    )
+    return made.map(lambda frame, index: _reported(job, frame, index, made.count))
+
+
 def _upsample(video: VideoStream, job: RenderJob) -> VideoStream:
     upscaler = job.tool("upscaler") if "upscaler" in job.request.models else None
     if upscaler is not None:
-        # A network may take minutes for a frame: the user sees which one, and may stop it.
         video = video.map(lambda frame, index: _reported(job, frame, index, video.count))
     return upsample(video, *job.request.task.finished_size(job.request.size), upscaler)
 
 
 def _reported(job: RenderJob, frame: Frames, index: int, count: int) -> Frames:
+    # A network may take minutes for a frame: the user sees which one, and may stop it.
     job.progress("write", index, count)
     return frame

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from wangp_cli.media.clip import Audio, Frames, to_rgb
 from wangp_cli.media.resize import fit
 from wangp_cli.media.stills import read_image
-from wangp_cli.motion.interpolate import ClassicInterpolator
 from wangp_cli.motion.interpolator import Interpolator
 from wangp_cli.motion.resample import replace_duplicates, resample
 from wangp_cli.runtime.job import ToolJob
-from wangp_cli.tasks.rife import CLASSIC, Rife
+from wangp_cli.tasks.rife import Rife
 from wangp_cli.tasks.stages import Stage
+from wangp_cli.workflows.interpolator import interpolator_of
 from wangp_cli.workflows.tool_stream import input_audio, stream_frames, write_result
 
 
@@ -21,7 +21,7 @@ def interpolate(job: ToolJob) -> Iterator[Stage]:
     task = job.request.task
     assert isinstance(task, Rife)
     yield "load"
-    interpolator: Interpolator = ClassicInterpolator() if task.engine == CLASSIC else job.tool("engine")
+    interpolator = interpolator_of(job, "engine")
     if task.scale is not None:
         interpolator = interpolator.with_scale(task.scale)
     yield "process"

@@ -175,7 +175,7 @@ def _render_request(
         *speech_notices(draft.facts, draft.plan, frames, draft.rate),
         *trained_range_notices(task, spec, draft.facts, frames, draft.plan),
         *source_notices(loras),
-        *task.finishing_notices(size, keeps=task.type if task.splices else None),
+        *task.finishing_notices(size, frames, draft.rate, keeps=task.type if task.splices else None),
     ]
     return RenderRequest(
         task=task,

@@ -183,6 +183,10 @@ def _without_grain(run: SettledRender) -> str | None:
     return "there is no film grain" if run.task.film_grain_intensity == 0 else None
 
 
+def _without_interpolation(run: SettledRender) -> str | None:
+    return "no frames are made in between" if run.task.interpolation == 1 else None
+
+
 def _without_upscaler(run: SettledRender) -> str | None:
     upsampling = run.task.upsampling
     if upsampling is None:
@@ -236,6 +240,8 @@ REASONS: Mapping[str, Reason] = {
     "sliding_window_overlap": _overlap_of_windows,
     "sliding_window_discard_last_frames": _one_run,
     "film_grain_saturation": _without_grain,
+    "temporal_upsampling": _is_image,
+    "interpolator": _first(_is_image, _without_interpolation),
     "upscaler": _without_upscaler,
     "colour_match": _no_seam,
     "sharpen": _no_seam,
