@@ -13,6 +13,7 @@ from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.models import NO_ARCHITECTURE, Network
 from wangp_cli.pipelines.checkpoints.network_classes import network_class
 from wangp_cli.runtime.weights.fetch import needed_repositories
+from wangp_cli.tasks.finishing import INTERPOLATORS
 from wangp_cli.tasks.generate import Generate
 
 SHIPPED = Catalogue(presets_dir() / "models").models
@@ -155,6 +156,11 @@ def test_every_shipped_tool_tells_what_a_user_must_know() -> None:
         assert spec.architecture != NO_ARCHITECTURE, spec.name
         assert "NC" not in spec.licence or "non-commercial" in spec.licence_note, spec.name
         assert needed_repositories(spec), spec.name
+
+
+def test_every_shipped_interpolator_makes_frames_in_between() -> None:
+    interpolators = {spec.architecture for spec in SHIPPED.values() if spec.kind == "interpolator"}
+    assert interpolators == set(INTERPOLATORS.architectures)
 
 
 @pytest.mark.parametrize("name", ["a.safetensors", "x/y.GGUF", "./workflow.json", "C:\\x.pth"])

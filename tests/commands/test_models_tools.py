@@ -95,7 +95,7 @@ def test_a_file_is_added_as_the_tool_that_it_is(wangp: Call, pickled: Path, tmp_
     assert "is a pickle" in wangp("add", "mine", pickled, code=3).stderr
     assert "mine works as rife-3" in wangp("add", "mine", pickled, "--allow-pickle").stdout
     facts = wangp("show", "mine", "--json").json()
-    assert (facts["kind"], facts["architecture"], facts["licence"]) == ("interpolator", "rife", "MIT")
+    assert (facts["kind"], facts["architecture"], facts["licence"]) == ("interpolator", "rife3", "MIT")
     assert (facts["present"], facts["source"]["file"]) == (True, [str(pickled)])
     assert [finding["state"] for finding in wangp("verify", "mine", "--json").json()] == ["readable"]
     added = wangp(

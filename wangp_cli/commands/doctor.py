@@ -16,6 +16,7 @@ from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._table import write_json
 from wangp_cli.files.folders import free_bytes, nearest_existing
 from wangp_cli.files.units import format_bytes
+from wangp_cli.pipelines.registry import TOOLS
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.events.messages import plain, stdout_console
 from wangp_cli.runtime.weights import locate
@@ -186,9 +187,10 @@ def _engines() -> list[Check]:
     checks = []
     for kind in dict.fromkeys(spec.kind for spec in specs):
         names = ", ".join(spec.name for spec in here if spec.kind == kind)
-        served = {spec.architecture for spec in here}
-        better = {spec.architecture: spec.name for spec in reversed(specs) if spec.kind == kind}
-        missing = [name for architecture, name in reversed(better.items()) if architecture not in served]
+        # Networks of one loader do the same; the first in the catalogue is the best.
+        served = {TOOLS.get(spec.architecture) for spec in here}
+        best = {TOOLS.get(spec.architecture): spec.name for spec in reversed(specs) if spec.kind == kind}
+        missing = [name for loader, name in reversed(best.items()) if loader not in served]
         fix = f"`wangp models fetch NAME` gets {', '.join(missing)}" if missing else None
         found = names or "no weights are here"
         checks.append(Check(name=f"engines: {kind}", status="ok", found=found, fix=fix))

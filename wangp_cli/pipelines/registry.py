@@ -35,6 +35,7 @@ TOOLS: Mapping[str, str] = MappingProxyType(
         "matanyone": "wangp_cli.pipelines.tools.matanyone:load",
         "raft": "wangp_cli.pipelines.tools.raft:load",
         "rife": "wangp_cli.pipelines.tools.rife:load",
+        "rife3": "wangp_cli.pipelines.tools.rife:load",
         "sam2": "wangp_cli.pipelines.tools.sam.load:load",
         "sam3": "wangp_cli.pipelines.tools.sam.load:load",
         "vitmatte": "wangp_cli.pipelines.tools.vitmatte:load",

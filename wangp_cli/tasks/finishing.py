@@ -19,7 +19,7 @@ UPSCALERS = EngineChoice("upscaler", builtin="lanczos")
 """What makes frames larger."""
 CLASSIC = "classic"
 """The interpolator that needs no weights."""
-INTERPOLATORS = EngineChoice("interpolator", ("rife",), CLASSIC)
+INTERPOLATORS = EngineChoice("interpolator", ("rife", "rife3"), CLASSIC)
 """What makes frames in between."""
 MOST_FRAMES = 64
 """How many times as many frames, at most."""

@@ -11,6 +11,7 @@ from wangp_cli.pipelines.tools.known_networks import name_of_network
         ("transformer.blocks.0.attn1.to_q.lora_A.weight", "a LoRA"),
         ("object_transformer.query_emb.weight", "MatAnyone"),
         ("module.block0.conv0.0.0.weight", "RIFE"),
+        ("module.block0.convblock0.0.0.weight", "RIFE 3"),
         ("module.fnet.conv1.weight", "RAFT"),
         ("memory_attention.layers.0.norm1.weight", "SAM 2"),
         ("image_encoder.patch_embed.proj.weight", "SAM"),

@@ -12,6 +12,7 @@ PATTERNS = {
     "SAM 2": r"memory_attention\.|sam_mask_decoder\.|memory_encoder\.",
     "SAM": r"image_encoder\.patch_embed|vision_encoder\.patch_embed|prompt_encoder\.",
     "VitMatte": r"decoder\.convstream|backbone\.pos_embed$",
+    "RIFE 3": r"block0\.convblock0\.",
     "RIFE": r"block(s\.)?0\.conv0\.|block_tea\.|encode\.(0|cnn0)\.weight",
     "RAFT": r"update_block\.|fnet\.",
     "Depth Anything": r"depth_head\.|neck\.reassemble|head\.conv3\.",
@@ -34,6 +35,7 @@ PATTERNS = {
 ARCHITECTURES = {
     "MatAnyone": "matanyone",
     "RIFE": "rife",
+    "RIFE 3": "rife3",
     "RAFT": "raft",
     "an ESRGAN network": "esrgan",
     "Informative Drawings": "line_art",
