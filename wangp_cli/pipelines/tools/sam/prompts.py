@@ -8,7 +8,6 @@ from typing import TypeAlias
 import torch
 
 from wangp_cli.errors import RequestError
-from wangp_cli.tasks.first_mask import check_marks
 
 Point: TypeAlias = tuple[float, float]
 """x and y in pixels of the frame, from its top left corner."""
@@ -42,7 +41,19 @@ class Prompt:
             raise RequestError(
                 "points", "none on the object, and no box", hint="--point X,Y or --box X0,Y0,X1,Y1"
             )
-        check_marks(self.points, self.points_outside, self.box, width, height)
+        size = f"{width}x{height}"
+        for field, points in (("points", self.points), ("points_outside", self.points_outside)):
+            for x, y in points:
+                if not (0 <= x < width and 0 <= y < height):
+                    raise RequestError(field, f"{x:g},{y:g} is outside the frame of {size}")
+        if self.box is None:
+            return
+        x0, y0, x1, y1 = self.box
+        text = ",".join(f"{value:g}" for value in self.box)
+        if not (x0 < x1 and y0 < y1):
+            raise RequestError("box", f"{text} is empty", hint="left, top, right, bottom")
+        if min(x0, y0) < 0 or x1 > width or y1 > height:
+            raise RequestError("box", f"{text} is outside the frame of {size}")
 
     def inputs(self, width: int, height: int, side: int) -> dict[str, torch.Tensor]:
         """The prompt as a session of transformers takes it.
