@@ -378,7 +378,7 @@ def test_settings_of_wangp_are_understood(dry: Dry) -> None:
 
 @pytest.mark.parametrize(
     "asked",
-    [{"video_prompt_type": "PV"}, {"sample_solver": "dpm++_sde"}, {"image_mode": 2},
+    [{"video_prompt_type": "BV"}, {"sample_solver": "dpm++_sde"}, {"image_mode": 2},
      {"spatial_upsampling": "flashvsr2"}, {"audio_guide2": "voice.wav"}],
     ids=str,
 )  # fmt: skip

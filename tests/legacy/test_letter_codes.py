@@ -7,15 +7,18 @@ from typing import Any
 import pytest
 
 from wangp_cli.errors import RequestError
+from wangp_cli.legacy import translate
 from wangp_cli.legacy.letter_codes import (
     AUDIO,
     FIELDS_OF_LETTER,
     IMAGE,
+    KIND_OF_LETTER,
     NEUTRAL_LETTERS,
     UNSUPPORTED_LETTERS,
     VIDEO,
     apply_letters,
 )
+from wangp_cli.preprocess.kinds import KINDS
 
 GIVEN = {"video_guide": "a.mp4", "video_mask": "b.mp4", "image_refs": ["c.png"]}
 
@@ -35,6 +38,17 @@ def test_every_letter_is_supported_neutral_or_refused_with_its_meaning(key: str)
     for letter, meaning in UNSUPPORTED_LETTERS[key].items():
         with pytest.raises(RequestError, match=f"{key}: .*asks for .*, {meaning}, which is not served"):
             apply_letters(key, letter, {}, None)
+
+
+@pytest.mark.parametrize("letter", KIND_OF_LETTER)
+def test_letters_of_the_control_video_say_what_is_made_of_it(letter: str) -> None:
+    made = translate({"task_type": "vace", "prompt": "a", "video_guide": "a.mp4", VIDEO: f"{letter}V"})
+    assert made.values["guide_kind"] == KIND_OF_LETTER[letter]
+    assert made.values["guide_kind"] in KINDS
+    usual = translate({"task_type": "vace", "prompt": "a", "video_guide": "a.mp4", VIDEO: "UV"})
+    assert "guide_kind" not in usual.values
+    with pytest.raises(RequestError, match="asks for pose and gray, one kind is served"):
+        translate({"task_type": "vace", "prompt": "a", "video_guide": "a.mp4", VIDEO: "PCV"})
 
 
 @pytest.mark.parametrize(

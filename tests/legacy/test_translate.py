@@ -119,7 +119,7 @@ def test_what_is_not_served_is_refused_by_name(key: str) -> None:
 
 @pytest.mark.parametrize(
     ("letters", "word"),
-    [("PV", "poses"), ("VNA", "round"), ("XVA", "outside"), ("9V", "unknown")],
+    [("BV", "faces"), ("VNA", "round"), ("XVA", "outside"), ("9V", "unknown")],
 )
 def test_letters_that_prepare_the_input_are_refused(letters: str, word: str) -> None:
     with pytest.raises(RequestError, match=word):

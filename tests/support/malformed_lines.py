@@ -168,7 +168,7 @@ def _older() -> Iterator[Bad]:
     yield Bad(_line(use_causvid_lora=True, use_lighti2x_lora=True), "is 'causvid' already")
     yield Bad(_line(apg_switch=4), "is not served")
     yield Bad(_line(frames_positions="1 L"), "is not served")
-    yield Bad(_line(video_prompt_type="PV", video_guide="a.mp4"), "finding poses")
+    yield Bad(_line(video_prompt_type="BV", video_guide="a.mp4"), "finding faces")
     yield Bad(_line(video_prompt_type="V"), "which is not named")
     yield Bad(_line(image_prompt_type="S"), "which is not named")
     yield Bad(_line(image_prompt_type=7), "is no letter code")

@@ -8,10 +8,14 @@ from typing import Any
 from wangp_cli.errors import RequestError
 
 IMAGE, VIDEO, AUDIO = "image_prompt_type", "video_prompt_type", "audio_prompt_type"
+KIND_OF_LETTER = {"P": "pose", "D": "depth", "E": "canny", "S": "scribble", "L": "flow", "C": "gray"}
+"""The `guide_kind` of letters of `video_prompt_type` that preprocess the control video."""
+_GUIDES = ("video_guide", "image_guide")
 FIELDS_OF_LETTER: dict[str, dict[str, tuple[str, ...]]] = {
     IMAGE: {"S": ("image_start",), "E": ("image_end",), "V": ("video_source",)},
     VIDEO: {
-        "V": ("video_guide", "image_guide"),
+        "V": _GUIDES,
+        **dict.fromkeys(KIND_OF_LETTER, _GUIDES),
         "G": ("video_guide",),
         "A": ("video_mask", "image_mask"),
         "M": ("video_mask", "image_mask"),
@@ -27,13 +31,7 @@ longer than its audio."""
 UNSUPPORTED_LETTERS = {
     IMAGE: {"L": "continuing the last video made"},
     VIDEO: {
-        "P": "finding poses",
         "O": "finding aligned poses",
-        "D": "finding depth",
-        "E": "finding edges",
-        "S": "finding scribbles",
-        "L": "finding optical flow",
-        "C": "taking out colour",
         "B": "finding faces",
         "H": "boxes around masks",
         "R": "sparse video to video",
@@ -99,6 +97,21 @@ def apply_letters(
         field for fields in uses.values() for field in fields if values.get(field) and field not in used
     }
     return ignored, [f"{field}: ignored, {key} {letters!r} does not use it" for field in sorted(ignored)]
+
+
+def guide_kind(letters: str) -> str | None:
+    """What `video_prompt_type` makes of the control video; None if it is used as it is.
+
+    Raises:
+        RequestError: the letters ask for several kinds.
+    """
+    kinds = [KIND_OF_LETTER[letter] for letter in dict.fromkeys(letters) if letter in KIND_OF_LETTER]
+    if len(kinds) > 1:
+        asked = " and ".join(kinds)
+        raise RequestError(
+            VIDEO, f"{letters[:40]!r} asks for {asked}, one kind is served", hint="leave one out"
+        )
+    return kinds[0] if kinds else None
 
 
 def _check_inputs_given(key: str, letters: str, named: Collection[str]) -> None:

@@ -10,7 +10,7 @@ from wangp_cli.errors import RequestError, nearest
 from wangp_cli.legacy import sampling_keys
 from wangp_cli.legacy.conditional_keys import drop_unused_keys
 from wangp_cli.legacy.documents import DocumentKind, kind_of
-from wangp_cli.legacy.letter_codes import AUDIO, IMAGE, VIDEO, apply_letters
+from wangp_cli.legacy.letter_codes import AUDIO, IMAGE, VIDEO, apply_letters, guide_kind
 from wangp_cli.legacy.lightx2v import unpack_config
 from wangp_cli.legacy.lora_keys import OLD_LORA_KEYS, combine_loras, recorded_file_names
 from wangp_cli.legacy.old_keys import ACCELERATORS, RENAMED
@@ -147,6 +147,8 @@ def _translated(
             ignored, told = apply_letters(key, settings[key], fields, given)
             fields = {name: value for name, value in fields.items() if name not in ignored}
             notices += told
+    if kind_of_guide := guide_kind(settings.get(VIDEO) or ""):
+        fields = {"guide_kind": kind_of_guide, **fields}
     if foreign and fields.get("image_refs") and settings.get(BACKGROUND, 1):
         notices.append("image_refs: their background is kept, taking it out is not served")
     if foreign and not fields.get("audio_guide"):
