@@ -25,6 +25,7 @@ BASES: dict[str, dict[str, Any]] = {
     "extract_frame": {"video": "a.mp4"},
     "generate_openpose": {"input_image_path": "a.png"},
     "generate_depth": {"input_image_path": "a.png"},
+    "rife_interpolate_images": {"input_image_path1": "a.png", "input_image_path2": "b.png"},
 }
 BESIDE: dict[str, dict[str, Any]] = {
     "svi_strength": {"use_svi": True},
@@ -70,6 +71,7 @@ SAMPLES: tuple[Any, ...] = (
 
 AT_THE_TOP = (
     "join_clips_segment", "inpaint_frames", "extract_frame", "generate_openpose", "generate_depth",
+    "rife_interpolate_images",
 )  # fmt: skip
 """Types whose keys are not nested."""
 

@@ -9,6 +9,8 @@ import pytest
 from tests.support.payloads import line, task_of
 from wangp_cli.errors import RequestError
 from wangp_cli.legacy import translate
+from wangp_cli.tasks.render import Shape
+from wangp_cli.tasks.rife import Rife
 
 
 def frame(**values: Any) -> dict[str, Any]:
@@ -49,6 +51,23 @@ def test_control_pictures_are_of_a_file(kind: str, fields: dict[str, Any]) -> No
     assert task_of(found).type == "preprocess"
     with pytest.raises(RequestError, match="'7f' is a task of the older worker, whose image is not known"):
         translate({"task_type": kind, "input_image_task_id": "7f"})
+
+
+def test_two_images_are_interpolated_to_exactly_the_frames_asked_for() -> None:
+    found = line(
+        {
+            "task_type": "rife_interpolate_images", "input_image_path1": "a.png",
+            "input_image_path2": "b.png", "frames": 7, "resolution": "640x480",
+        }
+    )  # fmt: skip
+    assert found.values == {
+        "type": "rife", "image_start": "/in/a.png", "image_end": "/in/b.png", "frames": 7, "size": "640x480",
+    }  # fmt: skip
+    task = task_of(found)
+    assert isinstance(task, Rife)
+    image = Shape(640, 480)
+    shape = task.result_shape({"image_start": [image], "image_end": [image]})
+    assert shape == ((640, 480), 7, 16, False)
 
 
 @pytest.mark.parametrize(("key", "value"), [("frame_index", 1.5), ("frame_index", "x"), ("frame_indx", 1)])

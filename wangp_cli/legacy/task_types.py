@@ -10,7 +10,7 @@ from wangp_cli.legacy.edit_payload import EDIT, INPAINT
 from wangp_cli.legacy.join_payload import JOIN, JOIN_SEGMENT
 from wangp_cli.legacy.payload import BOOKKEEPING, Payload, UnpackedPayload, flatten
 from wangp_cli.legacy.segment_payload import INDIVIDUAL, SEGMENT
-from wangp_cli.legacy.tool_payloads import DEPTH, EXTRACT_FRAME, OPENPOSE
+from wangp_cli.legacy.tool_payloads import DEPTH, EXTRACT_FRAME, INTERPOLATE, OPENPOSE
 from wangp_cli.legacy.travel_payload import TRAVEL
 
 MODELS = {
@@ -46,6 +46,7 @@ PAYLOADS: dict[str, Payload] = {
     "extract_frame": EXTRACT_FRAME,
     "generate_openpose": OPENPOSE,
     "generate_depth": DEPTH,
+    "rife_interpolate_images": INTERPOLATE,
 }
 """Old types that have keys of their own, and how each is read."""
 UNSUPPORTED = {
@@ -62,14 +63,12 @@ UNSUPPORTED = {
     "z_image_turbo_i2i": EDITS_PICTURES,
     "magic_edit": "runs on a paid service, which is not served",
     "create_visualization": "draws a film strip of inputs, which is not served yet",
-    "rife_interpolate_images": "interpolates pictures, which is not served yet",
     "comfy": "runs a ComfyUI workflow, which is not served",
 }
 """Old types that are unsupported, and why."""
 INSTEAD = {
     "travel_stitch": "give the travel_orchestrator",
     "create_visualization": "`visualize` in a travel, a join or an edit draws one as it is made",
-    "rife_interpolate_images": "a travel_orchestrator makes the frames between two pictures",
 }
 """What to use instead of some of them."""
 

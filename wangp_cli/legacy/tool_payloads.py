@@ -62,3 +62,11 @@ def _picture(**fields: Any) -> Payload:
 
 OPENPOSE = _picture(kind="pose", pose_parts=["body", "hands", "face"])
 DEPTH = _picture(kind="depth")
+INTERPOLATE = Payload(
+    task="rife",
+    keys={
+        "input_image_path1": MapsTo("image_start", file_name),
+        "input_image_path2": MapsTo("image_end", file_name),
+    },
+    build=_nothing,
+)

@@ -26,6 +26,8 @@ from wangp_cli.tasks import TASKS, TaskTypes
 BACKGROUND = "remove_background_images_ref"
 AUDIO_SCALE_KEYS = {"audio_guidance_scale", "audio_scale"}
 """Keys that the older tools write into every file, though few models take audio."""
+ANY_LENGTH = frozenset({"rife"})
+"""Tasks whose `frames` no model makes, so that every number is served."""
 UNSERVED_OF_WINDOWS = (
     "sliding_window_overlap_noise",
     "sliding_window_color_correction_strength",
@@ -230,7 +232,8 @@ def _values(fields: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, An
     elif mode != 0:
         raise RequestError("image_mode", f"{quote_value(mode)} is not served", hint="leave it out")
     frames = fields.get("frames")
-    if isinstance(frames, int) and not isinstance(frames, bool) and frames > 1:
+    on_grid = fields.get("type") not in ANY_LENGTH
+    if on_grid and isinstance(frames, int) and not isinstance(frames, bool) and frames > 1:
         fields["frames"] = (frames - 1) // 4 * 4 + 1
     if str(fields.get("fps", "1")) in ("", "auto", "source", "control"):
         fields.pop("fps")
