@@ -15,6 +15,8 @@ from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines.base import Weights
 from wangp_cli.pipelines.tools import raft
 from wangp_cli.pipelines.tools.raft import RaftFlow, load
+from wangp_cli.preprocess.flow import flow_colours
+from wangp_cli.preprocess.kinds import PictureSettings, control_pictures
 
 SPEC = ModelSpec.model_validate(
     {
@@ -71,6 +73,17 @@ def test_large_frames_are_reduced_and_the_flow_is_enlarged(monkeypatch: pytest.M
     assert large.shape == (128, 128, 2)
     # Between two pixels of the small flow, in pixels of the large frame.
     assert np.abs(large[20:100, 20:100].mean((0, 1)) / small[10:50, 10:50].mean((0, 1)) / 2 - 1).max() < 0.2
+
+
+def test_control_pictures_show_its_flow() -> None:
+    [first, second] = control_pictures(
+        "flow", iter([np.stack([FIRST, SECOND])]), PictureSettings(), RaftFlow(random_raft())
+    )
+    assert np.array_equal(first, second)
+    flow = RaftFlow(random_raft())(FIRST, SECOND)
+    fastest = max(np.percentile(np.hypot(flow[..., 0], flow[..., 1]), 99), 1)
+    expected = flow_colours(flow.astype(np.float16) * np.float32(1 / fastest))
+    assert np.abs(second[0].astype(int) - expected).max() <= 1
 
 
 @pytest.mark.parametrize(("suffix", "prefix"), [(".safetensors", ""), (".pth", "module.")])
