@@ -19,7 +19,8 @@ from wangp_cli.errors import ConflictError
 from wangp_cli.files.atomic import atomic_file
 from wangp_cli.files.mime import MIME
 from wangp_cli.files.safe_text import escape_control_characters
-from wangp_cli.runtime.report.read_history import Entry, History, Result
+from wangp_cli.runtime.report.files import Result
+from wangp_cli.runtime.report.read_history import Entry, History
 
 MARK = '<meta name="generator" content="wangp report">'
 """Element by which a page of this program is recognised."""
@@ -81,16 +82,21 @@ class Page:
                 room -= len(embedded or "")
                 shown.append(self._file_data(result, embedded))
                 counts["missing" if not result.file else "embedded" if embedded else "linked"] += 1
-            out.write(",\n"[index == 0 :] + _json(_document(entry, shown)))
+            inputs = [self._file_data(file, None) for file in entry.inputs]
+            out.write(",\n"[index == 0 :] + _json(_document(entry, shown, inputs)))
         out.write(f'\n],"skipped":{history.skipped}}}')
         by_status = {status: statuses[status] for status in ("done", "failed", "cancelled", "rejected")}
         return {"tasks": len(history.entries), **by_status, **counts, "skipped_lines": history.skipped}
 
     def _file_data(self, result: Result, embedded: str | None) -> dict[str, Any]:
         """The data of one file for the script."""
-        shown = {"kind": result.kind, "name": result.name, "seed": result.seed, "seconds": result.seconds}
+        shown: dict[str, Any] = {
+            name: getattr(result, name) for name in ("kind", "role", "name", "seed", "seconds", "frames")
+        }
         if result.file and result.kind != "file":
             shown["url"] = embedded or self._url(result.file)
+        if preview := result.preview:
+            shown["preview"] = self._url(preview)
         return shown | {"missing": result.file is None}
 
     def _url(self, file: Path) -> str:
@@ -100,7 +106,7 @@ class Page:
     def _embedded(self, result: Result, room: int) -> str | None:
         """The file as a data URI; None unless small, of a known kind and, links resolved, in `run_dir`."""
         file = result.file
-        if not file or not room or result.kind == "file":
+        if not file or not room or result.kind in ("file", "archive", "folder"):
             return None
         real = file.resolve()
         if not real.is_relative_to(self.run_dir.resolve()) or real.stat().st_size > LARGEST_EMBEDDED:
@@ -110,8 +116,8 @@ class Page:
         return uri if len(uri) <= room else None
 
 
-def _document(entry: Entry, shown: list[dict[str, Any]]) -> dict[str, Any]:
-    document = asdict(entry) | {"results": shown}
+def _document(entry: Entry, shown: list[dict[str, Any]], inputs: list[dict[str, Any]]) -> dict[str, Any]:
+    document = asdict(entry) | {"results": shown, "inputs": inputs}
     return {key: value for key, value in document.items() if value not in (None, "", [], ())}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +9,14 @@ from typing import Any, Literal
 
 from wangp_cli.errors import RequestError
 from wangp_cli.files import strict_json
-from wangp_cli.files.checksum import sha256_of
 from wangp_cli.files.open_input import open_input
 from wangp_cli.files.safe_text import escape_control_characters
-from wangp_cli.runtime.events.types import ACCOMPANYING
 from wangp_cli.runtime.report.command import command_of
+from wangp_cli.runtime.report.files import Result, as_seconds, as_text, inputs_of, results_of
+from wangp_cli.tasks import TASKS
+from wangp_cli.tasks.tool import Processing
 
 Status = Literal["done", "failed", "cancelled", "rejected"]
-Kind = Literal["video", "image", "audio", "file"]
 
 STATUS: dict[str, Status] = {
     "success": "done",
@@ -26,30 +25,6 @@ STATUS: dict[str, Status] = {
     "rejected": "rejected",
 }
 """Status in the report by the status in the history."""
-SUFFIXES: dict[Kind, frozenset[str]] = {
-    "video": frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm"}),
-    "image": frozenset({".png", ".jpg", ".jpeg", ".webp"}),
-    "audio": frozenset({".wav", ".flac", ".mp3", ".m4a", ".ogg"}),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """One file of a task.
-
-    Args:
-        kind: how it can be shown; a `file` is named but not linked.
-        name: the file's name.
-        file: its path; None if it is missing.
-        seed: as text, because JavaScript rounds large numbers.
-        seconds: its duration.
-    """
-
-    kind: Kind
-    name: str
-    file: Path | None
-    seed: str | None
-    seconds: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,13 +38,18 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One task of the report; its texts have no control characters."""
+    """One task of the report; its texts have no control characters.
+
+    Args:
+        tool: its type and its engines, if it is no render.
+    """
 
     task_id: str
     status: Status
     prompt: str
     negative_prompt: str
     model: str
+    tool: str | None
     seed: str | None
     size: str | None
     frames: str | None
@@ -81,6 +61,7 @@ class Entry:
     failure: Failure | None
     notices: tuple[str, ...]
     results: tuple[Result, ...]
+    inputs: tuple[Result, ...]
     command: str | None
 
 
@@ -147,26 +128,36 @@ def _parse_line(text: bytes) -> dict[str, Any] | None:
 def _entry(name: str, line: dict[str, Any], run_dir: Path, attempts: int) -> Entry:
     request, inputs, origin = _mapping(line, "request"), _mapping(line, "inputs"), _mapping(line, "origin")
     values = inputs | request
-    failure = _failure(line.get("error"))
+    failure, folder = _failure(line.get("error")), _folder(line, run_dir)
     return Entry(
         task_id=escape_control_characters(name),
         status=STATUS.get(str(line.get("status")), "failed" if failure else "done"),
-        prompt=_text(values.get("prompt")) or "",
-        negative_prompt=_text(values.get("negative_prompt")) or "",
-        model=_text(values.get("model")) or "",
-        seed=_text(values.get("seed")),
-        size=_text(values.get("size")),
-        frames=_text(values.get("frames")),
-        fps=_text(values.get("fps")),
-        steps=_text(values.get("steps")),
-        seconds=_seconds(line.get("seconds")),
-        timestamp=_text(line.get("timestamp")) or "",
+        prompt=as_text(values.get("prompt")) or "",
+        negative_prompt=as_text(values.get("negative_prompt")) or "",
+        model=as_text(values.get("model")) or "",
+        tool=_tool(request, inputs),
+        seed=as_text(values.get("seed")),
+        size=as_text(values.get("size")),
+        frames=as_text(values.get("frames")),
+        fps=as_text(values.get("fps")),
+        steps=as_text(values.get("steps")),
+        seconds=as_seconds(line.get("seconds")),
+        timestamp=as_text(line.get("timestamp")) or "",
         attempts=attempts,
         failure=failure,
         notices=tuple(_notices(line)),
-        results=tuple(_results(line, run_dir)),
-        command=command_of(request, origin, _folder(line, run_dir)),
+        results=tuple(results_of(line, folder, run_dir)),
+        inputs=tuple(inputs_of(request, folder)),
+        command=command_of(request, origin, folder),
     )
+
+
+def _tool(request: dict[str, Any], inputs: dict[str, Any]) -> str | None:
+    task = TASKS.get(str(request.get("type")))
+    if task is None or not issubclass(task, Processing):
+        return None
+    engines = filter(None, map(as_text, _mapping(inputs, "engines").values()))
+    return ", ".join([str(request["type"]), *engines])
 
 
 def _mapping(line: dict[str, Any], key: str) -> dict[str, Any]:
@@ -174,25 +165,13 @@ def _mapping(line: dict[str, Any], key: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _text(value: object) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    return escape_control_characters(str(value))
-
-
-def _seconds(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e12:
-        return None
-    return round(float(value), 3) if math.isfinite(value) and value >= 0 else None
-
-
 def _failure(error: object) -> Failure | None:
     """The error of a line, which is a text in old histories and an object in new ones."""
     if isinstance(error, dict):
         return Failure(
-            message=_text(error.get("message")) or "no reason was given",
-            hint=_text(error.get("hint")),
-            kind=_text(error.get("kind")),
+            message=as_text(error.get("message")) or "no reason was given",
+            hint=as_text(error.get("hint")),
+            kind=as_text(error.get("kind")),
         )
     return (
         Failure(message=escape_control_characters(error), hint=None, kind=None)
@@ -204,7 +183,7 @@ def _failure(error: object) -> Failure | None:
 def _notices(line: dict[str, Any]) -> Iterator[str]:
     notices = line.get("notices")
     for notice in notices if isinstance(notices, list) else []:
-        if text := _text(notice):
+        if text := as_text(notice):
             yield text
 
 
@@ -212,44 +191,3 @@ def _folder(line: dict[str, Any], run_dir: Path) -> Path:
     """The folder that paths of the line are relative to."""
     folder = line.get("output_dir")
     return run_dir / folder if isinstance(folder, str) else run_dir
-
-
-def _results(line: dict[str, Any], run_dir: Path) -> Iterator[Result]:
-    artifacts = line.get("artifacts")
-    for artifact in artifacts if isinstance(artifacts, list) else []:
-        if isinstance(artifact, dict) and isinstance(artifact.get("path"), str) and _is_shown(artifact):
-            path = Path(artifact["path"])
-            suffix = path.suffix.lower()
-            kind: Kind = next((kind for kind, suffixes in SUFFIXES.items() if suffix in suffixes), "file")
-            yield Result(
-                kind=kind,
-                name=escape_control_characters(path.name),
-                file=_find(artifact, _folder(line, run_dir), run_dir),
-                seed=_text(artifact.get("seed")),
-                seconds=_seconds(artifact.get("duration_s")),
-            )
-
-
-def _is_shown(artifact: dict[str, Any]) -> bool:
-    """Whether a file is a result, rather than one that comes with a result."""
-    return str(artifact.get("role")) not in ACCOMPANYING
-
-
-def _find(artifact: dict[str, Any], folder: Path, run_dir: Path) -> Path | None:
-    """The file in `run_dir`, if the folder was copied or moved there, else at its recorded path."""
-    made = folder / str(artifact["path"])
-    if folder == run_dir or not made.is_relative_to(folder):
-        return made if _is_file(made) else None
-    moved = run_dir / made.relative_to(folder)
-    if not _is_file(moved) or moved.stat().st_size != artifact.get("bytes"):
-        return made if _is_file(made) else None
-    # Two folders that share a history may hold different files of one name.
-    same = not _is_file(made) or sha256_of(moved) == artifact.get("sha256")
-    return moved if same else made
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name that is too long, a folder that may not be entered
-        return False

@@ -13,27 +13,28 @@ const seen = new IntersectionObserver((entries) => {
 
 const motion = () => find("#motion").getAttribute("aria-pressed") !== "true" && !find("#viewer").open;
 
+const mediaIn = (stage) => [...stage.querySelectorAll("video, img")];
+const videosIn = (stage) => mediaIn(stage).filter((media) => media.tagName === "VIDEO" && media.hasAttribute("src"));
+
 function load(stage) {
-  const media = find("video, img", stage);
-  if (!media || media.hasAttribute("src")) return;
-  media.src = stage.result.url;
+  for (const media of mediaIn(stage)) if (!media.hasAttribute("src")) media.src = media.source;
   playOrPause(stage);
 }
 
 function unload(stage) {
-  const video = find("video", stage);
-  if (!video || !video.hasAttribute("src")) return;
-  video.removeAttribute("src");
-  video.load();
-  delete video.dataset.state;
+  for (const video of videosIn(stage)) {
+    video.removeAttribute("src");
+    video.load();
+    delete video.dataset.state;
+  }
 }
 
 function playOrPause(stage) {
-  const video = find("video", stage);
-  if (!video || !video.hasAttribute("src")) return;
   const wanted = stage.pointed || (stage.seen && !still.matches);
-  if (wanted && motion()) video.play().catch(() => {});
-  else video.pause();
+  for (const video of videosIn(stage)) {
+    if (wanted && motion()) video.play().catch(() => {});
+    else video.pause();
+  }
 }
 
 function forget(card) {
@@ -44,8 +45,11 @@ function forget(card) {
 }
 
 function mediaOf(result, failed) {
-  const media = make(result.kind === "image" ? "img" : result.kind);
-  if (result.kind === "image") {
+  const picture = result.kind !== "video";
+  const media = make(picture ? "img" : "video");
+  media.source = result.preview ?? result.url;
+  media.classList.toggle("clear", CLEAR.has(result.role) || result.preview !== undefined);
+  if (picture) {
     media.alt = "";
     media.decoding = "async";
     media.addEventListener("load", () => { media.dataset.state = "ready"; });
@@ -61,13 +65,52 @@ function mediaOf(result, failed) {
   return media;
 }
 
-const visual = (result) => result.url && (result.kind === "video" || result.kind === "image");
+const visual = (result) => result.preview ?? (result.url && (result.kind === "video" || result.kind === "image"));
+
+// Roles whose files may be transparent.
+const CLEAR = new Set(["mask_foreground"]);
+const WORDS = { mask_foreground: "foreground", mask_alpha: "alpha", rgba_archive: "archive" };
+const PLAIN = new Set(["video", "image", "result"]);
+const wordOf = ({ role, kind }, plain) => (
+  kind === "folder" ? "frames" : PLAIN.has(role) ? plain : WORDS[role] ?? role
+);
+
+// What is shown together: a foreground and its alpha, else the input and the result of a tool.
+function pairOf(task, index) {
+  const file = task.files[index];
+  const of = (role) => task.files.find((each) => each.role === role && visual(each));
+  if (!visual(file)) return [file];
+  if (file.role === "mask_foreground") return [file, of("mask_alpha")].filter(Boolean);
+  if (PLAIN.has(file.role) || file.role === "partial") return [of("input"), file].filter(Boolean);
+  return [file];
+}
+
+// Two videos of one length play in step.
+function couple(place) {
+  const [left, right] = place.querySelectorAll("video");
+  left?.addEventListener("timeupdate", () => {
+    const apart = Math.abs(left.currentTime - right?.currentTime);
+    if (apart > 0.1 && Math.abs(left.duration - right.duration) < 0.2) right.currentTime = left.currentTime;
+  });
+}
+
+function fill(place, files, say) {
+  place.replaceChildren(...files.map((file) => {
+    const part = make("span", undefined, "part");
+    part.append(mediaOf(file, () => {
+      part.remove();
+      if (!place.children.length) say(`This browser cannot show ${file.name}`);
+    }));
+    if (files.length > 1) part.append(make("span", wordOf(file, "result"), "word"));
+    return part;
+  }));
+  couple(place);
+}
 
 function present(card, task, index) {
   const stage = find(".stage", card);
   const [view, note, length] = [".view", ".note", ".length"].map((name) => find(name, card));
-  const result = task.results[index];
-  stage.result = result;
+  const result = task.files[index];
   view.replaceChildren();
   view.hidden = note.hidden = length.hidden = true;
   const say = (text) => {
@@ -77,25 +120,26 @@ function present(card, task, index) {
   };
   if (!result) say(task.status === "done" ? "No file" : "Nothing was made");
   else if (result.missing) say(`Missing: ${result.name}`);
-  else if (!visual(result)) say(result.name);
+  else if (!visual(result)) say(result.frames ? `${result.name}, ${plural(Number(result.frames), "frame")}` : result.name);
   else {
     view.hidden = false;
     view.setAttribute("aria-label", `Enlarge ${result.name}`);
-    view.append(mediaOf(result, () => say(`This browser cannot show ${result.name}`)));
+    fill(view, pairOf(task, index), say);
     view.onclick = () => enlarge(task, index);
-    if (result.seconds) {
+    const said = result.seconds ? duration(result.seconds) : result.preview && plural(Number(result.frames), "frame");
+    if (said) {
       length.hidden = false;
-      length.textContent = duration(result.seconds);
+      length.textContent = said;
     }
   }
   const open = find(".open", card);
   open.hidden = !result?.url;
+  open.removeAttribute("download");
   if (result?.url) {
+    const saved = result.url.startsWith("data:") || result.kind === "archive";
     open.href = result.url;
-    if (result.url.startsWith("data:")) {
-      open.download = result.name;
-      open.textContent = "Save file";
-    }
+    if (saved) open.download = result.name;
+    open.textContent = saved ? "Save file" : result.kind === "folder" ? "Open folder" : "Open file";
   }
   find(".seed", card)?.replaceChildren(`seed ${result?.seed ?? task.seed}`);
   find(".results", card).querySelectorAll("button").forEach((button, place) => {
@@ -103,9 +147,13 @@ function present(card, task, index) {
   });
 }
 
+// A tool has no prompt; its result is named after its input.
+const titleOf = (task) => task.prompt || (task.tool && task.results[0]?.name) || task.task_id;
+
 function factsOf(task) {
   const frames = task.frames === "1" ? "picture" : task.frames && `${task.frames} frames`;
   const facts = [
+    task.tool,
     task.model,
     task.size?.replace("x", "×"),
     frames && task.fps && task.frames !== "1" ? `${frames} at ${task.fps} fps` : frames,
@@ -150,8 +198,8 @@ function cardOf(task) {
   const card = find("#card").content.cloneNode(true).firstElementChild;
   card.dataset.task = task.task_id;
   card.dataset.status = task.status;
-  card.setAttribute("aria-label", task.prompt || task.task_id);
-  find(".prompt", card).textContent = task.prompt || task.task_id;
+  card.setAttribute("aria-label", titleOf(task));
+  find(".prompt", card).textContent = titleOf(task);
   find(".facts", card).append(...factsOf(task));
   find(".when", card).append(...whenOf(task));
   if (task.status !== "done") {
@@ -169,12 +217,13 @@ function cardOf(task) {
     find(".notices", card).hidden = false;
     find(".notices", card).textContent = task.notices.join("\n");
   }
-  if (task.results.length > 1) {
+  if (task.files.length > 1) {
     find(".results", card).hidden = false;
-    find(".results", card).append(...task.results.map((result, index) => {
-      const button = make("button", index + 1);
+    find(".results", card).append(...task.files.map((result, index) => {
+      const button = make("button", wordOf(result, index + 1));
       button.type = "button";
-      button.setAttribute("aria-label", `Result ${index + 1} of ${task.results.length}, ${result.name}`);
+      const what = result.role === "input" ? "Input" : `Result ${index + 1} of ${task.results.length}`;
+      button.setAttribute("aria-label", `${what}, ${result.name}`);
       button.onclick = () => {
         present(card, task, index);
         load(find(".stage", card));

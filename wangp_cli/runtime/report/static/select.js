@@ -13,7 +13,8 @@ const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 const find = (selector, root = document) => root.querySelector(selector);
 const report = JSON.parse(find("#data").textContent);
-const tasks = report.tasks.map((task) => ({ results: [], prompt: "", model: "", ...task }));
+const tasks = report.tasks.map((task) => ({ results: [], inputs: [], prompt: "", model: "", ...task }));
+for (const task of tasks) task.files = [...task.results, ...task.inputs];
 const state = { ...DEFAULTS };
 let shown = [];
 let drawn = 0;
