@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from tests.support import cuda
 from tests.support.rife import moving_frames, official_state, randomize
 from wangp_cli.errors import ModelError
 from wangp_cli.media.clip import Frames, as_uint8
@@ -83,6 +84,16 @@ def test_half_precision_makes_nearly_the_same_frame(v4_file: Path) -> None:
     exact = made(load(SPEC, weights(v4_file), "cpu", "float32"), [0.5])[0]
     half = made(load(SPEC, weights(v4_file), "cpu", "bfloat16"), [0.5])[0]
     assert 0 < np.abs(exact - half).mean() < 0.02
+
+
+@pytest.mark.parametrize("name", ["v3_file", "v4_file"])
+def test_a_network_computes_on_its_device(name: str, request: pytest.FixtureRequest) -> None:
+    stored = weights(request.getfixturevalue(name))
+    exact = made(load(SPEC, stored, "cpu", "float32"), [0.25])[0]
+    with cuda.simulated():
+        half = made(load(SPEC, stored, "cuda", "float16"), [0.25])[0]
+    assert half.dtype == np.float32
+    assert 0 < np.abs(exact - half).mean() < 0.01
 
 
 def test_version_3_bisects(v3_file: Path) -> None:
