@@ -16,11 +16,12 @@ from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._table import write_json
 from wangp_cli.files.folders import free_bytes, nearest_existing
 from wangp_cli.files.units import format_bytes
-from wangp_cli.pipelines.registry import TOOLS
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.events.messages import plain, stdout_console
+from wangp_cli.runtime.request.engines import BestEngine, best_engine
 from wangp_cli.runtime.weights import locate
 from wangp_cli.runtime.workspace import segments_cache
+from wangp_cli.tasks import TASKS
 
 HUB = "huggingface.co"
 STATUS_MARKUP = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[red]problem[/]"}
@@ -179,19 +180,19 @@ def _starter() -> Check:
 
 
 def _engines() -> list[Check]:
-    """A check for each kind of tools: the networks whose weights are here, and how to get others."""
+    """A check for each use of engines: what `auto` stands for here, and how to get a better one."""
     settings, _, folders = bootstrap.load_settings()
-    folder = bootstrap.models_dir(settings, folders)
-    specs = [spec for spec in bootstrap.catalogue(folders).models.values() if not spec.is_diffusion]
-    here = [spec for spec in specs if locate.present(spec, folder)]
-    checks = []
-    for kind in dict.fromkeys(spec.kind for spec in specs):
-        names = ", ".join(spec.name for spec in here if spec.kind == kind)
-        # Networks of one loader do the same; the first in the catalogue is the best.
-        served = {TOOLS.get(spec.architecture) for spec in here}
-        best = {TOOLS.get(spec.architecture): spec.name for spec in reversed(specs) if spec.kind == kind}
-        missing = [name for loader, name in reversed(best.items()) if loader not in served]
-        fix = f"`wangp models fetch NAME` gets {', '.join(missing)}" if missing else None
-        found = names or "no weights are here"
-        checks.append(Check(name=f"engines: {kind}", status="ok", found=found, fix=fix))
-    return checks
+    catalogue, models_dir = bootstrap.catalogue(folders), bootstrap.models_dir(settings, folders)
+    uses = {use: choice for task in TASKS.values() for use, choice in task.engine_uses.items()}
+    found = {use: best_engine(choice, catalogue, models_dir) for use, choice in uses.items()}
+    return [_engine(use, best) for use, best in found.items() if best]
+
+
+def _engine(use: str, best: BestEngine) -> Check:
+    name = f"engine of {use}"
+    if not best.is_here:
+        return Check(
+            name=name, status="ok", found="no weights are here", fix=f"wangp models fetch {best.name}"
+        )
+    fix = f"`wangp models fetch {best.better}` gets a better one" if best.better else None
+    return Check(name=name, status="ok", found=best.name, fix=fix)

@@ -54,6 +54,7 @@ class Preprocess(PictureOptions, PictureShape, PictureInput, Tool):
     """Make control pictures of a video or image: edges, depth, flow, poses, lines or luma."""
 
     run: ClassVar[str] = "wangp_cli.workflows.preprocess:run"
+    engine_uses: ClassVar[Mapping[str, EngineChoice]] = ENGINES
     type: Literal["preprocess"] = "preprocess"
     name: Annotated[
         str, Flag("Template of file names: {input} {kind} {index} {date} ...", metavar="TEMPLATE")

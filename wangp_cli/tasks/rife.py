@@ -110,6 +110,7 @@ class Rife(Source, Interpolation, Tool):
     """Make frames in between: more frames per second, slow motion, or a video from two images."""
 
     run: ClassVar[str] = "wangp_cli.workflows.rife:interpolate"
+    engine_uses: ClassVar[Mapping[str, EngineChoice]] = {"interpolation": INTERPOLATORS}
     type: Literal["rife"] = "rife"
 
     @model_validator(mode="after")

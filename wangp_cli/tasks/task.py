@@ -171,6 +171,7 @@ class Task(Output, Identity):
         prepared_fields: those that `prepare` may change; paths, sizes and plans must not depend on them.
         stages: in the order in which they happen, with their shares of the time.
         suffixes: endings of result files; the first is the default.
+        engine_uses: what its engines are for, such as `interpolation`, for `wangp doctor`.
         model_kinds: the kind that the model of a role must have; models of other roles are of any kind.
     """
 
@@ -180,6 +181,7 @@ class Task(Output, Identity):
     prepared_fields: ClassVar[frozenset[str]] = frozenset()
     stages: ClassVar[tuple[StageShare, ...]] = TASK_STAGES
     suffixes: ClassVar[tuple[str, ...]] = ()
+    engine_uses: ClassVar[Mapping[str, EngineChoice]] = MappingProxyType({})
     model_kinds: ClassVar[Mapping[str, Kind]] = MappingProxyType({})
 
     @classmethod

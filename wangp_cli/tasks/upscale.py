@@ -75,6 +75,7 @@ class Upscale(GrainSeed, FrameFinishing, UpscaleOptions, UpscaleInputs, Tool):
     """
 
     run: ClassVar[str] = "wangp_cli.workflows.upscale:run"
+    engine_uses: ClassVar[Mapping[str, EngineChoice]] = {"upscaling": UPSCALERS}
     type: Literal["upscale"] = "upscale"
 
     @property

@@ -87,20 +87,41 @@ def _named(field: str, name: str, choice: EngineChoice, catalogue: Catalogue) ->
     return spec.name
 
 
-def _best(choice: EngineChoice, catalogue: Catalogue, models_dir: Path) -> tuple[str, str]:
-    """The name of the engine that `auto` stands for, and why it is chosen."""
+class BestEngine(NamedTuple):
+    """The engine that `auto` stands for.
+
+    Args:
+        name: of the method without weights, or of a model.
+        is_here: it can be used at once, else its weights are missing.
+        better: name of the model that would take its place if its weights were here.
+    """
+
+    name: str
+    is_here: bool = True
+    better: str | None = None
+
+
+def best_engine(choice: EngineChoice, catalogue: Catalogue, models_dir: Path) -> BestEngine | None:
+    """The engine that `auto` stands for on this machine; None if the catalogue has no model that fits."""
     models = [] if choice.by_name_only else fitting(choice, catalogue)
     if here := next((spec for spec in models if present(spec, models_dir)), None):
-        return here.name, "the best whose weights are on this machine"
-    if choice.builtin is None:
-        if not models:
-            raise ModelError(
-                f"the catalogue has no {choice.kind} of {' or '.join(choice.architectures)}",
-                hint="wangp models add NAME FILE",
-            )
-        # Its weights are missing, which the run reports before anything is made.
-        return models[0].name, "the best"
-    if not models:
-        return choice.builtin, "which needs no weights"
-    better = models[0].name
-    return choice.builtin, f"which needs no weights; `wangp models fetch {better}` gets a better engine"
+        return BestEngine(here.name)
+    first = models[0].name if models else None
+    if choice.builtin is not None:
+        return BestEngine(choice.builtin, better=first)
+    return BestEngine(first, is_here=False) if first else None
+
+
+def _best(choice: EngineChoice, catalogue: Catalogue, models_dir: Path) -> tuple[str, str]:
+    """The name of the engine that `auto` stands for, and why it is chosen."""
+    best = best_engine(choice, catalogue, models_dir)
+    if best is None:
+        raise ModelError(
+            f"the catalogue has no {choice.kind} of {' or '.join(choice.architectures)}",
+            hint="wangp models add NAME FILE",
+        )
+    if best.name != choice.builtin:
+        # Where its weights are missing, the run reports that before anything is made.
+        return best.name, "the best whose weights are on this machine" if best.is_here else "the best"
+    hint = f"; `wangp models fetch {best.better}` gets a better engine" if best.better else ""
+    return best.name, f"which needs no weights{hint}"
