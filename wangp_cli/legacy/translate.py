@@ -15,6 +15,7 @@ from wangp_cli.legacy.lightx2v import unpack_config
 from wangp_cli.legacy.lora_keys import OLD_LORA_KEYS, combine_loras, recorded_file_names
 from wangp_cli.legacy.old_keys import ACCELERATORS, RENAMED
 from wangp_cli.legacy.payload import UnpackedPayload
+from wangp_cli.legacy.postprocessing import GIVEN_AS, is_postprocessing, to_upscale_task
 from wangp_cli.legacy.renamed_keys import is_foreign, rename_keys
 from wangp_cli.legacy.task_types import PAYLOADS, task_type_of, unpack
 from wangp_cli.legacy.text_syntax import PROMPT_MODES, WINDOW_MODES, prompts
@@ -91,6 +92,9 @@ def translate(
             "the document defines a model of WanGP and is no task",
             hint="`wangp models add NAME FILE` adds the model, --settings-file FILE takes its settings",
         )
+    if kind == "wangp" and is_postprocessing(settings):
+        values, notices = to_upscale_task(settings)
+        return Translation(values=values, notices=tuple(notices), given_as=GIVEN_AS)
     payload = unpack_config(settings, given or ()) if kind == "lightx2v" else unpack(settings)
     if kind in ("wangp", "worker") and task_type_of(settings) not in PAYLOADS:
         payload.values, unused_files = drop_unused_keys(payload.values, given)

@@ -43,6 +43,11 @@ def _strength(value: Any) -> float:
     return min(max(1 + number(value), 0), 1)
 
 
+def _upsampling(value: Any) -> str:
+    """A factor; an empty text for 0 and 1, which ask for nothing."""
+    return f"{number(value):g}" if number(value) not in (0, 1) else ""
+
+
 def kept(parts: Parts) -> bool | None:
     """Whether intermediate files are kept; None if that is not given."""
     return parts.get("debug_mode_enabled") or parts.get("skip_cleanup_enabled") or None
@@ -85,7 +90,7 @@ SHARED: dict[str, Key] = {
     "consolidated_keyframe_positions": NeutralOnly(([],)),
     "consolidated_end_anchor_idx": NeutralOnly(()),
     "regenerate_anchors": NeutralOnly((False,)),
-    "upscale_factor": NeutralOnly((0, 1), LATER),
+    "upscale_factor": MapsTo("spatial_upsampling", _upsampling),
     "upscale_model_name": NeutralOnly(("",), LATER),
     "params_json_str_override": NeutralOnly(("", "{}"), "say what it holds as keys of the payload"),
     "debug_mode_enabled": CombinedKey(boolean, "keep_intermediates"),

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tests.support import ncnn
+from tests.support import cuda, ncnn
 from tests.support.esrgan import TINY, named_layout, numbered_layout, random_compact, random_rrdb, shapes
 from wangp_cli.errors import ModelError
 from wangp_cli.finishing.upscaler import Upscaler
@@ -146,3 +146,11 @@ def test_published_networks_restore_a_drawing_better_than_a_filter(tmp_path: Pat
 
 def psnr(one: Frames, other: Frames) -> float:
     return float(-10 * np.log10(np.square(as_float(one) - as_float(other)).mean()))
+
+
+def test_a_network_computes_on_its_device(tmp_path: Path) -> None:
+    save_file(random_compact().state_dict(), tmp_path / "a.safetensors")
+    weights = Weights(folder=tmp_path, files=(("transformer", (tmp_path / "a.safetensors",)),))
+    with cuda.simulated():
+        made = load(SPEC, weights, "cuda", "float32").upscale(FRAME)
+    assert np.allclose(made, EsrganUpscaler(random_compact()).upscale(FRAME), atol=1e-4)
