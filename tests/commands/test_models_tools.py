@@ -115,6 +115,14 @@ def test_a_file_of_another_network_is_not_added_as_a_tool(wangp: Call, tmp_path:
     assert not (tmp_path / "config" / "models" / "mine.yaml").exists()
 
 
+def test_a_place_that_cannot_be_added_is_told(wangp: Call, pickled: Path, tmp_path: Path) -> None:
+    assert "absent.pkl is missing" in wangp("add", "x", tmp_path / "absent.pkl", code=3).stderr
+    (tmp_path / "RIFE.zip").write_bytes(b"PK")
+    assert "unpack it" in wangp("add", "x", tmp_path / "RIFE.zip", code=3).stderr
+    refused = wangp("add", "x", pickled, "--like", "sam2.1-tiny", "--allow-pickle", code=2).stderr
+    assert "'sam2.1-tiny' is a folder of several files" in refused
+
+
 def test_a_pickle_is_converted_to_safetensors(wangp: Call, pickled: Path, tmp_path: Path) -> None:
     target = tmp_path / "rife3.safetensors"
     assert "is a pickle" in wangp("convert", pickled, target, code=3).stderr

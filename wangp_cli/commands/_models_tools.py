@@ -40,6 +40,8 @@ def find_tool(
         return None
     if len(files) != 1:
         raise RequestError("files", f"{len(files)} files, but the network of a tool is one file or folder")
+    if not base.source.file and not files[0].startswith("hf://") and Path(files[0]).expanduser().is_file():
+        raise RequestError("files", f"{base.name!r} is a folder of several files, name that of {files[0]}")
     found = base.model_copy(update={"source": _source(files[0], base, allow_pickle=allow_pickle)})
     if not files[0].startswith("hf://"):
         load_tool(found, local.models_dir)

@@ -90,7 +90,7 @@ def open_weights(path: Path, *, allow_pickle: bool = False) -> WeightFile:
     kind = path.suffix.lower()
     if path.exists() and not path.is_file():  # Opening a pipe would wait for its writer.
         raise ModelError(f"{path} is not a file")
-    if kind in PICKLES and not allow_pickle:
+    if kind in PICKLES and path.exists() and not allow_pickle:
         raise ModelError(
             f"{path} is a pickle, which can contain code", hint="--allow-pickle, or a safetensors file"
         )
@@ -103,7 +103,8 @@ def open_weights(path: Path, *, allow_pickle: bool = False) -> WeightFile:
             return _Pickle(path)
     raise ModelError(
         f"{path} is not a weight file of a supported format: .safetensors, .sft or .gguf"
-        + (f"; it is {found}" if (found := describe_file(path)) else "")
+        + (f"; it is {found}" if (found := describe_file(path)) else ""),
+        hint="unpack it, and name the weight file in it" if kind == ".zip" else None,
     )
 
 
