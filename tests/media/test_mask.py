@@ -21,12 +21,14 @@ def test_rgb_becomes_luma() -> None:
     assert luma.ravel().tolist() == pytest.approx([0.2126, 0.7152, 0.0722, 1])
 
 
-def test_alpha_is_the_mask_only_where_nothing_else_tells() -> None:
+def test_alpha_is_the_mask_where_colours_are_none() -> None:
     cutout = np.full((1, 4, 4, 4), 255, np.uint8)
     cutout[:, :, 2:, 3] = 0
     assert single_channel(cutout)[0, 0, :, 0].tolist() == [1, 1, 0, 0]
     cutout[:, 0, 0, :3] = 10
     assert single_channel(cutout)[0, 1, :, 0].tolist() == pytest.approx([1, 1, 1, 1])
+    cutout[..., 0] = 90
+    assert single_channel(cutout)[0, 1, :, 0].tolist() == [1, 1, 0, 0]
     opaque = np.concatenate([moving(1), np.full((1, 48, 64, 1), 255, np.uint8)], axis=3)
     assert np.allclose(single_channel(opaque), single_channel(moving(1)), atol=1e-6)
 

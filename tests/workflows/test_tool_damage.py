@@ -20,6 +20,8 @@ from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.history.log import HISTORY
 from wangp_cli.runtime.outcome import Outcome
 from wangp_cli.runtime.report.read_history import read_history
+from wangp_cli.tasks import TASKS
+from wangp_cli.tasks.tool import Tool
 from wangp_cli.value_layers import Layer
 
 
@@ -74,6 +76,24 @@ def test_a_partial_result_is_never_taken_for_a_whole_one(invert: Any, video: Pat
     video.write_bytes(whole)
     assert invert(video).error is None
     assert probe(tmp_path / "out" / "b.mkv").frames == 24
+
+
+def test_every_tool_that_streams_a_video_reads_it_up_to_the_damage() -> None:
+    streaming = [task for task in TASKS.values() if issubclass(task, Tool)]
+    assert streaming
+    for task in streaming:
+        assert any(mark.until_damage for mark in task.inputs().values()), task
+
+
+@pytest.mark.parametrize(("tool", "frames"), [("upscale", 4), ("rife", 7)])
+def test_tools_keep_what_they_made_of_the_frames_before(
+    invert: Any, video: Path, tmp_path: Path, tool: str, frames: int
+) -> None:
+    wipe(video, [4])
+    outcome = invert(video, type=tool, factor=2)
+    assert isinstance(outcome.error, DamagedMediaError)
+    assert probe(tmp_path / "out" / "b_partial.mkv").frames == frames
+    assert [artifact.role for artifact in outcome.artifacts] == ["partial"]
 
 
 def test_a_video_of_which_nothing_is_intact_is_refused(invert: Any, video: Path, tmp_path: Path) -> None:

@@ -10,9 +10,12 @@ from wangp_cli.media.clip import Frames, as_float
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 """Weights of R, G and B in BT.709 luma."""
 
+_GREY = 16 / 255
+"""Largest difference of R, G and B of grey pixels that a lossy codec has stored."""
+
 
 def single_channel(frames: Frames) -> NDArray[np.float32]:
-    """Frames as one channel: luma of RGB; alpha of RGBA frames whose colour is constant and alpha is not.
+    """Frames as one channel: luma of RGB and of grey RGBA; alpha of a cut-out in colours, or in one.
 
     Args:
         frames: `[T, H, W, C]`, any dtype of `Frames`.
@@ -24,9 +27,14 @@ def single_channel(frames: Frames) -> NDArray[np.float32]:
     if values.shape[3] == 1:
         return values
     colour, alpha = values[..., :3], values[..., 3:]
-    if alpha.size and np.ptp(alpha) > 0 and not np.ptp(colour.reshape(-1, 3), axis=0).any():
+    if alpha.size and np.ptp(alpha) > 0 and _is_no_mask(colour):
         return alpha
     return (colour @ LUMA)[..., None].clip(0, 1)
+
+
+def _is_no_mask(colour: NDArray[np.float32]) -> bool:
+    """Whether pixels `[T, H, W, 3]` are all alike, or colours of a picture: masks are black and white."""
+    return not np.ptp(colour.reshape(-1, 3), axis=0).any() or bool((np.ptp(colour, axis=3) > _GREY).any())
 
 
 def threshold(frames: Frames) -> NDArray[np.uint8]:

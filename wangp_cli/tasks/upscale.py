@@ -22,7 +22,9 @@ class UpscaleInputs(Spec):
     """The video or image, and images whose colours it takes."""
 
     panel: ClassVar[str] = "Inputs"
-    video: Annotated[Path, Input(("video", "image")), Flag("Video or image to make larger.")]
+    video: Annotated[
+        Path, Input(("video", "image"), until_damage=True), Flag("Video or image to make larger.")
+    ]
     image_start: Annotated[
         Path | None, Input(("image",)), Flag("Image whose colours the first frame takes.")
     ] = None
