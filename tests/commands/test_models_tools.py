@@ -89,6 +89,9 @@ def test_the_licence_of_weights_is_told_when_they_are_fetched(wangp: Call, hub: 
     hub.put("PeiqingYang/MatAnyone", {"model.safetensors": save({"x": torch.ones(1)})})
     assert "for non-commercial use only" in wangp("fetch", "matanyone").stderr
     assert "non-commercial" in wangp("list", "--kind", "matting").stdout
+    added = wangp("add", "mine", "hf://owner/name/matanyone.pth", "--like", "matanyone", "--allow-pickle")
+    assert "licence of matanyone: S-Lab-1.0 (non-commercial), for non-commercial use only" in added.stderr
+    assert wangp("show", "mine", "--json").json()["licence"] == "S-Lab-1.0 (non-commercial)"
 
 
 def test_a_file_is_added_as_the_tool_that_it_is(wangp: Call, pickled: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from wangp_cli.commands import _complete
 from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._models import Json, ModelsContext, models_context
 from wangp_cli.commands._models_definition import DefinedModel, find_definition
-from wangp_cli.commands._models_tools import find_tool, tool_entry, unwritable
+from wangp_cli.commands._models_tools import find_tool, show_licence, tool_entry, unwritable
 from wangp_cli.commands._table import write_json
 from wangp_cli.errors import ConflictError, ModelError, RequestError
 from wangp_cli.files.atomic import write_atomic
@@ -108,6 +108,7 @@ def _add_tool(tool: ModelSpec, name: str, entry_file: Path, second: list[str], *
     if json:
         write_json({"model": name, "like": tool.name, "entry": str(entry_file)})
         return
+    show_licence(tool)
     write_line(f"{name} works as {tool.name}; its entry is {entry_file}")
 
 

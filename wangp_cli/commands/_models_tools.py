@@ -11,6 +11,7 @@ from wangp_cli.commands._transfer import show_transfer
 from wangp_cli.errors import ConflictError, NoSpaceError, RequestError
 from wangp_cli.models import ModelSpec, Source
 from wangp_cli.runtime import bootstrap
+from wangp_cli.runtime.events.messages import show_note
 from wangp_cli.runtime.weights import locate
 
 if TYPE_CHECKING:
@@ -65,6 +66,12 @@ def tool_entry(tool: ModelSpec, name: str) -> dict[str, Any]:
     entry = tool.model_dump(mode="json", include=set(COPIED_KEYS), exclude_defaults=True)
     source = tool.source.model_dump(mode="json", exclude_defaults=True)
     return {"title": name, **entry, "source": source}
+
+
+def show_licence(spec: ModelSpec) -> None:
+    """Tell what the licence of a model's weights restricts."""
+    if spec.licence_note:
+        show_note(f"licence of {spec.name}: {spec.licence}, {spec.licence_note}")
 
 
 def convert_tool(

@@ -8,6 +8,7 @@ import typer
 
 from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._models import Events, Json, ModelsContext, ModelsDir, Name, Names, models_context
+from wangp_cli.commands._models_tools import show_licence
 from wangp_cli.commands._run import exit_with, open_run
 from wangp_cli.commands._table import write_json, write_table
 from wangp_cli.commands._transfer import show_transfer
@@ -15,7 +16,7 @@ from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.files.units import format_bytes
 from wangp_cli.models import ModelSpec
 from wangp_cli.runtime import bootstrap
-from wangp_cli.runtime.events.messages import show_line, show_note, write_line, write_path
+from wangp_cli.runtime.events.messages import show_line, write_line, write_path
 
 # Modules of a single command are imported when it runs, so that `wangp models` starts fast.
 if TYPE_CHECKING:
@@ -44,8 +45,7 @@ def fetch_command(
         bootstrap.prepare_libraries()
         if json:
             _fetch_with_events(spec, local, hub, update=update)
-        if spec.licence_note:
-            show_note(f"licence of {spec.name}: {spec.licence}, {spec.licence_note}")
+        show_licence(spec)
         with show_transfer(f"fetch {name}", f"wangp models fetch {name}") as transfer:
 
             def show(step: FetchProgress) -> None:
