@@ -51,7 +51,7 @@ def show(name: Name, json: Json = False, models_dir: ModelsDir = None) -> None:
         card = facts.pop("card", None)
         for key in (*TOLD_OTHERWISE, *(() if spec.is_diffusion else ONLY_DIFFUSION)):
             del facts[key]
-        lines = {
+        lines: dict[str, str] = {
             key: _cell(facts[key])
             for key in ("source", "accepts", "requires", "means", "defaults", "aliases", "grid")
             if key in facts
