@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -27,6 +27,10 @@ _SIMILAR = (0.008, 0.024)
 
 Over less than a pixel a mix keeps more detail than two warped frames, and noise looks like motion.
 """
+
+
+Flows = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""As `flows_between`."""
 
 
 class ClassicInterpolator:
@@ -63,12 +67,15 @@ class Motion:
         first: float32 `[1, 3, H, W]` in [0, 1], at time 0.
         second: of the same shape, at time 1.
         scale: size at which flow is estimated, relative to the pictures; None for one that suits them.
+        flows: estimates it, in both directions.
     """
 
-    def __init__(self, first: Tensor, second: Tensor, scale: float | None = None) -> None:
+    def __init__(
+        self, first: Tensor, second: Tensor, scale: float | None = None, flows: Flows = flows_between
+    ) -> None:
         self.first, self.second = first, second
         small_first, small_second = (_smaller(picture, scale) for picture in (first, second))
-        self._forward, self._backward = flows_between(small_first, small_second)
+        self._forward, self._backward = flows(small_first, small_second)
         self._trust_first = reliability(small_first, small_second, self._forward, self._backward)
         self._trust_second = reliability(small_second, small_first, self._backward, self._forward)
         self._moves = self._moving(small_first, small_second)
