@@ -108,3 +108,14 @@ def test_duplicates_before_a_cut_stay() -> None:
     mixing = Mixing()
     assert np.array_equal(np.concatenate(list(replace_duplicates([frames], mixing))), frames)
     assert mixing.asked == []
+
+
+def test_alpha_is_interpolated_beside_the_colours() -> None:
+    frames = moving(2, channels=4)
+    made = resampled(frames, Fraction(1, 2))
+    assert made.shape == (3, *frames.shape[1:])
+    colours, alpha = (
+        resampled(part, Fraction(1, 2)) for part in (frames[..., :3], np.repeat(frames[..., 3:], 3, 3))
+    )
+    assert np.array_equal(made[..., :3], colours)
+    assert np.array_equal(made[..., 3], alpha[..., 0])

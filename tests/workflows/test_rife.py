@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.support.batches import Batches, ends
-from tests.support.clips import psnr, tone
+from tests.support.clips import moving, psnr, tone
 from tests.support.damaged_files import intra_clip, wipe
 from tests.support.ffmpeg import ffmpeg
 from tests.support.media_files import picture
@@ -123,6 +123,15 @@ def test_a_variable_rate_is_told_and_every_picture_is_shown_at_its_time(make: An
     made, source = read_video(path).frames, read_video("a.mkv").frames
     shown = source[[0, 1, 2, 3, 3, 5, 6, 7, 8]]
     assert np.array_equal(made[::2], shown)
+
+
+def test_alpha_is_kept(make: Any, tmp_path: Path) -> None:
+    frames = moving(3, channels=4)
+    write_video(tmp_path / "alpha.mkv", [frames], fps=Fraction(12), codec="ffv1")
+    _, path = make(video=tmp_path / "alpha.mkv")
+    made = read_video(path).frames
+    assert made.shape == (5, *frames.shape[1:])
+    assert np.array_equal(made[::2], frames)
 
 
 def test_cuts_are_held_unless_they_shall_be_morphed(make: Any) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from math import floor
 
-from wangp_cli.media.clip import Frames, as_type
+import numpy as np
+
+from wangp_cli.media.clip import Frames, as_type, to_rgb
 from wangp_cli.motion.interpolator import Interpolator
 from wangp_cli.motion.scene_cuts import CUT, DUPLICATE, similarity
 
@@ -25,13 +27,13 @@ def resample(
     """The frames at the places 0, `step`, 2 `step` and so on, up to the last frame.
 
     Args:
-        pieces: RGB `[t, H, W, 3]` each, any dtype of `Frames`; two frames are in memory at a time.
+        pieces: RGB or RGBA `[t, H, W, C]` each, any dtype of `Frames`; two frames are in memory at a time.
         step: in frames, above 0: 1 / N makes N - 1 frames between two.
         interpolator: makes the frames whose place is not whole; at a whole place the frame itself is given.
         hold_cuts: before a cut the last frame of the scene is repeated instead.
 
     Yields:
-        `[1, H, W, 3]`, same dtype.
+        `[1, H, W, C]`, same dtype.
     """
     frames = single_frames(pieces)
     first = next(frames, None)
@@ -56,11 +58,11 @@ def replace_duplicates(pieces: Iterable[Frames], interpolator: Interpolator) -> 
     The last frame, duplicates before a cut and runs of more than `LONGEST_RUN` of them stay as they are.
 
     Args:
-        pieces: RGB `[t, H, W, 3]` each, any dtype of `Frames`.
+        pieces: RGB or RGBA `[t, H, W, C]` each, any dtype of `Frames`.
         interpolator: makes the frames.
 
     Yields:
-        `[1, H, W, 3]`, same dtype, as many as there are.
+        `[1, H, W, C]`, same dtype, as many as there are.
     """
     anchor: Frames | None = None
     run: list[Frames] = []
@@ -103,5 +105,11 @@ def _between(
 def _made(
     first: Frames, second: Frames, times: Sequence[Fraction], interpolator: Interpolator
 ) -> Iterator[Frames]:
-    for frame in interpolator.between(first, second, [float(time) for time in times]):
-        yield as_type(frame, first.dtype)
+    places = [float(time) for time in times]
+    colours = interpolator.between(first[..., :3], second[..., :3], places)
+    if first.shape[3] == 3:
+        yield from (as_type(frame, first.dtype) for frame in colours)
+        return
+    alphas = interpolator.between(to_rgb(first[..., 3:]), to_rgb(second[..., 3:]), places)
+    for frame, alpha in zip(colours, alphas, strict=True):
+        yield as_type(np.concatenate([frame, alpha[..., :1]], axis=3), first.dtype)

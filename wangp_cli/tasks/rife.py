@@ -159,7 +159,7 @@ class Rife(Source, Interpolation, Tool):
         source = _source(inputs)
         size = size_of(self.size) if self.size and source.fps is None else (source.width, source.height)
         frames = floor((source.frames - 1) / self.step(source.fps)) + 1
-        return ResultShape(size, frames, self.rate(source.fps))
+        return ResultShape(size, frames, self.rate(source.fps), source.alpha)
 
     def check_inputs(self, inputs: Mapping[str, Sequence[Shape]], given: frozenset[str]) -> list[Notice]:
         """Check that two images have one size; notices of values that are not used, or have a side effect."""
@@ -193,7 +193,8 @@ class Rife(Source, Interpolation, Tool):
 
 
 def _source(inputs: Mapping[str, Sequence[Shape]]) -> Shape:
-    """The video, or the first of two images as a video of two frames without a rate."""
+    """The video, or two images as a video of two frames without a rate; it has alpha if both have."""
     if "video" in inputs:
         return inputs["video"][0]
-    return inputs["image_start"][0]._replace(frames=2)
+    [start], [end] = inputs["image_start"], inputs["image_end"]
+    return start._replace(frames=2, alpha=start.alpha and end.alpha)

@@ -34,17 +34,25 @@ def interpolate(job: ToolJob) -> Iterator[Stage]:
 def _of_video(job: ToolJob, task: Rife, interpolator: Interpolator) -> Iterator[Frames]:
     assert task.video is not None
     source = job.request.facts.of_file(task.video)
-    frames: Iterator[Frames] = (to_rgb(piece) for piece in stream_frames(job, task.video))
+    frames: Iterator[Frames] = (_coloured(piece) for piece in stream_frames(job, task.video))
     if task.duplicates == "replace":
         frames = replace_duplicates(frames, interpolator)
     return resample(frames, task.step(source.fps), interpolator, hold_cuts=task.hold_cuts)
+
+
+def _coloured(frames: Frames) -> Frames:
+    """The frames with colours; alpha is kept."""
+    return frames if frames.shape[3] == 4 else to_rgb(frames)
 
 
 def _of_images(job: ToolJob, task: Rife, interpolator: Interpolator) -> Iterator[Frames]:
     assert task.image_start is not None
     assert task.image_end is not None
     width, height = job.request.shape.size
-    images = [fit(to_rgb(read_image(path)), width, height) for path in (task.image_start, task.image_end)]
+    images = [read_image(path) for path in (task.image_start, task.image_end)]
+    if not job.request.shape.alpha:
+        images = [to_rgb(image) for image in images]
+    images = [fit(image, width, height) for image in images]
     return resample(images, task.step(None), interpolator, hold_cuts=False)
 
 
