@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from safetensors.torch import save_file
 
 from tests.support import cuda
 from tests.support.matanyone import random_matanyone
-from wangp_cli.errors import ModelError, RequestError
+from wangp_cli.errors import GenerationError, ModelError, RequestError
 from wangp_cli.matting.matter import Alpha, Mask, Matter
 from wangp_cli.media.clip import Frames
 from wangp_cli.models import ModelSpec
@@ -132,6 +133,13 @@ def test_half_precision_gives_nearly_the_same_alpha(usual: Alpha) -> None:
 def test_masks_that_do_not_fit_the_frames_are_refused(key_masks: dict[int, Mask], message: str) -> None:
     with pytest.raises(RequestError, match=message):
         alpha(matter(), key_masks, FRAMES[:1])
+
+
+def test_alpha_that_is_not_finite_is_an_error() -> None:
+    network = deepcopy(random_matanyone())
+    network.mask_decoder.pred_mat.bias.fill_(torch.nan)
+    with pytest.raises(GenerationError, match="alpha is not finite"):
+        next(MatAnyoneMatter(network, "float32", QUICK).mattes([FRAMES], {0: mask()}))
 
 
 @pytest.mark.parametrize(("suffix", "prefix"), [(".safetensors", ""), (".pth", "module.")])

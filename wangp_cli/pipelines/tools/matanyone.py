@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from wangp_cli.errors import ModelError, RequestError
+from wangp_cli.errors import GenerationError, ModelError, RequestError
 from wangp_cli.matting.key_masks import check_key_masks
 from wangp_cli.matting.matter import Alpha, Mask
 from wangp_cli.media.clip import Frames, as_float
@@ -56,7 +56,12 @@ class MatAnyoneMatter:
         return MatAnyoneMatter(self._network, self._dtype, settings, max_size)
 
     def mattes(self, frames: Iterable[Frames], key_masks: Mapping[int, Mask]) -> Iterator[Alpha]:
-        """Alpha of every frame; see `Matter`."""
+        """Alpha of every frame; see `Matter`.
+
+        Raises:
+            RequestError: the key masks do not fit the frames.
+            GenerationError: alpha is not finite.
+        """
         follower = Follower(self._network, self._settings)
         count = 0
         for frame in (piece[i : i + 1] for piece in frames for i in range(len(piece))):
@@ -78,6 +83,8 @@ class MatAnyoneMatter:
                 alpha = follower.step(image)
             else:
                 alpha = follower.start(image, _resize(self._tensor(mask[None, :, :, None]), size, "nearest"))
+        if not torch.isfinite(alpha).all():
+            raise GenerationError("alpha is not finite", hint="--dtype float32, or other weights")
         enlarged: Alpha = _resize(alpha, (height, width), "bilinear").permute(0, 2, 3, 1).cpu().numpy()
         return enlarged
 
