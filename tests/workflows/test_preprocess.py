@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,24 @@ def test_an_image_gives_an_image(session: Session, tmp_path: Path) -> None:
     assert (grey == grey[..., :1]).all()
     # It has no engine, so none is named.
     assert manifest["inputs"]["engines"] == {}
+
+
+def test_a_clip_that_is_read_whole_reports_each_frame_and_can_be_stopped(
+    home: Path, lossless: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(home))
+    events: list[Any] = []
+
+    def record(event: Any) -> None:
+        events.append(event)
+        if event.type == "task.progress" and event.data["stage"] == "analyse" and event.data["step"] == 3:
+            told.control.cancel(str(event.task))
+
+    told = replace(bootstrap.start([record]), progress_interval=0.0)
+    outcome = made(told, kind="flow", input=lossless, output=lossless.with_name("o.mkv"))
+    assert outcome.status == "cancelled"
+    steps = [event.data["step"] for event in events if event.type == "task.progress"]
+    assert steps == [1, 2, 3]
 
 
 def test_size_and_rate_change_before_the_pictures_are_made(session: Session, lossless: Path) -> None:

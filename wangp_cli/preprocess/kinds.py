@@ -86,10 +86,17 @@ def control_pictures(
         network: that the kind needs; None for its method without weights.
         scratch: folder for temporary files; None for the usual one.
 
-    Yields:
-        uint8 `[t, H, W, 3]`; together one picture for each frame, of its size.
+    Returns:
+        uint8 `[1, H, W, 3]`, one for each frame, of its size.
     """
-    return KINDS[kind](pieces, settings, network, scratch)
+    # One by one, so that a caller is asked for each frame, and can report it or stop.
+    frames = (piece[at : at + 1] for piece in pieces for at in range(len(piece)))
+    return KINDS[kind](frames, settings, network, scratch)
+
+
+def needs_whole_clip(kind: str, settings: PictureSettings) -> bool:
+    """Whether all frames are read before the first picture is drawn."""
+    return kind == "flow" or (kind == "depth" and settings.depth_range == "clip")
 
 
 def _canny(

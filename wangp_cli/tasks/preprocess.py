@@ -15,7 +15,16 @@ from wangp_cli.tasks.engines import AUTO, EngineChoice, EngineName
 from wangp_cli.tasks.fields import Flag, Input, Rate, Size, Spec, size_of
 from wangp_cli.tasks.planned import Fit
 from wangp_cli.tasks.render import Shape
+from wangp_cli.tasks.stages import StageShare
 from wangp_cli.tasks.tool import ResultShape, Tool
+
+PICTURE_STAGES = (
+    StageShare("load", 5, "loading"),
+    StageShare("analyse", 60, "analysing"),
+    StageShare("process", 30, "drawing"),
+    StageShare("write", 5, "writing"),
+)
+"""Kinds whose range is that of the whole clip read all of it before they draw; the others skip `analyse`."""
 
 
 class PictureInput(Spec):
@@ -55,6 +64,7 @@ class Preprocess(PictureOptions, PictureShape, PictureInput, Tool):
 
     run: ClassVar[str] = "wangp_cli.workflows.preprocess:run"
     engine_uses: ClassVar[Mapping[str, EngineChoice]] = ENGINES
+    stages: ClassVar[tuple[StageShare, ...]] = PICTURE_STAGES
     type: Literal["preprocess"] = "preprocess"
     name: Annotated[
         str, Flag("Template of file names: {input} {kind} {index} {date} ...", metavar="TEMPLATE")

@@ -18,6 +18,7 @@ from wangp_cli.runtime.job import Job, RenderJob
 from wangp_cli.tasks.control_pictures import GuideOptions, PictureOptions
 from wangp_cli.tasks.fields import size_of
 from wangp_cli.tasks.generate import Generate
+from wangp_cli.tasks.stages import Stage
 from wangp_cli.workflows.source_video import frames_at
 
 
@@ -29,6 +30,21 @@ def settings_of(task: PictureOptions) -> PictureSettings:
 def network_of(job: Job, field: str) -> Any:
     """The network of the engine that a field names, loaded; None for the method without weights."""
     return job.tool(field) if field in job.request.models else None
+
+
+def report_frames(job: Job, stage: Stage, pieces: Iterator[Frames], count: int) -> Iterator[Frames]:
+    """The frames of a clip one by one, each reported as progress of a stage when the next is asked for.
+
+    Args:
+        job: at work.
+        stage: that it declares.
+        pieces: `[t, H, W, C]` each.
+        count: frames of all.
+    """
+    frames = (piece[at : at + 1] for piece in pieces for at in range(len(piece)))
+    for done, frame in enumerate(frames, start=1):
+        yield frame
+        job.progress(stage, done, count)
 
 
 class GuidePictures:
@@ -62,11 +78,14 @@ class GuidePictures:
         folder = job.session.scratch.folder()
         spool = MapSpool(folder, np.uint8)
         pieces = control_pictures(
-            task.guide_kind, self._frames(), settings_of(task), network_of(job, "guide_engine"), folder
+            task.guide_kind,
+            report_frames(job, "encode", self._frames(), self._count),
+            settings_of(task),
+            network_of(job, "guide_engine"),
+            folder,
         )
-        for picture in (picture for piece in pieces for picture in piece):
-            spool.add(picture)
-            job.progress("encode", len(spool), self._count)
+        for picture in pieces:
+            spool.add(picture[0])
         text = f"made {len(spool)} control pictures ({task.guide_kind}) of {self._name}"
         job.emit(Log(level="info", message=text))
         return spool

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from wangp_cli.media.clip import Frames, to_rgb
 from wangp_cli.media.resize import fit
-from wangp_cli.preprocess.kinds import control_pictures
+from wangp_cli.preprocess.kinds import control_pictures, needs_whole_clip
 from wangp_cli.runtime.job import ToolJob
 from wangp_cli.tasks.preprocess import Preprocess
 from wangp_cli.tasks.stages import Stage
-from wangp_cli.workflows.control_pictures import network_of, settings_of
+from wangp_cli.workflows.control_pictures import network_of, report_frames, settings_of
 from wangp_cli.workflows.source_video import clip_frames
 from wangp_cli.workflows.tool_stream import input_audio, stream_frames, write_result
 
@@ -27,9 +27,10 @@ def run(job: ToolJob) -> Iterator[Stage]:
     yield "load"
     network = network_of(job, "engine")
     yield "process"
-    pictures = control_pictures(
-        task.kind, _frames(job, task.input), settings_of(task), network, job.session.scratch.folder()
-    )
+    frames, settings = _frames(job, task.input), settings_of(task)
+    if needs_whole_clip(task.kind, settings):
+        frames = report_frames(job, "analyse", frames, job.request.shape.frames)
+    pictures = control_pictures(task.kind, frames, settings, network, job.session.scratch.folder())
     write_result(job, pictures, input_audio(job, task.input))
 
 
