@@ -6,13 +6,15 @@ import json
 import re
 from fractions import Fraction
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
 
 from tests.conftest import Make, Run
-from wangp_cli.commands.show import file_facts, request_of, show, write_sheet
-from wangp_cli.errors import ConflictError, RequestError
+from wangp_cli.commands.show import file_facts, opened, request_of, show, write_sheet
+from wangp_cli.errors import ConflictError, MediaError, RequestError
+from wangp_cli.media.image_sequence import ArchiveWriter, FolderWriter
 from wangp_cli.media.stills import read_image, write_image
 from wangp_cli.media.write import write_video
 
@@ -117,3 +119,34 @@ def test_hostile_metadata_is_shown_as_text(tmp_path: Path, capsys: pytest.Captur
     assert "[bold]a[/]\\x1b]0;t\\x07\\x9b1m\\u202e" in shown
     assert not re.search(r"^error", shown, re.MULTILINE)
     assert len("".join(shown.split())) < 20_000
+
+
+def test_frames_in_a_folder_or_an_archive_are_shown_as_one_result(tmp_path: Path, run: Run) -> None:
+    comment = json.dumps({"wangp": {"request": {"type": "matanyone"}}})
+    frames = np.full((3, 32, 48, 4), 90, np.uint8)
+    folder, archive = tmp_path / "frames", tmp_path / "frames.zip"
+    folder.mkdir()
+    writer = FolderWriter(folder, comment=comment)
+    writer.add(frames)
+    writer.finish()
+    with ArchiveWriter(archive, comment=comment) as zipped:
+        zipped.add(frames)
+        zipped.finish()
+    for path, container in ((folder, "folder"), (archive, "zip")):
+        shown = run("show", path, "--json", code=0).json()
+        assert shown["request"] == {"type": "matanyone"}
+        facts = {name: shown["file"][name] for name in ("path", "kind", "frames", "width", "container")}
+        assert facts == {
+            "path": str(path), "kind": "images", "frames": 3, "width": 48, "container": container,
+        }  # fmt: skip
+
+
+def test_an_archive_without_frames_is_named(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.zip").write_text("no archive")
+    with ZipFile(tmp_path / "other.zip", "w") as other:
+        other.writestr("../frame_000000.png", b"elsewhere")
+    for name, words in (("empty", "no frames"), ("text.zip", "as a ZIP archive"), ("other.zip", "no frames")):
+        with pytest.raises(MediaError, match=words) as caught, opened(tmp_path / name):
+            pass
+        assert name in caught.value.message

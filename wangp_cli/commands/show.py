@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +22,9 @@ SHEET_FRAMES = 12
 
 
 def show(
-    file: Annotated[Path, typer.Argument(help="An image, video or audio file.")],
+    file: Annotated[
+        Path, typer.Argument(help="An image, video or audio file, or a folder or ZIP archive of frames.")
+    ],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     sheet: Annotated[
         Path | None,
@@ -30,11 +33,11 @@ def show(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a sheet that exists.")] = False,
 ) -> None:
     """Show the facts of a file and the request it was made with."""
-    with report_errors():
-        facts = file_facts(file)
-        found = request_of(file)
+    with report_errors(), opened(file) as (media, of_sequence):
+        facts = file_facts(media) | of_sequence
+        found = request_of(media)
         if sheet:
-            write_sheet(file, sheet, overwrite=overwrite)
+            write_sheet(media, sheet, overwrite=overwrite)
         if json:
             of_request = {"request": found.values, "unused": found.unused} if found else {"request": None}
             write_json({"file": facts, **of_request, "sheet": str(sheet.absolute()) if sheet else None})
@@ -50,6 +53,21 @@ def show(
         if sheet:
             write_line()
             write_path(sheet.absolute())
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Give a media file, or the first frame of a folder or archive of frames with the facts of that."""
+    from wangp_cli.files.checksum import bytes_of
+    from wangp_cli.media.image_sequence import first_frame, is_archive
+
+    if not file.is_dir() and not (is_archive(file) and file.is_file()):
+        yield file, {}
+        return
+    container = "folder" if file.is_dir() else "zip"
+    with first_frame(file) as (first, frames):
+        facts = {"frames": frames, "container": container, "bytes": bytes_of(file)}
+        yield first, {"path": str(file.absolute()), "kind": "images", **facts}
 
 
 def file_facts(file: Path) -> dict[str, Any]:

@@ -6,22 +6,26 @@ RGBA frames have straight alpha: the colour of a pixel is not multiplied by its 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from contextlib import suppress
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal, Self
-from zipfile import ZIP_STORED, ZipFile, ZipInfo
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 
-from wangp_cli.errors import GenerationError
+from wangp_cli.errors import GenerationError, MediaError
 from wangp_cli.media.clip import Frames
 from wangp_cli.media.stills import encode_image
 
 FRAME_NAME = "frame_{:06d}.png"
 """Names of the files, counted from 0: `ffmpeg -i frame_%06d.png` reads them."""
 _NAME = re.compile(r"frame_[0-9]{6,}\.png")
+_LARGEST_FRAME = 1 << 29
+"""Bytes of a PNG file in an archive that are unpacked: as many as the largest image has."""
 _REGULAR_FILE = 0o100644 << 16
 
 
@@ -43,6 +47,45 @@ class WrittenSequence:
 def is_sequence(folder: Path) -> bool:
     """Whether a folder holds files of `FolderWriter` alone, so that another sequence may replace it."""
     return all(_NAME.fullmatch(file.name) for file in folder.iterdir())
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is a ZIP archive by its ending."""
+    return path.suffix.lower() == ".zip"
+
+
+@contextmanager
+def first_frame(sequence: Path) -> Iterator[tuple[Path, int]]:
+    """Give the first PNG file of a folder or an archive of frames, and the number of frames.
+
+    Raises:
+        MediaError: there are none, or the archive is broken.
+    """
+    if sequence.is_dir():
+        files = sorted(file for file in sequence.iterdir() if _NAME.fullmatch(file.name))
+        _check_any(files, sequence)
+        yield files[0], len(files)
+        return
+    with TemporaryDirectory() as folder:
+        try:
+            with ZipFile(sequence) as archive:
+                entries = sorted(
+                    (entry for entry in archive.infolist() if _NAME.fullmatch(entry.filename)),
+                    key=lambda entry: entry.filename,
+                )
+                _check_any(entries, sequence)
+                if entries[0].file_size > _LARGEST_FRAME:
+                    raise MediaError(f"{sequence.name!r} has a frame of {entries[0].file_size} bytes")
+                first = Path(archive.extract(entries[0], folder))
+        except (BadZipFile, OSError, RuntimeError, ValueError, NotImplementedError, zlib.error) as error:
+            raise MediaError(f"cannot read {sequence.name!r} as a ZIP archive: {error}") from error
+        yield first, len(entries)
+
+
+def _check_any(frames: Sequence[object], sequence: Path) -> None:
+    if not frames:
+        example = FRAME_NAME.format(0)
+        raise MediaError(f"{sequence.name!r} has no frames in it, such as {example}")
 
 
 class _SequenceWriter:
