@@ -120,7 +120,7 @@ def test_keys_of_conversions_for_comfyui_are_read(tmp_path: Path) -> None:
     ("version", "parameters", "pixel"),
     [
         ("4.25.lite", 5_622_700, [0.2139, 0.3165, 0.3281]),
-        ("4.25.heavy", 21_663_528, [0.3836, 0.6490, 0.3276]),
+        pytest.param("4.25.heavy", 21_663_528, [0.3836, 0.6490, 0.3276], marks=pytest.mark.slow),
         ("4.26.heavy", 5_723_156, [0.5738, 0.2838, 0.6348]),
     ],
 )
