@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import Make, Run
 from tests.support import checkpoint_layouts, tiny
 from wangp_cli.commands._estimate import estimate_text
+from wangp_cli.pipelines.memory import estimate
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.request.resolve import resolve
 from wangp_cli.runtime.weights.sizes import parameters_in, part_sizes
@@ -102,3 +103,15 @@ def test_weights_of_a_missing_local_folder_are_missing_and_not_to_fetch(config: 
     text = estimate_text(resolve([Layer(kind="flag", values=values)], session), session, json=False)
     assert "GB missing" in text
     assert "to fetch" not in text
+
+
+def test_a_network_that_finishes_results_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A measured speed depends on what else the machine does.
+    monkeypatch.setattr(estimate, "speed", lambda _placement: 1e12)
+    values: dict[str, Any] = {"model": "t2v_1.3B", "steps": 1, "spatial_upsampling": "2"}
+    plain = estimated(tmp_path, **values, upscaler="lanczos")
+    found = estimated(tmp_path, **values, upscaler="realesrgan-x4")
+    assert found["weights"]["upscaler"] == 4 * 16_697_987
+    assert found["device_bytes"] == plain["device_bytes"] + found["weights"]["upscaler"]
+    assert found["disk"]["to_fetch_bytes"] > plain["disk"]["to_fetch_bytes"]
+    assert found["run_seconds"] > 1.5 * plain["run_seconds"]

@@ -47,8 +47,14 @@ def _render_facts(request: RenderRequest, session: Session) -> dict[str, Any]:
         bytes=sum(size.bytes for size in sizes.values()),
     )
     # Frames of each run of the model: one run per segment of a plan, else one per result.
-    estimated = estimate(request.task, model, frames or [request.frames] * len(request.outputs))
-    disk = _disk([spec], models_dir) | {"folder": str(folder)}
+    engines = {
+        role: sum(size.weights for size in part_sizes(request.models[role], models_dir).values())
+        for role in request.models
+        if role != "model"
+    }
+    runs = frames or [request.frames] * len(request.outputs)
+    estimated = estimate(request.task, model, runs, engines)
+    disk = _disk(request.models.values(), models_dir) | {"folder": str(folder)}
     stages = _stage_seconds(request.task.stages, estimated.load_seconds, estimated.run_seconds)
     return {"model": spec.name} | asdict(estimated) | {"fits": estimated.fits, "stages": stages, "disk": disk}
 

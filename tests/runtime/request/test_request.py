@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tests.support import tiny
 from wangp_cli.models import Source
@@ -50,3 +52,17 @@ def test_each_result_has_its_seed(tmp_path: Path) -> None:
     settled = request(tmp_path)
     assert settled.inputs()["seeds"] == [7, 8]
     assert [settled.wangp_settings(index)["seed"] for index in range(2)] == [7, 8]
+
+
+def test_wangp_reads_the_finishing_that_it_knows(tmp_path: Path) -> None:
+    settled = request(tmp_path)
+    assert "film_grain_intensity" not in settled.wangp_settings(0)
+    finishing: dict[str, Any] = {
+        "spatial_upsampling": "lanczos2",
+        "film_grain_intensity": 0.1,
+        "film_grain_saturation": 0.2,
+    }
+    finished = replace(settled, task=settled.task.replace(**finishing)).wangp_settings(0)
+    assert {name: finished[name] for name in finishing} == finishing
+    exact = replace(settled, task=settled.task.replace(spatial_upsampling="2")).wangp_settings(0)
+    assert "spatial_upsampling" not in exact

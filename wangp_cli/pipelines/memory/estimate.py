@@ -104,18 +104,24 @@ class Model:
         return (frames - 1) // self.grid.step + 1
 
 
-def estimate(task: Render, model: Model, runs: Sequence[int]) -> Estimate:
+def estimate(
+    task: Render, model: Model, runs: Sequence[int], engines: Mapping[str, int] | None = None
+) -> Estimate:
     """Estimate a settled task without loading weights.
 
     Args:
         task: the task.
         model: the model that renders it.
         runs: frames of each run of the model.
+        engines: number of parameters of auxiliary networks that stay loaded beside it, by field.
 
     Raises:
         ResourceError: the device does not exist.
     """
     placement = choose(task)
+    networks = {
+        name: count * int(getattr(torch, placement.dtype).itemsize) for name, count in (engines or {}).items()
+    }
     sizes = {name: count * bytes_of(name, placement) for name, count in model.weights.items()}
     free, main = meter.free(placement.device), meter.free("cpu")
     profile, why = placement.profile, "as asked"
@@ -127,16 +133,18 @@ def estimate(task: Render, model: Model, runs: Sequence[int]) -> Estimate:
         denoising_bytes(model, frames, width, height, placement),
         decoding_bytes(model, frames, width, height, placement),
     )
-    resident = profiles.resident_bytes(sizes, profile, placement.device)
+    resident = profiles.resident_bytes(sizes, profile, placement.device) + sum(networks.values())
     on_cpu = placement.device == "cpu"
     offloaded = 0 if on_cpu or profile in ("1", "5") else sum(sizes.values())
     operations = sum(_operations(task, model, count, width, height) for count in runs)
+    # Each parameter of a convolution multiplies every pixel of its input.
+    operations += 2 * (engines or {}).get("upscaler", 0) * width * height * sum(runs)
     return Estimate(
         device=placement.device,
         dtype=placement.dtype,
         profile=profile,
         why=why,
-        weights=sizes,
+        weights=sizes | networks,
         device_bytes=resident + work,
         memory_bytes=resident + work if on_cpu else offloaded + frames * width * height * 3 * 4,
         free_bytes=free,

@@ -209,4 +209,18 @@ class RenderRequest(Request):
             "flow_shift": task.flow_shift,
             "sample_solver": task.sampler,
             "seed": task.seed,
+            **self._wangp_finishing(),
         }
+
+    def _wangp_finishing(self) -> dict[str, Any]:
+        """The finishing that WanGP knows, where a result has some."""
+        task = self.task
+        fields: dict[str, Any] = {}
+        if task.upsampling and task.upsampling.is_lanczos:
+            fields["spatial_upsampling"] = task.spatial_upsampling
+        if task.film_grain_intensity:
+            fields |= {
+                "film_grain_intensity": task.film_grain_intensity,
+                "film_grain_saturation": task.film_grain_saturation,
+            }
+        return fields
