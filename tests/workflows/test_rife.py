@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from tests.support.batches import Batches, ends
 from tests.support.clips import moving, psnr, tone
@@ -17,12 +19,15 @@ from tests.support.ffmpeg import ffmpeg
 from tests.support.media_files import picture
 from tests.support.moving_scenes import MovingScene
 from tests.support.planned_videos import clip
+from tests.support.rife import official_state, randomize
 from wangp_cli.errors import DamagedMediaError, RequestError
 from wangp_cli.media.clip import as_float
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read_video import read_video
 from wangp_cli.media.stills import read_image, write_image
 from wangp_cli.media.write import write_video
+from wangp_cli.networks.rife.ifnet_v3 import IFNetV3
+from wangp_cli.networks.rife.ifnet_v4 import IFNetV4
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.execute import execute
 from wangp_cli.value_layers import Layer
@@ -172,3 +177,26 @@ def test_a_batch_that_was_killed_makes_every_video_once(tmp_path: Path) -> None:
     assert set(ends(result)) == {f"r{number}" for number in range(100)}
     done = [entry["task_id"] for entry in batches.history(killed=1) if entry["status"] == "success"]
     assert sorted(done) == sorted(set(done)) == sorted(f"r{number}" for number in range(100))
+
+
+@pytest.mark.slow
+def test_networks_of_the_catalogue_make_frames(make: Any) -> None:
+    models = bootstrap.start([]).models_dir
+    old = models / "DeepBeepMeep--Wan2.1" / "flownet.pkl"
+    new = models / "Comfy-Org--frame_interpolation" / "frame_interpolation" / "rife_v4.26.safetensors"
+    for path in (old, new):
+        path.parent.mkdir(parents=True)
+    torch.save(official_state(randomize(IFNetV3())), old)
+    manifest, path = make(video="a.mkv", factor=4)
+    assert manifest["inputs"]["engines"] == {"engine": "rife-3"}
+    by_halving = read_video(path).frames
+    save_file(randomize(IFNetV4()).state_dict(), new)
+    manifest, path = make(video="a.mkv", factor=4)
+    assert manifest["inputs"]["engines"] == {"engine": "rife-4.26"}
+    assert manifest["inputs"]["licences"] == {"rife-4.26": "MIT"}
+    frames = read_video(path).frames
+    _, path = make(video="a.mkv", factor=4, scale=0.5, engine="rife-4.26")
+    scaled = read_video(path).frames
+    for others in (by_halving, scaled):
+        assert np.array_equal(frames[::4], others[::4])
+        assert not np.array_equal(frames[1::4], others[1::4])
