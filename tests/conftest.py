@@ -125,6 +125,15 @@ def shown(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Callab
     return call
 
 
+@pytest.fixture(scope="session")
+def sam_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Tiny checkpoints in the layout of transformers: `sam2`, `sam3` and `vitmatte`."""
+    from tests.support import tiny_sam
+
+    root = tmp_path_factory.mktemp("sam")
+    return {kind: tiny_sam.save(kind, root / kind) for kind in ("sam2", "sam3", "vitmatte")}
+
+
 TINY = """family: wan
 models:
 """

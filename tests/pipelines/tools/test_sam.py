@@ -29,16 +29,9 @@ SIDES = {"sam2": tiny_sam.SIDE2, "sam3": tiny_sam.SIDE3}
 
 
 @pytest.fixture(scope="session")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The tiny checkpoints by kind."""
-    root = tmp_path_factory.mktemp("sam")
-    return {kind: tiny_sam.save(kind, root / kind) for kind in ("sam2", "sam3")}
-
-
-@pytest.fixture(scope="session")
-def segmenters(folders: dict[str, Path]) -> dict[str, Segmenter]:
+def segmenters(sam_folders: dict[str, Path]) -> dict[str, Segmenter]:
     """The loaded checkpoints by kind."""
-    return {kind: Segmenter(folder) for kind, folder in folders.items()}
+    return {kind: Segmenter(sam_folders[kind]) for kind in ("sam2", "sam3")}
 
 
 def disc(frames: int) -> NDArray[np.uint8]:
@@ -167,7 +160,7 @@ def test_a_session_keeps_only_what_later_frames_look_at(segmenters: dict[str, Se
     made: list[Any] = []
     stock, tracker._session_of = tracker._session_of, session
     try:
-        for _ in tracker.follow(pieces(disc(24)), [Prompt(points=(INSIDE,))]):
+        for _ in tracker.follow(pieces(disc(19)), [Prompt(points=(INSIDE,))]):
             kept = made[0].output_dict_per_obj[0]
             entries = [*kept["cond_frame_outputs"].values(), *kept["non_cond_frame_outputs"].values()]
             tensors = [value for entry in entries for value in entry.values()]
@@ -179,7 +172,7 @@ def test_a_session_keeps_only_what_later_frames_look_at(segmenters: dict[str, Se
 
 
 def test_words_follow_as_a_stock_session_of_the_whole_clip(segmenters: dict[str, Segmenter]) -> None:
-    segmenter, clip = segmenters["sam3"], disc(6)
+    segmenter, clip = segmenters["sam3"], disc(5)
     finder = segmenter.finder
     model = finder.model
     finder._overlap = 0.0  # Without the kernel the stock model keeps duplicates.
@@ -274,7 +267,7 @@ def test_key_masks_that_cannot_be_used_are_refused(
         list(segmenters["sam2"].mattes([disc(2)], masks))
 
 
-def test_a_folder_of_another_model_is_named(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_a_folder_of_another_model_is_named(sam_folders: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is not a folder"):
         Segmenter(tmp_path / "none")
     with pytest.raises(ModelError, match=r"config\.json is missing"):
@@ -287,10 +280,10 @@ def test_a_folder_of_another_model_is_named(folders: dict[str, Path], tmp_path: 
         Segmenter(tmp_path)
 
 
-def test_weights_that_miss_a_part_are_refused(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_weights_that_miss_a_part_are_refused(sam_folders: dict[str, Path], tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
-    shutil.copytree(folders["sam2"], tmp_path, dirs_exist_ok=True)
+    shutil.copytree(sam_folders["sam2"], tmp_path, dirs_exist_ok=True)
     tensors = load_file(tmp_path / "model.safetensors")
     kept = {name: value for name, value in tensors.items() if not name.startswith("memory_encoder")}
     save_file(kept, tmp_path / "model.safetensors", {"format": "pt"})
@@ -304,8 +297,8 @@ def test_weights_that_miss_a_part_are_refused(folders: dict[str, Path], tmp_path
         Segmenter(tmp_path)
 
 
-def test_sam_3_without_its_tokenizer_is_refused(folders: dict[str, Path], tmp_path: Path) -> None:
-    shutil.copytree(folders["sam3"], tmp_path, dirs_exist_ok=True)
+def test_sam_3_without_its_tokenizer_is_refused(sam_folders: dict[str, Path], tmp_path: Path) -> None:
+    shutil.copytree(sam_folders["sam3"], tmp_path, dirs_exist_ok=True)
     (tmp_path / "tokenizer.json").unlink()
     with pytest.raises(ModelError, match=r"tokenizer\.json is missing"):
         Segmenter(tmp_path)

@@ -10,7 +10,6 @@ import pytest
 import torch
 from transformers.models.vitmatte.image_processing_pil_vitmatte import VitMatteImageProcessorPil
 
-from tests.support import tiny_sam
 from wangp_cli.errors import ModelError
 from wangp_cli.matting.matter import Alpha, Mask
 from wangp_cli.media.clip import Frames
@@ -24,15 +23,9 @@ SPEC = ModelSpec(name="tiny", title="Tiny", kind="matting", architecture="vitmat
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny checkpoint."""
-    return tiny_sam.save("vitmatte", tmp_path_factory.mktemp("vitmatte"))
-
-
-@pytest.fixture(scope="session")
-def refiner(folder: Path) -> Refiner:
+def refiner(sam_folders: dict[str, Path]) -> Refiner:
     """The loaded checkpoint."""
-    return vitmatte.load(SPEC, Weights(folder=folder), "cpu", "float32")
+    return vitmatte.load(SPEC, Weights(folder=sam_folders["vitmatte"]), "cpu", "float32")
 
 
 @pytest.fixture
@@ -64,13 +57,13 @@ def test_the_network_sees_what_the_stock_processor_gives(frames: Frames) -> None
 
 
 def test_the_edge_is_the_networks_and_the_rest_is_certain(
-    refiner: Refiner, folder: Path, frames: Frames
+    refiner: Refiner, sam_folders: dict[str, Path], frames: Frames
 ) -> None:
     from transformers import VitMatteForImageMatting
 
     alpha = refiner.refine(frames[0], disc())
     known = trimap(disc(), round(HEIGHT / 48))
-    model = VitMatteForImageMatting.from_pretrained(folder).eval()
+    model = VitMatteForImageMatting.from_pretrained(sam_folders["vitmatte"]).eval()
     with torch.no_grad():
         stock = model(inputs(frames[0], known)).alphas[0, 0, :HEIGHT, :WIDTH].numpy()
     unknown = known == vitmatte.UNKNOWN
