@@ -192,3 +192,35 @@ def test_what_holds_no_alpha_is_refused_by_name(
     with pytest.raises(RequestError, match=re.escape(words)) as caught:
         with_alpha(tmp_path, fps, **values)
     assert caught.value.hint
+
+
+class Frames(Invert):
+    """A tool that writes a folder of frames beside its result."""
+
+    def folders_beside(self, result: Path) -> tuple[Path, ...]:
+        """One."""
+        return (result.with_suffix(""),)
+
+
+@pytest.mark.parametrize(
+    ("names", "overwrite", "free"),
+    [
+        ([], False, True),
+        (["frame_000000.png"], False, False),
+        (["frame_000000.png"], True, True),
+        (["frame_000000.png", "notes.txt"], True, False),
+    ],
+)
+def test_a_folder_of_frames_is_checked_before_it_is_made(
+    tmp_path: Path, names: list[str], overwrite: bool, free: bool
+) -> None:
+    (tmp_path / "a").mkdir()
+    for name in names:
+        (tmp_path / "a" / name).touch()
+    tool = Frames(video=tmp_path / "v.mp4", output=tmp_path / "a.mkv", overwrite=overwrite)
+    shape = ResultShape(SIZE, 3, Fraction(8))
+    if free:
+        assert plan_tool_outputs(tool, shape, set()) == [tmp_path / "a.mkv"]
+        return
+    with pytest.raises(ConflictError, match="/a exists"):
+        plan_tool_outputs(tool, shape, set())

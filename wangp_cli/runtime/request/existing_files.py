@@ -35,6 +35,28 @@ def check_free(path: Path, *, overwrite: bool, named_by: str) -> None:
         )
 
 
+def check_folder_free(path: Path, *, overwrite: bool) -> None:
+    """Check that a folder of frames may be written.
+
+    Args:
+        path: of the folder.
+        overwrite: replace one that holds frames alone.
+
+    Raises:
+        ConflictError: something is there that may not be replaced.
+    """
+    if not os.path.lexists(path):
+        return
+    from wangp_cli.media.image_sequence import is_sequence
+
+    if path.is_dir() and not path.is_symlink():
+        if not any(path.iterdir()) or (overwrite and is_sequence(path)):
+            return
+        hint = "--overwrite replaces it" if is_sequence(path) else None
+        raise ConflictError(f"output: {path} exists", hint=hint or "it holds other files; pick another name")
+    raise ConflictError(f"output: {path} exists and is no folder", hint="pick another name")
+
+
 def check_sidecar(path: Path) -> None:
     """Check that a file beside a result, which the user did not name, may be replaced.
 

@@ -18,11 +18,11 @@ from wangp_cli.files.safe_text import quote_for_message
 from wangp_cli.media.codecs import CODECS
 from wangp_cli.plan.model import Plan
 from wangp_cli.runtime.request.check_codec import check_codec
-from wangp_cli.runtime.request.existing_files import check_free, check_sidecar
+from wangp_cli.runtime.request.existing_files import check_folder_free, check_free, check_sidecar
 from wangp_cli.tasks.fields import Pixels, size_of
 from wangp_cli.tasks.render import Render
 from wangp_cli.tasks.task import Task
-from wangp_cli.tasks.tool import ResultShape, Tool
+from wangp_cli.tasks.tool import Processing, ResultShape, Tool
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -34,8 +34,6 @@ BYTES_PER_PIXEL = 0.25
 """Upper estimate for compressed video, so that a full disk is found before hours of work."""
 SEGMENT_BYTES_PER_PIXEL = 6
 """Of segments in the work folder: three channels of 16 bits."""
-
-
 OTHER_DISK = "free some space, or pick another disk with --output-dir"
 
 
@@ -180,6 +178,8 @@ def _check_all_free(task: Task, paths: Sequence[Path]) -> None:
             check_free(file, overwrite=replaces, named_by="--output" if task.output else "--name")
             if file.suffix == SIDECAR_SUFFIX and not (task.skip_existing and path.exists()):
                 check_sidecar(file)
+        for folder in task.folders_beside(path) if isinstance(task, Processing) else ():
+            check_folder_free(folder, overwrite=replaces)
 
 
 def _result_path(task: Task, index: int, suffixes: Suffixes, facts: Mapping[str, Any]) -> Path:
