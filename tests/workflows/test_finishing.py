@@ -119,10 +119,11 @@ def test_the_visualization_shows_the_finished_result(make: Make, tmp_path: Path)
     pictures = [tmp_path / f"{name}.png" for name in "ab"]
     for index, picture in enumerate(pictures):
         write_image(picture, np.full((32, 32, 3), index / 2, np.float32))
-    made = make("tiny_vace", type="travel", images=pictures, frames=9, visualize=True, **ALL)
+    more = {"temporal_upsampling": "rife2"}
+    made = make("tiny_vace", type="travel", images=pictures, frames=9, visualize=True, **ALL, **more)
     assert made.outcome.error is None
     result, shown = made.outcome.artifacts
-    assert (result.role, result.width, result.frames) == ("video", 64, 9)
+    assert (result.role, result.width, result.frames) == ("video", 64, 17)
     assert (shown.role, shown.frames) == ("visualization", 9)
 
 

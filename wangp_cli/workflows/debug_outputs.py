@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -107,15 +108,19 @@ def timeline_content(plan: Plan, size: tuple[int, int], pictures: Sequence[Frame
     return TimelineContent(total=plan.total, fps=plan.fps, size=size, generated=made, anchors=anchors)
 
 
-def draw_timeline(content: TimelineContent, guide: Iterable[Frames], result: Path) -> Iterator[Frames]:
-    """Draw guide and result side by side over a timeline, for each frame of a finished video.
+def draw_timeline(
+    content: TimelineContent, guide: Iterable[Frames], result: Path, every: int = 1
+) -> Iterator[Frames]:
+    """Draw guide and result side by side over a timeline, for each frame of a video.
 
     Args:
         content: of the video.
         guide: a frame `[1, H, W, 3]` for each of the video.
-        result: the video.
+        result: the finished video.
+        every: frames of it for each of the video; those in between are left out.
     """
     timeline = TimelineRenderer(content)
     frames = (piece[at : at + 1, ..., :3] for piece in stream_video(result) for at in range(len(piece)))
-    for index, (left, right) in enumerate(zip(guide, frames, strict=True)):
+    shown = islice(frames, None, None, every)
+    for index, (left, right) in enumerate(zip(guide, shown, strict=True)):
         yield timeline.draw(index, left, right)

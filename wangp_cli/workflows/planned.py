@@ -137,7 +137,8 @@ class _PlannedVideo:
     def visualization(self, result: Path) -> Iterator[Frames]:
         """The video that shows guide and finished result over a timeline."""
         guides = (frame for part in self.plan.parts for frame in self._guide_frames(part))
-        return draw_timeline(timeline_content(self.plan, self._clips.size, self._images), guides, result)
+        content = timeline_content(self.plan, self._clips.size, self._images)
+        return draw_timeline(content, guides, result, self._task.interpolation)
 
     def _known_frames(self, segment: Segment, context: Frames | None) -> KnownFrames:
         context, after = (

@@ -138,7 +138,8 @@ def estimate(
     offloaded = 0 if on_cpu or profile in ("1", "5") else sum(sizes.values())
     operations = sum(_operations(task, model, count, width, height) for count in runs)
     # Each parameter of a convolution multiplies every pixel of its input.
-    operations += 2 * (engines or {}).get("upscaler", 0) * width * height * sum(runs)
+    pixels = width * height * task.finished_frames(sum(runs))
+    operations += 2 * (engines or {}).get("upscaler", 0) * pixels
     return Estimate(
         device=placement.device,
         dtype=placement.dtype,
