@@ -33,6 +33,7 @@ COMMANDS = {
     "extract-frame": "Write frames of a video as images, exactly as they are decoded.",
     "upscale": "Make a video or image larger, match its colours, add film grain; sound is kept.",
     "rife": "Make frames in between: more frames per second, slow motion, or a video from two images.",
+    "matanyone": "Make the matte of an object in a video or image: its alpha, with soft edges.",
     "decode": "Decode latents that were kept when the decoding of a result failed.",
     "batch": "Run many tasks with models kept loaded; flags are defaults for all.",
     "show": "Show the facts of a file and the request it was made with.",

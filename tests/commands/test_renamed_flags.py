@@ -33,7 +33,7 @@ def test_every_old_override_has_a_new_flag(flag: str) -> None:
         ("--num-inference-steps", "--steps"), ("--resolution", "--size"), ("--force-fps", "--fps"),
         ("--model-type", "--model"), ("--vae-precision", "--vae-dtype"), ("--gpu", "--device"),
         ("--wgp-attention-mode", "--attention"), ("--task-type", "the name of the command"),
-        ("--unheard-of", None),
+        ("--new-dim", "--size"), ("--unheard-of", None),
     ],
 )  # fmt: skip
 def test_a_flag_of_the_older_tools_has_its_replacement(flag: str, use: str | None) -> None:

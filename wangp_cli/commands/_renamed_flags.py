@@ -9,6 +9,7 @@ REPLACEMENTS = {
     "--check-loras": "`wangp loras check`",
     "--fp16": "--dtype float16",
     "--bf16": "--dtype bfloat16",
+    "--new-dim": "--size",
     "--task-type": "the name of the command",
     "--gpu": "--device",
     "--tea-cache-level": "--cache magcache",

@@ -21,6 +21,7 @@ _CLASSES = {
     "extract-frame": "ExtractFrame",
     "upscale": "Upscale",
     "rife": "Rife",
+    "matanyone": "Matanyone",
 }
 
 

@@ -31,11 +31,13 @@ class ResultWriter:
         job: the task at work.
         index: counts the results of the task from 0.
         path: of the file.
+        role: of the file in events and in the run history; None for `video` or `image`.
     """
 
     job: Job
     index: int
     path: Path
+    role: str | None = None
 
     @property
     def rate(self) -> Fraction:
@@ -58,7 +60,7 @@ class ResultWriter:
             write_image(partial, frame, comment=self._embedded_comment(), bits=bits)
         self.job.progress("write", 1, 1)
         height, width = frame.shape[1:3]
-        self._publish(role="image", width=width, height=height, frames=1)
+        self._publish(role=self.role or "image", width=width, height=height, frames=1)
 
     def write_video(self, stream: Iterable[Frames], count: int, audio: Audio | None) -> None:
         """Finish and encode a video of `count` frames as they come, with audio of exactly the file's length.
@@ -81,7 +83,7 @@ class ResultWriter:
                 frames=video.count,
             )
         self.job.progress("write", video.count, video.count)
-        self._publish(role="video", **video_facts(written, video.count, video.rate))
+        self._publish(role=self.role or "video", **video_facts(written, video.count, video.rate))
 
     def write_visualization(self, stream: Iterable[Frames], count: int) -> None:
         """Write the video that shows how the result was made, beside it."""

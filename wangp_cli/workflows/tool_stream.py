@@ -52,7 +52,7 @@ def write_result(job: ToolJob, stream: Iterable[Frames], audio: Audio | None = N
     """
     [path] = job.request.outputs
     writer = ResultWriter(job=job, index=0, path=path)
-    reported = _report_frames(job, stream)
+    reported = report_frames(job, stream)
     if job.request.shape.fps is None:
         # To its end, where a stream completes what it has written itself.
         [image] = reported
@@ -61,7 +61,7 @@ def write_result(job: ToolJob, stream: Iterable[Frames], audio: Audio | None = N
         writer.write_video(reported, job.request.shape.frames, audio)
 
 
-def _report_frames(job: ToolJob, stream: Iterable[Frames]) -> Iterator[Frames]:
+def report_frames(job: ToolJob, stream: Iterable[Frames]) -> Iterator[Frames]:
     """The pieces of a stream; each is reported as progress of `process` once it is there."""
     done, total = 0, job.request.shape.frames
     for piece in stream:
