@@ -39,6 +39,7 @@ TOOLS: Mapping[str, str] = MappingProxyType(
         "sam2": "wangp_cli.pipelines.tools.sam.load:load",
         "sam3": "wangp_cli.pipelines.tools.sam.load:load",
         "vitmatte": "wangp_cli.pipelines.tools.vitmatte:load",
+        "vitpose": "wangp_cli.pipelines.tools.vitpose:load",
     }
 )
 """The architectures of auxiliary networks that wangp ships with."""

@@ -21,7 +21,7 @@ ENGINES: Mapping[str, EngineChoice] = {
     "canny": EngineChoice("preprocessor", _LINE_ART, CLASSIC, by_name_only=True),
     "depth": EngineChoice("preprocessor", ("depth_anything",)),
     "flow": EngineChoice("preprocessor", ("raft",), CLASSIC),
-    "pose": EngineChoice("preprocessor", ("dwpose",)),
+    "pose": EngineChoice("preprocessor", ("dwpose", "vitpose")),
     "scribble": EngineChoice("preprocessor", _LINE_ART),
 }
 """The engines of each kind that has some."""

@@ -9,6 +9,7 @@ from wangp_cli.preprocess.pose.keypoints import (
     DEVIATION,
     MEAN,
     Crop,
+    decode_heatmaps,
     decode_simcc,
     to_openpose,
 )
@@ -49,6 +50,15 @@ def test_keypoints_are_the_likeliest_cells() -> None:
     found = decode_simcc(across, down)[0]
     assert found[0].tolist() == pytest.approx([50.5, 100, 0.6])
     assert found[1].tolist() == pytest.approx([0, 383.5, 0.2])
+
+
+def test_keypoints_lean_to_the_higher_neighbour_of_the_highest_value() -> None:
+    heatmaps = np.zeros((1, 2, 5, 9), np.float32)
+    heatmaps[0, 0, 2, 4], heatmaps[0, 0, 2, 5], heatmaps[0, 0, 1, 4] = 0.8, 0.5, 0.1
+    heatmaps[0, 1, 4, 8] = 0.6
+    first, second = decode_heatmaps(heatmaps, (80, 40))[0].tolist()
+    assert first == pytest.approx([4.25 * 10, 1.75 * 10, 0.8])
+    assert second == pytest.approx([80, 40, 0.6])
 
 
 def test_the_order_of_openpose_has_a_neck_between_the_shoulders() -> None:

@@ -14,7 +14,7 @@ SIDE = 640
 STRIDES = (8, 16, 32)
 """Pixels per cell of its three grids."""
 _PADDING = 114
-_LEAST_SCORE = 0.3
+LEAST_SCORE = 0.3
 _MOST_OVERLAP = 0.45
 """Intersection over union above which two boxes are one person."""
 
@@ -51,7 +51,7 @@ def people_boxes(output: Array, scale: float, size: tuple[int, int]) -> Array:
         float32 `[N, 4]`: left, top, right, bottom in pixels of the frame.
     """
     boxes, scores = decode_grid(output[0])
-    sure = scores > _LEAST_SCORE
+    sure = scores > LEAST_SCORE
     boxes, scores = boxes[sure] / scale, scores[sure]
     kept = suppress(boxes, scores)
     return boxes[kept] if kept else np.array([[0, 0, *size]], np.float32)

@@ -89,6 +89,29 @@ def decode_simcc(across: Array, down: Array) -> Array:
     return np.concatenate([places, scores], axis=2).astype(np.float32)
 
 
+def decode_heatmaps(heatmaps: Array, size: tuple[int, int]) -> Array:
+    """Keypoints of heatmaps: x, y in pixels of the input and a score, `[N, K, 3]`.
+
+    Args:
+        heatmaps: `[N, K, h, w]`; their corners are those of the input.
+        size: width and height of the input in pixels.
+
+    Source: Newell et al. 2016, arXiv:1603.06937: the highest value, a quarter towards its higher neighbour.
+    """
+    people, joints, height, width = heatmaps.shape
+    flat = heatmaps.reshape(people, joints, -1)
+    y, x = np.divmod(flat.argmax(axis=2), width)
+    padded = np.pad(heatmaps, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
+    one, each = np.ogrid[:people, :joints]
+    across = padded[one, each, y + 1, x + 2] - padded[one, each, y + 1, x]
+    down = padded[one, each, y + 2, x + 1] - padded[one, each, y, x + 1]
+    # At a border there is one neighbour, which tells nothing.
+    across[(x == 0) | (x == width - 1)] = down[(y == 0) | (y == height - 1)] = 0
+    places = np.stack([x + np.sign(across) / 4, y + np.sign(down) / 4], axis=2)
+    places *= np.array(size) / (width - 1, height - 1)
+    return np.concatenate([places, flat.max(axis=2)[..., None]], axis=2).astype(np.float32)
+
+
 def to_openpose(points: Array) -> People:
     """Keypoints in the order of COCO-WholeBody as those of OpenPose, which has a neck.
 
