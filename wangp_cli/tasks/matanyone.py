@@ -21,6 +21,9 @@ CLASSIC = "classic"
 UNREFINED = "none"
 ENGINES = EngineChoice("matting", ("matanyone", "sam2"), CLASSIC)
 REFINERS = EngineChoice("matting", ("vitmatte",), UNREFINED)
+SEGMENTERS = EngineChoice("segmenter", ("sam2", "sam3"))
+OF_WORDS = EngineChoice("segmenter", ("sam3",))
+"""Those that find what words name."""
 
 
 class MatteOptions(Spec):
@@ -119,6 +122,7 @@ class Matanyone(MatteResult, MatteOptions, ObjectMarks, Tool):
     """Make the matte of an object in a video or image: its alpha, with soft edges."""
 
     run: ClassVar[str] = "wangp_cli.workflows.matanyone:run"
+    engine_uses: ClassVar[Mapping[str, EngineChoice]] = {"mattes": ENGINES, "first masks": SEGMENTERS}
     type: Literal["matanyone"] = "matanyone"
 
     @property
@@ -135,7 +139,7 @@ class Matanyone(MatteResult, MatteOptions, ObjectMarks, Tool):
         """What follows the object, and where they are used what finds it and what refines its edges."""
         choices = {**super().engines(), "engine": ENGINES}
         if self.is_marked:
-            choices["segmenter"] = EngineChoice("segmenter", ("sam3",) if self.text else ("sam2", "sam3"))
+            choices["segmenter"] = OF_WORDS if self.text else SEGMENTERS
         if self.refiner != UNREFINED:
             choices["refiner"] = REFINERS
         return choices
