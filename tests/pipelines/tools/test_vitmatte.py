@@ -16,7 +16,7 @@ from wangp_cli.media.clip import Frames
 from wangp_cli.models import ModelSpec, Source
 from wangp_cli.pipelines.base import Weights
 from wangp_cli.pipelines.tools import vitmatte
-from wangp_cli.pipelines.tools.vitmatte import RefinedMatter, Refiner, inputs, trimap
+from wangp_cli.pipelines.tools.vitmatte import RefinedMatter, Refiner, inputs, padded, trimap
 
 HEIGHT, WIDTH = 72, 100
 SPEC = ModelSpec(name="tiny", title="Tiny", kind="matting", architecture="vitmatte", source=Source())
@@ -53,7 +53,9 @@ def test_the_network_sees_what_the_stock_processor_gives(frames: Frames) -> None
     known = trimap(disc(), 3)
     stock = VitMatteImageProcessorPil()(frames[0], known, return_tensors="pt").pixel_values
     assert stock.shape == (1, 4, 96, 128)
-    torch.testing.assert_close(inputs(frames[0], known), stock.float(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        padded(inputs(frames[0], known, known.shape)), stock.float(), atol=1e-6, rtol=0
+    )
 
 
 def test_the_edge_is_the_networks_and_the_rest_is_certain(
@@ -65,13 +67,30 @@ def test_the_edge_is_the_networks_and_the_rest_is_certain(
     known = trimap(disc(), round(HEIGHT / 48))
     model = VitMatteForImageMatting.from_pretrained(sam_folders["vitmatte"]).eval()
     with torch.no_grad():
-        stock = model(inputs(frames[0], known)).alphas[0, 0, :HEIGHT, :WIDTH].numpy()
+        stock = model(padded(inputs(frames[0], known, known.shape))).alphas[0, 0, :HEIGHT, :WIDTH].numpy()
     unknown = known == vitmatte.UNKNOWN
     np.testing.assert_array_equal(alpha[unknown], stock[unknown])
     assert set(np.unique(alpha[~unknown])) == {0, 1}
     assert alpha[unknown].std() > 0.01
     other = refiner.refine(frames[1], disc())
     assert np.abs(other - alpha)[unknown].mean() > 0.01
+
+
+def test_a_frame_of_too_many_pixels_is_refined_at_a_smaller_size(
+    refiner: Refiner, frames: Frames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flat = np.broadcast_to(frames[0][:1, :1], frames[0].shape)
+    large = refiner.refine(flat, disc())
+    monkeypatch.setattr(vitmatte, "MOST_PIXELS", HEIGHT * WIDTH // 4)
+    seen: list[tuple[int, ...]] = []
+    handle = refiner._model.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape))
+    small = refiner.refine(flat, disc())
+    handle.remove()
+    assert seen == [(1, 4, 64, 64)]
+    assert small.shape == (HEIGHT, WIDTH)
+    unknown = trimap(disc(), 2) == vitmatte.UNKNOWN
+    np.testing.assert_array_equal(small[~unknown], large[~unknown])
+    assert np.abs(small - large)[unknown].mean() > 0
 
 
 def test_a_frame_without_an_edge_stays_certain(refiner: Refiner, frames: Frames) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ BAND = 1 / 48
 """How far the uncertain band reaches to each side of the edge, in parts of the shorter side of the frame."""
 STEP = 32
 """Width and height of what the network sees are multiples of it."""
+MOST_PIXELS = 1920 * 1088
+"""Larger frames are reduced to so many: the memory of its attention grows with the square of their number."""
 
 
 def load(_spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> Refiner:
@@ -73,9 +76,13 @@ class Refiner:
         if not unknown.any():
             return certain
         height, width = alpha.shape
+        reduced = min(1.0, math.sqrt(MOST_PIXELS / (height * width)))
+        shape = (max(1, int(height * reduced)), max(1, int(width * reduced)))
         with torch.inference_mode():
-            pixels = inputs(frame, known).to(self._model.device, self._model.dtype)
-            found = self._model(pixels).alphas[0, 0, :height, :width].float().cpu().numpy()
+            pixels = padded(inputs(frame, known, shape)).to(self._model.device, self._model.dtype)
+            seen = self._model(pixels).alphas[..., : shape[0], : shape[1]].float()
+            whole = functional.interpolate(seen, (height, width), mode="bilinear", align_corners=False)
+            found = whole[0, 0].cpu().numpy()
         certain[unknown] = found[unknown]
         return certain
 
@@ -117,14 +124,26 @@ def trimap(alpha: Mask, band: int) -> NDArray[np.uint8]:
     return known.astype(np.uint8)
 
 
-def inputs(frame: NDArray[Any], known: NDArray[np.uint8]) -> torch.Tensor:
-    """A frame and its trimap as the network takes them.
+def inputs(frame: NDArray[Any], known: NDArray[np.uint8], shape: tuple[int, int]) -> torch.Tensor:
+    """A frame and its trimap as the network takes them, at a size no larger than theirs.
+
+    Args:
+        frame: `[H, W, 3]`, any dtype of `Frames`.
+        known: its trimap.
+        shape: height and width.
 
     Returns:
-        float32 `[1, 4, H, W]`: RGB in [-1, 1] and the trimap in [0, 1], padded with zeros at the right and at
-        the bottom to multiples of `STEP`.
+        float32 `[1, 4, height, width]`: RGB in [-1, 1] and the trimap in [0, 1].
     """
-    rgb = torch.from_numpy(as_float(frame)).permute(2, 0, 1) * 2 - 1
-    pixels = torch.cat([rgb, torch.from_numpy(known)[None].float() / 255])[None]
-    height, width = known.shape
+    rgb = torch.from_numpy(as_float(frame)).permute(2, 0, 1)[None] * 2 - 1
+    hint = torch.from_numpy(known)[None, None].float() / 255
+    if shape != known.shape:
+        rgb = functional.interpolate(rgb, shape, mode="area")
+        hint = functional.interpolate(hint, shape, mode="nearest-exact")
+    return torch.cat([rgb, hint], dim=1)
+
+
+def padded(pixels: torch.Tensor) -> torch.Tensor:
+    """The input of the network, with zeros at the right and at the bottom up to multiples of `STEP`."""
+    height, width = pixels.shape[2:]
     return functional.pad(pixels, (0, -width % STEP, 0, -height % STEP))
