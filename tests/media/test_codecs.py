@@ -15,7 +15,7 @@ from tests.support.clips import moving, numbered, psnr, tone
 from tests.support.ffmpeg import ffmpeg, ffprobe
 from wangp_cli.errors import MediaError
 from wangp_cli.media.clip import as_float, as_uint8, chunks
-from wangp_cli.media.codecs import CODECS, choose_codec
+from wangp_cli.media.codecs import CODECS, check_rate, choose_codec
 from wangp_cli.media.facts import probe
 from wangp_cli.media.mask import threshold
 from wangp_cli.media.read_video import read_video
@@ -243,3 +243,16 @@ def test_the_same_frames_give_the_same_h264_bytes_every_time(tmp_path: Path) -> 
         write_video(path, chunks(frames, 4), fps=Fraction(8))
         sums.add(path.read_bytes())
     assert len(sums) == 1
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix", "most", "too_many"),
+    [("av1", ".mp4", 240, 241), ("h264", ".mkv", 500, 501), ("vp9", ".webm", 500, 1024)],
+)
+def test_rates_that_time_stamps_or_the_codec_cannot_hold_are_refused(
+    codec: str, suffix: str, most: int, too_many: int
+) -> None:
+    check_rate(CODECS[codec], suffix, Fraction(most))
+    with pytest.raises(MediaError, match=rf"at most {most} frames per second, not {too_many}"):
+        check_rate(CODECS[codec], suffix, Fraction(too_many))
+    check_rate(CODECS["h264"], ".mp4", Fraction(2000))

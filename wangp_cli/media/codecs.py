@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class Codec:
         options: FFmpeg's encoder options.
         tag: four-character code that players expect.
         smallest: least width and height in pixels.
+        most_rate: most frames per second; None without such a limit.
         about: one line for help.
     """
 
@@ -40,6 +42,7 @@ class Codec:
     options: tuple[tuple[str, str], ...] = ()
     tag: str | None = None
     smallest: tuple[int, int] = (2, 2)
+    most_rate: int | None = None
     about: str = ""
 
     @property
@@ -118,7 +121,7 @@ _TABLE = (
     Codec(
         name="av1", encoder="libsvtav1", suffixes=(".mp4", ".webm", ".mkv"), pixels="yuv420p10le",
         deep_pixels="yuv420p10le", crf=28, crf_range=(1, 63), options=(("preset", "6"),), smallest=(4, 4),
-        about="10 bit, smallest files",
+        most_rate=240, about="10 bit, smallest files",
     ),
     Codec(
         name="vp9", encoder="libvpx-vp9", suffixes=(".webm", ".mkv"), pixels="yuv420p",
@@ -146,6 +149,10 @@ _TABLE = (
     ),
 )  # fmt: skip
 CODECS: dict[str, Codec] = {codec.name: codec for codec in _TABLE}
+MILLISECOND_CONTAINERS = frozenset({".mkv", ".webm"})
+"""Containers whose time stamps are milliseconds."""
+_MOST_MILLISECOND_RATE = 500
+"""Most frames per second whose time stamps stay apart when they are rounded to milliseconds."""
 _DEFAULTS = {".mp4": "h264", ".mov": "h264", ".mkv": "h264", ".webm": "vp9"}
 _ALPHA_DEFAULTS = {".mov": "prores4444", ".mkv": "ffv1", ".webm": "vp9"}
 
@@ -188,6 +195,24 @@ def choose_codec(codec: str | None, suffix: str, *, alpha: bool = False) -> Code
     if alpha:
         chosen.pixel_format(alpha=True, deep=False)
     return chosen
+
+
+def check_rate(codec: Codec, suffix: str, rate: Fraction) -> None:
+    """Check that codec and container can store so many frames per second.
+
+    Raises:
+        MediaError: they cannot; its message begins with `codec` or `output`.
+    """
+    if codec.most_rate is not None and rate > codec.most_rate:
+        raise MediaError(
+            f"codec: {codec.name} takes at most {codec.most_rate} frames per second, not {float(rate):g}",
+            hint="--codec h264 or hevc",
+        )
+    if suffix.lower() in MILLISECOND_CONTAINERS and rate > _MOST_MILLISECOND_RATE:
+        raise MediaError(
+            f"output: {suffix} holds at most {_MOST_MILLISECOND_RATE} frames per second, not {float(rate):g}",
+            hint="write .mp4 or .mov",
+        )
 
 
 @cache

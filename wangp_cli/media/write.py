@@ -17,13 +17,12 @@ import numpy as np
 
 from wangp_cli.errors import GenerationError, MediaError
 from wangp_cli.media.clip import Audio, Frames
-from wangp_cli.media.codecs import Codec, choose_codec
+from wangp_cli.media.codecs import MILLISECOND_CONTAINERS, Codec, check_rate, choose_codec
 from wangp_cli.media.encoding import AudioStreamEncoder, VideoStreamEncoder
 from wangp_cli.media.facts import MediaFacts, probe
 from wangp_cli.media.metadata import read_comment
 
 _MAX_MOV_COMMENT_BYTES = 65_535
-_MILLISECOND_CONTAINERS = frozenset({".mkv", ".webm"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +149,7 @@ class VideoWriter:
     def _open(self, first: Frames) -> None:
         chosen = choose_codec(self._codec, self._path.suffix, alpha=first.shape[3] == 4)
         quality = chosen.quality(self._crf)
+        check_rate(chosen, self._path.suffix, self._fps)
         self._errors = _encoder_errors(chosen, first)
         options = {"fflags": "+bitexact"} | ({"movflags": "+faststart"} if _is_mov(self._path) else {})
         with self._errors:
@@ -226,7 +226,7 @@ def _verified(
         raise GenerationError(
             f"{path.name!r} is {facts.width}x{facts.height}, wanted {encoder.width}x{encoder.height}"
         )
-    slack = Fraction(1, 100) if path.suffix.lower() in _MILLISECOND_CONTAINERS else Fraction(0)
+    slack = Fraction(1, 100) if path.suffix.lower() in MILLISECOND_CONTAINERS else Fraction(0)
     if facts.fps is None or abs(facts.fps - fps) > slack:
         raise GenerationError(f"{path.name!r} has {facts.fps} frames per second, wanted {fps}")
     if not encoder.codec.rgb and (facts.primaries, facts.transfer, facts.matrix) != ("bt709",) * 3:

@@ -86,6 +86,8 @@ def test_a_file_of_a_result_that_exists_is_a_conflict(tmp_path: Path) -> None:
         ({"codec": "h264", "crf": 60}, "crf"),
         ({"codec": "vp9", "output": Path("x.mov")}, "codec"),
         ({"output": Path("x.txt")}, "output"),
+        ({"output": Path("x.mkv"), "temporal_upsampling": "rife64"}, "output"),
+        ({"codec": "av1", "temporal_upsampling": "rife64"}, "codec"),
     ],
 )
 def test_what_a_codec_cannot_write_is_refused(tmp_path: Path, values: dict[str, Any], field: str) -> None:

@@ -5,21 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wangp_cli.errors import MediaError, RequestError
-from wangp_cli.media.codecs import choose_codec
+from wangp_cli.media.codecs import check_rate, choose_codec
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from wangp_cli.tasks.fields import Pixels
     from wangp_cli.tasks.render import Render
     from wangp_cli.tasks.tool import Tool
 
 
-def check_codec(task: Render | Tool, size: Pixels, suffix: str, *, alpha: bool = False) -> None:
+def check_codec(
+    task: Render | Tool, size: Pixels, suffix: str, *, rate: Fraction, alpha: bool = False
+) -> None:
     """Check that the codec of a task can hold its video.
 
     Args:
         task: names the codec and its quality.
         size: of the video.
         suffix: of the file.
+        rate: frames per second.
         alpha: it has an alpha channel.
 
     Raises:
@@ -27,6 +32,7 @@ def check_codec(task: Render | Tool, size: Pixels, suffix: str, *, alpha: bool =
     """
     try:
         codec = choose_codec(task.codec, suffix, alpha=alpha)
+        check_rate(codec, suffix, rate)
     except MediaError as error:
         field, _, text = error.message.partition(": ")
         raise RequestError(field, text, hint=error.hint) from None

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
@@ -60,7 +61,7 @@ def plan_outputs(
     suffixes = _image_suffixes(task) if is_image else _video_suffixes(task)
     paths = _result_paths(task, suffixes, writable, {"frames": frames})
     if not is_image:
-        check_codec(task, size, paths[0].suffix)
+        check_codec(task, size, paths[0].suffix, rate=task.finished_rate(Fraction(task.fps)))
     _check_all_free(task, paths)
     width, height = size
     results = width * height * written * task.results * BYTES_PER_PIXEL
@@ -89,8 +90,8 @@ def plan_tool_outputs(
     alpha = shape.alpha
     suffixes = _image_suffixes(task, alpha=alpha) if is_image else _video_suffixes(task, alpha=alpha)
     paths = _result_paths(task, suffixes, writable, {"frames": shape.frames})
-    if not is_image:
-        check_codec(task, shape.size, paths[0].suffix, alpha=alpha)
+    if shape.fps is not None:
+        check_codec(task, shape.size, paths[0].suffix, rate=shape.fps, alpha=alpha)
     if partial:
         paths = _partial_names(paths)
     _check_all_free(task, paths)
