@@ -243,6 +243,7 @@ def test_what_cannot_be_drawn_is_refused(
     assert words in str(told.value)
 
 
+@pytest.mark.slow
 def test_a_batch_makes_many_and_resumes(run: Run, lossless: Path, tmp_path: Path) -> None:
     kinds = ["canny", "gray"]
     tasks = tmp_path / "tasks.jsonl"
