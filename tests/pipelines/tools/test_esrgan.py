@@ -18,6 +18,7 @@ from wangp_cli.media.resize import fit
 from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines.base import Weights
 from wangp_cli.pipelines.tools.esrgan import EsrganUpscaler, load
+from wangp_cli.tasks.runtime import Dtype
 
 SPEC = ModelSpec.model_validate(
     {
@@ -57,6 +58,15 @@ def test_a_compact_network_is_told_by_its_tensors(tmp_path: Path) -> None:
     assert made.shape == (1, 40, 56, 3)
     assert made.dtype == np.float32
     assert 0 <= made.min() < made.max() <= 1
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_a_network_in_16_bits_draws_nearly_the_same(tmp_path: Path, dtype: Dtype) -> None:
+    save_file(random_compact().state_dict(), tmp_path / "a.safetensors")
+    weights = Weights(folder=tmp_path, files=(("transformer", (tmp_path / "a.safetensors",)),))
+    made = load(SPEC, weights, "cpu", dtype).upscale(FRAME)
+    assert made.dtype == np.float32
+    assert np.abs(made - EsrganUpscaler(random_compact()).upscale(FRAME)).max() < 0.05
 
 
 def test_grey_and_alpha_keep_their_channels() -> None:
