@@ -46,12 +46,13 @@ def page(folder: Path) -> tuple[Path, dict[str, Any], dict[str, int]]:
         artifact(folder / "a.zip", "rgba_archive", frames=3),
         artifact(folder / "a_frames", "result", frames=3, mime="inode/directory"),
     ]
-    edges = [artifact(folder / "a_alpha.mp4", "video")]
-    request = {"type": "preprocess", "input": "../input.mp4", "prompt": None, "model": None}
+    large = [artifact(folder / "a_alpha.mp4", "video")]
+    request = {"type": "upscale", "video": "../input.mp4", "image_start": "a_frames/frame_000000.png"}
+    request |= {"prompt": None, "model": None}
     found = history(
         folder,
         line("matte", folder, artifacts=matte),
-        line("edges", folder, artifacts=edges, request=request, inputs={"engines": {"engine": "classic"}}),
+        line("large", folder, artifacts=large, request=request, inputs={"engines": {"engine": "classic"}}),
     )
     return written(folder, found)
 
@@ -60,7 +61,7 @@ def test_files_have_roles_and_links_that_suit_them(
     page: tuple[Path, dict[str, Any], dict[str, int]],
 ) -> None:
     _, data, counts = page
-    matte, edges = data["tasks"]
+    matte, large = data["tasks"]
     shown = [(one["kind"], one["role"], one["url"], one.get("preview")) for one in matte["results"]]
     assert shown == [
         ("video", "mask_foreground", "a.mp4", None),
@@ -70,8 +71,11 @@ def test_files_have_roles_and_links_that_suit_them(
     ]
     assert (counts["linked"], counts["missing"]) == (5, 0)
     assert "inputs" not in matte
-    assert edges["tool"] == "preprocess, classic"
-    assert [(one["role"], one["url"]) for one in edges["inputs"]] == [("input", "../input.mp4")]
+    assert large["tool"] == "upscale, classic"
+    assert [(one["role"], one["url"]) for one in large["inputs"]] == [
+        ("input", "../input.mp4"),
+        ("image_start", "a_frames/frame_000000.png"),
+    ]
 
 
 def test_a_folder_that_moved_with_the_run_is_found_and_one_that_is_gone_is_missing(
@@ -103,7 +107,7 @@ def test_pairs_play_side_by_side_and_an_archive_is_saved(
     const words = (name, where) => all(name, where).map((one) => one.textContent);
     await until(() => $.querySelectorAll("video[data-state=ready]").length === 4);
     const told = [words("matte", ".results button"), sources("matte"), words("matte", ".word"),
-      sources("edges"), words("edges", ".word"), card("edges").querySelector(".prompt").textContent];
+      sources("large"), words("large", ".word"), card("large").querySelector(".prompt").textContent];
     const link = card("matte").querySelector("a.open");
     for (const index of [2, 3]) {
       card("matte").querySelectorAll(".results button")[index].click();

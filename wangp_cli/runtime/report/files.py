@@ -31,7 +31,8 @@ class Result:
 
     Args:
         kind: how it can be shown; a `file` is named but not linked.
-        role: what it is, as the history says it; `input` of a file that a tool has read.
+        role: what it is, as the history says it; of a file that a tool has read `input`, or the field that
+            names it.
         name: the file's name.
         file: its path; None if it is missing.
         seed: as text, because JavaScript rounds large numbers.
@@ -102,12 +103,12 @@ def inputs_of(request: dict[str, Any], folder: Path) -> Iterator[Result]:
     task = TASKS.get(str(request.get("type")))
     if task is None or not issubclass(task, Processing):
         return
-    for field in task.inputs():
-        values = request.get(field)
+    for number, field in enumerate(task.inputs()):
+        values, role = request.get(field), field if number else "input"
         for name in values if isinstance(values, list) else [values]:
             path = folder / str(name)
             if (kind := _kind(path)) in ("video", "image") and _is_file(path):
-                yield Result(kind=kind, role="input", name=escape_control_characters(path.name), file=path)
+                yield Result(kind=kind, role=role, name=escape_control_characters(path.name), file=path)
 
 
 def _is_shown(artifact: dict[str, Any]) -> bool:

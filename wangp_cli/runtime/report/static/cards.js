@@ -222,7 +222,7 @@ function cardOf(task) {
     find(".results", card).append(...task.files.map((result, index) => {
       const button = make("button", wordOf(result, index + 1));
       button.type = "button";
-      const what = result.role === "input" ? "Input" : `Result ${index + 1} of ${task.results.length}`;
+      const what = index >= task.results.length ? "Input" : `Result ${index + 1} of ${task.results.length}`;
       button.setAttribute("aria-label", `${what}, ${result.name}`);
       button.onclick = () => {
         present(card, task, index);
