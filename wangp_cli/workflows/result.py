@@ -83,14 +83,14 @@ class ResultWriter:
                 frames=video.count,
             )
         self.job.progress("write", video.count, video.count)
-        self._publish(role=self.role or "video", **video_facts(written, video.count, video.rate))
+        self._publish(role=self.role or "video", **_video_facts(written, video.count, video.rate))
 
     def write_visualization(self, stream: Iterable[Frames], count: int) -> None:
         """Write the video that shows how the result was made, beside it."""
         path = visualization_path(self.path)
         with self.job.new_file(path) as partial:
             written = write_video(partial, stream, fps=self.rate, frames=count)
-        self.job.publish(path, "visualization", **video_facts(written, count, self.rate))
+        self.job.publish(path, "visualization", **_video_facts(written, count, self.rate))
 
     def _finish(self, video: VideoStream) -> VideoStream:
         if not isinstance(self.job, RenderJob):
@@ -120,8 +120,7 @@ class ResultWriter:
         return embedded_document(self.job.request, self.index, self.path.parent, self.job.checksums)
 
 
-def video_facts(written: WrittenVideo, count: int, rate: Fraction) -> dict[str, object]:
-    """What `ArtifactCreated` tells of a video."""
+def _video_facts(written: WrittenVideo, count: int, rate: Fraction) -> dict[str, object]:
     return {
         "width": written.width,
         "height": written.height,
