@@ -47,8 +47,13 @@ def page(folder: Path) -> tuple[Path, dict[str, Any], dict[str, int]]:
         artifact(folder / "a_frames", "result", frames=3, mime="inode/directory"),
     ]
     large = [artifact(folder / "a_alpha.mp4", "video")]
-    request = {"type": "upscale", "video": "../input.mp4", "image_start": "a_frames/frame_000000.png"}
-    request |= {"prompt": None, "model": None}
+    request = {
+        "type": "upscale",
+        "video": "../input.mp4",
+        "image_start": "a_frames/frame_000000.png",
+        "prompt": None,
+        "model": None,
+    }
     found = history(
         folder,
         line("matte", folder, artifacts=matte),
