@@ -12,10 +12,13 @@ from wangp_cli.matting.matter import Alpha
 from wangp_cli.media.clip import Frames
 
 
-def mattes(clip: MattingClip, keys: dict[int, int], max_size: int | None = None) -> Alpha:
+def mattes(
+    clip: MattingClip, keys: dict[int, int], max_size: int | None = None, backward_frames: int = 120
+) -> Alpha:
     """Mattes from the true masks of frames, by the index that they are given for."""
     masks = {index: clip.mask(of) for index, of in keys.items()}
-    return np.concatenate(list(ClassicMatter(max_size=max_size).mattes([clip.frames], masks)))
+    matter = ClassicMatter(max_size=max_size, backward_frames=backward_frames)
+    return np.concatenate(list(matter.mattes([clip.frames], masks)))
 
 
 @pytest.mark.slow
@@ -51,6 +54,14 @@ def test_a_later_key_mask_is_followed_backwards_too() -> None:
     one, two = mattes(clip, {0: 0}), mattes(clip, {0: 0, 8: 8})
     assert np.array_equal(two[8], clip.alpha[8])
     assert np.abs(two - clip.alpha)[1:8].mean() < np.abs(one - clip.alpha)[1:8].mean()
+
+
+def test_far_before_a_key_mask_there_is_no_way_back_and_the_mix_begins_slowly() -> None:
+    clip = matting_clip(6, 8, size=(48, 48), speed=6)
+    one, two = mattes(clip, {0: 0}), mattes(clip, {0: 0, 7: 7}, backward_frames=3)
+    assert np.array_equal(two[:4], one[:4])
+    changes = np.abs(two - one).mean(axis=(1, 2, 3))
+    assert 0 < changes[4] < changes[6]
 
 
 def test_neighbouring_key_masks_leave_nothing_between_them() -> None:

@@ -177,3 +177,16 @@ def test_a_result_makes_itself_again(make: Make, tmp_path: Path) -> None:
     first = inpaint(make, clip(tmp_path, "a", 12), image_mask=mask_of(tmp_path), seed=-1)
     again = make(None, layers=(load_settings_file(first.path),), name="again", type="inpaint")
     assert np.array_equal(first.frames, again.frames)
+
+
+def test_the_matte_of_an_object_is_a_mask(make: Make, seen: list[Inputs], tmp_path: Path) -> None:
+    video = clip(tmp_path, "a", 5)
+    of_matte = {"video": video, "mask": mask_of(tmp_path), "engine": "classic"}
+    matting = make(None, type="matanyone", prompt=None, seed=None, **of_matte)
+    [matte] = [Path(each.path) for each in matting.outcome.artifacts if each.role == "mask_alpha"]
+    made = inpaint(make, video, video_mask=matte, name="inpainted")
+    assert made.frames.shape == read_video(video).frames.shape
+    assert seen[0].mask is not None
+    wanted = as_float(read_video(matte).frames)[..., :1] >= 0.5
+    np.testing.assert_array_equal(seen[0].mask.frames[:5] > 0.5, wanted)
+    assert wanted[0, :, 16:].all()

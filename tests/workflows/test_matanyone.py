@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+import shutil
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from tests.support.clips import tone
 from tests.support.damaged_files import intra_clip, wipe
 from tests.support.matanyone import random_matanyone
 from tests.support.matting_clips import MattingClip, matting_clip, mean_overlap
+from tests.support.tiny_sam import save as save_tiny
 from wangp_cli.errors import DamagedMediaError, ModelError, RequestError
 from wangp_cli.matting.matter import Alpha
 from wangp_cli.media.clip import Frames, as_float, as_uint8
@@ -227,6 +228,14 @@ def test_an_engine_without_weights_is_refused_by_name(make: Any) -> None:
     assert (error.value.exit_code, error.value.hint) == (3, "wangp models fetch matanyone2")
 
 
+@pytest.mark.slow
+def test_a_segmenter_finds_the_object_at_a_point(make: Any) -> None:
+    save_tiny("sam2", bootstrap.start([]).models_dir / "facebook--sam2.1-hiera-tiny")
+    manifest, files = make(points="20,20", engine="classic")
+    assert manifest["inputs"]["engines"] == {"engine": "classic", "segmenter": "sam2.1-tiny"}
+    assert set(np.unique(matte_of(files["mask_alpha"][0])[0])) == {0.0, 1.0}
+
+
 def test_points_need_the_weights_of_a_segmenter(make: Any) -> None:
     with pytest.raises(ModelError, match=r"sam2\.1"):
         make(points="20,20")
@@ -246,6 +255,8 @@ def test_matanyone_is_taken_when_its_weights_are_here_and_its_licence_is_told(ma
     manifest, files = matanyone(warmup_frames=0)
     assert manifest["inputs"]["engines"] == {"engine": "matanyone"}
     assert manifest["inputs"]["licences"] == {"matanyone": "S-Lab-1.0 (non-commercial)"}
+    licence = "engine: licence of matanyone: S-Lab-1.0 (non-commercial), for non-commercial use only"
+    assert manifest["notices"].count(licence) == 1
     plain = matte_of(files["mask_alpha"][0])
     _, files = matanyone(warmup_frames=1, overwrite=True)
     warm = matte_of(files["mask_alpha"][0])
@@ -271,12 +282,9 @@ def test_frames_before_the_damage_are_kept(make: Any, tmp_path: Path) -> None:
 def test_a_batch_that_was_killed_makes_every_matte_once(inputs: Path, tmp_path: Path) -> None:
     batches = Batches(tmp_path)
     batches.real = True
-    values: Mapping[str, object] = {
-        "type": "matanyone",
-        "video": str(inputs / "a.mkv"),
-        "mask": str(inputs / "mask0.png"),
-        "end_frame": 2,
-    }
+    # A task file may name files beside it alone.
+    image, mask = (shutil.copy(inputs / name, tmp_path) for name in ("a.png", "mask0.png"))
+    values = {"type": "matanyone", "video": image, "mask": mask}
     tasks = ({**values, "task_id": f"m{at}", "name": "{task_id}"} for at in range(100))
     path = batches.tasks(*map(json.dumps, tasks))
     try:
@@ -288,5 +296,6 @@ def test_a_batch_that_was_killed_makes_every_matte_once(inputs: Path, tmp_path: 
     finally:
         batches.close()
     assert set(ends(result)) == {f"m{number}" for number in range(100)}
-    done = [entry["task_id"] for entry in batches.history(killed=1) if entry["status"] == "success"]
-    assert sorted(done) == sorted(set(done)) == sorted(f"m{number}" for number in range(100))
+    entries = [entry for entry in batches.history(killed=1) if entry["status"] == "success"]
+    assert sorted(entry["task_id"] for entry in entries) == sorted(f"m{number}" for number in range(100))
+    assert {len(entry["artifacts"]) for entry in entries} == {2}

@@ -27,7 +27,7 @@ _LEAST_TRUST = 0.05
 _CERTAIN = 0.02
 """Alpha below it is none, alpha as close to 1 is all."""
 BACKWARD_FRAMES = 120
-"""Most frames before a key mask that are also followed backwards from it."""
+"""They wait on disk, and their estimates in memory: 30 MB at the usual size."""
 
 
 class ClassicMatter:
@@ -37,12 +37,18 @@ class ClassicMatter:
         device: where it computes, such as `cpu` or `cuda`.
         work_dir: folder for frames that wait for the way back from a key mask; None for the system's.
         max_size: largest shorter side at which objects are followed, in pixels; None for the usual.
+        backward_frames: most frames before a key mask that are also followed backwards from it.
     """
 
     def __init__(
-        self, device: str = "cpu", *, work_dir: Path | None = None, max_size: int | None = None
+        self,
+        device: str = "cpu",
+        *,
+        work_dir: Path | None = None,
+        max_size: int | None = None,
+        backward_frames: int = BACKWARD_FRAMES,
     ) -> None:
-        self._device, self._work_dir = device, work_dir
+        self._device, self._work_dir, self._backward_frames = device, work_dir, backward_frames
         self._max_size = max_size or LARGEST_SHORTER_SIDE
 
     def mattes(self, frames: Iterable[Frames], key_masks: Mapping[int, Mask]) -> Iterator[Alpha]:
@@ -64,7 +70,7 @@ class ClassicMatter:
                 yield from self._forwards(forward, clip)
                 return
             between = _exactly(clip, end - start - 1, end)
-            ahead = max(end - start - 1 - BACKWARD_FRAMES, 0)
+            ahead = max(end - start - 1 - self._backward_frames, 0)
             yield from self._forwards(forward, islice(between, ahead))
             shape = (end - start - 1 - ahead, *first.shape[1:])
             with TemporaryDirectory(dir=self._work_dir) as folder:
@@ -73,28 +79,25 @@ class ClassicMatter:
                 with Spool(path, shape) as waiting:
                     key = self._key(frame, key_masks[end])
                     colours.add(*key)
-                    yield from self._both_ways(forward, Propagation(*key, colours), waiting, ahead)
+                    yield from self._both_ways(forward, Propagation(*key, colours), waiting)
 
     def _forwards(self, forward: Propagation, frames: Iterable[Frames]) -> Iterator[Alpha]:
         return (self._finished(frame, forward.step(self._small(frame)).alpha) for frame in frames)
 
-    def _both_ways(
-        self, forward: Propagation, backward: Propagation, frames: Spool, ahead: int
-    ) -> Iterator[Alpha]:
+    def _both_ways(self, forward: Propagation, backward: Propagation, frames: Spool) -> Iterator[Alpha]:
         """Alpha of the frames before a key frame, mixed from the way towards it and the way back from it.
 
         Args:
             forward: arrived at the frame before the first of `frames`.
             backward: at the key frame after the last of `frames`.
             frames: `[t, H, W, 3]`.
-            ahead: frames between the key frame before and the first of `frames`.
         """
         count = len(frames)
-        returned = [backward.step(self._small(frames[at : at + 1])) for at in reversed(range(count))]
+        returned = [_packed(backward.step(self._small(frames[at : at + 1]))) for at in reversed(range(count))]
         for at in range(count):
             frame = frames[at : at + 1]
             there = forward.step(self._small(frame))
-            yield self._finished(frame, _mix(there, returned.pop(), (ahead + at + 1) / (ahead + count + 1)))
+            yield self._finished(frame, _mix(there, _unpacked(returned.pop()), (at + 1) / (count + 1)))
 
     def _key(self, frame: Frames, mask: Mask) -> tuple[Tensor, Tensor]:
         return self._small(frame), self._small(mask[None, :, :, None])
@@ -131,6 +134,16 @@ def _exactly(clip: Iterator[Frames], count: int, key: int) -> Iterator[Frames]:
         if (frame := next(clip, None)) is None:
             raise RequestError("mask", f"there is one at frame {key}, but the frames end before it")
         yield frame
+
+
+def _packed(estimate: Estimate) -> Tensor:
+    """Alpha and trust as uint8 `[2, 1, H, W]`, to wait in little memory."""
+    return (torch.cat([estimate.alpha, estimate.trust]) * 255 + 0.5).byte()
+
+
+def _unpacked(packed: Tensor) -> Estimate:
+    alpha, trust = (packed.float() / 255).split(1)
+    return Estimate(alpha=alpha, trust=trust)
 
 
 def _mix(there: Estimate, back: Estimate, part: float) -> Tensor:

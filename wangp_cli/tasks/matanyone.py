@@ -69,7 +69,7 @@ class MatteOptions(Spec):
         int | None,
         Field(ge=64, le=4096),
         Flag(
-            "Shorter side at which the object is followed.",
+            "Shorter side at which classic and MatAnyone follow the object.",
             metavar="PIXELS",
             default="256 for classic, else that of the frames",
         ),

@@ -189,7 +189,8 @@ class ArtifactCreated(Data):
 
     `role` is `video` or `image` of a result, `visualization` of the video that shows how a result was made,
     `sidecar` of the request beside a result, `intermediate` of a part that is kept on request, `partial` of a
-    file that ends where an input is damaged.
+    file that ends where an input is damaged; of a matte `mask_foreground` is its frames, `mask_alpha` the
+    alpha in grey, `rgba_archive` PNG files.
     """
 
     type = "artifact.created"

@@ -25,7 +25,7 @@ class ChosenEngines(NamedTuple):
     Args:
         values: name of each engine, by field.
         origin: of the names that replaced `auto`.
-        notices: of those.
+        notices: of those, and of restrictions of licences.
     """
 
     values: dict[str, str]
@@ -44,12 +44,16 @@ def choose_engines(task: Task, session: Session) -> ChosenEngines:
     for field, choice in task.engines().items():
         name = getattr(task, field)
         if name != AUTO:
-            chosen.values[field] = _named(field, name, choice, session.catalogue)
-            continue
-        engine, reason = _best(choice, session.catalogue, session.models_dir)
+            engine = _named(field, name, choice, session.catalogue)
+        else:
+            engine, reason = _best(choice, session.catalogue, session.models_dir)
+            chosen.origin[field] = Origin("machine", reason)
+            chosen.notices.append(Notice(field=field, text=f"{engine}, {reason}"))
         chosen.values[field] = engine
-        chosen.origin[field] = Origin("machine", reason)
-        chosen.notices.append(Notice(field=field, text=f"{engine}, {reason}"))
+        spec = None if engine == choice.builtin else session.catalogue.get(engine)
+        if spec and spec.licence_note:
+            text = f"licence of {engine}: {spec.licence}, {spec.licence_note}"
+            chosen.notices.append(Notice(field=field, text=text))
     return chosen
 
 
