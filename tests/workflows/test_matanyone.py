@@ -38,6 +38,14 @@ LENGTH = 4
 TOLERANCE = 2 / 255
 """Of frames that a codec of 10 bits holds."""
 
+CATALOGUE = """models:
+  my-sam:
+    title: A tiny SAM 2
+    kind: segmenter
+    architecture: sam2
+    source: {{folder: {folder}}}
+"""
+
 
 @pytest.fixture(scope="module")
 def scene() -> MattingClip:
@@ -67,6 +75,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, scene: MattingClip) -> Path
 def make(home: Path, inputs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Run a task of type `matanyone`; gives its manifest and the files by role."""
     monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("WANGP_CONFIG_DIR", str(home))
+    (home / "models").mkdir()
+    (home / "models" / "tools.yaml").write_text(CATALOGUE.format(folder=home / "sam"))
     monkeypatch.chdir(inputs)
     session = bootstrap.start([], tools={**TOOLS, "matanyone": load_random})
 
@@ -229,10 +240,10 @@ def test_an_engine_without_weights_is_refused_by_name(make: Any) -> None:
 
 
 @pytest.mark.slow
-def test_a_segmenter_finds_the_object_at_a_point(make: Any) -> None:
-    save_tiny("sam2", bootstrap.start([]).models_dir / "facebook--sam2.1-hiera-tiny")
-    manifest, files = make(points="20,20", engine="classic")
-    assert manifest["inputs"]["engines"] == {"engine": "classic", "segmenter": "sam2.1-tiny"}
+def test_a_segmenter_finds_the_object_at_a_point(make: Any, home: Path) -> None:
+    save_tiny("sam2", home / "sam")
+    manifest, files = make(points="20,20", segmenter="my-sam")
+    assert manifest["inputs"]["engines"] == {"engine": "classic", "segmenter": "my-sam"}
     assert set(np.unique(matte_of(files["mask_alpha"][0])[0])) == {0.0, 1.0}
 
 
