@@ -6,12 +6,15 @@ import json
 from fractions import Fraction
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Run
 from tests.support.clips import numbered, numbers
 from wangp_cli.media.stills import read_image
 from wangp_cli.media.write import write_video
 
 
+@pytest.mark.slow
 def test_frames_of_a_command_and_of_a_batch(run: Run, tmp_path: Path) -> None:
     write_video(tmp_path / "clip.mkv", [numbered(30)], fps=Fraction(10))
     found = run(

@@ -85,7 +85,9 @@ def test_every_tool_that_streams_a_video_reads_it_up_to_the_damage() -> None:
         assert any(mark.until_damage for mark in task.inputs().values()), task
 
 
-@pytest.mark.parametrize(("tool", "frames"), [("upscale", 4), ("rife", 7)])
+@pytest.mark.parametrize(
+    ("tool", "frames"), [("upscale", 4), pytest.param("rife", 7, marks=pytest.mark.slow)]
+)
 def test_tools_keep_what_they_made_of_the_frames_before(
     invert: Any, video: Path, tmp_path: Path, tool: str, frames: int
 ) -> None:
