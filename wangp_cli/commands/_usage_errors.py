@@ -74,7 +74,7 @@ def _unknown_option(error: Any) -> tuple[str, str | None]:
 
 def _extra_words(words: str, context: Any) -> tuple[str, str | None]:
     """Words after the last argument: of a prompt, they need quotes."""
-    first = context.params.get("words")
+    first = context.params.get("words_prompt")
     if isinstance(first, str) and context.info_name == "generate":
         prompt = f"{first} {words}".replace('"', r"\"")
         return "the prompt is several words without quotes", f'{context.command_path} "{prompt}"'

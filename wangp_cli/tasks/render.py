@@ -18,7 +18,7 @@ from wangp_cli.tasks.loras import LoraOptions
 from wangp_cli.tasks.runtime import Runtime
 from wangp_cli.tasks.shot import Canvas, Sampling
 from wangp_cli.tasks.stages import RENDER_STAGES, StageShare
-from wangp_cli.tasks.task import NAME, Encoding, Task
+from wangp_cli.tasks.task import Encoding, Task
 
 SAME_SHAPE = 0.02
 """Largest relative difference of two equal aspect ratios: sizes are rounded to whole pixels."""
@@ -69,7 +69,10 @@ class Render(Runtime, Encoding, Finishing, LoraOptions, Sampling, Canvas, Task, 
     rate_inputs: ClassVar[tuple[str, ...]] = ()
     keeps_size: ClassVar[bool] = False
     splices: ClassVar[bool] = False
-    name: Annotated[str, NAME] = "{model}_seed{seed}_{prompt}"
+    name: Annotated[
+        str,
+        Flag("Template of file names: {model} {seed} {prompt} {index} {date} ...", metavar="TEMPLATE"),
+    ] = "{model}_seed{seed}_{prompt}"
 
     def engines(self) -> Mapping[str, EngineChoice]:
         """Those of finishing."""

@@ -103,7 +103,7 @@ class MediaInputs(Spec):
 
 
 OUTPUT_DIR = Flag("Folder for results.", metavar="FOLDER")
-NAME = Flag("Template of file names: {model} {seed} {prompt} {index} {date} ...", metavar="TEMPLATE")
+NAME = Flag("Template of file names: {type} {input} {index} {date} ...", metavar="TEMPLATE")
 METADATA_MODE = Flag(
     "Where the request is stored: embed in the file, sidecar beside it, or none.", metavar="MODE"
 )

@@ -30,3 +30,12 @@ def test_a_session_without_the_default_task_names_the_wrong_field(
     with pytest.raises(RequestError) as caught:
         resolve([Layer(kind="flag", values=values)], session)
     assert caught.value.message.startswith(message)
+
+
+def test_a_misspelt_key_is_told_before_the_field_that_was_meant(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(home))
+    with pytest.raises(RequestError, match=r"^vidoe: .*; video: is needed") as caught:
+        resolve([Layer(kind="line", values={"type": "extract-frame", "vidoe": "a.mkv"})], bootstrap.start([]))
+    assert caught.value.hint == "did you mean video?"

@@ -104,7 +104,8 @@ class RunState:
             self._task_began.pop(task, None)
         if task == self.task:
             self.task = None
-            self._do("")
+            # Between the tasks of a batch its counts are shown.
+            self._do("" if self.is_batch else "finishing")
 
     def _do(self, what: str, position: str = "", speed: str = "") -> None:
         self.doing, self._position, self._speed = what, position, speed

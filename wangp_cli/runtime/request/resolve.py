@@ -130,15 +130,23 @@ def validate(merged: MergedLayers, task_type: type[Task], origin: Origins) -> Ta
     """Validate merged values as a task.
 
     Raises:
-        RequestError: names the field of the first wrong value; its message goes on with the others.
+        RequestError: names the first key that is no field, else the field of the first wrong value; its
+            message goes on with the others.
     """
     try:
         return task_type.model_validate(_with_foreign_paths(merged.values, task_type))
     except ValidationError as error:
-        faults = [_explain(fault, list(task_type.model_fields), origin) for fault in error.errors()]
+        # A misspelt key first: it tells why the field that was meant is missing.
+        errors = sorted(error.errors(), key=lambda fault: not _is_given_key(fault, origin))
+        faults = [_explain(fault, list(task_type.model_fields), origin) for fault in errors]
         (field, message, hint), *rest = faults
         more = "".join(f"; {field_label(other, origin, task_type)}: {text}" for other, text, _ in rest)
         raise RequestError(field, message + more, hint=hint) from None
+
+
+def _is_given_key(fault: Mapping[str, Any], origin: Origins) -> bool:
+    """Whether it is a key that the user gave and the task does not have."""
+    return fault["type"] == "extra_forbidden" and origin[str(fault["loc"][0])].is_explicit
 
 
 def _with_foreign_paths(values: Mapping[str, Any], task_type: type[Task]) -> dict[str, Any]:
