@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from fractions import Fraction
 from pathlib import Path
 
@@ -144,3 +145,19 @@ def test_an_animated_gif_is_a_video(tmp_path: Path) -> None:
     assert clip.fps == 10
     assert numbers(clip.frames[..., :3]) == [0, 1, 2, 3, 4]
     assert as_float(read_image(tmp_path / "loop.gif")).shape == (1, 48, 64, 3)
+
+
+def test_frames_that_were_read_are_freed_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    write_video(path, [moving(40)], fps=Fraction(8), codec="ffv1")
+    stream = stream_video(path, chunk=1)
+    next(stream)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(30):
+            next(stream)
+        held = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert held < 10

@@ -97,6 +97,7 @@ class Normaliser:
         self._tags = (context.color_primaries, context.color_trc, context.colorspace, context.color_range)
         self._dolby_vision = context.codec_tag in _DOLBY_VISION
         self._converters: dict[object, colour.Converter] = {}
+        self._orientation: Orientation | None = None
 
     def describe(self, frame: VideoFrame) -> StoredPicture:
         """How a frame is stored, by its own tags, else by those of the stream.
@@ -113,7 +114,7 @@ class Normaliser:
             width=frame.width,
             height=frame.height,
             aspect=self._aspect,
-            orientation=_orientation(frame),
+            orientation=self._orientation_of(frame),
             primaries=primaries,
             transfer=transfer,
             matrix=matrix,
@@ -148,6 +149,16 @@ class Normaliser:
             primaries = colour.BT2020 if primaries == UNKNOWN else primaries
             matrix = colour.BT2020 if matrix == UNKNOWN else matrix
         return primaries, transfer, matrix
+
+    def _orientation_of(self, frame: VideoFrame) -> Orientation:
+        """The orientation of the first frame, which the container gives all frames.
+
+        Side data of every frame is not read: PyAV puts a frame whose side data was read into a reference
+        cycle, so that it stays in memory until the garbage collector runs, hundreds of frames later.
+        """
+        if self._orientation is None:
+            self._orientation = _orientation(frame)
+        return self._orientation
 
     def _field_order(self, frame: VideoFrame) -> str:
         if self._order is not None:
