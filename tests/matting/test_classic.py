@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.matting_clips import MattingClip, matting_clip, mean_overlap, warped_mattes
-from wangp_cli.errors import RequestError
+from wangp_cli.errors import Cancelled, RequestError
 from wangp_cli.matting.classic import ClassicMatter
 from wangp_cli.matting.matter import Alpha
 from wangp_cli.media.clip import Frames
@@ -89,6 +89,20 @@ def test_frames_are_followed_as_they_come() -> None:
     stream = ClassicMatter().mattes(frames(), {0: clip.mask(0)})
     for index, _ in enumerate(stream):
         assert read <= index + 2
+
+
+def test_the_way_back_can_be_stopped() -> None:
+    clip = matting_clip(1, 4, size=(48, 48))
+    seen = []
+
+    def check() -> None:
+        seen.append(1)
+        if len(seen) == 2:
+            raise Cancelled("stopped")
+
+    stream = ClassicMatter(check=check).mattes([clip.frames], {0: clip.mask(0), 3: clip.mask(3)})
+    with pytest.raises(Cancelled):
+        list(stream)
 
 
 def test_a_key_mask_after_the_last_frame_is_an_error() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,6 +38,7 @@ class ClassicMatter:
         work_dir: folder for frames that wait for the way back from a key mask; None for the system's.
         max_size: largest shorter side at which objects are followed, in pixels; None for the usual.
         backward_frames: most frames before a key mask that are also followed backwards from it.
+        check: called before each of those, which give no alpha yet; what it raises ends the work.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class ClassicMatter:
         work_dir: Path | None = None,
         max_size: int | None = None,
         backward_frames: int = BACKWARD_FRAMES,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
+        self._check = check
         self._device, self._work_dir, self._backward_frames = device, work_dir, backward_frames
         self._max_size = max_size or LARGEST_SHORTER_SIDE
 
@@ -93,7 +96,10 @@ class ClassicMatter:
             frames: `[t, H, W, 3]`.
         """
         count = len(frames)
-        returned = [_packed(backward.step(self._small(frames[at : at + 1]))) for at in reversed(range(count))]
+        returned = []
+        for at in reversed(range(count)):
+            self._check()
+            returned.append(_packed(backward.step(self._small(frames[at : at + 1]))))
         for at in range(count):
             frame = frames[at : at + 1]
             there = forward.step(self._small(frame))

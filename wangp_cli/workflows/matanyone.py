@@ -33,7 +33,8 @@ def run(job: ToolJob) -> Iterator[Stage]:
     assert isinstance(task, Matanyone)
     yield "load"
     masks = object_masks(job, task)
-    matter = _matter(job, task)
+    steps = _Steps(job)
+    matter = _matter(job, task, steps)
     yield "process"
     mattes = [matter.mattes(_frames(job, task), of_object) for of_object in masks]
     [path] = job.request.outputs
@@ -43,7 +44,7 @@ def run(job: ToolJob) -> Iterator[Stage]:
         # The last that is entered is left, and so published, first.
         archive = stack.enter_context(rgba_files(job, path))
         files = [stack.enter_context(matte_file(job, one)) for one in reversed(paths)][::-1]
-        shown = _shown(job, mattes, files, archive)
+        shown = _shown(job, mattes, files, archive, steps)
         writer = ResultWriter(job=job, index=0, path=path, role="mask_foreground")
         if job.request.shape.fps is None:
             writer.write_image(np.concatenate(list(report_frames(job, shown))))
@@ -51,8 +52,23 @@ def run(job: ToolJob) -> Iterator[Stage]:
             writer.write_video(report_frames(job, shown), job.request.shape.frames, _audio(job, task))
 
 
+class _Steps:
+    """The frames that are done, to report also while an engine looks ahead and none is made."""
+
+    def __init__(self, job: ToolJob) -> None:
+        self._job, self.done = job, 0
+
+    def check(self) -> None:
+        """Pause or stop where that is wanted."""
+        self._job.progress("process", self.done, self._job.request.shape.frames)
+
+
 def _shown(
-    job: ToolJob, mattes: Sequence[Iterable[Alpha]], files: Sequence[FrameFile], archive: FrameFile | None
+    job: ToolJob,
+    mattes: Sequence[Iterable[Alpha]],
+    files: Sequence[FrameFile],
+    archive: FrameFile | None,
+    steps: _Steps,
 ) -> Iterator[Frames]:
     """The frames of the main result; on the way mattes and RGBA frames are written.
 
@@ -61,6 +77,7 @@ def _shown(
         mattes: of each object.
         files: for the matte of all objects, then for those of each, which may be missing.
         archive: for RGBA frames.
+        steps: counts the frames.
     """
     task = job.request.task
     assert isinstance(task, Matanyone)
@@ -74,6 +91,7 @@ def _shown(
             file.add(as_type(alpha, frame.dtype))
         if archive is not None:
             archive.add(with_alpha(frame, alphas[0]))
+        steps.done += 1
         yield _composed(task, frame, alphas[0])
     # They are complete before the main result is, which tells that the task is done.
     for part in (*files, *([archive] if archive else [])):
@@ -92,12 +110,13 @@ def _singles(pieces: Iterable[Frames]) -> Iterator[Frames]:
     return (piece[at : at + 1] for piece in pieces for at in range(len(piece)))
 
 
-def _matter(job: ToolJob, task: Matanyone) -> Matter:
+def _matter(job: ToolJob, task: Matanyone, steps: _Steps) -> Matter:
     """The engine, with its settings."""
     matter: Matter
     if task.engine == CLASSIC:
         device, _ = choose_device(task)
-        matter = ClassicMatter(device, work_dir=job.session.scratch.folder(), max_size=task.max_size)
+        folder = job.session.scratch.folder()
+        matter = ClassicMatter(device, work_dir=folder, max_size=task.max_size, check=steps.check)
     else:
         network = job.tool("engine")
         if job.request.models["engine"].architecture == "matanyone":
