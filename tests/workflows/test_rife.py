@@ -21,7 +21,7 @@ from tests.support.moving_scenes import MovingScene
 from tests.support.planned_videos import clip
 from tests.support.rife import official_state, randomize
 from wangp_cli.errors import DamagedMediaError, RequestError
-from wangp_cli.media.clip import as_float
+from wangp_cli.media.clip import as_float, as_uint16
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read_video import read_video
 from wangp_cli.media.stills import read_image, write_image
@@ -119,6 +119,15 @@ def test_images_of_other_sizes_are_fitted_into_one(make: Any, tmp_path: Path) ->
     _, path = make(image_start="first.png", image_end=noise, size="48x48", factor=2)
     facts = probe(path)
     assert (facts.width, facts.height, facts.frames) == (48, 48, 3)
+
+
+def test_an_image_of_16_bits_and_one_of_8_make_a_video_of_16(make: Any, tmp_path: Path) -> None:
+    deep = as_uint16(read_image("last.png"))
+    write_image(tmp_path / "deep.png", deep, bits=16)
+    _, path = make(image_start="first.png", image_end=tmp_path / "deep.png")
+    made = read_video(path).frames
+    assert made.dtype == np.uint16
+    assert np.abs(made[2].astype(int) - deep[0]).max() <= 64
 
 
 def test_a_variable_rate_is_told_and_every_picture_is_shown_at_its_time(make: Any) -> None:

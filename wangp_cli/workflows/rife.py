@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wangp_cli.media.clip import Audio, Frames, to_rgb
+import numpy as np
+
+from wangp_cli.media.clip import Audio, Frames, as_type, to_rgb
 from wangp_cli.media.resize import fit
 from wangp_cli.media.stills import read_image
 from wangp_cli.motion.interpolator import Interpolator
@@ -52,7 +54,8 @@ def _of_images(job: ToolJob, task: Rife, interpolator: Interpolator) -> Iterator
     images = [read_image(path) for path in (task.image_start, task.image_end)]
     if not job.request.shape.alpha:
         images = [to_rgb(image) for image in images]
-    images = [fit(image, width, height) for image in images]
+    deepest = np.result_type(*images)
+    images = [fit(as_type(image, deepest), width, height) for image in images]
     return resample(images, task.step(None), interpolator, hold_cuts=False)
 
 
