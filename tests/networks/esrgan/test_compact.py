@@ -46,6 +46,11 @@ def test_shapes_of_no_such_network_are_refused(shapes: dict[str, tuple[int, ...]
         compact_sizes(shapes)
 
 
+def test_a_number_in_a_name_is_no_count_of_layers() -> None:
+    shapes = {name: tuple(value.shape) for name, value in random_compact().state_dict().items()}
+    assert compact_sizes(shapes | {"body.900000000.weight": (12,)}) == TINY_COMPACT
+
+
 @pytest.mark.parametrize("names", [["body.0.weight", "body.1.conv.weight"], ["layers.0.weight"], []])
 def test_other_networks_are_none_of_the_family(names: list[str]) -> None:
     assert network_of(names) is None

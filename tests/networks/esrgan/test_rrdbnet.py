@@ -52,6 +52,11 @@ def test_shapes_of_no_such_network_are_refused(shapes: dict[str, tuple[int, ...]
         rrdb_sizes(shapes)
 
 
+def test_a_number_in_a_name_is_no_count_of_blocks() -> None:
+    shapes = {name: tuple(value.shape) for name, value in random_rrdb(TINY).state_dict().items()}
+    assert rrdb_sizes(shapes | {"body.900000000.rdb1.conv2.weight": (4, 8, 3, 3)}) == TINY
+
+
 @pytest.mark.parametrize("sizes", [TINY, SIZES[3], SIZES[4]], ids=lambda sizes: f"x{sizes.scale}")
 def test_older_layouts_have_the_same_names_in_the_end(sizes: RRDBSizes) -> None:
     state = random_rrdb(sizes).state_dict()

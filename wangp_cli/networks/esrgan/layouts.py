@@ -9,7 +9,7 @@ from typing import Literal
 EsrganNetwork = Literal["RRDBNet", "SRVGGNetCompact"]
 PREFIXES = ("params_ema.", "params.", "module.")
 """What the keys of conversions to safetensors begin with."""
-_NUMBERED = re.compile(r"model\.(\d+)\.(weight|bias)")
+_NUMBERED = re.compile(r"model\.(\d{1,9})\.(weight|bias)")
 _NUMBERED_BLOCK = re.compile(r"model\.1\.sub\.(\d+)\.RDB(\d)\.conv(\d)\.0\.(weight|bias)")
 _NUMBERED_TRUNK = re.compile(r"model\.1\.sub\.\d+\.(weight|bias)")
 _NAMED_BLOCK = re.compile(r"RRDB_trunk\.(\d+)\.RDB(\d)\.conv(\d)\.(weight|bias)")

@@ -130,7 +130,8 @@ def rrdb_sizes(shapes: Mapping[str, tuple[int, ...]]) -> RRDBSizes:
     return RRDBSizes(
         features=features,
         growth=shapes["body.0.rdb1.conv1.weight"][0],
-        blocks=1 + max(int(name.split(".")[1]) for name in shapes if name.startswith("body.")),
+        # Counted: a broken file may hold any number in a name.
+        blocks=sum(name.endswith(".rdb1.conv1.weight") for name in shapes),
         doublings=sum(name.startswith("conv_up") and name.endswith(".weight") for name in shapes),
         unshuffle=unshuffle,
     )
