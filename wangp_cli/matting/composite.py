@@ -12,8 +12,6 @@ from wangp_cli.media.clip import Frames, as_float, as_type
 
 Colour = tuple[int, int, int]
 """R, G and B, 0 to 255."""
-PREVIEW: Colour = (120, 255, 155)
-"""The light green that MatAnyone shows mattes on."""
 GREEN_SCREEN: Colour = (0, 255, 0)
 """Pure green, which keying takes out again."""
 

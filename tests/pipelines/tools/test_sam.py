@@ -176,7 +176,7 @@ def test_words_follow_as_a_stock_session_of_the_whole_clip(segmenters: dict[str,
     finder = segmenter.finder
     model = finder.model
     finder._overlap = 0.0  # Without the kernel the stock model keeps duplicates.
-    got = np.stack(list(segmenter.follow_text(pieces(clip), "red circle")))
+    got = np.stack(list(finder.follow(pieces(clip), "red circle")))
     finder._overlap = 0.1
 
     session = stock_session(segmenter, model, finder._session_of, clip)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -116,14 +115,6 @@ class Segmenter:
             )
         return mask
 
-    def follow_text(self, frames: Iterable[Frames], text: str) -> Iterator[NDArray[np.float32]]:
-        """As `TextFinder.follow`."""
-        return self.finder.follow(frames, text)
-
-    def follow(self, frames: Iterable[Frames], prompts: Sequence[Prompt]) -> Iterator[NDArray[np.float32]]:
-        """As `Tracker.follow`."""
-        return self.tracker.follow(frames, prompts)
-
     def mattes(self, frames: Iterable[Frames], key_masks: Mapping[int, Mask]) -> Iterator[Alpha]:
         """The masks that follow from key masks as alpha, with hard edges; see `Matter`."""
         for mask in self.tracker.follow_masks(frames, key_masks):
@@ -162,12 +153,6 @@ class Segmenter:
             tokenizer = from_pretrained(CLIPTokenizer, self.folder)
         preprocessing = self._preprocessing(model, SAM3_COLOURS)
         return TextFinder(model, sam3.Sam3VideoInferenceSession, tokenizer, preprocessing)
-
-    def close(self) -> None:
-        """Free the memory of the networks; they are loaded again when they are needed."""
-        for name in ("tracker", "finder"):
-            self.__dict__.pop(name, None)
-        gc.collect()
 
     def _load(self, kind: Any) -> Any:
         return load_tool(kind, self.folder, self._dtype, self._device)
