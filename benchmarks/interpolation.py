@@ -28,11 +28,10 @@ from torch import Tensor
 from benchmarks.rows import Rows
 from tests.support.clips import psnr
 from tests.support.moving_scenes import MovingScene
-from wangp_cli.media.clip import Frames, as_float, as_uint8, to_rgb
+from wangp_cli.media.clip import Frames, as_float, as_uint8, single_frames, to_rgb
 from wangp_cli.media.read_video import stream_video
 from wangp_cli.media.write import write_video
 from wangp_cli.motion.interpolate import Motion
-from wangp_cli.motion.resample import single_frames
 
 Make = Callable[[Tensor, Tensor], Tensor]
 """Makes the frame in the middle of two: `[1, 3, H, W]` in [0, 1]."""

@@ -12,7 +12,7 @@ from tests.support.clips import moving, numbered, numbers
 from tests.support.moving_scenes import MovingScene
 from wangp_cli.media.clip import Frames, as_float, chunks
 from wangp_cli.motion.interpolate import ClassicInterpolator
-from wangp_cli.motion.resample import LONGEST_RUN, replace_duplicates, resample, resampled_count
+from wangp_cli.motion.resample import LONGEST_RUN, replace_duplicates, resample
 
 
 class Mixing:
@@ -41,7 +41,7 @@ def resampled(
 def test_a_factor_makes_frames_between_all_and_keeps_the_frames_themselves(factor: int) -> None:
     frames = moving(5)
     made = resampled(frames, Fraction(1, factor))
-    assert len(made) == 4 * factor + 1 == resampled_count(5, Fraction(1, factor))
+    assert len(made) == 4 * factor + 1
     assert np.array_equal(made[::factor], frames)
     assert made.dtype == frames.dtype
 
@@ -55,7 +55,6 @@ def test_every_frame_stands_at_its_exact_place(source: str, target: str) -> None
     frames = np.linspace(0, 1, 40, dtype=np.float32)[:, None, None, None] * np.ones((1, 4, 4, 3), np.float32)
     made = resampled(frames, step)
     places = [number * step for number in range(len(made))]
-    assert len(made) == resampled_count(40, step)
     assert places[-1] <= 39 < places[-1] + step
     assert made[:, 0, 0, 0] * 39 == pytest.approx([float(place) for place in places], abs=1e-4)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from wangp_cli.media.clip import Frames
+from wangp_cli.media.clip import Frames, single_frames
 
 ChangeFrame = Callable[[Frames, int], Frames]
 """Changes a frame `[1, H, W, C]`; called with it and its index from 0."""
@@ -32,8 +32,5 @@ class VideoStream:
 
 
 def _changed(pieces: Iterable[Frames], change: ChangeFrame) -> Iterator[Frames]:
-    index = 0
-    for piece in pieces:
-        for at in range(len(piece)):
-            yield change(piece[at : at + 1], index)
-            index += 1
+    for index, frame in enumerate(single_frames(pieces)):
+        yield change(frame, index)

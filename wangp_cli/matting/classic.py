@@ -18,7 +18,7 @@ from wangp_cli.matting.guided_filter import guided_filter
 from wangp_cli.matting.key_masks import check_key_masks
 from wangp_cli.matting.matter import Alpha, Mask
 from wangp_cli.matting.propagate import CONTRAST, EPSILON, RADIUS, Estimate, Propagation
-from wangp_cli.media.clip import Frames, as_float
+from wangp_cli.media.clip import Frames, as_float, single_frames
 from wangp_cli.media.spool import Spool, write_spool
 
 LARGEST_SHORTER_SIDE = 256
@@ -56,7 +56,7 @@ class ClassicMatter:
 
     def mattes(self, frames: Iterable[Frames], key_masks: Mapping[int, Mask]) -> Iterator[Alpha]:
         """Alpha of every frame; see `Matter`. Key masks themselves are returned unchanged."""
-        single = (piece[at : at + 1] for piece in frames for at in range(len(piece)))
+        single = single_frames(frames)
         first = next(single, None)
         if first is None:
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -101,6 +101,11 @@ def to_rgb(frames: Frames, background: float = 0.0) -> Frames:
     pixels = as_float(frames)
     colour, alpha = pixels[..., :3], pixels[..., 3:]
     return colour * alpha + np.float32(background) * (1 - alpha)
+
+
+def single_frames(pieces: Iterable[Frames]) -> Iterator[Frames]:
+    """The frames of a stream one by one, `[1, H, W, C]` each."""
+    return (piece[at : at + 1] for piece in pieces for at in range(len(piece)))
 
 
 def chunks(frames: Frames, length: int = 16) -> Iterator[Frames]:

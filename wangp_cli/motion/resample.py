@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from math import floor
 
 import numpy as np
 
-from wangp_cli.media.clip import Frames, as_type, to_rgb
+from wangp_cli.media.clip import Frames, as_type, single_frames, to_rgb
 from wangp_cli.motion.interpolator import Interpolator
 from wangp_cli.motion.scene_cuts import CUT, DUPLICATE, similarity
 
 LONGEST_RUN = 4
 """Duplicates after each other that are replaced; a longer run is a picture that stands still on purpose."""
-
-
-def resampled_count(frames: int, step: Fraction) -> int:
-    """How many frames `resample` makes of a number of frames."""
-    return floor((frames - 1) / step) + 1
 
 
 def resample(
@@ -82,11 +76,6 @@ def replace_duplicates(pieces: Iterable[Frames], interpolator: Interpolator) -> 
         yield frame
         anchor, run, stands_still = frame, [], False
     yield from run
-
-
-def single_frames(pieces: Iterable[Frames]) -> Iterator[Frames]:
-    """The frames of a stream one by one, `[1, H, W, C]` each."""
-    return (piece[at : at + 1] for piece in pieces for at in range(len(piece)))
 
 
 def _between(

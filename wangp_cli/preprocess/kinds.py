@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from wangp_cli.media.clip import Frames, as_float
+from wangp_cli.media.clip import Frames, as_float, single_frames
 from wangp_cli.preprocess.canny import canny
 from wangp_cli.preprocess.depth import DepthRange, depth_pictures
 from wangp_cli.preprocess.flow import FlowBetween, flow_pictures
@@ -90,8 +90,7 @@ def control_pictures(
         uint8 `[1, H, W, 3]`, one for each frame, of its size.
     """
     # One by one, so that a caller is asked for each frame, and can report it or stop.
-    frames = (piece[at : at + 1] for piece in pieces for at in range(len(piece)))
-    return KINDS[kind](frames, settings, network, scratch)
+    return KINDS[kind](single_frames(pieces), settings, network, scratch)
 
 
 def needs_whole_clip(kind: str, settings: PictureSettings) -> bool:

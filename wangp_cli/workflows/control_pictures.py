@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wangp_cli.media.clip import Frames, to_rgb
+from wangp_cli.media.clip import Frames, single_frames, to_rgb
 from wangp_cli.media.resize import fit
 from wangp_cli.media.stills import read_image
 from wangp_cli.preprocess.kinds import PictureSettings, control_pictures
@@ -41,8 +41,7 @@ def report_frames(job: Job, stage: Stage, pieces: Iterator[Frames], count: int) 
         pieces: `[t, H, W, C]` each.
         count: frames of all.
     """
-    frames = (piece[at : at + 1] for piece in pieces for at in range(len(piece)))
-    for done, frame in enumerate(frames, start=1):
+    for done, frame in enumerate(single_frames(pieces), start=1):
         yield frame
         job.progress(stage, done, count)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from wangp_cli.files.atomic import atomic_file
-from wangp_cli.media.clip import Clip, Frames, as_float, chunks
+from wangp_cli.media.clip import Clip, Frames, as_float, chunks, single_frames
 from wangp_cli.media.read_video import stream_video
 from wangp_cli.media.resize import fit
 from wangp_cli.media.spool import Shape, Spool, write_spool
@@ -120,7 +120,7 @@ def draw_timeline(
         every: frames of it for each of the video; those in between are left out.
     """
     timeline = TimelineRenderer(content)
-    frames = (piece[at : at + 1, ..., :3] for piece in stream_video(result) for at in range(len(piece)))
+    frames = (frame[..., :3] for frame in single_frames(stream_video(result)))
     shown = islice(frames, None, None, every)
     for index, (left, right) in enumerate(zip(guide, shown, strict=True)):
         yield timeline.draw(index, left, right)

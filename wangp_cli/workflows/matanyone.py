@@ -10,7 +10,7 @@ import numpy as np
 from wangp_cli.matting.classic import ClassicMatter
 from wangp_cli.matting.composite import GREEN_SCREEN, over_colour, together, with_alpha
 from wangp_cli.matting.matter import Alpha, Matter
-from wangp_cli.media.clip import Audio, Frames, as_type, to_rgb
+from wangp_cli.media.clip import Audio, Frames, as_type, single_frames, to_rgb
 from wangp_cli.media.read_audio import audio_of_frames
 from wangp_cli.media.resize import fit
 from wangp_cli.pipelines.memory.placement import choose_device
@@ -81,8 +81,8 @@ def _shown(
     """
     task = job.request.task
     assert isinstance(task, Matanyone)
-    of_objects = [_singles(matte) for matte in mattes]
-    for frame in _singles(_frames(job, task)):
+    of_objects = [single_frames(matte) for matte in mattes]
+    for frame in single_frames(_frames(job, task)):
         alphas = [next(of_object) for of_object in of_objects]
         alphas = [together(alphas), *alphas]
         if task.matting == "background":
@@ -104,10 +104,6 @@ def _composed(task: Matanyone, frame: Frames, alpha: Alpha) -> Frames:
     if task.mask_type == "greenscreen":
         return as_type(over_colour(frame, alpha, GREEN_SCREEN), frame.dtype)
     return frame
-
-
-def _singles(pieces: Iterable[Frames]) -> Iterator[Frames]:
-    return (piece[at : at + 1] for piece in pieces for at in range(len(piece)))
 
 
 def _matter(job: ToolJob, task: Matanyone, steps: _Steps) -> Matter:

@@ -10,7 +10,7 @@ from typing import Protocol, overload
 
 import numpy as np
 
-from wangp_cli.media.clip import Audio, Clip, Frames, as_float
+from wangp_cli.media.clip import Audio, Clip, Frames, as_float, single_frames
 from wangp_cli.media.match import adjust
 from wangp_cli.media.read_audio import read_audio
 from wangp_cli.media.resize import fit, match_length
@@ -162,7 +162,7 @@ class _PlannedVideo:
     def _guide_frames(self, part: KeptRange | Segment) -> Iterator[Frames]:
         if isinstance(part, Segment):
             return self._previews[part.index].frames()
-        return (piece[at : at + 1] for piece in self.kept_frames(part) for at in range(len(piece)))
+        return single_frames(self.kept_frames(part))
 
 
 class GuidedSegments:

@@ -12,7 +12,7 @@ from torch.nn import functional
 from wangp_cli.errors import GenerationError, ModelError, RequestError
 from wangp_cli.matting.key_masks import check_key_masks
 from wangp_cli.matting.matter import Alpha, Mask
-from wangp_cli.media.clip import Frames, as_float
+from wangp_cli.media.clip import Frames, as_float, single_frames
 from wangp_cli.networks.matanyone.follow import Follower, FollowSettings
 from wangp_cli.networks.matanyone.network import MatAnyone
 from wangp_cli.pipelines.tools.known_networks import name_of_network
@@ -64,7 +64,7 @@ class MatAnyoneMatter:
         """
         follower = Follower(self._network, self._settings)
         count = 0
-        for frame in (piece[i : i + 1] for piece in frames for i in range(len(piece))):
+        for frame in single_frames(frames):
             if count == 0:
                 check_key_masks(key_masks, frame.shape[2], frame.shape[1])
             yield self._alpha(follower, frame, key_masks.get(count))
