@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -32,9 +33,24 @@ class Notice:
         return f"{part}{self.field}: {self.text}" if self.field else f"{part}{self.text}"
 
     @classmethod
+    def not_used(cls, field: str, reason: str) -> Self:
+        """The notice of a field whose value is not used."""
+        return cls(field=field, text=f"not used, {reason}", unused=True)
+
+    @classmethod
     def parse(cls, sentence: str) -> Self:
         """The notice of a sentence that `str` gave, such as one in the JSON of a plan."""
         match = _SENTENCE.fullmatch(sentence)
         assert match  # Its last group takes any text.
         part = match["part"]
         return cls(field=match["field"], text=match["text"], part=int(part) if part else None)
+
+
+def unused_notices(reasons: Mapping[str, str | None], given: Collection[str]) -> list[Notice]:
+    """Notices of the given fields that are not used.
+
+    Args:
+        reasons: why each field is not used, None where it is.
+        given: fields whose values the user chose.
+    """
+    return [Notice.not_used(field, reason) for field, reason in reasons.items() if reason and field in given]

@@ -156,6 +156,14 @@ class Job:
         device, dtype = choose_device(task)
         return self.session.pool.tool(self.request.models[role], device, dtype, self.emit)
 
+    def engine(self, field: str) -> Any:
+        """The network of the engine that a field names, loaded; None for the method without weights.
+
+        Raises:
+            ModelError, ResourceError: as `tool`.
+        """
+        return self.tool(field) if field in self.request.models else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class ToolJob(Job):

@@ -7,14 +7,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from wangp_cli.tasks.engines import AUTO, EngineChoice, EngineName
+from wangp_cli.tasks.engines import AUTO, CLASSIC, EngineChoice, EngineName
 from wangp_cli.tasks.fields import FINITE, MANY, Flag, Spec
 
 PictureKind = Literal["canny", "depth", "flow", "pose", "scribble", "gray"]
 GuideKind = Literal["raw", PictureKind]
 """Control pictures, or the frames as they are."""
-CLASSIC = "classic"
-"""The method without weights of kinds that have one."""
 _LINE_ART = ("line_art",)
 ENGINES: Mapping[str, EngineChoice] = {
     # The network draws other edges, which do not take the place of Canny's because its weights are there.

@@ -10,6 +10,8 @@ from wangp_cli.models import Kind
 
 AUTO = "auto"
 """The best engine whose weights are on this machine."""
+CLASSIC = "classic"
+"""The usual name of a method that needs no weights."""
 EngineName = Annotated[str, Field(min_length=1, max_length=128)]
 """`auto`, a built-in method, or the name of a model of the catalogue."""
 

@@ -11,14 +11,12 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from wangp_cli.errors import RequestError
 from wangp_cli.notices import Notice
-from wangp_cli.tasks.engines import AUTO, EngineChoice, EngineName
+from wangp_cli.tasks.engines import AUTO, CLASSIC, EngineChoice, EngineName
 from wangp_cli.tasks.fields import FINITE, MAX_SIDE, MIN_SIDE, NUMBER, Flag, Pixels, Spec
 
 LEAST_FACTOR, MOST_FACTOR = 1, 8
 UPSCALERS = EngineChoice("upscaler", builtin="lanczos")
 """What makes frames larger."""
-CLASSIC = "classic"
-"""The interpolator that needs no weights."""
 INTERPOLATORS = EngineChoice("interpolator", ("rife", "rife3"), CLASSIC)
 """What makes frames in between."""
 MOST_FRAMES = 64

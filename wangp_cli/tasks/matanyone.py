@@ -9,15 +9,13 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from wangp_cli.errors import RequestError
-from wangp_cli.notices import Notice
-from wangp_cli.tasks.engines import AUTO, EngineChoice, EngineName
+from wangp_cli.notices import Notice, unused_notices
+from wangp_cli.tasks.engines import AUTO, CLASSIC, EngineChoice, EngineName
 from wangp_cli.tasks.fields import Flag, Pixels, Size, Spec, size_of
 from wangp_cli.tasks.object_marks import ObjectMarks
 from wangp_cli.tasks.render import Shape
 from wangp_cli.tasks.tool import ResultShape, Tool
 
-CLASSIC = "classic"
-"""The engine that needs no weights."""
 UNREFINED = "none"
 ENGINES = EngineChoice("matting", ("matanyone", "sam2"), CLASSIC)
 REFINERS = EngineChoice("matting", ("vitmatte",), UNREFINED)
@@ -188,11 +186,7 @@ class Matanyone(MatteResult, MatteOptions, ObjectMarks, Tool):
             if frame not in frames[1:]:
                 wanted = f"must be {frames.start + 1} to {frames.stop - 1}, after the first and in the video"
                 raise RequestError("key_frames", f"{frame}, {wanted}")
-        return [
-            Notice(field=field, text=f"not used, {reason}", unused=True)
-            for field, reason in self._unread(source).items()
-            if reason and field in given
-        ]
+        return unused_notices(self._unread(source), given)
 
     def _unread(self, source: Shape) -> dict[str, str | None]:
         """Why fields are not read, None for those that are."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from wangp_cli.errors import RequestError
-from wangp_cli.notices import Notice
+from wangp_cli.notices import Notice, unused_notices
 from wangp_cli.plan.timeline import frame_count_at_fps
 from wangp_cli.tasks.control_pictures import ENGINES, READ_BY, PictureKind, PictureOptions, unread
 from wangp_cli.tasks.engines import AUTO, EngineChoice, EngineName
@@ -100,8 +100,4 @@ class Preprocess(PictureOptions, PictureShape, PictureInput, Tool):
         reasons["engine"] = None if self.kind in ENGINES else f"{self.kind} has one method"
         reasons["fps"] = None if source.fps else "the input is an image"
         reasons["fit"] = None if self.size else "no size is given"
-        return [
-            Notice(field=field, text=f"not used, {reason}", unused=True)
-            for field, reason in reasons.items()
-            if reason and field in given
-        ]
+        return unused_notices(reasons, given)

@@ -11,8 +11,8 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from wangp_cli.errors import RequestError
-from wangp_cli.notices import Notice
-from wangp_cli.tasks.engines import EngineChoice, EngineName
+from wangp_cli.notices import Notice, unused_notices
+from wangp_cli.tasks.engines import AUTO, EngineChoice, EngineName
 from wangp_cli.tasks.fields import Flag, FrameCount, Input, Rate, Size, Spec, frame_count, size_of
 from wangp_cli.tasks.finishing import INTERPOLATORS, MOST_FRAMES
 from wangp_cli.tasks.render import Shape
@@ -38,7 +38,7 @@ class Interpolation(Spec):
     panel: ClassVar[str] = "Task"
     engine: Annotated[
         EngineName, Flag("Engine: auto, classic or a model, such as rife-4.26.", metavar="NAME")
-    ] = "auto"
+    ] = AUTO
     factor: Annotated[
         int | None,
         Field(ge=1, le=MOST_FRAMES),
@@ -166,11 +166,7 @@ class Rife(Source, Interpolation, Tool):
         source = _source(inputs)
         unused = FOR_VIDEOS if source.fps is None else FOR_IMAGES
         whose = "videos" if source.fps is None else "two images"
-        notices = [
-            Notice(field=field, text=f"not used, it is for {whose}", unused=True)
-            for field in unused
-            if field in given
-        ]
+        notices = unused_notices(dict.fromkeys(unused, f"it is for {whose}"), given)
         if source.fps is None:
             self._check_images(inputs)
         elif self.keep_fps:

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from wangp_cli.errors import RequestError
-from wangp_cli.notices import Notice
+from wangp_cli.notices import Notice, unused_notices
 from wangp_cli.tasks.engines import AUTO, EngineChoice, EngineName
 from wangp_cli.tasks.fields import FINITE, MAX_SEED, Flag, Input, Size, Spec, size_of
 from wangp_cli.tasks.finishing import UPSCALERS, Factor, FrameFinishing, Upsampling
@@ -116,8 +116,4 @@ class Upscale(GrainSeed, FrameFinishing, UpscaleOptions, UpscaleInputs, Tool):
             "seed": "there is no film grain" if self.film_grain_intensity == 0 else None,
             "colour_match": None if self.image_start or self.image_end else "there is no image to match",
         }
-        return notices + [
-            Notice(field=field, text=f"not used, {reason}", unused=True)
-            for field, reason in reasons.items()
-            if reason and field in given
-        ]
+        return notices + unused_notices(reasons, given)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +24,6 @@ from wangp_cli.workflows.source_video import frames_at
 def settings_of(task: PictureOptions) -> PictureSettings:
     """How the pictures of a task look."""
     return PictureSettings(**{field: getattr(task, field) for field in PictureOptions.model_fields})
-
-
-def network_of(job: Job, field: str) -> Any:
-    """The network of the engine that a field names, loaded; None for the method without weights."""
-    return job.tool(field) if field in job.request.models else None
 
 
 def report_frames(job: Job, stage: Stage, pieces: Iterator[Frames], count: int) -> Iterator[Frames]:
@@ -80,7 +74,7 @@ class GuidePictures:
             task.guide_kind,
             report_frames(job, "encode", self._frames(), self._count),
             settings_of(task),
-            network_of(job, "guide_engine"),
+            job.engine("guide_engine"),
             folder,
         )
         for picture in pieces:

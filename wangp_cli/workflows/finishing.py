@@ -74,7 +74,7 @@ def _interpolate(video: VideoStream, job: RenderJob) -> VideoStream:
 
 
 def _upsample(video: VideoStream, job: RenderJob) -> VideoStream:
-    upscaler = job.tool("upscaler") if "upscaler" in job.request.models else None
+    upscaler = job.engine("upscaler")
     if upscaler is not None:
         video = video.map(lambda frame, index: _reported(job, frame, index, video.count))
     return upsample(video, *job.request.task.finished_size(job.request.size), upscaler)

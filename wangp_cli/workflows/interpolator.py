@@ -13,5 +13,5 @@ def interpolator_of(job: Job, field: str) -> Interpolator:
     Raises:
         ModelError: as `Job.tool`.
     """
-    interpolator: Interpolator = job.tool(field) if field in job.request.models else ClassicInterpolator()
+    interpolator: Interpolator = job.engine(field) or ClassicInterpolator()
     return interpolator

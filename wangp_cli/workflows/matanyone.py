@@ -15,7 +15,8 @@ from wangp_cli.media.read_audio import audio_of_frames
 from wangp_cli.media.resize import fit
 from wangp_cli.pipelines.memory.placement import choose_device
 from wangp_cli.runtime.job import ToolJob
-from wangp_cli.tasks.matanyone import CLASSIC, UNREFINED, Matanyone, alpha_path
+from wangp_cli.tasks.engines import CLASSIC
+from wangp_cli.tasks.matanyone import UNREFINED, Matanyone, alpha_path
 from wangp_cli.tasks.stages import Stage
 from wangp_cli.workflows.matte_files import FrameFile, matte_file, rgba_files
 from wangp_cli.workflows.object_masks import object_masks

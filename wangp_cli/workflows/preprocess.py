@@ -11,7 +11,7 @@ from wangp_cli.preprocess.kinds import control_pictures, needs_whole_clip
 from wangp_cli.runtime.job import ToolJob
 from wangp_cli.tasks.preprocess import Preprocess
 from wangp_cli.tasks.stages import Stage
-from wangp_cli.workflows.control_pictures import network_of, report_frames, settings_of
+from wangp_cli.workflows.control_pictures import report_frames, settings_of
 from wangp_cli.workflows.source_video import clip_frames
 from wangp_cli.workflows.tool_stream import input_audio, stream_frames, write_result
 
@@ -25,7 +25,7 @@ def run(job: ToolJob) -> Iterator[Stage]:
     task = job.request.task
     assert isinstance(task, Preprocess)
     yield "load"
-    network = network_of(job, "engine")
+    network = job.engine("engine")
     yield "process"
     frames, settings = _frames(job, task.input), settings_of(task)
     if needs_whole_clip(task.kind, settings):

@@ -25,7 +25,7 @@ def run(job: ToolJob) -> Iterator[Stage]:
     task = job.request.task
     assert isinstance(task, Upscale)
     yield "load"
-    upscaler = job.tool("engine") if "engine" in job.request.models else None
+    upscaler = job.engine("engine")
     yield "process"
     shape = job.request.shape
     source: Iterable[Frames] = stream_frames(job, task.video)

@@ -51,7 +51,7 @@ def unused_values(run: SettledRender, origin: Origins) -> list[Notice]:
     notices = []
     for field in type(run.task).model_fields:
         if field in REASONS and _is_chosen(run, field, origin) and (reason := REASONS[field](run)):
-            notices.append(Notice(field=field, text=f"not used, {reason}", unused=True))
+            notices.append(Notice.not_used(field, reason))
     return notices
 
 
