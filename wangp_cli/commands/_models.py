@@ -10,8 +10,10 @@ import typer
 
 from wangp_cli.catalogue import Catalogue
 from wangp_cli.commands import _complete
+from wangp_cli.errors import NoSpaceError
 from wangp_cli.models import ModelSpec
 from wangp_cli.runtime import bootstrap
+from wangp_cli.runtime.events.messages import show_note
 from wangp_cli.runtime.settings import Folders, Settings
 from wangp_cli.runtime.weights import locate
 from wangp_cli.runtime.weights.sizes import part_sizes
@@ -65,3 +67,16 @@ def place_of(spec: ModelSpec, models_dir: Path) -> str:
     if spec.status == "unsupported":
         return "unsupported"
     return "here" if locate.present(spec, models_dir) else "to fetch"
+
+
+def show_licence(spec: ModelSpec) -> None:
+    """Tell what the licence of a model's weights restricts."""
+    if spec.licence_note:
+        show_note(f"licence of {spec.name}: {spec.licence}, {spec.licence_note}")
+
+
+def unwritable(path: Path, error: OSError) -> NoSpaceError:
+    """The error for a file or folder that cannot be written."""
+    return NoSpaceError(
+        f"{path} cannot be written: {error.strerror}", hint="name another folder, or free some space"
+    )

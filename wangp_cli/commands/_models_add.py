@@ -15,9 +15,9 @@ import yaml
 from wangp_cli.catalogue import read_yaml
 from wangp_cli.commands import _complete
 from wangp_cli.commands._errors import report_errors
-from wangp_cli.commands._models import Json, ModelsContext, models_context
+from wangp_cli.commands._models import Json, ModelsContext, models_context, show_licence, unwritable
 from wangp_cli.commands._models_definition import DefinedModel, find_definition
-from wangp_cli.commands._models_tools import find_tool, show_licence, tool_entry, unwritable
+from wangp_cli.commands._models_tools import find_tool, tool_entry
 from wangp_cli.commands._table import write_json
 from wangp_cli.errors import ConflictError, ModelError, RequestError
 from wangp_cli.files.atomic import write_atomic

@@ -10,9 +10,9 @@ import typer
 
 from wangp_cli.commands import _complete
 from wangp_cli.commands._errors import report_errors
-from wangp_cli.commands._models import Json, ModelsContext, ModelsDir, Name, models_context
+from wangp_cli.commands._models import Json, ModelsContext, ModelsDir, Name, models_context, unwritable
 from wangp_cli.commands._models_add import AllowPickle, Like, Overwrite, absolute, base_model
-from wangp_cli.commands._models_tools import convert_tool, find_tool, unwritable
+from wangp_cli.commands._models_tools import convert_tool, find_tool
 from wangp_cli.commands._table import write_json
 from wangp_cli.commands._transfer import show_transfer
 from wangp_cli.errors import ConflictError, ModelError, RequestError

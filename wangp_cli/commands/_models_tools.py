@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wangp_cli.commands._models import ModelsContext
+from wangp_cli.commands._models import ModelsContext, unwritable
 from wangp_cli.commands._transfer import show_transfer
-from wangp_cli.errors import ConflictError, NoSpaceError, RequestError
+from wangp_cli.errors import ConflictError, RequestError
 from wangp_cli.models import ModelSpec, Source
 from wangp_cli.runtime import bootstrap
-from wangp_cli.runtime.events.messages import show_note
 from wangp_cli.runtime.weights import locate
 
 if TYPE_CHECKING:
@@ -45,11 +44,11 @@ def find_tool(
         raise RequestError("files", f"{base.name!r} is a folder of several files, name that of {files[0]}")
     found = base.model_copy(update={"source": _source(files[0], base, allow_pickle=allow_pickle)})
     if not files[0].startswith("hf://"):
-        load_tool(found, local.models_dir)
+        check_loads(found, local.models_dir)
     return found
 
 
-def load_tool(spec: ModelSpec, models_dir: Path) -> None:
+def check_loads(spec: ModelSpec, models_dir: Path) -> None:
     """Load a tool's network once, to find out whether its files are whole and of that network.
 
     Raises:
@@ -66,12 +65,6 @@ def tool_entry(tool: ModelSpec, name: str) -> dict[str, Any]:
     entry = tool.model_dump(mode="json", include=set(COPIED_KEYS), exclude_defaults=True)
     source = tool.source.model_dump(mode="json", exclude_defaults=True)
     return {"title": name, **entry, "source": source}
-
-
-def show_licence(spec: ModelSpec) -> None:
-    """Tell what the licence of a model's weights restricts."""
-    if spec.licence_note:
-        show_note(f"licence of {spec.name}: {spec.licence}, {spec.licence_note}")
 
 
 def convert_tool(
@@ -96,7 +89,7 @@ def convert_tool(
     if not spec.source.file:
         raise RequestError("model", f"{spec.name!r} is a folder in the layout of its library, which is read")
     weights = locate.locate(spec, models_dir)
-    load_tool(spec, models_dir)
+    check_loads(spec, models_dir)
     [file] = [file for _, files in weights.files for file in files]
     if target.exists() and (not overwrite or target.samefile(file)):
         hint = "name another file" if overwrite else "--overwrite replaces it"
@@ -112,13 +105,6 @@ def convert_tool(
             convert_file(opened, target, getattr(torch, dtype) if dtype else None, transfer.update)
     except OSError as error:
         raise unwritable(target, error) from None
-
-
-def unwritable(path: Path, error: OSError) -> NoSpaceError:
-    """The error for a file or folder that cannot be written."""
-    return NoSpaceError(
-        f"{path} cannot be written: {error.strerror}", hint="name another folder, or free some space"
-    )
 
 
 def _recognised(local: ModelsContext, files: Sequence[str], *, allow_pickle: bool) -> ModelSpec | None:

@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from wangp_cli.commands._errors import report_errors
-from wangp_cli.commands._models import Events, Json, ModelsContext, ModelsDir, Name, Names, models_context
-from wangp_cli.commands._models_tools import show_licence
+from wangp_cli.commands._models import (
+    Events,
+    Json,
+    ModelsContext,
+    ModelsDir,
+    Name,
+    Names,
+    models_context,
+    show_licence,
+)
 from wangp_cli.commands._run import exit_with, open_run
 from wangp_cli.commands._table import write_json, write_table
 from wangp_cli.commands._transfer import show_transfer

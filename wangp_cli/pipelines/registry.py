@@ -28,8 +28,8 @@ Tools = Mapping[str, str | LoadTool]
 """The `load` of each architecture of auxiliary networks, or its place as `module:function`."""
 TOOLS: Mapping[str, str] = MappingProxyType(
     {
-        "depth_anything": "wangp_cli.pipelines.tools.depth:load",
-        "dwpose": "wangp_cli.pipelines.tools.pose:load",
+        "depth_anything": "wangp_cli.pipelines.tools.depth_anything:load",
+        "dwpose": "wangp_cli.pipelines.tools.dwpose:load",
         "esrgan": "wangp_cli.pipelines.tools.esrgan:load",
         "line_art": "wangp_cli.pipelines.tools.line_art:load",
         "matanyone": "wangp_cli.pipelines.tools.matanyone:load",

@@ -100,8 +100,8 @@ def model_type(folder: Path) -> str:
     return str(found)
 
 
-def load_tool(kind: Any, folder: Path, dtype: torch.dtype, device: str) -> Any:
-    """A model of transformers that is a tool, from a folder whose `model_type` was looked at.
+def load_transformers_model(kind: Any, folder: Path, dtype: torch.dtype, device: str) -> Any:
+    """A model of transformers from a folder whose `model_type` was looked at.
 
     Weights that the model has no place for are no error: a folder may hold the networks of several classes.
 

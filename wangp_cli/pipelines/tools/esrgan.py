@@ -16,8 +16,7 @@ from wangp_cli.media.resize import fit
 from wangp_cli.networks.esrgan.compact import SRVGGNetCompact, compact_sizes
 from wangp_cli.networks.esrgan.layouts import EsrganNetwork, canonical_names, network_of
 from wangp_cli.networks.esrgan.rrdbnet import RRDBNet, rrdb_sizes
-from wangp_cli.pipelines.tools.known_networks import name_of_network
-from wangp_cli.pipelines.tools.single_file import fill, open_single
+from wangp_cli.pipelines.tools.single_file import fill, open_single, other_network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,11 +88,8 @@ def load(spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> Esrgan
     names = canonical_names(file.tensor_info)
     kind = network_of(names)
     if kind is None:
-        name = name_of_network(names) or "another network"
-        raise ModelError(
-            f"{file.path} is {name}, not of the ESRGAN family",
-            hint="RRDBNet and SRVGGNetCompact are read: ESRGAN, Real-ESRGAN and models trained from them",
-        )
+        hint = "RRDBNet and SRVGGNetCompact are read: ESRGAN, Real-ESRGAN and models trained from them"
+        raise other_network(file, names, "of the ESRGAN family", hint=hint)
     network = _empty(kind, file, names)
     fill(network, file, names, kind, device, getattr(torch, dtype))
     return EsrganUpscaler(network.eval().requires_grad_(False))

@@ -11,7 +11,7 @@ PATTERNS = {
     "MatAnyone": r"object_transformer\.|mask_encoder\.sensory",
     "SAM 2": r"memory_attention\.|sam_mask_decoder\.|memory_encoder\.",
     "SAM": r"image_encoder\.patch_embed|vision_encoder\.patch_embed|prompt_encoder\.",
-    "VitMatte": r"decoder\.convstream|backbone\.pos_embed$",
+    "ViTMatte": r"decoder\.convstream|backbone\.pos_embed$",
     "RIFE 3": r"block0\.convblock0\.",
     "RIFE": r"block(s\.)?0\.conv0\.|block_tea\.|encode\.(0|cnn0)\.weight",
     "RAFT": r"update_block\.|fnet\.",

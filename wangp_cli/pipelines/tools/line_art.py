@@ -9,11 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from wangp_cli.errors import ModelError
 from wangp_cli.media.clip import Frames, as_float
 from wangp_cli.networks.line_art import LineArt
-from wangp_cli.pipelines.tools.known_networks import name_of_network
-from wangp_cli.pipelines.tools.single_file import fill, open_single
+from wangp_cli.pipelines.tools.single_file import fill, open_single, other_network, plain_keys
 
 if TYPE_CHECKING:
     from wangp_cli.models import ModelSpec
@@ -21,9 +19,9 @@ if TYPE_CHECKING:
     from wangp_cli.tasks.runtime import Dtype
 
 TITLE = "network of Informative Drawings"
+FIRST_LAYER = "model0.1.weight"
 STRIDE = 4
 """Sides of pictures are multiples of it."""
-PREFIX = "module."
 
 
 def load(_spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> LineDrawer:
@@ -33,9 +31,9 @@ def load(_spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> LineD
         ModelError: the file cannot be read, is of another network, or lacks tensors.
     """
     file = open_single(weights)
-    keys = {key.removeprefix(PREFIX): key for key in file.tensor_info}
-    if "model0.1.weight" not in keys and (name := name_of_network(keys)):
-        raise ModelError(f"{file.path} is {name}, not a {TITLE}")
+    keys = plain_keys(file)
+    if FIRST_LAYER not in keys:
+        raise other_network(file, keys, f"a {TITLE}")
     with torch.device("meta"):
         network = LineArt()
     fill(network, file, keys, TITLE, device, getattr(torch, dtype))

@@ -15,8 +15,7 @@ from wangp_cli.matting.matter import Alpha, Mask
 from wangp_cli.media.clip import Frames, as_float, single_frames
 from wangp_cli.networks.matanyone.follow import Follower, FollowSettings
 from wangp_cli.networks.matanyone.network import MatAnyone
-from wangp_cli.pipelines.tools.known_networks import name_of_network
-from wangp_cli.pipelines.tools.single_file import fill, open_single
+from wangp_cli.pipelines.tools.single_file import fill, open_single, other_network, plain_keys
 
 if TYPE_CHECKING:
     from wangp_cli.models import ModelSpec
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from wangp_cli.pipelines.checkpoints.files import WeightFile
     from wangp_cli.tasks.runtime import Dtype
 
-PREFIX = "module."
-"""What the keys of files begin with that were saved in distributed training."""
 MASK_LAYER = "mask_encoder.conv1.weight"
 """The layer that reads a frame and its mask."""
 
@@ -107,7 +104,7 @@ def load(spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> MatAny
         ModelError: the file cannot be read, is of another network, or lacks tensors.
     """
     file = open_single(weights)
-    keys = {key.removeprefix(PREFIX): key for key in file.tensor_info}
+    keys = plain_keys(file)
     _check_kind(file, keys)
     with torch.device("meta"):
         network = MatAnyone()
@@ -125,8 +122,7 @@ def _check_kind(file: WeightFile, keys: Mapping[str, str]) -> None:
     """
     hint = "`wangp models list` shows the networks for mattes"
     if MASK_LAYER not in keys:
-        name = name_of_network(keys) or "another network"
-        raise ModelError(f"{file.path} is {name}, not MatAnyone", hint=hint)
+        raise other_network(file, keys, "MatAnyone", hint=hint)
     if (channels := file.tensor_info[keys[MASK_LAYER]].shape[1]) != 4:
         raise ModelError(
             f"{file.path} is a network for several objects at a time, such as Cutie: its masks have"

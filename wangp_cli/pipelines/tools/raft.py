@@ -14,8 +14,7 @@ from torch.nn import functional
 from wangp_cli.errors import ModelError
 from wangp_cli.media.clip import Frames, as_float
 from wangp_cli.networks.raft.network import MULTIPLE, Raft
-from wangp_cli.pipelines.tools.known_networks import name_of_network
-from wangp_cli.pipelines.tools.single_file import fill, open_single
+from wangp_cli.pipelines.tools.single_file import fill, open_single, other_network, plain_keys
 
 if TYPE_CHECKING:
     from wangp_cli.models import ModelSpec
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from wangp_cli.pipelines.checkpoints.files import WeightFile
     from wangp_cli.tasks.runtime import Dtype
 
-PREFIX = "module."
-"""What the keys of published files begin with."""
 ITERATIONS = 20
 """Refinements; more change little."""
 LEAST = 64
@@ -91,7 +88,7 @@ def load(spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> RaftFl
         ModelError: the file cannot be read, is of another network, or lacks tensors.
     """
     file = open_single(weights)
-    keys = {key.removeprefix(PREFIX): key for key in file.tensor_info}
+    keys = plain_keys(file)
     _check_kind(file, keys)
     with torch.device("meta"):
         network = Raft()
@@ -111,7 +108,6 @@ def _check_kind(file: WeightFile, keys: Mapping[str, str]) -> None:
             f"{file.path} is RAFT with the keys of torchvision, not those of its authors", hint=hint
         )
     if FIRST_LAYER not in keys:
-        name = name_of_network(keys) or "another network"
-        raise ModelError(f"{file.path} is {name}, not RAFT", hint=hint)
+        raise other_network(file, keys, "RAFT", hint=hint)
     if file.tensor_info[keys[FIRST_LAYER]].shape[0] == 32:
         raise ModelError(f"{file.path} is the small RAFT, not the large one", hint=hint)

@@ -17,7 +17,7 @@ from wangp_cli.media.clip import Frames, as_float
 from wangp_cli.networks.rife.ifnet_v3 import IFNetV3
 from wangp_cli.networks.rife.ifnet_v4 import IFNetV4, Sizes
 from wangp_cli.pipelines.checkpoints.files import WeightFile
-from wangp_cli.pipelines.tools.known_networks import ONLY_FOR_TRAINING, PREFIX, name_of_network
+from wangp_cli.pipelines.tools.known_networks import ONLY_FOR_TRAINING
 from wangp_cli.pipelines.tools.rife_versions import (
     V3,
     V4,
@@ -26,7 +26,7 @@ from wangp_cli.pipelines.tools.rife_versions import (
     V4_LITE,
     rife_version,
 )
-from wangp_cli.pipelines.tools.single_file import fill, open_single
+from wangp_cli.pipelines.tools.single_file import fill, open_single, other_network, plain_keys
 
 if TYPE_CHECKING:
     from wangp_cli.models import ModelSpec
@@ -138,7 +138,7 @@ def load(spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> Rife:
 
 def inference_keys(file: WeightFile) -> dict[str, str]:
     """Keys of a file by the names of the network's parameters; without those that only training uses."""
-    names = {BLOCK.sub(r"block\1.", key.removeprefix(PREFIX)): key for key in file.tensor_info}
+    names = {BLOCK.sub(r"block\1.", name): key for name, key in plain_keys(file).items()}
     return {name: key for name, key in names.items() if not name.startswith(ONLY_FOR_TRAINING)}
 
 
@@ -148,7 +148,6 @@ def _supported_version(file: WeightFile, keys: Mapping[str, str]) -> str:
         return str(version)
     hint = f"RIFE {V4}; `wangp models` lists what can be fetched"
     if version is None:
-        name = name_of_network(keys) or "another network"
-        raise ModelError(f"{file.path} is {name}, not RIFE", hint=hint)
+        raise other_network(file, keys, "RIFE", hint=hint)
     what = f"RIFE {version}" if version else "an unknown version of RIFE"
     raise ModelError(f"{file.path} is {what}, which is not supported", hint=hint)

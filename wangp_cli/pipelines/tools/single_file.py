@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,6 +10,7 @@ from torch import nn
 
 from wangp_cli.errors import ModelError
 from wangp_cli.pipelines.checkpoints.files import PICKLES, SAFETENSORS, WeightFile, open_weights
+from wangp_cli.pipelines.tools.known_networks import PREFIX, name_of_network
 
 if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Weights
@@ -32,6 +33,19 @@ def open_single(weights: Weights) -> WeightFile:
             hint="wangp models add NAME FILE adds a model of one file",
         )
     return open_weights(files[0], allow_pickle=weights.allow_pickle)
+
+
+def plain_keys(file: WeightFile) -> dict[str, str]:
+    """The keys of a file by the names of parameters: those without the prefix of training on several GPUs."""
+    return {key.removeprefix(PREFIX): key for key in file.tensor_info}
+
+
+def other_network(
+    file: WeightFile, keys: Iterable[str], wanted: str, *, hint: str | None = None
+) -> ModelError:
+    """The error for a file of another network than the one that is wanted; names it, if it is known."""
+    name = name_of_network(keys) or "another network"
+    return ModelError(f"{file.path} is {name}, not {wanted}", hint=hint)
 
 
 def fill(

@@ -16,7 +16,7 @@ from wangp_cli.errors import ModelError
 from wangp_cli.matting.matter import Alpha, Mask, Matter
 from wangp_cli.matting.morphology import erode
 from wangp_cli.media.clip import Frames, as_float
-from wangp_cli.pipelines.checkpoints.pretrained import load_tool, model_type
+from wangp_cli.pipelines.checkpoints.pretrained import load_transformers_model, model_type
 
 if TYPE_CHECKING:
     from wangp_cli.models import ModelSpec
@@ -47,7 +47,9 @@ def load(_spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> Refin
         )
     from transformers import VitMatteForImageMatting
 
-    return Refiner(load_tool(VitMatteForImageMatting, weights.folder, getattr(torch, dtype), device))
+    return Refiner(
+        load_transformers_model(VitMatteForImageMatting, weights.folder, getattr(torch, dtype), device)
+    )
 
 
 class Refiner:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from wangp_cli.errors import ModelError
 from wangp_cli.media.clip import Frames, as_uint8
-from wangp_cli.pipelines.checkpoints.pretrained import load_tool, model_type
+from wangp_cli.pipelines.checkpoints.pretrained import load_transformers_model, model_type
 from wangp_cli.preprocess.pose.boxes import LEAST_SCORE
 from wangp_cli.preprocess.pose.keypoints import Crop, People, decode_heatmaps, to_openpose
 
@@ -52,7 +52,7 @@ def load(spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> VitPos
 def _load(kind: Any, wanted: str, folder: Path, device: str, dtype: Dtype) -> Any:
     if (found := model_type(folder)) != wanted:
         raise ModelError(f"{folder} holds a model of type {found}, {wanted} is wanted")
-    return load_tool(kind, folder, getattr(torch, dtype), device)
+    return load_transformers_model(kind, folder, getattr(torch, dtype), device)
 
 
 class VitPose:

@@ -19,7 +19,7 @@ from wangp_cli.pipelines.checkpoints.part_files import check_any, tensor_files
 from wangp_cli.pipelines.checkpoints.pretrained import (
     from_pretrained,
     load_errors,
-    load_tool,
+    load_transformers_model,
     model_type,
 )
 from wangp_cli.pipelines.tools.sam.pixels import SAM2_COLOURS, SAM3_COLOURS, Preprocessing
@@ -155,7 +155,7 @@ class Segmenter:
         return TextFinder(model, sam3.Sam3VideoInferenceSession, tokenizer, preprocessing)
 
     def _load(self, kind: Any) -> Any:
-        return load_tool(kind, self.folder, self._dtype, self._device)
+        return load_transformers_model(kind, self.folder, self._dtype, self._device)
 
     @staticmethod
     def _preprocessing(model: Any, colours: tuple[tuple[float, float, float], ...]) -> Preprocessing:

@@ -11,7 +11,12 @@ from torch.nn import functional
 
 from wangp_cli.errors import ModelError
 from wangp_cli.media.clip import Frames, as_uint8
-from wangp_cli.pipelines.checkpoints.pretrained import from_pretrained, load_errors, load_tool, model_type
+from wangp_cli.pipelines.checkpoints.pretrained import (
+    from_pretrained,
+    load_errors,
+    load_transformers_model,
+    model_type,
+)
 
 if TYPE_CHECKING:
     from wangp_cli.models import ModelSpec
@@ -38,7 +43,7 @@ def load(_spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> Depth
         )
     with load_errors(folder):
         processor = from_pretrained(DPTImageProcessorPil, folder)
-    network = load_tool(DepthAnythingForDepthEstimation, folder, getattr(torch, dtype), device)
+    network = load_transformers_model(DepthAnythingForDepthEstimation, folder, getattr(torch, dtype), device)
     return DepthAnything(network, processor)
 
 

@@ -16,7 +16,7 @@ from tests.support.depth_anything import write_depth_anything
 from wangp_cli.errors import ModelError
 from wangp_cli.models import ModelSpec
 from wangp_cli.pipelines.base import Weights
-from wangp_cli.pipelines.tools.depth import load
+from wangp_cli.pipelines.tools.depth_anything import load
 
 SPEC = ModelSpec.model_validate(
     {
