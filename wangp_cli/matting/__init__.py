@@ -1,1 +1,1 @@
-"""Mattes: the alpha of a subject in every frame, from its mask in a few."""
+"""Mattes: the alpha of an object in every frame, from its mask in a few."""

@@ -17,7 +17,7 @@ GREEN_SCREEN: Colour = (0, 255, 0)
 
 
 def over_colour(frames: Frames, alpha: Alpha, colour: Colour) -> NDArray[np.float32]:
-    """The subject on a plain background.
+    """The object on a plain background.
 
     Args:
         frames: `[T, H, W, 3]`, any dtype of `Frames`.
