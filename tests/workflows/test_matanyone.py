@@ -217,6 +217,11 @@ def test_label_masks_must_have_as_many_colours_as_told(make: Any) -> None:
         make(mask="labels.png", mask_labels=3)
 
 
+def test_a_later_label_mask_must_have_the_colours_of_the_first(make: Any) -> None:
+    with pytest.raises(RequestError, match=r"key-mask: 'left.png' has colours that 'labels.png' has not"):
+        make(mask="labels.png", mask_labels=2, key_masks=["left.png"], key_frames=[1])
+
+
 def test_an_image_makes_an_image_and_its_matte(make: Any, scene: MattingClip, tmp_path: Path) -> None:
     _, files = make(video="a.png", mask_type="alpha", archive="none", output=tmp_path / "made.png")
     image = read_image(files["mask_foreground"][0])

@@ -88,6 +88,10 @@ def _labelled(task: Matanyone, count: int) -> list[dict[int, Mask]]:
         raise RequestError(
             "mask_labels", f"{count}, but {path.name!r} has {shown}", hint="label masks have no soft edges"
         )
+    for key, path in zip(_indices(task), task.key_masks, strict=True):
+        if set(np.unique(labels[key])) - {0, *colours}:
+            text = f"{path.name!r} has colours that {task.mask[0].name!r} has not"
+            raise RequestError("key_masks", text, hint="an object has one colour in all masks")
     return [
         # An object that a later mask does not show is followed from the first one alone.
         {
