@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ from tests.support import tiny
 from wangp_cli.models import Source
 from wangp_cli.notices import Notice
 from wangp_cli.runtime.request.input_facts import InputFacts
-from wangp_cli.runtime.request.request import RenderRequest
+from wangp_cli.runtime.request.request import RenderRequest, ToolRequest
 from wangp_cli.tasks.generate import Generate
+from wangp_cli.tasks.matanyone import Matanyone
+from wangp_cli.tasks.tool import ResultShape
 from wangp_cli.value_layers import DEFAULT
 
 
@@ -37,6 +40,26 @@ def test_a_request_is_skipped_where_every_result_exists(tmp_path: Path) -> None:
     (tmp_path / "b.mp4").touch()
     assert request(tmp_path, skip_existing=True).skipped
     assert not request(tmp_path).skipped
+
+
+def test_a_matte_without_its_other_files_is_not_skipped(tmp_path: Path) -> None:
+    settled = ToolRequest(
+        task=Matanyone.model_validate(
+            {"video": "a.mp4", "mask": ["m.png"], "archive": "folder", "skip_existing": True}
+        ),
+        origin={},
+        outputs=[tmp_path / "a.mp4"],
+        notices=[],
+        facts=InputFacts({}),
+        addresses={},
+        models_dir=tmp_path,
+        shape=ResultShape((64, 32), 5, Fraction(8)),
+    )
+    (tmp_path / "a.mp4").touch()
+    (tmp_path / "a_rgba").mkdir()
+    assert not settled.skipped
+    (tmp_path / "a_alpha.mp4").touch()
+    assert settled.skipped
 
 
 def test_a_dry_run_tells_missing_weights(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from wangp_cli.tasks.fields import Pixels
 from wangp_cli.tasks.render import Render
 from wangp_cli.tasks.runtime import Runtime
 from wangp_cli.tasks.task import Task
-from wangp_cli.tasks.tool import ResultShape, Tool
+from wangp_cli.tasks.tool import Processing, ResultShape, Tool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,8 +84,15 @@ class Request:
     @property
     def skipped(self) -> bool:
         """Whether every result is there already and is to be kept; that of a damaged input is none."""
-        there = all(path.exists() for path in self.outputs)
+        there = all(self._is_there(path) for path in self.outputs)
         return self.task.skip_existing and there and self.facts.damage is None
+
+    def _is_there(self, path: Path) -> bool:
+        """Whether a result exists; that of a tool has its other files, such as mattes, too."""
+        parts = [path]
+        if isinstance(self.task, Processing):
+            parts += [*self.task.files_beside(path), *self.task.folders_beside(path)]
+        return all(part.exists() for part in parts)
 
     def check_intact(self) -> None:
         """Fail, after the work, a request whose results end where an input is damaged.
