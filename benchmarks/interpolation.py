@@ -28,8 +28,9 @@ from torch import Tensor
 from benchmarks.rows import Rows
 from tests.support.clips import psnr
 from tests.support.moving_scenes import MovingScene
-from wangp_cli.media.clip import Frames, as_float, as_uint8, single_frames, to_rgb
+from wangp_cli.media.clip import Frames, as_uint8, single_frames, to_rgb
 from wangp_cli.media.read_video import stream_video
+from wangp_cli.media.tensors import from_batch, to_batch
 from wangp_cli.media.write import write_video
 from wangp_cli.motion.interpolate import Motion
 
@@ -119,7 +120,7 @@ class Score:
 
     def add(self, make: Make, triple: Triple) -> None:
         """Make the middle frame, and hold it against the true one."""
-        first, second = _picture(triple.first), _picture(triple.second)
+        first, second = to_batch(triple.first), to_batch(triple.second)
         began = time.process_time()
         with torch.inference_mode():
             made = make(first, second)
@@ -150,12 +151,8 @@ def compare(name: str, found: Iterable[Triple], methods: dict[str, Make], rows: 
     return scores
 
 
-def _picture(frame: Frames) -> Tensor:
-    return torch.from_numpy(as_float(frame)).permute(0, 3, 1, 2)
-
-
 def _frames(picture: Tensor) -> Frames:
-    return as_uint8(picture.permute(0, 2, 3, 1).numpy())
+    return as_uint8(from_batch(picture))
 
 
 def _is_met(name: str, scores: dict[str, Score]) -> bool:

@@ -7,7 +7,6 @@ from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -18,8 +17,9 @@ from wangp_cli.matting.guided_filter import guided_filter
 from wangp_cli.matting.key_masks import check_key_masks
 from wangp_cli.matting.matter import Alpha, Mask
 from wangp_cli.matting.propagate import CONTRAST, EPSILON, RADIUS, Estimate, Propagation
-from wangp_cli.media.clip import Frames, as_float, single_frames
+from wangp_cli.media.clip import Frames, single_frames
 from wangp_cli.media.spool import Spool, write_spool
+from wangp_cli.media.tensors import from_batch, to_batch
 
 LARGEST_SHORTER_SIDE = 256
 """Pixels; larger frames are followed at this size, and the edges of alpha are found in the full frames."""
@@ -110,7 +110,7 @@ class ClassicMatter:
 
     def _small(self, frame: Frames) -> Tensor:
         """A frame or mask as `[1, C, h, w]` at the size at which objects are followed."""
-        pixels = torch.from_numpy(np.ascontiguousarray(as_float(frame))).to(self._device).permute(0, 3, 1, 2)
+        pixels = to_batch(frame, self._device)
         scale = self._max_size / min(pixels.shape[2:])
         if scale >= 1:
             return pixels
@@ -120,14 +120,12 @@ class ClassicMatter:
         """Alpha at the size of the frame, float32 `[1, H, W, 1]`."""
         size = frame.shape[1:3]
         if alpha.shape[2:] != size:
-            guide = torch.from_numpy(np.ascontiguousarray(as_float(frame))).to(self._device)
-            rough = guided_filter(guide.permute(0, 3, 1, 2), alpha, RADIUS, EPSILON)
+            rough = guided_filter(to_batch(frame, self._device), alpha, RADIUS, EPSILON)
             edge = (0.5 + CONTRAST * (rough - 0.5)).clamp(0, 1)
             alpha = torch.where(
                 _band(alpha, size), edge, functional.interpolate(alpha, size, mode="bilinear")
             )
-        finished: Alpha = alpha.permute(0, 2, 3, 1).cpu().numpy()
-        return finished
+        return from_batch(alpha)
 
 
 def _exactly(clip: Iterator[Frames], count: int, key: int) -> Iterator[Frames]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from wangp_cli.media.clip import Frames, as_float
+from wangp_cli.media.tensors import from_batch, to_batch
 from wangp_cli.motion.flow import blur, flows_between, reliability, warp
 
 _FULL_SIDE = 64
@@ -53,11 +54,11 @@ class ClassicInterpolator:
             yield from (as_float(first) for _ in times)
             return
         with torch.inference_mode():
-            motion = Motion(_pictures(first), _pictures(second), self.scale)
+            motion = Motion(to_batch(first), to_batch(second), self.scale)
         for time in times:
             with torch.inference_mode():
                 picture = motion.at(time)
-            yield picture.permute(0, 2, 3, 1).contiguous().numpy()
+            yield from_batch(picture)
 
 
 class Motion:
@@ -110,10 +111,6 @@ class Motion:
         longest = longest * (self.first.shape[3] / first.shape[3])
         difference = blur((first - second).abs().mean(dim=1, keepdim=True), 1.5)
         return _ramp(longest, *_SHORT_PIXELS) * _ramp(difference, *_SIMILAR)
-
-
-def _pictures(frames: Frames) -> Tensor:
-    return torch.from_numpy(as_float(frames)).permute(0, 3, 1, 2)
 
 
 def _smaller(picture: Tensor, scale: float | None) -> Tensor:

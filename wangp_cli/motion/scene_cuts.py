@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from wangp_cli.media.clip import Frames, as_float
+from wangp_cli.media.clip import Frames
+from wangp_cli.media.tensors import to_batch
 
 CUT = 0.2
 """Similarity below which two frames are of different scenes."""
@@ -43,8 +44,7 @@ def similarity(first: Frames, second: Frames) -> float:
 
 def _small(frame: Frames) -> Tensor:
     """`[1, 1, 3, 32, 32]`."""
-    picture = torch.from_numpy(as_float(frame)).permute(0, 3, 1, 2)
-    return functional.interpolate(picture, size=(_SIDE, _SIDE), mode="bilinear")[:, None]
+    return functional.interpolate(to_batch(frame), size=(_SIDE, _SIDE), mode="bilinear")[:, None]
 
 
 def _blur(volumes: Tensor) -> Tensor:

@@ -131,11 +131,11 @@ def _flow(
 def _classic_flow(first: Frames, second: Frames) -> NDArray[np.float32]:
     import torch
 
+    from wangp_cli.media.tensors import from_batch, to_batch
     from wangp_cli.motion.flow import flow_between
 
     with torch.inference_mode():
-        pair = [torch.from_numpy(as_float(frame)).permute(2, 0, 1)[None] for frame in (first, second)]
-        flow: NDArray[np.float32] = flow_between(*pair)[0].permute(1, 2, 0).numpy()
+        flow: NDArray[np.float32] = from_batch(flow_between(to_batch(first[None]), to_batch(second[None])))[0]
     return flow
 
 

@@ -13,6 +13,7 @@ from wangp_cli.errors import ModelError
 from wangp_cli.finishing.tiles import enlarge_in_tiles
 from wangp_cli.media.clip import Frames, as_float, to_rgb
 from wangp_cli.media.resize import fit
+from wangp_cli.media.tensors import from_batch, to_batch
 from wangp_cli.networks.esrgan.compact import SRVGGNetCompact, compact_sizes
 from wangp_cli.networks.esrgan.layouts import EsrganNetwork, canonical_names, network_of
 from wangp_cli.networks.esrgan.rrdbnet import RRDBNet, rrdb_sizes
@@ -59,12 +60,9 @@ class EsrganUpscaler:
 
     def _enlarged(self, frame: NDArray[np.float32]) -> NDArray[np.float32]:
         weight = next(self._network.parameters())
-        pixels = torch.from_numpy(np.ascontiguousarray(frame)).permute(0, 3, 1, 2)
-        picture = pixels.to(weight.device, weight.dtype)
         with torch.inference_mode():
-            larger = self._in_tiles(picture).clamp(0, 1)
-        result: NDArray[np.float32] = larger.permute(0, 2, 3, 1).float().cpu().numpy()
-        return result
+            larger = self._in_tiles(to_batch(frame, weight.device).to(weight.dtype)).clamp(0, 1)
+        return from_batch(larger)
 
     def _in_tiles(self, picture: torch.Tensor) -> torch.Tensor:
         while True:

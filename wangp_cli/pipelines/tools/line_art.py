@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from wangp_cli.media.clip import Frames, as_float
+from wangp_cli.media.clip import Frames
+from wangp_cli.media.tensors import from_batch, to_batch
 from wangp_cli.networks.line_art import LineArt
 from wangp_cli.pipelines.tools.single_file import fill, open_single, other_network, plain_keys
 
@@ -54,9 +55,7 @@ class LineDrawer:
         height, width = frame.shape[1:3]
         weight = next(self._network.parameters())
         with torch.inference_mode():
-            pixels = torch.from_numpy(np.ascontiguousarray(as_float(frame))).permute(0, 3, 1, 2)
             padding = (0, -width % STRIDE, 0, -height % STRIDE)
-            padded = functional.pad(pixels, padding, mode="replicate")
-            drawn = self._network(padded.to(weight.device, weight.dtype))
-            lines: NDArray[np.float32] = drawn[:, 0, :height, :width].float().cpu().numpy()
-        return lines
+            padded = functional.pad(to_batch(frame, weight.device), padding, mode="replicate")
+            drawn = self._network(padded.to(weight.dtype))[:, :, :height, :width]
+        return from_batch(drawn)[..., 0]

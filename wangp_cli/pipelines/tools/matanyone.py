@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch.nn import functional
 
 from wangp_cli.errors import GenerationError, ModelError, RequestError
 from wangp_cli.matting.key_masks import check_key_masks
 from wangp_cli.matting.matter import Alpha, Mask
-from wangp_cli.media.clip import Frames, as_float, single_frames
+from wangp_cli.media.clip import Frames, single_frames
+from wangp_cli.media.tensors import from_batch, to_batch
 from wangp_cli.networks.matanyone.follow import Follower, FollowSettings
 from wangp_cli.networks.matanyone.network import MatAnyone
 from wangp_cli.pipelines.tools.single_file import fill, open_single, other_network, plain_keys
@@ -74,7 +74,7 @@ class MatAnyoneMatter:
     def _alpha(self, follower: Follower, frame: Frames, mask: Mask | None) -> Alpha:
         height, width = frame.shape[1:3]
         size = self._size(height, width)
-        image = _resize(self._tensor(as_float(frame)), size, "area")
+        image = _resize(self._tensor(frame), size, "area")
         with torch.autocast(image.device.type, getattr(torch, self._dtype), enabled=self._dtype != "float32"):
             if mask is None:
                 alpha = follower.step(image)
@@ -82,8 +82,7 @@ class MatAnyoneMatter:
                 alpha = follower.start(image, _resize(self._tensor(mask[None, :, :, None]), size, "nearest"))
         if not torch.isfinite(alpha).all():
             raise GenerationError("alpha is not finite", hint="--dtype float32, or other weights")
-        enlarged: Alpha = _resize(alpha, (height, width), "bilinear").permute(0, 2, 3, 1).cpu().numpy()
-        return enlarged
+        return from_batch(_resize(alpha, (height, width), "bilinear"))
 
     def _size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width that the network sees."""
@@ -94,7 +93,7 @@ class MatAnyoneMatter:
 
     def _tensor(self, values: Frames) -> torch.Tensor:
         device = next(self._network.parameters()).device
-        return torch.from_numpy(np.ascontiguousarray(values)).to(device).permute(0, 3, 1, 2)
+        return to_batch(values, device)
 
 
 def load(spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> MatAnyoneMatter:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from wangp_cli.errors import ModelError
-from wangp_cli.media.clip import Frames, as_float
+from wangp_cli.media.clip import Frames
+from wangp_cli.media.tensors import from_batch, to_batch
 from wangp_cli.networks.raft.network import MULTIPLE, Raft
 from wangp_cli.pipelines.tools.single_file import fill, open_single, other_network, plain_keys
 
@@ -53,7 +54,7 @@ class RaftFlow:
         Returns:
             float32 `[H, W, 2]`, pixels to the right and down.
         """
-        images = torch.stack([self._tensor(first), self._tensor(second)])
+        images = to_batch(np.stack([first, second]), next(self._network.parameters()).device)
         height, width = images.shape[2:]
         scale = min(math.sqrt(MOST_PIXELS / (height * width)), 1)
         if scale < 1:
@@ -63,8 +64,8 @@ class RaftFlow:
         if scale < 1:
             factors = flow.new_tensor([width / flow.shape[3], height / flow.shape[2]])
             flow = functional.interpolate(flow, (height, width), mode="bilinear") * factors[:, None, None]
-        result: NDArray[np.float32] = flow[0].permute(1, 2, 0).cpu().numpy()
-        return result
+        vectors: NDArray[np.float32] = from_batch(flow)[0]
+        return vectors
 
     def _flow(self, images_23HW: torch.Tensor) -> torch.Tensor:  # noqa: N803 - axes
         height, width = images_23HW.shape[2:]
@@ -75,10 +76,6 @@ class RaftFlow:
         with torch.inference_mode():
             flow: torch.Tensor = self._network(padded[:1], padded[1:], ITERATIONS)
         return flow[:, :, top : top + height, left : left + width]
-
-    def _tensor(self, frame: Frames) -> torch.Tensor:
-        device = next(self._network.parameters()).device
-        return torch.from_numpy(np.ascontiguousarray(as_float(frame))).to(device).permute(2, 0, 1)
 
 
 def load(spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> RaftFlow:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
 import torch
 from torch import nn
 
 from wangp_cli.errors import ModelError
-from wangp_cli.media.clip import Frames, as_float
+from wangp_cli.media.clip import Frames
+from wangp_cli.media.tensors import from_batch, to_batch
 from wangp_cli.networks.rife.ifnet_v3 import IFNetV3
 from wangp_cli.networks.rife.ifnet_v4 import IFNetV4, Sizes
 from wangp_cli.pipelines.checkpoints.files import WeightFile
@@ -57,18 +57,15 @@ class Rife(ABC):
 
     def between(self, first: Frames, second: Frames, times: Sequence[float]) -> Iterator[Frames]:
         """The frames at the given times; see `Interpolator`."""
-        for frame in self._between(self._tensor(first), self._tensor(second), times):
-            yield frame.clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
+        device = next(self.network.parameters()).device
+        for frame in self._between(to_batch(first, device), to_batch(second, device), times):
+            yield from_batch(frame.clamp(0, 1))
 
     @abstractmethod
     def _between(
         self, first: torch.Tensor, second: torch.Tensor, times: Sequence[float]
     ) -> Iterator[torch.Tensor]:
         """Frames `[1, 3, H, W]` between two of them."""
-
-    def _tensor(self, frame: Frames) -> torch.Tensor:
-        device = next(self.network.parameters()).device
-        return torch.from_numpy(np.ascontiguousarray(as_float(frame))).permute(0, 3, 1, 2).to(device)
 
     def _run(self, *inputs: object) -> torch.Tensor:
         with torch.inference_mode():

@@ -15,7 +15,8 @@ from torch.nn import functional
 from wangp_cli.errors import ModelError
 from wangp_cli.matting.matter import Alpha, Mask, Matter
 from wangp_cli.matting.morphology import erode
-from wangp_cli.media.clip import Frames, as_float
+from wangp_cli.media.clip import Frames
+from wangp_cli.media.tensors import to_batch
 from wangp_cli.pipelines.checkpoints.pretrained import load_transformers_model, model_type
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def inputs(frame: NDArray[Any], known: NDArray[np.uint8], shape: tuple[int, int]
     Returns:
         float32 `[1, 4, height, width]`: RGB in [-1, 1] and the trimap in [0, 1].
     """
-    rgb = torch.from_numpy(as_float(frame)).permute(2, 0, 1)[None] * 2 - 1
+    rgb = to_batch(frame[None]) * 2 - 1
     hint = torch.from_numpy(known)[None, None].float() / 255
     if shape != known.shape:
         rgb = functional.interpolate(rgb, shape, mode="area")
