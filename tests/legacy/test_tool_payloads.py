@@ -10,8 +10,8 @@ import pytest
 from tests.support.payloads import line, task_of
 from wangp_cli.errors import RequestError
 from wangp_cli.legacy import translate
-from wangp_cli.tasks.render import Shape
 from wangp_cli.tasks.rife import Rife
+from wangp_cli.tasks.shape import Shape
 
 
 def frame(**values: Any) -> dict[str, Any]:

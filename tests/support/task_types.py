@@ -21,12 +21,12 @@ from wangp_cli.tasks import TASKS
 from wangp_cli.tasks.engines import EngineChoice, EngineName
 from wangp_cli.tasks.fields import Flag, Input
 from wangp_cli.tasks.generate import Generate
-from wangp_cli.tasks.render import Shape
 from wangp_cli.tasks.runtime import Runtime
+from wangp_cli.tasks.shape import ResultShape, Shape
 from wangp_cli.tasks.shot import Shot
 from wangp_cli.tasks.stages import RENDER_STAGES, Stage, StageShare
 from wangp_cli.tasks.task import Task
-from wangp_cli.tasks.tool import ResultShape, Tool
+from wangp_cli.tasks.tool import Tool
 from wangp_cli.workflows.tool_stream import input_audio, stream_frames, write_result
 
 

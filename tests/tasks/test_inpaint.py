@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from wangp_cli.errors import RequestError
 from wangp_cli.tasks.inpaint import Inpaint
-from wangp_cli.tasks.render import Shape
+from wangp_cli.tasks.shape import Shape
 
 
 def inpaint(**said: Any) -> Inpaint:

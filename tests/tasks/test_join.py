@@ -8,7 +8,7 @@ import pytest
 
 from wangp_cli.errors import RequestError
 from wangp_cli.tasks.join import Join
-from wangp_cli.tasks.render import Shape
+from wangp_cli.tasks.shape import Shape
 
 CLIPS = [Shape(832, 480, Fraction(16)), Shape(480, 832, Fraction(24))]
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from wangp_cli.errors import RequestError
 from wangp_cli.tasks.matanyone import Matanyone
-from wangp_cli.tasks.render import Shape
+from wangp_cli.tasks.shape import Shape
 
 VIDEO = Shape(64, 48, Fraction(16), 20)
 SHAPES = {"video": [VIDEO]}

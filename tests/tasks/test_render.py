@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from wangp_cli.tasks.generate import Generate
-from wangp_cli.tasks.render import Shape
+from wangp_cli.tasks.shape import Shape
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from wangp_cli.errors import RequestError
-from wangp_cli.tasks.render import Shape
 from wangp_cli.tasks.rife import Rife
+from wangp_cli.tasks.shape import Shape
 
 VIDEO = Shape(640, 480, Fraction(16), 81)
 IMAGES: dict[str, Any] = {"image_start": "a.png", "image_end": "b.png"}

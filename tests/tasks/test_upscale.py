@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from wangp_cli.errors import RequestError
-from wangp_cli.tasks.render import Shape
-from wangp_cli.tasks.tool import ResultShape
+from wangp_cli.tasks.shape import ResultShape, Shape
 from wangp_cli.tasks.upscale import Upscale
 
 VIDEO = Shape(101, 60, Fraction(24000, 1001), 30, alpha=True)

@@ -17,7 +17,7 @@ from wangp_cli.media.write import write_video
 from wangp_cli.models import ModelSpec, Source
 from wangp_cli.pipelines.base import Weights
 from wangp_cli.pipelines.tools import vitmatte
-from wangp_cli.pipelines.tools.sam.load import Segmenter
+from wangp_cli.pipelines.tools.sam.segmenter import Segmenter
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.outcome import Outcome

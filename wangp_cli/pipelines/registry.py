@@ -36,8 +36,8 @@ TOOLS: Mapping[str, str] = MappingProxyType(
         "raft": "wangp_cli.pipelines.tools.raft:load",
         "rife": "wangp_cli.pipelines.tools.rife:load",
         "rife3": "wangp_cli.pipelines.tools.rife:load",
-        "sam2": "wangp_cli.pipelines.tools.sam.load:load",
-        "sam3": "wangp_cli.pipelines.tools.sam.load:load",
+        "sam2": "wangp_cli.pipelines.tools.sam.segmenter:load",
+        "sam3": "wangp_cli.pipelines.tools.sam.segmenter:load",
         "vitmatte": "wangp_cli.pipelines.tools.vitmatte:load",
         "vitpose": "wangp_cli.pipelines.tools.vitpose:load",
     }

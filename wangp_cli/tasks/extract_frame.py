@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field
 from wangp_cli.errors import RequestError
 from wangp_cli.notices import Notice
 from wangp_cli.tasks.fields import MANY, NUMBER, Flag, Input
-from wangp_cli.tasks.render import Shape
+from wangp_cli.tasks.shape import Shape
 from wangp_cli.tasks.stages import StageShare
 from wangp_cli.tasks.task import ImageFormat
 from wangp_cli.tasks.tool import Processing

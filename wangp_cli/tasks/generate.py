@@ -20,7 +20,8 @@ from wangp_cli.tasks.control_pictures import GuideOptions
 from wangp_cli.tasks.engines import EngineChoice
 from wangp_cli.tasks.fields import MANY, MAX_FRAMES, Flag, frame_count
 from wangp_cli.tasks.planned import Intermediates, OverlapOptions, SeamOptions, intermediates_folder
-from wangp_cli.tasks.render import Render, Shape
+from wangp_cli.tasks.render import Render
+from wangp_cli.tasks.shape import Shape
 from wangp_cli.tasks.shot import Shot, shot_of
 from wangp_cli.tasks.task import MediaInputs
 

@@ -17,7 +17,7 @@ from wangp_cli.plan.model import JoinPlan
 from wangp_cli.tasks.fields import MANY, MAX_FRAMES, Flag, FrameCount, Input, Rate, Size, Spec, frame_count
 from wangp_cli.tasks.planned import Planned
 from wangp_cli.tasks.portions import check_plain_portion, frames_of
-from wangp_cli.tasks.render import Shape
+from wangp_cli.tasks.shape import Shape
 from wangp_cli.tasks.shot import MODELS
 
 

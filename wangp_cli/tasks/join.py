@@ -16,7 +16,7 @@ from wangp_cli.plan.join import Bridge, plan_join
 from wangp_cli.plan.model import JoinPlan, broadcast
 from wangp_cli.tasks.fields import MANY, Counts, Flag, Input, Rate, Size, Spec
 from wangp_cli.tasks.planned import Fit, OverlapOptions, Planned, Sound
-from wangp_cli.tasks.render import Shape
+from wangp_cli.tasks.shape import Shape
 
 DEFAULT_GAP = 53
 """New frames of a join: with the default context they fill 69 frames, one run of most models."""

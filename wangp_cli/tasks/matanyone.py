@@ -13,8 +13,8 @@ from wangp_cli.notices import Notice, unused_notices
 from wangp_cli.tasks.engines import AUTO, CLASSIC, EngineChoice, EngineName
 from wangp_cli.tasks.fields import Flag, Pixels, Size, Spec, size_of
 from wangp_cli.tasks.object_marks import ObjectMarks
-from wangp_cli.tasks.render import Shape
-from wangp_cli.tasks.tool import ResultShape, Tool
+from wangp_cli.tasks.shape import ResultShape, Shape
+from wangp_cli.tasks.tool import Tool
 
 UNREFINED = "none"
 ENGINES = EngineChoice("matting", ("matanyone", "sam2"), CLASSIC)

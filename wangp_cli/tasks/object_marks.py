@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from wangp_cli.errors import RequestError
 from wangp_cli.tasks.fields import MANY, NUMBER, Counts, Flag, Input, Spec
-from wangp_cli.tasks.render import Shape
+from wangp_cli.tasks.shape import Shape
 
 MOST_OBJECTS = 16
 

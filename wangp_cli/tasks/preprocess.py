@@ -14,9 +14,9 @@ from wangp_cli.tasks.control_pictures import ENGINES, READ_BY, PictureKind, Pict
 from wangp_cli.tasks.engines import AUTO, EngineChoice, EngineName
 from wangp_cli.tasks.fields import Flag, Input, Rate, Size, Spec, size_of
 from wangp_cli.tasks.planned import Fit
-from wangp_cli.tasks.render import Shape
+from wangp_cli.tasks.shape import ResultShape, Shape
 from wangp_cli.tasks.stages import StageShare
-from wangp_cli.tasks.tool import ResultShape, Tool
+from wangp_cli.tasks.tool import Tool
 
 PICTURE_STAGES = (
     StageShare("load", 5, "loading"),

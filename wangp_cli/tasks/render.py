@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field
 
@@ -16,29 +16,10 @@ from wangp_cli.tasks.fields import Flag, Spec
 from wangp_cli.tasks.finishing import Finishing
 from wangp_cli.tasks.loras import LoraOptions
 from wangp_cli.tasks.runtime import Runtime
+from wangp_cli.tasks.shape import Shape
 from wangp_cli.tasks.shot import Canvas, Sampling
 from wangp_cli.tasks.stages import RENDER_STAGES, StageShare
 from wangp_cli.tasks.task import Encoding, Task
-
-SAME_SHAPE = 0.02
-"""Largest relative difference of two equal aspect ratios: sizes are rounded to whole pixels."""
-
-
-class Shape(NamedTuple):
-    """Width and height of an input file in pixels, frames per second of a video, its frames, and alpha."""
-
-    width: int
-    height: int
-    fps: Fraction | None = None
-    frames: int = 1
-    alpha: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.width}x{self.height}"
-
-    def like(self, other: Shape) -> bool:
-        """Whether both have the same aspect ratio, within `SAME_SHAPE`."""
-        return abs(self.width * other.height / (self.height * other.width) - 1) <= SAME_SHAPE
 
 
 class ModelChoice(Spec):

@@ -15,8 +15,8 @@ from wangp_cli.notices import Notice, unused_notices
 from wangp_cli.tasks.engines import AUTO, EngineChoice, EngineName
 from wangp_cli.tasks.fields import Flag, FrameCount, Input, Rate, Size, Spec, frame_count, size_of
 from wangp_cli.tasks.finishing import INTERPOLATORS, MOST_FRAMES
-from wangp_cli.tasks.render import Shape
-from wangp_cli.tasks.tool import ResultShape, Tool
+from wangp_cli.tasks.shape import ResultShape, Shape
+from wangp_cli.tasks.tool import Tool
 
 IMAGES_RATE = Fraction(16)
 """Frames per second of a video made of two images."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from wangp_cli.notices import Notice
-from wangp_cli.tasks.fields import Pixels
-from wangp_cli.tasks.render import Shape
 from wangp_cli.tasks.runtime import Compute
+from wangp_cli.tasks.shape import ResultShape, Shape
 from wangp_cli.tasks.stages import StageShare
 from wangp_cli.tasks.task import Encoding, Task
 
@@ -19,22 +17,6 @@ TOOL_STAGES = (
     StageShare("write", 5, "writing"),
 )
 """Frames are read, processed and encoded as a stream, so that `process` takes nearly all of the time."""
-
-
-class ResultShape(NamedTuple):
-    """The result that a tool makes.
-
-    Args:
-        size: width and height in pixels.
-        frames: their number.
-        fps: frames per second; None if the result is an image.
-        alpha: it has an alpha channel, which its codec must hold.
-    """
-
-    size: Pixels
-    frames: int = 1
-    fps: Fraction | None = None
-    alpha: bool = False
 
 
 class Processing(Task):

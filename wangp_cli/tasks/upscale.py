@@ -14,8 +14,8 @@ from wangp_cli.notices import Notice, unused_notices
 from wangp_cli.tasks.engines import AUTO, EngineChoice, EngineName
 from wangp_cli.tasks.fields import FINITE, MAX_SEED, Flag, Input, Size, Spec, size_of
 from wangp_cli.tasks.finishing import UPSCALERS, Factor, FrameFinishing, Upsampling
-from wangp_cli.tasks.render import Shape
-from wangp_cli.tasks.tool import ResultShape, Tool
+from wangp_cli.tasks.shape import ResultShape, Shape
+from wangp_cli.tasks.tool import Tool
 
 
 class UpscaleInputs(Spec):

@@ -11,7 +11,6 @@ from wangp_cli.matting.classic import ClassicMatter
 from wangp_cli.matting.composite import GREEN_SCREEN, over_colour, together, with_alpha
 from wangp_cli.matting.matter import Alpha, Matter
 from wangp_cli.media.clip import Audio, Frames, as_type, single_frames, to_rgb
-from wangp_cli.media.read_audio import audio_of_frames
 from wangp_cli.media.resize import fit
 from wangp_cli.pipelines.memory.placement import choose_device
 from wangp_cli.runtime.job import ToolJob
@@ -21,7 +20,7 @@ from wangp_cli.tasks.stages import Stage
 from wangp_cli.workflows.matte_files import FrameFile, matte_file, rgba_files
 from wangp_cli.workflows.object_masks import object_masks
 from wangp_cli.workflows.result import ResultWriter
-from wangp_cli.workflows.tool_stream import report_frames, stream_frames
+from wangp_cli.workflows.tool_stream import input_audio, report_frames, stream_frames
 
 
 def run(job: ToolJob) -> Iterator[Stage]:
@@ -137,7 +136,6 @@ def _frames(job: ToolJob, task: Matanyone) -> Iterator[Frames]:
 
 def _audio(job: ToolJob, task: Matanyone) -> Audio | None:
     """The audio of the used frames."""
-    facts, frames = job.request.facts.of_file(task.video), job.request.shape.frames
-    if not task.audio or facts.fps is None or not facts.audio_codec:
+    if not task.audio:
         return None
-    return audio_of_frames(task.video, facts.fps, task.start_frame, frames)
+    return input_audio(job, task.video, start=task.start_frame, count=job.request.shape.frames)

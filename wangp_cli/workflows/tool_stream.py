@@ -34,12 +34,18 @@ def stream_frames(job: ToolJob, path: Path, *, start: int = 0, count: int | None
     yield from stream_video(path, start=start, count=count, whole=facts.damage is None)
 
 
-def input_audio(job: ToolJob, path: Path) -> Audio | None:
-    """The audio of an input video, exactly as long as its frames; None if it has none."""
+def input_audio(job: ToolJob, path: Path, *, start: int = 0, count: int | None = None) -> Audio | None:
+    """The audio of frames of an input video, exactly as long as they are; None if it has none.
+
+    Args:
+        job, path, start, count: as `stream_frames` takes them.
+    """
     facts = job.request.facts.of_file(path)
     if facts.fps is None or not facts.audio_codec:
         return None
-    return fit_frames(audio_of_frames(path, facts.fps, 0, facts.frames), facts.frames, facts.fps)
+    if count is None:
+        count = facts.frames - start
+    return fit_frames(audio_of_frames(path, facts.fps, start, count), count, facts.fps)
 
 
 def write_result(job: ToolJob, stream: Iterable[Frames], audio: Audio | None = None) -> None:

@@ -16,9 +16,9 @@ from torch.nn import functional
 
 from tests.support import tiny_sam
 from wangp_cli.errors import ModelError, RequestError
-from wangp_cli.pipelines.tools.sam.load import Segmenter
 from wangp_cli.pipelines.tools.sam.pixels import SAM2_COLOURS, SAM3_COLOURS, Preprocessing
 from wangp_cli.pipelines.tools.sam.prompts import Prompt
+from wangp_cli.pipelines.tools.sam.segmenter import Segmenter
 from wangp_cli.pipelines.tools.sam.text import without_duplicates
 
 HEIGHT, WIDTH = 48, 80

@@ -23,7 +23,7 @@ from wangp_cli.runtime.request.output_paths import (
 )
 from wangp_cli.tasks.extract_frame import ExtractFrame
 from wangp_cli.tasks.generate import Generate
-from wangp_cli.tasks.tool import ResultShape
+from wangp_cli.tasks.shape import ResultShape
 
 SIZE = (64, 32)
 

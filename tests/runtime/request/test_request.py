@@ -14,7 +14,7 @@ from wangp_cli.runtime.request.input_facts import InputFacts
 from wangp_cli.runtime.request.request import RenderRequest, ToolRequest
 from wangp_cli.tasks.generate import Generate
 from wangp_cli.tasks.matanyone import Matanyone
-from wangp_cli.tasks.tool import ResultShape
+from wangp_cli.tasks.shape import ResultShape
 from wangp_cli.value_layers import DEFAULT
 
 

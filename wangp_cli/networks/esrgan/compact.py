@@ -28,7 +28,7 @@ class CompactSizes:
     scale: int = 4
 
 
-class SRVGGNetCompact(nn.Module):  # type: ignore[misc] # torch has no types here
+class SRVGGNetCompact(nn.Module):
     """Makes pictures larger: convolutions at the size of the input, whose last one holds all new pixels.
 
     Source: the SRVGGNetCompact of Real-ESRGAN (Wang et al. 2021, arXiv:2107.10833). Its parts have the names

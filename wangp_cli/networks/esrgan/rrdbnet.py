@@ -43,7 +43,7 @@ class RRDBSizes:
         return int(2**self.doublings // self.unshuffle)
 
 
-class RRDBNet(nn.Module):  # type: ignore[misc] # torch has no types here
+class RRDBNet(nn.Module):
     """Makes pictures 1, 2, 4 or 8 times as wide and high.
 
     Source: Wang et al. 2018, ESRGAN, arXiv:1809.00219; pixel unshuffle as in Wang et al. 2021,
@@ -86,7 +86,7 @@ class RRDBNet(nn.Module):  # type: ignore[misc] # torch has no types here
         return larger[:, :, :height, :width]
 
 
-class _Block(nn.Module):  # type: ignore[misc] # torch has no types here
+class _Block(nn.Module):
     def __init__(self, features: int, growth: int) -> None:
         super().__init__()
         for number in range(1, _DENSE_BLOCKS + 1):
@@ -97,7 +97,7 @@ class _Block(nn.Module):  # type: ignore[misc] # torch has no types here
         return changed * _RESIDUAL + x_BCHW
 
 
-class _DenseBlock(nn.Module):  # type: ignore[misc] # torch has no types here
+class _DenseBlock(nn.Module):
     """Convolutions of which each sees what all before it made."""
 
     def __init__(self, features: int, growth: int) -> None:

@@ -12,7 +12,7 @@ _WIDTHS = (64, 128, 256)
 _BLOCKS = 3
 
 
-class LineArt(nn.Module):  # type: ignore[misc] # torch has no types here
+class LineArt(nn.Module):
     """Lines of pictures.
 
     Source: Chan, Durand and Isola 2022, Learning to generate line drawings that convey geometry and
@@ -49,7 +49,7 @@ class LineArt(nn.Module):  # type: ignore[misc] # torch has no types here
         return lines_B1HW
 
 
-class _Residual(nn.Module):  # type: ignore[misc] # torch has no types here
+class _Residual(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.conv_block = nn.Sequential(

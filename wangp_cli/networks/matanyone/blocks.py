@@ -1,4 +1,3 @@
-# mypy: allow-subclassing-any
 """Blocks that several parts of MatAnyone share."""
 
 # B batch, C channels, H height, W width, D channels of a feature

@@ -1,4 +1,3 @@
-# mypy: allow-subclassing-any
 """The decoder of MatAnyone, from the coarsest map to alpha at full resolution."""
 
 # B batch, C channels, H height, W width

@@ -1,4 +1,3 @@
-# mypy: allow-subclassing-any
 """Encoders of MatAnyone: of frames, of masks, and of the keys of the memory."""
 
 # B batch, C channels, H height, W width, D channels of a feature; maps are at stride 16 unless named

@@ -1,4 +1,3 @@
-# mypy: allow-subclassing-any
 """The network of MatAnyone: one step of matting in the parts that inference combines.
 
 MatAnyone and MatAnyone 2 are files of this one network, for one object at a time.

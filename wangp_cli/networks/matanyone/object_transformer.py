@@ -1,4 +1,3 @@
-# mypy: allow-subclassing-any
 """Object queries of MatAnyone: what the object looks like as a whole."""
 
 # B batch, D channels, H height, W width, N pixels of a map, Q queries, S summaries (one for each query)

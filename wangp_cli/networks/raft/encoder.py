@@ -1,4 +1,3 @@
-# mypy: allow-subclassing-any
 """The encoders of RAFT: of the features that are matched, and of the context of the first frame."""
 
 # B batch, C channels, H height, W width

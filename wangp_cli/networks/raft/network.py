@@ -1,4 +1,3 @@
-# mypy: allow-subclassing-any
 """The network of RAFT, in its large version.
 
 Source: Teed and Deng 2020, arXiv:2003.12039; the reference code is BSD-3-Clause.

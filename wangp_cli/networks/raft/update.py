@@ -1,4 +1,3 @@
-# mypy: allow-subclassing-any
 """One refinement of the flow by RAFT."""
 
 # B batch, C channels, H height, W width

@@ -19,7 +19,7 @@ MULTIPLE = 32
 """Sides of frames are padded to multiples of it, at scale 1."""
 
 
-class IFNetV3(nn.Module):  # type: ignore[misc] # torch has no types here
+class IFNetV3(nn.Module):
     """Gives the frame in the middle between two frames.
 
     Its state dict has the keys and shapes of the published file. `block_tea` is part of it, but only training
@@ -69,7 +69,7 @@ def _swapped(flow_B4HW: torch.Tensor) -> torch.Tensor:
     return torch.cat((flow_B4HW[:, 2:], flow_B4HW[:, :2]), dim=1)
 
 
-class _Block(nn.Module):  # type: ignore[misc] # torch has no types here
+class _Block(nn.Module):
     """A change of the flow and of the mask, from a reduced picture."""
 
     def __init__(self, channels: int) -> None:

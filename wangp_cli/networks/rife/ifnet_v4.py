@@ -34,7 +34,7 @@ class Sizes:
     head: int = 4
 
 
-class IFNetV4(nn.Module):  # type: ignore[misc] # torch has no types here
+class IFNetV4(nn.Module):
     """Gives the frame at any time between two frames.
 
     Its state dict has the keys and shapes of the published files, without those of training.
@@ -88,7 +88,7 @@ class IFNetV4(nn.Module):  # type: ignore[misc] # torch has no types here
         return blended[:, :, :height, :width]
 
 
-class _Head(nn.Module):  # type: ignore[misc] # torch has no types here
+class _Head(nn.Module):
     """Features of a frame at its full size."""
 
     def __init__(self, channels: int) -> None:
@@ -107,7 +107,7 @@ class _Head(nn.Module):  # type: ignore[misc] # torch has no types here
         return features
 
 
-class _Block(nn.Module):  # type: ignore[misc] # torch has no types here
+class _Block(nn.Module):
     """A change of the flow, the mask and the features for the next block, from a reduced picture."""
 
     def __init__(self, channels: int, width: int) -> None:
@@ -133,7 +133,7 @@ class _Block(nn.Module):  # type: ignore[misc] # torch has no types here
         return found[:, :4].float() * reduction, found[:, 4:5], found[:, 5:]
 
 
-class _ResidualConvolution(nn.Module):  # type: ignore[misc] # torch has no types here
+class _ResidualConvolution(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(width, width, 3, 1, 1)

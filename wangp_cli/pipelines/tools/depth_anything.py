@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 KIND = "depth_anything"
 
 
-def load(_spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> DepthAnything:
+def load(spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> DepthAnything:
     """Load a network and how it wants its pictures.
 
     Raises:

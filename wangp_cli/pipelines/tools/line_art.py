@@ -25,7 +25,7 @@ STRIDE = 4
 """Sides of pictures are multiples of it."""
 
 
-def load(_spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> LineDrawer:
+def load(spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> LineDrawer:
     """Load the published file, or a conversion of it to safetensors.
 
     Raises:

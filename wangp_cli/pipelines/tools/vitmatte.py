@@ -35,7 +35,7 @@ MOST_PIXELS = 1920 * 1088
 """Larger frames are reduced to so many: the memory of its attention grows with the square of their number."""
 
 
-def load(_spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> Refiner:
+def load(spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> Refiner:
     """The loader of the architecture `vitmatte`.
 
     Raises:

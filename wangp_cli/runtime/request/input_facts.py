@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wangp_cli.notices import Notice
 from wangp_cli.plan.timeline import ClipLength
-from wangp_cli.tasks.render import Shape
+from wangp_cli.tasks.shape import Shape
 
 if TYPE_CHECKING:
     from fractions import Fraction

@@ -22,8 +22,9 @@ from wangp_cli.runtime.request.check_codec import check_codec
 from wangp_cli.runtime.request.existing_files import check_folder_free, check_free, check_sidecar
 from wangp_cli.tasks.fields import Pixels, size_of
 from wangp_cli.tasks.render import Render
+from wangp_cli.tasks.shape import ResultShape
 from wangp_cli.tasks.task import Task
-from wangp_cli.tasks.tool import Processing, ResultShape, Tool
+from wangp_cli.tasks.tool import Processing, Tool
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -86,12 +87,10 @@ def plan_tool_outputs(
         writable: folders known to be writable; those that are checked here are added.
         partial: an input is damaged, so that the result ends there and takes a name of its own.
     """
-    is_image = shape.fps is None
-    alpha = shape.alpha
-    suffixes = _image_suffixes(task, alpha=alpha) if is_image else _video_suffixes(task, alpha=alpha)
-    paths = _result_paths(task, suffixes, writable, {"frames": shape.frames})
+    suffixes_of = _image_suffixes if shape.fps is None else _video_suffixes
+    paths = _result_paths(task, suffixes_of(task, alpha=shape.alpha), writable, {"frames": shape.frames})
     if shape.fps is not None:
-        check_codec(task, shape.size, paths[0].suffix, rate=shape.fps, alpha=alpha)
+        check_codec(task, shape.size, paths[0].suffix, rate=shape.fps, alpha=shape.alpha)
     if partial:
         paths = _partial_names(paths)
     _check_all_free(task, paths)

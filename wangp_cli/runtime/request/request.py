@@ -15,8 +15,9 @@ from wangp_cli.runtime.weights.locate import locate
 from wangp_cli.tasks.fields import Pixels
 from wangp_cli.tasks.render import Render
 from wangp_cli.tasks.runtime import Runtime
+from wangp_cli.tasks.shape import ResultShape
 from wangp_cli.tasks.task import Task
-from wangp_cli.tasks.tool import Processing, ResultShape, Tool
+from wangp_cli.tasks.tool import Processing, Tool
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""Load SAM 2 or SAM 3 from a folder in the layout of transformers."""
+"""SAM 2 or SAM 3 from a folder in the layout of transformers: masks of objects that are marked or named."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SAM2, SAM3 = "sam2_video", "sam3_video"
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json")
 
 
-def load(_spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> Segmenter:
+def load(spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> Segmenter:
     """The loader of the architectures `sam2` and `sam3`.
 
     Raises:
