@@ -26,7 +26,7 @@ def settings_of(task: PictureOptions) -> PictureSettings:
     return PictureSettings(**{field: getattr(task, field) for field in PictureOptions.model_fields})
 
 
-def report_frames(job: Job, stage: Stage, pieces: Iterator[Frames], count: int) -> Iterator[Frames]:
+def report_consumed(job: Job, stage: Stage, pieces: Iterator[Frames], count: int) -> Iterator[Frames]:
     """The frames of a clip one by one, each reported as progress of a stage when the next is asked for.
 
     Args:
@@ -72,7 +72,7 @@ class GuidePictures:
         spool = MapSpool(folder, np.uint8)
         pieces = control_pictures(
             task.guide_kind,
-            report_frames(job, "encode", self._frames(), self._count),
+            report_consumed(job, "encode", self._frames(), self._count),
             settings_of(task),
             job.engine("guide_engine"),
             folder,

@@ -11,7 +11,7 @@ from wangp_cli.preprocess.kinds import control_pictures, needs_whole_clip
 from wangp_cli.runtime.job import ToolJob
 from wangp_cli.tasks.preprocess import Preprocess
 from wangp_cli.tasks.stages import Stage
-from wangp_cli.workflows.control_pictures import report_frames, settings_of
+from wangp_cli.workflows.control_pictures import report_consumed, settings_of
 from wangp_cli.workflows.source_video import clip_frames
 from wangp_cli.workflows.tool_stream import input_audio, stream_frames, write_result
 
@@ -29,7 +29,7 @@ def run(job: ToolJob) -> Iterator[Stage]:
     yield "process"
     frames, settings = _frames(job, task.input), settings_of(task)
     if needs_whole_clip(task.kind, settings):
-        frames = report_frames(job, "analyse", frames, job.request.shape.frames)
+        frames = report_consumed(job, "analyse", frames, job.request.shape.frames)
     pictures = control_pictures(task.kind, frames, settings, network, job.session.scratch.folder())
     write_result(job, pictures, input_audio(job, task.input))
 
