@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from typing import Any, Protocol
 
 import numpy as np
 
 from wangp_cli.matting.classic import ClassicMatter
 from wangp_cli.matting.composite import GREEN_SCREEN, over_colour, together, with_alpha
-from wangp_cli.matting.matter import Alpha, Matter
+from wangp_cli.matting.matter import Alpha, Mask, Matter
 from wangp_cli.media.clip import Audio, Frames, as_type, single_frames, to_rgb
 from wangp_cli.media.resize import fit
 from wangp_cli.pipelines.memory.placement import choose_device
@@ -35,6 +36,7 @@ def run(job: ToolJob) -> Iterator[Stage]:
     masks = object_masks(job, task)
     steps = _Steps(job)
     matter = _matter(job, task, steps)
+    refiner = None if task.refiner == UNREFINED else job.tool("refiner")
     yield "process"
     mattes = [matter.mattes(_frames(job, task), of_object) for of_object in masks]
     [path] = job.request.outputs
@@ -44,7 +46,7 @@ def run(job: ToolJob) -> Iterator[Stage]:
         # The last that is entered is left, and so published, first.
         archive = stack.enter_context(rgba_files(job, path))
         files = [stack.enter_context(matte_file(job, one)) for one in reversed(paths)][::-1]
-        shown = _shown(job, mattes, files, archive, steps)
+        shown = _shown(job, mattes, refiner, files, archive, steps)
         writer = ResultWriter(job=job, index=0, path=path, role="mask_foreground")
         if job.request.shape.fps is None:
             writer.write_image(np.concatenate(list(report_frames(job, shown))))
@@ -66,6 +68,7 @@ class _Steps:
 def _shown(
     job: ToolJob,
     mattes: Sequence[Iterable[Alpha]],
+    refiner: _Refiner | None,
     files: Sequence[FrameFile],
     archive: FrameFile | None,
     steps: _Steps,
@@ -75,6 +78,7 @@ def _shown(
     Args:
         job: of the task.
         mattes: of each object.
+        refiner: of their edges; it has each frame here, where none waits for an engine that looks ahead.
         files: for the matte of all objects, then for those of each, which may be missing.
         archive: for RGBA frames.
         steps: counts the frames.
@@ -83,7 +87,7 @@ def _shown(
     assert isinstance(task, Matanyone)
     of_objects = [single_frames(matte) for matte in mattes]
     for frame in single_frames(_frames(job, task)):
-        alphas = [next(of_object) for of_object in of_objects]
+        alphas = [_refined(refiner, frame, next(of_object)) for of_object in of_objects]
         alphas = [together(alphas), *alphas]
         if task.matting == "background":
             alphas = [1 - alpha for alpha in alphas]
@@ -108,23 +112,30 @@ def _composed(task: Matanyone, frame: Frames, alpha: Alpha) -> Frames:
 
 def _matter(job: ToolJob, task: Matanyone, steps: _Steps) -> Matter:
     """The engine, with its settings."""
-    matter: Matter
     if task.engine == CLASSIC:
         device, _ = choose_device(task)
         folder = job.session.scratch.folder()
-        matter = ClassicMatter(device, work_dir=folder, max_size=task.max_size, check=steps.check)
-    else:
-        network = job.tool("engine")
-        if job.request.models["engine"].architecture == "matanyone":
-            from wangp_cli.networks.matanyone.follow import FollowSettings
+        return ClassicMatter(device, work_dir=folder, max_size=task.max_size, check=steps.check)
+    network: Any = job.tool("engine")
+    if job.request.models["engine"].architecture == "matanyone":
+        from wangp_cli.networks.matanyone.follow import FollowSettings
 
-            network = network.with_settings(FollowSettings(warmup=task.warmup_frames), task.max_size)
-        matter = network
-    if task.refiner != UNREFINED:
-        from wangp_cli.pipelines.tools.vitmatte import RefinedMatter
-
-        matter = RefinedMatter(matter, job.tool("refiner"))
+        network = network.with_settings(FollowSettings(warmup=task.warmup_frames), task.max_size)
+    matter: Matter = network
     return matter
+
+
+class _Refiner(Protocol):
+    """A model that refines edges, such as ViTMatte."""
+
+    def refine(self, frame: Frames, alpha: Mask, /) -> Mask:
+        """Alpha `[H, W]` of a frame `[H, W, 3]`, refined."""
+        ...
+
+
+def _refined(refiner: _Refiner | None, frame: Frames, alpha: Alpha) -> Alpha:
+    """The alpha of one frame with refined edges; as it is without a refiner."""
+    return alpha if refiner is None else refiner.refine(frame[0], alpha[0, :, :, 0])[None, :, :, None]
 
 
 def _frames(job: ToolJob, task: Matanyone) -> Iterator[Frames]:

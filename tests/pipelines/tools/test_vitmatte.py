@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +10,12 @@ import torch
 from transformers.models.vitmatte.image_processing_pil_vitmatte import VitMatteImageProcessorPil
 
 from wangp_cli.errors import ModelError
-from wangp_cli.matting.matter import Alpha, Mask
+from wangp_cli.matting.matter import Mask
 from wangp_cli.media.clip import Frames
 from wangp_cli.models import ModelSpec, Source
 from wangp_cli.pipelines.base import Weights
 from wangp_cli.pipelines.tools import vitmatte
-from wangp_cli.pipelines.tools.vitmatte import RefinedMatter, Refiner, inputs, padded, trimap
+from wangp_cli.pipelines.tools.vitmatte import Refiner, inputs, padded, trimap
 
 HEIGHT, WIDTH = 72, 100
 SPEC = ModelSpec(name="tiny", title="Tiny", kind="matting", architecture="vitmatte", source=Source())
@@ -96,19 +95,6 @@ def test_a_frame_of_too_many_pixels_is_refined_at_a_smaller_size(
 def test_a_frame_without_an_edge_stays_certain(refiner: Refiner, frames: Frames) -> None:
     assert not refiner.refine(frames[0], np.zeros((HEIGHT, WIDTH), np.float32)).any()
     assert refiner.refine(frames[0], np.ones((HEIGHT, WIDTH), np.float32)).all()
-
-
-def test_a_matter_is_refined_frame_by_frame(refiner: Refiner, frames: Frames) -> None:
-    class Growing:
-        """Discs that grow from the key mask on; it reads two frames ahead and gives several at once."""
-
-        def mattes(self, frames: Iterable[Frames], key_masks: Mapping[int, Mask]) -> Iterator[Alpha]:
-            discs = [disc(10 + 5 * number) for number in range(1, sum(map(len, frames)))]
-            yield np.stack([key_masks[0], *discs])[..., None]
-
-    got = list(RefinedMatter(Growing(), refiner).mattes([frames[:1], frames[1:]], {0: disc(10)}))
-    expected = [refiner.refine(frame, disc(10 + 5 * number)) for number, frame in enumerate(frames)]
-    np.testing.assert_array_equal(np.concatenate(got)[..., 0], np.stack(expected))
 
 
 def test_a_folder_of_another_model_is_named(tmp_path: Path) -> None:

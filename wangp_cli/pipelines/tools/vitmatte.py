@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +11,8 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from wangp_cli.errors import ModelError
-from wangp_cli.matting.matter import Alpha, Mask, Matter
+from wangp_cli.matting.matter import Mask
 from wangp_cli.matting.morphology import erode
-from wangp_cli.media.clip import Frames
 from wangp_cli.media.tensors import to_batch
 from wangp_cli.pipelines.checkpoints.pretrained import load_transformers_model, model_type
 
@@ -88,26 +85,6 @@ class Refiner:
             found = whole[0, 0].cpu().numpy()
         certain[unknown] = found[unknown]
         return certain
-
-
-class RefinedMatter:
-    """A `Matter` whose alpha is refined, frame by frame."""
-
-    def __init__(self, matter: Matter, refiner: Refiner) -> None:
-        self._matter, self._refiner = matter, refiner
-
-    def mattes(self, frames: Iterable[Frames], key_masks: Mapping[int, Mask]) -> Iterator[Alpha]:
-        """Alpha of every frame; see `Matter`."""
-        waiting: deque[NDArray[Any]] = deque()
-
-        def remembered() -> Iterator[Frames]:
-            for piece in frames:
-                waiting.extend(piece)
-                yield piece
-
-        for alphas in self._matter.mattes(remembered(), key_masks):
-            for alpha in alphas[..., 0]:
-                yield self._refiner.refine(waiting.popleft(), alpha)[None, :, :, None]
 
 
 def trimap(alpha: Mask, band: int) -> NDArray[np.uint8]:
