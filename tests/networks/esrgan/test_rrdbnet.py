@@ -33,6 +33,18 @@ def test_pictures_of_any_size_become_larger_by_its_scale(sizes: RRDBSizes) -> No
     assert not torch.equal(made, random_rrdb(sizes)(picture * 0.9))
 
 
+def test_blocks_add_a_fifth_of_what_they_make() -> None:
+    block = random_rrdb(TINY).body[0]
+    for weight in block.parameters():
+        weight.data.zero_()
+    ones = torch.ones(1, TINY.features, 4, 4)
+    assert torch.allclose(block(ones), torch.full_like(ones, 1.2))
+    # Below 0 a convolution has a slope of a fifth.
+    block.rdb1.conv1.bias.data.fill_(-1)
+    block.rdb1.conv5.weight.data[:, TINY.features, 1, 1] = 1
+    assert torch.allclose(block(ones), torch.full_like(ones, 1 + 0.2 * (1 - 0.2 * 0.2)))
+
+
 @pytest.mark.parametrize("sizes", SIZES, ids=lambda sizes: f"x{sizes.scale}")
 def test_its_sizes_are_told_by_the_shapes(sizes: RRDBSizes) -> None:
     shapes = {name: tuple(value.shape) for name, value in random_rrdb(sizes).state_dict().items()}

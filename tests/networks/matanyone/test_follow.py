@@ -1,4 +1,5 @@
 import gc
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -46,6 +47,21 @@ def test_every_setting_changes_alpha_from_the_frame_where_it_matters(
     changed = follow(replace(SETTINGS, **{name: value}))
     assert torch.equal(changed[:same], usual[:same])
     assert not torch.equal(changed[same], usual[same])
+
+
+@pytest.mark.parametrize("bias", [-100.0, 100.0])
+def test_the_memory_is_read_where_the_object_changed_alone(bias: float) -> None:
+    network = deepcopy(random_matanyone())
+    change = network.temp_sparity
+    change.bn2.weight.zero_()
+    change.bn2.bias.fill_(1)
+    change.conv3x3_out.weight.fill_(bias)
+    alphas = []
+    for top_k in (1, 30):
+        follower = Follower(network, replace(SETTINGS, top_k=top_k))
+        follower.start(FRAMES[0], mask())
+        alphas.append(follower.step(FRAMES[1]))
+    assert torch.equal(*alphas) is (bias < 0)
 
 
 def test_another_mask_gives_another_alpha(usual: Tensor) -> None:
