@@ -98,6 +98,16 @@ def test_what_a_codec_cannot_write_is_refused(tmp_path: Path, values: dict[str, 
     assert caught.value.field == field
 
 
+@pytest.mark.parametrize(("alpha", "able"), [(False, "h264-444"), (True, "prores4444")])
+def test_a_codec_for_odd_sizes_is_told_that_has_alpha_where_it_must(
+    tmp_path: Path, *, alpha: bool, able: str
+) -> None:
+    given = Invert(video=Path("a.mkv"), codec="vp9", output=tmp_path / "x.webm")
+    with pytest.raises(RequestError, match="takes even sizes, not 63x31") as caught:
+        plan_tool_outputs(given, ResultShape((63, 31), 5, Fraction(8), alpha), set())
+    assert caught.value.hint == f"--codec {able} or ffv1"
+
+
 def test_a_tool_has_the_suffix_that_it_declares(tmp_path: Path) -> None:
     paths = plan_plain_outputs(ExtractFrame(video=Path("clip.mkv"), output_dir=tmp_path), set())
     assert paths == [tmp_path / "clip_frame_0.png"]

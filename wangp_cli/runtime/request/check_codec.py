@@ -43,8 +43,9 @@ def check_codec(
         raise RequestError("size", f"{width}x{height} is too small, codec {codec.name} takes {least} or more")
     step_x, step_y = codec.block(codec.deep_pixels)
     if width % step_x or height % step_y:
+        able = "prores4444" if alpha else "h264-444"
         raise RequestError(
-            "codec", f"{codec.name} takes even sizes, not {width}x{height}", hint="--codec h264-444 or ffv1"
+            "codec", f"{codec.name} takes even sizes, not {width}x{height}", hint=f"--codec {able} or ffv1"
         )
     if task.crf is not None:
         if codec.crf is None:
