@@ -16,7 +16,7 @@ import torch
 
 from benchmarks.rows import Rows
 from tests.support.rife import randomize
-from wangp_cli.pipelines.tools.rife import NETWORKS, Rife, RifeV3, RifeV4
+from wangp_cli.pipelines.tools.rife import NETWORKS, RifeInterpolator, RifeV3, RifeV4
 from wangp_cli.pipelines.tools.rife_versions import V3
 from wangp_cli.tasks.fields import size_of
 
@@ -24,7 +24,7 @@ SIZES = ["480x272", "832x480"]
 RUNS = 3
 
 
-def seconds_per_frame(rife: Rife, width: int, height: int) -> float:
+def seconds_per_frame(rife: RifeInterpolator, width: int, height: int) -> float:
     """CPU seconds of the middle between two random frames."""
     random = np.random.default_rng(0)
     first, second = random.random((2, 1, height, width, 3), np.float32)

@@ -16,7 +16,7 @@ from wangp_cli.matting.colour_model import ColourModel
 from wangp_cli.matting.guided_filter import guided_filter
 from wangp_cli.matting.key_masks import check_key_masks
 from wangp_cli.matting.matter import Alpha, Mask
-from wangp_cli.matting.propagate import CONTRAST, EPSILON, RADIUS, Estimate, Propagation
+from wangp_cli.matting.propagate import CONTRAST, EPSILON, RADIUS, AlphaEstimate, Propagation
 from wangp_cli.media.clip import Frames, single_frames
 from wangp_cli.media.spool import Spool, write_spool
 from wangp_cli.media.tensors import from_batch, to_batch
@@ -140,17 +140,17 @@ def _exactly(clip: Iterator[Frames], count: int, key: int) -> Iterator[Frames]:
         yield frame
 
 
-def _packed(estimate: Estimate) -> Tensor:
+def _packed(estimate: AlphaEstimate) -> Tensor:
     """Alpha and trust as uint8 `[2, 1, H, W]`, to wait in little memory."""
     return (torch.cat([estimate.alpha, estimate.trust]) * 255 + 0.5).byte()
 
 
-def _unpacked(packed: Tensor) -> Estimate:
+def _unpacked(packed: Tensor) -> AlphaEstimate:
     alpha, trust = (packed.float() / 255).split(1)
-    return Estimate(alpha=alpha, trust=trust)
+    return AlphaEstimate(alpha=alpha, trust=trust)
 
 
-def _mix(there: Estimate, back: Estimate, part: float) -> Tensor:
+def _mix(there: AlphaEstimate, back: AlphaEstimate, part: float) -> Tensor:
     """The mean of both ways, weighted by distance in time and by trust; `part` of the time is over."""
     of_there, of_back = (1 - part) * (there.trust + _LEAST_TRUST), part * (back.trust + _LEAST_TRUST)
     return (there.alpha * of_there + back.alpha * of_back) / (of_there + of_back)

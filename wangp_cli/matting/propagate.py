@@ -38,7 +38,7 @@ _MEMORY = 0.97
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class AlphaEstimate:
     """Alpha of one frame.
 
     Args:
@@ -67,7 +67,7 @@ class Propagation:
         self._reach = max(1, round(_REACH * min(frame.shape[2:])))
         self._near = _grown(alpha, self._reach)
 
-    def step(self, frame: Tensor) -> Estimate:
+    def step(self, frame: Tensor) -> AlphaEstimate:
         """The estimate for the next frame, which has the size of the key frame."""
         there, back = flows_between(frame, self._frame)
         steady = reliability(frame, self._frame, there, back)
@@ -81,7 +81,7 @@ class Propagation:
         near = torch.maximum(_grown(self._near, 1) * _MEMORY, _grown(before, self._reach))
         alpha = self._mixed(frame, before, steady, known, warp(self._key_alpha, to_key), near)
         self._frame, self._alpha, self._near = frame, alpha, near
-        return Estimate(alpha=alpha, trust=known)
+        return AlphaEstimate(alpha=alpha, trust=known)
 
     def _mixed(
         self, frame: Tensor, before: Tensor, steady: Tensor, known: Tensor, key: Tensor, near: Tensor

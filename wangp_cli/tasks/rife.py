@@ -32,7 +32,7 @@ def _scale(value: float | None) -> float | None:
     return value
 
 
-class Interpolation(Spec):
+class InterpolationOptions(Spec):
     """How frames in between are made."""
 
     panel: ClassVar[str] = "Task"
@@ -77,7 +77,7 @@ class Interpolation(Spec):
     ] = "keep"
 
 
-class Source(Spec):
+class RifeInputs(Spec):
     """What frames in between are made of."""
 
     panel: ClassVar[str] = "Inputs"
@@ -106,7 +106,7 @@ class Source(Spec):
         return self
 
 
-class Rife(Source, Interpolation, Tool):
+class Rife(RifeInputs, InterpolationOptions, Tool):
     """Make frames in between: more frames per second, slow motion, or a video from two images."""
 
     run: ClassVar[str] = "wangp_cli.workflows.rife:interpolate"

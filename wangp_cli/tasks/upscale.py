@@ -53,7 +53,7 @@ class UpscaleOptions(Spec):
     ] = AUTO
 
 
-class GrainSeed(Spec):
+class UpscaleFinishing(Spec):
     """Colour match and the seed of the film grain."""
 
     panel: ClassVar[str] = "Finishing"
@@ -70,7 +70,7 @@ class GrainSeed(Spec):
     seed: Annotated[int, Field(ge=0, le=MAX_SEED), Flag("Seed of the film grain.", metavar="N")] = 0
 
 
-class Upscale(GrainSeed, FrameFinishing, UpscaleOptions, UpscaleInputs, Tool):
+class Upscale(UpscaleFinishing, FrameFinishing, UpscaleOptions, UpscaleInputs, Tool):
     """Make a video or image larger, match its colours, add film grain; sound is kept.
 
     The steps are done in this order: colour match, saturation, brightness, upsampling, film grain.

@@ -19,7 +19,7 @@ from wangp_cli.motion.interpolator import Interpolator
 from wangp_cli.networks.rife.ifnet_v3 import IFNetV3
 from wangp_cli.networks.rife.ifnet_v4 import IFNetV4
 from wangp_cli.pipelines.base import Weights
-from wangp_cli.pipelines.tools.rife import NETWORKS, Rife, RifeV3, load
+from wangp_cli.pipelines.tools.rife import NETWORKS, RifeInterpolator, RifeV3, load
 
 SPEC = ModelSpec.model_validate(
     {
@@ -210,4 +210,4 @@ def test_pickles_need_permission(v4_file: Path) -> None:
 
 def test_a_network_is_an_interpolator(v3_file: Path) -> None:
     interpolator: Interpolator = load(SPEC, weights(v3_file), "cpu", "float32")
-    assert isinstance(interpolator, Rife)
+    assert isinstance(interpolator, RifeInterpolator)

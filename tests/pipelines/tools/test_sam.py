@@ -17,7 +17,7 @@ from torch.nn import functional
 from tests.support import tiny_sam
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.pipelines.tools.sam.pixels import SAM2_COLOURS, SAM3_COLOURS, Preprocessing
-from wangp_cli.pipelines.tools.sam.prompts import Prompt
+from wangp_cli.pipelines.tools.sam.prompts import ObjectPrompt
 from wangp_cli.pipelines.tools.sam.segmenter import Segmenter
 from wangp_cli.pipelines.tools.sam.text import without_duplicates
 
@@ -84,8 +84,8 @@ def test_a_clip_in_pieces_gives_the_masks_of_a_stock_session_of_the_whole_clip(
     segmenter, side, clip = segmenters[kind], SIDES[kind], disc(18 if kind == "sam2" else 6)
     tracker = segmenter.tracker
     prompts = [
-        Prompt(points=(INSIDE,), points_outside=(ELSEWHERE,)),
-        Prompt(box=BOX, points=(INSIDE,)),
+        ObjectPrompt(points=(INSIDE,), points_outside=(ELSEWHERE,)),
+        ObjectPrompt(box=BOX, points=(INSIDE,)),
     ]
     got = np.stack(list(tracker.follow(pieces(clip), prompts)))
 
@@ -108,10 +108,10 @@ def test_a_clip_in_pieces_gives_the_masks_of_a_stock_session_of_the_whole_clip(
 def test_a_short_clip_looks_back_as_far_as_a_stock_session(segmenters: dict[str, Segmenter]) -> None:
     segmenter, clip = segmenters["sam2"], disc(5)
     tracker = segmenter.tracker
-    got = np.stack(list(tracker.follow(pieces(clip), [Prompt(points=(INSIDE,))])))
+    got = np.stack(list(tracker.follow(pieces(clip), [ObjectPrompt(points=(INSIDE,))])))
     session = stock_session(segmenter, tracker.model, tracker._session_of, clip)
     session.add_point_inputs(
-        session.obj_id_to_idx(0), 0, Prompt(points=(INSIDE,)).inputs(WIDTH, HEIGHT, tiny_sam.SIDE2)
+        session.obj_id_to_idx(0), 0, ObjectPrompt(points=(INSIDE,)).inputs(WIDTH, HEIGHT, tiny_sam.SIDE2)
     )
     session.obj_with_new_inputs = [0]
     want = [to_frames(out.pred_masks[:, 0]) for out in tracker.model.propagate_in_video_iterator(session, 0)]
@@ -123,12 +123,12 @@ def test_points_boxes_and_pixels_all_count(segmenters: dict[str, Segmenter], kin
     segmenter, frame = segmenters[kind], disc(1)[0]
     tracker = segmenter.tracker
     prompts = [
-        Prompt(points=(INSIDE,)),
-        Prompt(points=(ELSEWHERE,)),
-        Prompt(points=(INSIDE,), points_outside=(ELSEWHERE,)),
-        Prompt(points=(INSIDE, ELSEWHERE)),
-        Prompt(box=BOX),
-        Prompt(box=(5.0, 5.0, 70.0, 45.0)),
+        ObjectPrompt(points=(INSIDE,)),
+        ObjectPrompt(points=(ELSEWHERE,)),
+        ObjectPrompt(points=(INSIDE,), points_outside=(ELSEWHERE,)),
+        ObjectPrompt(points=(INSIDE, ELSEWHERE)),
+        ObjectPrompt(box=BOX),
+        ObjectPrompt(box=(5.0, 5.0, 70.0, 45.0)),
     ]
     masks = tracker.masks(frame, prompts)
     mirrored = tracker.masks(frame[:, ::-1], prompts)
@@ -160,7 +160,7 @@ def test_a_session_keeps_only_what_later_frames_look_at(segmenters: dict[str, Se
     made: list[Any] = []
     stock, tracker._session_of = tracker._session_of, session
     try:
-        for _ in tracker.follow(pieces(disc(19)), [Prompt(points=(INSIDE,))]):
+        for _ in tracker.follow(pieces(disc(19)), [ObjectPrompt(points=(INSIDE,))]):
             kept = made[0].output_dict_per_obj[0]
             entries = [*kept["cond_frame_outputs"].values(), *kept["non_cond_frame_outputs"].values()]
             tensors = [value for entry in entries for value in entry.values()]

@@ -27,7 +27,7 @@ class ResidualBlock(nn.Module):
         return self.conv2(functional.relu(self.conv1(functional.relu(x_BCHW)))) + self.downsample(x_BCHW)
 
 
-class Upsampling(nn.Module):
+class UpsamplingBlock(nn.Module):
     """Double the resolution of a map and add the features of the frame there."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -84,10 +84,10 @@ class MaskDecoder(nn.Module):
         super().__init__()
         self.sensory_update = DecoderUpdate()
         self.decoder_feat_proc = SkipProjection()
-        self.up_16_8 = Upsampling(256, 128)
-        self.up_8_4 = Upsampling(128, 128)
-        self.up_4_2 = Upsampling(128, 64)
-        self.up_2_1 = Upsampling(64, 16)
+        self.up_16_8 = UpsamplingBlock(256, 128)
+        self.up_8_4 = UpsamplingBlock(128, 128)
+        self.up_4_2 = UpsamplingBlock(128, 64)
+        self.up_2_1 = UpsamplingBlock(64, 16)
         # Trained on segmentation; mattes do not need it.
         self.pred_seg = nn.Conv2d(16, 1, 3, padding=1)
         self.pred_mat = nn.Conv2d(16, 1, 3, padding=1)

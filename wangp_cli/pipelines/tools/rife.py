@@ -39,7 +39,7 @@ FINEST = 1 / 64
 """RIFE 3 bisects until a frame is less than this away from the time that it is for."""
 
 
-class Rife(ABC):
+class RifeInterpolator(ABC):
     """A loaded RIFE network; an `Interpolator`.
 
     Args:
@@ -73,7 +73,7 @@ class Rife(ABC):
         return frame
 
 
-class RifeV4(Rife):
+class RifeV4(RifeInterpolator):
     """RIFE 4: makes the frame at any time."""
 
     def _between(
@@ -82,7 +82,7 @@ class RifeV4(Rife):
         return (self._run(first, second, time) for time in times)
 
 
-class RifeV3(Rife):
+class RifeV3(RifeInterpolator):
     """RIFE 3: makes the frame in the middle; other times come from halves of halves."""
 
     def _between(
@@ -116,7 +116,7 @@ NETWORKS: Mapping[str, Callable[[], nn.Module]] = {
 """Networks by the version of the checkpoint."""
 
 
-def load(spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> Rife:
+def load(spec: ModelSpec, weights: Weights, device: str, dtype: Dtype) -> RifeInterpolator:
     """Load an official checkpoint of RIFE, or a conversion of it to safetensors.
 
     Raises:

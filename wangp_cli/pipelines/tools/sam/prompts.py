@@ -18,7 +18,7 @@ INSIDE, OUTSIDE, TOP_LEFT, BOTTOM_RIGHT = 1, 0, 2, 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prompt:
+class ObjectPrompt:
     """Marks one object in one frame.
 
     Args:

@@ -23,7 +23,7 @@ from wangp_cli.pipelines.checkpoints.pretrained import (
     model_type,
 )
 from wangp_cli.pipelines.tools.sam.pixels import SAM2_COLOURS, SAM3_COLOURS, Preprocessing
-from wangp_cli.pipelines.tools.sam.prompts import Box, Point, Prompt
+from wangp_cli.pipelines.tools.sam.prompts import Box, ObjectPrompt, Point
 from wangp_cli.pipelines.tools.sam.text import TextFinder
 from wangp_cli.pipelines.tools.sam.tracker import Tracker
 
@@ -99,11 +99,11 @@ class Segmenter:
             RequestError: both words and points are given, or neither; a point lies outside the frame; the
                 model finds no such object, or does not read words.
         """
-        prompt = Prompt(points=tuple(points), points_outside=tuple(points_outside), box=box)
+        prompt = ObjectPrompt(points=tuple(points), points_outside=tuple(points_outside), box=box)
         mask: NDArray[np.float32]
         if text is None:
             mask = self.tracker.masks(frame, [prompt])[0]
-        elif prompt != Prompt():
+        elif prompt != ObjectPrompt():
             raise RequestError("text", "given together with points or a box", hint="one of both")
         else:
             mask = self.finder.masks(frame, text)[0].max(axis=0)

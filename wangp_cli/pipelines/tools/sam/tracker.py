@@ -13,7 +13,7 @@ from wangp_cli.errors import RequestError
 from wangp_cli.matting.key_masks import check_key_masks
 from wangp_cli.media.clip import Frames
 from wangp_cli.pipelines.tools.sam.pixels import Preprocessing, masks_of
-from wangp_cli.pipelines.tools.sam.prompts import Prompt
+from wangp_cli.pipelines.tools.sam.prompts import ObjectPrompt
 from wangp_cli.pipelines.tools.sam.stream import FrameStream, forget
 
 
@@ -31,7 +31,7 @@ class Tracker:
         self._session_of = session
         self._preprocessing = preprocessing
 
-    def masks(self, frame: NDArray[Any], prompts: Sequence[Prompt]) -> NDArray[np.float32]:
+    def masks(self, frame: NDArray[Any], prompts: Sequence[ObjectPrompt]) -> NDArray[np.float32]:
         """Masks of objects in one frame.
 
         Args:
@@ -46,7 +46,9 @@ class Tracker:
         """
         return next(self.follow([frame[None]], prompts))
 
-    def follow(self, frames: Iterable[Frames], prompts: Sequence[Prompt]) -> Iterator[NDArray[np.float32]]:
+    def follow(
+        self, frames: Iterable[Frames], prompts: Sequence[ObjectPrompt]
+    ) -> Iterator[NDArray[np.float32]]:
         """Masks of objects in every frame of a clip, marked in its first one.
 
         Args:
