@@ -15,6 +15,7 @@ from wangp_cli.errors import ConflictError, DamagedMediaError, RequestError
 from wangp_cli.media.clip import as_float
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read_video import read_video
+from wangp_cli.media.stills import write_image
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.history.log import HISTORY
@@ -104,3 +105,18 @@ def test_a_video_of_which_nothing_is_intact_is_refused(invert: Any, video: Path,
     assert isinstance(outcome.error, RequestError)
     assert "its first frame does not decode" in outcome.error.message
     assert not (tmp_path / "out").exists()
+
+
+def test_a_range_before_the_damage_is_a_whole_result(
+    home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, video: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(home))
+    mask = np.zeros((1, *read_video(video).frames.shape[1:]), np.uint8)
+    mask[:, :16, :16] = 255
+    write_image(tmp_path / "mask.png", mask)
+    wipe(video, [20, 22])
+    given = {"type": "matanyone", "video": video, "mask": tmp_path / "mask.png", "end_frame": 2}
+    made = tmp_path / "out" / "b.mkv"
+    outcome = execute(lambda: [Layer(kind="flag", values={**given, "output": made})], bootstrap.start([]))
+    assert outcome.error is None
+    assert probe(made).frames == 2

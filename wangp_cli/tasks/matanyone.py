@@ -152,6 +152,11 @@ class Matanyone(MatteResult, MatteOptions, ObjectMarks, Tool):
         """The folder of RGBA frames."""
         return (folder_path(result),) if self.frame_archive == "folder" else ()
 
+    @property
+    def reads_to_end(self) -> bool:
+        """Whether the last frame is that of the input; another one is checked to be intact."""
+        return self.end_frame is None
+
     def frames_of(self, source: Shape) -> range:
         """The frames of the input that are used.
 

@@ -22,6 +22,11 @@ TOOL_STAGES = (
 class Processing(Task):
     """A task that makes files of input files, without a diffusion model."""
 
+    @property
+    def reads_to_end(self) -> bool:
+        """Whether a damaged input lacks frames that are wanted; not if the task ends at an earlier frame."""
+        return True
+
     def check_inputs(self, inputs: Mapping[str, Sequence[Shape]], given: frozenset[str]) -> list[Notice]:  # noqa: ARG002 - for subclasses
         """Check that input files fit the task; notices of what is changed, or of values that are not used.
 

@@ -41,9 +41,11 @@ class InputFacts:
     Args:
         by_field: the files of each field and their facts, in the order given; fields without files are
             left out.
+        ends_before_damage: the task uses no frame of a damaged video that is not intact.
     """
 
     by_field: Mapping[str, tuple[tuple[Path, MediaFacts], ...]]
+    ends_before_damage: bool = False
 
     def __contains__(self, field: str) -> bool:
         return field in self.by_field
@@ -77,12 +79,12 @@ class InputFacts:
 
     @property
     def damage(self) -> Damage | None:
-        """What is damaged of the first file that is processed only up to there."""
+        """The damage of the first file that is processed only up to there, though more is wanted."""
         damaged = (
             Damage(field, path, facts.frames, facts.damage)
             for field, files in self.by_field.items()
             for path, facts in files
-            if facts.damage
+            if facts.damage and not self.ends_before_damage
         )
         return next(damaged, None)
 

@@ -84,6 +84,7 @@ def settle(task: Task, merged: MergedLayers, session: Session) -> Request:
     if isinstance(task, Processing):
         given = frozenset(name for name, origin in merged.origin.items() if origin.is_explicit)
         notices += task.check_inputs(facts.shapes, given)
+        common["facts"] = facts = replace(facts, ends_before_damage=not task.reads_to_end)
     if isinstance(task, Tool):
         shape = task.result_shape(facts.shapes)
         outputs = plan_tool_outputs(task, shape, session.writable, partial=facts.damage is not None)
