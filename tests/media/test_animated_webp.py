@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -42,6 +45,15 @@ def test_an_animated_webp_keeps_alpha_and_durations(tmp_path: Path) -> None:
     clip = read_video(path)
     assert clip.fps == 10
     assert np.array_equal(clip.frames[..., 3], frames[[0, 1, 1, 1, 2, 2]][..., 3])
+
+
+def test_the_video_of_an_animated_webp_is_deleted_when_the_command_ends(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.webp", FRAMES, duration=40, lossless=True)
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    environment = {**os.environ, "TMPDIR": str(folder), "HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-m", "wangp_cli", "show", path], check=True, env=environment)
+    assert not list(folder.iterdir())
 
 
 def test_an_avif_sequence_is_a_video(tmp_path: Path) -> None:

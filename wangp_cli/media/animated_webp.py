@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import tempfile
 import warnings
 from fractions import Fraction
@@ -51,6 +52,10 @@ def _converted(path: Path, identity: tuple[int, int, int], most_pixels: int, mos
         with av.open(file.name, "w", format="mov") as container:
             _write(container, image)
     return file
+
+
+# The cache lives as long as the process, which may end without freeing what it holds.
+atexit.register(_converted.cache_clear)
 
 
 def _opened(path: Path) -> Image.Image:
