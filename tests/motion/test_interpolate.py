@@ -69,6 +69,26 @@ def test_it_gains_on_compressed_footage_with_noise(tmp_path: Path) -> None:
     assert min(values) >= -0.8
 
 
+def loss(first: Frames, second: Frames, truth: Frames) -> float:
+    """By how many dB a mix is nearer to the truth than interpolation."""
+    first, second, truth = map(as_uint8, (first, second, truth))
+    return psnr(mixed(first, second), truth) - psnr(between(first, second, 0.5)[0], truth)
+
+
+@pytest.mark.parametrize("change", [(0.7, 0.0), (0.5, 0.4)])
+def test_a_change_of_brightness_is_no_movement(change: tuple[float, float]) -> None:
+    gain, offset = change
+    first = as_float(still(MovingScene(61, layers=2), 0))
+    second = first * gain + offset
+    assert loss(first, second, (first + second) / 2) < 0.5
+
+
+def test_a_fade_between_pictures_is_no_movement() -> None:
+    one, other = (as_float(still(MovingScene(seed, layers=2), 0)) for seed in (62, 63))
+    first, truth, second = (one * (1 - share) + other * share for share in (0.3, 0.36, 0.42))
+    assert loss(first, second, truth) < 0.8
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_a_still_clip_stays_bit_equal(dtype: Any) -> None:
     frame = moving(1, dtype=dtype)

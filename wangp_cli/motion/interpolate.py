@@ -28,7 +28,13 @@ _SIMILAR = (0.008, 0.024)
 
 Over less than a pixel a mix keeps more detail than two warped frames, and noise looks like motion.
 """
-
+_EXPLAINED = (1.0, 1.6)
+"""How much more frames differ where they stand than where they are moved to: up to the first they are mixed,
+from the second on warped, because a fade between pictures is no movement."""
+_LEAST_ERROR = 0.01
+_ERROR_PIXELS = 3.0
+_SAME_PICTURE = 0.5
+"""Share of a difference that a change of exposure must leave at most, to be taken for one."""
 
 Flows = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """As `flows_between`."""
@@ -76,6 +82,8 @@ class Motion:
     ) -> None:
         self.first, self.second = first, second
         small_first, small_second = (_smaller(picture, scale) for picture in (first, second))
+        small_second = _exposed_as(small_first, small_second)
+        self._still_error = _difference(first, second)
         self._forward, self._backward = flows(small_first, small_second)
         self._trust_first = reliability(small_first, small_second, self._forward, self._backward)
         self._trust_second = reliability(small_second, small_first, self._backward, self._forward)
@@ -97,11 +105,11 @@ class Motion:
         )
         larger = maps.new_tensor([width / to_first.shape[3], height / to_first.shape[2]])[None, :, None, None]
         share, moves = maps[:, 4:5], maps[:, 5:]
-        moved = torch.lerp(
-            warp(self.first, maps[:, :2] * larger, smooth=True),
-            warp(self.second, maps[:, 2:4] * larger, smooth=True),
-            share,
-        )
+        first = warp(self.first, maps[:, :2] * larger, smooth=True)
+        second = warp(self.second, maps[:, 2:4] * larger, smooth=True)
+        explained = (self._still_error + _LEAST_ERROR) / (_difference(first, second) + _LEAST_ERROR)
+        moves = moves * _ramp(explained, *_EXPLAINED)
+        moved = torch.lerp(first, second, share)
         mixed = torch.lerp(self.first, self.second, time)
         return torch.lerp(mixed, moved, moves).clamp(0, 1)
 
@@ -111,6 +119,22 @@ class Motion:
         longest = longest * (self.first.shape[3] / first.shape[3])
         difference = blur((first - second).abs().mean(dim=1, keepdim=True), 1.5)
         return _ramp(longest, *_SHORT_PIXELS) * _ramp(difference, *_SIMILAR)
+
+
+def _difference(first: Tensor, second: Tensor) -> Tensor:
+    """`[1, 1, H, W]`, of the colours around each pixel."""
+    return blur((first - second).abs().mean(dim=1, keepdim=True), _ERROR_PIXELS)
+
+
+def _exposed_as(first: Tensor, second: Tensor) -> Tensor:
+    """The second picture with the exposure of the first, if that is most of what differs; else itself."""
+    centre = second.mean(dim=(2, 3), keepdim=True)
+    deviation, wanted = second - centre, first.mean(dim=(2, 3), keepdim=True)
+    products = (deviation * (first - wanted)).mean(dim=(2, 3), keepdim=True)
+    gain = products / deviation.square().mean(dim=(2, 3), keepdim=True).clamp(min=1e-6)
+    exposed = deviation * gain + wanted
+    left, all_of_it = ((picture - first).abs().mean() for picture in (exposed, second))
+    return exposed if left < _SAME_PICTURE * all_of_it else second
 
 
 def _smaller(picture: Tensor, scale: float | None) -> Tensor:
