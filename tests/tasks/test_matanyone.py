@@ -46,6 +46,11 @@ def test_points_outside_of_an_object_alone_mark_nothing() -> None:
         Matanyone.model_validate({"type": "matanyone", "video": "a.mp4", "points_outside": "1,2"})
 
 
+def test_blank_words_name_nothing() -> None:
+    with pytest.raises(ValidationError, match="text: is empty"):
+        Matanyone.model_validate({"type": "matanyone", "video": "a.mp4", "text": " "})
+
+
 def test_the_end_frame_is_not_used() -> None:
     assert task(start_frame=4, end_frame=9).frames_of(VIDEO) == range(4, 9)
     assert task(start_frame=4).result_shape(SHAPES).frames == 16

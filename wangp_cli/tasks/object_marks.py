@@ -117,6 +117,8 @@ class ObjectMarks(Spec):
             raise ValueError("mask: not together with points, a box or text, give one of them")
         if not self.mask and not self.is_marked:
             raise ValueError("mask: missing, give a mask, a point, a box or text")
+        if self.text and not self.text.strip():
+            raise ValueError("text: is empty, name the object")
         if self.text and (self.points or self.points_outside or self.box):
             raise ValueError("text: not together with points or a box, give one of them")
         if self.points_outside and not (self.points or self.box):
