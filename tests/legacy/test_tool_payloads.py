@@ -48,7 +48,7 @@ def test_an_earlier_task_is_no_file() -> None:
 )
 def test_control_pictures_are_of_a_file(kind: str, fields: dict[str, Any]) -> None:
     found = line({"task_type": kind, "input_image_path": "a.png", "run_id": "7"})
-    assert found.values == {"type": "preprocess", "input": "/in/a.png", **fields}
+    assert found.values == {"type": "preprocess", "video": "/in/a.png", **fields}
     assert task_of(found).type == "preprocess"
     with pytest.raises(RequestError, match="'7f' is a task of the older worker, whose image is not known"):
         translate({"task_type": kind, "input_image_task_id": "7f"})

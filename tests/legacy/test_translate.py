@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.payloads import JUNK, KEYS
@@ -19,6 +19,7 @@ KEYS += ["type", "prompt", "loras", "image_mode", "full_prompt", "window_prompts
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), JUNK, max_size=6))
+@example({"type": []})
 def test_whatever_a_key_holds_the_answer_is_values_or_a_request_error(settings: dict[str, Any]) -> None:
     try:
         found = translate(settings, given=())

@@ -75,7 +75,7 @@ def test_the_task_has_every_kind_and_every_setting() -> None:
 
 def test_edges_of_a_video_are_a_video_with_its_sound(session: Session, tmp_path: Path) -> None:
     source = clip(tmp_path, "a", 9, sound=True)
-    manifest = manifest_of(made(session, kind="canny", input=source, output=tmp_path / "o.mkv"))
+    manifest = manifest_of(made(session, kind="canny", video=source, output=tmp_path / "o.mkv"))
     [artifact] = manifest["artifacts"]
     assert (artifact["role"], artifact["frames"], artifact["fps"]) == ("video", 9, "16")
     assert probe(tmp_path / "o.mkv").audio_codec is not None
@@ -86,7 +86,7 @@ def test_edges_of_a_video_are_a_video_with_its_sound(session: Session, tmp_path:
 
 def test_an_image_gives_an_image(session: Session, tmp_path: Path) -> None:
     manifest = manifest_of(
-        made(session, kind="gray", input=picture(tmp_path, "a", 1), output_dir=tmp_path, size="40x24")
+        made(session, kind="gray", video=picture(tmp_path, "a", 1), output_dir=tmp_path, size="40x24")
     )
     assert Path(manifest["artifacts"][0]["path"]).name == "a_gray.png"
     grey = read_image(tmp_path / "a_gray.png")
@@ -108,7 +108,7 @@ def test_a_clip_that_is_read_whole_reports_each_frame_and_can_be_stopped(
             told.control.cancel(str(event.task))
 
     told = replace(bootstrap.start([record]), progress_interval=0.0)
-    outcome = made(told, kind="flow", input=lossless, output=lossless.with_name("o.mkv"))
+    outcome = made(told, kind="flow", video=lossless, output=lossless.with_name("o.mkv"))
     assert outcome.status == "cancelled"
     steps = [event.data["step"] for event in events if event.type == "task.progress"]
     assert steps == [1, 2, 3]
@@ -116,7 +116,7 @@ def test_a_clip_that_is_read_whole_reports_each_frame_and_can_be_stopped(
 
 def test_size_and_rate_change_before_the_pictures_are_made(session: Session, lossless: Path) -> None:
     output = lossless.with_name("o.mkv")
-    manifest_of(made(session, kind="canny", input=lossless, output=output, size="32x32", fps=8, fit="pad"))
+    manifest_of(made(session, kind="canny", video=lossless, output=output, size="32x32", fps=8, fit="pad"))
     facts = probe(output)
     assert (facts.width, facts.height, facts.frames, facts.fps) == (32, 32, 3, Fraction(8))
     # The bars above and below are edges, so they were there before.
@@ -127,7 +127,7 @@ def test_size_and_rate_change_before_the_pictures_are_made(session: Session, los
 def test_frames_before_damage_are_kept(session: Session, tmp_path: Path, rate: str | None) -> None:
     video = intra_clip(tmp_path / "a.mp4", 24)
     wipe(video, [20, 22])
-    outcome = made(session, kind="gray", input=video, output=tmp_path / "b.mkv", fps=rate)
+    outcome = made(session, kind="gray", video=video, output=tmp_path / "b.mkv", fps=rate)
     assert isinstance(outcome.error, DamagedMediaError)
     assert "'a.mp4' is damaged at frame 20" in outcome.error.message
     assert probe(tmp_path / "b_partial.mkv").frames == (10 if rate else 20)
@@ -137,7 +137,7 @@ def test_motion_is_drawn_by_its_strength(session: Session, lossless: Path) -> No
     pale, strong = (lossless.with_name(f"{strength}.mkv") for strength in (0.2, 1))
     for output in (pale, strong):
         strength = float(output.stem)
-        manifest_of(made(session, kind="flow", input=lossless, output=output, motion_strength=strength))
+        manifest_of(made(session, kind="flow", video=lossless, output=output, motion_strength=strength))
     frames = read_video(strong).frames
     assert len(frames) == 6
     assert np.array_equal(frames[0], frames[1])
@@ -152,14 +152,14 @@ def test_lines_are_drawn_by_the_network_of_the_catalogue(session: Session, lossl
     torch.manual_seed(0)
     torch.save(LineArt().state_dict(), file)
     scribble, edges = lossless.with_name("s.mkv"), lossless.with_name("e.mkv")
-    manifest = manifest_of(made(session, kind="scribble", input=lossless, output=scribble))
+    manifest = manifest_of(made(session, kind="scribble", video=lossless, output=scribble))
     assert manifest["inputs"]["engines"] == {"engine": "line-art"}
     assert manifest["inputs"]["licences"] == {"line-art": "MIT"}
-    manifest_of(made(session, kind="canny", engine="line-art", input=lossless, output=edges))
+    manifest_of(made(session, kind="canny", engine="line-art", video=lossless, output=edges))
     drawn, found = read_video(scribble).frames, read_video(edges).frames
     assert np.array_equal(found, np.where(drawn < 127.5, 255, 0))
     # That the network is there does not change what canny is.
-    manifest = manifest_of(made(session, kind="canny", input=lossless, output=edges, overwrite=True))
+    manifest = manifest_of(made(session, kind="canny", video=lossless, output=edges, overwrite=True))
     assert manifest["inputs"]["engines"] == {"engine": "classic"}
 
 
@@ -187,7 +187,7 @@ def test_depth_and_poses_are_drawn_by_networks_of_a_user(
     for kind in ("depth", "pose"):
         output = lossless.with_name(f"{kind}.mkv")
         # Those of the catalogue are not here, so `auto` takes the user's.
-        manifest = manifest_of(made(session, kind=kind, input=lossless, output=output))
+        manifest = manifest_of(made(session, kind=kind, video=lossless, output=output))
         assert manifest["inputs"]["engines"] == {"engine": f"my-{kind}"}
         frames = read_video(output).frames
         assert frames.shape == (6, 48, 64, 3)
@@ -202,7 +202,7 @@ def test_depth_and_poses_are_drawn_by_networks_of_a_user(
 def test_kinds_that_need_weights_say_how_to_get_them(
     session: Session, lossless: Path, kind: str, model: str
 ) -> None:
-    values = {"kind": kind, "input": lossless, "output_dir": lossless.parent / "out"}
+    values = {"kind": kind, "video": lossless, "output_dir": lossless.parent / "out"}
     notices = resolve(layers(**values), session).document()["notices"]
     assert any(f"wangp models fetch {model}" in notice for notice in notices)
     outcome = made(session, **values)
@@ -212,24 +212,24 @@ def test_kinds_that_need_weights_say_how_to_get_them(
 
 def test_values_that_a_kind_does_not_read_are_told(session: Session, lossless: Path) -> None:
     request = resolve(
-        layers(kind="gray", input=lossless, depth_contrast=2, engine="auto", fit="pad", output_dir="o"),
+        layers(kind="gray", video=lossless, depth_contrast=2, engine="auto", fit="pad", output_dir="o"),
         session,
     )
     assert sorted(request.unused) == ["depth_contrast", "engine", "fit"]
-    request = resolve(layers(kind="flow", input=lossless, motion_strength=2, output_dir="o"), session)
+    request = resolve(layers(kind="flow", video=lossless, motion_strength=2, output_dir="o"), session)
     assert request.unused == []
 
 
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"kind": "flow", "input": "a.png"}, "--input: an image, but flow is from one frame to the next"),
-        ({"kind": "flow", "input": "one.mkv"}, "--input: a video of one frame, but flow"),
-        ({"kind": "edges", "input": "a.png"}, "--kind: 'edges' is not one of"),
-        ({"kind": "canny", "input": "a.png", "engine": "dwpose"}, "--engine: model 'dwpose' cannot do this"),
-        ({"kind": "pose", "input": "a.png", "pose_parts": ["feet"]}, "--pose-part"),
-        ({"kind": "depth", "input": "a.png", "depth_contrast": -1}, "--depth-contrast: -1"),
-        ({"kind": "canny", "input": "missing.png"}, "--input: "),
+        ({"kind": "flow", "video": "a.png"}, "--video: an image, but flow is from one frame to the next"),
+        ({"kind": "flow", "video": "one.mkv"}, "--video: a video of one frame, but flow"),
+        ({"kind": "edges", "video": "a.png"}, "--kind: 'edges' is not one of"),
+        ({"kind": "canny", "video": "a.png", "engine": "dwpose"}, "--engine: model 'dwpose' cannot do this"),
+        ({"kind": "pose", "video": "a.png", "pose_parts": ["feet"]}, "--pose-part"),
+        ({"kind": "depth", "video": "a.png", "depth_contrast": -1}, "--depth-contrast: -1"),
+        ({"kind": "canny", "video": "missing.png"}, "--video: "),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(
@@ -248,7 +248,7 @@ def test_a_batch_makes_many_and_resumes(run: Run, lossless: Path, tmp_path: Path
     kinds = ["canny", "gray"]
     tasks = tmp_path / "tasks.jsonl"
     lines = [
-        {"type": "preprocess", "kind": kind, "input": str(lossless), "output": f"{kind}.mkv"}
+        {"type": "preprocess", "kind": kind, "video": str(lossless), "output": f"{kind}.mkv"}
         for kind in kinds
     ]
     tasks.write_text("\n".join(map(json.dumps, lines)))

@@ -9,4 +9,4 @@ from wangp_cli.commands._options import TaskOptions
 from wangp_cli.commands._run import run_command
 from wangp_cli.tasks.preprocess import Preprocess
 
-preprocess = bind(Preprocess, partial(run_command, "preprocess"), TaskOptions, positional=("kind", "input"))
+preprocess = bind(Preprocess, partial(run_command, "preprocess"), TaskOptions, positional=("kind", "video"))

@@ -51,7 +51,7 @@ def _picture(**fields: Any) -> Payload:
     return Payload(
         task="preprocess",
         keys={
-            IMAGE: MapsTo("input", file_name),
+            IMAGE: MapsTo("video", file_name),
             OF_IMAGE_TASK: IgnoredWithNotice(f"not used, {IMAGE} is given"),
         },
         build=_nothing,

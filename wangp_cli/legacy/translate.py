@@ -27,7 +27,7 @@ from wangp_cli.tasks import TASKS, TaskTypes
 BACKGROUND = "remove_background_images_ref"
 AUDIO_SCALE_KEYS = {"audio_guidance_scale", "audio_scale"}
 """Keys that the older tools write into every file, though few models take audio."""
-ANY_LENGTH = frozenset({"rife"})
+ANY_LENGTH = ("rife",)
 """Tasks whose `frames` no model makes, so that every number is served."""
 UNSERVED_OF_WINDOWS = (
     "sliding_window_overlap_noise",

@@ -38,7 +38,9 @@ class PictureInput(Spec):
             "(scribble) or luma (gray)."
         ),
     ]
-    input: Annotated[Path, Input(("video", "image"), until_damage=True), Flag("Video or image.")]
+    video: Annotated[
+        Path, Input(("video", "image"), until_damage=True), Flag("Video or image.", aliases=("input",))
+    ]
     engine: Annotated[
         EngineName,
         Flag("Engine: auto, classic (canny and flow) or a model.", metavar="NAME", complete="models"),
@@ -83,7 +85,7 @@ class Preprocess(PictureOptions, PictureShape, PictureInput, Tool):
 
     def result_shape(self, inputs: Mapping[str, Sequence[Shape]]) -> ResultShape:
         """As many frames as the input has at the rate of the result."""
-        [source] = inputs["input"]
+        [source] = inputs["video"]
         size = size_of(self.size) if self.size else (source.width, source.height)
         if source.fps is None:
             return ResultShape(size)
@@ -92,10 +94,10 @@ class Preprocess(PictureOptions, PictureShape, PictureInput, Tool):
 
     def check_inputs(self, inputs: Mapping[str, Sequence[Shape]], given: frozenset[str]) -> list[Notice]:
         """Refuse flow of a single frame; notices of values that are not used."""
-        [source] = inputs["input"]
+        [source] = inputs["video"]
         if self.kind == "flow" and source.frames < 2:
             found = "an image" if source.fps is None else "a video of one frame"
-            raise RequestError("input", f"{found}, but flow is from one frame to the next")
+            raise RequestError("video", f"{found}, but flow is from one frame to the next")
         reasons = {field: unread(field, self.kind, self.engine) for field in READ_BY}
         reasons["engine"] = None if self.kind in ENGINES else f"{self.kind} has one method"
         reasons["fps"] = None if source.fps else "the input is an image"

@@ -27,11 +27,11 @@ def run(job: ToolJob) -> Iterator[Stage]:
     yield "load"
     network = job.engine("engine")
     yield "process"
-    frames, settings = _frames(job, task.input), settings_of(task)
+    frames, settings = _frames(job, task.video), settings_of(task)
     if needs_whole_clip(task.kind, settings):
         frames = report_consumed(job, "analyse", frames, job.request.shape.frames)
     pictures = control_pictures(task.kind, frames, settings, network, job.session.scratch.folder())
-    write_result(job, pictures, input_audio(job, task.input))
+    write_result(job, pictures, input_audio(job, task.video))
 
 
 def _frames(job: ToolJob, path: Path) -> Iterator[Frames]:
