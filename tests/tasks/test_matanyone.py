@@ -92,9 +92,21 @@ def test_a_mask_of_another_shape_is_refused() -> None:
 
 
 def test_values_that_are_not_used_are_told() -> None:
-    given = frozenset({"segmenter", "warmup_frames", "each_object", "audio"})
+    given = frozenset({"segmenter", "each_object", "audio"})
     notices = task(engine="classic").check_inputs({"video": [Shape(64, 48)]}, given)
     assert {notice.field for notice in notices if notice.unused} == given
+
+
+@pytest.mark.parametrize(
+    ("architectures", "unread"),
+    [
+        ({}, {"warmup_frames"}),
+        ({"engine": "matanyone", "refiner": "vitmatte"}, set()),
+        ({"engine": "sam2"}, {"warmup_frames", "max_size"}),
+    ],
+)
+def test_what_an_engine_does_not_read_is_told(architectures: dict[str, str], unread: set[str]) -> None:
+    assert task(engine="x").unread_by(architectures).keys() == unread
 
 
 def test_engines_are_those_that_are_used() -> None:

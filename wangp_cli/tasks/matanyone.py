@@ -197,11 +197,18 @@ class Matanyone(MatteResult, MatteOptions, ObjectMarks, Tool):
         """Why fields are not read, None for those that are."""
         reasons: dict[str, str | None] = {
             "segmenter": None if self.is_marked else "a mask is given",
-            "warmup_frames": f"{self.engine} has no warm-up" if self.engine == CLASSIC else None,
             "each_object": None if self.objects > 1 else "there is one object",
             "audio": "the input is an image" if source.fps is None else None,
         }
         return reasons
+
+    def unread_by(self, architectures: Mapping[str, str]) -> Mapping[str, str]:
+        """The warm-up is that of MatAnyone; SAM 2 has a size of its own."""
+        architecture = architectures.get("engine")
+        reasons = {} if architecture == "matanyone" else {"warmup_frames": f"{self.engine} has no warm-up"}
+        return (
+            {**reasons, "max_size": f"{self.engine} has its own size"} if architecture == "sam2" else reasons
+        )
 
 
 def alpha_path(result: Path, number: int | None = None) -> Path:

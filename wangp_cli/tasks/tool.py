@@ -39,6 +39,14 @@ class Processing(Task):
         """
         return []
 
+    def unread_by(self, architectures: Mapping[str, str]) -> Mapping[str, str]:  # noqa: ARG002 - for subclasses
+        """Why fields are not read by the engines that were chosen.
+
+        Args:
+            architectures: of the networks that are engines, by the field that names them.
+        """
+        return {}
+
 
 class Tool(Compute, Encoding, Processing):
     """A task that makes one video or image of input files; settling it fixes the shape of the result."""

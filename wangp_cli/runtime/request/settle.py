@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wangp_cli.errors import ModelError, RequestError
-from wangp_cli.notices import Notice
+from wangp_cli.notices import Notice, unused_notices
 from wangp_cli.runtime.loras.experts import pair_by_name
 from wangp_cli.runtime.loras.select import LoraUse, find_loras, source_notices
 from wangp_cli.runtime.request.check_apart import check_files_apart
@@ -84,6 +84,8 @@ def settle(task: Task, merged: MergedLayers, session: Session) -> Request:
     if isinstance(task, Processing):
         given = frozenset(name for name, origin in merged.origin.items() if origin.is_explicit)
         notices += task.check_inputs(facts.shapes, given)
+        architectures = {role: spec.architecture for role, spec in models.items()}
+        notices += unused_notices(task.unread_by(architectures), given)
         common["facts"] = facts = replace(facts, ends_before_damage=not task.reads_to_end)
     if isinstance(task, Tool):
         shape = task.result_shape(facts.shapes)
