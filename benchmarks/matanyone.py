@@ -17,7 +17,7 @@ import torch
 
 from benchmarks.rows import Rows
 from tests.support.matanyone import random_matanyone
-from wangp_cli.pipelines.tools.matanyone import MatAnyoneMatter
+from wangp_cli.pipelines.auxiliary.matanyone import MatAnyoneMatter
 from wangp_cli.tasks.fields import size_of
 
 SIZES = ["480x272", "832x480"]

@@ -16,8 +16,8 @@ import torch
 
 from benchmarks.rows import Rows
 from tests.support.rife import randomize
-from wangp_cli.pipelines.tools.rife import NETWORKS, RifeInterpolator, RifeV3, RifeV4
-from wangp_cli.pipelines.tools.rife_versions import V3
+from wangp_cli.pipelines.auxiliary.rife import NETWORKS, RifeInterpolator, RifeV3, RifeV4
+from wangp_cli.pipelines.auxiliary.rife_versions import V3
 from wangp_cli.tasks.fields import size_of
 
 SIZES = ["480x272", "832x480"]

@@ -27,7 +27,7 @@ from wangp_cli.media.clip import Frames
 from wangp_cli.media.match import adjust
 from wangp_cli.networks.esrgan.compact import CompactSizes
 from wangp_cli.networks.esrgan.rrdbnet import RRDBSizes
-from wangp_cli.pipelines.tools.esrgan import EsrganUpscaler
+from wangp_cli.pipelines.auxiliary.esrgan import EsrganUpscaler
 from wangp_cli.tasks.fields import size_of
 
 SIZES = ["480x272", "832x480"]

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import clean_environment
-from wangp_cli.pipelines.registry import ADAPTERS, TOOLS
+from wangp_cli.pipelines.registry import ADAPTERS, NETWORKS
 from wangp_cli.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,7 +84,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "pipelines.checkpoints": VOCABULARY | {"networks", "pipelines.base"},
     "pipelines.memory": VOCABULARY | {"pipelines.base"},
     "pipelines.lora": VOCABULARY | {"pipelines.base", "pipelines.checkpoints", "pipelines.memory"},
-    "pipelines.tools": VOCABULARY
+    "pipelines.auxiliary": VOCABULARY
     | {
         "finishing",
         "matting",
@@ -321,9 +321,9 @@ def test_the_adapter_of_every_family_is_there(family: str) -> None:
     assert callable(getattr(import_module(module), function))
 
 
-@pytest.mark.parametrize("architecture", TOOLS)
+@pytest.mark.parametrize("architecture", NETWORKS)
 def test_the_loader_of_every_tool_is_there(architecture: str) -> None:
-    module, _, function = TOOLS[architecture].partition(":")
+    module, _, function = NETWORKS[architecture].partition(":")
     assert callable(getattr(import_module(module), function))
 
 

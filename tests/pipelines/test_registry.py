@@ -10,7 +10,7 @@ from wangp_cli.catalogue import Catalogue, presets_dir
 from wangp_cli.errors import ModelError
 from wangp_cli.models import NO_ARCHITECTURE
 from wangp_cli.pipelines.base import Pipeline
-from wangp_cli.pipelines.registry import ADAPTERS, TOOLS, adapter
+from wangp_cli.pipelines.registry import ADAPTERS, NETWORKS, adapter
 from wangp_cli.pipelines.wan.pipeline import Wan
 from wangp_cli.pipelines.wan.registry import ARCHITECTURES
 
@@ -31,7 +31,7 @@ def test_wan_computes_every_architecture_that_its_models_have() -> None:
 
 def test_every_tool_of_the_catalogue_has_a_loader_and_every_loader_a_tool() -> None:
     specs = Catalogue(presets_dir() / "models").models.values()
-    assert {spec.architecture for spec in specs if not spec.is_diffusion} == set(TOOLS)
+    assert {spec.architecture for spec in specs if not spec.is_diffusion} == set(NETWORKS)
 
 
 def test_an_adapter_can_be_handed_in_as_a_function() -> None:

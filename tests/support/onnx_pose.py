@@ -8,7 +8,7 @@ import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper, save
 from onnx.checker import check_model
 
-from wangp_cli.pipelines.tools.dwpose import CELLS, HEIGHT, WIDTH
+from wangp_cli.pipelines.auxiliary.dwpose import CELLS, HEIGHT, WIDTH
 
 PEOPLE_CELLS = ((0, (0.5, 0.5)), (40 * 80 + 60, (0.5, 0.5)))
 """Cells of the finest grid that find somebody, and the offset of the centre."""

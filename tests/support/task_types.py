@@ -128,7 +128,7 @@ def invert(job: ToolJob) -> Iterator[Stage]:
     task = job.request.task
     assert isinstance(task, Invert)
     yield "load"
-    network = job.tool("engine") if task.engine != "classic" else lambda frames: 1 - frames
+    network = job.network("engine") if task.engine != "classic" else lambda frames: 1 - frames
     yield "process"
     frames = (network(as_float(piece[..., :3])) for piece in stream_frames(job, task.video))
     write_result(job, frames, input_audio(job, task.video))
@@ -143,7 +143,7 @@ def load_inverter(_spec: ModelSpec, weights: Weights, device: str, dtype: str) -
     return lambda frames: network(torch.from_numpy(frames).movedim(-1, 1)).movedim(1, -1).float().numpy()
 
 
-TOOLS: Mapping[str, Any] = {"inverter": load_inverter}
+NETWORKS: Mapping[str, Any] = {"inverter": load_inverter}
 """Loaders of the auxiliary networks of these task types."""
 TASK_TYPES: Mapping[str, type[Task]] = {
     **TASKS,

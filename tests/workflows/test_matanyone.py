@@ -28,8 +28,8 @@ from wangp_cli.media.mask import single_channel
 from wangp_cli.media.read_video import read_video
 from wangp_cli.media.stills import read_image, write_image
 from wangp_cli.media.write import write_video
-from wangp_cli.pipelines.registry import TOOLS
-from wangp_cli.pipelines.tools.matanyone import MatAnyoneMatter
+from wangp_cli.pipelines.auxiliary.matanyone import MatAnyoneMatter
+from wangp_cli.pipelines.registry import NETWORKS
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.execute import execute
 from wangp_cli.value_layers import Layer
@@ -79,7 +79,7 @@ def make(home: Path, inputs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     (home / "models").mkdir()
     (home / "models" / "tools.yaml").write_text(CATALOGUE.format(folder=home / "sam"))
     monkeypatch.chdir(inputs)
-    session = bootstrap.start([], tools={**TOOLS, "matanyone": load_random})
+    session = bootstrap.start([], networks={**NETWORKS, "matanyone": load_random})
 
     def call(**values: object) -> tuple[dict[str, Any], dict[str, list[Path]]]:
         marks = {} if {"mask", "points", "text"} & values.keys() else {"mask": "mask0.png"}

@@ -15,9 +15,9 @@ from wangp_cli.media.clip import as_float
 from wangp_cli.media.read_video import read_video
 from wangp_cli.media.write import write_video
 from wangp_cli.models import ModelSpec, Source
+from wangp_cli.pipelines.auxiliary import vitmatte
+from wangp_cli.pipelines.auxiliary.sam.segmenter import Segmenter
 from wangp_cli.pipelines.base import Weights
-from wangp_cli.pipelines.tools import vitmatte
-from wangp_cli.pipelines.tools.sam.segmenter import Segmenter
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.outcome import Outcome
@@ -124,7 +124,7 @@ def test_a_sam_2_that_is_asked_for_text_is_refused(session: Session, video: Path
     outcome = made(session, video, text="red circle", segmenter="finder")
     assert isinstance(outcome.error, RequestError)
     assert outcome.error.field == "--segmenter"
-    assert "'finder' cannot do this, it is a sam2 segmenter model" in outcome.error.message
+    assert "'finder' cannot do this, its kind is sam2 segmenter" in outcome.error.message
 
 
 def test_points_without_weights_say_what_to_fetch(session: Session, video: Path) -> None:

@@ -19,7 +19,7 @@ from wangp_cli.media.clip import as_float
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read_video import read_video
 from wangp_cli.networks.matanyone.follow import FollowSettings
-from wangp_cli.pipelines.tools.matanyone import MatAnyoneMatter
+from wangp_cli.pipelines.auxiliary.matanyone import MatAnyoneMatter
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.outcome import Outcome

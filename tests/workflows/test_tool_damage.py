@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.support.damaged_files import intra_clip, wipe
-from tests.support.task_types import TASK_TYPES, TOOLS
+from tests.support.task_types import NETWORKS, TASK_TYPES
 from wangp_cli.errors import ConflictError, DamagedMediaError, RequestError
 from wangp_cli.media.clip import as_float
 from wangp_cli.media.facts import probe
@@ -30,7 +30,7 @@ from wangp_cli.value_layers import Layer
 def invert(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Invert a video in a session; gives the outcome."""
     monkeypatch.setenv("HOME", str(home))
-    session = bootstrap.start([], tasks=TASK_TYPES, tools=TOOLS)
+    session = bootstrap.start([], tasks=TASK_TYPES, networks=NETWORKS)
 
     def call(video: Path, **values: object) -> Outcome:
         given = {"type": "invert", "video": video, "output": tmp_path / "out" / "b.mkv", **values}

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from tests.support.media_files import picture
 from tests.support.planned_videos import clip
-from tests.support.task_types import TASK_TYPES, TOOLS
+from tests.support.task_types import NETWORKS, TASK_TYPES
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.media.clip import as_float
 from wangp_cli.media.facts import probe
@@ -52,7 +52,7 @@ def session(home: Path, monkeypatch: pytest.MonkeyPatch, events: list[Any]) -> S
     monkeypatch.setenv("WANGP_CONFIG_DIR", str(home / "config"))
     (home / "config" / "models").mkdir(parents=True)
     (home / "config" / "models" / "tools.yaml").write_text(CATALOGUE)
-    return bootstrap.start([events.append], tasks=TASK_TYPES, tools=TOOLS)
+    return bootstrap.start([events.append], tasks=TASK_TYPES, networks=NETWORKS)
 
 
 @pytest.fixture
@@ -119,8 +119,8 @@ def test_weights_that_are_here_are_used_and_stay_loaded(
     ("engine", "words"),
     [
         ("clasic", "did you mean classic?"),
-        ("stranger", "it is a matting model"),
-        ("starter", "a video model"),
+        ("stranger", "its kind is matting"),
+        ("starter", "its kind is video"),
     ],
 )
 def test_an_engine_that_is_none_is_refused(session: Session, tmp_path: Path, engine: str, words: str) -> None:

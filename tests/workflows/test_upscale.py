@@ -24,7 +24,7 @@ from wangp_cli.media.read_video import read_video
 from wangp_cli.media.resize import fit
 from wangp_cli.media.stills import read_image, write_image
 from wangp_cli.media.write import write_video
-from wangp_cli.pipelines.tools.esrgan import EsrganUpscaler
+from wangp_cli.pipelines.auxiliary.esrgan import EsrganUpscaler
 
 MODEL = """models:
   tiny-esrgan:

@@ -17,7 +17,7 @@ from wangp_cli.commands import _complete
 from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._models import Json, ModelsContext, models_context, show_licence, unwritable
 from wangp_cli.commands._models_definition import DefinedModel, find_definition
-from wangp_cli.commands._models_tools import find_tool, tool_entry
+from wangp_cli.commands._models_networks import find_network, network_entry
 from wangp_cli.commands._table import write_json
 from wangp_cli.errors import ConflictError, ModelError, RequestError
 from wangp_cli.files.atomic import write_atomic
@@ -84,7 +84,7 @@ def add_command(
             raise ConflictError(f"name: there is a model {name!r} already", hint=hint)
         if os.path.lexists(entry_file) and not is_sole_model:
             raise ConflictError(f"name: {entry_file} holds other models", hint="take another name")
-        if tool := find_tool(local, files, like, allow_pickle=allow_pickle):
+        if tool := find_network(local, files, like, allow_pickle=allow_pickle):
             _add_tool(tool, name, entry_file, second or [], json=json)
             return
         added = _added(local, name, files, second or [], like, allow_pickle=allow_pickle)
@@ -104,7 +104,7 @@ def _add_tool(tool: ModelSpec, name: str, entry_file: Path, second: list[str], *
     """Write the entry of a tool's network."""
     if second:
         raise RequestError("second", f"{tool.name!r} is of kind {tool.kind}, which has one network")
-    _write_yaml(entry_file, {"models": {name: tool_entry(tool, name)}})
+    _write_yaml(entry_file, {"models": {name: network_entry(tool, name)}})
     if json:
         write_json({"model": name, "like": tool.name, "entry": str(entry_file)})
         return

@@ -12,7 +12,7 @@ from wangp_cli.commands import _complete
 from wangp_cli.commands._errors import report_errors
 from wangp_cli.commands._models import Json, ModelsContext, ModelsDir, Name, models_context, unwritable
 from wangp_cli.commands._models_add import AllowPickle, Like, Overwrite, absolute, base_model
-from wangp_cli.commands._models_tools import convert_tool, find_tool
+from wangp_cli.commands._models_networks import convert_network, find_network
 from wangp_cli.commands._table import write_json
 from wangp_cli.commands._transfer import show_transfer
 from wangp_cli.errors import ConflictError, ModelError, RequestError
@@ -57,7 +57,7 @@ def convert_command(
         local = models_context(models_dir)
         folder = folder.expanduser()
         if tool := _tool_or_file(local, model, like, allow_pickle=allow_pickle):
-            convert_tool(tool, folder, dtype, local.models_dir, overwrite=overwrite)
+            convert_network(tool, folder, dtype, local.models_dir, overwrite=overwrite)
             _print_written(folder, json=json)
             return
         if folder.exists() and not overwrite:
@@ -83,7 +83,7 @@ def _tool_or_file(
     if model in local.catalogue.names or not Path(model).expanduser().exists():
         spec = local.catalogue.get(model)
         return None if spec.is_diffusion else spec
-    return find_tool(local, [model], like, allow_pickle=allow_pickle)
+    return find_network(local, [model], like, allow_pickle=allow_pickle)
 
 
 def _check_outside(folder: Path, weights: Weights) -> None:

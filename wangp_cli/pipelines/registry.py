@@ -22,24 +22,24 @@ Check = Callable[["ModelSpec", "Weights"], None]
 """`check(spec, weights)`, beside each `load`."""
 ADAPTERS: Mapping[str, str] = MappingProxyType({"wan": "wangp_cli.pipelines.wan.load:load"})
 """The families that wangp ships with."""
-LoadTool = Callable[["ModelSpec", "Weights", str, "Dtype"], Any]
+LoadNetwork = Callable[["ModelSpec", "Weights", str, "Dtype"], Any]
 """`load(spec, weights, device, dtype)` of an auxiliary network, such as an interpolator."""
-Tools = Mapping[str, str | LoadTool]
+Networks = Mapping[str, str | LoadNetwork]
 """The `load` of each architecture of auxiliary networks, or its place as `module:function`."""
-TOOLS: Mapping[str, str] = MappingProxyType(
+NETWORKS: Mapping[str, str] = MappingProxyType(
     {
-        "depth_anything": "wangp_cli.pipelines.tools.depth_anything:load",
-        "dwpose": "wangp_cli.pipelines.tools.dwpose:load",
-        "esrgan": "wangp_cli.pipelines.tools.esrgan:load",
-        "line_art": "wangp_cli.pipelines.tools.line_art:load",
-        "matanyone": "wangp_cli.pipelines.tools.matanyone:load",
-        "raft": "wangp_cli.pipelines.tools.raft:load",
-        "rife": "wangp_cli.pipelines.tools.rife:load",
-        "rife3": "wangp_cli.pipelines.tools.rife:load",
-        "sam2": "wangp_cli.pipelines.tools.sam.segmenter:load",
-        "sam3": "wangp_cli.pipelines.tools.sam.segmenter:load",
-        "vitmatte": "wangp_cli.pipelines.tools.vitmatte:load",
-        "vitpose": "wangp_cli.pipelines.tools.vitpose:load",
+        "depth_anything": "wangp_cli.pipelines.auxiliary.depth_anything:load",
+        "dwpose": "wangp_cli.pipelines.auxiliary.dwpose:load",
+        "esrgan": "wangp_cli.pipelines.auxiliary.esrgan:load",
+        "line_art": "wangp_cli.pipelines.auxiliary.line_art:load",
+        "matanyone": "wangp_cli.pipelines.auxiliary.matanyone:load",
+        "raft": "wangp_cli.pipelines.auxiliary.raft:load",
+        "rife": "wangp_cli.pipelines.auxiliary.rife:load",
+        "rife3": "wangp_cli.pipelines.auxiliary.rife:load",
+        "sam2": "wangp_cli.pipelines.auxiliary.sam.segmenter:load",
+        "sam3": "wangp_cli.pipelines.auxiliary.sam.segmenter:load",
+        "vitmatte": "wangp_cli.pipelines.auxiliary.vitmatte:load",
+        "vitpose": "wangp_cli.pipelines.auxiliary.vitpose:load",
     }
 )
 """The architectures of auxiliary networks that wangp ships with."""
@@ -61,19 +61,19 @@ def adapter(family: str, adapters: Adapters) -> Load:
     return load
 
 
-def tool_loader(architecture: str, tools: Tools) -> LoadTool:
+def network_loader(architecture: str, networks: Networks) -> LoadNetwork:
     """The `load` of an architecture of auxiliary networks.
 
     Raises:
         ModelError: nothing loads it.
     """
-    if architecture not in tools:
-        hint = nearest(architecture, list(tools)) or None
+    if architecture not in networks:
+        hint = nearest(architecture, list(networks)) or None
         raise ModelError(f"there is no loader for the architecture {architecture!r}", hint=hint)
-    found = tools[architecture]
+    found = networks[architecture]
     if not isinstance(found, str):
         return found
-    load: LoadTool = import_object(found)
+    load: LoadNetwork = import_object(found)
     return load
 
 

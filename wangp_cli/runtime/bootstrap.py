@@ -18,7 +18,7 @@ from wangp_cli.catalogue import Catalogue, presets_dir
 from wangp_cli.errors import RequestError
 from wangp_cli.files.safe_text import escape_control_characters
 from wangp_cli.pipelines import registry
-from wangp_cli.pipelines.registry import Adapters, Tools
+from wangp_cli.pipelines.registry import Adapters, Networks
 from wangp_cli.presets import Presets
 from wangp_cli.runtime import settings as settings_files
 from wangp_cli.runtime.control.state import Control
@@ -120,7 +120,7 @@ def start(
     options: RunOptions | None = None,
     *,
     adapters: Adapters | None = None,
-    tools: Tools = registry.TOOLS,
+    networks: Networks = registry.NETWORKS,
     tasks: TaskTypes = TASKS,
 ) -> Session:
     """A session of a run.
@@ -129,7 +129,7 @@ def start(
         sinks: called with every event.
         options: of the run; None for the defaults.
         adapters: of model families; None for those that wangp ships with.
-        tools: loaders of auxiliary networks by architecture.
+        networks: loaders of auxiliary networks by architecture.
         tasks: the task types that may be run, by name.
 
     Raises:
@@ -149,7 +149,7 @@ def start(
         presets=presets(folders),
         accelerators=accelerators(folders),
         stream=Stream(str(uuid.uuid4()), [control.note, *sinks], trace=trace_context()),
-        pool=Pool(weights, registry.ADAPTERS if adapters is None else adapters, tools),
+        pool=Pool(weights, registry.ADAPTERS if adapters is None else adapters, networks),
         models_dir=weights,
         loras_dir=loras_dir(settings, folders),
         scratch=Scratch(work_dir(settings, folders)),

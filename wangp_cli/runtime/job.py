@@ -139,7 +139,7 @@ class Job:
             emit=self.emit,
         )
 
-    def tool(self, role: str) -> Any:
+    def network(self, role: str) -> Any:
         """The auxiliary network of a model's role, loaded; it may stay so for later tasks.
 
         Args:
@@ -154,7 +154,7 @@ class Job:
         task = self.request.task
         assert isinstance(task, Compute)
         device, dtype = choose_device(task)
-        return self.session.pool.tool(self.request.models[role], device, dtype, self.emit)
+        return self.session.pool.network(self.request.models[role], device, dtype, self.emit)
 
     def engine(self, field: str) -> Any:
         """The network of the engine that a field names, loaded; None for the method without weights.
@@ -162,7 +162,7 @@ class Job:
         Raises:
             ModelError, ResourceError: as `tool`.
         """
-        return self.tool(field) if field in self.request.models else None
+        return self.network(field) if field in self.request.models else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from wangp_cli.pipelines.registry import ADAPTERS, TOOLS, adapter, tool_loader
+from wangp_cli.pipelines.registry import ADAPTERS, NETWORKS, adapter, network_loader
 from wangp_cli.runtime.events.types import LoraLoaded, ModelLoaded, ModelLoading
 from wangp_cli.runtime.weights.locate import locate
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from wangp_cli.models import ModelSpec
     from wangp_cli.pipelines.base import Lora, Pipeline, Placement, Progress
-    from wangp_cli.pipelines.registry import Adapters, Tools
+    from wangp_cli.pipelines.registry import Adapters, Networks
     from wangp_cli.runtime.events.types import Emit
     from wangp_cli.tasks.runtime import Dtype, Profile
 
 T = TypeVar("T")
-MAX_TOOLS = 4
+MAX_NETWORKS = 4
 """Auxiliary networks that stay loaded: a matte may take a segmenter and a matting network."""
 
 
@@ -66,14 +66,16 @@ class Pool:
     Args:
         models_dir: folder of all weights.
         adapters: loaders by model family.
-        tools: loaders of auxiliary networks by architecture.
+        networks: loaders of auxiliary networks by architecture.
     """
 
-    def __init__(self, models_dir: Path, adapters: Adapters = ADAPTERS, tools: Tools = TOOLS) -> None:
+    def __init__(
+        self, models_dir: Path, adapters: Adapters = ADAPTERS, networks: Networks = NETWORKS
+    ) -> None:
         self._models_dir = models_dir
         self._adapters = adapters
-        self._tool_loaders = tools
-        self._tools: list[tuple[tuple[ModelSpec, str, Dtype], Any]] = []
+        self._network_loaders = networks
+        self._networks: list[tuple[tuple[ModelSpec, str, Dtype], Any]] = []
         self._components = SharedComponents()
         self._key: Any = None
         self._pipeline: Pipeline | None = None
@@ -122,7 +124,7 @@ class Pool:
             )
         return pipeline
 
-    def tool(self, spec: ModelSpec, device: str, dtype: Dtype, emit: Emit) -> Any:
+    def network(self, spec: ModelSpec, device: str, dtype: Dtype, emit: Emit) -> Any:
         """An auxiliary network, such as an interpolator, loaded unless it is one of the last ones used.
 
         Args:
@@ -135,17 +137,17 @@ class Pool:
             ModelError: weights are missing or broken, or do not fit.
         """
         key = (spec, device, dtype)
-        if (index := next((i for i, (each, _) in enumerate(self._tools) if each == key), None)) is None:
-            network = self._load_tool(spec, device, dtype, emit)
+        if (index := next((i for i, (each, _) in enumerate(self._networks) if each == key), None)) is None:
+            network = self._load_network(spec, device, dtype, emit)
         else:
-            network = self._tools.pop(index)[1]
+            network = self._networks.pop(index)[1]
         # The first one is the longest unused.
-        self._tools = [*self._tools, (key, network)][-MAX_TOOLS:]
+        self._networks = [*self._networks, (key, network)][-MAX_NETWORKS:]
         return network
 
-    def _load_tool(self, spec: ModelSpec, device: str, dtype: Dtype, emit: Emit) -> Any:
+    def _load_network(self, spec: ModelSpec, device: str, dtype: Dtype, emit: Emit) -> Any:
         weights = locate(spec, self._models_dir)
-        load = tool_loader(spec.architecture, self._tool_loaders)
+        load = network_loader(spec.architecture, self._network_loaders)
         emit(ModelLoading(model=spec.name))
         began = time.monotonic()
         network = load(spec, weights, device, dtype)
@@ -209,7 +211,7 @@ class Pool:
     def free(self) -> None:
         """Free the pipeline, all cached parts and the auxiliary networks."""
         self._components = SharedComponents()
-        self._tools.clear()
+        self._networks.clear()
         self.close()
         # Networks and their hooks are reference cycles.
         gc.collect()

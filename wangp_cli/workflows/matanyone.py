@@ -36,7 +36,7 @@ def run(job: ToolJob) -> Iterator[Stage]:
     masks = object_masks(job, task)
     steps = _Steps(job)
     matter = _matter(job, task, steps)
-    refiner = None if task.refiner == UNREFINED else job.tool("refiner")
+    refiner = None if task.refiner == UNREFINED else job.network("refiner")
     yield "process"
     mattes = [matter.mattes(_frames(job, task), of_object) for of_object in masks]
     [path] = job.request.outputs
@@ -116,7 +116,7 @@ def _matter(job: ToolJob, task: Matanyone, steps: _Steps) -> Matter:
         device, _ = choose_device(task)
         folder = job.session.scratch.folder()
         return ClassicMatter(device, work_dir=folder, max_size=task.max_size, check=steps.check)
-    network: Any = job.tool("engine")
+    network: Any = job.network("engine")
     if job.request.models["engine"].architecture == "matanyone":
         from wangp_cli.networks.matanyone.follow import FollowSettings
 

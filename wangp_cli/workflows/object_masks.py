@@ -68,7 +68,7 @@ def _found(job: ToolJob, task: Matanyone) -> Mask:
     """The mask of what points, a box or words mark in the first used frame."""
     [frame] = next(iter(stream_frames(job, task.video, start=task.start_frame, count=1)))
     box = numbers_of(task.box) if task.box else None
-    mask: Mask = job.tool("segmenter").first_mask(
+    mask: Mask = job.network("segmenter").first_mask(
         to_rgb(frame),
         points=[numbers_of(point) for point in task.points],
         points_outside=[numbers_of(point) for point in task.points_outside],

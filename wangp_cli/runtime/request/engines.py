@@ -86,7 +86,7 @@ def _named(field: str, name: str, choice: EngineChoice, catalogue: Catalogue) ->
     if spec.name not in known and (spec.kind != choice.kind or spec.status != "unsupported"):
         kind = spec.kind if spec.kind != choice.kind else f"{spec.architecture} {spec.kind}"
         raise RequestError(
-            field, f"model {spec.name!r} cannot do this, it is a {kind} model", hint=", ".join(known)
+            field, f"model {spec.name!r} cannot do this, its kind is {kind}", hint=", ".join(known)
         )
     return spec.name
 

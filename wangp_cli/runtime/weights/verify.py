@@ -113,8 +113,8 @@ def _readable(spec: ModelSpec, models_dir: Path) -> Finding:
     try:
         if spec.is_diffusion:
             registry.check(spec.family)(spec, weights)
-        elif spec.architecture in registry.TOOLS:
-            registry.tool_loader(spec.architecture, registry.TOOLS)(spec, weights, "cpu", "float32")
+        elif spec.architecture in registry.NETWORKS:
+            registry.network_loader(spec.architecture, registry.NETWORKS)(spec, weights, "cpu", "float32")
         else:
             return _openable(weights)
     except ModelError as error:

@@ -16,9 +16,8 @@ from wangp_cli.media.clip import Frames
 from wangp_cli.media.tensors import from_batch, to_batch
 from wangp_cli.networks.rife.ifnet_v3 import IFNetV3
 from wangp_cli.networks.rife.ifnet_v4 import IFNetV4, Sizes
-from wangp_cli.pipelines.checkpoints.files import WeightFile
-from wangp_cli.pipelines.tools.known_networks import ONLY_FOR_TRAINING
-from wangp_cli.pipelines.tools.rife_versions import (
+from wangp_cli.pipelines.auxiliary.known_networks import ONLY_FOR_TRAINING
+from wangp_cli.pipelines.auxiliary.rife_versions import (
     V3,
     V4,
     V4_26_HEAVY,
@@ -26,7 +25,8 @@ from wangp_cli.pipelines.tools.rife_versions import (
     V4_LITE,
     rife_version,
 )
-from wangp_cli.pipelines.tools.single_file import fill, open_single, other_network, plain_keys
+from wangp_cli.pipelines.auxiliary.single_file import fill, open_single, other_network, plain_keys
+from wangp_cli.pipelines.checkpoints.files import WeightFile
 
 if TYPE_CHECKING:
     from wangp_cli.models import ModelSpec

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from wangp_cli.errors import RequestError
 from wangp_cli.media.clip import Frames
-from wangp_cli.pipelines.tools.sam.pixels import Preprocessing, masks_of
-from wangp_cli.pipelines.tools.sam.stream import FrameStream, forget
+from wangp_cli.pipelines.auxiliary.sam.pixels import Preprocessing, masks_of
+from wangp_cli.pipelines.auxiliary.sam.stream import FrameStream, forget
 
 
 class TextFinder:

@@ -20,7 +20,7 @@ COPIED_KEYS = ("kind", "architecture", "description", "parameters", "licence", "
 """Keys of a catalogue entry that a tool of the user copies from the one that it works as."""
 
 
-def find_tool(
+def find_network(
     local: ModelsContext, files: Sequence[str], like: str | None, *, allow_pickle: bool
 ) -> ModelSpec | None:
     """The network of a tool that is in files, with those as its source; None if it is not one of a tool.
@@ -55,19 +55,19 @@ def check_loads(spec: ModelSpec, models_dir: Path) -> None:
         ModelError: they are not.
     """
     bootstrap.prepare_libraries()
-    from wangp_cli.pipelines.registry import TOOLS, tool_loader
+    from wangp_cli.pipelines.registry import NETWORKS, network_loader
 
-    tool_loader(spec.architecture, TOOLS)(spec, locate.expected(spec, models_dir), "cpu", "float32")
+    network_loader(spec.architecture, NETWORKS)(spec, locate.expected(spec, models_dir), "cpu", "float32")
 
 
-def tool_entry(tool: ModelSpec, name: str) -> dict[str, Any]:
+def network_entry(tool: ModelSpec, name: str) -> dict[str, Any]:
     """The catalogue entry of a tool's network in files."""
     entry = tool.model_dump(mode="json", include=set(COPIED_KEYS), exclude_defaults=True)
     source = tool.source.model_dump(mode="json", exclude_defaults=True)
     return {"title": name, **entry, "source": source}
 
 
-def convert_tool(
+def convert_network(
     spec: ModelSpec, target: Path, dtype: Dtype | None, models_dir: Path, *, overwrite: bool
 ) -> None:
     """Write the network of a tool as one safetensors file.
@@ -111,8 +111,8 @@ def _recognised(local: ModelsContext, files: Sequence[str], *, allow_pickle: boo
     """The tool of the catalogue whose network a file on this machine may hold, by its keys and size."""
     if len(files) != 1 or not Path(files[0]).expanduser().is_file():
         return None
+    from wangp_cli.pipelines.auxiliary.known_networks import architecture_of, parameter_count
     from wangp_cli.pipelines.checkpoints.files import GGUF, PICKLES, SAFETENSORS, open_weights
-    from wangp_cli.pipelines.tools.known_networks import architecture_of, parameter_count
 
     path = Path(files[0]).expanduser()
     if path.suffix.lower() not in (*SAFETENSORS, *PICKLES, *GGUF):

@@ -16,8 +16,8 @@ from wangp_cli.finishing.upscaler import Upscaler
 from wangp_cli.media.clip import Frames, as_float, as_uint8
 from wangp_cli.media.resize import fit
 from wangp_cli.models import ModelSpec
+from wangp_cli.pipelines.auxiliary.esrgan import EsrganUpscaler, load
 from wangp_cli.pipelines.base import Weights
-from wangp_cli.pipelines.tools.esrgan import EsrganUpscaler, load
 from wangp_cli.tasks.runtime import Dtype
 
 SPEC = ModelSpec.model_validate(

@@ -8,8 +8,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from wangp_cli.errors import ModelError
+from wangp_cli.pipelines.auxiliary.single_file import fill, open_single
 from wangp_cli.pipelines.base import Weights
-from wangp_cli.pipelines.tools.single_file import fill, open_single
 
 
 def test_the_only_weight_file_of_a_folder_is_opened(tmp_path: Path) -> None:

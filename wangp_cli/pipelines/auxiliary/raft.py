@@ -15,7 +15,7 @@ from wangp_cli.errors import ModelError
 from wangp_cli.media.clip import Frames
 from wangp_cli.media.tensors import from_batch, to_batch
 from wangp_cli.networks.raft.network import MULTIPLE, Raft
-from wangp_cli.pipelines.tools.single_file import fill, open_single, other_network, plain_keys
+from wangp_cli.pipelines.auxiliary.single_file import fill, open_single, other_network, plain_keys
 
 if TYPE_CHECKING:
     from wangp_cli.models import ModelSpec

@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 from wangp_cli.errors import ModelError, RequestError
 from wangp_cli.matting.matter import Alpha, Mask
 from wangp_cli.media.clip import Frames
+from wangp_cli.pipelines.auxiliary.sam.pixels import SAM2_COLOURS, SAM3_COLOURS, Preprocessing
+from wangp_cli.pipelines.auxiliary.sam.prompts import Box, ObjectPrompt, Point
+from wangp_cli.pipelines.auxiliary.sam.text import TextFinder
+from wangp_cli.pipelines.auxiliary.sam.tracker import Tracker
 from wangp_cli.pipelines.checkpoints.files import open_weights
 from wangp_cli.pipelines.checkpoints.part_files import check_any, tensor_files
 from wangp_cli.pipelines.checkpoints.pretrained import (
@@ -22,10 +26,6 @@ from wangp_cli.pipelines.checkpoints.pretrained import (
     load_transformers_model,
     model_type,
 )
-from wangp_cli.pipelines.tools.sam.pixels import SAM2_COLOURS, SAM3_COLOURS, Preprocessing
-from wangp_cli.pipelines.tools.sam.prompts import Box, ObjectPrompt, Point
-from wangp_cli.pipelines.tools.sam.text import TextFinder
-from wangp_cli.pipelines.tools.sam.tracker import Tracker
 
 if TYPE_CHECKING:
     from wangp_cli.models import ModelSpec

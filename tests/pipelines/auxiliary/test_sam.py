@@ -16,10 +16,10 @@ from torch.nn import functional
 
 from tests.support import tiny_sam
 from wangp_cli.errors import ModelError, RequestError
-from wangp_cli.pipelines.tools.sam.pixels import SAM2_COLOURS, SAM3_COLOURS, Preprocessing
-from wangp_cli.pipelines.tools.sam.prompts import ObjectPrompt
-from wangp_cli.pipelines.tools.sam.segmenter import Segmenter
-from wangp_cli.pipelines.tools.sam.text import without_duplicates
+from wangp_cli.pipelines.auxiliary.sam.pixels import SAM2_COLOURS, SAM3_COLOURS, Preprocessing
+from wangp_cli.pipelines.auxiliary.sam.prompts import ObjectPrompt
+from wangp_cli.pipelines.auxiliary.sam.segmenter import Segmenter
+from wangp_cli.pipelines.auxiliary.sam.text import without_duplicates
 
 HEIGHT, WIDTH = 48, 80
 INSIDE, ELSEWHERE = (20.0, 24.0), (60.0, 10.0)

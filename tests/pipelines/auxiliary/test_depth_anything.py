@@ -15,8 +15,8 @@ from tests.support.clips import moving
 from tests.support.depth_anything import write_depth_anything
 from wangp_cli.errors import ModelError
 from wangp_cli.models import ModelSpec
+from wangp_cli.pipelines.auxiliary.depth_anything import load
 from wangp_cli.pipelines.base import Weights
-from wangp_cli.pipelines.tools.depth_anything import load
 
 SPEC = ModelSpec.model_validate(
     {

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from wangp_cli.errors import RequestError
 from wangp_cli.matting.key_masks import check_key_masks
 from wangp_cli.media.clip import Frames
-from wangp_cli.pipelines.tools.sam.pixels import Preprocessing, masks_of
-from wangp_cli.pipelines.tools.sam.prompts import ObjectPrompt
-from wangp_cli.pipelines.tools.sam.stream import FrameStream, forget
+from wangp_cli.pipelines.auxiliary.sam.pixels import Preprocessing, masks_of
+from wangp_cli.pipelines.auxiliary.sam.prompts import ObjectPrompt
+from wangp_cli.pipelines.auxiliary.sam.stream import FrameStream, forget
 
 
 class Tracker:

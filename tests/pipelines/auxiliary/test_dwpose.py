@@ -12,8 +12,8 @@ import pytest
 from tests.support.clips import moving
 from wangp_cli.errors import ModelError
 from wangp_cli.models import ModelSpec
+from wangp_cli.pipelines.auxiliary.dwpose import DwPose, load
 from wangp_cli.pipelines.base import Weights
-from wangp_cli.pipelines.tools.dwpose import DwPose, load
 from wangp_cli.preprocess.pose.keypoints import FACE
 
 pytestmark = pytest.mark.skipif(

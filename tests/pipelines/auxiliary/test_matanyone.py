@@ -16,8 +16,8 @@ from wangp_cli.matting.matter import Alpha, Mask, Matter
 from wangp_cli.media.clip import Frames
 from wangp_cli.models import ModelSpec
 from wangp_cli.networks.matanyone.follow import Follower, FollowSettings
+from wangp_cli.pipelines.auxiliary.matanyone import MatAnyoneMatter, load
 from wangp_cli.pipelines.base import Weights
-from wangp_cli.pipelines.tools.matanyone import MatAnyoneMatter, load
 
 SPEC = ModelSpec.model_validate(
     {

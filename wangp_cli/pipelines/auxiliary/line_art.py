@@ -12,7 +12,7 @@ from torch.nn import functional
 from wangp_cli.media.clip import Frames
 from wangp_cli.media.tensors import from_batch, to_batch
 from wangp_cli.networks.line_art import LineArt
-from wangp_cli.pipelines.tools.single_file import fill, open_single, other_network, plain_keys
+from wangp_cli.pipelines.auxiliary.single_file import fill, open_single, other_network, plain_keys
 
 if TYPE_CHECKING:
     from wangp_cli.models import ModelSpec

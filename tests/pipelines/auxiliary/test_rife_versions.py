@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.key_lists import read_key_list
-from wangp_cli.pipelines.tools.rife_versions import rife_version
+from wangp_cli.pipelines.auxiliary.rife_versions import rife_version
 
 KEYS = Path(__file__).parents[2] / "networks" / "rife"
 Shapes = dict[str, tuple[int, ...]]

@@ -18,8 +18,8 @@ from wangp_cli.models import ModelSpec
 from wangp_cli.motion.interpolator import Interpolator
 from wangp_cli.networks.rife.ifnet_v3 import IFNetV3
 from wangp_cli.networks.rife.ifnet_v4 import IFNetV4
+from wangp_cli.pipelines.auxiliary.rife import NETWORKS, RifeInterpolator, RifeV3, load
 from wangp_cli.pipelines.base import Weights
-from wangp_cli.pipelines.tools.rife import NETWORKS, RifeInterpolator, RifeV3, load
 
 SPEC = ModelSpec.model_validate(
     {

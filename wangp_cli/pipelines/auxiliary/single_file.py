@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from wangp_cli.errors import ModelError
+from wangp_cli.pipelines.auxiliary.known_networks import PREFIX, name_of_network
 from wangp_cli.pipelines.checkpoints.files import PICKLES, SAFETENSORS, WeightFile, open_weights
-from wangp_cli.pipelines.tools.known_networks import PREFIX, name_of_network
 
 if TYPE_CHECKING:
     from wangp_cli.pipelines.base import Weights

@@ -17,7 +17,7 @@ from wangp_cli.media.tensors import from_batch, to_batch
 from wangp_cli.networks.esrgan.compact import SRVGGNetCompact, compact_sizes
 from wangp_cli.networks.esrgan.layouts import EsrganNetwork, canonical_names, network_of
 from wangp_cli.networks.esrgan.rrdbnet import RRDBNet, rrdb_sizes
-from wangp_cli.pipelines.tools.single_file import fill, open_single, other_network
+from wangp_cli.pipelines.auxiliary.single_file import fill, open_single, other_network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

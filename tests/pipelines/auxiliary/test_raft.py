@@ -12,9 +12,9 @@ from tests.support.raft import random_raft
 from wangp_cli.errors import ModelError
 from wangp_cli.media.clip import Frames
 from wangp_cli.models import ModelSpec
+from wangp_cli.pipelines.auxiliary import raft
+from wangp_cli.pipelines.auxiliary.raft import RaftFlow, load
 from wangp_cli.pipelines.base import Weights
-from wangp_cli.pipelines.tools import raft
-from wangp_cli.pipelines.tools.raft import RaftFlow, load
 from wangp_cli.preprocess.flow import flow_colours
 from wangp_cli.preprocess.kinds import PictureSettings, control_pictures
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from wangp_cli.pipelines.tools.known_networks import name_of_network
+from wangp_cli.pipelines.auxiliary.known_networks import name_of_network
 
 
 @pytest.mark.parametrize(

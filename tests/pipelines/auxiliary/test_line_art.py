@@ -13,8 +13,8 @@ from tests.support.clips import moving
 from wangp_cli.errors import ModelError
 from wangp_cli.models import ModelSpec
 from wangp_cli.networks.line_art import LineArt
+from wangp_cli.pipelines.auxiliary.line_art import load
 from wangp_cli.pipelines.base import Weights
-from wangp_cli.pipelines.tools.line_art import load
 
 SPEC = ModelSpec.model_validate(
     {

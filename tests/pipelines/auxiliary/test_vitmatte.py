@@ -13,9 +13,9 @@ from wangp_cli.errors import ModelError
 from wangp_cli.matting.matter import Mask
 from wangp_cli.media.clip import Frames
 from wangp_cli.models import ModelSpec, Source
+from wangp_cli.pipelines.auxiliary import vitmatte
+from wangp_cli.pipelines.auxiliary.vitmatte import Refiner, inputs, padded, trimap
 from wangp_cli.pipelines.base import Weights
-from wangp_cli.pipelines.tools import vitmatte
-from wangp_cli.pipelines.tools.vitmatte import Refiner, inputs, padded, trimap
 
 HEIGHT, WIDTH = 72, 100
 SPEC = ModelSpec(name="tiny", title="Tiny", kind="matting", architecture="vitmatte", source=Source())

@@ -19,8 +19,8 @@ from transformers import (
 from tests.support.clips import moving
 from wangp_cli.errors import ModelError
 from wangp_cli.models import ModelSpec
+from wangp_cli.pipelines.auxiliary.vitpose import load, sure_boxes
 from wangp_cli.pipelines.base import Weights
-from wangp_cli.pipelines.tools.vitpose import load, sure_boxes
 from wangp_cli.preprocess.pose.keypoints import FACE, HANDS
 
 SPEC = ModelSpec.model_validate(

@@ -1,0 +1,1 @@
+"""Tests of `wangp_cli/pipelines/auxiliary`."""

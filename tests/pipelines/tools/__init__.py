@@ -1,1 +1,0 @@
-"""Tests of `wangp_cli/pipelines/tools`."""
