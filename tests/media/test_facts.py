@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
+from PIL import Image
 
 from tests.support.clips import moving, tone
 from tests.support.ffmpeg import ffmpeg
@@ -48,6 +49,18 @@ def test_facts_of_images_and_audio(tmp_path: Path) -> None:
 def test_a_webm_with_alpha_has_a_pixel_format_with_alpha(tmp_path: Path) -> None:
     write_video(tmp_path / "clip.webm", [moving(2, channels=4)], fps=Fraction(8))
     assert probe(tmp_path / "clip.webm").pixel_format == "yuva420p"
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.webp"])
+def test_an_animation_has_alpha_only_where_a_pixel_is_transparent(tmp_path: Path, name: str) -> None:
+    pictures = [Image.fromarray(picture) for picture in moving(3)]
+    pictures[0].save(tmp_path / name, save_all=True, append_images=pictures[1:])
+    assert probe(tmp_path / name).alpha is False
+    clear = [picture.convert("RGBA") for picture in pictures]
+    for picture in clear:
+        picture.paste((0, 0, 0, 0), (5, 5, 20, 20))
+    clear[0].save(tmp_path / f"clear-{name}", save_all=True, append_images=clear[1:], disposal=2)
+    assert probe(tmp_path / f"clear-{name}").alpha is True
 
 
 AUDIO_FORMS = {

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from tests.support.batches import Batches, ends
@@ -146,6 +147,13 @@ def test_alpha_is_kept(make: Any, tmp_path: Path) -> None:
     made = read_video(path).frames
     assert made.shape == (5, *frames.shape[1:])
     assert np.array_equal(made[::2], frames)
+
+
+def test_an_opaque_gif_becomes_an_mp4(make: Any, tmp_path: Path) -> None:
+    pictures = [Image.fromarray(picture) for picture in moving(3)]
+    pictures[0].save(tmp_path / "a.gif", save_all=True, append_images=pictures[1:], duration=100)
+    _, path = make(video=tmp_path / "a.gif", output=tmp_path / "a.mp4", codec="h264")
+    assert read_video(path).frames.shape == (5, 48, 64, 3)
 
 
 def test_cuts_are_held_unless_they_shall_be_morphed(make: Any) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 import av
+import numpy as np
 
 from wangp_cli.errors import MediaError
 from wangp_cli.media import colour
@@ -29,6 +32,9 @@ from wangp_cli.media.square import ratio_text
 from wangp_cli.media.stills import is_still
 from wangp_cli.media.video_index import file_version, video_index
 
+ALWAYS_ALPHA = ("gif", "webp")
+"""Containers whose frames are decoded with an alpha channel, though most hold no transparent pixel."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MediaFacts:
@@ -44,7 +50,8 @@ class MediaFacts:
         container: FFmpeg's or Pillow's name of the file format.
         codec: of video or image; None for audio.
         pixel_format: FFmpeg's or Pillow's name.
-        alpha: frames have an alpha channel.
+        alpha: frames have an alpha channel; of GIF and WebP, whose frames always have one, a pixel is
+            transparent.
         primaries, transfer, matrix, range: colour tags of the file, `unknown` where untagged.
         sample_aspect_ratio: width of a stored pixel by its height, `16:11`; `1:1` within 1 %.
         display_aspect_ratio: width of a frame by its height, as shown.
@@ -181,7 +188,8 @@ def _container_facts(opened: av.container.InputContainer, path: Path, *, whole: 
         if not has_video(opened):
             return MediaFacts(kind="audio", seconds=audio.seconds, **shared)
     stream = video_stream(opened, path)
-    frame = next(decode_frames(opened, stream), None)
+    frames = decode_frames(opened, stream)
+    frame = next(frames, None)
     if frame is None and audio is not None:
         return MediaFacts(kind="audio", seconds=audio.seconds, **shared)
     if frame is None:
@@ -192,6 +200,8 @@ def _container_facts(opened: av.container.InputContainer, path: Path, *, whole: 
         check_pixels(*picture.size, path)
         # What cannot be converted is refused here, not after a model has run.
         alpha = normaliser.to_array(frame).shape[2] == 4
+    if alpha and container in ALWAYS_ALPHA:
+        alpha = _is_transparent(normaliser, chain([frame], frames))
     times = video_index(path, whole=whole).times
     told = (times.notice,) if times.notice else ()
     notices = (*told, *picture.notices, *shared.pop("notices", ()))
@@ -202,6 +212,15 @@ def _container_facts(opened: av.container.InputContainer, path: Path, *, whole: 
         alpha=alpha,
         **_picture_facts(picture, notices), **shared,
     )  # fmt: skip
+
+
+def _is_transparent(normaliser: Normaliser, frames: Iterable[av.VideoFrame]) -> bool:
+    """Whether a pixel of any frame is transparent; of frames that do not decode it may be."""
+    try:
+        pictures = map(normaliser.to_array, frames)
+        return any((picture[..., 3] < np.iinfo(picture.dtype).max).any() for picture in pictures)
+    except av.FFmpegError:
+        return True
 
 
 def _container_name(opened: av.container.InputContainer, path: Path) -> str:

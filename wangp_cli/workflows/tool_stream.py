@@ -15,7 +15,7 @@ from wangp_cli.workflows.result import ResultWriter
 
 
 def stream_frames(job: ToolJob, path: Path, *, start: int = 0, count: int | None = None) -> Iterator[Frames]:
-    """The frames of an input video or image, in pieces `[t, H, W, 3 or 4]`.
+    """The frames of an input video or image, in pieces `[t, H, W, C]`, C is 4 where its facts tell of alpha.
 
     Of a damaged video these are the intact ones before the damage.
 
@@ -31,7 +31,8 @@ def stream_frames(job: ToolJob, path: Path, *, start: int = 0, count: int | None
         return
     if count is None:
         count = facts.frames - start
-    yield from stream_video(path, start=start, count=count, whole=facts.damage is None)
+    for piece in stream_video(path, start=start, count=count, whole=facts.damage is None):
+        yield piece if facts.alpha else piece[..., :3]
 
 
 def input_audio(job: ToolJob, path: Path, *, start: int = 0, count: int | None = None) -> Audio | None:
