@@ -78,6 +78,7 @@ def test_frames_that_the_video_does_not_have_are_refused(values: dict[str, objec
         ({"box": "9,4,3,9"}, "box: 9,4,3,9 is empty"),
         ({"key_masks": "k.png", "key_frames": 20}, "key_frames: 20, must be 1 to 19"),
         ({"key_masks": "k.png", "key_frames": 3, "start_frame": 3}, "key_frames: 3, must be 4 to 19"),
+        ({"key_masks": "k.png", "key_frames": 1, "end_frame": 1}, "key_frames: 1, but there is one frame"),
     ],
 )
 def test_places_outside_of_the_video_are_refused(values: dict[str, object], words: str) -> None:

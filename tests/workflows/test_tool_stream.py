@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from tests.support.clips import moving
 from tests.support.media_files import picture
 from tests.support.planned_videos import clip
 from tests.support.task_types import NETWORKS, TASK_TYPES
@@ -19,6 +21,7 @@ from wangp_cli.media.clip import as_float
 from wangp_cli.media.facts import probe
 from wangp_cli.media.read_video import read_video
 from wangp_cli.media.stills import read_image
+from wangp_cli.media.write import write_video
 from wangp_cli.runtime import bootstrap
 from wangp_cli.runtime.execute import execute
 from wangp_cli.runtime.outcome import Outcome
@@ -148,6 +151,17 @@ def test_the_request_in_the_result_names_the_engine(session: Session, tmp_path: 
     document = json.loads((tmp_path / "b.json").read_text())
     assert document["wangp"]["request"]["engine"] == "classic"
     assert document["wangp"]["request"]["video"] == "a.mkv"
+
+
+def test_a_video_of_odd_size_gets_a_codec_that_takes_it(session: Session, tmp_path: Path) -> None:
+    write_video(tmp_path / "odd.mkv", [moving(3, width=63, height=47)], fps=Fraction(8), codec="ffv1")
+    outcome = made(session, video=tmp_path / "odd.mkv", output=tmp_path / "b.mp4")
+    manifest, facts = manifest_of(outcome), probe(tmp_path / "b.mp4")
+    assert (facts.width, facts.height, manifest["artifacts"][0]["codec"]) == (63, 47, "h264-444")
+    assert manifest["origin"]["codec"] == "odd size"
+    assert "codec: h264-444, which takes the odd size 63x47; not every player shows it" in manifest["notices"]
+    with pytest.raises(RequestError, match="h264 takes even sizes"):
+        resolve(layers(video=tmp_path / "odd.mkv", codec="h264", output=tmp_path / "c.mp4"), session)
 
 
 @pytest.mark.parametrize(

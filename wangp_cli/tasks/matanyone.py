@@ -189,6 +189,10 @@ class Matanyone(MatteResult, MatteOptions, ObjectMarks, Tool):
         frames = self.frames_of(source)
         for frame in self.key_frames:
             if frame not in frames[1:]:
+                if len(frames) == 1:
+                    raise RequestError(
+                        "key_frames", f"{frame}, but there is one frame, give its mask as mask"
+                    )
                 wanted = f"must be {frames.start + 1} to {frames.stop - 1}, after the first and in the video"
                 raise RequestError("key_frames", f"{frame}, {wanted}")
         return unused_notices(self._unread(source), given)

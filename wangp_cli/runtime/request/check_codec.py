@@ -5,14 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wangp_cli.errors import MediaError, RequestError
-from wangp_cli.media.codecs import check_rate, choose_codec
+from wangp_cli.media.codecs import CODECS, check_rate, choose_codec
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     from wangp_cli.tasks.fields import Pixels
     from wangp_cli.tasks.render import Render
+    from wangp_cli.tasks.shape import ResultShape
     from wangp_cli.tasks.tool import Tool
+
+
+ODD_SIZES_CODEC = "h264-444"
+"""The usual codec of a tool's result whose width or height is odd."""
+
+
+def takes_other_codec(task: Tool, shape: ResultShape) -> bool:
+    """Whether the usual codec holds no result of this odd size, so that `ODD_SIZES_CODEC` takes its place."""
+    suffix = task.output.suffix.lower() if task.output else CODECS[ODD_SIZES_CODEC].suffixes[0]
+    if task.codec or shape.fps is None or shape.alpha or suffix not in CODECS[ODD_SIZES_CODEC].suffixes:
+        return False
+    usual = choose_codec(None, suffix)
+    step_x, step_y = usual.block(usual.deep_pixels)
+    return bool(shape.size[0] % step_x or shape.size[1] % step_y)
 
 
 def check_codec(

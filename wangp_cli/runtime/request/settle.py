@@ -10,6 +10,7 @@ from wangp_cli.notices import Notice, unused_notices
 from wangp_cli.runtime.loras.experts import pair_by_name
 from wangp_cli.runtime.loras.select import LoraUse, find_loras, source_notices
 from wangp_cli.runtime.request.check_apart import check_files_apart
+from wangp_cli.runtime.request.check_codec import ODD_SIZES_CODEC, takes_other_codec
 from wangp_cli.runtime.request.check_inputs import check_inputs, rate_notices, speech_notices
 from wangp_cli.runtime.request.check_model import check_model, check_recamera
 from wangp_cli.runtime.request.draft import Draft
@@ -33,6 +34,7 @@ from wangp_cli.runtime.request.unused_values import SettledRender, unused_values
 from wangp_cli.tasks.fields import MAX_SEED, size_of
 from wangp_cli.tasks.render import Render
 from wangp_cli.tasks.tool import Processing, Tool
+from wangp_cli.value_layers import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,6 +91,12 @@ def settle(task: Task, merged: MergedLayers, session: Session) -> Request:
         common["facts"] = facts = replace(facts, ends_before_damage=not task.reads_to_end)
     if isinstance(task, Tool):
         shape = task.result_shape(facts.shapes)
+        if takes_other_codec(task, shape):
+            width, height = shape.size
+            task = task.replace(codec=ODD_SIZES_CODEC)
+            common["origin"] = {**merged.origin, "codec": Origin("input", "odd size")}
+            text = f"{ODD_SIZES_CODEC}, which takes the odd size {width}x{height}; not every player shows it"
+            notices.append(Notice(field="codec", text=text))
         outputs = plan_tool_outputs(task, shape, session.writable, partial=facts.damage is not None)
         check_files_apart(task, outputs, [], session)
         return ToolRequest(task=task, outputs=outputs, notices=notices, shape=shape, **common)
