@@ -51,6 +51,7 @@ def test_a_failed_decode_is_tried_with_smaller_tiles(
     assert not kept(tmp_path / "made")
 
 
+@pytest.mark.slow
 def test_decode_finishes_what_failed_with_the_same_pixels(
     run: Run, tmp_path: Path, make: Make, tiny_env: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -113,6 +113,7 @@ def wangp(environment: dict[str, str], hub: Hub, monkeypatch: pytest.MonkeyPatch
     return call
 
 
+@pytest.mark.slow
 def test_a_model_is_fetched_checked_used_and_removed(
     shell: Call, wangp: Call, hub: Hub, models: Path
 ) -> None:

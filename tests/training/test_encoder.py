@@ -31,6 +31,7 @@ def test_encoding_at_once_equals_the_chunked_path(vae: AutoencoderKLWan, clips: 
     assert (encode_clip(vae, clips[:2]) - chunked).abs().max() < 1e-4
 
 
+@pytest.mark.slow
 def test_decoding_at_once_equals_the_chunked_path(vae: AutoencoderKLWan, clips: torch.Tensor) -> None:
     latents = encode_clip(vae, clips[:1])
     chunked = vae.decode(latents).sample

@@ -37,6 +37,7 @@ def camera(config: Path, tmp_path: Path) -> str:
     return "camera"
 
 
+@pytest.mark.slow
 def test_a_result_follows_its_guide(make: Make, camera: str, tmp_path: Path) -> None:
     said = {"image_start": picture(tmp_path, "start", 1), "video_guide": video(tmp_path, "guide", 2), **SHOT}
     made = [

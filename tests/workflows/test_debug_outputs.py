@@ -60,6 +60,7 @@ def test_parts_are_kept_losslessly_where_they_are_asked_for(
     assert names(tmp_path / "made") == ["7.mkv", "7_intermediates", "manifests"]
 
 
+@pytest.mark.slow
 def test_a_travel_shows_its_guide_its_result_and_its_pictures(make: Make, images: list[Path]) -> None:
     made = make("tiny_vace", **VALUES, images=images, visualize=True)
     video, picture = made.outcome.artifacts
@@ -85,6 +86,7 @@ def test_a_travel_shows_its_guide_its_result_and_its_pictures(make: Make, images
     assert abs(np.flatnonzero(green.any(axis=0)).mean() - (16 + (facts.width - 33) * 8 / 17)) < 6
 
 
+@pytest.mark.slow
 def test_a_join_is_shown_with_what_it_keeps(make: Make, tmp_path: Path) -> None:
     clips = [clip(tmp_path, "a", 11), clip(tmp_path, "b", 9)]
     made = make("tiny_vace", type="join", clips=clips, gap=5, context=2, visualize=True, name="joined")

@@ -81,6 +81,7 @@ def test_a_travel_goes_on_with_its_seed_and_ends_in_the_same_pixels(
     assert np.array_equal(done.frames, whole.frames)
 
 
+@pytest.mark.slow
 def test_a_join_goes_on_and_other_requests_make_their_own(
     make: Make, tmp_path: Path, breaking: Callable[[int], None]
 ) -> None:

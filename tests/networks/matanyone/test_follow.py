@@ -87,6 +87,7 @@ def test_frames_are_padded_with_black_on_both_sides_to_whole_cells(usual: Tensor
     assert torch.equal(padded[:, :, 4:44, 6:42], usual[:1])
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_frames() -> None:
     follower = Follower(random_matanyone(), replace(SETTINGS, warmup=0))
     follower.start(FRAMES[0], mask())

@@ -77,6 +77,7 @@ def test_pictures_are_resized_and_normalised_as_by_the_stock_processors(kind: st
     np.testing.assert_allclose(got.permute(1, 2, 0), want, atol=1.01 * one_level)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sam2", "sam3"])
 def test_a_clip_in_pieces_gives_the_masks_of_a_stock_session_of_the_whole_clip(
     segmenters: dict[str, Segmenter], kind: str

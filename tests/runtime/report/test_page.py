@@ -147,6 +147,7 @@ def test_the_page_is_used_by_mouse_and_keyboard(shown: Path, browser: Browser) -
     }
 
 
+@pytest.mark.slow
 def test_ten_thousand_tasks_are_drawn_as_they_are_reached(tmp_path: Path, browser: Browser) -> None:
     lines = [line(f"t{i}", tmp_path, seconds=i, request={"seed": i}) for i in range(10_000)]
     path, _, _ = written(tmp_path, history(tmp_path, *lines))
