@@ -124,6 +124,14 @@ class Batches:
         process = self.start(*arguments, limit=limit)
         return self.end(process, code=code)
 
+    def run_killed(self, path: Path) -> Result:
+        """A batch that is killed after three tasks, resumed to its end."""
+        process = self.start(path)
+        self.wait_for("task.completed", 3)
+        process.kill()
+        process.join()
+        return self.run(path, "--resume")
+
     def end(self, process: ForkServerProcess, *, code: int | None = 0) -> Result:
         """Wait for a batch and read its output."""
         process.join(60)

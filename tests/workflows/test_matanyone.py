@@ -304,11 +304,7 @@ def test_a_batch_that_was_killed_makes_every_matte_once(inputs: Path, tmp_path: 
     tasks = ({**values, "task_id": f"m{at}", "name": "{task_id}"} for at in range(100))
     path = batches.tasks(*map(json.dumps, tasks))
     try:
-        process = batches.start(path)
-        batches.wait_for("task.completed", 3)
-        process.kill()
-        process.join()
-        result = batches.run(path, "--resume")
+        result = batches.run_killed(path)
     finally:
         batches.close()
     assert set(ends(result)) == {f"m{number}" for number in range(100)}

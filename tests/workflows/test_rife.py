@@ -184,11 +184,7 @@ def test_a_batch_that_was_killed_makes_every_video_once(tmp_path: Path) -> None:
     tasks = ({"type": "rife", "task_id": f"r{at}", "video": video, "factor": 2 + at % 2} for at in range(100))
     path = batches.tasks(*map(json.dumps, tasks))
     try:
-        process = batches.start(path)
-        batches.wait_for("task.completed", 3)
-        process.kill()
-        process.join()
-        result = batches.run(path, "--resume")
+        result = batches.run_killed(path)
     finally:
         batches.close()
     assert set(ends(result)) == {f"r{number}" for number in range(100)}

@@ -77,7 +77,7 @@ def first_frame(sequence: Path) -> Iterator[tuple[Path, int]]:
                 if entries[0].file_size > _LARGEST_FRAME:
                     raise MediaError(f"{sequence.name!r} has a frame of {entries[0].file_size} bytes")
                 first = Path(archive.extract(entries[0], folder))
-        except (BadZipFile, OSError, RuntimeError, ValueError, NotImplementedError, zlib.error) as error:
+        except (BadZipFile, OSError, RuntimeError, ValueError, zlib.error) as error:
             raise MediaError(f"cannot read {sequence.name!r} as a ZIP archive: {error}") from error
         yield first, len(entries)
 

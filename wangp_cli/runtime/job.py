@@ -160,7 +160,7 @@ class Job:
         """The network of the engine that a field names, loaded; None for the method without weights.
 
         Raises:
-            ModelError, ResourceError: as `tool`.
+            ModelError, ResourceError: as `network`.
         """
         return self.network(field) if field in self.request.models else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -53,6 +54,7 @@ class Tool(Compute, Encoding, Processing):
 
     stages: ClassVar[tuple[StageShare, ...]] = TOOL_STAGES
 
+    @abstractmethod
     def result_shape(self, inputs: Mapping[str, Sequence[Shape]]) -> ResultShape:
         """The shape of the result.
 
@@ -62,4 +64,3 @@ class Tool(Compute, Encoding, Processing):
         Raises:
             RequestError: the values do not fit the files; names the field.
         """
-        raise NotImplementedError

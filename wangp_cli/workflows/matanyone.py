@@ -139,7 +139,7 @@ def _refined(refiner: _Refiner | None, frame: Frames, alpha: Alpha) -> Alpha:
 
 
 def _frames(job: ToolJob, task: Matanyone) -> Iterator[Frames]:
-    """The used frames, RGB at the size of the result; each caller reads them anew, so none wait in memory."""
+    """The used frames, RGB at the size of the result; each call reads the file again, to keep memory flat."""
     shape = job.request.shape
     for piece in stream_frames(job, task.video, start=task.start_frame, count=shape.frames):
         yield fit(as_type(to_rgb(piece), piece.dtype), *shape.size)

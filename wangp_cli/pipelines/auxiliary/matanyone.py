@@ -28,7 +28,7 @@ MASK_LAYER = "mask_encoder.conv1.weight"
 
 
 class MatAnyoneMatter:
-    """A loaded MatAnyone network; a `Matter` that starts anew at each key mask.
+    """A loaded MatAnyone network; a `Matter` that starts again at each key mask.
 
     Args:
         network: in evaluation mode, float32, with parameters that need no gradient.

@@ -25,7 +25,7 @@ MAX_TOTAL = 2 << 30
 MAX_RATIO = 200
 QUEUE = "queue.json"
 _MEDIA = re.compile(r"task[A-Za-z0-9_-]{1,64}_[A-Za-z0-9_]{1,64}\.[A-Za-z0-9]{1,8}")
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError, ValueError)
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError)
 
 
 def read_archive(path: Path, context: LineContext, work: Path) -> Iterator[TaskLine]:

@@ -68,6 +68,26 @@ class FrameStream:
         return self._picture
 
 
+def new_session(session_type: Callable[..., Any], model: Any, stream: FrameStream) -> Any:
+    """A session of a model whose frames come from a stream.
+
+    Args:
+        session_type: the session class of the model.
+        model: of transformers.
+        stream: of the frames.
+    """
+    height, width = stream.size
+    session = session_type(
+        video_height=height,
+        video_width=width,
+        inference_device=model.device,
+        inference_state_device=model.device,
+        dtype=model.dtype,
+    )
+    session.processed_frames = stream
+    return session
+
+
 def forget(session: Any, index: int, config: Any) -> None:
     """Free what a session keeps of frames up to `index` and no later frame looks at.
 

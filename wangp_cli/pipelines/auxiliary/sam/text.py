@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from wangp_cli.errors import RequestError
 from wangp_cli.media.clip import Frames
 from wangp_cli.pipelines.auxiliary.sam.pixels import Preprocessing, masks_of
-from wangp_cli.pipelines.auxiliary.sam.stream import FrameStream, forget
+from wangp_cli.pipelines.auxiliary.sam.stream import FrameStream, forget, new_session
 
 
 class TextFinder:
@@ -112,15 +112,7 @@ class TextFinder:
         return tokens.input_ids.to(self.model.device), tokens.attention_mask.to(self.model.device)
 
     def _session(self, stream: FrameStream, text: str) -> Any:
-        height, width = stream.size
-        session = self._session_of(
-            video_height=height,
-            video_width=width,
-            inference_device=self.model.device,
-            inference_state_device=self.model.device,
-            dtype=self.model.dtype,
-        )
-        session.processed_frames = stream
+        session = new_session(self._session_of, self.model, stream)
         prompt = session.add_prompt(text)
         session.prompt_input_ids[prompt], session.prompt_attention_masks[prompt] = self._tokens(text)
         return session

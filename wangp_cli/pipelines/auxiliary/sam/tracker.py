@@ -14,7 +14,7 @@ from wangp_cli.matting.key_masks import check_key_masks
 from wangp_cli.media.clip import Frames
 from wangp_cli.pipelines.auxiliary.sam.pixels import Preprocessing, masks_of
 from wangp_cli.pipelines.auxiliary.sam.prompts import ObjectPrompt
-from wangp_cli.pipelines.auxiliary.sam.stream import FrameStream, forget
+from wangp_cli.pipelines.auxiliary.sam.stream import FrameStream, forget, new_session
 
 
 class Tracker:
@@ -117,16 +117,7 @@ class Tracker:
         return FrameStream(frames, pixels, ahead)
 
     def _session(self, stream: FrameStream) -> Any:
-        height, width = stream.size
-        session = self._session_of(
-            video_height=height,
-            video_width=width,
-            inference_device=self.model.device,
-            inference_state_device=self.model.device,
-            dtype=self.model.dtype,
-        )
-        session.processed_frames = stream
-        return session
+        return new_session(self._session_of, self.model, stream)
 
     def _track(
         self, session: Any, stream: FrameStream, mark: Callable[[int], None] | None = None
